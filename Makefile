@@ -1,0 +1,60 @@
+# Everything a person or a CI does with this repository. `make help` lists it.
+
+SHELL := /usr/bin/env bash
+GO    ?= go
+TOOL   = $(GO) tool -modfile=hack/tools/go.mod
+# How long each fuzz target of `make fuzz` runs.
+FUZZTIME ?= 20s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date layering test e2e fuzz bench
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+
+build: ## build bin/portcullis
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/portcullis ./cmd/portcullis
+
+demo: ## the real Envoy, an upstream and portcullis on free ports, with a tour (ONCE=1 ends after the tour)
+	@$(GO) run ./hack/demo
+
+parts: ## install the pinned real parts that the tests use (Envoy)
+	@hack/parts.sh
+
+check: fmt vet lint tidy-up-to-date generated-up-to-date layering ## format, vet, lint, generated files, import directions
+
+fmt: ## fail on files that gofmt would change
+	@out="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$'))"; \
+	if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi; echo "check: format ok"
+
+vet:
+	@$(GO) vet ./... && echo "check: vet ok"
+
+lint: ## golangci-lint with hack/golangci.yml
+	@$(TOOL) golangci-lint run --config hack/golangci.yml ./... && echo "check: lint ok"
+
+generate: ## write config.pb.go and the configuration reference again
+	@hack/generate.sh
+
+generated-up-to-date: ## fail if `make generate` changes anything
+	@old="$$(mktemp -d)"; trap 'rm -rf "$$old"' EXIT; cp -R proto "$$old/"; hack/generate.sh >"$$old/log" 2>&1 || { cat "$$old/log"; exit 1; }; \
+	diff -r "$$old/proto" proto || { echo "generated files were out of date; they are written now, commit them"; exit 1; }; echo "check: generated files ok"
+
+tidy-up-to-date:
+	@$(GO) mod tidy -diff && echo "check: go.mod ok"
+
+layering: ## import directions, package comments, folders
+	@$(GO) test -count=1 ./hack
+
+test: parts ## everything, with the race detector and the real Envoy
+	$(GO) test -race -timeout 12m ./...
+
+e2e: parts ## only the tests through the real Envoy
+	E2E=required $(GO) test -race -count=1 -timeout 10m ./envoy/...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@hack/fuzz.sh $(FUZZTIME)
+
+bench: ## benchmarks, and CPU a check against the floor (a gRPC server that allows everything)
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/...
+	$(GO) run ./hack/bench

@@ -1,0 +1,89 @@
+// Command bench measures what a check costs, as a multiple of the floor: a plain grpc-go server that decodes CheckRequest
+// with the generated code and allows everything.
+//
+// The unit is CPU time of the server process a check, user and system, of all its threads: other load on the machine moves it
+// far less than it moves throughput or latency. Floor and portcullis are measured in turns, a ratio is taken inside a round,
+// and the table gives the median of the rounds with their range. What a person reads in the README comes from here.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+func main() {
+	floorAt := flag.String("floor", "", "serve the floor on this address (the benchmark starts itself so)")
+	rounds := flag.Int("rounds", 5, "rounds")
+	checks := flag.Int("checks", 30000, "checks measured in a round")
+	binary := flag.String("portcullis", "", "the portcullis binary; built when empty")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *floorAt, *binary, *rounds, *checks); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, floorAt, binary string, rounds, checks int) error {
+	if floorAt != "" {
+		return serveFloor(ctx, floorAt)
+	}
+	dir, err := os.MkdirTemp("", "portcullis-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if binary == "" {
+		binary = filepath.Join(dir, "portcullis")
+		if err := build(ctx, binary); err != nil {
+			return err
+		}
+	}
+	targets, err := targets(dir, binary)
+	if err != nil {
+		return err
+	}
+	results := map[string][]measurement{}
+	for round := range rounds {
+		for _, t := range targets {
+			m, err := measure(ctx, t, checks)
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			results[t.name] = append(results[t.name], m)
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d done\n", round+1, rounds)
+	}
+	report(targets, results)
+	return nil
+}
+
+func report(targets []target, results map[string][]measurement) {
+	floor := results[targets[0].name]
+	fmt.Printf("%-44s %10s %8s %15s %9s\n", "decision", "CPU us", "x floor", "range", "RSS MiB")
+	for _, t := range targets {
+		var cpu, ratio, rss []float64
+		for i, m := range results[t.name] {
+			cpu = append(cpu, m.cpuMicros)
+			ratio = append(ratio, m.cpuMicros/floor[i].cpuMicros)
+			rss = append(rss, m.rssMiB)
+		}
+		fmt.Printf("%-44s %10.1f %8.2f %15s %9.0f\n", t.name, median(cpu), median(ratio),
+			fmt.Sprintf("%.2f-%.2f", slices.Min(ratio), slices.Max(ratio)), median(rss))
+	}
+}
+
+func median(v []float64) float64 {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return s[len(s)/2]
+}

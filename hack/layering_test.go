@@ -1,0 +1,141 @@
+package hack
+
+import (
+	"encoding/json"
+	"errors"
+	"go/doc"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/portcullis-authz/portcullis/"
+
+// mayImport is the whole of the import directions inside the module: a package may import those listed for it, and a
+// package that is not listed may not exist.
+var mayImport = map[string][]string{
+	"pkg/authz":    {},
+	"pkg/arn":      {},
+	"pkg/policy":   {"pkg/arn"},
+	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
+	"pkg/extauthz": {"pkg/authz"},
+	"pkg/config":   {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/gateway", "proto/portcullis/config/v1"},
+	"pkg/server":   {"pkg/authz", "pkg/extauthz"},
+
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/server"},
+
+	"proto/portcullis/config/v1": {},
+	"hack":                       {},
+	"hack/bench":                 {},
+	"hack/demo":                  {"envoy/envoytest"},
+	"envoy/envoytest":            {},
+	"envoy/e2e":                  {"envoy/envoytest"},
+}
+
+// onlyIn names outside modules that may be imported in the listed packages alone. Tests, the demo and the benchmark are
+// free.
+var onlyIn = map[string][]string{
+	"github.com/envoyproxy/go-control-plane/": {"pkg/extauthz", "pkg/server"},
+	"google.golang.org/grpc":                  {"pkg/extauthz", "pkg/server"},
+	"buf.build/":                              {"pkg/config", "proto/portcullis/config/v1"},
+	"github.com/prometheus/":                  {"pkg/server"},
+	"github.com/fsnotify/":                    {"pkg/server"},
+}
+
+// standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn"}
+
+// topLevel is every folder that may lie at the top, dot-files aside.
+var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}
+
+type listed struct {
+	ImportPath string
+	Dir        string
+	Doc        string
+	GoFiles    []string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,GoFiles,Imports", "./...")
+	cmd.Dir = ".."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 5 {
+		t.Fatalf("go list found %d packages: the test looks at nothing", len(all))
+	}
+	return all
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s: not in the list of packages; add it with what it may import", name)
+		}
+		for _, imp := range p.Imports {
+			checkImport(t, name, imp, allowed)
+		}
+	}
+}
+
+func checkImport(t *testing.T, name, imp string, allowed []string) {
+	t.Helper()
+	if inside, ok := strings.CutPrefix(imp, module); ok {
+		if !slices.Contains(allowed, inside) {
+			t.Errorf("%s imports %s: imports go down only", name, inside)
+		}
+		return
+	}
+	if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") && slices.Contains(standardLibraryOnly, name) {
+		t.Errorf("%s imports %s: it may use the standard library only", name, imp)
+	}
+	for prefix, where := range onlyIn {
+		if strings.HasPrefix(imp, prefix) && strings.HasPrefix(name, "pkg/") && !slices.Contains(where, name) {
+			t.Errorf("%s imports %s, which only %v may", name, imp, where)
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		if doc.Synopsis(p.Doc) == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+func TestFoldersAtTheTop(t *testing.T) {
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != "bin" && !slices.Contains(topLevel, e.Name()) {
+			t.Errorf("folder %s: documentation lives in package comments and in each folder's README, the rest in %v", e.Name(), topLevel)
+		}
+	}
+}

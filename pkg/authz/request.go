@@ -1,0 +1,154 @@
+package authz
+
+import (
+	"iter"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Field is one header line or one query pair.
+type Field struct{ Name, Value string }
+
+// BodyState says what is known of a request's body.
+type BodyState uint8
+
+const (
+	// BodyUnknown means that Envoy did not buffer the body: the request may or may not have one. It is the zero value.
+	BodyUnknown BodyState = iota
+	// BodyComplete means that Body returns the whole body, byte for byte.
+	BodyComplete
+	// BodyPartial means that Envoy cut the body: nothing may be concluded from it.
+	BodyPartial
+	// BodyAltered means that Envoy sent the body as text and may have replaced bytes that are not UTF-8.
+	BodyAltered
+)
+
+// SecureTransport is what Envoy's configuration attests of the connection's security.
+type SecureTransport uint8
+
+const (
+	// TransportUnstated leaves the question to the TLS session that Envoy reports. It is the zero value.
+	TransportUnstated SecureTransport = iota
+	// TransportSecure attests TLS.
+	TransportSecure
+	// TransportInsecure attests plain text.
+	TransportInsecure
+	// TransportForwardedProto believes x-forwarded-proto, which Envoy overwrites where it uses the remote address.
+	TransportForwardedProto
+)
+
+// Request is one HTTP request as Envoy saw it.
+type Request struct {
+	// Method as sent; methods are case-sensitive.
+	Method string
+	// Target is path and query as Envoy hands them on: escaped, beginning with a slash.
+	Target string
+	// Host is the :authority as the client sent it, with case and port.
+	Host string
+	// Scheme is http or https.
+	Scheme string
+	// Protocol is HTTP/1.1, HTTP/2 or the like.
+	Protocol string
+	// ID is the x-request-id that Envoy assigned or passed on; empty if there is none.
+	ID string
+	// Time is when Envoy received the request.
+	Time time.Time
+	// Peer is the address at the other end of the TCP connection; the zero Addr where there is none.
+	Peer netip.Addr
+	// ServerName is the server name of the TLS session; empty without TLS or without a name.
+	ServerName string
+	// Transport is what Envoy's configuration attests (portcullis.secureTransport).
+	Transport SecureTransport
+	// API and Stage are the API id and stage that Envoy's configuration names (portcullis.api, portcullis.stage).
+	API, Stage string
+
+	headers []Field
+	body    []byte
+	state   BodyState
+}
+
+// SetHeaders gives the request its header lines, in the order of the wire and with lower-case names; pseudo headers do not
+// belong. The request keeps the slice.
+func (r *Request) SetHeaders(lines []Field) { r.headers = lines }
+
+// SetBody gives the request its body and says how far it can be relied on.
+func (r *Request) SetBody(body []byte, state BodyState) { r.body, r.state = body, state }
+
+// Body returns the body, and whether it is all of it as the client sent it.
+func (r *Request) Body() ([]byte, BodyState) { return r.body, r.state }
+
+// Headers yields every header line in the order of the wire; names are lower-case.
+func (r *Request) Headers() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := range r.headers {
+			if !yield(r.headers[i].Name, r.headers[i].Value) {
+				return
+			}
+		}
+	}
+}
+
+// Header returns the first line of a header and how many lines it has. The name is lower-case.
+func (r *Request) Header(name string) (value string, lines int) {
+	for i := range r.headers {
+		if r.headers[i].Name != name {
+			continue
+		}
+		if lines == 0 {
+			value = r.headers[i].Value
+		}
+		lines++
+	}
+	return value, lines
+}
+
+// HeaderValues yields the lines of one header in the order of the wire. The name is lower-case.
+func (r *Request) HeaderValues(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range r.headers {
+			if r.headers[i].Name == name && !yield(r.headers[i].Value) {
+				return
+			}
+		}
+	}
+}
+
+// Path is the target up to the first question mark, as it came.
+func (r *Request) Path() string {
+	path, _, _ := strings.Cut(r.Target, "?")
+	return path
+}
+
+// RawQuery is the target after the first question mark, as it came.
+func (r *Request) RawQuery() string {
+	_, query, _ := strings.Cut(r.Target, "?")
+	return query
+}
+
+// Query yields the pairs of the query in their order, still escaped. Empty pieces are passed over, a missing equal sign
+// means an empty value.
+func (r *Request) Query() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for piece := range strings.SplitSeq(r.RawQuery(), "&") {
+			if piece == "" {
+				continue
+			}
+			name, value, _ := strings.Cut(piece, "=")
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// QueryValues yields the escaped values of one query parameter. The name is compared with the escaped name.
+func (r *Request) QueryValues(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for n, v := range r.Query() {
+			if n == name && !yield(v) {
+				return
+			}
+		}
+	}
+}
