@@ -1,0 +1,317 @@
+package policy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxFaults bounds the report on one document.
+const maxFaults = 100
+
+// reader turns a document's nodes into a policy and collects its faults.
+type reader struct {
+	o      Options
+	limits Limits
+	faults []Fault
+	fatal  bool
+
+	// statement names the statement being read, effect is its effect.
+	statement string
+	effect    effect
+	// variables says that the document's version has policy variables.
+	variables bool
+	sids      map[string]bool
+}
+
+func newReader(o Options) *reader {
+	return &reader{o: o, limits: o.Limits.withDefaults(), sids: map[string]bool{}}
+}
+
+func (r *reader) fault(at Position, message string) { r.report(at, message, false) }
+
+func (r *reader) warn(at Position, format string, args ...any) {
+	r.report(at, fmt.Sprintf(format, args...), true)
+}
+
+func (r *reader) faultf(at Position, format string, args ...any) {
+	r.report(at, fmt.Sprintf(format, args...), false)
+}
+
+func (r *reader) report(at Position, message string, warning bool) {
+	r.fatal = r.fatal || !warning
+	if len(r.faults) < maxFaults || !warning && len(r.faults) < 2*maxFaults {
+		r.faults = append(r.faults, Fault{Line: at.Line, Column: at.Column, Statement: r.statement, Message: message, Warning: warning})
+	}
+}
+
+// finish compiles the document and returns it, or its faults.
+func (r *reader) finish(n *node, err error) (*Policy, []Fault) {
+	p := &Policy{name: r.o.Name, kind: r.o.Kind}
+	var syntax *syntaxError
+	switch {
+	case errors.As(err, &syntax):
+		r.fault(syntax.at, syntax.message)
+	case err != nil:
+		r.fault(Position{1, 1}, err.Error())
+	default:
+		r.document(n, p)
+	}
+	slices.SortStableFunc(r.faults, func(a, b Fault) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	if r.fatal {
+		return nil, r.faults
+	}
+	p.denyIndex = newIndex(p.statements, deny)
+	p.allowIndex = newIndex(p.statements, allow)
+	return p, r.faults
+}
+
+// document reads the top level. The grammar is that of the IAM User Guide's page "Grammar of the IAM JSON policy language".
+func (r *reader) document(n *node, p *Policy) {
+	if n.kind != objectNode {
+		r.faultf(n.start, "the document is %s; a policy is an object with Version and Statement", n.describe())
+		return
+	}
+	m := r.elements(n, "Version", "Id", "Statement")
+	r.version(m["Version"])
+	r.id(m["Id"])
+	statement := m["Statement"]
+	if statement == nil {
+		r.fault(n.start, "Statement is missing; a policy has at least one")
+		return
+	}
+	all := statement.elements()
+	switch {
+	case len(all) == 0:
+		r.fault(statement.start, "Statement is empty; a policy has at least one")
+	case len(all) > r.limits.Statements:
+		r.fault(statement.start, tooMuch("the document has more than %d statements", r.limits.Statements))
+		return
+	}
+	for i, s := range all {
+		p.statements = append(p.statements, r.readStatement(s, i))
+	}
+	r.statement = ""
+}
+
+// elements returns an object's members by name and reports those that are not among the given ones. Duplicates have been
+// reported by who read the document.
+func (r *reader) elements(n *node, known ...string) map[string]*node {
+	m := map[string]*node{}
+	for _, e := range n.members {
+		if slices.Contains(known, e.name) {
+			m[e.name] = e.value
+			continue
+		}
+		r.faultf(e.at, "%s is no element of this part of a policy; %s", quote(e.name), suggest(e.name, known))
+	}
+	return m
+}
+
+// suggest says what to write in place of an unknown word.
+func suggest(word string, known []string) string {
+	for _, k := range known {
+		if strings.EqualFold(word, k) {
+			return "write " + k
+		}
+	}
+	return "there are " + strings.Join(known, ", ")
+}
+
+func (r *reader) version(n *node) {
+	if n == nil {
+		return // absent means 2008-10-17
+	}
+	switch text, _ := n.asText(); text {
+	case "2012-10-17":
+		r.variables = true
+	case "2008-10-17":
+	default:
+		r.faultf(n.start, `Version %s does not exist; write "2012-10-17", or "2008-10-17" for a policy without policy variables`, quote(n.text))
+	}
+}
+
+func (r *reader) id(n *node) {
+	if n == nil {
+		return
+	}
+	if _, ok := n.asText(); !ok {
+		r.faultf(n.start, "Id is %s; write text", n.describe())
+	}
+	if !r.hasPrincipals() {
+		r.warn(n.start, "Id belongs to resource-based policies; here it means nothing")
+	}
+}
+
+// hasPrincipals says that statements of the policy's kind have Principal or NotPrincipal.
+func (r *reader) hasPrincipals() bool {
+	switch r.o.Kind {
+	case Resource, RCP, VPCEndpoint:
+		return true
+	default:
+		return false
+	}
+}
+
+// asText is the node as text: a text, or a YAML scalar that stands without quotes.
+func (n *node) asText() (string, bool) {
+	if n.kind == textNode || n.plain && n.kind != nullNode {
+		return n.text, true
+	}
+	return "", false
+}
+
+// effect is a statement's Effect. Its zero value is no effect at all.
+type effect uint8
+
+const (
+	allow effect = iota + 1
+	deny
+)
+
+// statement is a compiled statement.
+type statement struct {
+	index int
+	// label is the Sid or, without one, the position.
+	label      string
+	start, end Position
+	effect     effect
+
+	principals   *principals // nil where the policy's kind has none
+	notPrincipal bool
+	actions      []action
+	notAction    bool
+	resources    []*resource
+	notResource  bool
+	conditions   []*condition
+}
+
+func (r *reader) readStatement(n *node, i int) *statement {
+	s := &statement{index: i, label: "Statement[" + strconv.Itoa(i) + "]", start: n.start, end: n.end}
+	r.statement = s.label
+	if n.kind != objectNode {
+		r.faultf(n.start, "a statement is an object, not %s", n.describe())
+		return s
+	}
+	for _, e := range n.members {
+		if e.name == "Sid" {
+			r.sid(e.value, s)
+		}
+	}
+	m := r.elements(n, "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
+	r.readEffect(n, m["Effect"], s)
+	r.effect = s.effect
+	r.readPrincipals(n, m["Principal"], m["NotPrincipal"], s)
+	r.readActions(n, m["Action"], m["NotAction"], s)
+	r.readResources(n, m["Resource"], m["NotResource"], s)
+	if c := m["Condition"]; c != nil {
+		s.conditions = r.readConditions(c)
+	}
+	return s
+}
+
+// sid reads a Sid. IAM takes letters and digits only, once in a document; other services are laxer, so a resource-based
+// policy is never refused for it.
+func (r *reader) sid(n *node, s *statement) {
+	text, ok := n.asText()
+	if !ok {
+		r.faultf(n.start, "Sid is %s; write text", n.describe())
+		return
+	}
+	if text == "" {
+		return
+	}
+	s.label, r.statement = text, text
+	strict := !r.hasPrincipals() && r.o.Kind != Authorizer
+	if strict && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		r.faultf(n.start, "Sid %s may hold only letters A-Z and a-z and digits", quote(text))
+	}
+	if r.sids[text] {
+		r.report(n.start, fmt.Sprintf("Sid %s stands in two statements; give each its own", quote(text)), !strict)
+	}
+	r.sids[text] = true
+}
+
+func (r *reader) readEffect(of, n *node, s *statement) {
+	if n == nil {
+		r.fault(of.start, `Effect is missing; write "Allow" or "Deny"`)
+		return
+	}
+	switch text, _ := n.asText(); text {
+	case "Allow":
+		s.effect = allow
+	case "Deny":
+		s.effect = deny
+	default:
+		r.faultf(n.start, `Effect is %s; write "Allow" or "Deny", with this spelling`, quote(n.text))
+	}
+}
+
+// either returns the one of two elements that is there, reporting none and both.
+func (r *reader) either(of, n, not *node, name string) (list []*node, negated bool) {
+	switch {
+	case n != nil && not != nil:
+		r.faultf(not.start, "%s and Not%s stand in one statement; keep one of them", name, name)
+	case n == nil && not == nil:
+		r.faultf(of.start, "%s is missing; a statement has %s or Not%s", name, name, name)
+		return nil, false
+	case n == nil:
+		n, negated, name = not, true, "Not"+name
+	}
+	if list = n.elements(); len(list) == 0 {
+		r.faultf(n.start, "%s is an empty list; name at least one", name)
+	}
+	return list, negated
+}
+
+// texts returns the texts of a list and reports what is none.
+func (r *reader) texts(list []*node, name string, each func(at Position, text string)) {
+	for _, n := range list {
+		text, ok := n.asText()
+		if !ok {
+			r.faultf(n.start, "%s holds %s; write text in quotes", name, n.describe())
+			continue
+		}
+		each(n.start, text)
+	}
+}
+
+func (r *reader) readActions(of, n, not *node, s *statement) {
+	list, negated := r.either(of, n, not, "Action")
+	s.notAction = negated
+	r.texts(list, "Action", func(at Position, text string) {
+		a, problem := compileAction(text)
+		if problem != "" {
+			r.faultf(at, "action %s %s", quote(text), problem)
+		}
+		s.actions = append(s.actions, a)
+	})
+}
+
+func (r *reader) readResources(of, n, not *node, s *statement) {
+	list, negated := r.either(of, n, not, "Resource")
+	s.notResource = negated
+	r.texts(list, "Resource", func(at Position, text string) {
+		res, problem := r.compileResource(text)
+		if problem != "" {
+			r.faultf(at, "resource %s %s", quote(text), problem)
+			return
+		}
+		res.written, res.at = text, at
+		s.resources = append(s.resources, res)
+	})
+}
+
+// quote quotes text from a document for a message and keeps it short.
+func quote(text string) string {
+	const longest = 120
+	if runes := []rune(text); len(runes) > longest {
+		return strconv.Quote(string(runes[:longest])) + "…"
+	}
+	return strconv.Quote(text)
+}

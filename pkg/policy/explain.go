@@ -1,0 +1,129 @@
+package policy
+
+import "slices"
+
+// Explanation is a decision with what every statement had to say. It is for people and simulators; Evaluate decides.
+type Explanation struct {
+	Result
+	// Statements are all statements of the policies that apply to the caller, in the order of Policies.
+	Statements []StatementOutcome
+	// MissingKeys are the condition keys, as written, that a statement for this action and resource asked for and the
+	// request did not have.
+	MissingKeys []string
+}
+
+// StatementOutcome says whether a statement applied.
+type StatementOutcome struct {
+	// Policy and Kind are those of the statement's policy; Statement is its Sid or position.
+	Policy    string
+	Kind      Kind
+	Statement string
+	Deny      bool
+	// Start and End are the statement's first and last character in its document.
+	Start, End Position
+	// Applies says that the statement applied. Where it did not, Because names the first element that did not fit: "Action",
+	// "Principal", "Resource", or an operator and key such as "StringEquals aws:username".
+	Applies bool
+	Because string
+}
+
+// Matched are the statements that applied.
+func (e *Explanation) Matched() []StatementOutcome {
+	return slices.DeleteFunc(slices.Clone(e.Statements), func(s StatementOutcome) bool { return !s.Applies })
+}
+
+// Explain is Evaluate, and looks at every statement.
+func Explain(ps *Policies, r *Request) Explanation {
+	e := Explanation{Result: Evaluate(ps, r)}
+	if ps == nil || r == nil {
+		return e
+	}
+	q := newQuery(r, ps.Boundary != nil)
+	for _, p := range ps.concerning(&q) {
+		e.add(p, &q)
+	}
+	slices.Sort(e.MissingKeys)
+	e.MissingKeys = slices.Compact(e.MissingKeys)
+	return e
+}
+
+// Explain is the policy's Evaluate, and looks at every statement.
+func (p *Policy) Explain(r *Request) Explanation {
+	e := Explanation{Result: p.Evaluate(r)}
+	if p == nil || r == nil {
+		return e
+	}
+	q := newQuery(r, false)
+	e.add(p, &q)
+	slices.Sort(e.MissingKeys)
+	e.MissingKeys = slices.Compact(e.MissingKeys)
+	return e
+}
+
+// concerning lists the policies that apply to the caller.
+func (ps *Policies) concerning(q *query) []*Policy {
+	var all []*Policy
+	if q.hasAccount() {
+		all = append(slices.Concat(ps.Identity, []*Policy{ps.Boundary}, ps.Session), slices.Concat(ps.SCP...)...)
+	}
+	all = append(all, slices.Concat(ps.RCP...)...)
+	all = append(all, ps.VPCEndpoint, ps.Resource)
+	return slices.DeleteFunc(all, func(p *Policy) bool { return p == nil })
+}
+
+func (e *Explanation) add(p *Policy, q *query) {
+	for _, s := range p.statements {
+		because := e.because(s, q)
+		e.Statements = append(e.Statements, StatementOutcome{
+			Policy: p.name, Kind: p.kind, Statement: s.label, Deny: s.effect == deny,
+			Start: s.start, End: s.end, Applies: because == "", Because: because,
+		})
+	}
+}
+
+// because names the first element that does not fit the request; none if the statement applies.
+func (e *Explanation) because(s *statement, q *query) string {
+	if !s.concerns(q.service, q.name) {
+		return "Action"
+	}
+	if _, ok := s.reaches(&q.request.Principal, q.bounded); !ok {
+		return "Principal"
+	}
+	for _, res := range s.resources {
+		for _, v := range res.tail.variables {
+			e.noteMissing(v.key, q)
+		}
+	}
+	if !s.fits(q) {
+		return "Resource"
+	}
+	because := ""
+	for _, c := range s.conditions {
+		e.noteMissing(c.key, q)
+		if because == "" && !c.holds(q.request.Context, s.effect) {
+			because = c.written + " " + c.key.String()
+		}
+	}
+	return because
+}
+
+func (e *Explanation) noteMissing(k *Key, q *query) {
+	if _, ok := lookup(q.request.Context, k); !ok {
+		e.MissingKeys = append(e.MissingKeys, k.String())
+	}
+}
+
+// fits reports whether one of the statement's entries fits the resource, or, for a Deny, another spelling of it.
+func (s *statement) fits(q *query) bool {
+	entries := s.entries()
+	anyFits := func(q *query) bool {
+		return slices.ContainsFunc(entries, func(e entry) bool { return e.fits(q) })
+	}
+	if anyFits(q) {
+		return true
+	}
+	return s.effect == deny && !s.notResource && slices.ContainsFunc(q.request.Spellings, func(spelling string) bool {
+		other := q.spelled(spelling)
+		return anyFits(&other)
+	})
+}

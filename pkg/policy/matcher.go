@@ -1,0 +1,396 @@
+package policy
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gaissmai/bart"
+	"github.com/portcullis-authz/portcullis/pkg/arn"
+)
+
+// matcherBuilder takes a condition's values one by one. add returns what is wrong with a value as text, or how the operator
+// fails to read it.
+type matcherBuilder interface {
+	add(text string) (problem, misread string)
+	matcher() matcher
+}
+
+func newMatcher(f family, c comparison, variables bool) matcherBuilder {
+	switch f {
+	case familyString:
+		return &stringMatcher{set: map[string]struct{}{}, variables: variables}
+	case familyStringFold:
+		return &foldMatcher{variables: variables}
+	case familyStringLike:
+		return &likeMatcher{variables: variables}
+	case familyNumeric:
+		return &numberMatcher{comparison: c}
+	case familyDate:
+		return &dateMatcher{comparison: c}
+	case familyBinary:
+		return &bytesMatcher{}
+	case familyAddress:
+		return &addressMatcher{table: &bart.Lite{}}
+	case familyARN:
+		return &arnMatcher{variables: variables}
+	case familyBool, familyNull:
+	}
+	return &boolMatcher{}
+}
+
+func outcomeOf(agreed bool) outcome {
+	if agreed {
+		return agrees
+	}
+	return differs
+}
+
+// stringMatcher is StringEquals.
+type stringMatcher struct {
+	variables bool
+	set       map[string]struct{}
+	templates []template
+}
+
+func (t *stringMatcher) matcher() matcher { return t }
+
+func (t *stringMatcher) add(text string) (problem, misread string) {
+	tmpl, problem := compileTemplate(text, t.variables, false)
+	switch {
+	case problem != "":
+	case tmpl.isLiteral():
+		t.set[tmpl.literal] = struct{}{}
+	default:
+		t.templates = append(t.templates, tmpl)
+	}
+	return problem, ""
+}
+
+func (t *stringMatcher) compare(v Value, ctx Context) outcome {
+	text := v.String()
+	return outcomeOf(has(t.set, text) || anyMatches(t.templates, ctx, text))
+}
+
+func anyMatches(templates []template, ctx Context, text string) bool {
+	for i := range templates {
+		if fits, _ := templates[i].match(ctx, text); fits {
+			return true
+		}
+	}
+	return false
+}
+
+// foldMatcher is StringEqualsIgnoreCase.
+type foldMatcher struct {
+	variables bool
+	templates []template
+}
+
+func (t *foldMatcher) matcher() matcher { return t }
+
+func (t *foldMatcher) add(text string) (problem, misread string) {
+	tmpl, problem := compileTemplate(text, t.variables, false)
+	t.templates = append(t.templates, tmpl)
+	return problem, ""
+}
+
+func (t *foldMatcher) compare(v Value, ctx Context) outcome {
+	text := v.String()
+	for i := range t.templates {
+		if t.templates[i].equalFold(ctx, text) {
+			return agrees
+		}
+	}
+	return differs
+}
+
+// equalFold compares without regard to case; the template has no wildcards. It joins the text of a template with variables,
+// for letters may differ in length from their other case.
+func (t *template) equalFold(ctx Context, text string) bool {
+	if t.isLiteral() {
+		return strings.EqualFold(t.literal, text)
+	}
+	var buffer tokenBuffer
+	tokens, ok := t.resolve(ctx, &buffer)
+	if !ok {
+		return false
+	}
+	if len(tokens) == 1 {
+		return strings.EqualFold(tokens[0].Text, text)
+	}
+	var joined strings.Builder
+	for i := range tokens {
+		joined.WriteString(tokens[i].Text)
+	}
+	return strings.EqualFold(joined.String(), text)
+}
+
+// likeMatcher is StringLike.
+type likeMatcher struct {
+	variables bool
+	templates []template
+}
+
+func (t *likeMatcher) matcher() matcher { return t }
+
+func (t *likeMatcher) add(text string) (problem, misread string) {
+	tmpl, problem := compileTemplate(text, t.variables, true)
+	t.templates = append(t.templates, tmpl)
+	return problem, ""
+}
+
+func (t *likeMatcher) compare(v Value, ctx Context) outcome {
+	return outcomeOf(anyMatches(t.templates, ctx, v.String()))
+}
+
+// numberMatcher is the Numeric operators.
+type numberMatcher struct {
+	comparison comparison
+	numbers    []number
+}
+
+func (t *numberMatcher) matcher() matcher { return t }
+
+func (t *numberMatcher) add(text string) (problem, misread string) {
+	n, ok := parseNumber(text)
+	if !ok {
+		return "", "is no number; write digits, with a point at most, as in 3600 or 0.5"
+	}
+	t.numbers = append(t.numbers, n)
+	return "", ""
+}
+
+func (t *numberMatcher) compare(v Value, _ Context) outcome {
+	n, ok := v.asNumber()
+	if !ok {
+		return unreadable
+	}
+	for i := range t.numbers {
+		if t.comparison.holds(n.compare(t.numbers[i])) {
+			return agrees
+		}
+	}
+	return differs
+}
+
+// dateMatcher is the Date operators.
+type dateMatcher struct {
+	comparison comparison
+	instants   []instant
+}
+
+func (t *dateMatcher) matcher() matcher { return t }
+
+func (t *dateMatcher) add(text string) (problem, misread string) {
+	at, ok := parseInstant(text)
+	if !ok {
+		return "", "is no date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"
+	}
+	t.instants = append(t.instants, at)
+	return "", ""
+}
+
+func (t *dateMatcher) compare(v Value, _ Context) outcome {
+	at, ok := v.asInstant()
+	if !ok {
+		return unreadable
+	}
+	for i := range t.instants {
+		if t.comparison.holds(at.compare(t.instants[i])) {
+			return agrees
+		}
+	}
+	return differs
+}
+
+// boolMatcher is Bool and Null.
+//
+// Choice: no policy variables in Bool. Two pages of the IAM User Guide disagree on them; without, the text is a fault.
+type boolMatcher struct{ isTrue, isFalse bool }
+
+func (t *boolMatcher) matcher() matcher { return t }
+
+func (t *boolMatcher) add(text string) (problem, misread string) {
+	switch text {
+	case "true":
+		t.isTrue = true
+	case "false":
+		t.isFalse = true
+	default:
+		return "", "is neither true nor false; write one of them, in lower case"
+	}
+	return "", ""
+}
+
+func (t *boolMatcher) compare(v Value, _ Context) outcome {
+	switch {
+	case v.kind == boolValue && v.n != 0, v.kind == stringValue && v.text == "true":
+		return outcomeOf(t.isTrue)
+	case v.kind == boolValue, v.kind == stringValue && v.text == "false":
+		return outcomeOf(t.isFalse)
+	}
+	return unreadable
+}
+
+// bytesMatcher is BinaryEquals. A text in the request is base64, as in the policy.
+type bytesMatcher struct{ values []string }
+
+func (t *bytesMatcher) matcher() matcher { return t }
+
+func (t *bytesMatcher) add(text string) (problem, misread string) {
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return "", "is not base64; write it with the standard alphabet and padding, as in AAECAw=="
+	}
+	t.values = append(t.values, string(b))
+	return "", ""
+}
+
+func (t *bytesMatcher) compare(v Value, _ Context) outcome {
+	text := v.text
+	switch v.kind {
+	case bytesValue:
+	case stringValue:
+		b, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil {
+			return unreadable
+		}
+		text = string(b)
+	default:
+		return unreadable
+	}
+	return outcomeOf(slices.Contains(t.values, text))
+}
+
+// addressMatcher is IpAddress. All values stand in one prefix table, so that a thousand of them cost what one does.
+//
+// Choices: an address without a prefix length is that one address, IPv4 or IPv6; IPv4-mapped IPv6 addresses, in the policy and
+// in the request, are the IPv4 addresses they map.
+type addressMatcher struct{ table *bart.Lite }
+
+func (t *addressMatcher) matcher() matcher { return t }
+
+func (t *addressMatcher) add(text string) (problem, misread string) {
+	p, ok := parsePrefix(text)
+	if !ok {
+		return "", "is no IP address or CIDR block; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
+	}
+	t.table.Insert(p)
+	return "", ""
+}
+
+// parsePrefix reads an address or a CIDR block, whose host bits do not matter.
+func parsePrefix(text string) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), true
+}
+
+func (t *addressMatcher) compare(v Value, _ Context) outcome {
+	addr := v.addr
+	if v.kind == stringValue {
+		parsed, err := netip.ParseAddr(v.text)
+		if err != nil {
+			return unreadable
+		}
+		addr = parsed.Unmap().WithZone("")
+	}
+	if !addr.IsValid() {
+		return unreadable
+	}
+	return outcomeOf(t.table.Contains(addr))
+}
+
+// arnMatcher is ArnEquals and ArnLike, which are one operator: both take wildcards, part by part.
+type arnMatcher struct {
+	variables bool
+	any       bool // "*"
+	patterns  [][6]template
+	// whole are values that are one variable, whose own value is compared as text.
+	whole []template
+}
+
+func (t *arnMatcher) matcher() matcher { return t }
+
+func (t *arnMatcher) add(text string) (problem, misread string) {
+	if text == "*" {
+		t.any = true
+		return "", ""
+	}
+	tmpl, problem := compileTemplate(text, t.variables, true)
+	if problem != "" {
+		return problem, ""
+	}
+	if len(tmpl.tokens) == 1 && len(tmpl.variables) == 1 {
+		t.whole = append(t.whole, tmpl)
+		return "", ""
+	}
+	parts, ok := splitPattern(text, t.variables)
+	if !ok || parts[0] != "arn" && !strings.ContainsAny(parts[0], "*?") {
+		return "", `is no ARN of six parts outside of its variables; write it as arn:aws:iam::111122223333:role/*, "*" filling up parts`
+	}
+	var pattern [6]template
+	for i := range parts {
+		pattern[i], _ = compileTemplate(parts[i], t.variables, true)
+	}
+	t.patterns = append(t.patterns, pattern)
+	return "", ""
+}
+
+// splitPattern splits a pattern at its first five colons outside of variables.
+func splitPattern(text string, variables bool) (p arn.Parts, ok bool) {
+	for i := range 5 {
+		colon := 0
+		for colon < len(text) && text[colon] != ':' {
+			if variables && strings.HasPrefix(text[colon:], "${") {
+				_, rest, _ := cutVariable(text[colon:])
+				colon = len(text) - len(rest)
+				continue
+			}
+			colon++
+		}
+		if colon == len(text) {
+			return p, false
+		}
+		p[i], text = text[:colon], text[colon+1:]
+	}
+	p[5] = text
+	return p, text != ""
+}
+
+func (t *arnMatcher) compare(v Value, ctx Context) outcome {
+	text := v.String()
+	parts, ok := arn.Split(text)
+	if !ok || v.kind != stringValue {
+		return unreadable
+	}
+	if t.any || anyMatches(t.whole, ctx, text) {
+		return agrees
+	}
+	for i := range t.patterns {
+		if matchParts(&t.patterns[i], ctx, &parts) {
+			return agrees
+		}
+	}
+	return differs
+}
+
+func matchParts(pattern *[6]template, ctx Context, parts *arn.Parts) bool {
+	for i := range pattern {
+		if fits, _ := pattern[i].match(ctx, parts[i]); !fits {
+			return false
+		}
+	}
+	return true
+}

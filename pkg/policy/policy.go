@@ -1,0 +1,177 @@
+package policy
+
+import (
+	"bytes"
+	"fmt"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// Format is how a policy document is written.
+type Format uint8
+
+const (
+	// FormatAuto takes a document that begins with a brace, bracket or quote for JSON, any other for YAML.
+	FormatAuto Format = iota
+	FormatJSON
+	FormatYAML
+)
+
+// Kind is the policy type, which decides the elements that a document may have and its part in the evaluation.
+type Kind uint8
+
+const (
+	// Identity is an identity-based policy: no Principal.
+	Identity Kind = iota
+	// Resource is a resource-based policy: every statement has Principal or NotPrincipal.
+	Resource
+	// Boundary is a permissions boundary.
+	Boundary
+	// Session is a session policy.
+	Session
+	// SCP is a service control policy.
+	SCP
+	// RCP is a resource control policy: every statement has Principal "*".
+	RCP
+	// VPCEndpoint is a VPC endpoint policy, in form like a resource-based policy.
+	VPCEndpoint
+	// Authorizer is the policy in a Lambda authorizer's answer, in form like an identity-based policy.
+	Authorizer
+)
+
+// String is the name that AWS's denial messages give to the policy type.
+func (k Kind) String() string {
+	switch k {
+	case Identity:
+		return "identity-based policy"
+	case Resource:
+		return "resource-based policy"
+	case Boundary:
+		return "permissions boundary"
+	case Session:
+		return "session policy"
+	case SCP:
+		return "service control policy"
+	case RCP:
+		return "resource control policy"
+	case VPCEndpoint:
+		return "VPC endpoint policy"
+	case Authorizer:
+		return "authorizer policy"
+	default:
+		return fmt.Sprintf("Kind(%d)", uint8(k))
+	}
+}
+
+// Fault is what is wrong with a policy document, and what to write instead. Line and Column count from 1 within the document,
+// columns in characters; for a node of a larger YAML file they are the file's.
+type Fault struct {
+	Line, Column int
+	// Statement is the statement's Sid or, without one, its position ("Statement[2]"); empty for the document itself.
+	Statement string
+	Message   string
+	// Warning marks what is legal and surely wrong. A document whose faults are all warnings is used.
+	Warning bool
+}
+
+// Error makes a Fault an error: "line:column: statement: message".
+func (f Fault) Error() string {
+	if f.Statement == "" {
+		return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message)
+	}
+	return fmt.Sprintf("%d:%d: %s: %s", f.Line, f.Column, f.Statement, f.Message)
+}
+
+// Options says what a policy document is.
+type Options struct {
+	// Name is how decisions name the policy: "resource-policy", an ARN, "inline/alice/p1".
+	Name   string
+	Kind   Kind
+	Format Format
+	// ExpandPrefix is put before abbreviated resources (execute-api:/stage/VERB/path) of a resource-based policy. It is
+	// the API's ARN, such as arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5; without it they are faults.
+	ExpandPrefix string
+	// Limits bounds the document; each zero takes its default.
+	Limits Limits
+	// UnreadableValues accepts condition values that their operator cannot read ("abc" as a number) with a warning; no
+	// value of a request ever equals them. It is for simulating policies as they are, never for guarding anything.
+	UnreadableValues bool
+}
+
+// Policy is a compiled policy, immutable and safe for concurrent use. A nil Policy grants nothing.
+type Policy struct {
+	name       string
+	kind       Kind
+	statements []*statement
+	// The indexes find the statements that a request could concern.
+	denyIndex, allowIndex index
+}
+
+// Name is the name that Options gave.
+func (p *Policy) Name() string { return p.name }
+
+// Kind is the kind that Options gave.
+func (p *Policy) Kind() Kind { return p.kind }
+
+// Parse reads and compiles a policy document. It returns every fault it finds, sorted by position; with any fault that is
+// not a warning the policy is nil.
+func Parse(data []byte, o Options) (*Policy, []Fault) {
+	r := newReader(o)
+	if len(data) > r.limits.Bytes {
+		r.fault(Position{1, 1}, tooMuch("the document is longer than %d bytes", r.limits.Bytes))
+		return nil, r.faults
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	read := readYAML
+	if o.Format == FormatJSON || o.Format == FormatAuto && looksLikeJSON(data) {
+		read = func(data []byte, limits Limits, fault func(Position, string)) (*node, error) {
+			return readJSON(string(data), limits, fault)
+		}
+	}
+	n, err := read(data, r.limits, r.fault)
+	return r.finish(n, err)
+}
+
+// ParseYAML is Parse for a policy that stands inside a YAML file. Scalars are taken as they are written, so an account number
+// needs no quotes; a node that is text holds the policy as JSON.
+func ParseYAML(y *yaml.Node, o Options) (*Policy, []Fault) {
+	r := newReader(o)
+	n, err := convertYAML(y, r.limits, r.fault)
+	if err == nil && n.kind == textNode {
+		return parseEmbedded(y, n, o)
+	}
+	return r.finish(n, err)
+}
+
+// parseEmbedded reads JSON text inside a YAML scalar and moves the positions to where the scalar stands. Columns inside a block
+// scalar count from its indentation, which the YAML library does not tell.
+func parseEmbedded(y *yaml.Node, n *node, o Options) (*Policy, []Fault) {
+	o.Format = FormatJSON
+	p, faults := Parse([]byte(n.text), o)
+	move := func(at Position) Position {
+		switch {
+		case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+			at.Line += n.start.Line
+		case at.Line == 1:
+			at = Position{n.start.Line, n.start.Column + at.Column}
+		default:
+			at.Line += n.start.Line - 1
+		}
+		return at
+	}
+	for i := range faults {
+		at := move(Position{faults[i].Line, faults[i].Column})
+		faults[i].Line, faults[i].Column = at.Line, at.Column
+	}
+	if p != nil {
+		for _, s := range p.statements {
+			s.start, s.end = move(s.start), move(s.end)
+		}
+	}
+	return p, faults
+}
+
+func looksLikeJSON(data []byte) bool {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	return len(data) > 0 && bytes.IndexByte([]byte(`{["`), data[0]) >= 0
+}

@@ -1,0 +1,134 @@
+package policy
+
+// PrincipalKind says what kind of principal a request comes from.
+type PrincipalKind uint8
+
+const (
+	// Anonymous is a caller without credentials. It is the zero value.
+	Anonymous PrincipalKind = iota
+	// User is an IAM user.
+	User
+	// RoleSession is an assumed role's session.
+	RoleSession
+	// FederatedUser is an AWS STS federated user session.
+	FederatedUser
+	// Root is an account's root user.
+	Root
+	// Service is an AWS service.
+	Service
+)
+
+// Principal is who makes a request. The zero value is the anonymous caller.
+type Principal struct {
+	Kind PrincipalKind
+	// ARN is the user's, the session's, the federated user's or the root user's ARN, or the service's name.
+	ARN string
+	// Account is the 12-digit id of the caller's account.
+	Account string
+	// ParentARN is the role's ARN, with its path, for a session, and the user's for a federated user. The session's own
+	// ARN does not hold the path: it comes from the identity store.
+	ParentARN string
+	// ID is the unique id (AIDA…) of the user, ParentID that (AROA…, AIDA…) of the session's role or the federated user's
+	// user: what AWS stores in a policy for a principal that was deleted.
+	ID, ParentID string
+	// Bounded says that the caller has a permissions boundary, for the evaluation of a resource-based policy alone.
+	Bounded bool
+}
+
+// Request is what is to be decided.
+type Request struct {
+	Principal Principal
+	// Action as in execute-api:Invoke.
+	Action string
+	// Resource is the ARN of what is acted on.
+	Resource string
+	// Spellings are other spellings of the same resource. A Deny whose Resource names one of them holds; Allow and
+	// NotResource look at Resource alone.
+	Spellings []string
+	// ResourceAccount is the 12-digit id of the account that owns the resource.
+	ResourceAccount string
+	// Context holds the condition keys; nil has none.
+	Context Context
+}
+
+// Policies are the policies that apply to a request. A nil Boundary or Resource means that there is none.
+type Policies struct {
+	Identity []*Policy
+	Boundary *Policy
+	// Session are the session policies, of which one has to allow; none do not limit.
+	Session  []*Policy
+	Resource *Policy
+	// SCP and RCP are levels, from the organization's root down to the account: on each level one policy has to allow.
+	SCP, RCP    [][]*Policy
+	VPCEndpoint *Policy
+	// RootNeedsAllow takes away the root user's allowance to do everything in its account.
+	RootNeedsAllow bool
+}
+
+// Decision is the outcome of an evaluation. Its zero value denies.
+type Decision uint8
+
+const (
+	// ImplicitDeny means that no statement allows. It is the zero value.
+	ImplicitDeny Decision = iota
+	// ExplicitDeny means that a statement denies.
+	ExplicitDeny
+	// Allow means that the request is allowed.
+	Allow
+)
+
+// String is the outcome as IAM's policy simulator calls it.
+func (d Decision) String() string {
+	switch d {
+	case Allow:
+		return "allowed"
+	case ExplicitDeny:
+		return "explicitDeny"
+	case ImplicitDeny:
+	}
+	return "implicitDeny"
+}
+
+// Side names the kind of policy that lacks an Allow.
+type Side uint8
+
+// The sides. SideNone is for decisions that are not implicit denies.
+const (
+	SideNone Side = iota
+	SideIdentity
+	SideResource
+	SideBoundary
+	SideSession
+	SideSCP
+	SideRCP
+	SideVPCEndpoint
+)
+
+// Grant is the strongest way in which a resource-based policy's Allow names the caller.
+type Grant uint8
+
+// The grants, from none to the strongest.
+const (
+	GrantNone Grant = iota
+	// GrantAccount names the caller's account: delegation to that account's policies.
+	GrantAccount
+	// GrantParent names the session's role or the federated user's user.
+	GrantParent
+	// GrantDirect names the caller itself.
+	GrantDirect
+	// GrantEveryone is Principal "*".
+	GrantEveryone
+)
+
+// Result is a decision and why it is so.
+type Result struct {
+	Decision Decision
+	// Policy and Statement name the deciding policy, and its statement by Sid or position ("Statement[2]").
+	Policy, Statement string
+	// By is the deciding policy's kind; it means nothing in an implicit deny.
+	By Kind
+	// Missing is the side that lacks an Allow, in an implicit deny.
+	Missing Side
+	// Grant is how a resource-based policy's Allow names the caller; set by Policy.Evaluate and, if it was asked, Evaluate.
+	Grant Grant
+}

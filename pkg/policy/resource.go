@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/arn"
+)
+
+// resource is one entry of Resource or NotResource. An ARN is compared part by part, so that a wildcard in one of the first
+// five never reaches over a colon; in the last part it spans everything, slashes and colons included.
+type resource struct {
+	any     bool // "*"
+	head    [5]template
+	tail    template
+	written string
+	at      Position
+}
+
+const abbreviation = "execute-api:/"
+
+// compileResource returns the resource, or what is wrong with it and what to write instead.
+func (r *reader) compileResource(text string) (*resource, string) {
+	if text == "*" {
+		return &resource{any: true}, ""
+	}
+	if strings.HasPrefix(text, abbreviation) {
+		if r.o.Kind != Resource || r.o.ExpandPrefix == "" {
+			return nil, "is abbreviated, which only an API's resource policy may do; write the whole ARN, arn:aws:execute-api:region:account:api/stage/VERB/path"
+		}
+		text = r.o.ExpandPrefix + strings.TrimPrefix(text, abbreviation[:len(abbreviation)-1])
+	}
+	parts, ok := arn.Split(text)
+	if problem := r.resourceProblem(parts, ok, text); problem != "" {
+		return nil, problem
+	}
+	res := &resource{}
+	for i := range res.head {
+		res.head[i], _ = compileTemplate(parts[i], false, true)
+	}
+	var problem string
+	res.tail, problem = compileTemplate(parts[5], r.variables, true)
+	return res, problem
+}
+
+// resourceProblem says what is wrong with an ARN in Resource.
+//
+// Choice: an ARN with fewer than six parts is refused; AWS's documents leave open what it would match.
+func (r *reader) resourceProblem(parts arn.Parts, ok bool, text string) string {
+	if r.variables && strings.Contains(strings.Join(parts[:5], ":"), "${") {
+		return "has a policy variable before its fifth colon; variables may stand only in the last part of an ARN"
+	}
+	switch {
+	case !ok && !strings.HasPrefix(text, "arn:"):
+		return `is neither "*" nor an ARN; write arn:aws:execute-api:region:account:api/stage/VERB/path`
+	case !ok:
+		return `has fewer than the six parts of an ARN; fill up with "*", as in arn:aws:execute-api:*:*:*`
+	case parts[0] != "arn":
+		return "does not begin with arn: in lower case"
+	case parts[1] == "" || parts[2] == "" || parts[5] == "":
+		return "lacks its partition, service or last part; write arn:aws:execute-api:region:account:api/stage/VERB/path"
+	case strings.ContainsAny(parts[2], "*?"):
+		return `has a wildcard for its service; name it, as in arn:aws:execute-api:*:*:*, or write "*" for every resource`
+	}
+	return ""
+}
+
+// matches reports whether the resource is the request's, and whether its variables have values.
+func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) (fits, resolved bool) {
+	if res.any {
+		return true, true
+	}
+	if !isARN {
+		return false, true
+	}
+	for i := range res.head {
+		if fits, _ := res.head[i].match(nil, parts[i]); !fits {
+			return false, true
+		}
+	}
+	return res.tail.match(ctx, parts[5])
+}
+
+// excludes reports whether a NotResource statement leaves the resource out.
+//
+// An entry whose variable has no value matches nothing. Choice, where no entry has a value: an Allow does not apply, a Deny
+// does. AWS's documents leave it open, and both are the closed side.
+func (s *statement) excludes(ctx Context, parts *arn.Parts, isARN bool) bool {
+	some := false
+	for _, res := range s.resources {
+		fits, resolved := res.matches(ctx, parts, isARN)
+		if fits {
+			return true
+		}
+		some = some || resolved
+	}
+	return !some && s.effect == allow
+}
