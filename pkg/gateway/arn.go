@@ -1,0 +1,52 @@
+package gateway
+
+import "strings"
+
+// maxARN is the length in bytes of the longest method ARN that is authorized ("Quotas": method ARN with authorization).
+const maxARN = 1600
+
+// arnLength is the length of the invocation's method ARN.
+func (in *invocation) arnLength() int {
+	return len(in.stage.arn) + len(in.request.Method) + len(in.path)
+}
+
+// buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and many upstreams merge
+// doubled ones, so that a Deny on …/GET/admin must hold for /admin/ too. ARN and spellings share one string, but for a
+// path with doubled slashes.
+func (in *invocation) buildARN() {
+	in.arn, in.spellings = in.arnWithTwins(in.path, in.spellingBuffer[:0])
+	if merged := mergeSlashes(trimTrailing(in.path)); merged != trimTrailing(in.path) {
+		var arn string
+		arn, in.spellings = in.arnWithTwins(merged, in.spellings)
+		in.spellings = append(in.spellings, arn)
+	}
+}
+
+// arnWithTwins returns a path's method ARN, and appends those of the same path with no and with one trailing slash.
+func (in *invocation) arnWithTwins(path string, spellings []string) (string, []string) {
+	trimmed := trimTrailing(path)
+	if trimmed == "" {
+		return in.stage.arn + in.request.Method + "/", spellings
+	}
+	var b strings.Builder
+	b.Grow(in.arnLength() + 1)
+	b.WriteString(in.stage.arn)
+	b.WriteString(in.request.Method)
+	b.WriteString(path)
+	length, bare := b.Len(), b.Len()-len(path)+len(trimmed)
+	if length == bare {
+		b.WriteByte('/')
+	}
+	text := b.String()
+	for _, end := range [...]int{bare, bare + 1} {
+		if end != length {
+			spellings = append(spellings, text[:end])
+		}
+	}
+	return text[:length], spellings
+}
+
+// maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.
+func (in *invocation) maskARN() string {
+	return in.stage.maskedARN + in.arn[len(in.stage.arn):]
+}

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// Authorize decides one request. Whatever is not an Allow for a reason is a denial.
+func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
+	in := &invocation{gateway: g, request: r, requestID: requestID(r.ID)}
+	reason, err := in.authorize(ctx)
+	if err != nil {
+		return in.denial(err)
+	}
+	return in.allowance(ctx, reason)
+}
+
+// authorize is API Gateway's order of things ("Authorization flow in API Gateway"). Any error denies.
+func (in *invocation) authorize(ctx context.Context) (authz.Reason, error) {
+	if err := in.find(); err != nil {
+		return authz.Reason{}, err
+	}
+	if err := in.limitARN(); err != nil {
+		return authz.Reason{}, err
+	}
+	// A Lambda authorizer's route asks the resource policy for an explicit Deny here, before its function is called.
+	caller, err := in.route.guard.authenticate(ctx, in)
+	if err != nil {
+		return authz.Reason{}, err
+	}
+	in.caller = caller
+	return in.route.guard.decide(in)
+}
+
+// allowance lets a request pass that was allowed for a reason, unless its time ran out or a header of the upstream's cannot
+// be made.
+func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.Decision {
+	if reason.Code != authz.CodeNoPolicy && reason.Code != authz.CodeAllowed {
+		return in.denial(internal(authz.CodeInternal, "the flow ended without a decision"))
+	}
+	d := in.decision(reason)
+	in.setUpstream(&d)
+	if in.fault != nil {
+		return in.denial(in.fault)
+	}
+	if ctx.Err() != nil {
+		return in.denial(internal(authz.CodeCanceled, "the check was canceled, or its time ran out"))
+	}
+	d.Allow = true
+	return d
+}
+
+// denial answers with the refusal that err is. Any other error is an internal one, which the client is told nothing about.
+func (in *invocation) denial(err error) authz.Decision {
+	if !errors.As(err, &in.refusal) {
+		in.refusal = internal(authz.CodeInternal, err.Error())
+	}
+	d := in.decision(in.refusal.reason)
+	d.Denial = in.render()
+	return d
+}
+
+// decision is a denial without an answer, filled with what was found out.
+func (in *invocation) decision(reason authz.Reason) authz.Decision {
+	d := authz.Decision{Reason: reason, Caller: in.caller, RequestID: in.requestID}
+	if in.stage != nil {
+		d.API, d.Stage = in.stage.api.id, in.stage.name
+	}
+	if in.route != nil {
+		d.Route = in.route.key
+	}
+	return d
+}

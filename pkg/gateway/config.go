@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// Config is everything a Gateway is made of. New takes it over: the caller does not change it afterwards.
+type Config struct {
+	// APIs are the APIs that are served; at least one.
+	APIs []API
+	// TrustedProxies are the networks whose X-Forwarded-For entries are believed (clientAddress.trustedProxies). Without
+	// any, the TCP peer is the client.
+	TrustedProxies []netip.Prefix
+}
+
+// API is one REST API.
+type API struct {
+	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
+	// the region, so that it may be left out.
+	ID, Account, Region, Partition string
+	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too.
+	ExecuteAPIEndpoint bool
+	// StrictPaths refuses paths with an encoded slash or a semicolon.
+	StrictPaths bool
+	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
+	LegacyMessages bool
+	// Stages are the API's stages; at least one.
+	Stages []Stage
+	// ResourcePolicy guards every route; nil where there is none.
+	ResourcePolicy *policy.Policy
+	// Routes are the API's methods; at least one.
+	Routes []Route
+	// UpstreamHeaders are set on every allowed request, unless the route maps the same name.
+	UpstreamHeaders []UpstreamHeader
+	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
+	GatewayResponses map[string]GatewayResponse
+}
+
+// Stage is one stage of an API.
+type Stage struct {
+	// Name is the stage's name as it stands in the method ARN.
+	Name string
+	// Domains are the custom domain names that are mapped to the stage: "host" or "host/base/path".
+	Domains []string
+	// Variables are the stage variables.
+	Variables map[string]string
+}
+
+// Authorization is a method's authorizationType.
+type Authorization string
+
+// None is open access: no identity is established, and the resource policy, if there is one, decides alone.
+const None Authorization = "NONE"
+
+// Route is one method of a resource.
+type Route struct {
+	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY.
+	Method string
+	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
+	Resource string
+	// Authorization is how the method is guarded; it must be said.
+	Authorization Authorization
+	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
+	UpstreamHeaders []UpstreamHeader
+}
+
+// UpstreamHeader is one header of the upstream's request.
+type UpstreamHeader struct {
+	// Name is the header's name.
+	Name string
+	// Value is a $context variable, a $stageVariables variable, or a literal.
+	Value string
+}
+
+// GatewayResponse is one customized gateway response.
+type GatewayResponse struct {
+	// StatusCode replaces the default status, unless it is zero.
+	StatusCode int
+	// ResponseParameters maps gatewayresponse.header.<Name> to a quoted literal, context.<variable>,
+	// stageVariables.<name>, or method.request.{header,querystring,path}.<name>.
+	ResponseParameters map[string]string
+	// ResponseTemplates maps a content type to a body template.
+	ResponseTemplates map[string]string
+}
+
+// Fault is something in a Config that is wrong, or, as a Warning, that is probably not meant.
+type Fault struct {
+	// Path is where, in the terms of portcullis.yaml: "apis[3].stages[0].domains[1]", "apis[0].routes[2].route",
+	// `apis[0].upstreamHeaders["x-user"]`. Map keys are quoted as in Go. What is missing has a path too, "apis[0].routes".
+	Path string
+	// Message says what is wrong and what to write instead.
+	Message string
+	// Warning does not hinder New.
+	Warning bool
+}

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// Lookup returns the value of a condition key; false means that the key is absent. It is called while a policy is
+// evaluated, for the keys that the policy names.
+func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
+	switch key.ID() {
+	case policy.KeyCurrentTime:
+		return policy.TimeValue(in.time()), true
+	case policy.KeyEpochTime:
+		return policy.NumberValue(in.time().Unix()), true
+	case policy.KeySecureTransport:
+		return policy.BoolValue(in.secureTransport()), true
+	case policy.KeySourceIP:
+		addr, ok := in.sourceIP()
+		return policy.AddrValue(addr), ok
+	case policy.KeyReferer:
+		value, ok := in.singleHeader("referer")
+		return policy.StringValue(value), ok
+	case policy.KeyUserAgent:
+		value, ok := in.singleHeader("user-agent")
+		return policy.StringValue(value), ok
+	case policy.KeyViaAWSService:
+		return policy.BoolValue(false), true
+	case policy.KeyPrincipalType:
+		return policy.StringValue("Anonymous"), true
+	default:
+		return policy.Value{}, false
+	}
+}
+
+// time is when the request came.
+func (in *invocation) time() time.Time {
+	if in.request.Time.IsZero() {
+		in.fail(internal(authz.CodeInternal, "the request has no time"))
+	}
+	return in.request.Time
+}
+
+// secureTransport reports whether the client's connection is encrypted: as Envoy's configuration attests, or else by the
+// server name of the TLS session, which is all of it that Envoy tells.
+func (in *invocation) secureTransport() bool {
+	switch in.request.Transport {
+	case authz.TransportSecure:
+		return true
+	case authz.TransportForwardedProto:
+		proto, lines := in.request.Header("x-forwarded-proto")
+		return lines == 1 && proto == "https"
+	case authz.TransportUnstated:
+		return in.request.ServerName != ""
+	default:
+		return false
+	}
+}
+
+// PolicyTarget is what the API's resource policy is attached to, for the policy's Lint.
+func (a *API) PolicyTarget() policy.Target {
+	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keyPossible}
+	for _, s := range a.Stages {
+		t.Stages = append(t.Stages, s.Name)
+	}
+	for _, r := range a.Routes {
+		t.Routes = append(t.Routes, policy.TargetRoute{Method: r.Method, Resource: r.Resource})
+	}
+	return t
+}
+
+// keyPossible reports whether a condition key can ever be there on a route with authorization NONE ("AWS condition keys that
+// can be used in API Gateway resource policies"; the last two from IAM's "AWS global condition context keys").
+func keyPossible(key *policy.Key) bool {
+	switch key.ID() {
+	case policy.KeyCurrentTime, policy.KeyEpochTime, policy.KeySecureTransport, policy.KeySourceIP, policy.KeyReferer,
+		policy.KeyUserAgent, policy.KeyViaAWSService, policy.KeyPrincipalType:
+		return true
+	default:
+		return false
+	}
+}

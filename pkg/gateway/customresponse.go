@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// customResponse is an API's own form of a response type ("Gateway responses in API Gateway").
+type customResponse struct {
+	// status replaces the default unless it is zero.
+	status  int
+	headers []mappedHeader
+	// contentType and body replace the default body unless contentType is empty.
+	contentType string
+	body        template
+}
+
+// mappedHeader is one header, of an answer or of the upstream's request, and where its value comes from.
+type mappedHeader struct {
+	name  string
+	value variable
+}
+
+// appendHeaders adds the customized headers; one that is there already is replaced. A value that would break a header is
+// left out.
+func (c *customResponse) appendHeaders(headers []authz.Field, in *invocation) []authz.Field {
+	for _, h := range c.headers {
+		value, ok := h.value(in)
+		if !ok || !isHeaderValue(value) {
+			continue
+		}
+		same := func(f authz.Field) bool { return strings.EqualFold(f.Name, h.name) }
+		if i := slices.IndexFunc(headers, same); i >= 0 {
+			headers[i].Value = value
+			continue
+		}
+		headers = append(headers, authz.Field{Name: h.name, Value: value})
+	}
+	return headers
+}
+
+// compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
+func (f *faults) compileResponses(a *API, path string) map[responseType]*customResponse {
+	if len(a.GatewayResponses) == 0 {
+		return nil
+	}
+	byName := map[string]*customResponse{}
+	for _, name := range slices.Sorted(maps.Keys(a.GatewayResponses)) {
+		at := fmt.Sprintf("%s.gatewayResponses[%q]", path, name)
+		f.checkResponseType(name, at)
+		byName[name] = f.compileResponse(a.GatewayResponses[name], scope{stages: a.Stages, response: true}, at)
+	}
+	responses := map[responseType]*customResponse{}
+	for kind, builtin := range gatewayResponses {
+		custom := byName[builtin.name]
+		if custom == nil {
+			custom = byName[fmt.Sprintf("DEFAULT_%dXX", builtin.status/100)]
+		}
+		if custom != nil && builtin.emitted {
+			responses[responseType(kind)] = custom
+		}
+	}
+	return responses
+}
+
+// checkResponseType refuses names that are no response type, and warns of those that portcullis never answers with.
+func (f *faults) checkResponseType(name, at string) {
+	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
+		return
+	}
+	for kind, builtin := range gatewayResponses {
+		switch {
+		case builtin.name == "" || builtin.name != name:
+		case responseType(kind) == requestTooLarge:
+			f.add(at, "API Gateway lets nobody customize REQUEST_TOO_LARGE: remove it")
+			return
+		case !builtin.emitted:
+			f.warn(at, "portcullis never answers with %s: this has no effect", name)
+			return
+		default:
+			return
+		}
+	}
+	f.add(at, "%q is no gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
+}
+
+func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *customResponse {
+	if g.StatusCode != 0 && (g.StatusCode < 200 || g.StatusCode > 599) {
+		f.add(at+".statusCode", "%d is no status of a gateway response; write one from 200 to 599", g.StatusCode)
+	}
+	c := &customResponse{status: g.StatusCode}
+	c.headers = f.compileParameters(g.ResponseParameters, s, at)
+	c.contentType, c.body = f.compileBody(g.ResponseTemplates, s, at)
+	return c
+}
+
+func (f *faults) compileParameters(parameters map[string]string, s scope, at string) []mappedHeader {
+	var headers []mappedHeader
+	for _, key := range slices.Sorted(maps.Keys(parameters)) {
+		at := fmt.Sprintf("%s.responseParameters[%q]", at, key)
+		name, ok := strings.CutPrefix(key, "gatewayresponse.header.")
+		if !ok {
+			f.add(at, "write gatewayresponse.header.<name>: only headers can be mapped")
+			continue
+		}
+		if message := unfitResponseHeader(name); message != "" {
+			f.add(at, "%s", message)
+		}
+		if slices.ContainsFunc(headers, func(h mappedHeader) bool { return strings.EqualFold(h.name, name) }) {
+			f.add(at, "the header %s is mapped twice", name)
+		}
+		value, err := compileParameter(parameters[key], s)
+		if err != nil {
+			f.add(at, "%v", err)
+		}
+		headers = append(headers, mappedHeader{name, value})
+	}
+	return headers
+}
+
+// compileParameter compiles the right side of a response parameter: a literal in single quotes, or a variable.
+func compileParameter(value string, s scope) (variable, error) {
+	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
+		return s.lookup(value)
+	}
+	literal := value[1 : len(value)-1]
+	if !isHeaderValue(literal) {
+		return nil, fmt.Errorf("%s holds a character that no header can carry", value)
+	}
+	return func(*invocation) (string, bool) { return literal, true }, nil
+}
+
+// compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
+// is not documented.
+func (f *faults) compileBody(templates map[string]string, s scope, at string) (string, template) {
+	if len(templates) == 0 {
+		return "", nil
+	}
+	contentTypes := slices.Sorted(maps.Keys(templates))
+	chosen := contentTypes[0]
+	if _, ok := templates["application/json"]; ok {
+		chosen = "application/json"
+	} else if len(templates) > 1 {
+		f.add(at+".responseTemplates", "write a template for application/json, or a single one")
+	}
+	var body template
+	for _, contentType := range contentTypes {
+		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
+		if !isHeaderValue(contentType) || !strings.Contains(contentType, "/") {
+			f.add(at, "%q is no content type", contentType)
+		}
+		compiled, err := compileTemplate(templates[contentType], contentType, s)
+		if err != nil {
+			f.add(at, "%v", err)
+		}
+		if contentType == chosen {
+			body = compiled
+		} else {
+			f.warn(at, "only the template for application/json is answered: this one has no effect")
+		}
+	}
+	return chosen, body
+}

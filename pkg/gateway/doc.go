@@ -1,0 +1,39 @@
+// Package gateway is API Gateway: it finds the API, stage and route of a request, lets the route's guard decide, and answers
+// with the gateway response or with the headers that the upstream gets. authorize.go shows the order.
+//
+// # Decisions
+//
+// 2026-11-23: a path has one canonical form for routing and ARNs. Each segment is decoded once, but for %2F and %25. What two
+// parsers could read differently is refused with 400: dot segments, backslashes and control characters as they are and after
+// one and two decodings, text that is not UTF-8 after one or two, a broken escape, a number sign. Three of these are stricter
+// than API Gateway and than RFC 3986: "..;x" counts as a dot segment, since servers cut path parameters off before they
+// resolve dots; escapes that decode twice to something that is not UTF-8 are refused, since overlong forms hide dots from
+// this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
+// route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
+//
+// 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
+// "pets" is "/7".
+//
+// 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
+// is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
+//
+// 2026-11-23: X-Forwarded-For is read when a policy or a mapping asks for the client's address. If it cannot be read then, the
+// request is denied (403 Forbidden), whatever the policy says. So it is with Referer and User-Agent of several lines (400) and
+// with a request without a time (500): a condition on a value that cannot be told never decides.
+//
+// 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, going back where the verb is
+// missing. Each node is visited at most once and no more segments are cut off than the tree is deep, so that the time is
+// bounded by the configuration.
+//
+// 2026-11-23: a resource may have a {name} and a {name+} child, but no two variables of one kind. A part of a resource path
+// may hold letters, digits and ._:,~@$-, a little more than API Gateway lets in.
+//
+// 2026-11-23: IncompleteSignatureException is customized as INVALID_SIGNATURE; API Gateway does not say.
+//
+// 2026-11-23: answers given before an API is known (400, 403 Forbidden for a host, 414) and internal errors are no gateway
+// responses and cannot be customized. A customized status of 200 to 399 is legal in API Gateway: it changes what the client
+// is told, and the decision stays a denial.
+//
+// 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
+// an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
+package gateway

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+func TestFaults(t *testing.T) {
+	change := func(f func(*API)) Config {
+		a := testAPI("GET /", "GET /pets/{petId}")
+		a.Stages[0].Variables = map[string]string{"alias": "live"}
+		f(&a)
+		return Config{APIs: []API{a}}
+	}
+	three := func(f func(*API)) Config {
+		a, b := testAPI("GET /"), testAPI("GET /")
+		b.ID, b.Stages = "f6g7h8i9j0", []Stage{{Name: "v1"}}
+		f(&b)
+		a.ExecuteAPIEndpoint = true
+		c := testAPI("GET /")
+		c.ID, c.Stages = "c3", []Stage{{Name: "v1"}}
+		return Config{APIs: []API{a, b, c}}
+	}
+	upstream := func(name, value string) Config {
+		return change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{name, value}} })
+	}
+	response := func(name string, r GatewayResponse) Config {
+		return change(func(a *API) { a.GatewayResponses = map[string]GatewayResponse{name: r} })
+	}
+	domain := func(text string) Config { return change(func(a *API) { a.Stages[0].Domains = []string{text} }) }
+	parameter := func(key, value string) Config {
+		return response("DEFAULT_4XX", GatewayResponse{ResponseParameters: map[string]string{key: value}})
+	}
+	template := func(contentType, text string) Config {
+		return response("DEFAULT_4XX", GatewayResponse{ResponseTemplates: map[string]string{contentType: text}})
+	}
+	const at = `apis[0].gatewayResponses["DEFAULT_4XX"].`
+	for _, tt := range []struct {
+		config        Config
+		path, message string
+	}{
+		{Config{}, "apis", "no API"},
+		{change(func(a *API) { a.ID = "" }), "apis[0].id", "no API id"},
+		{change(func(a *API) { a.ID = "A1B2C3D4E5" }), "apis[0].id", "no API id"},
+		{change(func(a *API) { a.ID = "a/b" }), "apis[0].id", "no API id"},
+		{change(func(a *API) { a.Account = "11112222333" }), "apis[0].account", "12 digits"},
+		{change(func(a *API) { a.Account = "1.1e+11" }), "apis[0].account", "12 digits"},
+		{change(func(a *API) { a.Account = "" }), "apis[0].account", "12 digits"},
+		{change(func(a *API) { a.Region = "" }), "apis[0].region", "no region"},
+		{change(func(a *API) { a.Region = "europe" }), "apis[0].region", "no region"},
+		{change(func(a *API) { a.Partition = "aws-cn" }), "apis[0].partition", "lies in partition aws"},
+		{change(func(a *API) { a.Region, a.Partition = "cn-north-1", "aws" }), "apis[0].partition", "lies in partition aws-cn"},
+		{change(func(a *API) { a.Stages = nil }), "apis[0].stages", "no stage"},
+		{change(func(a *API) { a.Routes = nil }), "apis[0].routes", "no route"},
+		{change(func(a *API) { a.Stages[0].Name = "" }), "apis[0].stages[0].name", "no stage name"},
+		{change(func(a *API) { a.Stages[0].Name = "$default" }), "apis[0].stages[0].name", "no stage name"},
+		{change(func(a *API) { a.Stages[0].Name = "a/b" }), "apis[0].stages[0].name", "no stage name"},
+		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: "prod"}) }), "apis[0].stages[1].name", "twice"},
+		{change(func(a *API) { a.Stages[0].Variables["a b"] = "" }), `apis[0].stages[0].variables["a b"]`, "stage variable"},
+		{change(func(a *API) { a.Routes[1].Method = "get" }), "apis[0].routes[1].route", "no method"},
+		{change(func(a *API) { a.Routes[1].Method = "TRACE" }), "apis[0].routes[1].route", "no method"},
+		{change(func(a *API) { a.Routes[1].Method = "" }), "apis[0].routes[1].route", "no method"},
+		{change(func(a *API) { a.Routes[1].Resource = "pets" }), "apis[0].routes[1].route", "begins with a slash"},
+		{change(func(a *API) { a.Routes[1] = a.Routes[0] }), "apis[0].routes[1].route", "twice"},
+		{change(func(a *API) { a.Routes[1].Authorization = "" }), "apis[0].routes[1].authorization", "not supported"},
+		{change(func(a *API) { a.Routes[1].Authorization = "AWS_IAM" }), "apis[0].routes[1].authorization", "not supported"},
+		{three(func(b *API) { b.ID = "a1b2c3d4e5" }), "apis[1].id", "twice"},
+		{three(func(b *API) { b.Stages[0].Domains = []string{"PETS.example.com"} }), "apis[1].stages[0].domains[0]", "mapped to stage prod of API a1b2c3d4e5"},
+		{three(func(b *API) { b.Stages[0].Domains = []string{"a.example.com/x", "a.example.com/x"} }), "apis[1].stages[0].domains[1]", "mapped to stage v1"},
+		{three(func(b *API) { b.Stages[0].Domains = []string{"a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"} }), "apis[1].stages[0].domains[0]", "execute-api endpoint of API a1b2c3d4e5"},
+		{three(func(b *API) { b.Stages[0].Domains = []string{"c3.execute-api.eu-west-1.amazonaws.com"} }), "apis[1].stages[0].domains[0]", "execute-api endpoint of API c3"},
+		{domain(""), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("https://pets.example.com"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("pets.example.com:443"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("pets.example.com."), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("*.example.com"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("*"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("zoë.example.com"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("-a.example.com"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("[::1"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("[2001:db8:0::1]"), "apis[0].stages[0].domains[0]", "no domain"},
+		{domain("pets.example.com/"), "apis[0].stages[0].domains[0]", "base path"},
+		{domain("pets.example.com/a/"), "apis[0].stages[0].domains[0]", "base path"},
+		{domain("pets.example.com//a"), "apis[0].stages[0].domains[0]", "base path"},
+		{domain("pets.example.com/a/.."), "apis[0].stages[0].domains[0]", "base path"},
+		{domain("pets.example.com/a%2Fb"), "apis[0].stages[0].domains[0]", "base path"},
+		{upstream("", "x"), `apis[0].upstreamHeaders[""]`, "no header name"},
+		{upstream("x y", "x"), `apis[0].upstreamHeaders["x y"]`, "no header name"},
+		{upstream(":path", "x"), `apis[0].upstreamHeaders[":path"]`, "no header name"},
+		{upstream("Host", "x"), `apis[0].upstreamHeaders["Host"]`, "belongs to the connection"},
+		{upstream("Transfer-Encoding", "x"), `apis[0].upstreamHeaders["Transfer-Encoding"]`, "belongs to the connection"},
+		{upstream("content_length", "1"), `apis[0].upstreamHeaders["content_length"]`, "belongs to the connection"},
+		{upstream("X-HTTP-Method-Override", "GET"), `apis[0].upstreamHeaders["X-HTTP-Method-Override"]`, "never reaches"},
+		{upstream("x-a", "$context.nothing"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.nothing"},
+		{upstream("x-a", "$context"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{upstream("x-a", "$"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{upstream("x-a", "$context.error.message"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{upstream("x-a", "$method.request.header.x"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{upstream("x-a", "$stageVariables.nothing"), `apis[0].upstreamHeaders["x-a"]`, "no stage of the API"},
+		{upstream("x-a", "a-$context.stage"), `apis[0].upstreamHeaders["x-a"]`, "stands alone"},
+		{upstream("x-a", "a\r\nb"), `apis[0].upstreamHeaders["x-a"]`, "no header can carry"},
+		{upstream("x-a", " a"), `apis[0].upstreamHeaders["x-a"]`, "no header can carry"},
+		{upstream("x-a", "é"), `apis[0].upstreamHeaders["x-a"]`, "no header can carry"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "1"}, {"X-A", "2"}} }), `apis[0].upstreamHeaders["X-A"]`, "mapped twice"},
+		{change(func(a *API) { a.Routes[1].UpstreamHeaders = []UpstreamHeader{{"te", "1"}} }), `apis[0].routes[1].upstreamHeaders["te"]`, "belongs to the connection"},
+		{response("NOT_FOUND", GatewayResponse{}), `apis[0].gatewayResponses["NOT_FOUND"]`, "no gateway response type"},
+		{response("", GatewayResponse{}), `apis[0].gatewayResponses[""]`, "no gateway response type"},
+		{response("REQUEST_TOO_LARGE", GatewayResponse{}), `apis[0].gatewayResponses["REQUEST_TOO_LARGE"]`, "nobody"},
+		{response("DEFAULT_4XX", GatewayResponse{StatusCode: 100}), at + "statusCode", "200 to 599"},
+		{response("DEFAULT_4XX", GatewayResponse{StatusCode: 600}), at + "statusCode", "200 to 599"},
+		{response("DEFAULT_4XX", GatewayResponse{StatusCode: -1}), at + "statusCode", "200 to 599"},
+		{parameter("header.x", "'a'"), at + `responseParameters["header.x"]`, "only headers"},
+		{parameter("gatewayresponse.header.", "'a'"), at + `responseParameters["gatewayresponse.header."]`, "no header name"},
+		{parameter("gatewayresponse.header.Connection", "'a'"), at + `responseParameters["gatewayresponse.header.Connection"]`, "belongs to the connection"},
+		{parameter("gatewayresponse.header.X-Amzn-ErrorType", "'a'"), at + `responseParameters["gatewayresponse.header.X-Amzn-ErrorType"]`, "sets the header"},
+		{parameter("gatewayresponse.header.x", "a"), at + `responseParameters["gatewayresponse.header.x"]`, "unknown variable"},
+		{parameter("gatewayresponse.header.x", "'"), at + `responseParameters["gatewayresponse.header.x"]`, "unknown variable"},
+		{parameter("gatewayresponse.header.x", "'a\nb'"), at + `responseParameters["gatewayresponse.header.x"]`, "no header can carry"},
+		{parameter("gatewayresponse.header.x", "method.request.body"), at + `responseParameters["gatewayresponse.header.x"]`, "method.request.header.<name>"},
+		{parameter("gatewayresponse.header.x", "method.request.header."), at + `responseParameters["gatewayresponse.header.x"]`, "method.request.header.<name>"},
+		{parameter("gatewayresponse.header.x", "context.integration.status"), at + `responseParameters["gatewayresponse.header.x"]`, "unknown variable"},
+		{template("application/json", "#set($a=1)"), at + `responseTemplates["application/json"]`, "VTL"},
+		{template("application/json", "#{if}"), at + `responseTemplates["application/json"]`, "VTL"},
+		{template("application/json", "## comment"), at + `responseTemplates["application/json"]`, "VTL"},
+		{template("application/json", "$input.json('$')"), at + `responseTemplates["application/json"]`, "unknown variable"},
+		{template("application/json", "$util.escapeJavaScript($context.path)"), at + `responseTemplates["application/json"]`, "unknown variable"},
+		{template("application/json", "$context.nothing"), at + `responseTemplates["application/json"]`, "unknown variable"},
+		{template("application/json", "${context.path}"), at + `responseTemplates["application/json"]`, "without braces"},
+		{template("application/json", "$!context.path"), at + `responseTemplates["application/json"]`, "without braces"},
+		{template("application/json", "$stageVariables.nothing"), at + `responseTemplates["application/json"]`, "no stage of the API"},
+		{template("json", "{}"), at + `responseTemplates["json"]`, "no content type"},
+		{template("a/b\r\nx: y", "{}"), at + `responseTemplates["a/b\r\nx: y"]`, "no content type"},
+		{response("DEFAULT_4XX", GatewayResponse{ResponseTemplates: map[string]string{"text/html": "", "text/plain": ""}}), at + "responseTemplates", "single one"},
+		{change(func(a *API) {
+			a.GatewayResponses = map[string]GatewayResponse{"DEFAULT_4XX": {ResponseParameters: map[string]string{"gatewayresponse.header.X-A": "'1'", "gatewayresponse.header.x-a": "'2'"}}}
+		}), at + `responseParameters["gatewayresponse.header.x-a"]`, "mapped twice"},
+		{Config{APIs: []API{testAPI("GET /")}, TrustedProxies: []netip.Prefix{{}}}, "clientAddress.trustedProxies[0]", "such as"},
+		{Config{APIs: []API{testAPI("GET /")}, TrustedProxies: prefixes("::ffff:10.0.0.0/104")}, "clientAddress.trustedProxies[0]", "IPv4 network"},
+	} {
+		g, faults := New(tt.config)
+		if g != nil {
+			t.Errorf("%s %q: compiled", tt.path, tt.message)
+		}
+		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
+			t.Errorf("%s %q is not among %+v", tt.path, tt.message, faults)
+		}
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	a := testAPI("get /", "GET pets", "GET /a/{x}", "GET /a/{y}")
+	a.Account, a.Stages[0].Domains = "1", []string{"a:b"}
+	_, faults := New(Config{APIs: []API{a}, TrustedProxies: []netip.Prefix{{}}})
+	var paths []string
+	for _, f := range faults {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	want := []string{"apis[0].account", "apis[0].routes[0].route", "apis[0].routes[1].route", "apis[0].routes[3].route", "apis[0].stages[0].domains[0]", "clientAddress.trustedProxies[0]"}
+	if !slices.Equal(paths, want) {
+		t.Errorf("%q, want %q", paths, want)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	a := testAPI("GET /")
+	a.GatewayResponses = map[string]GatewayResponse{
+		"INTEGRATION_TIMEOUT": {StatusCode: 502},
+		"DEFAULT_4XX":         {ResponseTemplates: map[string]string{"application/json": "{}", "text/html": ""}},
+	}
+	g, faults := New(Config{APIs: []API{a}, TrustedProxies: prefixes("0.0.0.0/0")})
+	var got []string
+	for _, f := range faults {
+		got = append(got, fmt.Sprint(f.Path, " ", f.Warning))
+	}
+	slices.Sort(got)
+	want := []string{
+		`apis[0].gatewayResponses["DEFAULT_4XX"].responseTemplates["text/html"] true`,
+		`apis[0].gatewayResponses["INTEGRATION_TIMEOUT"] true`, "clientAddress.trustedProxies[0] true",
+	}
+	if g == nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestPolicyTarget(t *testing.T) {
+	a := testAPI("GET /", "ANY /{proxy+}")
+	a.Region = "us-gov-west-1"
+	target := a.PolicyTarget()
+	if target.ARNPrefix != "arn:aws-us-gov:execute-api:us-gov-west-1:111122223333:a1b2c3d4e5" || len(target.Stages) != 1 || target.AWSPrincipals ||
+		!slices.Equal(target.Routes, []policy.TargetRoute{{Method: "GET", Resource: "/"}, {Method: "ANY", Resource: "/{proxy+}"}}) {
+		t.Errorf("%+v", target)
+	}
+	for key, want := range map[string]bool{
+		"aws:SourceIp": true, "AWS:currenttime": true, "aws:EpochTime": true, "aws:SecureTransport": true, "aws:Referer": true, "aws:UserAgent": true,
+		"aws:ViaAWSService": true, "aws:PrincipalType": true,
+		"aws:PrincipalArn": false, "aws:PrincipalTag/team": false, "aws:SourceVpce": false, "aws:SourceVpc": false, "aws:userid": false, "custom:key": false,
+	} {
+		if got := target.KeyPossible(policy.NewKey(key)); got != want {
+			t.Errorf("%s: %v, want %v", key, got, want)
+		}
+	}
+}

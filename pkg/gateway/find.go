@@ -1,0 +1,99 @@
+package gateway
+
+import "github.com/portcullis-authz/portcullis/pkg/authz"
+
+// place is what a request is for: a stage of an API, and the path within it.
+type place struct {
+	stage *stage
+	path  string
+}
+
+// find fills in API, stage, path and route.
+func (in *invocation) find() error {
+	p, err := canonicalPath(in.request.Target)
+	if err != nil {
+		return badRequest(authz.CodeBadPath, err.Error())
+	}
+	in.host, in.fullPath = canonicalHost(in.request.Host), p.text
+	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
+		return err
+	}
+	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon) {
+		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash or a semicolon")
+	}
+	in.route = in.stage.api.router.find(in.path, in.request.Method)
+	if in.route == nil {
+		return in.noRoute()
+	}
+	if p.doubled {
+		return in.sameWhenMerged(p.text)
+	}
+	return nil
+}
+
+// sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do.
+// API Gateway serves such a request; we do not, for route and upstream could mean different things.
+func (in *invocation) sameWhenMerged(path string) error {
+	merged, err := in.gateway.place(in.request, in.host, mergeSlashes(path))
+	if err != nil || merged.stage != in.stage || merged.stage.api.router.find(merged.path, in.request.Method) != in.route {
+		return badRequest(authz.CodeBadPath, "the path leads to another route once its doubled slashes are merged")
+	}
+	return nil
+}
+
+// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
+	if r.API != "" || r.Stage != "" {
+		return g.namedPlace(r, host, path)
+	}
+	l := g.locate(host, path)
+	if l.stage == nil {
+		return place{}, forbidden(authz.CodeUnknownHost, "no API owns the host and base path")
+	}
+	return place{l.stage, l.path}, nil
+}
+
+// namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then; one
+// that another API or stage owns is refused, for Envoy's routes and ours disagree about it.
+func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error) {
+	a := g.apis[r.API]
+	if a == nil {
+		return place{}, envoyConfig("context_extensions portcullis.api is missing or names no API of the configuration")
+	}
+	named, err := a.namedStage(r.Stage)
+	if err != nil {
+		return place{}, err
+	}
+	l := g.locate(host, path)
+	if !l.known {
+		if named == nil {
+			return place{}, envoyConfig("context_extensions portcullis.stage is missing, and the API has several stages")
+		}
+		return place{named, path}, nil
+	}
+	if l.owner != nil && l.owner != a || l.stage != nil && l.stage.api != a {
+		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
+	}
+	if l.stage == nil {
+		return place{stage: named}, forbidden(authz.CodeUnknownHost, "no stage owns the host and base path")
+	}
+	if r.Stage != "" && l.stage != named {
+		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
+	}
+	return place{l.stage, l.path}, nil
+}
+
+// namedStage returns the stage of a name, the only one where the name is empty, and nil where there are several.
+func (a *api) namedStage(name string) (*stage, error) {
+	if name == "" {
+		if len(a.stages) == 1 {
+			return a.stages[0], nil
+		}
+		return nil, nil
+	}
+	s := a.stage(name)
+	if s == nil {
+		return nil, envoyConfig("context_extensions portcullis.stage names no stage of the API")
+	}
+	return s, nil
+}

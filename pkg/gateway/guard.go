@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// guard is what a method's authorizationType means.
+type guard struct {
+	// authenticate finds out who calls.
+	authenticate func(context.Context, *invocation) (authz.Caller, error)
+	// decide combines the caller's policies and the API's resource policy. Without an error the reason says why it allows.
+	decide func(*invocation) (authz.Reason, error)
+}
+
+// guards are the authorization types there are.
+var guards = map[Authorization]*guard{
+	None: {authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
+}
+
+func anonymous(context.Context, *invocation) (authz.Caller, error) { return authz.Caller{}, nil }
+
+// limitARN refuses a method ARN that is too long to be authorized.
+func (in *invocation) limitARN() error {
+	if in.guarded() && in.arnLength() > maxARN {
+		return &refusal{kind: uriTooLong, reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}}
+	}
+	return nil
+}
+
+// guarded reports whether anything but routing decides.
+func (in *invocation) guarded() bool {
+	return in.stage.api.policy != nil || in.route.guard != guards[None]
+}
+
+// resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no
+// policy is attached.
+func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
+	attached := in.stage.api.policy
+	if attached == nil {
+		return authz.Reason{Code: authz.CodeNoPolicy}, nil
+	}
+	in.buildARN()
+	result := attached.Evaluate(&policy.Request{
+		Action:          "execute-api:Invoke",
+		Resource:        in.arn,
+		Spellings:       in.spellings,
+		ResourceAccount: in.stage.api.account,
+		Context:         in,
+	})
+	if in.fault != nil {
+		return authz.Reason{}, in.fault
+	}
+	reason := authz.Reason{Policy: result.Policy, Statement: result.Statement}
+	switch result.Decision {
+	case policy.Allow:
+		reason.Code = authz.CodeAllowed
+		return reason, nil
+	case policy.ExplicitDeny:
+		reason.Code = authz.CodeExplicitDeny
+		return authz.Reason{}, in.notAuthorized(reason, " with an explicit deny", " in a resource-based policy")
+	default:
+		reason.Code = authz.CodeImplicitDeny
+		return authz.Reason{}, in.notAuthorized(reason, "", " because no resource-based policy allows the execute-api:Invoke action")
+	}
+}
+
+// notAuthorized is the denial of an anonymous caller. API Gateway added the second part of the text in 2025.
+func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) error {
+	message := "User: anonymous is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
+	if !in.stage.api.legacyMessages {
+		message += since2025
+	}
+	return &refusal{kind: accessDenied, message: message, reason: reason}
+}

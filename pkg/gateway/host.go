@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// host is what is known of one host name.
+type host struct {
+	// owner is the API whose default endpoint the host is (<id>.execute-api.<region>.amazonaws.com), nil for a custom
+	// domain. Off the endpoint the host still belongs to its API, but serves nothing.
+	owner *api
+	// depth is the number of segments of the longest base path on the host: no longer prefix of a path is looked up.
+	depth int
+}
+
+// domain is a custom domain name with a base path: "" or "/v1/pets".
+type domain struct{ host, basePath string }
+
+// location is whom a host and a path belong to.
+type location struct {
+	// known says that some API has the host.
+	known bool
+	// owner is the API whose default endpoint the host is.
+	owner *api
+	// stage is nil where the host has no such base path, or its API no such stage.
+	stage *stage
+	// path is the canonical path without base path or stage name.
+	path string
+}
+
+// locate finds whom a canonical host name and path belong to. The longest base path wins.
+func (g *Gateway) locate(name, path string) location {
+	h := g.hosts[name]
+	if h == nil {
+		return location{}
+	}
+	l := location{known: true, owner: h.owner}
+	end := 0
+	for depth := 0; ; depth++ {
+		if s := g.mappings[domain{name, path[:end]}]; s != nil {
+			l.stage, l.path = s, collapseLeading(path[end:])
+		}
+		if depth == h.depth || end == len(path) {
+			break
+		}
+		end = segmentEnd(path, end)
+	}
+	if l.stage == nil && h.owner != nil && h.owner.endpoint {
+		end = segmentEnd(path, 0)
+		l.stage, l.path = h.owner.stage(path[1:end]), collapseLeading(path[end:])
+	}
+	return l
+}
+
+// segmentEnd returns where the segment ends that follows the slash at start.
+func segmentEnd(path string, start int) int {
+	if i := strings.IndexByte(path[start+1:], '/'); i >= 0 {
+		return start + 1 + i
+	}
+	return len(path)
+}
+
+// canonicalHost makes the canonical form of an authority: in lower case, without port and without one trailing dot; an
+// IPv6 address in its shortest form. What is no authority becomes the empty text, which no API owns.
+func canonicalHost(authority string) string {
+	if strings.HasPrefix(authority, "[") {
+		return canonicalIPv6(authority)
+	}
+	name, port, _ := strings.Cut(authority, ":")
+	if !isDigits(port) {
+		return ""
+	}
+	return lower(strings.TrimSuffix(name, "."))
+}
+
+func canonicalIPv6(authority string) string {
+	text, port, closed := strings.Cut(authority[1:], "]")
+	addr, err := netip.ParseAddr(text)
+	if !closed || err != nil || !isDigits(strings.TrimPrefix(port, ":")) {
+		return ""
+	}
+	return "[" + addr.String() + "]"
+}
+
+// isDigits reports whether s holds nothing but digits; the empty text does.
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// lower maps A-Z only: with Unicode's rules the Kelvin sign would become a k.
+func lower(s string) string {
+	i := 0
+	for i < len(s) && (s[i] < 'A' || 'Z' < s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	out := []byte(s)
+	for ; i < len(out); i++ {
+		if 'A' <= out[i] && out[i] <= 'Z' {
+			out[i] += 'a' - 'A'
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+func TestCanonicalHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"pets.example.com":          "pets.example.com",
+		"Pets.Example.COM":          "pets.example.com",
+		"pets.example.com:443":      "pets.example.com",
+		"pets.example.com:":         "pets.example.com",
+		"pets.example.com.":         "pets.example.com",
+		"Admin.Example.com.:443":    "admin.example.com",
+		"pets.example.com..":        "pets.example.com.",
+		"pets.example.com:x":        "",
+		"pets.example.com:80:443":   "",
+		"127.0.0.1:8080":            "127.0.0.1",
+		"[::1]":                     "[::1]",
+		"[::1]:8080":                "[::1]",
+		"[2001:DB8:0:0::1]:443":     "[2001:db8::1]",
+		"[::1":                      "",
+		"[::1]x":                    "",
+		"[::1]:x":                   "",
+		"[x]":                       "",
+		"::1":                       "",
+		"":                          "",
+		"\u212aelvin.example.com":   "\u212aelvin.example.com",
+		"user@pets.example.com":     "user@pets.example.com",
+		"pets.example.com/x":        "pets.example.com/x",
+		" pets.example.com":         " pets.example.com",
+		"pets.example.com,evil.com": "pets.example.com,evil.com",
+	} {
+		if got := canonicalHost(in); got != want {
+			t.Errorf("canonicalHost(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestFindByHost(t *testing.T) {
+	pets := testAPI("ANY /", "ANY /{proxy+}")
+	pets.Stages = []Stage{
+		{Name: "prod", Domains: []string{"pets.example.com", "api.example.com/pets", "[2001:db8::1]"}},
+		{Name: "beta", Domains: []string{"api.example.com/pets/v2/beta"}},
+	}
+	pets.ExecuteAPIEndpoint = true
+	orders := testAPI("ANY /", "ANY /{proxy+}")
+	orders.ID, orders.Region = "f6g7h8i9j0", "cn-north-1"
+	orders.Stages = []Stage{{Name: "v1", Domains: []string{"Orders.Example.com", "api.example.com/orders"}}}
+	china := orders
+	china.ID, china.ExecuteAPIEndpoint, china.Stages = "china00000", true, []Stage{{Name: "v1"}}
+	g := mustNew(t, pets, orders, china)
+
+	const petsHost = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+	for _, tt := range []struct{ host, target, want string }{
+		{"pets.example.com", "/x", "a1b2c3d4e5/prod /x"},
+		{"PETS.example.com.:8443", "/x/", "a1b2c3d4e5/prod /x/"},
+		{"[2001:db8:0::1]:443", "/x", "a1b2c3d4e5/prod /x"},
+		{"orders.example.com", "/", "f6g7h8i9j0/v1 /"},
+		{"api.example.com", "/pets", "a1b2c3d4e5/prod /"},
+		{"api.example.com", "/pets/", "a1b2c3d4e5/prod /"},
+		{"api.example.com", "/pets//", "a1b2c3d4e5/prod /"},
+		{"api.example.com", "//pets/x", "a1b2c3d4e5/prod /x"},
+		{"api.example.com", "/p%65ts/x", "a1b2c3d4e5/prod /x"},
+		{"api.example.com", "/pets/v2", "a1b2c3d4e5/prod /v2"},
+		{"api.example.com", "/pets/v2/beta", "a1b2c3d4e5/beta /"},
+		{"api.example.com", "/pets/v2/beta/x", "a1b2c3d4e5/beta /x"},
+		{"api.example.com", "/pets/v2/betamax", "a1b2c3d4e5/prod /v2/betamax"},
+		{"api.example.com", "/orders/7", "f6g7h8i9j0/v1 /7"},
+		{petsHost, "/prod", "a1b2c3d4e5/prod /"},
+		{petsHost, "/beta/x", "a1b2c3d4e5/beta /x"},
+		{"china00000.execute-api.cn-north-1.amazonaws.com.cn", "/v1/x", "china00000/v1 /x"},
+		// Not served.
+		{"api.example.com", "/", ""},
+		{"api.example.com", "/petshop", ""},
+		{"api.example.com", "/PETS", ""},
+		{"api.example.com", "/pets%2Fv2", ""},
+		{petsHost, "/", ""},
+		{petsHost, "/Prod/x", ""},
+		{petsHost, "/x", ""},
+		{"f6g7h8i9j0.execute-api.cn-north-1.amazonaws.com.cn", "/v1/x", ""},
+		{"f6g7h8i9j0.execute-api.cn-north-1.amazonaws.com", "/v1/x", ""},
+		{"china00000.execute-api.cn-north-1.amazonaws.com", "/v1/x", ""},
+		{"other.example.com", "/x", ""},
+		{"example.com", "/x", ""},
+		{"", "/x", ""},
+		{"pets.example.com..", "/x", ""},
+		{"pets.example.com:x", "/x", ""},
+	} {
+		r := get(tt.target, "x-apigw-api-id", "a1b2c3d4e5")
+		r.Host = tt.host
+		d := g.Authorize(t.Context(), r)
+		if tt.want == "" {
+			checkDenial(t, d, 403, authz.CodeUnknownHost, "ForbiddenException", `{"message":"Forbidden"}`)
+			continue
+		}
+		in := &invocation{gateway: g, request: r}
+		if err := in.find(); err != nil {
+			t.Errorf("%s%s: %v", tt.host, tt.target, err)
+			continue
+		}
+		if got := d.API + "/" + d.Stage + " " + in.path; !d.Allow || got != tt.want {
+			t.Errorf("%s%s: %s, allow %v; want %s", tt.host, tt.target, got, d.Allow, tt.want)
+		}
+	}
+}
+
+func TestFindByContextExtensions(t *testing.T) {
+	pets := testAPI("ANY /{proxy+}")
+	pets.Stages = []Stage{
+		{Name: "prod", Domains: []string{"pets.example.com", "api.example.com/pets"}},
+		{Name: "beta", Domains: []string{"beta.example.com"}},
+	}
+	pets.ExecuteAPIEndpoint = true
+	orders := testAPI("ANY /{proxy+}")
+	orders.ID = "f6g7h8i9j0"
+	orders.Stages = []Stage{{Name: "v1", Domains: []string{"orders.example.com", "api.example.com/orders"}}}
+	g := mustNew(t, pets, orders)
+
+	const ok, mismatch, unknown, envoy = "", string(authz.CodeHostMismatch), string(authz.CodeUnknownHost), string(authz.CodeEnvoyConfig)
+	for _, tt := range []struct{ api, stage, host, target, code, want string }{
+		{"a1b2c3d4e5", "prod", "pets.example.com", "/x", ok, "prod /x"},
+		{"a1b2c3d4e5", "", "pets.example.com", "/x", ok, "prod /x"},
+		{"a1b2c3d4e5", "", "beta.example.com", "/x", ok, "beta /x"},
+		{"a1b2c3d4e5", "prod", "api.example.com", "/pets/x", ok, "prod /x"},
+		{"a1b2c3d4e5", "prod", "10.0.0.7:8080", "/pets/x", ok, "prod /pets/x"},
+		{"a1b2c3d4e5", "beta", "10.0.0.7:8080", "/x", ok, "beta /x"},
+		{"a1b2c3d4e5", "beta", "", "/x", ok, "beta /x"},
+		{"a1b2c3d4e5", "beta", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", "/beta/x", ok, "beta /x"},
+		{"f6g7h8i9j0", "", "10.0.0.7", "/x", ok, "v1 /x"},
+		{"f6g7h8i9j0", "v1", "10.0.0.7", "/x", ok, "v1 /x"},
+
+		{"a1b2c3d4e5", "beta", "pets.example.com", "/x", mismatch, ""},
+		{"a1b2c3d4e5", "prod", "orders.example.com", "/x", mismatch, ""},
+		{"a1b2c3d4e5", "prod", "Orders.Example.com.:443", "/x", mismatch, ""},
+		{"a1b2c3d4e5", "prod", "api.example.com", "/orders/x", mismatch, ""},
+		{"a1b2c3d4e5", "prod", "f6g7h8i9j0.execute-api.eu-west-1.amazonaws.com", "/v1/x", mismatch, ""},
+		{"a1b2c3d4e5", "prod", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", "/beta/x", mismatch, ""},
+		{"f6g7h8i9j0", "v1", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", "/prod/x", mismatch, ""},
+		{"f6g7h8i9j0", "v1", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", "/nowhere", mismatch, ""},
+		{"f6g7h8i9j0", "", "pets.example.com", "/x", mismatch, ""},
+
+		{"a1b2c3d4e5", "prod", "api.example.com", "/x", unknown, ""},
+		{"a1b2c3d4e5", "prod", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", "/x", unknown, ""},
+		{"f6g7h8i9j0", "v1", "f6g7h8i9j0.execute-api.eu-west-1.amazonaws.com", "/v1/x", unknown, ""},
+
+		{"a1b2c3d4e5", "", "10.0.0.7", "/x", envoy, ""},
+		{"a1b2c3d4e5", "gamma", "10.0.0.7", "/x", envoy, ""},
+		{"a1b2c3d4e5", "gamma", "pets.example.com", "/x", envoy, ""},
+		{"nowhere", "prod", "pets.example.com", "/x", envoy, ""},
+		{"A1B2C3D4E5", "prod", "pets.example.com", "/x", envoy, ""},
+		{"", "prod", "pets.example.com", "/x", envoy, ""},
+	} {
+		r := get(tt.target)
+		r.API, r.Stage, r.Host = tt.api, tt.stage, tt.host
+		d := g.Authorize(t.Context(), r)
+		switch tt.code {
+		case ok:
+			in := &invocation{gateway: g, request: r}
+			if err := in.find(); err != nil || !d.Allow || d.API != tt.api || d.Stage+" "+in.path != tt.want {
+				t.Errorf("%q/%q on %s%s: %+v, %v; want %s", tt.api, tt.stage, tt.host, tt.target, d, err, tt.want)
+			}
+		case envoy:
+			checkDenial(t, d, 500, authz.CodeEnvoyConfig, "InternalServerErrorException", `{"message":"Internal server error"}`)
+		default:
+			checkDenial(t, d, 403, authz.Code(tt.code), "ForbiddenException", `{"message":"Forbidden"}`)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// invocation is one request on its way through the flow: what came, and what has been found out so far.
+type invocation struct {
+	gateway   *Gateway
+	request   *authz.Request
+	requestID string
+
+	// host is the canonical host, fullPath the canonical path with base path or stage name.
+	host, fullPath string
+	place
+	route  *route
+	caller authz.Caller
+
+	// arn and spellings are filled in where a policy is asked.
+	arn             string
+	spellings       []string
+	spellingBuffer  [4]string
+	address         netip.Addr
+	addressResolved bool
+	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
+	// without it.
+	fault error
+	// refusal is the denial, once there is one.
+	refusal *refusal
+}
+
+func (in *invocation) fail(err error) {
+	if in.fault == nil {
+		in.fault = err
+	}
+}
+
+// sourceIP returns the client's address. It is read when a policy or a mapping asks for it and not before, so that a broken
+// X-Forwarded-For is no concern of an API that does not look at addresses.
+func (in *invocation) sourceIP() (netip.Addr, bool) {
+	if !in.addressResolved {
+		in.addressResolved = true
+		var err error
+		if in.address, err = in.gateway.clients.of(in.request); err != nil {
+			in.fail(forbidden(authz.CodeBadClientAddress, err.Error()))
+		}
+	}
+	return in.address, in.address.IsValid()
+}
+
+// singleHeader returns a header that has one line by definition. One with several cannot be judged: which line counts is up
+// to whoever reads it.
+func (in *invocation) singleHeader(name string) (string, bool) {
+	value, lines := in.request.Header(name)
+	if lines > 1 {
+		in.fail(badRequest(authz.CodeBadRequest, "the header "+name+" has several lines"))
+	}
+	return value, lines == 1
+}
+
+// requestID is the id that Envoy gave the request if it is a UUID, or else a new random one: it goes into a header of the
+// answer, and must not be of a client's making.
+func requestID(id string) string {
+	if isUUID(id) {
+		return id
+	}
+	var random [16]byte
+	rand.Read(random[:])
+	random[6] = random[6]&0x0f | 0x40
+	random[8] = random[8]&0x3f | 0x80
+	text := make([]byte, 0, 36)
+	for i, b := range random {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, []byte{b})
+	}
+	return string(text)
+}
+
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if s[i] != '-' {
+				return false
+			}
+		} else if !isHex(s[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,195 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// path is a request path in the one form that routing and ARNs use.
+type path struct {
+	// text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
+	text string
+	// doubled says that text holds two slashes in a row before its last segment.
+	doubled bool
+	// slashInSegment and semicolon are what StrictPaths refuses: an encoded slash or a semicolon, in any form.
+	slashInSegment, semicolon bool
+}
+
+// The reasons why a path is refused.
+var (
+	errNoLeadingSlash = errors.New("the path does not begin with a slash")
+	errFragment       = errors.New("the path holds a number sign")
+	errEscape         = errors.New("the path holds a percent sign that begins no escape")
+	errNotUTF8        = errors.New("the path is not UTF-8 once decoded")
+	errBackslash      = errors.New("the path holds a backslash")
+	errControl        = errors.New("the path holds a control character")
+	errDotSegment     = errors.New("the path holds a dot segment")
+)
+
+// canonicalPath makes the canonical form of a request target's path, and refuses what two parsers could read differently:
+// each check is made on the path as it stands and on what one and two decodings make of it.
+func canonicalPath(target string) (path, error) {
+	raw, _, _ := strings.Cut(target, "?")
+	if raw == "" || raw[0] != '/' {
+		return path{}, errNoLeadingSlash
+	}
+	if isPlain(raw) {
+		return path{text: raw}, nil
+	}
+	if strings.Contains(raw, "#") {
+		return path{}, errFragment
+	}
+	if !wellEscaped(raw) {
+		return path{}, errEscape
+	}
+	once := unescape(raw, false)
+	twice := unescape(once, false)
+	for _, form := range [...]string{raw, once, twice} {
+		if err := unambiguous(form); err != nil {
+			return path{}, err
+		}
+	}
+	text := collapseLeading(unescape(raw, true))
+	return path{
+		text:           text,
+		doubled:        strings.Contains(trimTrailing(text), "//"),
+		slashInSegment: hasEscapedSlash(raw) || hasEscapedSlash(once),
+		semicolon:      strings.Contains(twice, ";"),
+	}, nil
+}
+
+// isPlain reports whether a path is its own canonical form: only letters, digits and marks that mean nothing to any
+// parser, no segment that is empty or begins with a dot, except that one trailing slash is fine. Most paths are.
+func isPlain(p string) bool {
+	for i := 0; i < len(p); i++ {
+		if !plain[p[i]] {
+			return false
+		}
+		if p[i] == '/' && i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// plain holds RFC 3986's pchar without the percent sign and the semicolon, and the slash.
+var plain = func() (set [256]bool) {
+	for c := range set {
+		b := byte(c)
+		set[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()*+,=:@/", b) >= 0
+	}
+	return set
+}()
+
+// unambiguous reports what makes a path, or a decoded form of it, mean different things to different parsers.
+func unambiguous(form string) error {
+	if !utf8.ValidString(form) {
+		return errNotUTF8
+	}
+	if strings.IndexByte(form, '\\') >= 0 {
+		return errBackslash
+	}
+	if strings.IndexFunc(form, unicode.IsControl) >= 0 {
+		return errControl
+	}
+	for segment := range strings.SplitSeq(form, "/") {
+		if isDotSegment(segment) {
+			return errDotSegment
+		}
+	}
+	return nil
+}
+
+// isDotSegment reports whether a segment is "." or "..", also with path parameters behind it: some servers cut those off
+// before they resolve dots ("/open/..;x/admin").
+func isDotSegment(segment string) bool {
+	name, _, _ := strings.Cut(segment, ";")
+	return name == "." || name == ".."
+}
+
+// wellEscaped reports whether each percent sign is followed by two hexadecimal digits.
+func wellEscaped(s string) bool {
+	for i := strings.IndexByte(s, '%'); i >= 0 && i < len(s); i++ {
+		if s[i] == '%' && !isEscape(s, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// unescape decodes every escape once; a percent sign that begins none stays. With keep, %2F and %25 stay as they are,
+// spelled in upper case.
+func unescape(s string, keep bool) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' || !isEscape(s, i) {
+			out = append(out, s[i])
+			continue
+		}
+		c := unhex(s[i+1])<<4 | unhex(s[i+2])
+		switch {
+		case keep && c == '/':
+			out = append(out, "%2F"...)
+		case keep && c == '%':
+			out = append(out, "%25"...)
+		default:
+			out = append(out, c)
+		}
+		i += 2
+	}
+	return string(out)
+}
+
+// hasEscapedSlash reports whether s holds %2F or %2f.
+func hasEscapedSlash(s string) bool {
+	return strings.Contains(s, "%2F") || strings.Contains(s, "%2f")
+}
+
+func isEscape(s string, i int) bool { return i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) }
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	if c >= 'A' {
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
+// collapseLeading makes one slash of those that a path begins with, and "/" of an empty path.
+func collapseLeading(p string) string {
+	if p == "" {
+		return "/"
+	}
+	for len(p) > 1 && p[1] == '/' {
+		p = p[1:]
+	}
+	return p
+}
+
+// trimTrailing cuts the slashes off that a path ends in; the root becomes the empty string.
+func trimTrailing(p string) string { return strings.TrimRight(p, "/") }
+
+// mergeSlashes makes one slash of every run of them.
+func mergeSlashes(p string) string {
+	if !strings.Contains(p, "//") {
+		return p
+	}
+	out := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if p[i] != '/' || i == 0 || p[i-1] != '/' {
+			out = append(out, p[i])
+		}
+	}
+	return string(out)
+}

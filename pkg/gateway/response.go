@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// responseType is a kind of answer to a request that does not pass: API Gateway's gateway response types, and four answers
+// that API Gateway gives before it knows an API, so that no API can customize them. The zero value is the internal error.
+type responseType uint8
+
+const (
+	internalError responseType = iota
+	badRequestAnswer
+	forbiddenAnswer
+	uriTooLong
+
+	accessDenied
+	apiConfigurationError
+	authorizerConfigurationError
+	authorizerFailure
+	badRequestBody
+	badRequestParameters
+	expiredToken
+	integrationFailure
+	integrationTimeout
+	invalidAPIKey
+	invalidSignature
+	missingAuthenticationToken
+	quotaExceeded
+	requestTooLarge
+	resourceNotFound
+	throttled
+	unauthorized
+	unsupportedMediaType
+	wafFiltered
+	responseTypes
+)
+
+// gatewayResponse is the built-in form of a response type.
+type gatewayResponse struct {
+	// name is the type's name in a configuration; empty for the answers that cannot be customized.
+	name string
+	// status, message and errorType are the defaults; an empty message is null.
+	status             int
+	message, errorType string
+	// emitted says that portcullis gives this response.
+	emitted bool
+}
+
+// gatewayResponses is the table of "Gateway response types for API Gateway". Each denial gets its default from here.
+var gatewayResponses = [responseTypes]gatewayResponse{
+	internalError:    {status: 500, message: "Internal server error", errorType: "InternalServerErrorException"},
+	badRequestAnswer: {status: 400, message: "Bad Request", errorType: "BadRequestException"},
+	forbiddenAnswer:  {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
+	uriTooLong:       {status: 414, message: "Request URI too long"},
+
+	accessDenied:                 {"ACCESS_DENIED", 403, "", "AccessDeniedException", true},
+	apiConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", false},
+	authorizerConfigurationError: {"AUTHORIZER_CONFIGURATION_ERROR", 500, "", "AuthorizerConfigurationException", false},
+	authorizerFailure:            {"AUTHORIZER_FAILURE", 500, "", "AuthorizerFailureException", false},
+	badRequestBody:               {"BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException", false},
+	badRequestParameters:         {"BAD_REQUEST_PARAMETERS", 400, "", "BadRequestException", false},
+	expiredToken:                 {"EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException", false},
+	integrationFailure:           {"INTEGRATION_FAILURE", 504, "Internal server error", "InternalServerErrorException", false},
+	integrationTimeout:           {"INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException", false},
+	invalidAPIKey:                {"INVALID_API_KEY", 403, "Forbidden", "ForbiddenException", false},
+	invalidSignature:             {"INVALID_SIGNATURE", 403, "", "InvalidSignatureException", true},
+	missingAuthenticationToken:   {"MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException", true},
+	quotaExceeded:                {"QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException", false},
+	requestTooLarge:              {"REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException", false},
+	resourceNotFound:             {"RESOURCE_NOT_FOUND", 404, "Not Found", "NotFoundException", false},
+	throttled:                    {"THROTTLED", 429, "Too Many Requests", "TooManyRequestsException", false},
+	unauthorized:                 {"UNAUTHORIZED", 401, "Unauthorized", "UnauthorizedException", false},
+	unsupportedMediaType:         {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "BadRequestException", false},
+	wafFiltered:                  {"WAF_FILTERED", 403, "Forbidden", "ForbiddenException", false},
+}
+
+// refusal is a denial in API Gateway's words, not yet rendered. It is the error of the steps of the flow.
+type refusal struct {
+	kind responseType
+	// message and errorType stand in for the kind's own unless they are empty.
+	message, errorType string
+	reason             authz.Reason
+}
+
+func (r *refusal) Error() string { return r.reason.Code.String() + ": " + r.reason.Detail }
+
+func badRequest(code authz.Code, detail string) *refusal {
+	return &refusal{kind: badRequestAnswer, reason: authz.Reason{Code: code, Detail: detail}}
+}
+
+func forbidden(code authz.Code, detail string) *refusal {
+	return &refusal{kind: forbiddenAnswer, reason: authz.Reason{Code: code, Detail: detail}}
+}
+
+func internal(code authz.Code, detail string) *refusal {
+	return &refusal{kind: internalError, reason: authz.Reason{Code: code, Detail: detail}}
+}
+
+func envoyConfig(detail string) *refusal { return internal(authz.CodeEnvoyConfig, detail) }
+
+// text is the message, and whether there is one: some types answer null.
+func (r *refusal) text() (string, bool) {
+	if r.message != "" {
+		return r.message, true
+	}
+	message := gatewayResponses[r.kind].message
+	return message, message != ""
+}
+
+// errorTypeHeader is the value of x-amzn-ErrorType, empty for none. Customization does not change it.
+func (r *refusal) errorTypeHeader() string {
+	if r.errorType != "" {
+		return r.errorType
+	}
+	return gatewayResponses[r.kind].errorType
+}
+
+// render makes the client's answer of a refusal.
+func (in *invocation) render() authz.Response {
+	r := in.refusal
+	response := authz.Response{Status: gatewayResponses[r.kind].status, Body: r.defaultBody()}
+	contentType := "application/json"
+	var custom *customResponse
+	if in.stage != nil {
+		custom = in.stage.api.responses[r.kind]
+	}
+	if custom != nil {
+		if custom.status != 0 {
+			response.Status = custom.status
+		}
+		if custom.contentType != "" {
+			contentType, response.Body = custom.contentType, custom.body.expand(in)
+		}
+	}
+	response.Headers = make([]authz.Field, 0, 4)
+	response.Headers = append(response.Headers, authz.Field{Name: "Content-Type", Value: contentType})
+	if errorType := r.errorTypeHeader(); errorType != "" {
+		response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})
+	}
+	response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-RequestId", Value: in.requestID})
+	if custom != nil {
+		response.Headers = custom.appendHeaders(response.Headers, in)
+	}
+	return response
+}
+
+// defaultBody is what API Gateway's own template makes: {"message":$context.error.messageString}. Denials by policy are the
+// exception, they say "Message".
+func (r *refusal) defaultBody() string {
+	key := `{"message":`
+	if r.kind == accessDenied {
+		key = `{"Message":`
+	}
+	return key + r.messageString() + "}"
+}
+
+// messageString is $context.error.messageString: the message as a JSON value.
+func (r *refusal) messageString() string {
+	message, ok := r.text()
+	if !ok {
+		return "null"
+	}
+	return `"` + escapeJSON(message) + `"`
+}
+
+// escapeJSON makes a text fit for the inside of a JSON string.
+func escapeJSON(s string) string {
+	out := make([]byte, 0, len(s)+8)
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', byte(c))
+		case c < 0x20 || c == 0x7f || c == '\u2028' || c == '\u2029':
+			out = fmt.Appendf(out, `\u%04x`, c)
+		default:
+			out = utf8.AppendRune(out, c)
+		}
+	}
+	return string(out)
+}

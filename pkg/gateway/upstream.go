@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// methodOverride is never honoured, and never reaches an upstream that might.
+const methodOverride = "x-http-method-override"
+
+// setUpstream fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
+// client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
+// (CGI does).
+func (in *invocation) setUpstream(d *authz.Decision) {
+	for _, h := range in.route.upstream {
+		if value, ok := h.value(in); ok {
+			d.SetHeaders = append(d.SetHeaders, authz.Field{Name: h.name, Value: encodeHeaderValue(value)})
+		}
+	}
+	for name := range in.request.Headers() {
+		if !in.gateway.mapped.has(name) {
+			continue
+		}
+		set := func(f authz.Field) bool { return f.Name == name }
+		if !slices.ContainsFunc(d.SetHeaders, set) && !slices.Contains(d.RemoveHeaders, name) {
+			d.RemoveHeaders = append(d.RemoveHeaders, name)
+		}
+	}
+}
+
+// headerNames is a set of header names that treats every character but letters and digits as a hyphen.
+type headerNames map[string]struct{}
+
+func (n headerNames) add(name string) { n[hyphenated(name)] = struct{}{} }
+
+func (n headerNames) has(name string) bool {
+	_, ok := n[hyphenated(name)]
+	return ok
+}
+
+// hyphenated is a header name in lower case with a hyphen for every character that is no letter and no digit.
+func hyphenated(name string) string {
+	i := 0
+	for i < len(name) && (name[i] == '-' || isLowerAlphanumeric(name[i])) {
+		i++
+	}
+	if i == len(name) {
+		return name
+	}
+	out := []byte(lower(name))
+	for ; i < len(out); i++ {
+		if !isLowerAlphanumeric(out[i]) {
+			out[i] = '-'
+		}
+	}
+	return string(out)
+}
+
+func isLowerAlphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+// encodeHeaderValue percent-encodes what a header cannot carry: control characters, what is not ASCII, and white space at
+// either end.
+func encodeHeaderValue(s string) string {
+	if isHeaderValue(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(s)-1) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// isHeaderValue reports whether a header carries a text unchanged: visible ASCII, with spaces only in between.
+func isHeaderValue(s string) bool {
+	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
+	return strings.TrimFunc(s, visible) == "" && strings.Trim(s, " ") == s
+}
+
+// isToken reports whether s is a header name (RFC 9110's token).
+func isToken(s string) bool { return token.MatchString(s) }
+
+var token = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// connectionHeaders belong to one connection or frame the message; they are never mapped.
+var connectionHeaders = []string{
+	"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+	"te", "trailer", "transfer-encoding", "upgrade",
+}
+
+func unfitHeader(name string) string {
+	switch {
+	case !isToken(name):
+		return fmt.Sprintf("%q is no header name", name)
+	case slices.Contains(connectionHeaders, hyphenated(name)):
+		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)
+	}
+	return ""
+}
+
+func unfitResponseHeader(name string) string {
+	if strings.EqualFold(name, "x-amzn-errortype") || strings.EqualFold(name, "x-amzn-requestid") {
+		return fmt.Sprintf("API Gateway sets the header %s itself: it cannot be mapped", name)
+	}
+	return unfitHeader(name)
+}
+
+// compileUpstream compiles the mapped headers of an API or a route, in the order of their names.
+func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) []mappedHeader {
+	compiled := map[string]mappedHeader{}
+	for _, h := range headers {
+		at := fmt.Sprintf("%s.upstreamHeaders[%q]", at, h.Name)
+		name := lower(h.Name)
+		if message := unfitHeader(name); message != "" {
+			f.add(at, "%s", message)
+		}
+		if hyphenated(name) == methodOverride {
+			f.add(at, "X-HTTP-Method-Override never reaches the upstream: it cannot be mapped")
+		}
+		if _, ok := compiled[name]; ok {
+			f.add(at, "the header %s is mapped twice", name)
+		}
+		value, err := compileUpstreamValue(h.Value, s)
+		if err != nil {
+			f.add(at, "%v", err)
+		}
+		compiled[name] = mappedHeader{name, value}
+	}
+	return sortedHeaders(compiled)
+}
+
+// overrideUpstream lays a route's mapped headers over its API's.
+func overrideUpstream(api, route []mappedHeader) []mappedHeader {
+	if len(route) == 0 {
+		return api
+	}
+	byName := map[string]mappedHeader{}
+	for _, h := range slices.Concat(api, route) {
+		byName[h.name] = h
+	}
+	return sortedHeaders(byName)
+}
+
+func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
+	var headers []mappedHeader
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		headers = append(headers, byName[name])
+	}
+	return headers
+}
+
+// compileUpstreamValue compiles a variable or a literal.
+func compileUpstreamValue(value string, s scope) (variable, error) {
+	if name, ok := strings.CutPrefix(value, "$"); ok {
+		return s.lookup(name)
+	}
+	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
+		return nil, fmt.Errorf("%q: a variable stands alone or not at all", value)
+	}
+	if !isHeaderValue(value) {
+		return nil, fmt.Errorf("%q holds a character that no header can carry", value)
+	}
+	return func(*invocation) (string, bool) { return value, true }, nil
+}

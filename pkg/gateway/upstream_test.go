@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+func TestUpstreamHeaders(t *testing.T) {
+	a := testAPI("GET /pets/{petId}", "POST /pets/{petId}")
+	a.Stages[0].Domains = []string{"api.example.com/v1"}
+	a.Stages[0].Variables = map[string]string{"alias": "live", "name": "Zoë"}
+	for name := range contextVariables {
+		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
+	}
+	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-alias", "$stageVariables.alias"}, UpstreamHeader{"X-Name", "$stageVariables.name"}, UpstreamHeader{"x-literal", "a, b=c"})
+	a.Routes[1].UpstreamHeaders = []UpstreamHeader{{"X-Literal", "post"}, {"x-own", "1"}}
+	g := mustNew(t, a)
+
+	r := get("/v1/pets/7%20%C3%A9?x=1", "user-agent", "curl/8")
+	r.Host = "API.example.com:443"
+	got := map[string]string{}
+	d := g.Authorize(t.Context(), r)
+	for _, f := range d.SetHeaders {
+		got[f.Name] = f.Value
+	}
+	want := map[string]string{
+		"x-accountid": "111122223333", "x-apiid": "a1b2c3d4e5", "x-domainname": "api.example.com", "x-domainprefix": "api", "x-httpmethod": "GET",
+		"x-identity-sourceip": "192.0.2.9", "x-identity-useragent": "curl/8", "x-path": "/v1/pets/7 %C3%A9", "x-protocol": "HTTP/1.1",
+		"x-requestid": testID, "x-requesttime": "12/Mar/2020:19:03:58 +0000", "x-requesttimeepoch": "1584039838000",
+		"x-resourcepath": "/pets/{petId}", "x-stage": "prod", "x-alias": "live", "x-name": "Zo%C3%AB", "x-literal": "a, b=c",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || !d.Allow {
+		t.Errorf("allow %v (-want +got):\n%s", d.Allow, diff)
+	}
+
+	r.Method = "POST"
+	var names []string
+	for _, f := range g.Authorize(t.Context(), r).SetHeaders {
+		names = append(names, f.Name+"="+f.Value)
+	}
+	if !slices.Contains(names, "x-literal=post") || !slices.Contains(names, "x-own=1") || slices.Contains(names, "x-literal=a, b=c") {
+		t.Errorf("%q", names)
+	}
+}
+
+func TestClientsHeadersAreRemoved(t *testing.T) {
+	mapping := testAPI("GET /", "POST /")
+	mapping.UpstreamHeaders = []UpstreamHeader{{"X-User-Name", "$context.authorizer.principalId"}, {"x-stage", "$context.stage"}}
+	mapping.Routes[1].UpstreamHeaders = []UpstreamHeader{{"x-post-only", "1"}}
+	other := testAPI("GET /")
+	other.ID, other.Stages = "f6g7h8i9j0", []Stage{{Name: "v1", Domains: []string{"orders.example.com"}}}
+	g := mustNew(t, mapping, other)
+
+	lines := []string{
+		"x-user-name", "admin", "x-user-name", "root", "x_user_name", "admin", "x.user!name", "admin",
+		"x-stage", "beta", "x_stage", "beta", "x-post-only", "1", "x-http-method-override", "DELETE", "x_http_method_override", "DELETE",
+		"x-user-names", "kept", "xusername", "kept", "accept", "*/*",
+	}
+	for _, tt := range []struct {
+		host         string
+		set, removed []string
+	}{
+		{"pets.example.com", []string{"x-stage"}, []string{"x-user-name", "x_user_name", "x.user!name", "x_stage", "x-post-only", "x-http-method-override", "x_http_method_override"}},
+		{"orders.example.com", nil, []string{"x-user-name", "x_user_name", "x.user!name", "x-stage", "x_stage", "x-post-only", "x-http-method-override", "x_http_method_override"}},
+	} {
+		r := get("/", lines...)
+		r.Host = tt.host
+		d := g.Authorize(t.Context(), r)
+		var set []string
+		for _, f := range d.SetHeaders {
+			set = append(set, f.Name)
+		}
+		if !d.Allow || !slices.Equal(set, tt.set) || !slices.Equal(d.RemoveHeaders, tt.removed) {
+			t.Errorf("%s: set %q, removed %q; want %q, %q", tt.host, set, d.RemoveHeaders, tt.set, tt.removed)
+		}
+	}
+}
+
+func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
+	for in, want := range map[string]string{
+		"":              "",
+		"plain value":   "plain value",
+		"100%":          "100%",
+		"a\r\nx-evil:1": "a%0D%0Ax-evil:1",
+		"\x00\x7f\t":    "%00%7F%09",
+		"é":             "%C3%A9",
+		"\xff":          "%FF",
+		" a ":           "%20a%20",
+		" ":             "%20",
+	} {
+		if got := encodeHeaderValue(in); got != want {
+			t.Errorf("encodeHeaderValue(%q) = %q, want %q", in, got, want)
+		}
+	}
+	a := testAPI("GET /")
+	a.UpstreamHeaders = []UpstreamHeader{{"x-agent", "$context.identity.userAgent"}}
+	d := mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a\r\nx-evil: 1"))
+	if want := []authz.Field{{Name: "x-agent", Value: "a%0D%0Ax-evil: 1"}}; !slices.Equal(d.SetHeaders, want) {
+		t.Errorf("%q, want %q", d.SetHeaders, want)
+	}
+	d = mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a", "user-agent", "b"))
+	checkDenial(t, d, 400, authz.CodeBadRequest, "BadRequestException", `{"message":"Bad Request"}`)
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// variable reads one value of an invocation; false where there is none.
+type variable func(in *invocation) (string, bool)
+
+// contextVariables are the $context variables that can be mapped ("$context variables for data models, authorizers, mapping
+// templates, and CloudWatch access logging").
+var contextVariables = map[string]variable{
+	"accountId":              func(in *invocation) (string, bool) { return in.stage.api.account, true },
+	"apiId":                  func(in *invocation) (string, bool) { return in.stage.api.id, true },
+	"authorizer.principalId": func(in *invocation) (string, bool) { return in.caller.Principal, in.caller.Principal != "" },
+	"domainName":             func(in *invocation) (string, bool) { return in.host, in.host != "" },
+	"domainPrefix":           (*invocation).domainPrefix,
+	"httpMethod":             func(in *invocation) (string, bool) { return in.request.Method, true },
+	"identity.sourceIp":      (*invocation).sourceIPText,
+	"identity.userAgent":     (*invocation).userAgent,
+	"path":                   func(in *invocation) (string, bool) { return in.fullPath, true },
+	"protocol":               func(in *invocation) (string, bool) { return in.request.Protocol, in.request.Protocol != "" },
+	"requestId":              func(in *invocation) (string, bool) { return in.requestID, true },
+	"requestTime":            (*invocation).requestTime,
+	"requestTimeEpoch":       (*invocation).requestTimeEpoch,
+	"resourcePath":           (*invocation).resourcePath,
+	"stage":                  func(in *invocation) (string, bool) { return in.stage.name, true },
+}
+
+// errorVariables are the $context.error variables, which only a gateway response has.
+var errorVariables = map[string]variable{
+	"error.message":       func(in *invocation) (string, bool) { return in.refusal.text() },
+	"error.messageString": func(in *invocation) (string, bool) { return in.refusal.messageString(), true },
+	"error.responseType":  func(in *invocation) (string, bool) { return gatewayResponses[in.refusal.kind].name, true },
+	// A request validator's finding: portcullis validates no bodies.
+	"error.validationErrorString": func(*invocation) (string, bool) { return "", false },
+}
+
+func (in *invocation) domainPrefix() (string, bool) {
+	prefix, _, _ := strings.Cut(in.host, ".")
+	return prefix, prefix != ""
+}
+
+func (in *invocation) sourceIPText() (string, bool) {
+	addr, ok := in.sourceIP()
+	if !ok {
+		return "", false
+	}
+	return addr.String(), true
+}
+
+func (in *invocation) userAgent() (string, bool) { return in.singleHeader("user-agent") }
+
+func (in *invocation) requestTime() (string, bool) {
+	return in.request.Time.UTC().Format("02/Jan/2006:15:04:05 -0700"), !in.request.Time.IsZero()
+}
+
+func (in *invocation) requestTimeEpoch() (string, bool) {
+	return strconv.FormatInt(in.request.Time.UnixMilli(), 10), !in.request.Time.IsZero()
+}
+
+func (in *invocation) resourcePath() (string, bool) {
+	if in.route == nil {
+		return "", false
+	}
+	return in.route.resource, true
+}
+
+// scope is where a variable is used: it decides which ones exist, and which stage variables.
+type scope struct {
+	stages []Stage
+	// response allows context.error and method.request, as in a gateway response.
+	response bool
+}
+
+// lookup returns the variable of a name such as "context.requestId" (without the dollar sign).
+func (s scope) lookup(name string) (variable, error) {
+	kind, rest, _ := strings.Cut(name, ".")
+	switch {
+	case kind == "context":
+		return s.contextVariable(rest)
+	case kind == "stageVariables":
+		return s.stageVariable(rest)
+	case kind == "method" && s.response:
+		return methodVariable(rest)
+	}
+	return nil, fmt.Errorf("unknown variable %q; %s", name, s.known())
+}
+
+func (s scope) contextVariable(name string) (variable, error) {
+	v, ok := contextVariables[name]
+	if !ok && s.response {
+		v, ok = errorVariables[name]
+	}
+	if !ok {
+		return nil, fmt.Errorf("unknown variable context.%s; %s", name, s.known())
+	}
+	return v, nil
+}
+
+func (s scope) known() string {
+	names := make([]string, 0, len(contextVariables))
+	for name := range contextVariables {
+		names = append(names, "context."+name)
+	}
+	slices.Sort(names)
+	return "there are " + strings.Join(names, ", ") + " and stageVariables.<name>"
+}
+
+func (s scope) stageVariable(name string) (variable, error) {
+	defined := func(stage Stage) bool { _, ok := stage.Variables[name]; return ok }
+	if !slices.ContainsFunc(s.stages, defined) {
+		return nil, fmt.Errorf("no stage of the API has a variable %q", name)
+	}
+	return func(in *invocation) (string, bool) {
+		value, ok := in.stage.variables[name]
+		return value, ok
+	}, nil
+}
+
+// methodVariable reads a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.
+func methodVariable(name string) (variable, error) {
+	if header, ok := strings.CutPrefix(name, "request.header."); ok && isToken(header) {
+		header = lower(header)
+		return func(in *invocation) (string, bool) {
+			value, lines := in.request.Header(header)
+			return value, lines > 0
+		}, nil
+	}
+	if query, ok := strings.CutPrefix(name, "request.querystring."); ok && query != "" {
+		return func(in *invocation) (string, bool) { return in.queryParameter(query) }, nil
+	}
+	if parameter, ok := strings.CutPrefix(name, "request.path."); ok && parameter != "" {
+		return func(in *invocation) (string, bool) {
+			if in.route == nil {
+				return "", false
+			}
+			return in.route.parameter(parameter, in.path)
+		}, nil
+	}
+	return nil, fmt.Errorf("unknown variable method.%s; write method.request.header.<name>, method.request.querystring.<name> or method.request.path.<name>", name)
+}
+
+// queryParameter returns the first value of a query parameter, decoded.
+func (in *invocation) queryParameter(name string) (string, bool) {
+	for n, v := range in.request.Query() {
+		if decoded, err := url.QueryUnescape(n); err != nil || decoded != name {
+			continue
+		}
+		value, err := url.QueryUnescape(v)
+		return value, err == nil
+	}
+	return "", false
+}
