@@ -1,0 +1,140 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+// compiler makes a gateway's configuration of a message of config.proto and the nodes that it was read from.
+type compiler struct {
+	file   string
+	root   *yaml.Node
+	files  *fileSet
+	report *report
+}
+
+// fault reports what is wrong at a path.
+func (c *compiler) fault(at *path, format string, args ...any) {
+	c.report.mark(at.String())
+	c.report.add(faultAt(c.file, find(c.root, at.String()), fmt.Sprintf(format, args...)))
+}
+
+// compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
+func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
+	var at *path
+	config := gateway.Config{
+		APIs:           make([]gateway.API, len(m.GetApis())),
+		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.field("clientAddress").field("trustedProxies")),
+	}
+	apis := child(c.root, "apis")
+	for i, api := range m.GetApis() {
+		config.APIs[i] = c.api(api, item(apis, i), at.field("apis").item(i))
+	}
+	g, faults := gateway.New(config)
+	for _, f := range faults {
+		if !c.report.follows(f.Path) {
+			fault := faultAt(c.file, find(c.root, f.Path), f.Message)
+			fault.Warning = f.Warning
+			c.report.add(fault)
+		}
+	}
+	return g
+}
+
+func (c *compiler) networks(texts []string, at *path) []netip.Prefix {
+	networks := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		switch {
+		case c.report.follows(at.item(i).String()):
+		case err != nil:
+			c.fault(at.item(i), "%s is not a network: write it in CIDR notation, such as 10.0.0.0/8 or 2001:db8::/32", quoted(text))
+		case network != network.Masked():
+			c.fault(at.item(i), "%s names one address of a network: write %s, or %s for the address alone",
+				network, network.Masked(), netip.PrefixFrom(network.Addr(), network.Addr().BitLen()))
+		}
+		networks[i] = network
+	}
+	return networks
+}
+
+func (c *compiler) api(m *configv1.API, n *yaml.Node, at *path) gateway.API {
+	api := gateway.API{
+		ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
+		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
+		StrictPaths:        m.GetStrictPaths(),
+		LegacyMessages:     m.GetLegacyMessages(),
+		UpstreamHeaders:    upstreamHeaders(m.GetUpstreamHeaders()),
+	}
+	for _, s := range m.GetStages() {
+		api.Stages = append(api.Stages, gateway.Stage{Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
+	}
+	for i, r := range m.GetRoutes() {
+		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
+	}
+	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
+	api.ResourcePolicy = c.resourcePolicy(&api, child(n, "resourcePolicy"), at.field("resourcePolicy"))
+	return api
+}
+
+func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) gateway.Route {
+	method, resource, ok := strings.Cut(m.GetRoute(), " ")
+	if !ok || strings.Contains(resource, " ") {
+		c.ifNew(at.field("route"), `route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
+	}
+	authorization := m.GetAuthorization()
+	if authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
+		authorization = api.GetDefaultAuthorization()
+	}
+	switch {
+	case authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED:
+	case c.report.follows(apiAt.field("defaultAuthorization").String()):
+		c.report.mark(at.field("authorization").String())
+	default:
+		c.ifNew(at.field("authorization"), "the route does not say its authorization: write authorization: NONE if it is open, or give its API a defaultAuthorization")
+	}
+	return gateway.Route{
+		Method: method, Resource: resource,
+		Authorization:   gateway.Authorization(authorization.String()),
+		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
+	}
+}
+
+// ifNew reports a fault at a path unless there is one already.
+func (c *compiler) ifNew(at *path, message string) {
+	if !c.report.follows(at.String()) {
+		c.fault(at, "%s", message)
+	}
+}
+
+// upstreamHeaders are in the order of their names.
+func upstreamHeaders(m map[string]string) []gateway.UpstreamHeader {
+	var headers []gateway.UpstreamHeader
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		headers = append(headers, gateway.UpstreamHeader{Name: name, Value: m[name]})
+	}
+	return headers
+}
+
+func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway.GatewayResponse {
+	if len(m) == 0 {
+		return nil
+	}
+	responses := make(map[string]gateway.GatewayResponse, len(m))
+	for name, r := range m {
+		responses[name] = gateway.GatewayResponse{
+			StatusCode:         int(r.GetStatusCode()),
+			ResponseParameters: r.GetResponseParameters(),
+			ResponseTemplates:  r.GetResponseTemplates(),
+		}
+	}
+	return responses
+}

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// Snapshot is a configuration, compiled. It does not change.
+type Snapshot struct {
+	// Gateway decides by this configuration.
+	Gateway *gateway.Gateway
+	// Files are all files that were read, as they were named, the configuration itself first: what to watch for changes.
+	Files []string
+	// Warnings are what may be wrong without keeping the configuration from being used.
+	Warnings Faults
+	// Digest is the SHA-256 over the contents of Files, in hex.
+	Digest string
+	// APIs and Routes say how many there are.
+	APIs, Routes int
+}
+
+// A file set that changes while it is read is read again, this often and after this time.
+const (
+	maxReadings  = 5
+	readingPause = 20 * time.Millisecond
+)
+
+// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that name
+// everything that is.
+func Load(path string) (*Snapshot, error) {
+	path = filepath.Clean(path)
+	l := settled(func() *loading { return read(path) })
+	if l == nil {
+		return nil, Faults{{File: path, Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once"}}
+	}
+	return l.snapshot()
+}
+
+// settled reads until the files stayed as they were while they were read; nil if they never did.
+func settled(read func() *loading) *loading {
+	for range maxReadings {
+		if l := read(); l.files.stable() {
+			return l
+		}
+		time.Sleep(readingPause)
+	}
+	return nil
+}
+
+const noConfiguration = "there is no configuration here: write apis: with an id, an account, a region, stages and routes"
+
+// loading is one reading of a configuration.
+type loading struct {
+	compiler
+}
+
+// read reads the files of a configuration without looking into those that it names.
+func read(path string) *loading {
+	l := &loading{compiler{file: path, files: newFileSet(), report: newReport()}}
+	data, err := l.files.read(path, maxConfigSize)
+	if err != nil {
+		l.report.add(Fault{File: path, Message: "cannot be read: " + err.Error()})
+		return l
+	}
+	if l.root = l.report.parse(path, data, noConfiguration); l.root != nil {
+		l.gather()
+	}
+	return l
+}
+
+// snapshot compiles what was read.
+func (l *loading) snapshot() (*Snapshot, error) {
+	s := &Snapshot{Files: l.files.names, Digest: l.files.digest()}
+	if l.root != nil {
+		l.compileInto(s)
+	}
+	faults := l.report.result(l.files.names)
+	if l.report.fatal || s.Gateway == nil {
+		return nil, faults
+	}
+	s.Warnings = faults
+	return s, nil
+}
+
+func (l *loading) compileInto(s *Snapshot) {
+	decoder := decoder{file: l.file, report: l.report}
+	m := decoder.decode(l.root)
+	checkRules(m, l.root, l.file, l.report)
+	s.Gateway = l.compile(m)
+	s.APIs = len(m.GetApis())
+	for _, api := range m.GetApis() {
+		s.Routes += len(api.GetRoutes())
+	}
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxPlaced is the largest file in which the place of a syntax error is looked for: that takes forty readings.
+const maxPlaced = 1 << 20
+
+// position is a place in a file; both count from 1, columns in characters.
+type position struct{ line, column int }
+
+var byteOrderMark = []byte("\ufeff")
+
+// parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
+func parse(data []byte) (*yaml.Node, *Fault) {
+	data = bytes.TrimPrefix(data, byteOrderMark)
+	if fault := badCharacter(data); fault != nil {
+		return nil, fault
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	switch err := decoder.Decode(&document); {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, syntaxFault(data, err)
+	case err != nil, isNull(document.Content[0]):
+		return nil, nil
+	}
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+		return document.Content[0], nil
+	case err != nil:
+		return nil, syntaxFault(data, err)
+	}
+	return document.Content[0], &Fault{
+		Line: second.Line, Column: second.Column,
+		Message: "a second YAML document begins here: remove it, or the --- before it",
+	}
+}
+
+// badCharacter finds the first character that YAML does not take: yaml/v3 says that there is one, but not where.
+func badCharacter(data []byte) *Fault {
+	for i, line, start := 0, 1, 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return &Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: "not UTF-8: save the file as UTF-8"}
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+			return &Fault{
+				Line: line, Column: utf8.RuneCount(data[start:i]) + 1,
+				Message: fmt.Sprintf("the control character %U is not allowed: remove it", r),
+			}
+		case r == '\n':
+			line, start = line+1, i+1
+		}
+		i += size
+	}
+	return nil
+}
+
+// yamlLine is how yaml/v3 names a line, if it does.
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+// syntaxFault says what yaml/v3 has against a text, where it really is.
+func syntaxFault(data []byte, err error) *Fault {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	at := position{1, 1}
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		at.line, _ = strconv.Atoi(m[1])
+		message = message[len(m[0]):]
+	}
+	if len(data) <= maxPlaced {
+		at = placeError(data, err)
+	}
+	if strings.HasPrefix(message, "unknown anchor") {
+		message = noAliases
+	} else {
+		message = "not YAML: " + message + syntaxHint(message)
+	}
+	return &Fault{Line: at.line, Column: at.column, Message: message}
+}
+
+// syntaxHint says what to write instead, for the mistakes that are made.
+func syntaxHint(message string) string {
+	switch {
+	case strings.Contains(message, "',' or '}'"):
+		return `; a text with { } [ ] or , in it needs quotes here, as in {route: "GET /pets/{petId}"}`
+	case strings.Contains(message, "',' or ']'"):
+		return "; close the list, or put a text with { } [ ] or , in it in quotes"
+	case strings.Contains(message, "mapping values are not allowed"):
+		return "; check the indentation, and put a text with a colon and a space in it in quotes"
+	case strings.Contains(message, "cannot start any token"):
+		return "; indent with spaces, and put a text that begins with a special character in quotes"
+	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "expected '-' indicator"):
+		return "; check the indentation of this line against the lines above"
+	case strings.Contains(message, "unexpected end of stream"):
+		return "; close the quote that begins here"
+	case strings.Contains(message, "expected node content"):
+		return "; a value is missing here, or a bracket is not closed"
+	case strings.Contains(message, "incompatible YAML document"):
+		return "; remove the %YAML line"
+	case strings.Contains(message, "could not find expected ':'"):
+		return "; write a field as name: value"
+	}
+	return ""
+}
+
+// placeError finds where a text goes wrong that yaml/v3 refuses: at the end of the shortest beginning of which it says the same. A
+// beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it gets one.
+func placeError(data []byte, err error) position {
+	var comma string
+	if strings.Contains(err.Error(), "expected ',' or") {
+		comma = ","
+	}
+	wrong := func(n int) bool { return refused(data[:n], comma) == err.Error() }
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	ends := make([]int, len(lines))
+	for i, end := 0, 0; i < len(lines); i++ {
+		end += len(lines[i])
+		ends[i] = end
+	}
+	line := sort.Search(len(lines)-1, func(i int) bool { return wrong(ends[i]) })
+	start := ends[line] - len(lines[line])
+	text := []rune(strings.TrimRight(string(lines[line]), "\r\n"))
+	column := sort.Search(len(text), func(i int) bool { return wrong(start + len(string(text[:i+1]))) })
+	return position{line + 1, column + 1}
+}
+
+// refused returns what yaml/v3 has against a text with an end, empty if nothing.
+func refused(data []byte, end string) string {
+	decoder := yaml.NewDecoder(io.MultiReader(bytes.NewReader(data), strings.NewReader(end)))
+	for {
+		var n yaml.Node
+		switch err := decoder.Decode(&n); {
+		case errors.Is(err, io.EOF):
+			return ""
+		case err != nil:
+			return err.Error()
+		}
+	}
+}
