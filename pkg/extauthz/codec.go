@@ -1,0 +1,30 @@
+package extauthz
+
+import (
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// Codec is the codec of the gRPC server that s is registered with (grpc.ForceServerCodecV2). It is grpc-go's own, except that
+// a message that is no CheckRequest still reaches Check, which denies it: grpc-go would answer with an error, which Envoy may
+// have been told to ignore.
+func (s *Server) Codec() encoding.CodecV2 {
+	return codec{CodecV2: encoding.GetCodecV2(proto.Name), undecodable: s.undecodable}
+}
+
+type codec struct {
+	encoding.CodecV2
+	undecodable *authv3.AttributeContext
+}
+
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	err := c.CodecV2.Unmarshal(data, v)
+	if in, ok := v.(*authv3.CheckRequest); ok && err != nil {
+		in.Reset()
+		in.Attributes = c.undecodable
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package extauthz
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// The limits of a request. Envoy's own are lower unless it was told otherwise (max_request_headers_kb: 60).
+const (
+	maxHeaders     = 1000
+	maxHeaderBytes = 256 << 10
+	maxPathBytes   = 64 << 10
+	maxNameBytes   = 1 << 10 // method, host
+)
+
+// refusal says why a CheckRequest cannot be judged. Its detail is for the operator and repeats nothing that a client sent.
+type refusal struct {
+	status int
+	code   authz.Code
+	detail string
+}
+
+func badRequest(detail string) *refusal { return &refusal{400, authz.CodeBadRequest, detail} }
+
+func envoyConfig(detail string) *refusal { return &refusal{500, authz.CodeEnvoyConfig, detail} }
+
+// request reads what Envoy says of one HTTP request.
+func request(a *authv3.AttributeContext) (*authz.Request, *refusal) {
+	h := a.GetRequest().GetHttp()
+	if h == nil {
+		return nil, envoyConfig("the check has no HTTP attributes: portcullis serves Envoy's HTTP filter, not the network filter")
+	}
+	r := &authz.Request{
+		Method:     h.GetMethod(),
+		Target:     h.GetPath(),
+		Host:       h.GetHost(),
+		Scheme:     h.GetScheme(),
+		Protocol:   h.GetProtocol(),
+		ServerName: a.GetTlsSession().GetSni(),
+	}
+	if refused := requestLine(r, h); refused != nil {
+		return nil, refused
+	}
+	lines, refused := headers(h)
+	if refused != nil {
+		return nil, refused
+	}
+	r.SetHeaders(lines)
+	r.ID, _ = r.Header("x-request-id")
+	buffered, refused := extensions(r, a.GetContextExtensions())
+	if refused != nil {
+		return nil, refused
+	}
+	if refused := body(r, h, buffered); refused != nil {
+		return nil, refused
+	}
+	if r.Time, refused = received(a.GetRequest().GetTime()); refused != nil {
+		return nil, refused
+	}
+	r.Peer, refused = peer(a.GetSource().GetAddress())
+	return r, refused
+}
+
+// requestLine checks what stands for the request line.
+func requestLine(r *authz.Request, h *authv3.AttributeContext_HttpRequest) *refusal {
+	switch {
+	case len(r.Target) > maxPathBytes:
+		return &refusal{414, authz.CodeTooLong, "the path is longer than 64 KiB"}
+	case len(r.Method) > maxNameBytes || !isToken(r.Method):
+		return badRequest("the method is no HTTP method")
+	case len(r.Host) > maxNameBytes || !isVisible(r.Host):
+		return badRequest("the host holds blanks or control characters, or is longer than 1 KiB")
+	case !strings.HasPrefix(r.Target, "/"):
+		return &refusal{400, authz.CodeBadPath, "the path does not begin with a slash"}
+	case r.Scheme != "" && r.Scheme != "http" && r.Scheme != "https":
+		return badRequest("the scheme is neither http nor https")
+	case h.GetQuery() != "" || h.GetFragment() != "":
+		// Envoy leaves both empty: the query is part of the path.
+		return badRequest("query or fragment stand apart from the path")
+	}
+	return nil
+}
+
+// extensions reads what Envoy's configuration attests of the route (ExtAuthzPerRoute.check_settings.context_extensions).
+func extensions(r *authz.Request, values map[string]string) (buffered bool, _ *refusal) {
+	for name, value := range values {
+		var known bool
+		switch name {
+		case "portcullis.api":
+			r.API, known = value, value != ""
+		case "portcullis.stage":
+			r.Stage, known = value, value != ""
+		case "portcullis.body":
+			known = value == "buffered"
+			buffered = known
+		case "portcullis.secureTransport":
+			r.Transport = transports(value)
+			known = r.Transport != authz.TransportUnstated
+		default:
+			known = !strings.HasPrefix(name, "portcullis.")
+		}
+		if !known {
+			return false, envoyConfig("context_extensions: unknown setting " + strconv.Quote(name) + ": " + strconv.Quote(value))
+		}
+	}
+	return buffered, nil
+}
+
+func transports(value string) authz.SecureTransport {
+	switch value {
+	case "true":
+		return authz.TransportSecure
+	case "false":
+		return authz.TransportInsecure
+	case "x-forwarded-proto":
+		return authz.TransportForwardedProto
+	default:
+		return authz.TransportUnstated
+	}
+}
+
+// body gives r its body and says how far it can be relied on. An unbuffered request looks exactly like one without a body,
+// so that only Envoy's configuration can say that an absent body is an empty one.
+func body(r *authz.Request, h *authv3.AttributeContext_HttpRequest, buffered bool) *refusal {
+	raw, state := h.GetRawBody(), authz.BodyComplete
+	text := h.GetBody()
+	switch {
+	case len(raw) > 0 && text != "" && string(raw) != text:
+		return badRequest("body and raw_body differ")
+	case len(raw) > 0:
+	case text != "":
+		raw = []byte(text)
+		if strings.Contains(text, "!") { // what Envoy writes for bytes that are not UTF-8
+			state = authz.BodyAltered
+		}
+	case !buffered:
+		state = authz.BodyUnknown
+	}
+	for value := range r.HeaderValues("x-envoy-auth-partial-body") {
+		if value != "false" {
+			state = authz.BodyPartial
+		}
+	}
+	if buffered && state == authz.BodyComplete {
+		if refused := bodyIsThere(r, len(raw)); refused != nil {
+			return refused
+		}
+	}
+	r.SetBody(raw, state)
+	return nil
+}
+
+// bodyIsThere holds the body against the length that the client announced.
+func bodyIsThere(r *authz.Request, length int) *refusal {
+	announced, lines := r.Header("content-length")
+	if lines == 0 {
+		return nil
+	}
+	n, err := strconv.ParseInt(announced, 10, 64)
+	switch {
+	case err != nil || lines > 1:
+		return badRequest("content-length is no number")
+	case n != int64(length):
+		return envoyConfig("portcullis.body says buffered, but the body is not there: set with_request_body on the ext_authz filter")
+	}
+	return nil
+}
+
+// received is when Envoy received the request; now, where it does not say.
+func received(t *timestamppb.Timestamp) (time.Time, *refusal) {
+	if t == nil {
+		return time.Now(), nil
+	}
+	if t.CheckValid() != nil {
+		return time.Time{}, badRequest("the time of the request is out of range")
+	}
+	return t.AsTime(), nil
+}
+
+// peer is the address of the TCP peer; the zero Addr for pipes and Envoy's internal listeners.
+func peer(a *corev3.Address) (netip.Addr, *refusal) {
+	text := a.GetSocketAddress().GetAddress()
+	if text == "" {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, envoyConfig("the source address is no IP address")
+	}
+	return addr.Unmap().WithZone(""), nil // no network contains an address with a zone
+}

@@ -1,0 +1,136 @@
+package extauthz
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// allowed is the only place where an answer that Envoy lets pass is built.
+func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers:                 headerOptions(d.SetHeaders),
+			HeadersToRemove:         d.RemoveHeaders,
+			QueryParametersToRemove: d.RemoveQuery,
+		}},
+		DynamicMetadata: metadata(d, took),
+	}
+}
+
+// denied never writes a zero: neither in status.code, which Envoy would take for Allow, nor in the HTTP status.
+func denied(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
+	status := httpStatus(d.Denial.Status)
+	code := codes.PermissionDenied
+	if status == typev3.StatusCode_Unauthorized {
+		code = codes.Unauthenticated
+	}
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(code)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status:  &typev3.HttpStatus{Code: status},
+			Headers: headerOptions(d.Denial.Headers),
+			Body:    utf8Text(d.Denial.Body),
+		}},
+		DynamicMetadata: metadata(d, took),
+	}
+}
+
+// httpStatus is a status that Envoy knows: it refuses an answer with another one. An unknown number becomes the first of its
+// class, one outside 200 to 599 an internal error.
+func httpStatus(status int) typev3.StatusCode {
+	if status < 200 || status > 599 {
+		return typev3.StatusCode_InternalServerError
+	}
+	if _, known := typev3.StatusCode_name[int32(status)]; known {
+		return typev3.StatusCode(status)
+	}
+	return typev3.StatusCode(status / 100 * 100)
+}
+
+// renderable tells whether Envoy can carry out what an Allow asks for. It could not set a header with a bad name or value, nor
+// protobuf carry a name that is not UTF-8, and a request must not pass half changed.
+func renderable(d *authz.Decision) bool {
+	for _, h := range d.SetHeaders {
+		if !isToken(h.Name) || !isFieldValue(h.Value) {
+			return false
+		}
+	}
+	for _, name := range d.RemoveHeaders {
+		if !isToken(name) {
+			return false
+		}
+	}
+	for _, name := range d.RemoveQuery {
+		if !utf8.ValidString(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// headerOptions makes each field replace what is there under its name. A field that no HTTP message can hold is left out; it
+// can only be one of a denial, for renderable has seen the others.
+func headerOptions(fields []authz.Field) []*corev3.HeaderValueOption {
+	if len(fields) == 0 {
+		return nil
+	}
+	options := make([]*corev3.HeaderValueOption, 0, len(fields))
+	for _, f := range fields {
+		if !isToken(f.Name) || !isFieldValue(f.Value) {
+			continue
+		}
+		options = append(options, &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: f.Name, Value: utf8Text(f.Value)},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		})
+	}
+	return options
+}
+
+// metadata names the decision for access logs (%DYNAMIC_METADATA(envoy.filters.http.ext_authz:route)%) and later filters.
+func metadata(d *authz.Decision, took time.Duration) *structpb.Struct {
+	decision := "deny"
+	if d.Allow {
+		decision = "allow"
+	}
+	texts := [...]authz.Field{
+		{Name: "decision", Value: decision},
+		{Name: "api", Value: d.API},
+		{Name: "stage", Value: d.Stage},
+		{Name: "route", Value: d.Route},
+		{Name: "principal", Value: d.Caller.Principal},
+		{Name: "reason", Value: d.Reason.Code.String()},
+		{Name: "policy", Value: d.Reason.Policy},
+		{Name: "statement", Value: d.Reason.Statement},
+		{Name: "request_id", Value: d.RequestID},
+	}
+	fields := make(map[string]*structpb.Value, 8) // an ordinary Allow has no more; one group of a Go map
+	slab := make([]struct {
+		value structpb.Value
+		text  structpb.Value_StringValue
+	}, len(texts))
+	for i, t := range texts {
+		if t.Value == "" {
+			continue
+		}
+		slab[i].text.StringValue = utf8Text(t.Value)
+		slab[i].value.Kind = &slab[i].text
+		fields[t.Name] = &slab[i].value
+	}
+	fields["duration_us"] = structpb.NewNumberValue(float64(took.Microseconds()))
+	return &structpb.Struct{Fields: fields}
+}
+
+// utf8Text is s as protobuf can carry it.
+func utf8Text(s string) string { return strings.ToValidUTF8(s, "!") }

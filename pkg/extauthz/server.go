@@ -1,0 +1,116 @@
+package extauthz
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// CodeUndecodable is the reason for denying a message that is no CheckRequest.
+const CodeUndecodable authz.Code = "undecodable"
+
+// Authorizer decides on a request. It returns when ctx is done.
+type Authorizer interface {
+	Authorize(ctx context.Context, r *authz.Request) authz.Decision
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	// Authorizer decides. Without one every check is denied.
+	Authorizer Authorizer
+	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
+	Record func(d *authz.Decision, took time.Duration)
+	// Log gets the stack of a check that panicked; nil discards it.
+	Log *slog.Logger
+}
+
+// Server is Envoy's external authorization service.
+type Server struct {
+	authv3.UnimplementedAuthorizationServer
+	config Config
+	// undecodable stands in for the attributes of a message that could not be decoded.
+	undecodable *authv3.AttributeContext
+}
+
+// New makes a Server.
+func New(c Config) *Server {
+	if c.Record == nil {
+		c.Record = func(*authz.Decision, time.Duration) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{config: c, undecodable: &authv3.AttributeContext{}}
+}
+
+// Check answers one request. The error is always nil.
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, err error) {
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			d := s.panicked(p)
+			out, err = denied(&d, time.Since(start)), nil
+		}
+	}()
+	d := s.decide(ctx, in)
+	took := time.Since(start)
+	s.config.Record(&d, took)
+	if d.Allow {
+		return allowed(&d, took), nil
+	}
+	return denied(&d, took), nil
+}
+
+// decide returns a decision that can be rendered as it is. A panic ends here, so that it is recorded like any other decision.
+func (s *Server) decide(ctx context.Context, in *authv3.CheckRequest) (d authz.Decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			d = s.panicked(p)
+		}
+	}()
+	d = s.authorize(ctx, in)
+	switch {
+	case d.Allow && ctx.Err() != nil:
+		d.Reason = authz.Reason{Code: authz.CodeCanceled, Detail: "the check's time ran out"}
+		deny(&d, 504)
+	case d.Allow && !renderable(&d):
+		d.Reason = authz.Reason{Code: authz.CodeInternal, Detail: "the decision sets or removes a header or a parameter that has no valid form"}
+		deny(&d, 500)
+	case !d.Allow && d.Denial.Status == 0:
+		deny(&d, 500)
+	}
+	return d
+}
+
+func (s *Server) authorize(ctx context.Context, in *authv3.CheckRequest) authz.Decision {
+	if ctx.Err() != nil {
+		return Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
+	}
+	if in.GetAttributes() == s.undecodable {
+		return Refuse(400, CodeUndecodable, "the message is no CheckRequest")
+	}
+	r, refused := request(in.GetAttributes())
+	if refused != nil {
+		return Refuse(refused.status, refused.code, refused.detail)
+	}
+	return s.config.Authorizer.Authorize(ctx, r)
+}
+
+// panicked logs the stack and denies. The value of the panic may hold what the client sent; only the runtime's own errors,
+// which speak of indexes and types, are written out.
+func (s *Server) panicked(p any) authz.Decision {
+	d := Refuse(500, authz.CodeInternal, "a panic")
+	what := fmt.Sprintf("%T", p)
+	if e, ok := p.(runtime.Error); ok {
+		what = e.Error()
+	}
+	s.config.Log.Error("a check panicked and is denied", "panic", what, "request_id", d.RequestID, "stack", string(debug.Stack()))
+	return d
+}
