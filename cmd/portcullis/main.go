@@ -1,0 +1,63 @@
+// Command portcullis answers Envoy's ext_authz checks the way Amazon API Gateway would.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// The exit codes: the answer is yes, the answer is no, the question was wrong.
+const (
+	exitGood = iota
+	exitNo
+	exitUsage
+)
+
+type command struct {
+	name, summary string
+	run           func(args []string, out, errs io.Writer) int
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "answer Envoy's checks", serve},
+		{"validate", "check a configuration and all files that it names", validate},
+		{"version", "print the version", printVersion},
+		{"help", "print this", help},
+	}
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, out, errs io.Writer) int {
+	if len(args) == 0 {
+		usage(errs)
+		return exitUsage
+	}
+	for _, c := range commands() {
+		if c.name == args[0] || c.name == "help" && (args[0] == "-h" || args[0] == "--help") {
+			return c.run(args[1:], out, errs)
+		}
+	}
+	fmt.Fprintf(errs, "portcullis: unknown command %q\n", args[0])
+	usage(errs)
+	return exitUsage
+}
+
+func help(args []string, out, errs io.Writer) int {
+	if code, ok := parse(flag.NewFlagSet("help", flag.ContinueOnError), args, out, errs); !ok {
+		return code
+	}
+	usage(out)
+	return exitGood
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: portcullis <command> [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+	}
+	fmt.Fprintln(w, "portcullis <command> --help lists a command's flags.")
+}

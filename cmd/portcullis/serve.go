@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/server"
+)
+
+func serve(args []string, out, errs io.Writer) int {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	c := server.Config{Stdout: out, Version: versionText()}
+	path := serveFlags(flags, &c)
+	logger := logFlags(flags)
+	if code, ok := parse(flags, args, out, errs); !ok {
+		return code
+	}
+	c.Load, c.Watch = load(*path), []string{*path}
+	log, err := logger(errs)
+	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
+		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
+	}
+	if err := errors.Join(err, c.Validate()); err != nil {
+		return wrong(errs, flags, err)
+	}
+	c.Log = log
+
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	c.Reload = hup
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the first signal drains, a second one ends the process at once
+	if err := server.Run(ctx, c); err != nil {
+		fmt.Fprintln(errs, err)
+		return exitNo
+	}
+	return exitGood
+}
+
+func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
+	flags.StringVar(&c.Listen, "listen", "127.0.0.1:9001", "serve checks on `address`: host:port, or unix:/path (permissions 0660)")
+	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`; off: nowhere")
+	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
+	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
+	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
+	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "size of one check, the buffered body included")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "accept checks for so long after SIGTERM has made the process not ready")
+	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "let checks in flight finish for so long then")
+	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {
+		c.DecisionLog = server.DecisionLog(s)
+		return nil
+	})
+	flags.Float64Var(&c.DecisionLogSample, "decision-log-sample", 1, "`share` of the allowed requests that --decision-log=all logs")
+	return flags.String("config", "portcullis.yaml", "configuration `file`")
+}
+
+func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
+	format := flags.String("log-format", "json", "write the log as json or text")
+	level := flags.String("log-level", "info", "log from this `level` on: debug, info, warn or error")
+	return func(w io.Writer) (*slog.Logger, error) {
+		var options slog.HandlerOptions
+		var l slog.Level
+		if err := l.UnmarshalText([]byte(*level)); err != nil {
+			return nil, fmt.Errorf("--log-level: %q is none of debug, info, warn, error", *level)
+		}
+		options.Level = l
+		switch *format {
+		case "json":
+			return slog.New(slog.NewJSONHandler(w, &options)), nil
+		case "text":
+			return slog.New(slog.NewTextHandler(w, &options)), nil
+		default:
+			return nil, fmt.Errorf("--log-format: %q is neither json nor text", *format)
+		}
+	}
+}
+
+// load joins the configuration to the server.
+func load(path string) func() (server.Loaded, error) {
+	return func() (server.Loaded, error) {
+		s, err := config.Load(path)
+		var l server.Loaded
+		if s != nil {
+			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes}
+			for _, w := range s.Warnings {
+				l.Warnings = append(l.Warnings, w.String())
+			}
+		}
+		if err == nil {
+			l.Authorizer = s.Gateway
+		}
+		return l, onlyFaults(err)
+	}
+}
+
+// onlyFaults is err without the warnings among its faults: what has to be mended comes first in one line's space.
+func onlyFaults(err error) error {
+	var faults config.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	var fatal config.Faults
+	for _, f := range faults {
+		if !f.Warning {
+			fatal = append(fatal, f)
+		}
+	}
+	return fatal
+}

@@ -1,0 +1,18 @@
+// Package server is the process around the checks: gRPC for Envoy, HTTP for operators, reload of the configuration, the record
+// of decisions, and an orderly end.
+//
+// # Decisions
+//
+// 2026-11-23: both sockets answer from the start, /readyz and the gRPC health service with no, checks with a denial, so that a
+// long first load looks like a process that is not ready and not like a dead one. The bound addresses are printed when the
+// configuration serves.
+//
+// 2026-11-23: decision lines are written by one goroutine behind a bounded queue. A log that nobody reads must not hold up
+// checks; what does not fit is dropped and counted (portcullis_decision_log_dropped_total).
+//
+// 2026-11-23: watched are directories, and of every symbolic link on the way to a file the directory it lies in: a Kubernetes
+// ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it.
+//
+// 2026-11-23: a check that Envoy sends after the drain has begun is still answered; GOAWAY, not a denial, moves Envoy on to
+// another instance.
+package server

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+)
+
+// gate hands each check to the configuration that serves, and keeps the bound on checks at work.
+type gate struct {
+	serving  atomic.Pointer[Loaded]
+	inFlight atomic.Int64
+	max      int64
+}
+
+// Authorize implements extauthz.Authorizer. One check sees one configuration, whatever is swapped meanwhile.
+func (g *gate) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
+	defer g.inFlight.Add(-1)
+	if g.inFlight.Add(1) > g.max {
+		return extauthz.Refuse(503, authz.CodeOverload, "more checks at once than --max-checks")
+	}
+	loaded := g.serving.Load()
+	if loaded == nil {
+		return extauthz.Refuse(503, authz.CodeNotReady, "no configuration is loaded yet")
+	}
+	return loaded.Authorizer.Authorize(ctx, r)
+}

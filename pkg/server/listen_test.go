@@ -1,0 +1,58 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "grpc.sock")
+	// What a killed process leaves behind.
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	if err := stale.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	r := serve(t, Config{Load: loads(allowAs("v1")), Listen: "unix:" + path, Admin: "off"})
+	if r.grpc != "unix:"+path || r.admin != "" {
+		t.Errorf("listens on %q and %q", r.grpc, r.admin)
+	}
+	if got := check(t, r.client()); got != "v1" {
+		t.Errorf("answer %s", got)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	other := startProcess(t, Config{Load: loads(allowAs("v2")), Listen: "unix:" + path})
+	if err := other.stop(); err == nil || !strings.Contains(err.Error(), "another process listens there") {
+		t.Errorf("a second process: %v", err)
+	}
+	if got := check(t, r.client()); got != "v1" {
+		t.Errorf("the first process afterwards: %s", got)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the socket is still there")
+	}
+}
+
+func TestAFileIsNoSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "precious")
+	write(t, path, "text")
+	if err := startProcess(t, Config{Load: loads(allowAs("v1")), Listen: "unix:" + path}).stop(); err == nil || !strings.Contains(err.Error(), "is no socket") {
+		t.Errorf("got %v", err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != "text" {
+		t.Error("the file is gone")
+	}
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// The results of reading a configuration or the TLS files.
+const (
+	resultLoaded    = "loaded"
+	resultUnchanged = "unchanged"
+	resultRefused   = "refused"
+)
+
+// metrics are what /metrics shows. No label holds what a client sent.
+type metrics struct {
+	registry *prometheus.Registry
+
+	checks   *prometheus.CounterVec
+	duration prometheus.Histogram
+	dropped  prometheus.Counter
+
+	reloads     *prometheus.CounterVec
+	tlsReloads  *prometheus.CounterVec
+	watchErrors prometheus.Counter
+	lastSuccess prometheus.Gauge
+	lastGood    prometheus.Gauge
+	config      *prometheus.GaugeVec
+	apis        prometheus.Gauge
+	routes      prometheus.Gauge
+}
+
+func newMetrics(version string, inFlight func() float64) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		checks:   counters("portcullis_checks_total", "Checks by decision (allow, deny) and reason.", "decision", "reason"),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "portcullis_check_duration_seconds",
+			Help:    "Time from a decoded check to its decision.",
+			Buckets: []float64{25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+		}),
+		dropped:     counter("portcullis_decision_log_dropped_total", "Decision lines that were dropped because the log is slower than the checks, or errors came too fast."),
+		reloads:     counters("portcullis_reloads_total", "Times that the configuration was read, by result (loaded, unchanged, refused).", "result"),
+		tlsReloads:  counters("portcullis_tls_reloads_total", "Times that the TLS files were read, by result (loaded, unchanged, refused).", "result"),
+		watchErrors: counter("portcullis_watch_errors_total", "Errors of watching files; changes may have been seen late."),
+		lastSuccess: gauge("portcullis_config_last_success_timestamp_seconds", "When a configuration was last read that serves or could serve."),
+		lastGood:    gauge("portcullis_config_last_reload_successful", "1 if the configuration on disk serves; 0 if it was refused and an older one serves."),
+		config: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portcullis_config_info",
+			Help: "The configuration that serves, by its digest; always 1.",
+		}, []string{"digest"}),
+		apis:   gauge("portcullis_config_apis", "APIs of the configuration that serves."),
+		routes: gauge("portcullis_config_routes", "Routes of the configuration that serves."),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "portcullis_build_info",
+		Help:        "The version; always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(
+		m.checks, m.duration, m.dropped, m.reloads, m.tlsReloads, m.watchErrors, m.lastSuccess, m.lastGood, m.config, m.apis, m.routes, build,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "portcullis_checks_in_flight", Help: "Checks at work."}, inFlight),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	for _, result := range []string{resultLoaded, resultUnchanged, resultRefused} {
+		m.reloads.WithLabelValues(result)
+		m.tlsReloads.WithLabelValues(result)
+	}
+	return m
+}
+
+func (m *metrics) check(d *authz.Decision, took time.Duration) {
+	m.checks.WithLabelValues(word(d.Allow), d.Reason.Code.String()).Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+// read counts one reading of the configuration.
+func (m *metrics) read(result string) {
+	m.reloads.WithLabelValues(result).Inc()
+	if result == resultRefused {
+		m.lastGood.Set(0)
+		return
+	}
+	m.lastGood.Set(1)
+	m.lastSuccess.SetToCurrentTime()
+}
+
+// serving shows what serves from now on.
+func (m *metrics) serving(l *Loaded) {
+	m.config.Reset()
+	m.config.WithLabelValues(l.Digest).Set(1)
+	m.apis.Set(float64(l.APIs))
+	m.routes.Set(float64(l.Routes))
+}
+
+func word(allow bool) string {
+	if allow {
+		return "allow"
+	}
+	return "deny"
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// reloader reads configurations and swaps them in. One goroutine at a time uses it.
+type reloader struct {
+	read    func() (Loaded, error)
+	gate    *gate
+	metrics *metrics
+	log     *slog.Logger
+	watch   []string // always watched
+	tried   []string // files of the last reading, good or bad
+	// refused says in one line when and why the configuration on disk does not serve; nil while it does.
+	refused atomic.Pointer[string]
+}
+
+// first loads the configuration that the process starts with.
+func (r *reloader) first() error {
+	loaded, err := r.load()
+	if err != nil {
+		return err
+	}
+	r.swap(loaded)
+	return nil
+}
+
+// again reads the configuration once more and swaps it in if it is good and another one.
+func (r *reloader) again() {
+	loaded, err := r.load()
+	switch {
+	case err != nil:
+		r.metrics.read(resultRefused)
+		line := fmt.Sprintf("the reload of %s was refused: %s", time.Now().UTC().Format(time.RFC3339), oneLine(err))
+		r.refused.Store(&line)
+		r.log.Error("configuration refused, the last good one serves on", "digest", r.gate.serving.Load().Digest, "faults", err.Error())
+	case loaded.Digest == r.gate.serving.Load().Digest:
+		r.metrics.read(resultUnchanged)
+		r.refused.Store(nil)
+		r.log.Info("configuration unchanged", "digest", loaded.Digest)
+	default:
+		r.swap(loaded)
+	}
+}
+
+func (r *reloader) swap(loaded *Loaded) {
+	r.gate.serving.Store(loaded)
+	r.refused.Store(nil)
+	r.metrics.read(resultLoaded)
+	r.metrics.serving(loaded)
+	for _, warning := range loaded.Warnings {
+		r.log.Warn("configuration warning", "warning", warning)
+	}
+	r.log.Info("configuration loaded", "digest", loaded.Digest, "apis", loaded.APIs, "routes", loaded.Routes)
+}
+
+// load reads the configuration; what goes wrong, a panic included, is an error.
+func (r *reloader) load() (_ *Loaded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Error("reading the configuration panicked", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("reading the configuration panicked; the log has the stack")
+		}
+	}()
+	loaded, err := r.read()
+	if len(loaded.Files) > 0 {
+		r.tried = loaded.Files
+	}
+	if err == nil && loaded.Authorizer == nil {
+		err = errors.New("the configuration decides nothing")
+	}
+	return &loaded, err
+}
+
+// files are those whose change calls for another reading: a file that only the serving configuration names counts too, for a
+// refused one may be mended by going back.
+func (r *reloader) files() []string {
+	var serving []string
+	if loaded := r.gate.serving.Load(); loaded != nil {
+		serving = loaded.Files
+	}
+	return slices.Concat(r.watch, r.tried, serving)
+}
+
+// oneLine is the first line of an error and how many more it has.
+func oneLine(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return first
+	}
+	return fmt.Sprintf("%s (and %d more)", first, strings.Count(rest, "\n")+1)
+}

@@ -1,0 +1,337 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/health" // client side health checking
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+func TestServe(t *testing.T) {
+	r := serve(t, Config{Load: loads(allowAs("v1"))})
+	if got := check(t, r.client()); got != "v1" {
+		t.Errorf("answer %s", got)
+	}
+	for _, c := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"/healthz", 200, "alive\n"}, {"/readyz", 200, "ready\n"}, {"/metrics", 200, ""}, {"/", 404, ""},
+	} {
+		if status, body := r.get(c.path); status != c.status || c.body != "" && body != c.body {
+			t.Errorf("%s: %d %s", c.path, status, body)
+		}
+	}
+	for _, line := range []string{
+		`portcullis_checks_total{decision="allow",reason="no_policy"} 1`,
+		`portcullis_check_duration_seconds_count 1`,
+		`portcullis_checks_in_flight 0`,
+		`portcullis_reloads_total{result="loaded"} 1`,
+		`portcullis_config_last_reload_successful 1`,
+		`portcullis_config_info{digest="d1"} 1`,
+		`portcullis_config_apis 1`,
+		`portcullis_config_routes 2`,
+	} {
+		r.metric(line)
+	}
+	for _, service := range []string{"", "envoy.service.auth.v3.Authorization"} {
+		got, err := healthpb.NewHealthClient(r.dial()).Check(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+		if err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+			t.Errorf("health of %q: %v, %v", service, got, err)
+		}
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestReflectionListsTheService(t *testing.T) {
+	r := serve(t, Config{Load: loads(allowAs("v1"))})
+	stream, err := reflectionpb.NewServerReflectionClient(r.dial()).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := stream.Recv()
+	if err != nil || !strings.Contains(got.String(), "envoy.service.auth.v3.Authorization") {
+		t.Errorf("%v, %v", got, err)
+	}
+	_ = stream.CloseSend()
+}
+
+// TestNotReadyUntilLoaded holds a first load and looks at the process meanwhile.
+func TestNotReadyUntilLoaded(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	p := newProcess(Config{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Load: func() (Loaded, error) {
+		close(entered)
+		<-release
+		return loads(allowAs("v1"))()
+	}}.withDefaults())
+	if err := p.bind(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx) }()
+	<-entered
+	r := &running{t: t, grpc: address(p.listener), admin: address(p.adminListener)}
+	if got := check(t, r.client()); got != "503" {
+		t.Errorf("answer %s", got)
+	}
+	if status, _ := r.get("/readyz"); status != 503 {
+		t.Errorf("/readyz %d", status)
+	}
+	if status, _ := r.get("/healthz"); status != 200 {
+		t.Errorf("/healthz %d", status)
+	}
+	health := healthpb.NewHealthClient(r.dial())
+	if got, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health: %v, %v", got, err)
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="not_ready"} 1`)
+	close(release)
+	eventually(t, "ready", func() bool { status, _ := r.get("/readyz"); return status == 200 })
+	if got := check(t, r.client()); got != "v1" {
+		t.Errorf("answer %s", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABadConfigurationDoesNotStart(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "grpc.sock")
+	for name, load := range map[string]func() (Loaded, error){
+		"faults":     func() (Loaded, error) { return Loaded{}, errors.New("a:1: x\nb:2: y") },
+		"a panic":    func() (Loaded, error) { panic("no") },
+		"no decider": func() (Loaded, error) { return Loaded{}, nil },
+	} {
+		r := startProcess(t, Config{Load: load, Listen: "unix:" + socket, DrainDelay: time.Hour})
+		if r.grpc != "" {
+			t.Errorf("%s: serves", name)
+		}
+		if err := r.stop(); err == nil || name == "faults" && err.Error() != "a:1: x\nb:2: y" {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the socket is still there", name)
+		}
+	}
+}
+
+func TestAPortInUse(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	for _, c := range []Config{{Listen: l.Addr().String()}, {Admin: l.Addr().String()}} {
+		c.Load = loads(allowAs("v1"))
+		if err := startProcess(t, c).stop(); err == nil || !strings.Contains(err.Error(), "address already in use") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestValidateNamesEverything(t *testing.T) {
+	err := Run(t.Context(), Config{TLS: TLSFiles{Cert: "x", ClientCA: "y"}, MaxChecks: -1, DecisionLog: "some", DecisionLogSample: 2})
+	if err == nil {
+		t.Fatal("runs")
+	}
+	for _, want := range []string{"loads", "--listen", "--tls-cert and --tls-key", "--max-checks", "--decision-log:", "--decision-log-sample"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not name %s", err, want)
+		}
+	}
+}
+
+func TestOverloadIsDenied(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	r := serve(t, Config{MaxChecks: 2, Load: loads(func(context.Context, *authz.Request) authz.Decision {
+		entered <- struct{}{}
+		<-release
+		return allowAs("v1")(nil, nil)
+	})})
+	client := r.client()
+	var held sync.WaitGroup
+	for range 2 {
+		held.Go(func() {
+			if got := check(t, client); got != "v1" {
+				t.Errorf("a check within the bound: %s", got)
+			}
+		})
+	}
+	<-entered
+	<-entered
+	if got := check(t, client); got != "503" {
+		t.Errorf("a check beyond the bound: %s", got)
+	}
+	r.metric(`portcullis_checks_in_flight 2`)
+	close(release)
+	held.Wait()
+	r.metric(`portcullis_checks_total{decision="deny",reason="overload"} 1`)
+	if got := check(t, client); got != "v1" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// TestTheDeadlineIsKept has an authorizer that allows only after Envoy has given up.
+func TestTheDeadlineIsKept(t *testing.T) {
+	r := serve(t, Config{Load: loads(func(ctx context.Context, _ *authz.Request) authz.Decision {
+		<-ctx.Done()
+		return allowAs("late")(nil, nil)
+	})})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if out, err := r.client().Check(ctx, checkRequest()); err == nil && out.GetStatus().GetCode() == 0 {
+		t.Error("allowed after the deadline")
+	}
+	eventually(t, "the check is recorded as a denial", func() bool {
+		_, body := r.get("/metrics")
+		return strings.Contains(body, `portcullis_checks_total{decision="deny",reason="canceled"} 1`)
+	})
+}
+
+// rawCodec sends bytes as they are.
+type rawCodec struct{ encoding.CodecV2 }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+}
+
+func TestAnUndecodableMessageIsDenied(t *testing.T) {
+	r := serve(t, Config{Load: loads(allowAs("v1"))})
+	out := &authv3.CheckResponse{}
+	codec := rawCodec{encoding.GetCodecV2("proto")}
+	if err := r.dial().Invoke(t.Context(), authv3.Authorization_Check_FullMethodName, []byte("no protobuf"), out, grpc.ForceCodecV2(codec)); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer(out); got != "400" {
+		t.Errorf("answer %s", got)
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="undecodable"} 1`)
+	if got := check(t, r.client()); got != "v1" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// TestDrainUnderLoad restarts one of two instances, as a rolling update does: no check fails.
+func TestDrainUnderLoad(t *testing.T) {
+	slow := func(context.Context, *authz.Request) authz.Decision {
+		time.Sleep(time.Millisecond)
+		return allowAs("v1")(nil, nil)
+	}
+	old, other := serve(t, Config{Load: loads(slow), DrainDelay: 50 * time.Millisecond}), serve(t, Config{Load: loads(slow)})
+	addresses := manual.NewBuilderWithScheme("instances")
+	addresses.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: old.grpc}, {Addr: other.grpc}}})
+	conn, err := grpc.NewClient("instances:///", grpc.WithResolvers(addresses), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":""}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := authv3.NewAuthorizationClient(conn)
+	var load sync.WaitGroup
+	var asked, failed atomic.Int64
+	ctx, end := context.WithCancel(t.Context())
+	for range 16 {
+		load.Go(func() {
+			for ctx.Err() == nil {
+				out, err := client.Check(context.Background(), checkRequest())
+				if asked.Add(1); err != nil || answer(out) != "v1" {
+					failed.Add(1)
+					t.Logf("failed: %v %v", out, err)
+				}
+			}
+		})
+	}
+	eventually(t, "load on both", func() bool { return asked.Load() > 500 })
+	if err := old.stop(); err != nil {
+		t.Error(err)
+	}
+	before := asked.Load()
+	eventually(t, "load on the other", func() bool { return asked.Load() > before+500 })
+	end()
+	load.Wait()
+	if failed.Load() != 0 {
+		t.Errorf("%d of %d checks failed", failed.Load(), asked.Load())
+	}
+	if text := old.log.String(); strings.Contains(text, "still in flight") {
+		t.Errorf("the drain ran into its timeout: %s", text)
+	}
+}
+
+// TestDrainFinishesWhatIsInFlight looks at a process that drains while one check is at work.
+func TestDrainFinishesWhatIsInFlight(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := serve(t, Config{DrainDelay: 300 * time.Millisecond, Load: loads(func(context.Context, *authz.Request) authz.Decision {
+		close(entered)
+		<-release
+		return allowAs("v1")(nil, nil)
+	})})
+	client, health := r.client(), healthpb.NewHealthClient(r.dial())
+	got := make(chan string, 1)
+	go func() { got <- check(t, client) }()
+	<-entered
+	r.cancel()
+	eventually(t, "not ready", func() bool { status, body := r.get("/readyz"); return status == 503 && body == "draining\n" })
+	if got, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health: %v, %v", got, err)
+	}
+	time.AfterFunc(400*time.Millisecond, func() { close(release) }) // after the grace, in GracefulStop
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if a := <-got; a != "v1" {
+		t.Errorf("the check in flight: %s", a)
+	}
+	if !strings.Contains(r.log.String(), "msg=decision decision=allow") {
+		t.Error("its decision is not in the log")
+	}
+}
+
+func TestDrainIsBounded(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := serve(t, Config{DrainTimeout: 50 * time.Millisecond, Load: loads(func(context.Context, *authz.Request) authz.Decision {
+		close(entered)
+		<-release
+		return authz.Decision{}
+	})})
+	client := r.client()
+	failed := make(chan error, 1)
+	go func() { _, err := client.Check(t.Context(), checkRequest()); failed <- err }()
+	<-entered
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("a check was answered that never ended")
+	}
+	if !strings.Contains(r.log.String(), "still in flight") {
+		t.Error("the log does not say so")
+	}
+	close(release)
+}

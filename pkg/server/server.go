@@ -1,0 +1,171 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+)
+
+// Run serves until ctx ends, and then drains. It fails if the process cannot start: a bad configuration, a port in use.
+func Run(ctx context.Context, c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	p := newProcess(c.withDefaults())
+	if err := p.bind(ctx); err != nil {
+		return err
+	}
+	return p.run(ctx)
+}
+
+// process is everything that runs.
+type process struct {
+	config   Config
+	metrics  *metrics
+	gate     *gate
+	recorder *recorder
+	reloader *reloader
+	tls      *certificates // nil: plain text
+	draining atomic.Bool
+
+	grpc   *grpc.Server
+	health *health.Server
+	admin  *http.Server // nil: off
+	// endStreams ends what streams the gRPC server has, before it waits for what is in flight.
+	endStreams context.CancelFunc
+
+	listener, adminListener net.Listener
+}
+
+func newProcess(c Config) *process {
+	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks)}}
+	p.metrics = newMetrics(c.Version, func() float64 { return float64(p.gate.inFlight.Load()) })
+	p.recorder = newRecorder(c, p.metrics)
+	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
+	if c.TLS.Cert != "" {
+		p.tls = &certificates{files: c.TLS, metrics: p.metrics, log: c.Log}
+	}
+	return p
+}
+
+// bind takes the addresses and makes the servers. Nothing is left open if it fails.
+func (p *process) bind(ctx context.Context) (err error) {
+	if p.tls != nil {
+		if _, err := p.tls.load(); err != nil {
+			return err
+		}
+	}
+	if p.listener, err = listen(ctx, p.config.Listen); err != nil {
+		return err
+	}
+	if p.config.Admin != "" {
+		if p.adminListener, err = listen(ctx, p.config.Admin); err != nil {
+			return errors.Join(err, p.listener.Close())
+		}
+		p.admin = p.adminServer()
+	}
+	p.grpc, p.health = p.grpcServer(context.WithoutCancel(ctx))
+	return nil
+}
+
+func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server) {
+	checks := extauthz.New(extauthz.Config{Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log})
+	ctx, p.endStreams = context.WithCancel(ctx)
+	options := []grpc.ServerOption{
+		grpc.StreamInterceptor(streams(ctx)),
+		grpc.ForceServerCodecV2(checks.Codec()),
+		grpc.MaxRecvMsgSize(p.config.MaxMessageBytes),
+		grpc.MaxConcurrentStreams(uint32(p.config.MaxStreams)), //nolint:gosec // Validate has seen it
+		grpc.MaxHeaderListSize(64 << 10),
+		grpc.ConnectionTimeout(10 * time.Second),
+		// Workers keep their grown stacks; a check beyond them gets its own goroutine.
+		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
+		// Find dead peers; let Envoy's own keepalive ping, with and without checks in flight.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	}
+	if p.tls != nil {
+		options = append(options, grpc.Creds(p.tls.credentials()))
+	}
+	s, h := grpc.NewServer(options...), health.NewServer()
+	authv3.RegisterAuthorizationServer(s, checks)
+	healthpb.RegisterHealthServer(s, h)
+	reflection.Register(s)
+	setServing(h, healthpb.HealthCheckResponse_NOT_SERVING)
+	return s, h
+}
+
+func setServing(h *health.Server, status healthpb.HealthCheckResponse_ServingStatus) {
+	h.SetServingStatus("", status)
+	h.SetServingStatus(authv3.Authorization_ServiceDesc.ServiceName, status)
+}
+
+// run holds every goroutine that lives as long as the process.
+func (p *process) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group.Go(func() error { return ignoreStopped(p.grpc.Serve(p.listener)) })
+	if p.admin != nil {
+		group.Go(func() error { return ignoreStopped(p.admin.Serve(p.adminListener)) })
+	}
+	group.Go(func() error { p.recorder.run(context.WithoutCancel(ctx)); return nil })
+	group.Go(func() error { <-ctx.Done(); p.drain(context.WithoutCancel(ctx)); return nil })
+	err := p.start(ctx, group)
+	if err != nil {
+		stop()
+	}
+	return errors.Join(err, group.Wait())
+}
+
+// start loads the configuration, with its files watched from before they are read, and opens the gate.
+func (p *process) start(ctx context.Context, group *errgroup.Group) error {
+	config := p.watcher(p.reloader.files, p.reloader.again)
+	config.start()
+	if err := p.reloader.first(); err != nil {
+		config.close()
+		return err
+	}
+	watchers := []*watcher{config}
+	if p.tls != nil {
+		files := p.watcher(p.tls.names, p.tls.again)
+		files.start()
+		files.kick <- struct{}{} // for what changed since bind
+		watchers = append(watchers, files)
+	}
+	var kicks []chan struct{}
+	for _, w := range watchers {
+		kicks = append(kicks, w.kick)
+		group.Go(func() error { w.run(ctx); return nil })
+	}
+	group.Go(func() error { forward(ctx, p.config.Reload, kicks); return nil })
+	setServing(p.health, healthpb.HealthCheckResponse_SERVING)
+	p.announce()
+	return nil
+}
+
+func (p *process) watcher(files func() []string, act func()) *watcher {
+	return &watcher{files: files, act: act, kick: make(chan struct{}, 1), log: p.config.Log, metrics: p.metrics}
+}
+
+func (p *process) announce() {
+	fmt.Fprintln(p.config.Stdout, "portcullis: grpc listening on", address(p.listener))
+	if p.adminListener != nil {
+		fmt.Fprintln(p.config.Stdout, "portcullis: admin listening on", address(p.adminListener))
+	}
+}
