@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// answer is what the client got. Status is 0 where the connection was closed without one.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	// names are the header names as they were spelled.
+	raw string
+}
+
+// get sends a GET request for the API's own host over HTTP/1.1.
+func (s *stack) get(t *testing.T, target string, headers ...string) answer {
+	t.Helper()
+	return s.send(t, request("GET", target, headers...))
+}
+
+// request is a request for the API's own host as it stands on the wire.
+func request(method, target string, headers ...string) string {
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: pets.example.com"}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// send writes bytes to Envoy and reads one answer.
+func (s *stack) send(t *testing.T, raw string) answer {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exchange(t, c, raw)
+}
+
+// sendTLS does the same over TLS, with the server name of the API.
+func (s *stack) sendTLS(t *testing.T, config *tls.Config, raw string) answer {
+	t.Helper()
+	c, err := tls.Dial("tcp", s.addr, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exchange(t, c, raw)
+}
+
+func exchange(t *testing.T, c net.Conn, raw string) answer {
+	t.Helper()
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, raw); err != nil {
+		t.Fatal(err)
+	}
+	var wire strings.Builder
+	method, _, _ := strings.Cut(raw, " ")
+	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(c, &wire)), &http.Request{Method: method})
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return answer{}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), raw: wire.String()}
+}
+
+// get2 sends a GET request for the API's own host over HTTP/2.
+func (s *stack) get2(t *testing.T, target string, fields ...hpack.HeaderField) answer {
+	t.Helper()
+	return s.send2(t, slices.Concat([]hpack.HeaderField{
+		{Name: ":method", Value: "GET"},
+		{Name: ":scheme", Value: "http"},
+		{Name: ":authority", Value: "pets.example.com"},
+		{Name: ":path", Value: target},
+	}, fields))
+}
+
+// send2 writes header fields as one HTTP/2 request and reads the answer. A refused stream or connection is answer{}.
+func (s *stack) send2(t *testing.T, fields []hpack.HeaderField) answer {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range fields {
+		if err := encoder.WriteField(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	framer := http2.NewFramer(c, c)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	err = errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: 1, BlockFragment: []byte(block.String()), EndStream: true, EndHeaders: true,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer2(t, framer)
+}
+
+func readAnswer2(t *testing.T, framer *http2.Framer) answer {
+	t.Helper()
+	a := answer{header: http.Header{}}
+	for {
+		frame, err := framer.ReadFrame()
+		if errors.Is(err, io.EOF) {
+			return answer{}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch f := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			for _, h := range f.Fields {
+				if h.Name == ":status" {
+					a.status = atoi(t, h.Value)
+				} else {
+					a.header.Add(h.Name, h.Value)
+				}
+			}
+		case *http2.DataFrame:
+			a.body += string(f.Data())
+		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
+			return answer{}
+		}
+		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(http2.FlagDataEndStream) {
+			return a
+		}
+	}
+}
+
+// allowed fails unless the answer is the upstream's and the upstream saw exactly one request, which it returns.
+func (s *stack) allowed(t *testing.T, a answer) envoytest.Seen {
+	t.Helper()
+	seen := s.upstream.Take()
+	if a.status != 200 || len(seen) != 1 {
+		t.Fatalf("status %d, body %q, and the upstream saw %d requests: want 200 and one", a.status, a.body, len(seen))
+	}
+	return seen[0]
+}
+
+// denied fails unless the answer has the status and the upstream saw nothing.
+func (s *stack) denied(t *testing.T, a answer, status int) {
+	t.Helper()
+	if seen := s.upstream.Take(); len(seen) != 0 {
+		t.Errorf("the upstream saw %+v", seen)
+	}
+	if a.status != status {
+		t.Fatalf("status %d, body %q: want %d", a.status, a.body, status)
+	}
+}

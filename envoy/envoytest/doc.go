@@ -1,0 +1,15 @@
+// Package envoytest runs the real Envoy, portcullis and an upstream as processes and servers on free loopback ports. The
+// tests in envoy/e2e and the demo stand on it.
+//
+// # Decisions
+//
+// 2026-11-23: Envoy runs as a child process with the configuration files that users copy, in which nothing but what a caller
+// names is replaced, each replacement counted. No container is needed, and no port is chosen before it is bound: a listener
+// asks for port 0 and its address is read back from Envoy's admin interface.
+//
+// 2026-11-23: the upstream reads HTTP/1.1 by itself. net/http would answer 400 to targets that Envoy forwards, and a test that
+// asks what reached the upstream would not see them.
+//
+// 2026-11-23: a child is started from a goroutine that keeps its thread until the child has ended, and on Linux is killed with
+// that thread: an interrupted or crashed test leaves no Envoy behind.
+package envoytest

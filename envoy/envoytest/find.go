@@ -1,0 +1,70 @@
+package envoytest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Version is the Envoy that hack/envoy-requirements.txt pins.
+const Version = "1.40.0"
+
+// ErrNoEnvoy says how to get an Envoy.
+var ErrNoEnvoy = errors.New("no Envoy: run hack/parts.sh, or set ENVOY_BIN to an envoy program")
+
+// Find returns the Envoy program: $ENVOY_BIN, or what hack/parts.sh installed, or envoy on the PATH.
+func Find() (string, error) {
+	if bin := os.Getenv("ENVOY_BIN"); bin != "" {
+		return exec.LookPath(bin)
+	}
+	if cache, err := cacheDir(); err == nil {
+		if bin, err := exec.LookPath(filepath.Join(cache, "portcullis", "envoy-"+Version, "envoy", "_bin", "envoy")); err == nil {
+			return bin, nil
+		}
+	}
+	if bin, err := exec.LookPath("envoy"); err == nil {
+		return bin, nil
+	}
+	return "", ErrNoEnvoy
+}
+
+// cacheDir is where hack/parts.sh puts things, on every system.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
+		return dir, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".cache"), err
+}
+
+// Require returns the Envoy program. Without one the test is skipped, or fails where CI=true or E2E=required says that it
+// has to run.
+func Require(tb testing.TB) string {
+	tb.Helper()
+	bin, err := Find()
+	if err == nil {
+		return bin
+	}
+	if os.Getenv("CI") == "true" || os.Getenv("E2E") == "required" {
+		tb.Fatal(err)
+	}
+	tb.Skip(err)
+	return ""
+}
+
+// Root returns the folder of the module's go.mod.
+func Root() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	mod := strings.TrimSpace(string(out))
+	if filepath.Base(mod) != "go.mod" {
+		return "", errors.New("not inside the module")
+	}
+	return filepath.Dir(mod), nil
+}

@@ -1,0 +1,176 @@
+// Command demo runs an upstream, portcullis and the real Envoy on free ports, with the Envoy configuration that users copy and
+// an example API, and tours what is allowed and what is not. Then it stays up until it is interrupted; with ONCE=1 it ends
+// after the tour, and fails if an answer was not as expected.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// startTime is how long everything together may take to be up, the build included.
+const startTime = 3 * time.Minute
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if _, err := exec.LookPath("curl"); err != nil {
+		return errors.New("the tour is made with curl: install it first")
+	}
+	dir, err := os.MkdirTemp("", "portcullis-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	d := &demo{dir: dir}
+	defer d.stop()
+	if err := d.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // interrupted
+		}
+		return err
+	}
+	surprises := d.tour(ctx)
+	if os.Getenv("ONCE") != "" {
+		if surprises > 0 {
+			return fmt.Errorf("%d answers were not as expected", surprises)
+		}
+		return ctx.Err()
+	}
+	return d.stayUp(ctx)
+}
+
+// demo is all that runs, and where.
+type demo struct {
+	dir        string
+	upstream   *envoytest.Upstream
+	portcullis *envoytest.Portcullis
+	envoy      *envoytest.Envoy
+	addr       string
+}
+
+func (d *demo) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	root, err := envoytest.Root()
+	if err != nil {
+		return err
+	}
+	bin, err := findEnvoy(ctx, root)
+	if err != nil {
+		return err
+	}
+	if d.upstream, err = envoytest.StartUpstream(show); err != nil {
+		return err
+	}
+	if err := d.startPortcullis(ctx, root); err != nil {
+		return err
+	}
+	return d.startEnvoy(ctx, root, bin)
+}
+
+// findEnvoy installs Envoy unless there is one.
+func findEnvoy(ctx context.Context, root string) (string, error) {
+	if bin, err := envoytest.Find(); err == nil {
+		return bin, nil
+	}
+	install := exec.CommandContext(ctx, filepath.Join(root, "hack", "parts.sh"))
+	install.Stdout, install.Stderr = os.Stdout, os.Stderr
+	if err := install.Run(); err != nil {
+		return "", fmt.Errorf("hack/parts.sh: %w", err)
+	}
+	return envoytest.Find()
+}
+
+func (d *demo) startPortcullis(ctx context.Context, root string) error {
+	for _, name := range []string{"portcullis.yaml", "pets.policy.json"} {
+		text, err := os.ReadFile(filepath.Join(root, "hack", "demo", name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(d.dir, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	fmt.Println("Building portcullis ...")
+	bin, err := envoytest.Build(ctx, d.dir)
+	if err != nil {
+		return err
+	}
+	d.portcullis, err = envoytest.StartPortcullis(ctx, bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0")
+	return err
+}
+
+// startEnvoy runs envoy/envoy.yaml with other ports.
+func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
+	text, err := os.ReadFile(filepath.Join(root, "envoy", "envoy.yaml"))
+	if err != nil {
+		return err
+	}
+	_, port, _ := strings.Cut(d.portcullis.GRPC, ":")
+	bootstrap, err := envoytest.Apply(string(text),
+		envoytest.Port(9901, "0"), envoytest.Port(8080, "0"),
+		envoytest.Port(9001, port), envoytest.Port(8081, d.upstream.Port()))
+	if err != nil {
+		return fmt.Errorf("envoy/envoy.yaml: %w", err)
+	}
+	if d.envoy, err = envoytest.StartEnvoy(ctx, bin, d.dir, bootstrap); err != nil {
+		return err
+	}
+	d.addr, err = d.envoy.Listener(ctx, "http")
+	return err
+}
+
+// stayUp says what to try, and waits for the end.
+func (d *demo) stayUp(ctx context.Context) error {
+	fmt.Printf(`
+Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
+
+  Edit the policy and ask again; the new one holds from the next request on:
+    %[1]s
+  A policy with a mistake is refused, and the old one stays. See what portcullis says of it:
+    curl -s http://%[3]s/readyz
+  What was decided so far:
+    curl -s http://%[3]s/metrics | grep '^portcullis'
+  The Envoy configuration in use, which is envoy/envoy.yaml with other ports:
+    %[2]s
+`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.envoy.Done():
+		return errors.New("Envoy has ended:\n" + d.envoy.Stderr())
+	case <-d.portcullis.Done():
+		return errors.New("portcullis has ended:\n" + d.portcullis.Stderr())
+	}
+}
+
+func (d *demo) stop() {
+	if d.envoy != nil {
+		d.envoy.Stop()
+	}
+	if d.portcullis != nil {
+		d.portcullis.Stop()
+	}
+	if d.upstream != nil {
+		d.upstream.Stop()
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// stop is one request of the tour.
+type stop struct {
+	why string
+	// flags go to curl beside the host; path is what is asked for.
+	flags []string
+	path  string
+	// host is pets.example.com unless it is set.
+	host string
+	// status is what the answer must have, body what its body must hold, and never what it must not.
+	status, body, never string
+}
+
+// stops is the tour.
+var stops = []stop{
+	{why: "GET /pets is open: the statement Everybody allows it. The upstream is told who asks.",
+		path: "/pets", status: "200", body: "x-client-ip: 127.0.0.1"},
+	{why: "POST /pets is a route, but no statement allows it.",
+		flags: []string{"-X", "POST"}, path: "/pets", status: "403", body: "because no resource-based policy allows the execute-api:Invoke action"},
+	{why: "/admin: the statement NobodyToAdmin denies, and a Deny outweighs the Allow of Everybody. The account id is masked, as in API Gateway.",
+		path: "/admin", status: "403", body: "arn:aws:execute-api:eu-west-1:********3333:a1b2c3d4e5/prod/GET/admin with an explicit deny"},
+	{why: "So is every other way to write it: with a second slash,",
+		path: "//admin", status: "403", body: "with an explicit deny"},
+	{why: "with a letter escaped,",
+		path: "/%61dmin", status: "403", body: "with an explicit deny"},
+	{why: "with a slash at the end,",
+		path: "/admin/", status: "403", body: "with an explicit deny"},
+	{why: "by way of an open path, with escaped dots,",
+		path: "/pets/%2e%2e/admin", status: "403", body: "with an explicit deny"},
+	{why: "or with an escaped slash, which two servers may read differently: refused before any policy.",
+		path: "/pets/..%2Fadmin", status: "400", body: "Bad Request"},
+	{why: "/office is for clients of this machine's network: aws:SourceIp is 127.0.0.1.",
+		path: "/office", status: "200", body: "GET /office"},
+	{why: "/partners is for clients of 203.0.113.0/24.",
+		path: "/partners", status: "403", body: "with an explicit deny"},
+	{why: "To claim such an address does not help: without trustedProxies the client is the peer of the connection.",
+		flags: []string{"-H", "X-Forwarded-For: 203.0.113.7"}, path: "/partners", status: "403", body: "with an explicit deny"},
+	{why: "What a client sends under a name that portcullis sets does not reach the upstream, in no spelling.",
+		flags: []string{"-H", "X-Client-Ip: 203.0.113.7", "-H", "x_client_ip: 203.0.113.7"}, path: "/pets/7", status: "200", body: "x-client-ip: 127.0.0.1\n", never: "203.0.113.7"},
+	{why: "A path without a route: the answer that API Gateway gives, though no token would help.",
+		path: "/cats", status: "403", body: "Missing Authentication Token"},
+	{why: "A host of no API.",
+		path: "/pets", host: "cats.example.com", status: "403", body: `{"message":"Forbidden"}`},
+}
+
+// tour asks for everything once and returns how many answers were not as expected.
+func (d *demo) tour(ctx context.Context) int {
+	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json.\n", d.addr)
+	surprises := 0
+	for i, s := range stops {
+		if ctx.Err() != nil {
+			return surprises
+		}
+		args := s.args(d.addr)
+		fmt.Printf("\n%2d. %s\n    $ curl %s\n", i+1, s.why, quoted(args))
+		status, body := ask(ctx, args)
+		fmt.Printf("    %s  %s\n", status, strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n         "))
+		if status == s.status && strings.Contains(body, s.body) && (s.never == "" || !strings.Contains(body, s.never)) {
+			fmt.Printf("    expected %s: yes\n", s.status)
+			continue
+		}
+		surprises++
+		fmt.Printf("    EXPECTED %s with %q\n", s.status, s.body)
+	}
+	fmt.Printf("\n%d of %d answers were as expected.\n", len(stops)-surprises, len(stops))
+	return surprises
+}
+
+// args is curl's command line.
+func (s stop) args(addr string) []string {
+	host := s.host
+	if host == "" {
+		host = "pets.example.com"
+	}
+	args := append([]string{"-s", "--path-as-is", "-H", "Host: " + host}, s.flags...)
+	return append(args, "http://"+addr+s.path)
+}
+
+// ask runs curl.
+func ask(ctx context.Context, args []string) (status, body string) {
+	out, err := exec.CommandContext(ctx, "curl", append([]string{"--max-time", "10", "-w", "\n%{http_code}"}, args...)...).Output()
+	if err != nil {
+		return "000", "curl: " + err.Error()
+	}
+	i := strings.LastIndexByte(string(out), '\n')
+	return string(out[i+1:]), string(out[:i])
+}
+
+// quoted is a command line that a shell reads back as args.
+func quoted(args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = a
+		if strings.ContainsAny(a, " '\"$&;?*%\\") {
+			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// show is what the upstream answers: the request line, and the headers that portcullis has a say in.
+func show(s envoytest.Seen) string {
+	text := s.Method + " " + s.Target + "\n"
+	for _, line := range s.Headers {
+		name, _, _ := strings.Cut(line, ":")
+		if name = strings.ReplaceAll(strings.ToLower(name), "_", "-"); name == "x-client-ip" || name == "x-alias" {
+			text += line + "\n"
+		}
+	}
+	return text
+}
