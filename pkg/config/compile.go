@@ -88,7 +88,8 @@ func (c *compiler) api(m *configv1.API, n *yaml.Node, at *path) gateway.API {
 func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) gateway.Route {
 	method, resource, ok := strings.Cut(m.GetRoute(), " ")
 	if !ok || strings.Contains(resource, " ") {
-		c.ifNew(at.field("route"), `route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
+		c.ifNew(at.field("route"),
+			`route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
 	}
 	authorization := m.GetAuthorization()
 	if authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
@@ -99,7 +100,8 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 	case c.report.follows(apiAt.field("defaultAuthorization").String()):
 		c.report.mark(at.field("authorization").String())
 	default:
-		c.ifNew(at.field("authorization"), "the route does not say its authorization: write authorization: NONE if it is open, or give its API a defaultAuthorization")
+		c.ifNew(at.field("authorization"),
+			"the route does not say its authorization: write authorization: NONE if it is open, or give its API a defaultAuthorization")
 	}
 	return gateway.Route{
 		Method: method, Resource: resource,

@@ -12,8 +12,8 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// decoder fills a message of config.proto from YAML nodes. A google.protobuf.Value stays empty: what it stands for is read from its node, where
-// numbers are as they were written.
+// decoder fills a message of config.proto from YAML nodes. A google.protobuf.Value stays empty: what it stands for is read
+// from its node, where numbers are as they were written.
 type decoder struct {
 	file   string
 	report *report
@@ -31,6 +31,10 @@ func (d *decoder) decode(root *yaml.Node) *configv1.Config {
 
 // fault reports what is wrong at a node, and that there is something wrong at a path. An alias is refused already.
 func (d *decoder) fault(n *yaml.Node, at *path, format string, args ...any) {
+	if d.report.full() {
+		d.report.more = true
+		return
+	}
 	d.report.mark(at.String())
 	if n.Kind == yaml.AliasNode {
 		return
@@ -64,6 +68,10 @@ func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *path) {
 
 // unknownField refuses a field that config.proto does not have.
 func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor, at *path) {
+	if d.report.full() {
+		d.report.more = true
+		return
+	}
 	if u := findUnsupported(m.Name(), key.Value, ""); u != nil {
 		if u.covers != "" {
 			d.report.mark(at.field(u.covers).String())

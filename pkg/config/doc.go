@@ -1,29 +1,39 @@
-// Package config turns portcullis.yaml and the files it names into a compiled, immutable snapshot, or into the list of everything
-// that is wrong with them.
+// Package config turns portcullis.yaml and the files it names into a compiled, immutable snapshot, or into the list of
+// everything that is wrong with them.
 //
-// The way of a file: files.go reads the set so that it is of one moment, syntax.go parses YAML, plain.go refuses what YAML can say and
-// portcullis.yaml must not, decode.go fills the message of config.proto, rules.go checks the rules that stand there, compile.go and
-// policy.go make the gateway of it. Each keeps going after a fault, and each knows where in the file it is.
+// The way of a file: files.go reads the set so that it is of one moment, syntax.go parses YAML, plain.go refuses what YAML
+// can say and portcullis.yaml must not, decode.go fills the message of config.proto, rules.go checks the rules that stand
+// there, compile.go and policy.go make the gateway of it. Each keeps going after a fault, and each knows where in the file
+// it is.
 //
 // # Decisions
 //
-// 2026-11-23: the file is parsed once, into go.yaml.in/yaml/v3's nodes, and the nodes are read against config.proto's descriptor here. Measured
-// on 10,000 APIs with 10 routes and a small policy each (11 MB), on 2 cores: yaml/v3 1.6 s and 230 MB; goccy/go-yaml 2.7 s and 680 MB for the part that it
-// got to; protoyaml 1.8 s and 290 MB, after which the numbers of an inline policy are floats, its positions are lost and duplicate keys were not seen. And
-// goccy/go-yaml refuses {aws:SourceIp: [192.0.2.0/24]}, which is how a condition is written. So it parses only what yaml/v3 has refused, for the
-// position: yaml/v3 often names the line before, and no column.
+// 2026-11-23: the file is parsed once, into go.yaml.in/yaml/v3's nodes, and the nodes are read against config.proto's
+// descriptor here. Measured on 10,000 APIs with 10 routes and a small policy each (11 MB), on 2 cores: yaml/v3 1.6 s and 230
+// MB; protoyaml 1.8 s and 290 MB, after which the numbers of an inline policy are floats, positions are lost, and a
+// duplicate key or a second document was not seen; goccy/go-yaml 2.7 s and 680 MB up to where it stopped. All of Load takes
+// 3.1 s and 510 MB.
 //
-// 2026-11-23: protovalidate checks the rules of config.proto (0.25 s for the file above). What it says is placed by its field path.
+// 2026-11-23: goccy/go-yaml is not used, not even to place syntax errors. It refuses {aws:SourceIp: [192.0.2.0/24]}, which
+// is how a condition is written; 1 MB of [a,[a,[a,… keeps it busy for more than 40 s, and its recursion has no limit. The
+// place of an error is found with yaml/v3 alone, which has such a limit: the shortest beginning of the file about which it
+// says the same (placeError).
 //
-// 2026-11-23: anchors, aliases, merge keys and tags are refused. A policy that is reviewed should stand where it is used, and there is no
-// expansion to bound.
+// 2026-11-23: protovalidate checks the rules of config.proto (0.25 s for the file above). What it says is placed by its
+// field path.
 //
-// 2026-11-23: text is the scalar as it is written, in quotes or not: an account 012345678901 stays twelve digits. Only an empty value and null
-// are not text.
+// 2026-11-23: anchors, aliases, merge keys and tags are refused. A policy that is reviewed should stand where it is used,
+// and there is no expansion to bound.
+//
+// 2026-11-23: a file may be 32 MiB large, which is three times the measured one: what yaml/v3 makes of 64 MiB of [a,a,a…
+// takes 7 GB.
+//
+// 2026-11-23: text is the scalar as it is written, in quotes or not: an account 012345678901 stays twelve digits. Only an
+// empty value and null are not text.
 //
 // 2026-11-23: a fault quotes names (fields, keys, routes, domains, files), never another value and never a part of the file.
 //
-// 2026-11-23: a file set is used only if every file, found again after all have been read, is the same file with the same size
-// and time, reached on the same way through symbolic links. A Kubernetes ConfigMap changes all of its files by turning one link, ..data, so
-// that a set read across the turn is seen by any of its files.
+// 2026-11-23: a file set is used only if every file, found again after all have been read, is the same file with the same
+// size and time, reached on the same way through symbolic links. A Kubernetes ConfigMap changes all of its files by turning
+// one link, ..data, so that a set read across the turn is seen by any of its files.
 package config

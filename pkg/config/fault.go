@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Fault is one thing that is wrong with a configuration: where it stands, what it is and what to write instead. It never quotes the
-// configuration beyond names, for a value may be a secret.
+// Fault is one thing that is wrong with a configuration: where it stands, what it is and what to write instead. It never
+// quotes the configuration beyond names, for a value may be a secret.
 type Fault struct {
 	File string `json:"file"`
 	// Line and Column count from 1, the column in characters. They are 0 where the fault is the file itself.
@@ -48,7 +48,7 @@ func (fs Faults) fatal() bool {
 	return slices.ContainsFunc(fs, func(f Fault) bool { return !f.Warning })
 }
 
-// sorted returns the faults by file, in the order in which the files were read, and position, each once.
+// sorted returns the faults by file, in the order in which the files were read, and position.
 func (fs Faults) sorted(files []string) Faults {
 	rank := make(map[string]int, len(files))
 	for i, name := range files {
@@ -61,5 +61,5 @@ func (fs Faults) sorted(files []string) Faults {
 			cmp.Compare(a.Column, b.Column),
 		)
 	})
-	return slices.Compact(fs)
+	return fs
 }

@@ -14,7 +14,7 @@ import (
 
 // What is read is bounded: the configuration, one file it names, and all of them.
 const (
-	maxConfigSize = 64 << 20
+	maxConfigSize = 32 << 20
 	maxNamedSize  = 1 << 20
 	maxTotalSize  = 256 << 20
 )
@@ -78,7 +78,7 @@ func readAll(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // nothing was written
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, withoutPath(err)

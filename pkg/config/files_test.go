@@ -148,7 +148,7 @@ func TestConfigMapTurns(t *testing.T) {
 		}
 	})
 	loaded := 0
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+	for end := time.Now().Add(250 * time.Millisecond); time.Now().Before(end); {
 		s, err := Load(filepath.Join(dir, "portcullis.yaml"))
 		if err == nil {
 			loaded++

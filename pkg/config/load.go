@@ -27,13 +27,16 @@ const (
 	readingPause = 20 * time.Millisecond
 )
 
-// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that name
-// everything that is.
+// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
+// name everything that is, and the Snapshot, if there is one, has nothing but Files.
 func Load(path string) (*Snapshot, error) {
 	path = filepath.Clean(path)
 	l := settled(func() *loading { return read(path) })
 	if l == nil {
-		return nil, Faults{{File: path, Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once"}}
+		return nil, Faults{{
+			File:    path,
+			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
+		}}
 	}
 	return l.snapshot()
 }
@@ -77,8 +80,8 @@ func (l *loading) snapshot() (*Snapshot, error) {
 		l.compileInto(s)
 	}
 	faults := l.report.result(l.files.names)
-	if l.report.fatal || s.Gateway == nil {
-		return nil, faults
+	if faults.fatal() || s.Gateway == nil {
+		return &Snapshot{Files: s.Files}, faults
 	}
 	s.Warnings = faults
 	return s, nil
@@ -87,6 +90,9 @@ func (l *loading) snapshot() (*Snapshot, error) {
 func (l *loading) compileInto(s *Snapshot) {
 	decoder := decoder{file: l.file, report: l.report}
 	m := decoder.decode(l.root)
+	if l.report.full() {
+		return
+	}
 	checkRules(m, l.root, l.file, l.report)
 	s.Gateway = l.compile(m)
 	s.APIs = len(m.GetApis())

@@ -3,10 +3,12 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -70,7 +72,7 @@ func checkResult(t *testing.T, s *Snapshot, err error) Faults {
 		return s.Warnings
 	}
 	faults, ok := errors.AsType[Faults](err)
-	if !ok || s != nil || !faults.fatal() {
+	if !ok || s != nil && s.Gateway != nil || !faults.fatal() {
 		t.Fatalf("Load returned %v, %v; want a snapshot, or faults", s, err)
 	}
 	return faults
@@ -164,7 +166,7 @@ func TestUnreadable(t *testing.T) {
 		"missing":      "cannot be read: no such file or directory",
 		".":            "cannot be read: it is a directory",
 		"loop":         "cannot be read: EvalSymlinks: too many links",
-		"large":        "cannot be read: it is too large: at most 67108864 bytes can be read here",
+		"large":        "cannot be read: it is too large: at most 33554432 bytes can be read here",
 		"large/nested": "cannot be read: not a directory",
 	} {
 		s, err := Load(filepath.Join(dir, name))
@@ -184,8 +186,13 @@ func TestFaultsHideValues(t *testing.T) {
 		"    account: hunter2\n    region: hunter2\n    partition: hunter2\n    id: HUNTER2hunter2\n",
 		"    upstreamHeaders: hunter2\n",
 		"    upstreamHeaders: {x-key: [hunter2]}\n",
+		"    upstreamHeaders: {x-key: \"hunter2\\u00e9\"}\n",
+		"    upstreamHeaders: {x-key: \"hunter2 $context.stage\"}\n",
+		"    upstreamHeaders: {x-key: $hunter2}\n",
+		"    gatewayResponses: {ACCESS_DENIED: {responseParameters: {gatewayresponse.header.x: hunter2}}}\n",
 		"    upstreamHeaders: {x-key: hunter2, x-key: hunter2}\n",
 		"    upstreamHeaders: {x-key: !hunter2 a}\n",
+		"    gatewayResponses: {ACCESS_DENIED: {responseTemplates: {application/json: \"hunter2 $context.none\"}}}\n",
 		"    upstreamHeaders: {x-key: &hunter2 a}\n",
 		"    upstreamHeaders: {x-key: *hunter2}\n",
 		"    upstreamHeaders: {x-key: hunter2\n",
@@ -212,8 +219,61 @@ func TestFaultsHideValues(t *testing.T) {
 func TestManyFaults(t *testing.T) {
 	s, err := Load(writeConfig(t, good+strings.Repeat("      - {route: GET /pets, authorization: none}\n", 2*maxFaults)))
 	faults := checkResult(t, s, err)
-	if len(faults) != maxFaults+1 || !strings.HasSuffix(faults[maxFaults].Message, "faults more are not shown") {
+	if len(faults) != maxFaults+1 || faults[maxFaults].Message != "there is more than is shown here: mend these 1000 first" {
 		t.Errorf("%d faults, the last: %s", len(faults), faults[len(faults)-1])
+	}
+}
+
+// Warnings, however many, keep nothing from being used, and hide no fault.
+func TestManyWarnings(t *testing.T) {
+	var apis strings.Builder
+	for i := range 2 * maxFaults {
+		fmt.Fprintf(&apis, "  - {id: b%d, account: 111122223333, region: eu-west-1, stages: [{name: prod}], defaultAuthorization: NONE, "+
+			"routes: [{route: GET /}], gatewayResponses: {THROTTLED: {statusCode: 400}}}\n", i)
+	}
+	s, err := Load(writeConfig(t, good+apis.String()))
+	if warnings := checkResult(t, s, err); err != nil || len(warnings) != maxFaults+1 {
+		t.Errorf("%d warnings, %v", len(warnings), err)
+	}
+	_, err = Load(writeConfig(t, good+apis.String()+"iam: {}\n"))
+	if err == nil || !strings.Contains(err.Error(), "iam is not supported") {
+		t.Error("the fault is lost among warnings")
+	}
+}
+
+// What is made to be slow to read, or large when read, is refused soon.
+func TestBounded(t *testing.T) {
+	if raceEnabled {
+		t.Skip("measures nothing under the race detector")
+	}
+	many := func(text string) string { return strings.Repeat(text, (1<<15)/len(text)) }
+	laughs := "    resourcePolicy:\n      a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 30 {
+		laughs += fmt.Sprintf("      a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i, i, i, i, i, i)
+	}
+	for name, data := range map[string]string{
+		"brackets":      many("["),
+		"lists":         many("[a, "),
+		"fields":        many("{a: "),
+		"dashes":        many("- "),
+		"keys":          many("? "),
+		"quotes":        many("'"),
+		"anchors":       many("&a "),
+		"aliases":       "- &a a\n" + many("- *a\n"),
+		"laughs":        good + laughs,
+		"cycle":         good + "    resourcePolicy: &a {Statement: [*a]}\n",
+		"key twice":     "{" + many("a: b, ") + "}",
+		"unknown field": good + strings.ReplaceAll(many("    ?: b\n"), "?", strings.Repeat("x", 1000)),
+		"late error":    good + many("# a\n") + "]",
+		"late bracket":  "a: [" + many("a, ") + "}",
+		"faulty APIs":   "apis: [" + many("{id: a, stages: [{name: b}]}, ") + "]",
+	} {
+		start := processorTime()
+		s, err := Load(writeConfig(t, data))
+		faults := checkResult(t, s, err)
+		if took := processorTime() - start; !faults.fatal() || took > 5*time.Second {
+			t.Errorf("%s: %v after %v", name, err, took)
+		}
 	}
 }
 

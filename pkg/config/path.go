@@ -35,8 +35,8 @@ func (p *path) label() string {
 	return text[strings.LastIndexByte(text, '.')+1:]
 }
 
-// find follows a path from a node downwards, as far as it goes, and returns the last node: for a field that is not there, the
-// mapping that lacks it.
+// find follows a path from a node downwards, as far as it goes, and returns the last node: for a field that is not there,
+// the mapping that lacks it.
 func find(n *yaml.Node, path string) *yaml.Node {
 	for path != "" {
 		next, rest := step(n, path)

@@ -13,8 +13,8 @@ const (
 	noTags    = "tags are not supported: remove it, and put the value in quotes if it is text"
 )
 
-// plain refuses what YAML can say and portcullis.yaml must not: aliases, anchors, merge keys, tags, a key that is not text, a key that is
-// given twice. It looks at everything, inline policies too.
+// plain refuses what YAML can say and portcullis.yaml must not: aliases, anchors, merge keys, tags, a key that is not text,
+// a key that is given twice. It looks at everything, inline policies too.
 func plain(n *yaml.Node, fault func(*yaml.Node, string)) {
 	switch {
 	case n.Kind == yaml.AliasNode:

@@ -11,7 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// resourcePolicy reads an API's resource policy, from its node or from the file that the node names, and checks it against the API.
+// resourcePolicy reads an API's resource policy, from its node or from the file that the node names, and checks it against
+// the API.
 func (c *compiler) resourcePolicy(api *gateway.API, n *yaml.Node, at *path) *policy.Policy {
 	if n == nil || isNull(n) { // null is refused as such
 		return nil
@@ -30,8 +31,8 @@ func (c *compiler) resourcePolicy(api *gateway.API, n *yaml.Node, at *path) *pol
 	return p
 }
 
-// parsePolicy tells the forms of a policy apart: {file: …}, {inline: …}, or the policy itself. It returns the name of the file whose
-// positions the faults have.
+// parsePolicy tells the forms of a policy apart: {file: …}, {inline: …}, or the policy itself. It returns the name of the
+// file whose positions the faults have.
 func (c *compiler) parsePolicy(n *yaml.Node, o policy.Options, at *path) (string, *policy.Policy, []policy.Fault) {
 	file, inline := child(n, "file"), child(n, "inline")
 	switch {

@@ -2,20 +2,23 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFaults bounds what one reading reports: past it, a file is not mistaken in places, but altogether.
+// maxFaults bounds what one reading reports, faults and warnings each: past it, a file is not mistaken in places, but
+// altogether.
 const maxFaults = 1000
 
 // report gathers the faults of one reading.
 type report struct {
-	faults Faults
-	fatal  bool
-	more   int // faults beyond maxFaults
+	faults, warnings Faults
+	more             bool // there are more than maxFaults faults, or warnings
+	// given holds what is in faults and warnings: a file that is named twice is looked into twice.
+	given map[Fault]bool
 	// refused holds where plain YAML is not kept to, so that others who look at the same place need not say so again.
 	refused map[place]bool
 	// mistaken holds the paths at which there is a fault, so that what only follows from one is not reported too.
@@ -29,10 +32,11 @@ type place struct {
 }
 
 func newReport() *report {
-	return &report{mistaken: make(map[string]bool), refused: make(map[place]bool)}
+	return &report{given: make(map[Fault]bool), refused: make(map[place]bool), mistaken: make(map[string]bool)}
 }
 
-// parse reads a file's one YAML document and reports what is not plain in it. It returns nil if it cannot be read, or is empty.
+// parse reads a file's one YAML document and reports what is not plain in it. It returns nil if it cannot be read, or is
+// empty.
 func (r *report) parse(name string, data []byte, empty string) *yaml.Node {
 	root, fault := parse(data)
 	if fault != nil {
@@ -44,26 +48,38 @@ func (r *report) parse(name string, data []byte, empty string) *yaml.Node {
 	}
 	if root != nil {
 		plain(root, func(n *yaml.Node, message string) {
-			r.refused[place{name, n.Line, n.Column}] = true
 			r.add(faultAt(name, n, message))
+			if !r.full() {
+				r.refused[place{name, n.Line, n.Column}] = true
+			}
 		})
 	}
 	return root
 }
 
 func (r *report) add(f Fault) {
-	r.fatal = r.fatal || !f.Warning
-	if len(r.faults) >= maxFaults {
-		r.more++
-		return
+	list := &r.faults
+	if f.Warning {
+		list = &r.warnings
 	}
-	r.faults = append(r.faults, f)
+	switch {
+	case r.given[f]:
+	case len(*list) == maxFaults:
+		r.more = true
+	default:
+		r.given[f] = true
+		*list = append(*list, f)
+	}
 }
+
+// full reports whether there is no place for a fault more. Who is about to make many asks first, for making one is work.
+func (r *report) full() bool { return len(r.faults) == maxFaults }
 
 // mark notes that there is a fault at a path; at the empty one, in all of the configuration.
 func (r *report) mark(path string) { r.mistaken[path] = true }
 
-// follows reports whether a fault at a path would follow from one that is reported already: at the same value, or one that it is in.
+// follows reports whether a fault at a path would follow from one that is reported already: at the same value, or one that
+// it is in.
 func (r *report) follows(path string) bool {
 	for end := len(path); end > 0; end = strings.LastIndexAny(path[:end], ".[") {
 		if r.mistaken[path[:end]] {
@@ -73,13 +89,16 @@ func (r *report) follows(path string) bool {
 	return r.mistaken[""]
 }
 
-// result returns the faults in order.
+// result returns the faults and warnings in order.
 func (r *report) result(files []string) Faults {
-	faults := r.faults.sorted(files)
-	if r.more > 0 {
-		faults = append(faults, Fault{File: files[0], Message: fmt.Sprintf("%d faults more are not shown", r.more)})
+	all := slices.Concat(r.faults, r.warnings).sorted(files)
+	if r.more {
+		all = append(all, Fault{
+			File: files[0], Warning: len(r.faults) == 0,
+			Message: fmt.Sprintf("there is more than is shown here: mend these %d first", maxFaults),
+		})
 	}
-	return faults
+	return all
 }
 
 // faultAt gives a fault at a node of a file.

@@ -43,10 +43,10 @@ func rulePath(m protoreflect.MessageDescriptor, elements []*validate.FieldPathEl
 	for _, e := range elements {
 		field := m.Fields().ByNumber(protoreflect.FieldNumber(e.GetFieldNumber()))
 		at = at.field(field.JSONName())
-		switch e.WhichSubscript() {
-		case validate.FieldPathElement_Index_case:
-			at = at.item(int(e.GetIndex()))
-		case validate.FieldPathElement_StringKey_case:
+		switch {
+		case e.HasIndex():
+			at = at.item(int(e.GetIndex())) //nolint:gosec // the index of an item that is in memory
+		case e.HasStringKey():
 			at = at.key(e.GetStringKey())
 		}
 		if m = field.Message(); field.IsMap() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -45,6 +46,16 @@ func manyAPIs(n int, policy bool) string {
 	return b.String()
 }
 
+// processorTime is what this process has used: unlike the time on the clock, it does not depend on what else the machine
+// does.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 // 10,000 APIs with ten routes and a policy each load within 10 s and 1 GB.
 func TestScale(t *testing.T) {
 	if testing.Short() || raceEnabled {
@@ -52,9 +63,9 @@ func TestScale(t *testing.T) {
 	}
 	const apis = 10_000
 	name := writeConfig(t, manyAPIs(apis, true))
-	start := time.Now()
+	start := processorTime()
 	s, err := Load(name)
-	took := time.Since(start)
+	took := processorTime() - start
 	if err != nil {
 		t.Fatal(err)
 	}

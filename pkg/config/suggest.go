@@ -20,7 +20,8 @@ func oneOf(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them wrong.
+// suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them
+// wrong.
 func suggest(given string, names []string) string {
 	given = letters(given)
 	best, meant := len(given)/3+1, ""

@@ -7,14 +7,14 @@ import (
 	"io"
 	"regexp"
 	"sort"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// maxPlaced is the largest file in which the place of a syntax error is looked for: that takes forty readings.
+// maxPlaced is the largest file in which the column of a syntax error is looked for: that takes ten readings of it, its line
+// three.
 const maxPlaced = 1 << 20
 
 // position is a place in a file; both count from 1, columns in characters.
@@ -68,20 +68,14 @@ func badCharacter(data []byte) *Fault {
 	return nil
 }
 
-// yamlLine is how yaml/v3 names a line, if it does.
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
+// yamlLine is how yaml/v3 names a line, if it does: often that of what the error is in, not of the error.
+var yamlLine = regexp.MustCompile(`^line \d+: `)
 
 // syntaxFault says what yaml/v3 has against a text, where it really is.
 func syntaxFault(data []byte, err error) *Fault {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	at := position{1, 1}
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		at.line, _ = strconv.Atoi(m[1])
-		message = message[len(m[0]):]
-	}
-	if len(data) <= maxPlaced {
-		at = placeError(data, err)
-	}
+	message = message[len(yamlLine.FindString(message)):]
+	at := placeError(data, err)
 	if strings.HasPrefix(message, "unknown anchor") {
 		message = noAliases
 	} else {
@@ -115,30 +109,63 @@ func syntaxHint(message string) string {
 	return ""
 }
 
-// placeError finds where a text goes wrong that yaml/v3 refuses: at the end of the shortest beginning of which it says the same. A
-// beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it gets one.
+// placeError finds where a text goes wrong that yaml/v3 refuses: at the end of the shortest beginning of which it says the
+// same. A beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it
+// gets one.
 func placeError(data []byte, err error) position {
 	var comma string
 	if strings.Contains(err.Error(), "expected ',' or") {
 		comma = ","
 	}
-	wrong := func(n int) bool { return refused(data[:n], comma) == err.Error() }
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	ends := make([]int, len(lines))
-	for i, end := 0, 0; i < len(lines); i++ {
-		end += len(lines[i])
-		ends[i] = end
+	wrong := func(n int) bool {
+		return refused(io.MultiReader(bytes.NewReader(data[:n]), strings.NewReader(comma))) == err.Error()
 	}
-	line := sort.Search(len(lines)-1, func(i int) bool { return wrong(ends[i]) })
-	start := ends[line] - len(lines[line])
-	text := []rune(strings.TrimRight(string(lines[line]), "\r\n"))
+	ends := lineEnds(data)
+	last := sort.SearchInts(ends, lookedAt(data))
+	step := 1
+	for ; step <= last && wrong(ends[last-step]); step *= 2 {
+		last -= step
+	}
+	first := max(last-step+1, 0)
+	line := first + sort.Search(last-first, func(i int) bool { return wrong(ends[first+i]) })
+	start := 0
+	if line > 0 {
+		start = ends[line-1]
+	}
+	text := []rune(strings.TrimRight(string(data[start:ends[line]]), "\r\n"))
+	if len(data) > maxPlaced {
+		return position{line + 1, 1}
+	}
 	column := sort.Search(len(text), func(i int) bool { return wrong(start + len(string(text[:i+1]))) })
 	return position{line + 1, column + 1}
 }
 
-// refused returns what yaml/v3 has against a text with an end, empty if nothing.
-func refused(data []byte, end string) string {
-	decoder := yaml.NewDecoder(io.MultiReader(bytes.NewReader(data), strings.NewReader(end)))
+// lineEnds returns where each line ends, with its newline.
+func lineEnds(data []byte) []int {
+	var ends []int
+	end := 0
+	for line := range bytes.Lines(data) {
+		end += len(line)
+		ends = append(ends, end)
+	}
+	return ends
+}
+
+// lookedAt returns how many bytes of a text yaml/v3 reads before it refuses it: hardly more than up to what is wrong.
+func lookedAt(data []byte) int {
+	r := bytes.NewReader(data)
+	refused(byteReader{r})
+	return len(data) - r.Len()
+}
+
+// byteReader reads a byte at a time, so that nothing is read ahead.
+type byteReader struct{ *bytes.Reader }
+
+func (r byteReader) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(1, len(p))]) }
+
+// refused returns what yaml/v3 has against a text, empty if nothing.
+func refused(text io.Reader) string {
+	decoder := yaml.NewDecoder(text)
 	for {
 		var n yaml.Node
 		switch err := decoder.Decode(&n); {

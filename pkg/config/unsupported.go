@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// unsupported is what the design of portcullis has and this version does not: a field of a message, or one value of a field. It is refused, never
-// passed over.
+// unsupported is what the design of portcullis has and this version does not: a field of a message, or one value of a field.
+// It is refused, never passed over.
 type unsupported struct {
 	message protoreflect.Name
 	field   string

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -159,16 +160,16 @@ func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
 	return headers
 }
 
-// compileUpstreamValue compiles a variable or a literal.
+// compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
 func compileUpstreamValue(value string, s scope) (variable, error) {
 	if name, ok := strings.CutPrefix(value, "$"); ok {
 		return s.lookup(name)
 	}
 	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
-		return nil, fmt.Errorf("%q: a variable stands alone or not at all", value)
+		return nil, errors.New("a variable stands alone, without text around it")
 	}
 	if !isHeaderValue(value) {
-		return nil, fmt.Errorf("%q holds a character that no header can carry", value)
+		return nil, errors.New("the text holds a character that no header can carry")
 	}
 	return func(*invocation) (string, bool) { return value, true }, nil
 }

@@ -88,7 +88,7 @@ func (s scope) lookup(name string) (variable, error) {
 	case kind == "method" && s.response:
 		return methodVariable(rest)
 	}
-	return nil, fmt.Errorf("unknown variable %q; %s", name, s.known())
+	return nil, fmt.Errorf("unknown variable; %s", s.known())
 }
 
 func (s scope) contextVariable(name string) (variable, error) {
