@@ -41,7 +41,7 @@ func Parse(text string) (ARN, error) {
 	case !ok:
 		return ARN{}, fmt.Errorf("%q has fewer than the six parts of an ARN, arn:partition:service:region:account:resource", text)
 	case p[0] != "arn":
-		return ARN{}, fmt.Errorf("%q does not begin with arn:", text)
+		return ARN{}, fmt.Errorf("%q does not begin with \"arn:\"", text)
 	case p[1] == "" || p[2] == "" || p[5] == "":
 		return ARN{}, fmt.Errorf("%q lacks its partition, service or resource", text)
 	}

@@ -37,8 +37,12 @@ func (a *action) matches(service, name string) bool {
 	return a.any || a.service == service && arn.Match(a.name, name)
 }
 
-// concerns reports whether the statement applies to the request's action.
+// concerns reports whether the statement applies to the request's action. No statement applies to what is no action, not even
+// one with NotAction.
 func (s *statement) concerns(service, name string) bool {
+	if service == "" || name == "" {
+		return false
+	}
 	for i := range s.actions {
 		if s.actions[i].matches(service, name) {
 			return !s.notAction

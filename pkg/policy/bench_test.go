@@ -141,3 +141,19 @@ func TestEvaluateAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestIndexLooksAtFewStatements counts what the benchmarks time: the statements that are looked at do not grow with the policy.
+func TestIndexLooksAtFewStatements(t *testing.T) {
+	for name, form := range resourceForms {
+		looked := func(n int) int {
+			count := 0
+			p, q := benchPolicy(t, benchDocument(n, form)), newQuery(benchRequest(), false)
+			p.allowIndex.each(&q, func(*entry) { count++ })
+			p.denyIndex.each(&q, func(*entry) { count++ })
+			return count
+		}
+		if few, many := looked(10), looked(1000); few != many || many < 3 || many > 5 {
+			t.Errorf("%s: %d of 10 statements, %d of 1000", name, few, many)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (c *condition) passes(v Value, ctx Context, e effect) bool {
 	case agrees:
 		return !c.negated
 	case differs:
-		return c.negated && !(c.unreadable && e == allow)
+		return c.negated && (!c.unreadable || e == deny)
 	case unreadable:
 	}
 	return c.negated && e == deny

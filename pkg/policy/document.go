@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxFaults bounds the report on one document.
+// maxFaults bounds the report on one document, for warnings and for faults each.
 const maxFaults = 100
 
 // reader turns a document's nodes into a policy and collects its faults.
@@ -18,6 +18,8 @@ type reader struct {
 	limits Limits
 	faults []Fault
 	fatal  bool
+	// warnings counts those among faults, unlisted what was not kept.
+	warnings, unlisted int
 
 	// statement names the statement being read, effect is its effect.
 	statement string
@@ -43,9 +45,18 @@ func (r *reader) faultf(at Position, format string, args ...any) {
 
 func (r *reader) report(at Position, message string, warning bool) {
 	r.fatal = r.fatal || !warning
-	if len(r.faults) < maxFaults || !warning && len(r.faults) < 2*maxFaults {
-		r.faults = append(r.faults, Fault{Line: at.Line, Column: at.Column, Statement: r.statement, Message: message, Warning: warning})
+	kept := len(r.faults) - r.warnings
+	if warning {
+		kept = r.warnings
 	}
+	if kept >= maxFaults {
+		r.unlisted++
+		return
+	}
+	if warning {
+		r.warnings++
+	}
+	r.faults = append(r.faults, Fault{Line: at.Line, Column: at.Column, Statement: r.statement, Message: message, Warning: warning})
 }
 
 // finish compiles the document and returns it, or its faults.
@@ -63,6 +74,10 @@ func (r *reader) finish(n *node, err error) (*Policy, []Fault) {
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
 	})
+	if r.unlisted > 0 {
+		last := r.faults[len(r.faults)-1]
+		r.faults = append(r.faults, Fault{Line: last.Line, Column: last.Column, Warning: !r.fatal, Message: fmt.Sprintf("%d more are not listed", r.unlisted)})
+	}
 	if r.fatal {
 		return nil, r.faults
 	}

@@ -8,6 +8,9 @@ func Evaluate(ps *Policies, r *Request) Result {
 		return Result{Missing: SideIdentity}
 	}
 	q := newQuery(r, ps.Boundary != nil)
+	if q.service == "" || q.name == "" {
+		return Result{Missing: SideIdentity}
+	}
 	if denied, is := ps.explicitDeny(&q); is {
 		return denied
 	}

@@ -12,7 +12,7 @@ import (
 type index struct {
 	byService map[string]*resourceIndex
 	// anyService holds the statements whose actions name no service: "*" and NotAction.
-	anyService *resourceIndex
+	anyService resourceIndex
 	// named says that some entry names a resource other than "*".
 	named bool
 }
@@ -55,7 +55,7 @@ func newIndex(all []*statement, e effect) index {
 	for service, entries := range byService {
 		x.byService[service] = newResourceIndex(entries)
 	}
-	x.anyService = newResourceIndex(anyService)
+	x.anyService = *newResourceIndex(anyService)
 	return x
 }
 

@@ -123,7 +123,7 @@ func (l *linter) coversAll(res *resource) bool {
 		return res.any
 	}
 	api[5] += "/"
-	fits, _ := res.matches(nil, &api, true)
+	fits := res.matches(nil, &api, true)
 	tokens := res.tail.tokens
 	return fits && len(res.tail.variables) == 0 && len(tokens) > 0 && tokens[len(tokens)-1].Kind == arn.AnyRun
 }
@@ -141,8 +141,7 @@ func (l *linter) impossible(res *resource) string {
 	}
 	fits := true
 	for i := range res.head {
-		part, _ := res.head[i].match(nil, api[i])
-		fits = fits && part
+		fits = fits && res.head[i].match(nil, api[i])
 	}
 	pattern := res.tail.elements()
 	if fits && slices.ContainsFunc(l.paths, func(path []element) bool { return overlap(pattern, path) }) {

@@ -75,7 +75,7 @@ func (t *stringMatcher) compare(v Value, ctx Context) outcome {
 
 func anyMatches(templates []template, ctx Context, text string) bool {
 	for i := range templates {
-		if fits, _ := templates[i].match(ctx, text); fits {
+		if templates[i].match(ctx, text) {
 			return true
 		}
 	}
@@ -388,7 +388,7 @@ func (t *arnMatcher) compare(v Value, ctx Context) outcome {
 
 func matchParts(pattern *[6]template, ctx Context, parts *arn.Parts) bool {
 	for i := range pattern {
-		if fits, _ := pattern[i].match(ctx, parts[i]); !fits {
+		if !pattern[i].match(ctx, parts[i]) {
 			return false
 		}
 	}

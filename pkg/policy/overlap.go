@@ -71,15 +71,16 @@ func oneOrMore(set characterSet) []element {
 // overlap reports whether some text fits both patterns: it walks both at once and visits each pair of places once.
 func overlap(a, b []element) bool {
 	type place struct{ a, b int }
-	seen := map[place]bool{}
+	seen := make([]bool, (len(a)+1)*(len(b)+1))
 	open := []place{{0, 0}}
 	for len(open) > 0 {
 		at := open[len(open)-1]
 		open = open[:len(open)-1]
-		if seen[at] {
+		visited := &seen[at.a*(len(b)+1)+at.b]
+		if *visited {
 			continue
 		}
-		seen[at] = true
+		*visited = true
 		inA, inB := at.a < len(a), at.b < len(b)
 		if !inA && !inB {
 			return true
@@ -105,7 +106,7 @@ func overlap(a, b []element) bool {
 }
 
 // maxOverlaps bounds the comparisons of resources with routes; beyond it only the form of the ARN is looked at.
-const maxOverlaps = 2_000_000
+const maxOverlaps = 50_000
 
 // paths are the patterns of the ARN's last part, API/stage/VERB/path, for every stage and route.
 func (t Target) paths(statements int) [][]element {

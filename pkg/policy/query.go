@@ -60,8 +60,7 @@ func (e *entry) fits(q *query) bool {
 	if e.resource == nil {
 		return !e.statement.excludes(q.request.Context, &q.parts, q.isARN)
 	}
-	fits, _ := e.resource.matches(q.request.Context, &q.parts, q.isARN)
-	return fits
+	return e.resource.matches(q.request.Context, &q.parts, q.isARN)
 }
 
 func (s *statement) conditionsHold(ctx Context) bool {

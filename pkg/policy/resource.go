@@ -64,20 +64,27 @@ func (r *reader) resourceProblem(parts arn.Parts, ok bool, text string) string {
 	return ""
 }
 
-// matches reports whether the resource is the request's, and whether its variables have values.
-func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) (fits, resolved bool) {
-	if res.any {
-		return true, true
-	}
-	if !isARN {
-		return false, true
+// matches reports whether the resource is the request's.
+func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) bool {
+	if res.any || !isARN {
+		return res.any
 	}
 	for i := range res.head {
-		if fits, _ := res.head[i].match(nil, parts[i]); !fits {
-			return false, true
+		if !res.head[i].match(nil, parts[i]) {
+			return false
 		}
 	}
 	return res.tail.match(ctx, parts[5])
+}
+
+// hasValue reports whether every variable of the resource has a value.
+func (res *resource) hasValue(ctx Context) bool {
+	for i := range res.tail.variables {
+		if _, ok := res.tail.variables[i].value(ctx); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // excludes reports whether a NotResource statement leaves the resource out.
@@ -87,11 +94,10 @@ func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) (fits, r
 func (s *statement) excludes(ctx Context, parts *arn.Parts, isARN bool) bool {
 	some := false
 	for _, res := range s.resources {
-		fits, resolved := res.matches(ctx, parts, isARN)
-		if fits {
+		if res.matches(ctx, parts, isARN) {
 			return true
 		}
-		some = some || resolved
+		some = some || s.effect == allow && res.hasValue(ctx)
 	}
-	return !some && s.effect == allow
+	return s.effect == allow && !some
 }

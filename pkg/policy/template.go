@@ -166,14 +166,14 @@ func (v *variable) value(ctx Context) (string, bool) {
 	return v.otherwise, v.hasDefault
 }
 
-// match reports whether the text fits, and whether the template has a value at all.
-func (t *template) match(ctx Context, text string) (fits, resolved bool) {
+// match reports whether the text fits.
+func (t *template) match(ctx Context, text string) bool {
 	if t.isLiteral() {
-		return t.literal == text, true
+		return t.literal == text
 	}
 	var buffer tokenBuffer
 	tokens, ok := t.resolve(ctx, &buffer)
-	return ok && arn.Match(tokens, text), ok
+	return ok && arn.Match(tokens, text)
 }
 
 // lookup asks a context that may be nil.

@@ -65,15 +65,16 @@ func (r *yamlReader) value(y *yaml.Node, depth int) (*node, error) {
 	if message := r.budget.take(depth); message != "" {
 		return nil, &syntaxError{at, message}
 	}
-	tag := y.ShortTag()
-	if hasTag := y.Kind == yaml.MappingNode || y.Kind == yaml.SequenceNode || y.Kind == yaml.ScalarNode; hasTag && (!strings.HasPrefix(tag, "!!") || tag == "!!binary") {
+	if y.Kind == yaml.DocumentNode {
+		return r.document(y, depth)
+	}
+	if y.Kind == yaml.AliasNode {
+		return r.value(y.Alias, depth+1)
+	}
+	if tag := y.ShortTag(); y.Kind != 0 && (!strings.HasPrefix(tag, "!!") || tag == "!!binary") {
 		return nil, &syntaxError{at, fmt.Sprintf("the YAML tag %s has no meaning in a policy; write the value itself", tag)}
 	}
 	switch y.Kind {
-	case yaml.DocumentNode:
-		return r.document(y, depth)
-	case yaml.AliasNode:
-		return r.value(y.Alias, depth+1)
 	case yaml.MappingNode:
 		return r.object(y, at, depth)
 	case yaml.SequenceNode:

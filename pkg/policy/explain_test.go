@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestExplain(t *testing.T) {
+	identity, faults := Parse([]byte(`{
+  "Version": "2012-10-17",
+  "Statement": [
+    {"Sid": "Mine", "Effect": "Allow", "Action": "execute-api:Invoke",
+     "Resource": "arn:aws:execute-api:*:*:*/prod/GET/${aws:username}/*"},
+    {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+    {"Sid": "Tagged", "Effect": "Allow", "Action": "*", "Resource": "*",
+     "Condition": {"StringEquals": {"aws:PrincipalTag/Team": "pets", "aws:RequestedRegion": "eu-west-1"}, "Null": {"aws:SourceVpc": "true"}}},
+    {"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}
+  ]
+}`), Options{Name: "inline/alice/p1"})
+	if identity == nil {
+		t.Fatal(faults)
+	}
+	resource := must(t, Resource, "resource-policy", `Deny {"AWS": "444455556666"}`, "Deny@execute-api:/prod/GET/pets/")
+	r := &Request{Principal: alice, Action: "execute-api:Invoke", Resource: getPets, Spellings: []string{getPets + "/"}, ResourceAccount: owner, Context: mapContext{"aws:requestedregion": StringValue("eu-west-1")}}
+	got := Explain(&Policies{Identity: []*Policy{identity}, Resource: resource}, r)
+	outcome := func(statement, because string, start, end Position) StatementOutcome {
+		return StatementOutcome{Policy: "inline/alice/p1", Statement: statement, Start: start, End: end, Because: because, Applies: because == ""}
+	}
+	want := Explanation{
+		Result: Result{Decision: ExplicitDeny, Policy: "resource-policy", Statement: "Statement[1]", By: Resource},
+		Statements: []StatementOutcome{
+			outcome("Mine", "Resource", Position{4, 5}, Position{5, 72}),
+			outcome("Statement[1]", "Action", Position{6, 5}, Position{6, 58}),
+			outcome("Tagged", "StringEquals aws:PrincipalTag/Team", Position{7, 5}, Position{8, 141}),
+			outcome("All", "", Position{9, 5}, Position{9, 69}),
+			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[0]", Deny: true, Start: Position{1, 41}, End: Position{1, 145}, Because: "Principal"},
+			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[1]", Deny: true, Start: Position{1, 147}, End: Position{1, 257}, Applies: true},
+		},
+		MissingKeys: []string{"aws:PrincipalTag/Team", "aws:SourceVpc", "aws:username"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if matched := got.Matched(); len(matched) != 2 || matched[0].Statement != "All" || matched[1].Statement != "Statement[1]" {
+		t.Errorf("matched %+v", matched)
+	}
+}
+
+// TestExplainClosed looks at what Evaluate refuses, too.
+func TestExplainClosed(t *testing.T) {
+	if got := Explain(nil, nil); got.Decision != ImplicitDeny || len(got.Statements) > 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := (*Policy)(nil).Explain(nil); got.Decision != ImplicitDeny || len(got.Statements) > 0 {
+		t.Errorf("%+v", got)
+	}
+	anonymous := Explain(&Policies{Identity: []*Policy{must(t, Identity, "identity", "Allow")}}, &Request{Action: "execute-api:Invoke", Resource: getPets})
+	if anonymous.Decision != ImplicitDeny || len(anonymous.Statements) > 0 {
+		t.Errorf("%+v", anonymous)
+	}
+}
