@@ -22,7 +22,6 @@ type codec struct {
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	err := c.CodecV2.Unmarshal(data, v)
 	if in, ok := v.(*authv3.CheckRequest); ok && err != nil {
-		in.Reset()
 		in.Attributes = c.undecodable
 		return nil
 	}

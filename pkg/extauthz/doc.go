@@ -16,4 +16,7 @@
 //
 // 2026-11-23: strings of an answer that are not UTF-8 get "!" for each bad stretch, as Envoy writes them towards us: protobuf
 // would otherwise refuse the whole answer.
+//
+// 2026-11-23: dynamic_metadata is written by hand (withMetadata): built and marshalled as a structpb.Struct it cost a quarter of
+// decoding the whole request.
 package extauthz

@@ -27,27 +27,37 @@ func always(d authz.Decision) Authorizer {
 
 var allow = authz.Decision{Allow: true, Reason: authz.Reason{Code: authz.CodeNoPolicy}}
 
-// envoyWouldAllow says what Envoy makes of an answer that went over the wire: its gRPC client looks at status.code alone, and
-// no status at all is code zero.
-func envoyWouldAllow(t testing.TB, out *authv3.CheckResponse) bool {
+// overTheWire is an answer as Envoy reads it.
+func overTheWire(t testing.TB, out *authv3.CheckResponse) *authv3.CheckResponse {
 	t.Helper()
 	wire, err := proto.Marshal(out)
 	if err != nil {
 		t.Fatalf("the answer cannot be marshalled: %v", err)
 	}
-	var seen authv3.CheckResponse
-	if err := proto.Unmarshal(wire, &seen); err != nil {
+	seen := &authv3.CheckResponse{}
+	if err := proto.Unmarshal(wire, seen); err != nil {
 		t.Fatalf("the answer cannot be unmarshalled: %v", err)
 	}
-	return seen.GetStatus().GetCode() == 0
+	return seen
 }
 
-// check runs one Check, which must not fail, and insists that a denial is complete.
+// envoyWouldAllow says what Envoy makes of an answer: its gRPC client looks at status.code alone, and no status at all is code
+// zero.
+func envoyWouldAllow(t testing.TB, out *authv3.CheckResponse) bool {
+	t.Helper()
+	return overTheWire(t, out).GetStatus().GetCode() == 0
+}
+
+// check runs one Check, which must not fail, sends the answer over the wire, and insists that it is complete.
 func check(t testing.TB, s *Server, ctx context.Context, in *authv3.CheckRequest) *authv3.CheckResponse {
 	t.Helper()
 	out, err := s.Check(ctx, in)
 	if err != nil {
 		t.Fatalf("Check failed: %v", err)
+	}
+	out = overTheWire(t, out)
+	if len(out.ProtoReflect().GetUnknown()) != 0 {
+		t.Fatalf("Envoy would not know %x", out.ProtoReflect().GetUnknown())
 	}
 	allowed := envoyWouldAllow(t, out)
 	if allowed != (out.GetOkResponse() != nil) || allowed == (out.GetDeniedResponse() != nil) {

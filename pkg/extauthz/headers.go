@@ -1,7 +1,6 @@
 package extauthz
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -43,7 +42,10 @@ func (c *collector) fromMap(joined map[string]string) ([]authz.Field, *refusal) 
 		}
 	}
 	slices.SortFunc(c.lines, func(a, b authz.Field) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+		if order := strings.Compare(a.Name, b.Name); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Value, b.Value)
 	})
 	return c.lines, nil
 }
@@ -127,8 +129,8 @@ func join(lines []*corev3.HeaderValue) map[string]string {
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		plain := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-'
+		if !plain && strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -181,6 +182,11 @@ func TestRefusedRequests(t *testing.T) {
 	many := func(h *authv3.AttributeContext_HttpRequest) {
 		h.HeaderMap = &corev3.HeaderMap{Headers: make([]*corev3.HeaderValue, maxHeaders+1)}
 	}
+	manyNames := func(h *authv3.AttributeContext_HttpRequest) {
+		for i := range maxHeaders {
+			h.Headers[fmt.Sprint("x-", i)] = ""
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		in     *authv3.CheckRequest
@@ -220,7 +226,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"value and raw_value", set(func(h *authv3.AttributeContext_HttpRequest) {
 			h.Headers, h.HeaderMap = nil, &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "x-a", Value: "1", RawValue: []byte("2")}}}
 		}), 400, authz.CodeBadRequest},
-		{"too many headers", set(many), 431, authz.CodeBadRequest},
+		{"too many lines", set(many), 431, authz.CodeBadRequest},
+		{"too many headers", set(manyNames), 431, authz.CodeBadRequest},
 		{"an oversized header", envoyRequest(header("x-a", strings.Repeat("a", maxHeaderBytes))), 431, authz.CodeBadRequest},
 		{"an oversized raw header", envoyRequest(lines("x-a", strings.Repeat("a", maxHeaderBytes))), 431, authz.CodeBadRequest},
 		{"body and raw_body", set(func(h *authv3.AttributeContext_HttpRequest) { h.Body, h.RawBody = "a", []byte("b") }), 400, authz.CodeBadRequest},

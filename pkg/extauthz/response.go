@@ -10,22 +10,20 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // allowed is the only place where an answer that Envoy lets pass is built.
 func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
-	return &authv3.CheckResponse{
+	return withMetadata(&authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.OK)},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers:                 headerOptions(d.SetHeaders),
 			HeadersToRemove:         d.RemoveHeaders,
 			QueryParametersToRemove: d.RemoveQuery,
 		}},
-		DynamicMetadata: metadata(d, took),
-	}
+	}, d, took)
 }
 
 // denied never writes a zero: neither in status.code, which Envoy would take for Allow, nor in the HTTP status.
@@ -35,15 +33,14 @@ func denied(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
 	if status == typev3.StatusCode_Unauthorized {
 		code = codes.Unauthenticated
 	}
-	return &authv3.CheckResponse{
+	return withMetadata(&authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(code)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 			Status:  &typev3.HttpStatus{Code: status},
 			Headers: headerOptions(d.Denial.Headers),
 			Body:    utf8Text(d.Denial.Body),
 		}},
-		DynamicMetadata: metadata(d, took),
-	}
+	}, d, took)
 }
 
 // httpStatus is a status that Envoy knows: it refuses an answer with another one. An unknown number becomes the first of its
@@ -96,40 +93,6 @@ func headerOptions(fields []authz.Field) []*corev3.HeaderValueOption {
 		})
 	}
 	return options
-}
-
-// metadata names the decision for access logs (%DYNAMIC_METADATA(envoy.filters.http.ext_authz:route)%) and later filters.
-func metadata(d *authz.Decision, took time.Duration) *structpb.Struct {
-	decision := "deny"
-	if d.Allow {
-		decision = "allow"
-	}
-	texts := [...]authz.Field{
-		{Name: "decision", Value: decision},
-		{Name: "api", Value: d.API},
-		{Name: "stage", Value: d.Stage},
-		{Name: "route", Value: d.Route},
-		{Name: "principal", Value: d.Caller.Principal},
-		{Name: "reason", Value: d.Reason.Code.String()},
-		{Name: "policy", Value: d.Reason.Policy},
-		{Name: "statement", Value: d.Reason.Statement},
-		{Name: "request_id", Value: d.RequestID},
-	}
-	fields := make(map[string]*structpb.Value, 8) // an ordinary Allow has no more; one group of a Go map
-	slab := make([]struct {
-		value structpb.Value
-		text  structpb.Value_StringValue
-	}, len(texts))
-	for i, t := range texts {
-		if t.Value == "" {
-			continue
-		}
-		slab[i].text.StringValue = utf8Text(t.Value)
-		slab[i].value.Kind = &slab[i].text
-		fields[t.Name] = &slab[i].value
-	}
-	fields["duration_us"] = structpb.NewNumberValue(float64(took.Microseconds()))
-	return &structpb.Struct{Fields: fields}
 }
 
 // utf8Text is s as protobuf can carry it.

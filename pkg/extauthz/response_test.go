@@ -80,6 +80,22 @@ func TestNothingButAnAllowPasses(t *testing.T) {
 	}
 }
 
+func TestAnEndedCheckAsksNobody(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var code authz.Code
+	s := New(Config{
+		Authorizer: authorizerFunc(func(context.Context, *authz.Request) authz.Decision {
+			t.Error("the authorizer was asked")
+			return allow
+		}),
+		Record: func(d *authz.Decision, _ time.Duration) { code = d.Reason.Code },
+	})
+	if out := check(t, s, ctx, envoyRequest()); envoyWouldAllow(t, out) || code != authz.CodeCanceled {
+		t.Errorf("got %v, code %q", out, code)
+	}
+}
+
 func TestAPanicIsLoggedWithoutWhatTheClientSent(t *testing.T) {
 	var log bytes.Buffer
 	s := New(Config{

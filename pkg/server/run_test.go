@@ -313,6 +313,27 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// TestWatchersOfHealthDoNotHoldUpTheDrain has a client that would watch for ever.
+func TestWatchersOfHealthDoNotHoldUpTheDrain(t *testing.T) {
+	r := serve(t, Config{Load: loads(allowAs("v1")), DrainDelay: 50 * time.Millisecond})
+	stream, err := healthpb.NewHealthClient(r.dial()).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := stream.Recv(); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		t.Fatalf("health: %v, %v", got, err)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if got, err := stream.Recv(); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health: %v, %v", got, err)
+	}
+	if strings.Contains(r.log.String(), "still in flight") {
+		t.Errorf("the drain ran into its timeout: %s", r.log)
+	}
+}
+
 func TestDrainIsBounded(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	r := serve(t, Config{DrainTimeout: 50 * time.Millisecond, Load: loads(func(context.Context, *authz.Request) authz.Decision {

@@ -121,6 +121,19 @@ func TestTLSRotation(t *testing.T) {
 	}
 }
 
+// TestTLSFilesThatChangeDuringTheStart replaces them while the configuration is being loaded.
+func TestTLSFilesThatChangeDuringTheStart(t *testing.T) {
+	ca, dir := newAuthority(t), t.TempDir()
+	files := TLSFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
+	put := func(cert, key string) { write(t, files.Cert, cert); write(t, files.Key, key) }
+	put(ca.issue(t, 21))
+	r := serve(t, Config{TLS: files, Load: func() (Loaded, error) {
+		put(ca.issue(t, 22))
+		return loads(allowAs("v1"))()
+	}})
+	eventually(t, "the second certificate", func() bool { return serial(t, r.grpc, &tls.Config{RootCAs: ca.pool}) == 22 })
+}
+
 func TestMutualTLS(t *testing.T) {
 	ca, clients, strangers, dir := newAuthority(t), newAuthority(t), newAuthority(t), t.TempDir()
 	files := TLSFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), ClientCA: filepath.Join(dir, "ca.crt")}
@@ -147,7 +160,7 @@ func TestMutualTLS(t *testing.T) {
 	for name, c := range map[string]*tls.Config{
 		"no certificate": {RootCAs: ca.pool},
 		"a stranger":     as(strangers),
-		"TLS 1.1":        {RootCAs: ca.pool, Certificates: as(clients).Certificates, MaxVersion: tls.VersionTLS11},
+		"TLS 1.1":        {RootCAs: ca.pool, Certificates: as(clients).Certificates, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
 	} {
 		if err := ask(c); err == nil {
 			t.Errorf("%s: served", name)

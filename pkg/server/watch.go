@@ -144,8 +144,7 @@ func (w *watcher) concerns(e fsnotify.Event) bool {
 	}
 	for name := range w.names {
 		if filepath.Dir(name) == e.Name {
-			_ = w.notify.Remove(e.Name) // moved or gone: the next arm watches what has its name then
-			return true
+			return true // moved or gone, and with it its watch: arm makes a new one
 		}
 	}
 	return false

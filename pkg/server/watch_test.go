@@ -147,6 +147,28 @@ func TestWatcher(t *testing.T) {
 	eventually(t, "the new folder is watched", func() bool { return w.acts.Load() > before })
 }
 
+// TestNewFilesAreReadOnceMore changes what is watched while it acts: what happened before the watch has not been seen.
+func TestNewFilesAreReadOnceMore(t *testing.T) {
+	files := []string{filepath.Join(t.TempDir(), "p.yaml"), filepath.Join(t.TempDir(), "p.yaml")}
+	var acts atomic.Int64
+	w := &watcher{
+		files: func() []string { return files[:min(2, 1+acts.Load())] }, act: func() { acts.Add(1) }, kick: make(chan struct{}, 1),
+		log: slog.New(slog.DiscardHandler), metrics: newMetrics("", func() float64 { return 0 }),
+	}
+	w.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { w.run(ctx) })
+	w.kick <- struct{}{}
+	eventually(t, "a second act", func() bool { return acts.Load() == 2 })
+	time.Sleep(2 * quietTime)
+	cancel()
+	running.Wait()
+	if n := acts.Load(); n != 2 {
+		t.Errorf("%d acts", n)
+	}
+}
+
 func TestWatcherErrorsAreToldAndReadAgain(t *testing.T) {
 	w := watchFiles(t, filepath.Join(t.TempDir(), "p.yaml"))
 	w.notify.Errors <- fsnotify.ErrEventOverflow
