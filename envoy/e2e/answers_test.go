@@ -166,11 +166,18 @@ func TestGatewayResponses(t *testing.T) {
 // A setting that portcullis does not know is a mistake in Envoy's configuration, and closes.
 func TestUnknownSettingsOfEnvoyDeny(t *testing.T) {
 	t.Parallel()
-	for _, setting := range []string{`portcullis.secureTransport: "yes"`, `portcullis.stages: prod`, `portcullis.body: streamed`} {
-		t.Run(setting, func(t *testing.T) {
+	const api, stage, secure = "portcullis.api: a1b2c3d4e5", "portcullis.stage: prod", `portcullis.secureTransport: "false"`
+	for _, e := range []envoytest.Edit{
+		{Old: api, New: "portcullis.api: a1b2c3d4e6"},
+		{Old: stage, New: "portcullis.stage: Prod"},
+		{Old: secure, New: `portcullis.secureTransport: "yes"`},
+		{Old: secure, New: "portcullis.stages: prod"},
+		{Old: secure, New: "portcullis.body: streamed"},
+	} {
+		t.Run(e.New, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, setup{config: pets, edits: []envoytest.Edit{{Old: `portcullis.secureTransport: "false"`, New: setting}}})
-			s.denied(t, s.get(t, "/pets"), 500)
+			s := start(t, setup{config: pets, edits: []envoytest.Edit{e}})
+			check(t, s, s.get(t, "/pets"), 500, "InternalServerErrorException", `{"message":"Internal server error"}`)
 		})
 	}
 }

@@ -54,20 +54,11 @@ func TestFilesAreValid(t *testing.T) {
 func inPlace(t *testing.T, file, dir string) []envoytest.Edit {
 	t.Helper()
 	ca := newAuthority(t, dir)
-	switch file {
-	case "https.yaml":
-		ca.issue(t, dir, "tls", "pets.example.com")
-		return []envoytest.Edit{{Old: "/etc/envoy/tls/tls.crt", New: dir + "/tls.crt"}, {Old: "/etc/envoy/tls/tls.key", New: dir + "/tls.key"}}
-	case "mutual-tls.yaml":
-		ca.issue(t, dir, "client", "envoy.internal")
-		ca.issue(t, dir, "server", "portcullis.internal")
-		return []envoytest.Edit{
-			{Old: "/etc/envoy/portcullis/client.crt", New: dir + "/client.crt"},
-			{Old: "/etc/envoy/portcullis/client.key", New: dir + "/client.key"},
-			{Old: "/etc/envoy/portcullis/ca.crt", New: dir + "/ca.crt"},
-		}
-	}
-	return nil
+	ca.issue(t, dir, "tls", "pets.example.com")
+	ca.issue(t, dir, "client", "envoy.internal")
+	ca.issue(t, dir, "server", "portcullis.internal")
+	edits, _ := certificates(file, dir)
+	return edits
 }
 
 // The other files are envoy.yaml but for what they are about, which stands here.

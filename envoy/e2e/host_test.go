@@ -24,7 +24,17 @@ const two = pets + `
 // host there.
 func TestHostOfAnotherAPI(t *testing.T) {
 	t.Parallel()
+	for _, stage := range []string{"portcullis.stage: prod", "unrelated: setting"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			testHostOfAnotherAPI(t, envoytest.Edit{Old: "portcullis.stage: prod", New: stage})
+		})
+	}
+}
+
+func testHostOfAnotherAPI(t *testing.T, stage envoytest.Edit) {
 	s := start(t, setup{config: two, edits: []envoytest.Edit{
+		stage,
 		{Old: "domains: [pets.example.com]", New: `domains: ["*"]`},
 		{Old: `domains: ["*"]` + "\n              routes:\n              - match: {prefix: /}\n                direct_response", New: "domains: [elsewhere.example.com]\n              routes:\n              - match: {prefix: /}\n                direct_response"},
 	}})
@@ -59,4 +69,14 @@ func TestHostOfAnotherAPI(t *testing.T) {
 	s.allowed(t, s.get(t, "/pets"))
 	// A host that nobody owns is Envoy's to route, and has the policies that Envoy names.
 	s.allowed(t, s.send(t, "GET /pets HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"))
+}
+
+// A rewrite changes what the upstream gets, not what the policies are asked about: the README warns of it.
+func TestRewritesComeAfterTheCheck(t *testing.T) {
+	t.Parallel()
+	s := start(t, setup{config: pets, edits: []envoytest.Edit{{Old: "route: {cluster: pets}", New: "route: {cluster: pets, prefix_rewrite: /admin/}"}}})
+	if got := s.allowed(t, s.get(t, "/pets")).Target; got != "/admin/pets" {
+		t.Errorf("the upstream saw %s", got)
+	}
+	check(t, s, s.get(t, "/admin"), 403, "AccessDeniedException", explicitDeny)
 }

@@ -57,6 +57,8 @@ type setup struct {
 	files  map[string]string
 	// flags are further ones of portcullis serve.
 	flags []string
+	// answer is what the upstream answers, the request line unless it is set.
+	answer func(envoytest.Seen) string
 }
 
 // stack is an upstream, portcullis and Envoy, running.
@@ -76,7 +78,7 @@ func start(t *testing.T, c setup) *stack {
 	defer cancel()
 	s := &stack{dir: t.TempDir()}
 	var err error
-	if s.upstream, err = envoytest.StartUpstream(nil); err != nil {
+	if s.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.upstream.Stop)

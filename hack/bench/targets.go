@@ -80,8 +80,8 @@ func policy(statements, cidrs int) string {
 	}
 	list := make([]string, 0, statements)
 	for i := range statements - 1 {
-		list = append(list, fmt.Sprintf(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/things%d/*",`+
-			`"Condition":{"IpAddress":{"aws:SourceIp":["192.0.2.0/24"]},"StringLike":{"aws:UserAgent":"bad*"}}}`, i))
+		list = append(list, fmt.Sprintf(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/things%d/%d",`+
+			`"Condition":{"IpAddress":{"aws:SourceIp":["192.0.2.0/24"]},"StringLike":{"aws:UserAgent":"bad*"}}}`, i%9, i))
 	}
 	list = append(list, `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/orders/*",`+
 		`"Condition":{"IpAddress":{"aws:SourceIp":[`+strings.Join(networks, ",")+`,"10.0.0.0/8"]}}}`)

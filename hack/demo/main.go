@@ -149,7 +149,7 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
   A policy with a mistake is refused, and the old one stays. See what portcullis says of it:
     curl -s http://%[3]s/readyz
   What was decided so far:
-    curl -s http://%[3]s/metrics | grep '^portcullis'
+    curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
   The Envoy configuration in use, which is envoy/envoy.yaml with other ports:
     %[2]s
 `, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin)
