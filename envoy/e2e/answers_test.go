@@ -64,6 +64,7 @@ func TestAnswersAreThoseOfAPIGateway(t *testing.T) {
 				{"unknown path", "GET", "/nothing", "pets.example.com", 403, "MissingAuthenticationTokenException", noRoute},
 				{"method without a route", "DELETE", "/pets", "pets.example.com", 403, "MissingAuthenticationTokenException", noRoute},
 				{"unknown host", "GET", "/pets", "cats.example.com", 403, "ForbiddenException", forbidden},
+				{"a method ARN beyond API Gateway's limit", "GET", "/pets/" + strings.Repeat("x", 1600), "pets.example.com", 414, "", `{"message":"Request URI too long"}`},
 				{"the execute-api host is off", "GET", "/prod/pets", "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", 403, "ForbiddenException", forbidden},
 			} {
 				t.Run(tc.name, func(t *testing.T) {

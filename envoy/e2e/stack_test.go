@@ -57,6 +57,8 @@ type setup struct {
 	files  map[string]string
 	// flags are further ones of portcullis serve.
 	flags []string
+	// hurried keeps the file's time limit for a check, which is too short where the machine has other things to do.
+	hurried bool
 	// answer is what the upstream answers, the request line unless it is set.
 	answer func(envoytest.Seen) string
 }
@@ -94,6 +96,9 @@ func start(t *testing.T, c setup) *stack {
 	}
 	t.Cleanup(func() { s.portcullis.Stop() })
 
+	if !c.hurried {
+		edits = append(edits, unhurried)
+	}
 	bootstrap := edit(t, c.file, slices.Concat(edits, s.portcullisAt(c.file), c.edits)...)
 	if s.envoy, err = envoytest.StartEnvoy(ctx, envoy, s.dir, bootstrap); err != nil {
 		t.Fatal(err)
@@ -179,6 +184,7 @@ var (
 	normalizeOff     = envoytest.Edit{Old: "normalize_path: true", New: "normalize_path: false"}
 	mergeOff         = envoytest.Edit{Old: "merge_slashes: true", New: "merge_slashes: false"}
 	joinedHeaders    = envoytest.Edit{Old: "encode_raw_headers: true", New: "encode_raw_headers: false"}
+	unhurried        = envoytest.Edit{Old: "{cluster_name: portcullis}\n                timeout: 1s", New: "{cluster_name: portcullis}\n                timeout: 15s"}
 	remoteAddressOff = envoytest.Edit{Old: "use_remote_address: true", New: "use_remote_address: false"}
 )
 

@@ -96,7 +96,7 @@ func (e *Envoy) Listener(ctx context.Context, name string) (string, error) {
 		} `json:"listener_statuses"`
 	}
 	if err := json.Unmarshal(body, &all); err != nil {
-		return "", fmt.Errorf("Envoy's listeners: %w", err)
+		return "", fmt.Errorf("reading the listeners of Envoy: %w", err)
 	}
 	for _, l := range all.Statuses {
 		if l.Name == name {

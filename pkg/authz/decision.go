@@ -51,6 +51,7 @@ const (
 	CodeImplicitDeny     Code = "implicit_deny"      // denied: no statement allows
 	CodeUnknownHost      Code = "unknown_host"       // denied: no API owns host and base path
 	CodeHostMismatch     Code = "host_mismatch"      // denied: the host belongs to another API than Envoy names
+	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API, not by its VPC endpoint; another API by one
 	CodeNoRoute          Code = "no_route"           // denied: the API has no such resource and method
 	CodeBadPath          Code = "bad_path"           // denied: a path that two parsers could read differently
 	CodeBadRequest       Code = "bad_request"        // denied: a request that cannot be judged

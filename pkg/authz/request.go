@@ -62,6 +62,12 @@ type Request struct {
 	Transport SecureTransport
 	// API and Stage are the API id and stage that Envoy's configuration names (portcullis.api, portcullis.stage).
 	API, Stage string
+	// VPCEndpoint is the id of the VPC endpoint that the connection came by, as a load balancer attests it in the PROXY
+	// protocol's header; empty without one.
+	VPCEndpoint string
+	// Listener is the name that Envoy's configuration gives to the listener that the request came in by
+	// (portcullis.listener).
+	Listener string
 
 	headers []Field
 	body    []byte

@@ -14,6 +14,9 @@ func (in *invocation) arnLength() int {
 // doubled ones, so that a Deny on …/GET/admin must hold for /admin/ too. ARN and spellings share one string, but for a
 // path with doubled slashes.
 func (in *invocation) buildARN() {
+	if in.arn != "" {
+		return
+	}
 	in.arn, in.spellings = in.arnWithTwins(in.path, in.spellingBuffer[:0])
 	if merged := mergeSlashes(trimTrailing(in.path)); merged != trimTrailing(in.path) {
 		var arn string

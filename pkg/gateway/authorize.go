@@ -25,6 +25,9 @@ func (in *invocation) authorize(ctx context.Context) (authz.Reason, error) {
 	if err := in.limitARN(); err != nil {
 		return authz.Reason{}, err
 	}
+	if err := in.enterPrivateAPI(); err != nil {
+		return authz.Reason{}, err
+	}
 	// A Lambda authorizer's route asks the resource policy for an explicit Deny here, before its function is called.
 	caller, err := in.route.guard.authenticate(ctx, in)
 	if err != nil {

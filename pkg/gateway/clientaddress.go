@@ -20,9 +20,12 @@ type clientAddresses struct{ trusted bart.Lite }
 // proxy, the entry of X-Forwarded-For that is the last not to be one, read from the right; the leftmost where all are.
 // What stands left of it was written by the client, and is not even read. Without a peer (a Unix socket) there is no
 // address.
+//
+// On a connection that came by a VPC endpoint the peer is whom the load balancer names, and what an address in a customer's
+// VPC claims in X-Forwarded-For is never believed, be it in a trusted network of ours.
 func (c *clientAddresses) of(r *authz.Request) (netip.Addr, error) {
 	peer := r.Peer.Unmap().WithZone("")
-	if !peer.IsValid() || !c.trusted.Contains(peer) {
+	if r.VPCEndpoint != "" || !peer.IsValid() || !c.trusted.Contains(peer) {
 		return peer, nil
 	}
 	var buffer [4]string

@@ -67,7 +67,7 @@ func (f *faults) checkIdentity(a *API, at string) {
 func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	f.checkIdentity(c, at)
 	a := &api{
-		id: c.ID, account: c.Account, endpoint: c.ExecuteAPIEndpoint,
+		id: c.ID, account: c.Account, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
 		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
 		policy: c.ResourcePolicy,
 	}
@@ -76,6 +76,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	}
 	g.apis[a.id] = a
 	g.hosts[c.executeAPIHost()] = &host{owner: a}
+	if c.Private && c.ResourcePolicy == nil {
+		f.warn(at+".endpoint", "a private API denies every request until it has a resource policy: write resourcePolicy")
+	}
 	a.compileStages(c, at, f)
 	a.responses = f.compileResponses(c, at)
 	s := scope{stages: c.Stages}
@@ -164,13 +167,13 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	if other := g.mappings[d]; other != nil {
 		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.host, d.basePath, other.name, other.api.id)
 	}
-	h := g.hosts[d.host]
-	if h == nil {
+	h := g.host(d.host)
+	if h != nil && h.owner != nil && (h.owner.endpoint || h.owner != s.api) {
+		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.host, h.owner.id)
+	}
+	if h = g.hosts[d.host]; h == nil {
 		h = &host{}
 		g.hosts[d.host] = h
-	}
-	if h.owner != nil && (h.owner.endpoint || h.owner != s.api) {
-		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.host, h.owner.id)
 	}
 	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
 	g.mappings[d] = s

@@ -13,6 +13,25 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For entries are believed (clientAddress.trustedProxies). Without
 	// any, the TCP peer is the client.
 	TrustedProxies []netip.Prefix
+	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
+	VPCEndpoints []VPCEndpoint
+}
+
+// VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
+// endpoint, a VPC or both.
+type VPCEndpoint struct {
+	// ID is the endpoint's id (aws:SourceVpce). A load balancer that sends it in the PROXY protocol's header leads here.
+	ID string
+	// VPC is the id of the VPC that the endpoint lies in (aws:SourceVpc).
+	VPC string
+	// Networks are the networks of clients that come by the endpoint. Of several that hold a client's address, the
+	// smallest counts.
+	Networks []netip.Prefix
+	// Listeners are Envoy's listeners whose requests all come by the endpoint, by the names that Envoy's configuration
+	// gives them.
+	Listeners []string
+	// Policy is the VPC endpoint policy; nil stands for full access.
+	Policy *policy.Policy
 }
 
 // API is one REST API.
@@ -20,7 +39,10 @@ type API struct {
 	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
 	// the region, so that it may be left out.
 	ID, Account, Region, Partition string
-	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too.
+	// Private makes the API a private one: it is called by a VPC endpoint and in no other way.
+	Private bool
+	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
+	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
 	// StrictPaths refuses paths with an encoded slash or a semicolon.
 	StrictPaths bool

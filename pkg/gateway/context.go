@@ -18,8 +18,13 @@ func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 	case policy.KeySecureTransport:
 		return policy.BoolValue(in.secureTransport()), true
 	case policy.KeySourceIP:
-		addr, ok := in.sourceIP()
+		if in.endpoint != nil {
+			return policy.Value{}, false
+		}
+		addr, ok := in.clientAddress()
 		return policy.AddrValue(addr), ok
+	case policy.KeySourceVpc, policy.KeySourceVpce, policy.KeyVpcSourceIP:
+		return in.endpointKey(key.ID())
 	case policy.KeyReferer:
 		value, ok := in.singleHeader("referer")
 		return policy.StringValue(value), ok
@@ -54,30 +59,6 @@ func (in *invocation) secureTransport() bool {
 		return lines == 1 && proto == "https"
 	case authz.TransportUnstated:
 		return in.request.ServerName != ""
-	default:
-		return false
-	}
-}
-
-// PolicyTarget is what the API's resource policy is attached to, for the policy's Lint.
-func (a *API) PolicyTarget() policy.Target {
-	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keyPossible}
-	for _, s := range a.Stages {
-		t.Stages = append(t.Stages, s.Name)
-	}
-	for _, r := range a.Routes {
-		t.Routes = append(t.Routes, policy.TargetRoute{Method: r.Method, Resource: r.Resource})
-	}
-	return t
-}
-
-// keyPossible reports whether a condition key can ever be there on a route with authorization NONE ("AWS condition keys that
-// can be used in API Gateway resource policies"; the last two from IAM's "AWS global condition context keys").
-func keyPossible(key *policy.Key) bool {
-	switch key.ID() {
-	case policy.KeyCurrentTime, policy.KeyEpochTime, policy.KeySecureTransport, policy.KeySourceIP, policy.KeyReferer,
-		policy.KeyUserAgent, policy.KeyViaAWSService, policy.KeyPrincipalType:
-		return true
 	default:
 		return false
 	}

@@ -18,6 +18,9 @@ func (in *invocation) find() error {
 	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
 		return err
 	}
+	if err := in.arrive(); err != nil {
+		return err
+	}
 	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon) {
 		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash or a semicolon")
 	}

@@ -13,13 +13,15 @@ type Gateway struct {
 	hosts    map[string]*host
 	mappings map[domain]*stage
 	clients  clientAddresses
+	// endpoints are the VPC endpoints by which private APIs are called.
+	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
 	mapped headerNames
 }
 
 type api struct {
 	id, account                 string
-	endpoint                    bool
+	private, endpoint           bool
 	strictPaths, legacyMessages bool
 	stages                      []*stage
 	policy                      *policy.Policy
@@ -75,6 +77,7 @@ func New(c Config) (*Gateway, []Fault) {
 		g.mapDomains(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
 	}
 	g.trustProxies(c.TrustedProxies, &f)
+	g.addVPCEndpoints(c.VPCEndpoints, &f)
 	if f.fatal() {
 		return nil, f
 	}

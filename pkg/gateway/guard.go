@@ -32,18 +32,24 @@ func (in *invocation) limitARN() error {
 
 // guarded reports whether anything but routing decides.
 func (in *invocation) guarded() bool {
-	return in.stage.api.policy != nil || in.route.guard != guards[None]
+	api := in.stage.api
+	return api.policy != nil || api.private || in.route.guard != guards[None]
 }
 
 // resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no
 // policy is attached.
 func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
-	attached := in.stage.api.policy
-	if attached == nil {
+	if in.stage.api.policy == nil {
 		return authz.Reason{Code: authz.CodeNoPolicy}, nil
 	}
+	return in.ask(in.stage.api.policy, policy.Principal{})
+}
+
+// ask has one policy decide on its own. Without an error it allows.
+func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, error) {
 	in.buildARN()
-	result := attached.Evaluate(&policy.Request{
+	result := p.Evaluate(&policy.Request{
+		Principal:       caller,
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
 		Spellings:       in.spellings,
@@ -60,11 +66,17 @@ func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
 		return reason, nil
 	case policy.ExplicitDeny:
 		reason.Code = authz.CodeExplicitDeny
-		return authz.Reason{}, in.notAuthorized(reason, " with an explicit deny", " in a resource-based policy")
+		return authz.Reason{}, in.notAuthorized(reason, " with an explicit deny", " in a "+p.Kind().String())
 	default:
-		reason.Code = authz.CodeImplicitDeny
-		return authz.Reason{}, in.notAuthorized(reason, "", " because no resource-based policy allows the execute-api:Invoke action")
+		return authz.Reason{}, in.notAllowed(p.Kind(), "")
 	}
+}
+
+// notAllowed is the denial of an anonymous caller because no policy of a kind allows the request.
+func (in *invocation) notAllowed(by policy.Kind, detail string) error {
+	in.buildARN()
+	reason := authz.Reason{Code: authz.CodeImplicitDeny, Detail: detail}
+	return in.notAuthorized(reason, "", " because no "+by.String()+" allows the execute-api:Invoke action")
 }
 
 // notAuthorized is the denial of an anonymous caller. API Gateway added the second part of the text in 2025.

@@ -31,7 +31,7 @@ type location struct {
 
 // locate finds whom a canonical host name and path belong to. The longest base path wins.
 func (g *Gateway) locate(name, path string) location {
-	h := g.hosts[name]
+	h := g.host(name)
 	if h == nil {
 		return location{}
 	}
@@ -51,6 +51,33 @@ func (g *Gateway) locate(name, path string) location {
 		l.stage, l.path = h.owner.stage(path[1:end]), collapseLeading(path[end:])
 	}
 	return l
+}
+
+// host returns what is known of a host name, nil if nothing is. Each VPC endpoint has a name for a private API's default
+// endpoint; they are not in the table, for any endpoint may have one.
+func (g *Gateway) host(name string) *host {
+	if h := g.hosts[name]; h != nil {
+		return h
+	}
+	if _, owner := g.endpointHost(name); owner != nil {
+		return &host{owner: owner}
+	}
+	return nil
+}
+
+// endpointHost reads a name of the form <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com: the endpoint and the
+// private API. Route 53 leads it to the endpoint ("How to invoke a private API").
+func (g *Gateway) endpointHost(name string) (endpoint string, owner *api) {
+	id, rest, _ := strings.Cut(name, "-")
+	endpoint, domain, _ := strings.Cut(rest, ".")
+	if !strings.HasPrefix(endpoint, "vpce-") {
+		return "", nil
+	}
+	h := g.hosts[id+"."+domain]
+	if h == nil || h.owner == nil || !h.owner.private {
+		return "", nil
+	}
+	return endpoint, h.owner
 }
 
 // segmentEnd returns where the segment ends that follows the slash at start.

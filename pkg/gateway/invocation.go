@@ -17,8 +17,10 @@ type invocation struct {
 	// host is the canonical host, fullPath the canonical path with base path or stage name.
 	host, fullPath string
 	place
-	route  *route
-	caller authz.Caller
+	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
+	endpoint *vpcEndpoint
+	route    *route
+	caller   authz.Caller
 
 	// arn and spellings are filled in where a policy is asked.
 	arn             string
@@ -39,9 +41,9 @@ func (in *invocation) fail(err error) {
 	}
 }
 
-// sourceIP returns the client's address. It is read when a policy or a mapping asks for it and not before, so that a broken
-// X-Forwarded-For is no concern of an API that does not look at addresses.
-func (in *invocation) sourceIP() (netip.Addr, bool) {
+// clientAddress returns the client's address. It is read when a policy or a mapping asks for it and not before, so that a
+// broken X-Forwarded-For is no concern of an API that does not look at addresses.
+func (in *invocation) clientAddress() (netip.Addr, bool) {
 	if !in.addressResolved {
 		in.addressResolved = true
 		var err error

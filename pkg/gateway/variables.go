@@ -22,6 +22,8 @@ var contextVariables = map[string]variable{
 	"httpMethod":             func(in *invocation) (string, bool) { return in.request.Method, true },
 	"identity.sourceIp":      (*invocation).sourceIPText,
 	"identity.userAgent":     (*invocation).userAgent,
+	"identity.vpcId":         func(in *invocation) (string, bool) { return in.vpcEndpoint().vpc, in.vpcEndpoint().vpc != "" },
+	"identity.vpceId":        func(in *invocation) (string, bool) { return in.vpcEndpoint().id, in.vpcEndpoint().id != "" },
 	"path":                   func(in *invocation) (string, bool) { return in.fullPath, true },
 	"protocol":               func(in *invocation) (string, bool) { return in.request.Protocol, in.request.Protocol != "" },
 	"requestId":              func(in *invocation) (string, bool) { return in.requestID, true },
@@ -46,7 +48,7 @@ func (in *invocation) domainPrefix() (string, bool) {
 }
 
 func (in *invocation) sourceIPText() (string, bool) {
-	addr, ok := in.sourceIP()
+	addr, ok := in.clientAddress()
 	if !ok {
 		return "", false
 	}

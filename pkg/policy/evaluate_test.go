@@ -440,7 +440,7 @@ func TestSpellings(t *testing.T) {
 		{`"Effect": "Allow", "Resource": "` + admin + `"`, false},
 		{`"Effect": "Allow", "Resource": "` + admin + `/"`, true},
 	} {
-		p, faults := Parse([]byte(`{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, {"Action": "execute-api:Invoke", `+c.statement+`}]}`), Options{})
+		p, faults := Parse([]byte(`{"Statement": [{"Effect": "Deny", "Action": "execute-api:*", "Resource": "arn:aws:s3:::b"}, {"Action": "execute-api:Invoke", `+c.statement+`}]}`), Options{})
 		if p == nil {
 			t.Fatal(faults)
 		}

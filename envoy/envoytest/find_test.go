@@ -1,0 +1,84 @@
+package envoytest
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// outcome is a testing.TB that remembers how a test ended.
+type outcome struct {
+	testing.TB
+	end string
+}
+
+func (o *outcome) Helper() {}
+
+func (o *outcome) Skip(...any) {
+	o.end = "skipped"
+	runtime.Goexit()
+}
+
+func (o *outcome) Fatal(...any) {
+	o.end = "failed"
+	runtime.Goexit()
+}
+
+// A missing Envoy skips on a laptop, and fails where somebody relies on the tests.
+func TestRequire(t *testing.T) {
+	empty, full := t.TempDir(), t.TempDir()
+	for _, file := range []string{filepath.Join(full, "envoy"), filepath.Join(full, "portcullis", "envoy-"+Version, "envoy", "_bin", "envoy")} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		want string
+	}{
+		{"nowhere", nil, "skipped"},
+		{"nowhere, in a CI", map[string]string{"CI": "true"}, "failed"},
+		{"nowhere, but required", map[string]string{"E2E": "required"}, "failed"},
+		{"named, but not there, in a CI", map[string]string{"ENVOY_BIN": filepath.Join(empty, "envoy"), "PATH": full, "CI": "true"}, "failed"},
+		{"named", map[string]string{"ENVOY_BIN": filepath.Join(full, "envoy"), "CI": "true"}, "found"},
+		{"installed", map[string]string{"XDG_CACHE_HOME": full, "CI": "true"}, "found"},
+		{"on the PATH", map[string]string{"PATH": full, "CI": "true"}, "found"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for name, value := range map[string]string{"ENVOY_BIN": "", "CI": "", "E2E": "", "XDG_CACHE_HOME": empty, "PATH": empty} {
+				if set, ok := tc.env[name]; ok {
+					value = set
+				}
+				t.Setenv(name, value)
+			}
+			o, done := &outcome{}, make(chan struct{})
+			go func() {
+				defer close(done)
+				if Require(o) != "" {
+					o.end = "found"
+				}
+			}()
+			<-done
+			if o.end != tc.want {
+				t.Errorf("%q, want %q", o.end, tc.want)
+			}
+		})
+	}
+}
+
+func TestApplyReplacesWhatIsThereOnce(t *testing.T) {
+	got, err := Apply("a: 1, b: {port_value: 80}", Edit{"a: 1", "a: 2"}, Port(80, "0"))
+	if want := "a: 2, b: {port_value: 0}"; err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for _, text := range []string{"", "a: 1 a: 1"} {
+		if _, err := Apply(text, Edit{"a: 1", "a: 2"}); err == nil {
+			t.Errorf("%q: the edit does not hit once, and is let pass", text)
+		}
+	}
+}
