@@ -1,0 +1,320 @@
+package sigv4
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	clockSkew  = 5 * time.Minute
+	dateLayout = "20060102T150405Z"
+	terminator = "aws4_request"
+)
+
+// checkRequestLine refuses what is not a request for a path.
+func (s *state) checkRequestLine() *Error {
+	path, _, _ := strings.Cut(s.request.Target, "?")
+	if path != "" && path[0] != '/' || !isMethod(s.request.Method) {
+		return mismatch("the request has no method, or its path does not begin with a slash")
+	}
+	if s.config.AcceptPathAsSent {
+		s.readings |= pathAsSent
+	}
+	return nil
+}
+
+// isMethod tells a token; anything else could write lines of its own into the canonical request.
+func isMethod(method string) bool {
+	for i := range len(method) {
+		if method[i] <= ' ' || method[i] >= 0x7f {
+			return false
+		}
+	}
+	return method != ""
+}
+
+func (s *state) checkAlgorithm() *Error {
+	switch {
+	case s.algorithm == AlgorithmV4:
+		return nil
+	case s.algorithm == AlgorithmV4A && !s.config.DisableSigV4A:
+		return nil
+	default:
+		return incomplete("Unsupported AWS 'algorithm' " + hashed(s.algorithm) + ".")
+	}
+}
+
+// checkSignedHeaders reads the list of signed headers: lower-case names, strictly ascending. That leaves no room for an empty
+// name or one that occurs twice.
+func (s *state) checkSignedHeaders() *Error {
+	rest, more, before := s.signedHeaders, true, ""
+	for more {
+		var name string
+		name, rest, more = strings.Cut(rest, ";")
+		if !isHeaderName(name) || name <= before {
+			return incomplete("'SignedHeaders' must be a sorted list of different lower-case header names.")
+		}
+		if len(s.names) == maxSignedNames {
+			return incomplete("'SignedHeaders' has more than " + strconv.Itoa(maxSignedNames) + " names.")
+		}
+		s.names = append(s.names, name)
+		before = name
+	}
+	return nil
+}
+
+// isHeaderName tells a lower-case field name (RFC 9110, section 5.1), or :authority.
+func isHeaderName(name string) bool {
+	if name == ":authority" {
+		return true
+	}
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("-_!#$%&'*+.^`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func (s *state) isSigned(name string) bool {
+	_, found := slices.BinarySearch(s.names, name)
+	return found
+}
+
+// checkHost wants one host, and it signed.
+func (s *state) checkHost() *Error {
+	if !s.isSigned("host") && !s.isSigned(":authority") {
+		return invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	if line := s.headers[host]; s.request.Host == "" || line.lines > 1 || line.lines == 1 && line.value != s.request.Host {
+		return mismatch("the request does not name exactly one host")
+	}
+	return nil
+}
+
+// checkHeadersAreSigned wants every signed header present, and every header signed that must be.
+func (s *state) checkHeadersAreSigned() *Error {
+	for i := range s.lines {
+		l := &s.lines[i]
+		n, signed := slices.BinarySearch(s.names, l.name)
+		if !signed {
+			if mustBeSigned(l.name) {
+				return mismatch("an x-amz header is not signed: " + l.name[:min(len(l.name), 64)])
+			}
+			continue
+		}
+		l.signed = n + 1
+		s.present[n] = true
+		if strings.IndexByte(l.value, '\t') >= 0 {
+			s.readings |= keepTabs
+		}
+	}
+	for n, name := range s.names {
+		if !s.present[n] && !isHost(name) {
+			return mismatch("a signed header is absent")
+		}
+	}
+	if s.form == FormHeader && s.headers[amzDate].lines == 0 && !s.isSigned("date") {
+		return mismatch("the date header is not signed")
+	}
+	return nil
+}
+
+func isHost(name string) bool { return name == "host" || name == ":authority" }
+
+func mustBeSigned(name string) bool {
+	const prefix = "x-amz-"
+	if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+		return false
+	}
+	return name != "x-amz-content-sha256" && name != "x-amz-security-token" && name != "x-amz-cf-id"
+}
+
+// checkDate holds the date of signing against the clock.
+func (s *state) checkDate() *Error {
+	signedAt, ok := parseDate(s.date)
+	if !ok {
+		return incomplete("Date must be in ISO-8601 'basic format'. Got '" + shown(s.date) +
+			"'. See http://en.wikipedia.org/wiki/ISO_8601")
+	}
+	s.signedAt = signedAt
+	valid, unit := clockSkew, "5 min."
+	if s.form == FormQuery {
+		seconds, err := s.parseExpires()
+		if err != nil {
+			return err
+		}
+		valid, unit = time.Duration(seconds)*time.Second, strconv.Itoa(seconds)+" sec."
+	}
+	switch now := s.now.UTC(); {
+	case now.Add(clockSkew).Before(signedAt):
+		return invalid("Signature not yet current: " + s.date + " is still later than " + now.Add(clockSkew).Format(dateLayout) +
+			" (" + now.Format(dateLayout) + " + 5 min.)")
+	case now.Add(-valid).After(signedAt):
+		return invalid("Signature expired: " + s.date + " is now earlier than " + now.Add(-valid).Format(dateLayout) +
+			" (" + now.Format(dateLayout) + " - " + unit + ")")
+	default:
+		return nil
+	}
+}
+
+// parseExpires reads X-Amz-Expires: digits, from 1 to the longest that is accepted.
+func (s *state) parseExpires() (int, *Error) {
+	longest := int(s.config.MaxExpires / time.Second)
+	seconds, ok := parseDigits(s.expires)
+	if !ok || len(s.expires) > 6 || seconds < 1 || seconds > longest {
+		return 0, incomplete("X-Amz-Expires must be a number of seconds from 1 to " + strconv.Itoa(longest) + ".")
+	}
+	return seconds, nil
+}
+
+// parseDate reads YYYYMMDDTHHMMSSZ and nothing else.
+func parseDate(text string) (time.Time, bool) {
+	if len(text) != len(dateLayout) || text[8] != 'T' || text[15] != 'Z' {
+		return time.Time{}, false
+	}
+	var n [6]int
+	for i, at := range [...][2]int{{0, 4}, {4, 6}, {6, 8}, {9, 11}, {11, 13}, {13, 15}} {
+		var ok bool
+		if n[i], ok = parseDigits(text[at[0]:at[1]]); !ok {
+			return time.Time{}, false
+		}
+	}
+	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
+	// time.Date makes the 1st of March of the 30th of February.
+	same := int(t.Month()) == n[1] && t.Day() == n[2] && t.Hour() == n[3] && t.Minute() == n[4] && t.Second() == n[5]
+	return t, same
+}
+
+func parseDigits(text string) (n int, ok bool) {
+	for i := range len(text) {
+		c := text[i]
+		if c < '0' || c > '9' || n > 1e8 {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, text != ""
+}
+
+// shown is a date as the client is told it. What does not look like one is told hashed.
+func shown(date string) string {
+	const longest = len("Sun, 22 Nov 2026 14:30:00 GMT+00:00")
+	if len(date) > longest || strings.ContainsFunc(date, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return base64SHA256(date)
+	}
+	return date
+}
+
+// splitCredential reads keyid/date/region/service/term, without the region for 4A. The rest of the steps uses what is ours
+// wherever it must be equal to ours.
+func (s *state) splitCredential() *Error {
+	elements, example := 5, "keyid/date/region/service/term"
+	if s.algorithm == AlgorithmV4A {
+		elements, example = 4, "keyid/date/service/term"
+	}
+	keyID, scope, _ := strings.Cut(s.credential, "/")
+	if strings.Count(s.credential, "/") != elements-1 || keyID == "" || len(keyID) > maxKeyID {
+		return incomplete("Credential must have exactly " + strconv.Itoa(elements) + " slash-delimited elements, e.g. " + example +
+			", got " + hashed(s.credential))
+	}
+	s.keyID, s.scope = keyID, scope
+	return nil
+}
+
+// checkScope names all faults of the scope in one message.
+func (s *state) checkScope() *Error {
+	date, rest, _ := strings.Cut(s.scope, "/")
+	if s.algorithm == AlgorithmV4A {
+		s.region = s.matchRegionSet()
+	} else {
+		var region string
+		region, rest, _ = strings.Cut(rest, "/")
+		s.region = s.matchRegion(region)
+	}
+	service, term, _ := strings.Cut(rest, "/")
+	text := ""
+	if s.region == "" {
+		text += "Credential should be scoped to a valid region. "
+	}
+	if service != s.config.Service {
+		text += "Credential should be scoped to correct service: '" + s.config.Service + "'. "
+	}
+	if term != terminator {
+		text += "Credential should be scoped with a valid terminator: '" + terminator + "'."
+	}
+	if date != s.date[:8] {
+		if text != "" {
+			text = strings.TrimSuffix(text, " ") + " "
+		}
+		text += s.wrongDate(date)
+	}
+	if text != "" {
+		return invalid(text)
+	}
+	return nil
+}
+
+func (s *state) wrongDate(date string) string {
+	if _, digits := parseDigits(date); !digits || len(date) != 8 {
+		date = base64SHA256(date)
+	}
+	return "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + date + "' != '" +
+		s.date[:8] + "', from '" + s.date + "'."
+}
+
+// matchRegion finds the region of ours that the scope names; empty if there is none.
+func (s *state) matchRegion(region string) string {
+	for _, own := range s.config.Regions {
+		if own == region {
+			return own
+		}
+	}
+	return ""
+}
+
+// matchRegionSet finds a region of ours that the region set holds; empty if there is none.
+func (s *state) matchRegionSet() string {
+	for _, own := range s.config.Regions {
+		if matchesRegionSet(s.regionSet, own) {
+			return own
+		}
+	}
+	return ""
+}
+
+// matchesRegionSet tells whether a comma-separated set, in which "*" stands for any run of characters, holds a region.
+func matchesRegionSet(set, region string) bool {
+	for more := true; more; {
+		var pattern string
+		pattern, set, more = strings.Cut(set, ",")
+		if matchesWildcard(strings.Trim(pattern, " "), region) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesWildcard goes back to the last "*" only, which is enough and keeps it from taking long.
+func matchesWildcard(pattern, text string) bool {
+	p, t, star, resume := 0, 0, -1, 0
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, resume = p, t
+			p++
+		case p < len(pattern) && pattern[p] == text[t]:
+			p++
+			t++
+		case star >= 0:
+			resume++
+			p, t = star+1, resume
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}

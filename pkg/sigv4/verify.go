@@ -1,0 +1,187 @@
+package sigv4
+
+import (
+	"crypto/subtle"
+	"time"
+)
+
+// The algorithms.
+const (
+	AlgorithmV4  = "AWS4-HMAC-SHA256"
+	AlgorithmV4A = "AWS4-ECDSA-P256-SHA256"
+)
+
+// dummySecret stands in for the secret of a key that does not exist. Nothing is ever accepted because of it.
+const dummySecret = "no key has this secret: it only takes time"
+
+// Verify says who signed the request. Any error refuses it, and is an *Error.
+func (v *Verifier) Verify(r *Request) (Result, error) {
+	if v.config.Key == nil {
+		return Result{}, &Error{Kind: Internal, Message: "Internal server error", Detail: "the verifier is not set up"}
+	}
+	s := v.take(r)
+	defer v.giveBack(s)
+	if err := s.verify(); err != nil {
+		return Result{}, err
+	}
+	return Result{
+		KeyID: s.keyID, Form: s.form, Algorithm: s.algorithm, SignedHeaders: s.signedHeaders, SignedAt: s.signedAt,
+		hasToken: s.token != "",
+	}, nil
+}
+
+// verify takes the steps, cheap ones first. What concerns a secret comes last.
+func (s *state) verify() error {
+	for _, step := range [...]func(*state) *Error{
+		(*state).readHeaders,
+		(*state).readQuery,
+		(*state).readSignature,
+		(*state).checkRequestLine,
+		(*state).checkAlgorithm,
+		(*state).checkSignedHeaders,
+		(*state).checkHost,
+		(*state).checkHeadersAreSigned,
+		(*state).checkDate,
+		(*state).splitCredential,
+		(*state).checkScope,
+		(*state).hashPayload,
+		(*state).checkSignature,
+	} {
+		if err := step(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSignature compares the signatures. It does the same work whether or not the key exists and the token is right.
+func (s *state) checkSignature() *Error {
+	key, known := s.config.Key(s.keyID)
+	known = known && key.Secret != ""
+	id := s.keyID
+	if !known {
+		key, id = Key{Secret: dummySecret}, ""
+	}
+	tokenMatches := s.tokenMatches(key.Token)
+	signatureMatches := s.signatureMatches(id, key)
+	switch {
+	case !known || !tokenMatches:
+		return &Error{Kind: UnrecognizedClient, Message: "The security token included in the request is invalid."}
+	case !key.Expires.IsZero() && !s.now.Before(key.Expires):
+		return &Error{Kind: ExpiredToken, Message: "The security token included in the request is expired"}
+	case !signatureMatches:
+		err := mismatch("")
+		err.Debug = s.debug()
+		return err
+	case !s.payloadMatches:
+		return mismatch("x-amz-content-sha256 is not the SHA-256 of the body")
+	default:
+		return nil
+	}
+}
+
+// tokenMatches compares session tokens in constant time. A key without a token matches no token alone.
+func (s *state) tokenMatches(token string) bool {
+	s.buffer = append(append(s.buffer[:0], s.token...), token...)
+	own := subtle.ConstantTimeCompare(s.buffer[:len(s.token)], s.buffer[len(s.token):])
+	return own == 1 && !s.strayToken
+}
+
+// signatureMatches tries the request as it came, then the other readings that apply, then the host's aliases.
+func (s *state) signatureMatches(id string, key Key) bool {
+	check := s.checker(id, key)
+	for host := -1; host < len(s.config.HostAliases); host++ {
+		name := s.request.Host
+		if host >= 0 {
+			name = s.config.HostAliases[host]
+		}
+		for r := reading(0); r <= allReadings; r++ {
+			if r&^s.readings == 0 && check.matches(s.createStringToSign(s.createCanonicalRequest(name, r))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reading is a set of the ways in which clients differ from the page.
+type reading uint8
+
+const (
+	keepTabs reading = 1 << iota
+	pathAsSent
+	withoutToken
+
+	allReadings = keepTabs | pathAsSent | withoutToken
+)
+
+// state is one verification. It is used again for the next one.
+type state struct {
+	config  *Config
+	request *Request
+	now     time.Time
+
+	// What the request says.
+	lines       []line
+	headers     [otherHeader]found
+	headerBytes int
+	overflow    bool
+	pairs       []pair
+	query       []byte
+
+	// The signature, as either form gives it.
+	form          Form
+	algorithm     string
+	credential    string
+	signedHeaders string
+	signature     string
+	date          string
+	expires       string
+	regionSet     string
+	token         string
+	strayToken    bool
+
+	// What was made of it.
+	names          []string
+	present        [maxSignedNames]bool
+	signedAt       time.Time
+	keyID          string
+	scope          string
+	region         string
+	payload        [64]byte
+	unsigned       bool
+	payloadMatches bool
+	readings       reading
+	buffer         []byte
+
+	addLine func(name, value string) bool
+}
+
+type line struct {
+	name, value string
+	// signed is the header's place among the signed ones, from 1; 0 if it is not signed.
+	signed int
+}
+
+func (v *Verifier) take(r *Request) *state {
+	s, _ := v.states.Get().(*state)
+	if s == nil {
+		s = &state{}
+		s.addLine = s.add
+	}
+	s.config, s.request, s.now = &v.config, r, v.config.Now()
+	return s
+}
+
+// giveBack forgets the request; what a big one has grown is not kept.
+func (v *Verifier) giveBack(s *state) {
+	const keep = 16 << 10
+	if cap(s.buffer)+cap(s.query) > keep || len(s.lines)+len(s.pairs) > 200 {
+		return
+	}
+	clear(s.lines)
+	clear(s.pairs)
+	clear(s.names)
+	*s = state{lines: s.lines[:0], pairs: s.pairs[:0], query: s.query[:0], names: s.names[:0], buffer: s.buffer[:0], addLine: s.addLine}
+	v.states.Put(s)
+}
