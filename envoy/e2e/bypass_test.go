@@ -36,7 +36,7 @@ const denyByName = `
           Resource: ["execute-api:/prod/GET/admin", "execute-api:/prod/HEAD/admin", "execute-api:/prod/OPTIONS/admin", "execute-api:/prod/POST/admin", "execute-api:/prod/POST/danger"]`
 
 const allowByName = `
-        - {Effect: Allow, Principal: "*", Action: execute-api:Invoke, Resource: ["execute-api:/prod/*/open", "execute-api:/prod/*/x/*", "execute-api:/prod/*/a/*", "execute-api:/prod/GET/danger"]}`
+        - {Effect: Allow, Principal: "*", Action: execute-api:Invoke, Resource: ["execute-api:/prod/GET/open", "execute-api:/prod/POST/open", "execute-api:/prod/GET/x/*", "execute-api:/prod/POST/x/*", "execute-api:/prod/GET/danger"]}`
 
 func guarded(settings, statements string) string {
 	return fmt.Sprintf(`
