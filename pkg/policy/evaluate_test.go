@@ -153,8 +153,15 @@ func TestEvaluate(t *testing.T) {
 
 		// NotPrincipal.
 		{caller: "anonymous", onResource: `Deny not {"AWS": "111122223333"}`, want: denied + "resource"},
-		{caller: "alice", identity: "Allow", onResource: `Deny not {"AWS": "111122223333"}`, want: allowed + "identity"},
-		{caller: "alice", identity: "Allow", onResource: `Deny not {"AWS": "` + alice.ARN + `"}`, want: allowed + "identity"},
+		{caller: "root", onResource: `Deny not {"AWS": "111122223333"}`, want: allowed + "root user"},
+		{caller: "service", onResource: `Deny not {"Service": "lambda.amazonaws.com"}`, want: no + "resource"},
+		{caller: "alice", identity: "Allow", onResource: `Deny not {"AWS": "111122223333"}`, want: denied + "resource"},
+		{caller: "alice", identity: "Allow", onResource: `Deny not {"AWS": "` + alice.ARN + `"}`, want: denied + "resource"},
+		{caller: "alice", identity: "Allow", onResource: `Deny not {"AWS": ["111122223333", "` + alice.ARN + `"]}`, want: allowed + "identity"},
+		{caller: "session", identity: "Allow", onResource: `Deny not {"AWS": ["111122223333", "` + session.ARN + `"]}`, want: denied + "resource"},
+		{caller: "session", identity: "Allow", onResource: `Deny not {"AWS": ["111122223333", "` + session.ParentARN + `"]}`, want: denied + "resource"},
+		{caller: "session", identity: "Allow", onResource: `Deny not {"AWS": ["` + session.ARN + `", "` + session.ParentARN + `"]}`, want: denied + "resource"},
+		{caller: "session", identity: "Allow", onResource: `Deny not {"AWS": ["111122223333", "` + session.ARN + `", "` + session.ParentARN + `"]}`, want: allowed + "identity"},
 		{caller: "session", identity: "Allow", onResource: `Deny not {"AWS": "` + alice.ARN + `"}`, want: denied + "resource"},
 		{caller: "alice", identity: "Allow", boundary: "Allow", onResource: `Deny not {"AWS": ["111122223333", "` + alice.ARN + `"]}`, want: denied + "resource"},
 

@@ -134,14 +134,30 @@ func naivePrincipal(s map[string]any, r *naiveRequest) int {
 	if p, ok := s["Principal"]; ok {
 		return naiveCovers(p, r)
 	}
-	if p, ok := s["NotPrincipal"]; ok && !r.bounded && naiveCovers(p, r) > 0 {
+	if p, ok := s["NotPrincipal"]; ok && !r.bounded && naiveSpares(p, r) {
 		return 0
 	}
 	return naiveEveryone
 }
 
+// naiveSpares: a NotPrincipal spares whom it lists with each of the caller's names.
+func naiveSpares(p any, r *naiveRequest) bool {
+	found := naiveNames(p, r)
+	own, parent := found[naiveDirect], found[naiveParent] || r.kind == "user"
+	return found[naiveEveryone] || found[naiveAccount] && (r.kind == "root" || own && parent)
+}
+
 func naiveCovers(p any, r *naiveRequest) int {
 	best := 0
+	for class := range naiveNames(p, r) {
+		best = max(best, class)
+	}
+	return best
+}
+
+// naiveNames is each way in which a principal element names the caller.
+func naiveNames(p any, r *naiveRequest) map[int]bool {
+	found := map[int]bool{}
 	ids := []any{p}
 	if m, ok := p.(map[string]any); ok {
 		ids = nil
@@ -154,17 +170,17 @@ func naiveCovers(p any, r *naiveRequest) int {
 		account := id[strings.LastIndex(id, ":")+1:]
 		switch {
 		case id == "*":
-			best = max(best, naiveEveryone)
+			found[naiveEveryone] = true
 		case r.kind == "anonymous":
 		case id == r.arn:
-			best = max(best, naiveDirect)
+			found[naiveDirect] = true
 		case id == r.parent:
-			best = max(best, naiveParent)
+			found[naiveParent] = true
 		case account == r.account:
-			best = max(best, naiveAccount)
+			found[naiveAccount] = true
 		}
 	}
-	return best
+	return found
 }
 
 func naiveAction(s map[string]any, r *naiveRequest) bool {

@@ -301,7 +301,7 @@ func TestParseWarns(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"Statement": {"Principal": {"Federated": "cognito-identity.amazonaws.com"}, ` + allowAll + `}}`:                                    "matches nobody",
-		`{"Statement": {"NotPrincipal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Effect": "Deny", "Action": "*", "Resource": "*"}}`: "list 111122223333 too",
+		`{"Statement": {"NotPrincipal": {"AWS": "arn:aws:iam::111122223333:user/alice"}, "Effect": "Deny", "Action": "*", "Resource": "*"}}`: "list 111122223333 as well",
 		`{"Statement": [{"Sid": "a", "Principal": "*", ` + allowAll + `}, {"Sid": "a", "Principal": "*", ` + allowAll + `}]}`:                "stands in two statements",
 	} {
 		if p, faults := parse(t, text, Resource); p == nil || len(faults) != 1 || !strings.Contains(faults[0].Message, want) {

@@ -51,22 +51,33 @@ func (p *principals) grant(c *Principal) Grant {
 	return GrantNone
 }
 
+// spares reports whether the element, as a NotPrincipal, leaves the caller out.
+//
+// Choice: it does so only if it lists every principal that the caller is: the user, or session and role, and the account
+// too. The guide asks to list them all, and says of partial lists no more than that they may deny the account.
+func (p *principals) spares(c *Principal) bool {
+	g := p.grant(c)
+	if g == GrantNone || g == GrantEveryone || c.Kind == Service || c.Kind == Root {
+		return g != GrantNone
+	}
+	own := has(p.names, c.ARN) || has(p.names, c.ID)
+	parent := c.Kind == User || has(p.names, c.ParentARN) || has(p.names, c.ParentID)
+	return own && parent && has(p.names, c.Account)
+}
+
 // reaches reports whether the statement's principal element lets it apply to the caller, and for an Allow by what grant. A
 // policy without principals reaches its owner.
 //
-// Deny with NotPrincipal applies unless a listed principal covers the caller, and always to a caller with a permissions
-// boundary (the IAM User Guide's page "AWS JSON policy elements: NotPrincipal").
-//
-// Choice: any listed name of the caller covers it. The guide asks to list session, role and account, and leaves open what
-// happens to partial lists; Parse warns of those without the account.
+// Deny with NotPrincipal applies unless the list spares the caller, and always to a caller with a permissions boundary (the
+// IAM User Guide's page "AWS JSON policy elements: NotPrincipal").
 func (s *statement) reaches(c *Principal, bounded bool) (Grant, bool) {
 	if s.principals == nil {
 		return GrantNone, true
 	}
-	g := s.principals.grant(c)
 	if s.notPrincipal {
-		return GrantNone, bounded || g == GrantNone
+		return GrantNone, bounded || !s.principals.spares(c)
 	}
+	g := s.principals.grant(c)
 	return g, g != GrantNone
 }
 
@@ -111,7 +122,7 @@ func (r *reader) checkNotPrincipal(n *node) {
 func (r *reader) checkAccounts(at Position, p *principals) {
 	for _, name := range slices.Sorted(maps.Keys(p.names)) {
 		if a, err := arn.Parse(name); err == nil && !p.everyone && !has(p.names, a.Account) {
-			r.warn(at, "NotPrincipal lists %s without its account, for which AWS may deny the whole account; list %s too", name, a.Account)
+			r.warn(at, "NotPrincipal lists %s without its account, so that the Deny holds for it too; list %s as well", name, a.Account)
 			return
 		}
 	}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/simulate"
+)
+
+// simulateUsage stands before the list of flags.
+const simulateUsage = `usage: portcullis simulate FILE                a request of IAM's SimulateCustomPolicy, as JSON
+       portcullis simulate - | --jsonl [FILE]  requests, one a line, from standard input or a file; one answer a line
+       portcullis simulate --action-names ...  the parameters of aws iam simulate-custom-policy, as text, JSON or file://PATH
+`
+
+func simulatePolicies(args []string, out, errs io.Writer) int {
+	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), simulateUsage)
+		flags.PrintDefaults()
+	}
+	jsonl := flags.Bool("jsonl", false, "read many requests, one a line, and answer one a line")
+	format := flags.String("o", "json", "print json, the only format there is")
+	flags.StringVar(format, "output", "json", "the same as -o")
+	p := parameters{}
+	p.define(flags)
+	files, code, ok := parseMixed(flags, p.spread(args), out, errs)
+	switch {
+	case !ok:
+		return code
+	case *format != "json":
+		return wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
+	case len(files) > 1:
+		return wrong(errs, flags, fmt.Errorf("unexpected argument %q", files[1]))
+	case len(p) > 0 && (len(files) > 0 || *jsonl):
+		return wrong(errs, flags, errors.New("the request is in a file or in flags, not in both"))
+	case len(p) > 0:
+		return simulateOne(p.request, "request", out, errs)
+	case len(files) == 0 && !*jsonl:
+		return wrong(errs, flags, errors.New("name a file with a request, - for standard input, or the request's parameters"))
+	case len(files) == 0 || files[0] == "-":
+		return simulateLines(os.Stdin, out, errs)
+	case !*jsonl:
+		return simulateOne(func() ([]byte, error) { return os.ReadFile(files[0]) }, files[0], out, errs)
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		fmt.Fprintln(errs, "portcullis simulate:", err)
+		return exitNo
+	}
+	defer func() { _ = f.Close() }()
+	return simulateLines(f, out, errs)
+}
+
+// parseMixed is parse for a command whose flags and arguments may stand in any order.
+func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
+	for {
+		n := 0
+		for n < len(args) && (args[n] == "-" || !strings.HasPrefix(args[n], "-")) {
+			n++
+		}
+		files, args = append(files, args[:n]...), args[n:]
+		flags.SetOutput(errs)
+		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
+			flags.SetOutput(out)
+		}
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, exitGood, false
+		case err != nil:
+			return nil, exitUsage, false
+		case flags.NArg() == 0:
+			return files, exitGood, true
+		}
+		args = flags.Args()
+	}
+}
+
+func simulateLines(in io.Reader, out, errs io.Writer) int {
+	faulty, err := simulate.Lines(in, out)
+	if err != nil {
+		fmt.Fprintln(errs, "portcullis simulate:", err)
+	}
+	if faulty > 0 {
+		fmt.Fprintf(errs, "portcullis simulate: %s not evaluated\n", count(faulty, "request"))
+	}
+	if err != nil || faulty > 0 {
+		return exitNo
+	}
+	return exitGood
+}
+
+func simulateOne(read func() ([]byte, error), name string, out, errs io.Writer) int {
+	response, err := simulateRequest(read)
+	for _, warning := range response.Warnings {
+		fmt.Fprintf(errs, "%s: warning: %s\n", name, warning)
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "portcullis simulate: %s: %v\n", name, err)
+		return exitNo
+	}
+	e := json.NewEncoder(out)
+	e.SetIndent("", "    ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(response); err != nil {
+		fmt.Fprintln(errs, "portcullis simulate:", err)
+		return exitNo
+	}
+	return exitGood
+}
+
+func simulateRequest(read func() ([]byte, error)) (simulate.Response, error) {
+	data, err := read()
+	if err != nil {
+		return simulate.Response{}, err
+	}
+	request, err := simulate.Decode(data)
+	if err != nil {
+		return simulate.Response{}, err
+	}
+	return simulate.Run(request)
+}
