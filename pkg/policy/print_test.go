@@ -1,0 +1,129 @@
+package policy
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	yaml "go.yaml.in/yaml/v3"
+	"pgregory.net/rapid"
+)
+
+// printJSON writes a document as it was read, in another layout: no value and no order may get lost in reading.
+func printJSON(n *node) []byte {
+	switch n.kind {
+	case textNode:
+		b, err := json.Marshal(n.text)
+		if err != nil {
+			panic(err)
+		}
+		return b
+	case listNode:
+		b := []byte("[\n\t")
+		for i, e := range n.list {
+			if i > 0 {
+				b = append(b, " ,\n"...)
+			}
+			b = append(b, printJSON(e)...)
+		}
+		return append(b, " ]"...)
+	case objectNode:
+		b := []byte("{ ")
+		for i, m := range n.members {
+			if i > 0 {
+				b = append(b, ",\r\n"...)
+			}
+			name, err := json.Marshal(m.name)
+			if err != nil {
+				panic(err)
+			}
+			b = append(append(append(b, name...), " : "...), printJSON(m.value)...)
+		}
+		return append(b, "\n}"...)
+	case nullNode:
+		return []byte("null")
+	default:
+		return []byte(n.text)
+	}
+}
+
+// printYAML writes a document as YAML in block style.
+func printYAML(t rapid.TB, n *node) []byte {
+	var y func(n *node) *yaml.Node
+	y = func(n *node) *yaml.Node {
+		switch n.kind {
+		case textNode:
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: n.text, Style: yaml.DoubleQuotedStyle}
+		case listNode:
+			out := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+			for _, e := range n.list {
+				out.Content = append(out.Content, y(e))
+			}
+			return out
+		case objectNode:
+			out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+			for _, m := range n.members {
+				key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: m.name, Style: yaml.DoubleQuotedStyle}
+				out.Content = append(out.Content, key, y(m.value))
+			}
+			return out
+		case nullNode:
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+		default:
+			return &yaml.Node{Kind: yaml.ScalarNode, Value: n.text}
+		}
+	}
+	b, err := yaml.Marshal(y(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sameTree compares what was read, wherever it stood.
+var sameTree = cmp.Options{
+	cmp.AllowUnexported(node{}, member{}),
+	cmpopts.IgnoreFields(node{}, "start", "end", "plain"),
+	cmpopts.IgnoreFields(member{}, "at"),
+}
+
+// checkPrinted holds that a document that is printed and read again is the same document, in either notation.
+func checkPrinted(t rapid.TB, document []byte) {
+	noFault := func(at Position, message string) { t.Fatalf("%s\n%d:%d: %s", document, at.Line, at.Column, message) }
+	limits := newReader(Options{}).limits
+	first, err := readJSON(string(document), limits, noFault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := readJSON(string(printJSON(first)), limits, noFault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, again, sameTree); diff != "" {
+		t.Fatalf("JSON (-read +printed and read):\n%s", diff)
+	}
+	text := printYAML(t, first)
+	again, err = readYAML(text, limits, noFault)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(first, again, sameTree); diff != "" {
+		t.Fatalf("YAML (-read +printed and read):\n%s", diff)
+	}
+}
+
+func TestParsePrintParse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		document, err := json.Marshal(map[string]any{
+			"Version":   rapid.SampledFrom([]string{"2008-10-17", "2012-10-17"}).Draw(t, "version"),
+			"Id":        rapid.String().Draw(t, "id"),
+			"Statement": []any{drawStatement(t, Resource), drawStatement(t, Identity)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPrinted(t, document)
+	})
+	checkPrinted(t, []byte(`{"a": [null, true, false, 1, -1.50, 1e+11, 111122223333, "", "\u0000\ud83d\ude00\u2028 \\ \"", "null", "1", "yes", []], "": {}}`))
+}
