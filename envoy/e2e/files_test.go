@@ -85,6 +85,12 @@ func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 				`{alpn_protocols: [h2, http/1.1], tls_params: {tls_minimum_protocol_version: TLSv1_2}, tls_certificates: ` +
 				"[{certificate_chain: {filename: /etc/envoy/tls/tls.crt}, private_key: {filename: /etc/envoy/tls/tls.key}}]}}}\n      filters:\n"},
 		},
+		"private-api.yaml": {
+			{Old: "    filter_chains:\n", New: "    listener_filters: [{name: envoy.filters.listener.proxy_protocol, typed_config: " +
+				`{"@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, disallowed_versions: [V1], ` +
+				"rules: [{tlv_type: 0xEA, on_tlv_present: {metadata_namespace: envoy.filters.listener.proxy_protocol, key: aws_vpce}}]}}]\n    filter_chains:\n"},
+			{Old: "include_tls_session: true\n", New: "include_tls_session: true\n              metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]\n"},
+		},
 	} {
 		t.Run(file, func(t *testing.T) {
 			if diff := cmp.Diff(tree(t, edit(t, "", edits...)), tree(t, edit(t, file))); diff != "" {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -16,10 +17,10 @@ import (
 // shown is one command of the README and what it prints.
 type shown struct{ command, output string }
 
-// The README's configuration, with the file of each of its sections, gives the answers that the README shows.
+// The README's configuration, or that of a section, with the section's file, gives the answers that the README shows.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"curl", "openssl"} {
+	for _, program := range []string{"curl", "openssl", "python3"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("the README's commands need %s", program)
 		}
@@ -28,8 +29,6 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, config, _ := strings.Cut(string(text), "```yaml\n")
-	config, _, _ = strings.Cut(config, "```\n")
 	files, err := filepath.Glob("../*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
@@ -39,7 +38,8 @@ func TestREADME(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			before, after := split(commands(t, string(text), file))
+			own := section(t, string(text), file)
+			before, after := split(commands(own))
 			if len(after) < 2 {
 				t.Fatalf("the README shows %d requests, want one that is allowed and one that is denied", len(after))
 			}
@@ -47,6 +47,8 @@ func TestREADME(t *testing.T) {
 			for _, s := range before {
 				run(t, dir, s, local)
 			}
+			writeScript(t, dir, block(own, "python"))
+			config := cmp.Or(block(own, "yaml"), block(string(text), "yaml"))
 			c := setup{file: file, config: config, answer: func(envoytest.Seen) string { return "rex, tom\n" }}
 			c.edits, c.flags = certificates(file, dir)
 			s := start(t, c)
@@ -80,16 +82,40 @@ func in(dir, folder string, names ...string) []envoytest.Edit {
 	return edits
 }
 
-var console = regexp.MustCompile("(?s)```console\n(.*?)```")
-
-// commands are those of the consoles in a file's section.
-func commands(t *testing.T, text, file string) []shown {
+// section is a file's part of the README.
+func section(t *testing.T, text, file string) string {
 	t.Helper()
 	_, section, found := strings.Cut(text, "\n### "+file+"\n")
 	if !found {
 		t.Fatalf("the README has no section for %s", file)
 	}
 	section, _, _ = strings.Cut(section, "\n##")
+	return section
+}
+
+// block is the first block of a language in a text, empty if there is none.
+func block(text, language string) string {
+	_, block, _ := strings.Cut(text, "```"+language+"\n")
+	block, _, _ = strings.Cut(block, "```\n")
+	return block
+}
+
+// writeScript puts a program, whose first line names it, where the commands look for it.
+func writeScript(t *testing.T, dir, script string) {
+	t.Helper()
+	name, _, found := strings.Cut(strings.TrimPrefix(script, "# "), ":")
+	if !found {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var console = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// commands are those of the consoles in a file's section.
+func commands(section string) []shown {
 	var all []shown
 	for _, block := range console.FindAllStringSubmatch(section, -1) {
 		for _, entry := range strings.Split("\n"+block[1], "\n$ ")[1:] {
@@ -103,7 +129,7 @@ func commands(t *testing.T, text, file string) []shown {
 // split cuts the commands where the first request is made.
 func split(all []shown) (before, after []shown) {
 	for i, s := range all {
-		if strings.HasPrefix(s.command, "curl ") {
+		if strings.HasPrefix(s.command, "curl ") || strings.HasPrefix(s.command, "python3 ") {
 			return all[:i], all[i:]
 		}
 	}

@@ -49,6 +49,10 @@ const (
 	CodeAllowed          Code = "allowed"            // allowed: a statement says so
 	CodeExplicitDeny     Code = "explicit_deny"      // denied: a statement says so
 	CodeImplicitDeny     Code = "implicit_deny"      // denied: no statement allows
+	CodeNotSigned        Code = "not_signed"         // denied: the request has no signature
+	CodeBadSignature     Code = "bad_signature"      // denied: a signature that cannot be read, or is not the request's
+	CodeUnknownKey       Code = "unknown_key"        // denied: an access key that is not known, or not its session token
+	CodeExpiredToken     Code = "expired_token"      // denied: an access key or a token that has expired
 	CodeUnknownHost      Code = "unknown_host"       // denied: no API owns host and base path
 	CodeHostMismatch     Code = "host_mismatch"      // denied: the host belongs to another API than Envoy names
 	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API, not by its VPC endpoint; another API by one

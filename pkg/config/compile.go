@@ -34,9 +34,15 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 		APIs:           make([]gateway.API, len(m.GetApis())),
 		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.field("clientAddress").field("trustedProxies")),
 	}
+	endpoints := child(c.root, "vpcEndpoints")
+	for i, e := range m.GetVpcEndpoints() {
+		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, item(endpoints, i), at.field("vpcEndpoints").item(i)))
+	}
 	apis := child(c.root, "apis")
 	for i, api := range m.GetApis() {
-		config.APIs[i] = c.api(api, item(apis, i), at.field("apis").item(i))
+		n, at := item(apis, i), at.field("apis").item(i)
+		config.APIs[i] = c.api(api, at)
+		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
 	g, faults := gateway.New(config)
 	for _, f := range faults {
@@ -66,9 +72,19 @@ func (c *compiler) networks(texts []string, at *path) []netip.Prefix {
 	return networks
 }
 
-func (c *compiler) api(m *configv1.API, n *yaml.Node, at *path) gateway.API {
+func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, n *yaml.Node, at *path) gateway.VPCEndpoint {
+	e := gateway.VPCEndpoint{
+		ID: m.GetId(), VPC: m.GetVpc(), Listeners: m.GetListeners(),
+		Networks: c.networks(m.GetNetworks(), at.field("networks")),
+	}
+	e.Policy = c.endpointPolicy(&e, child(n, "policy"), at.field("policy"))
+	return e
+}
+
+func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 	api := gateway.API{
 		ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
+		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
 		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
 		StrictPaths:        m.GetStrictPaths(),
 		LegacyMessages:     m.GetLegacyMessages(),
@@ -81,7 +97,6 @@ func (c *compiler) api(m *configv1.API, n *yaml.Node, at *path) gateway.API {
 		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
-	api.ResourcePolicy = c.resourcePolicy(&api, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	return api
 }
 

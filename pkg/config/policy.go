@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -11,16 +12,29 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// resourcePolicy reads an API's resource policy, from its node or from the file that the node names, and checks it against
-// the API.
-func (c *compiler) resourcePolicy(api *gateway.API, n *yaml.Node, at *path) *policy.Policy {
+// resourcePolicy reads the resource policy of one of the APIs.
+func (c *compiler) resourcePolicy(config *gateway.Config, i int, n *yaml.Node, at *path) *policy.Policy {
+	api := &config.APIs[i]
+	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix()}
+	return c.attached(n, options, func() policy.Target { return api.PolicyTarget(config.VPCEndpoints) }, at)
+}
+
+// endpointPolicy reads a VPC endpoint policy.
+func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, n *yaml.Node, at *path) *policy.Policy {
+	options := policy.Options{Name: "vpc-endpoint-policy/" + cmp.Or(e.ID, e.VPC), Kind: policy.VPCEndpoint}
+	return c.attached(n, options, e.PolicyTarget, at)
+}
+
+// attached reads a policy, from its node or from the file that the node names, and checks it against what it is attached to.
+func (c *compiler) attached(n *yaml.Node, o policy.Options, to func() policy.Target, at *path) *policy.Policy {
 	if n == nil || isNull(n) { // null is refused as such
 		return nil
 	}
-	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix()}
-	name, p, faults := c.parsePolicy(n, options, at)
+	name, p, faults := c.parsePolicy(n, o, at)
 	if p != nil {
-		faults = append(faults, p.Lint(api.PolicyTarget())...)
+		faults = append(faults, p.Lint(to())...)
+	} else {
+		c.report.mark(at.String())
 	}
 	for _, f := range faults {
 		if c.report.refused[place{name, f.Line, f.Column}] {
@@ -37,7 +51,7 @@ func (c *compiler) parsePolicy(n *yaml.Node, o policy.Options, at *path) (string
 	file, inline := child(n, "file"), child(n, "inline")
 	switch {
 	case (file != nil || inline != nil) && len(n.Content) != 2:
-		c.fault(at, "resourcePolicy must have file: or inline: alone, or be the policy itself")
+		c.fault(at, "%s must have file: or inline: alone, or be the policy itself", at.label())
 		return c.file, nil, nil
 	case file != nil:
 		return c.parsePolicyFile(file, o, at.field("file"))
@@ -45,7 +59,7 @@ func (c *compiler) parsePolicy(n *yaml.Node, o policy.Options, at *path) (string
 		n = inline
 	}
 	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimSpace(n.Value), "{") {
-		c.fault(at, "resourcePolicy must be {file: name}, or a policy, as fields or as JSON text")
+		c.fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.label())
 		return c.file, nil, nil
 	}
 	p, faults := policy.ParseYAML(n, o)
@@ -100,12 +114,18 @@ func (c *compiler) named(n *yaml.Node) (name string, ok bool) {
 
 // gather reads the files that a configuration names, so that all are read before any is looked into.
 func (c *compiler) gather() {
-	apis := child(c.root, "apis")
-	if apis == nil {
+	c.gatherPolicies("apis", "resourcePolicy")
+	c.gatherPolicies("vpcEndpoints", "policy")
+}
+
+// gatherPolicies reads the policy files that the items of a list name.
+func (c *compiler) gatherPolicies(list, field string) {
+	items := child(c.root, list)
+	if items == nil {
 		return
 	}
-	for _, api := range apis.Content {
-		file := child(child(api, "resourcePolicy"), "file")
+	for _, n := range items.Content {
+		file := child(child(n, field), "file")
 		if file == nil {
 			continue
 		}

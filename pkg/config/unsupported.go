@@ -26,7 +26,6 @@ var unsupportedHere = []unsupported{
 	{message: "API", field: "authorizers"},
 	{message: "API", field: "defaultAuthorizer", instead: "remove it, and write the authorization of each route", covers: "defaultAuthorization"},
 	{message: "API", field: "kind", value: "HTTP", instead: "remove it or write REST"},
-	{message: "API", field: "endpoint", value: "PRIVATE", instead: "remove it or write REGIONAL"},
 	{message: "API", field: "defaultAuthorization", value: "AWS_IAM", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "CUSTOM", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "COGNITO_USER_POOLS", instead: "remove it, and write the authorization of each route"},

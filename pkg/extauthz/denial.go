@@ -1,11 +1,6 @@
 package extauthz
 
-import (
-	"crypto/rand"
-	"fmt"
-
-	"github.com/portcullis-authz/portcullis/pkg/authz"
-)
+import "github.com/portcullis-authz/portcullis/pkg/authz"
 
 // Refuse is the decision for a check that is turned away without an API having been asked. The client is answered in the form
 // of API Gateway's own errors; the detail is for the operator.
@@ -19,7 +14,7 @@ func Refuse(status int, code authz.Code, detail string) authz.Decision {
 // "Gateway response types for API Gateway".
 func deny(d *authz.Decision, status int) {
 	if d.RequestID == "" {
-		d.RequestID = newRequestID()
+		d.RequestID = authz.NewRequestID()
 	}
 	message, errorType := texts(status)
 	headers := []authz.Field{
@@ -48,12 +43,4 @@ func texts(status int) (message, errorType string) {
 	default:
 		return "Internal server error", "InternalServerErrorException"
 	}
-}
-
-// newRequestID is a random UUID, the form of API Gateway's own request ids.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, says its documentation
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

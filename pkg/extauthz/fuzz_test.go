@@ -13,7 +13,7 @@ import (
 // FuzzCheck sends arbitrary bytes. Nothing panics, nothing passes that the authorizer denies, and what it is asked keeps the
 // promises of authz.Request.
 func FuzzCheck(f *testing.F) {
-	for _, in := range []*authv3.CheckRequest{{}, envoyRequest(), envoyRequest(lines("x-a", "1", ":path", "/pets?limit=2")), envoyRequest(extension("portcullis.body", "buffered"))} {
+	for _, in := range []*authv3.CheckRequest{{}, envoyRequest(), envoyRequest(lines("x-a", "1", ":path", "/pets?limit=2")), envoyRequest(extension("portcullis.body", "buffered")), envoyRequest(awsValue("\x01vpce-1a2b3c4d"), extension("portcullis.listener", "internal"))} {
 		wire, err := proto.Marshal(in)
 		if err != nil {
 			f.Fatal(err)
@@ -69,8 +69,11 @@ func bothAnswers(t *testing.T, in func(*Server) *authv3.CheckRequest) {
 
 // promises fails unless r is as authz.Request says.
 func promises(t *testing.T, r *authz.Request) {
-	if r.Target == "" || r.Target[0] != '/' || !isToken(r.Method) || !isVisible(r.Host) {
+	if r.Target == "" || r.Target[0] != '/' || !authz.IsToken(r.Method) || !isVisible(r.Host) {
 		t.Errorf("request line %q %q %q", r.Method, r.Target, r.Host)
+	}
+	if r.VPCEndpoint != "" && !isVPCEndpointID(r.VPCEndpoint) {
+		t.Errorf("VPC endpoint %q", r.VPCEndpoint)
 	}
 	if r.Peer.Is4In6() || r.Peer.Zone() != "" || r.Time.IsZero() {
 		t.Errorf("peer %v, time %v", r.Peer, r.Time)

@@ -71,7 +71,7 @@ func (c *collector) add(name, value string) *refusal {
 		return badRequest("a header value holds NUL, CR or LF")
 	case strings.HasPrefix(name, ":"):
 		return c.pseudo(name, value)
-	case !isToken(name):
+	case !authz.IsToken(name):
 		return badRequest("a header name is no token")
 	}
 	name = strings.ToLower(name)
@@ -123,18 +123,6 @@ func join(lines []*corev3.HeaderValue) map[string]string {
 		joined[name] = value
 	}
 	return joined
-}
-
-// isToken tells a method and a field name (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		plain := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-'
-		if !plain && strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // isFieldValue tells a value that cannot end its own line.

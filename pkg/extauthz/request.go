@@ -62,6 +62,9 @@ func request(a *authv3.AttributeContext) (*authz.Request, *refusal) {
 	if refused := body(r, h, buffered); refused != nil {
 		return nil, refused
 	}
+	if r.VPCEndpoint, refused = vpcEndpoint(a.GetMetadataContext()); refused != nil {
+		return nil, refused
+	}
 	if r.Time, refused = received(a.GetRequest().GetTime()); refused != nil {
 		return nil, refused
 	}
@@ -74,7 +77,7 @@ func requestLine(r *authz.Request, h *authv3.AttributeContext_HttpRequest) *refu
 	switch {
 	case len(r.Target) > maxPathBytes:
 		return &refusal{414, authz.CodeTooLong, "the path is longer than 64 KiB"}
-	case len(r.Method) > maxNameBytes || !isToken(r.Method):
+	case len(r.Method) > maxNameBytes || !authz.IsToken(r.Method):
 		return badRequest("the method is no HTTP method")
 	case len(r.Host) > maxNameBytes || !isVisible(r.Host):
 		return badRequest("the host holds blanks or control characters, or is longer than 1 KiB")
@@ -98,6 +101,8 @@ func extensions(r *authz.Request, values map[string]string) (buffered bool, _ *r
 			r.API, known = value, value != ""
 		case "portcullis.stage":
 			r.Stage, known = value, value != ""
+		case "portcullis.listener":
+			r.Listener, known = value, value != ""
 		case "portcullis.body":
 			known = value == "buffered"
 			buffered = known

@@ -59,12 +59,12 @@ func httpStatus(status int) typev3.StatusCode {
 // protobuf carry a name that is not UTF-8, and a request must not pass half changed.
 func renderable(d *authz.Decision) bool {
 	for _, h := range d.SetHeaders {
-		if !isToken(h.Name) || !isFieldValue(h.Value) {
+		if !authz.IsToken(h.Name) || !isFieldValue(h.Value) {
 			return false
 		}
 	}
 	for _, name := range d.RemoveHeaders {
-		if !isToken(name) {
+		if !authz.IsToken(name) {
 			return false
 		}
 	}
@@ -84,7 +84,7 @@ func headerOptions(fields []authz.Field) []*corev3.HeaderValueOption {
 	}
 	options := make([]*corev3.HeaderValueOption, 0, len(fields))
 	for _, f := range fields {
-		if !isToken(f.Name) || !isFieldValue(f.Value) {
+		if !authz.IsToken(f.Name) || !isFieldValue(f.Value) {
 			continue
 		}
 		options = append(options, &corev3.HeaderValueOption{

@@ -77,7 +77,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	g.apis[a.id] = a
 	g.hosts[c.executeAPIHost()] = &host{owner: a}
 	if c.Private && c.ResourcePolicy == nil {
-		f.warn(at+".endpoint", "a private API denies every request until it has a resource policy: write resourcePolicy")
+		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}
 	a.compileStages(c, at, f)
 	a.responses = f.compileResponses(c, at)

@@ -21,6 +21,23 @@
 // request is denied (403 Forbidden), whatever the policy says. So it is with Referer and User-Agent of several lines (400) and
 // with a request without a time (500): a condition on a value that cannot be told never decides.
 //
+// 2026-11-23: a request of a private API came by a VPC endpoint if the load balancer in front of Envoy says so (the PROXY
+// protocol's TLV), or else the listener's name in Envoy's configuration, or else the client's network: the most exact first,
+// and no header at all. Where the load balancer speaks, the client's address is the one it names, and X-Forwarded-For is not
+// read: addresses of a customer's VPC may be those of our trusted proxies. Without an endpoint the answer is 403 Forbidden
+// before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
+// load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
+//
+// 2026-11-23: of a VPC endpoint that the configuration does not list, aws:SourceVpce is known, and no more. A Deny on
+// aws:SourceVpc can therefore hold for listed endpoints only, and is a fault where none has a VPC.
+//
+// 2026-11-23: a VPC endpoint policy is asked about the anonymous caller. A request that claims to be signed is denied where
+// there is one, in the words for a caller whom no endpoint policy allows: taken for anonymous, it would be let in by a policy
+// that denies the very user who signed it.
+//
+// 2026-11-23: the name that an endpoint has for a private API (<id>-<endpoint>.execute-api…) belongs to the API, and is
+// refused to requests that came by another endpoint. For other APIs the form means nothing.
+//
 // 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, going back where the verb is
 // missing. Each node is visited at most once and no more segments are cut off than the tree is deep, so that the time is
 // bounded by the configuration.

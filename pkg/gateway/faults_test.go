@@ -191,7 +191,7 @@ func TestWarnings(t *testing.T) {
 func TestPolicyTarget(t *testing.T) {
 	a := testAPI("GET /", "ANY /{proxy+}")
 	a.Region = "us-gov-west-1"
-	target := a.PolicyTarget()
+	target := a.PolicyTarget(nil)
 	if target.ARNPrefix != "arn:aws-us-gov:execute-api:us-gov-west-1:111122223333:a1b2c3d4e5" || len(target.Stages) != 1 || target.AWSPrincipals ||
 		!slices.Equal(target.Routes, []policy.TargetRoute{{Method: "GET", Resource: "/"}, {Method: "ANY", Resource: "/{proxy+}"}}) {
 		t.Errorf("%+v", target)

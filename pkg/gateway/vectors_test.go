@@ -20,12 +20,14 @@ type vector struct {
 		APIID, Account, Region, Stage, Auth, Endpoint, Route, Resource string
 		Routes                                                         []string
 		ResourcePolicy                                                 []json.RawMessage
+		VPCEPolicy                                                     string `json:"vpcePolicy"`
 		GatewayResponses                                               map[string]GatewayResponse
 	}
 	Request struct {
-		Method, Path, SourceIP string
-		TLS                    bool
-		Headers                map[string]string
+		Method, Path, SourceIP, VPCE, VPC, VPCSourceIP, SigV4 string
+
+		TLS     bool
+		Headers map[string]string
 	}
 	Expected struct {
 		Decision, Kind, MethodARN, Expanded string
@@ -41,11 +43,9 @@ type vector struct {
 
 // notYetRun are the rows that need what does not exist yet, and why.
 var notYetRun = map[string]string{
-	"none-5":             "private API",
-	"cond-vpc-1":         "private API",
-	"cond-vpc-2":         "private API",
-	"cond-vpc-4":         "private API",
-	"cond-vpc-5":         "private API",
+	"vpce-1":             "Lambda authorizer",
+	"vpce-3":             "AWS_IAM",
+	"vpce-5":             "Lambda authorizer",
 	"cond-org-1":         "AWS_IAM",
 	"cond-org-3":         "Lambda authorizer",
 	"arn-ws":             "WebSocket API",
@@ -96,7 +96,7 @@ func TestVectors(t *testing.T) {
 }
 
 func (v *vector) run(t *testing.T) {
-	g := mustNew(t, v.api(t))
+	g := mustCompile(t, Config{APIs: []API{v.api(t)}, VPCEndpoints: v.endpoints(t)})
 	r := v.request()
 	in := &invocation{gateway: g, request: r}
 	_ = in.find()
@@ -182,7 +182,7 @@ func (v *vector) api(t *testing.T) API {
 		stage = strings.Split(v.stageAndPath(), "/")[1]
 	}
 	a.ExecuteAPIEndpoint, a.Stages = true, []Stage{{Name: stage}}
-	a.GatewayResponses = v.Given.GatewayResponses
+	a.GatewayResponses, a.Private = v.Given.GatewayResponses, v.Given.Endpoint == "PRIVATE"
 	routes := v.Given.Routes
 	if v.Given.Route != "" {
 		routes = []string{v.Given.Route}
@@ -213,6 +213,23 @@ func (v *vector) api(t *testing.T) API {
 	return a
 }
 
+// endpoints are the VPC endpoints that a row speaks of: one for whatever comes, in the VPC that the request is said to come
+// from, and with the row's policy.
+func (v *vector) endpoints(t *testing.T) []VPCEndpoint {
+	if v.Given.Endpoint != "PRIVATE" {
+		return nil
+	}
+	e := VPCEndpoint{ID: "vpce-any", VPC: v.Request.VPC, Networks: prefixes("0.0.0.0/0")}
+	statements := map[string]string{
+		"Allow only role/dev": `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + v.Given.Account + `:role/dev"},"Action":"execute-api:Invoke","Resource":"*"}`,
+		"custom Allow *":      `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"*"}`,
+	}
+	if v.Given.VPCEPolicy != "" {
+		e.Policy = endpointPolicy(t, statements[v.Given.VPCEPolicy])
+	}
+	return []VPCEndpoint{e}
+}
+
 func allowOnly(resource string) string {
 	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"` + resource + `"}}`
 }
@@ -240,9 +257,16 @@ func (v *vector) request() *authz.Request {
 	if v.Request.SourceIP != "" {
 		r.Peer = netip.MustParseAddr(v.Request.SourceIP)
 	}
+	if v.Request.VPCSourceIP != "" {
+		r.Peer = netip.MustParseAddr(v.Request.VPCSourceIP)
+	}
+	r.VPCEndpoint = v.Request.VPCE
 	var lines []string
 	for name, value := range v.Request.Headers {
 		lines = append(lines, strings.ToLower(name), value)
+	}
+	if v.Request.SigV4 != "" {
+		lines = append(lines, "authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20200312/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0a")
 	}
 	setHeaders(r, lines...)
 	return r

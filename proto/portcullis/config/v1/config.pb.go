@@ -110,7 +110,9 @@ const (
 	Endpoint_REGIONAL Endpoint = 1
 	// An edge-optimized API. Who may call it is decided as for a regional one.
 	Endpoint_EDGE Endpoint = 2
-	// A private API. This version of portcullis refuses it.
+	// A private API: it can be called by a VPC endpoint and in no other way (vpcEndpoints), and denies everything without a
+	// resource policy. APIs of the other types cannot be called by a VPC endpoint.
+	// AWS: "Private REST APIs in API Gateway" (API Gateway Developer Guide).
 	Endpoint_PRIVATE Endpoint = 3
 )
 
@@ -231,6 +233,8 @@ type Config struct {
 	// Where a client's address is taken from, for the condition key aws:SourceIp and for $context.identity.sourceIp. Without
 	// it the client is the peer of the TCP connection that Envoy reports.
 	ClientAddress *ClientAddress `protobuf:"bytes,2,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
+	// The interface VPC endpoints by which private APIs are called, and how a request shows that it came by one.
+	VpcEndpoints  []*VpcEndpoint `protobuf:"bytes,3,rep,name=vpc_endpoints,json=vpcEndpoints,proto3" json:"vpc_endpoints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +283,13 @@ func (x *Config) GetClientAddress() *ClientAddress {
 	return nil
 }
 
+func (x *Config) GetVpcEndpoints() []*VpcEndpoint {
+	if x != nil {
+		return x.VpcEndpoints
+	}
+	return nil
+}
+
 // API is one API of API Gateway: what stands under one API id.
 type API struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -298,11 +309,12 @@ type API struct {
 	Partition string `protobuf:"bytes,4,opt,name=partition,proto3" json:"partition,omitempty"`
 	// Which kind of API this is. Without it, REST.
 	Kind Kind `protobuf:"varint,5,opt,name=kind,proto3,enum=portcullis.config.v1.Kind" json:"kind,omitempty"`
-	// How the API is reached. Without it, REGIONAL.
+	// How the API is reached. Without it, REGIONAL. A private API needs a resource policy, and is reached by VPC endpoints.
 	Endpoint Endpoint `protobuf:"varint,6,opt,name=endpoint,proto3,enum=portcullis.config.v1.Endpoint" json:"endpoint,omitempty"`
 	// Whether the API also answers on `<id>.execute-api.<region>.amazonaws.com/<stage>/…`. Off unless set, unlike in API
 	// Gateway: a client chooses the host it names, and an Envoy with one virtual host for all would let it choose the policy
-	// with it.
+	// with it. A private API also answers on `<id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/…` then, to
+	// requests that came by that endpoint.
 	ExecuteApiEndpoint bool `protobuf:"varint,7,opt,name=execute_api_endpoint,json=executeApiEndpoint,proto3" json:"execute_api_endpoint,omitempty"`
 	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F and ; within a
 	// segment.
@@ -739,15 +751,122 @@ func (x *ClientAddress) GetTrustedProxies() []string {
 	return nil
 }
 
+// VpcEndpoint is an interface VPC endpoint for execute-api. A request of a private API came by an endpoint if one of these
+// says so; the first that says anything counts:
+//
+//  1. The load balancer: a Network Load Balancer that serves an endpoint service (AWS PrivateLink) names the endpoint in the
+//     PROXY protocol's header, version 2, in the TLV of type 0xEA. It needs an Envoy that is set as in envoy/private-api.yaml.
+//  2. Envoy's listener: context_extensions `portcullis.listener` names one that is among an entry's listeners.
+//  3. The client's address, as ClientAddress finds it: it lies in one of an entry's networks.
+//
+// No header of a client ever says so. Without any of the three, a private API answers 403 Forbidden. An API that is not
+// private answers so to what the load balancer or the listener attests, and does not look at networks.
+//
+// Of such a request the condition keys aws:SourceVpce and aws:SourceVpc are the endpoint's id and VPC, as far as they are
+// known, aws:VpcSourceIp is the client's address, and aws:SourceIp is absent. $context.identity.vpceId, vpcId and sourceIp
+// say the same. Where the load balancer names an endpoint, the client's address is the one in the PROXY protocol's header,
+// and X-Forwarded-For is not read.
+//
+// AWS: "Use VPC endpoint policies for private APIs in API Gateway" (API Gateway Developer Guide), "Proxy protocol" (User
+// Guide for Network Load Balancers).
+type VpcEndpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the endpoint, such as vpce-1a2b3c4d; no two entries have the same one. An endpoint that a load balancer names
+	// and that no entry has is known by its id alone: its VPC is not, and it has no policy. An entry has an id, a vpc or both.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The id of the VPC that the endpoint lies in, such as vpc-1a2b3c4d. Without it, aws:SourceVpc is absent.
+	Vpc string `protobuf:"bytes,2,opt,name=vpc,proto3" json:"vpc,omitempty"`
+	// The networks of clients that come by the endpoint, in CIDR notation, such as 10.1.0.0/16. Of several that hold an
+	// address, the smallest counts. No network is written twice, and none overlaps the trustedProxies of ClientAddress.
+	Networks []string `protobuf:"bytes,3,rep,name=networks,proto3" json:"networks,omitempty"`
+	// The listeners of Envoy whose requests all come by the endpoint, by the names that context_extensions
+	// `portcullis.listener` gives them. No listener is written twice; a request by a listener that no entry has is answered
+	// with 500.
+	Listeners []string `protobuf:"bytes,4,rep,name=listeners,proto3" json:"listeners,omitempty"`
+	// The VPC endpoint policy, in one of the forms of an API's resourcePolicy; resources are whole ARNs, or "*". It is asked
+	// before anything of the API: without an Allow of it nothing passes. Without a policy, everything does. The caller is
+	// anonymous; a request that claims to be signed (Signature Version 4) is denied where there is a policy, for this version
+	// cannot verify a signature.
+	Policy        *structpb.Value `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VpcEndpoint) Reset() {
+	*x = VpcEndpoint{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VpcEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VpcEndpoint) ProtoMessage() {}
+
+func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
+func (*VpcEndpoint) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *VpcEndpoint) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *VpcEndpoint) GetVpc() string {
+	if x != nil {
+		return x.Vpc
+	}
+	return ""
+}
+
+func (x *VpcEndpoint) GetNetworks() []string {
+	if x != nil {
+		return x.Networks
+	}
+	return nil
+}
+
+func (x *VpcEndpoint) GetListeners() []string {
+	if x != nil {
+		return x.Listeners
+	}
+	return nil
+}
+
+func (x *VpcEndpoint) GetPolicy() *structpb.Value {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
 var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x93\x02\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xdb\x02\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
-	"\x0eclient_address\x18\x02 \x01(\v2#.portcullis.config.v1.ClientAddressR\rclientAddress\"\xf3\f\n" +
+	"\x0eclient_address\x18\x02 \x01(\v2#.portcullis.config.v1.ClientAddressR\rclientAddress\x12F\n" +
+	"\rvpc_endpoints\x18\x03 \x03(\v2!.portcullis.config.v1.VpcEndpointR\fvpcEndpoints\"\xf3\f\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -810,7 +929,15 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
 	"\rClientAddress\x12'\n" +
-	"\x0ftrusted_proxies\x18\x01 \x03(\tR\x0etrustedProxies*0\n" +
+	"\x0ftrusted_proxies\x18\x01 \x03(\tR\x0etrustedProxies\"\x89\x03\n" +
+	"\vVpcEndpoint\x12\x8a\x01\n" +
+	"\x02id\x18\x01 \x01(\tBz\xbaHw\xba\x01t\n" +
+	"\x0fvpc_endpoint.id\x127must be the id of a VPC endpoint, such as vpce-1a2b3c4d\x1a(this.matches('^(vpce-[a-z0-9]{1,32})?$')R\x02id\x12\x82\x01\n" +
+	"\x03vpc\x18\x02 \x01(\tBp\xbaHm\xba\x01j\n" +
+	"\x10vpc_endpoint.vpc\x12-must be the id of a VPC, such as vpc-1a2b3c4d\x1a'this.matches('^(vpc-[a-z0-9]{1,32})?$')R\x03vpc\x12\x1a\n" +
+	"\bnetworks\x18\x03 \x03(\tR\bnetworks\x12\x1c\n" +
+	"\tlisteners\x18\x04 \x03(\tR\tlisteners\x12.\n" +
+	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy*0\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04REST\x10\x01\x12\b\n" +
@@ -842,7 +969,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),               // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),           // 1: portcullis.config.v1.Endpoint
@@ -853,36 +980,39 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Route)(nil),           // 6: portcullis.config.v1.Route
 	(*GatewayResponse)(nil), // 7: portcullis.config.v1.GatewayResponse
 	(*ClientAddress)(nil),   // 8: portcullis.config.v1.ClientAddress
-	nil,                     // 9: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                     // 10: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                     // 11: portcullis.config.v1.Stage.VariablesEntry
-	nil,                     // 12: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                     // 13: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                     // 14: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	(*structpb.Value)(nil),  // 15: google.protobuf.Value
+	(*VpcEndpoint)(nil),     // 9: portcullis.config.v1.VpcEndpoint
+	nil,                     // 10: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                     // 11: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                     // 12: portcullis.config.v1.Stage.VariablesEntry
+	nil,                     // 13: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                     // 14: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                     // 15: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	(*structpb.Value)(nil),  // 16: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	8,  // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	0,  // 2: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 3: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	5,  // 4: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	15, // 5: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	2,  // 6: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	6,  // 7: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	9,  // 8: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	10, // 9: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	11, // 10: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	2,  // 11: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	12, // 12: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	13, // 13: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	14, // 14: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	7,  // 15: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	9,  // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	0,  // 3: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	1,  // 4: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	5,  // 5: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	16, // 6: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	2,  // 7: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	6,  // 8: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	10, // 9: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	11, // 10: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	12, // 11: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	2,  // 12: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	13, // 13: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	14, // 14: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	15, // 15: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	16, // 16: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	7,  // 17: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -896,7 +1026,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

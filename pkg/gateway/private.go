@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// arrive finds the VPC endpoint that the request came by, and refuses a request that came in the wrong way: a private API is
+// called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Networks are looked at for private
+// APIs alone, since a public one may be called from everywhere.
+func (in *invocation) arrive() error {
+	e, err := in.gateway.endpoints.attested(in.request)
+	if err != nil {
+		return err
+	}
+	if !in.stage.api.private {
+		if e != nil {
+			return forbidden(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
+		}
+		return nil
+	}
+	if e == nil {
+		if e, err = in.endpointOfNetwork(); err != nil {
+			return err
+		}
+	}
+	if named, _ := in.gateway.endpointHost(in.host); named != "" && named != e.id {
+		return forbidden(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by")
+	}
+	in.endpoint = e
+	return nil
+}
+
+// endpointOfNetwork is the endpoint that the client's network is mapped to.
+func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
+	addr, _ := in.clientAddress()
+	if in.fault != nil {
+		return nil, in.fault
+	}
+	e, ok := in.gateway.endpoints.byNetwork.Lookup(addr)
+	if !ok {
+		return nil, forbidden(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
+	}
+	return e, nil
+}
+
+// enterPrivateAPI asks what comes before the authorization of a private API's method, whatever its type: the VPC endpoint
+// policy, if the endpoint has one, and whether there is a resource policy at all ("Use VPC endpoint policies for private
+// APIs", "Create a private API": all calls fail until a policy is attached).
+func (in *invocation) enterPrivateAPI() error {
+	if !in.stage.api.private {
+		return nil
+	}
+	if attached := in.endpoint.policy; attached != nil {
+		if claimsSignature(in.request) {
+			return in.notAllowed(policy.VPCEndpoint, "the request claims a signature, which this version cannot verify")
+		}
+		if _, err := in.ask(attached, policy.Principal{}); err != nil {
+			return err
+		}
+	}
+	if in.stage.api.policy == nil {
+		return in.notAllowed(policy.Resource, "the API is private and has no resource policy")
+	}
+	return nil
+}
+
+// claimsSignature reports whether a request has a part of a signature of version 4 or 4A, in Authorization or in its query.
+// It would rather see too many: Envoy may have joined several lines of a header with commas, and names may be escaped.
+func claimsSignature(r *authz.Request) bool {
+	for line := range r.HeaderValues("authorization") {
+		for value := range strings.SplitSeq(line, ",") {
+			if strings.HasPrefix(lower(strings.Trim(value, " \t")), "aws4-") {
+				return true
+			}
+		}
+	}
+	for name := range r.Query() {
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
+		switch lower(name) {
+		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
+			return true
+		}
+	}
+	return false
+}
+
+// endpointKey is the value of a condition key about the VPC endpoint. Without an endpoint all are absent.
+func (in *invocation) endpointKey(key policy.KeyID) (policy.Value, bool) {
+	if in.endpoint == nil {
+		return policy.Value{}, false
+	}
+	switch key {
+	case policy.KeySourceVpc:
+		return policy.StringValue(in.endpoint.vpc), in.endpoint.vpc != ""
+	case policy.KeySourceVpce:
+		return policy.StringValue(in.endpoint.id), in.endpoint.id != ""
+	case policy.KeyVpcSourceIP:
+		addr, ok := in.clientAddress()
+		return policy.AddrValue(addr), ok
+	default:
+		return policy.Value{}, false
+	}
+}
+
+// vpcID and vpceID are $context.identity.vpcId and vpceId.
+func (in *invocation) vpcID() (string, bool) {
+	if in.endpoint == nil {
+		return "", false
+	}
+	return in.endpoint.vpc, in.endpoint.vpc != ""
+}
+
+func (in *invocation) vpceID() (string, bool) {
+	if in.endpoint == nil {
+		return "", false
+	}
+	return in.endpoint.id, in.endpoint.id != ""
+}

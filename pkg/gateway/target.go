@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// PolicyTarget is what the API's resource policy is attached to, for the policy's Lint. The endpoints are those of the
+// configuration.
+func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
+	hasVPC := func(e VPCEndpoint) bool { return e.VPC != "" }
+	keys := possibleKeys{sourceIP: true}
+	if a.Private {
+		keys = possibleKeys{vpcSourceIP: true, endpoint: true, vpc: slices.ContainsFunc(endpoints, hasVPC)}
+	}
+	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keys.possible}
+	for _, s := range a.Stages {
+		t.Stages = append(t.Stages, s.Name)
+	}
+	for _, r := range a.Routes {
+		t.Routes = append(t.Routes, policy.TargetRoute{Method: r.Method, Resource: r.Resource})
+	}
+	return t
+}
+
+// PolicyTarget is what the VPC endpoint policy is attached to, for its Lint: private APIs, ours and others.
+func (e *VPCEndpoint) PolicyTarget() policy.Target {
+	keys := possibleKeys{endpoint: e.ID != "", vpc: e.VPC != "", vpcSourceIP: true}
+	return policy.Target{KeyPossible: keys.possible}
+}
+
+// possibleKeys says which condition keys can ever be there, beside those that always can
+// ("AWS condition keys that can be used in API Gateway resource policies").
+type possibleKeys struct {
+	sourceIP, vpcSourceIP, endpoint, vpc bool
+}
+
+func (p possibleKeys) possible(key *policy.Key) bool {
+	switch key.ID() {
+	case policy.KeyCurrentTime, policy.KeyEpochTime, policy.KeySecureTransport, policy.KeyReferer, policy.KeyUserAgent:
+		return true
+	case policy.KeyViaAWSService, policy.KeyPrincipalType: // IAM's "AWS global condition context keys"
+		return true
+	case policy.KeySourceIP:
+		return p.sourceIP
+	case policy.KeyVpcSourceIP:
+		return p.vpcSourceIP
+	case policy.KeySourceVpce:
+		return p.endpoint
+	case policy.KeySourceVpc:
+		return p.vpc
+	default:
+		return false
+	}
+}

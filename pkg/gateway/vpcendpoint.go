@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// vpcEndpoint is a VPC endpoint that a request came by. Id or VPC may be unknown, and empty then.
+type vpcEndpoint struct {
+	id, vpc string
+	policy  *policy.Policy
+}
+
+// vpcEndpoints finds the VPC endpoint that a request came by. All it goes by is what a client has no hand in: what the load
+// balancer and Envoy's configuration attest, and the client's address.
+type vpcEndpoints struct {
+	byID, byListener map[string]*vpcEndpoint
+	byNetwork        bart.Table[*vpcEndpoint]
+}
+
+// attested is the endpoint that the load balancer names, or else the one of Envoy's listener; nil if neither says anything.
+// Of an endpoint that is not in the configuration no more is known than its id.
+func (e *vpcEndpoints) attested(r *authz.Request) (*vpcEndpoint, error) {
+	var found *vpcEndpoint
+	if r.Listener != "" {
+		if found = e.byListener[r.Listener]; found == nil {
+			return nil, envoyConfig("context_extensions portcullis.listener names a listener that no entry of vpcEndpoints lists")
+		}
+	}
+	if r.VPCEndpoint != "" {
+		if found = e.byID[r.VPCEndpoint]; found == nil {
+			return &vpcEndpoint{id: r.VPCEndpoint}, nil
+		}
+	}
+	return found, nil
+}
+
+var (
+	vpcEndpointShape = regexp.MustCompile(`^vpce-[a-z0-9]{1,32}$`)
+	vpcShape         = regexp.MustCompile(`^vpc-[a-z0-9]{1,32}$`)
+)
+
+// addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
+func (g *Gateway) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
+	g.endpoints.byID, g.endpoints.byListener = map[string]*vpcEndpoint{}, map[string]*vpcEndpoint{}
+	for i := range endpoints {
+		c, at := &endpoints[i], fmt.Sprintf("vpcEndpoints[%d]", i)
+		f.checkVPCEndpoint(c, at)
+		e := &vpcEndpoint{id: c.ID, vpc: c.VPC, policy: c.Policy}
+		if c.ID != "" {
+			if g.endpoints.byID[c.ID] != nil {
+				f.add(at+".id", "the VPC endpoint %s is written twice", c.ID)
+			}
+			g.endpoints.byID[c.ID] = e
+		}
+		for j, network := range c.Networks {
+			g.mapNetwork(network, e, fmt.Sprintf("%s.networks[%d]", at, j), f)
+		}
+		for j, name := range c.Listeners {
+			g.mapListener(name, e, fmt.Sprintf("%s.listeners[%d]", at, j), f)
+		}
+	}
+}
+
+func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
+	if c.ID != "" && !vpcEndpointShape.MatchString(c.ID) {
+		f.add(at+".id", "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
+	}
+	if c.VPC != "" && !vpcShape.MatchString(c.VPC) {
+		f.add(at+".vpc", "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
+	}
+	switch {
+	case c.ID == "" && c.VPC == "":
+		f.add(at, "the entry names no VPC endpoint and no VPC: write id, vpc or both")
+	case c.ID == "" && len(c.Networks)+len(c.Listeners) == 0:
+		f.add(at, "no request leads to this entry: write id, networks or listeners")
+	}
+}
+
+// mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
+// endpoint, and an address of it would be looked for further left in X-Forwarded-For.
+func (g *Gateway) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f *faults) {
+	if !network.IsValid() {
+		f.add(at, "write a network such as 10.1.0.0/16")
+		return
+	}
+	if network.Addr().Is4In6() {
+		f.add(at, "write %s as an IPv4 network", network)
+		return
+	}
+	network = network.Masked()
+	if g.clients.trusted.OverlapsPrefix(network) {
+		f.add(at, "%s overlaps clientAddress.trustedProxies: an address is a client's or a proxy's, not both", network)
+	}
+	if _, mapped := g.endpoints.byNetwork.Get(network); mapped {
+		f.add(at, "the network %s is written twice", network)
+	}
+	if network.Bits() == 0 {
+		f.warn(at, "%s is everybody: every client counts as one that came by the VPC endpoint", network)
+	}
+	g.endpoints.byNetwork.Insert(network, e)
+}
+
+func (g *Gateway) mapListener(name string, e *vpcEndpoint, at string, f *faults) {
+	switch {
+	case name == "":
+		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
+	case g.endpoints.byListener[name] != nil:
+		f.add(at, "the listener %q is written twice", name)
+	}
+	g.endpoints.byListener[name] = e
+}
