@@ -21,13 +21,16 @@ var mayImport = map[string][]string{
 	"pkg/arn":      {},
 	"pkg/policy":   {"pkg/arn"},
 	"pkg/sigv4":    {},
+	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/sigv4"},
 	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
 	"pkg/simulate": {"pkg/arn", "pkg/policy"},
 	"pkg/extauthz": {"pkg/authz"},
-	"pkg/config":   {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/gateway", "proto/portcullis/config/v1"},
+	"pkg/config":   {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/gateway", "pkg/iam", "proto/portcullis/config/v1"},
 	"pkg/server":   {"pkg/authz", "pkg/extauthz"},
 
 	"cmd/portcullis": {"pkg/config", "pkg/server", "pkg/simulate"},
+
+	"pkg/sigv4/sigv4test": {"pkg/authz"},
 
 	"proto/portcullis/config/v1": {},
 	"hack":                       {},

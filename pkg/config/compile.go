@@ -19,6 +19,10 @@ type compiler struct {
 	root   *yaml.Node
 	files  *fileSet
 	report *report
+	// keyFiles are the access key files by name.
+	keyFiles map[string]*keyFile
+	// signs says that there are access keys.
+	signs bool
 }
 
 // fault reports what is wrong at a path.
@@ -34,6 +38,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 		APIs:           make([]gateway.API, len(m.GetApis())),
 		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.field("clientAddress").field("trustedProxies")),
 	}
+	c.signs = len(m.GetIam().GetAccessKeys()) > 0 || c.report.follows("iam.accessKeys")
 	endpoints := child(c.root, "vpcEndpoints")
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, item(endpoints, i), at.field("vpcEndpoints").item(i)))
@@ -44,6 +49,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 		config.APIs[i] = c.api(api, at)
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
+	config.Signatures = c.signatures(m.GetIam(), config.APIs)
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if !c.report.follows(f.Path) {
@@ -111,6 +117,8 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 		authorization = api.GetDefaultAuthorization()
 	}
 	switch {
+	case authorization == configv1.Authorization_AWS_IAM && !c.signs:
+		c.ifNew(at.field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
 	case authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED:
 	case c.report.follows(apiAt.field("defaultAuthorization").String()):
 		c.report.mark(at.field("authorization").String())

@@ -84,6 +84,14 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 		names = append(names, m.Fields().Get(i).JSONName())
 	}
 	meant := suggest(key.Value, names)
+	if d.report.secrets { // the name may be one
+		if meant != "" {
+			at = at.field(meant)
+		}
+		d.report.mark(at.String())
+		d.report.add(faultAt(d.file, key, "unknown field: "+instead(meant, names)))
+		return
+	}
 	if meant != "" {
 		d.report.mark(at.field(meant).String())
 	}
@@ -117,6 +125,10 @@ func (d *decoder) list(n *yaml.Node, l protoreflect.List, field protoreflect.Fie
 			d.fault(item, at, "%s has no value: give it one, or remove it", at.label())
 		}
 		// A faulty item stays in the list, so that those after it keep their places.
+		if field.Message() != nil && field.Message().FullName() == anyValue {
+			l.AppendMutable()
+			continue
+		}
 		if field.Message() != nil {
 			element := l.AppendMutable().Message()
 			if !isNull(item) {

@@ -61,7 +61,7 @@ type loading struct {
 
 // read reads the files of a configuration without looking into those that it names.
 func read(path string) *loading {
-	l := &loading{compiler{file: path, files: newFileSet(), report: newReport()}}
+	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport()}}
 	data, err := l.files.read(path, maxConfigSize)
 	if err != nil {
 		l.report.add(Fault{File: path, Message: "cannot be read: " + err.Error()})

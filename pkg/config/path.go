@@ -1,6 +1,7 @@
 package config
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,17 @@ func item(n *yaml.Node, i int) *yaml.Node {
 		return nil
 	}
 	return n.Content[i]
+}
+
+// items yields the items of a list that a mapping has; none if there is no list.
+func items(n *yaml.Node, list string) iter.Seq[*yaml.Node] {
+	return func(yield func(*yaml.Node) bool) {
+		for i := 0; ; i++ {
+			if next := item(child(n, list), i); next == nil || !yield(next) {
+				return
+			}
+		}
+	}
 }
 
 // keyOf returns the key of a mapping's value.

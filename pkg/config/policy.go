@@ -25,15 +25,17 @@ func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, n *yaml.Node, at *path
 	return c.attached(n, options, e.PolicyTarget, at)
 }
 
-// attached reads a policy, from its node or from the file that the node names, and checks it against what it is attached to.
+// attached reads a policy, from its node or from the file that the node names, and checks it against what it is attached to,
+// if that can be told.
 func (c *compiler) attached(n *yaml.Node, o policy.Options, to func() policy.Target, at *path) *policy.Policy {
 	if n == nil || isNull(n) { // null is refused as such
 		return nil
 	}
 	name, p, faults := c.parsePolicy(n, o, at)
-	if p != nil {
+	switch {
+	case p != nil && to != nil:
 		faults = append(faults, p.Lint(to())...)
-	} else {
+	case p == nil:
 		c.report.mark(at.String())
 	}
 	for _, f := range faults {
@@ -116,22 +118,24 @@ func (c *compiler) named(n *yaml.Node) (name string, ok bool) {
 func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
+	c.gatherIAM()
 }
 
 // gatherPolicies reads the policy files that the items of a list name.
 func (c *compiler) gatherPolicies(list, field string) {
-	items := child(c.root, list)
-	if items == nil {
+	for n := range items(c.root, list) {
+		c.gatherFile(child(n, field), maxNamedSize)
+	}
+}
+
+// gatherFile reads the file that a mapping names as its file.
+func (c *compiler) gatherFile(n *yaml.Node, limit int64) {
+	file := child(n, "file")
+	if file == nil {
 		return
 	}
-	for _, n := range items.Content {
-		file := child(child(n, field), "file")
-		if file == nil {
-			continue
-		}
-		if name, ok := c.named(file); ok {
-			_, _ = c.files.read(name, maxNamedSize) // what is wrong with it is said where it is used
-		}
+	if name, ok := c.named(file); ok {
+		_, _ = c.files.read(name, limit) // what is wrong with it is said where it is used
 	}
 }
 

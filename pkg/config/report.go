@@ -23,6 +23,8 @@ type report struct {
 	refused map[place]bool
 	// mistaken holds the paths at which there is a fault, so that what only follows from one is not reported too.
 	mistaken map[string]bool
+	// secrets says that a key of the file that is parsed may be a secret, written in the wrong place.
+	secrets bool
 }
 
 // place is a place in a file.
@@ -48,6 +50,9 @@ func (r *report) parse(name string, data []byte, empty string) *yaml.Node {
 	}
 	if root != nil {
 		plain(root, func(n *yaml.Node, message string) {
+			if rest, named := strings.CutPrefix(message, quoted(n.Value)); named && r.secrets {
+				message = "the key" + rest
+			}
 			r.add(faultAt(name, n, message))
 			if !r.full() {
 				r.refused[place{name, n.Line, n.Column}] = true
@@ -70,6 +75,14 @@ func (r *report) add(f Fault) {
 		r.given[f] = true
 		*list = append(*list, f)
 	}
+}
+
+// merge adds what another report has of other files.
+func (r *report) merge(other *report) {
+	for _, f := range slices.Concat(other.faults, other.warnings) {
+		r.add(f)
+	}
+	r.more = r.more || other.more
 }
 
 // full reports whether there is no place for a fault more. Who is about to make many asks first, for making one is work.

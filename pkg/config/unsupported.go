@@ -18,7 +18,6 @@ type unsupported struct {
 
 // unsupportedHere are all of them. A change that builds one takes its row away.
 var unsupportedHere = []unsupported{
-	{message: "Config", field: "iam"},
 	{message: "Config", field: "functions"},
 	{message: "Config", field: "issuers"},
 	{message: "Config", field: "cache"},
@@ -26,11 +25,9 @@ var unsupportedHere = []unsupported{
 	{message: "API", field: "authorizers"},
 	{message: "API", field: "defaultAuthorizer", instead: "remove it, and write the authorization of each route", covers: "defaultAuthorization"},
 	{message: "API", field: "kind", value: "HTTP", instead: "remove it or write REST"},
-	{message: "API", field: "defaultAuthorization", value: "AWS_IAM", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "CUSTOM", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "COGNITO_USER_POOLS", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "JWT", instead: "remove it, and write the authorization of each route"},
-	{message: "Route", field: "authorization", value: "AWS_IAM", instead: "remove the route, or write NONE where everybody may call it"},
 	{message: "Route", field: "authorization", value: "CUSTOM", instead: "remove the route, or write NONE where everybody may call it"},
 	{message: "Route", field: "authorization", value: "COGNITO_USER_POOLS", instead: "remove the route, or write NONE where everybody may call it"},
 	{message: "Route", field: "authorization", value: "JWT", instead: "remove the route, or write NONE where everybody may call it"},

@@ -102,7 +102,6 @@ func TestNoRoute(t *testing.T) {
 		{nil, missing},
 		{[]string{"authorization", ""}, missing},
 		{[]string{"authorization", complete, date, "20200312T190358Z"}, missing},
-		{[]string{"authorization", complete, "date", "Thu, 12 Mar 2020 19:03:58 GMT"}, missing},
 		{[]string{"authorization", complete}, requires(complete, dates)},
 		{[]string{"authorization", "Bearer secret"}, notPairs("Bearer secret")},
 		{[]string{"authorization", "secret"}, notPairs("secret")},
@@ -111,8 +110,8 @@ func TestNoRoute(t *testing.T) {
 		{[]string{"authorization", "Basic dXNlcg=="}, requires("Basic dXNlcg==", credential, signature, signed, dates)},
 		{[]string{"authorization", "AWS4-HMAC-SHA256 Credential=a, Secret"}, notPairs("AWS4-HMAC-SHA256 Credential=a, Secret")},
 		{[]string{"authorization", "AWS4-HMAC-SHA256 Credential=a, Signature=b", date, "x"}, requires("AWS4-HMAC-SHA256 Credential=a, Signature=b", signed)},
-		{[]string{"authorization", complete, "authorization", complete, date, "x"}, notPairs(complete + "," + complete)},
-		{[]string{"authorization", "", "authorization", "Bearer secret"}, notPairs(",Bearer secret")},
+		{[]string{"authorization", complete, "authorization", complete, date, "x"}, "The request has more than one Authorization header."},
+		{[]string{"authorization", "", "authorization", "Bearer secret"}, "The request has more than one Authorization header."},
 	} {
 		g := mustNew(t, testAPI("POST /pets"))
 		d := g.Authorize(t.Context(), get("/pets", tt.lines...))

@@ -67,7 +67,7 @@ func (f *faults) checkIdentity(a *API, at string) {
 func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	f.checkIdentity(c, at)
 	a := &api{
-		id: c.ID, account: c.Account, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
+		id: c.ID, account: c.Account, region: c.Region, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
 		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
 		policy: c.ResourcePolicy,
 	}
@@ -90,6 +90,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		at := fmt.Sprintf("%s.routes[%d]", at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
 		a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		if c.Routes[i].Authorization == IAM && g.signatures == nil {
+			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
+		}
 		g.addMapped(own)
 	}
 	g.addMapped(upstream)
@@ -134,7 +137,7 @@ func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faul
 	}
 	g := guards[c.Authorization]
 	if g == nil {
-		f.add(at+".authorization", "authorization %q is not supported; write NONE", string(c.Authorization))
+		f.add(at+".authorization", "authorization %q is not supported; write NONE or AWS_IAM", string(c.Authorization))
 	}
 	parts, err := parseResource(c.Resource)
 	if err != nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/netip"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -15,6 +16,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
+	// Signatures verifies who has signed a request to an API of a region. An error refuses the request, in the words of an
+	// *authz.Refusal. Routes with authorization AWS_IAM need it; a request without a route is answered by it.
+	Signatures func(r *authz.Request, region string) (*Signed, error)
 }
 
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
@@ -44,7 +48,7 @@ type API struct {
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
-	// StrictPaths refuses paths with an encoded slash or a semicolon.
+	// StrictPaths refuses paths with an encoded slash, a semicolon, or anything that is encoded twice.
 	StrictPaths bool
 	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
 	LegacyMessages bool

@@ -34,9 +34,9 @@ func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 	case policy.KeyViaAWSService:
 		return policy.BoolValue(false), true
 	case policy.KeyPrincipalType:
-		return policy.StringValue("Anonymous"), true
+		return in.principalType(key)
 	default:
-		return policy.Value{}, false
+		return in.principalKey(key)
 	}
 }
 

@@ -45,6 +45,13 @@
 // 2026-11-23: a resource may have a {name} and a {name+} child, but no two variables of one kind. A part of a resource path
 // may hold letters, digits and ._:,~@$-, a little more than API Gateway lets in.
 //
+// 2026-11-23: an unmatched path is answered as AWS_IAM answers, down to a signature that does not match; one that does is
+// told Missing Authentication Token, as API Gateway does. A signature is looked at on a route with AWS_IAM, without a route,
+// and where a VPC endpoint policy asks who calls; wherever one was verified, it is taken out of the upstream's request.
+//
+// 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
+// resource policies has neither; service control policies lean on the first.
+//
 // 2026-11-23: IncompleteSignatureException is customized as INVALID_SIGNATURE; API Gateway does not say.
 //
 // 2026-11-23: answers given before an API is known (400, 403 Forbidden for a host, 414) and internal errors are no gateway

@@ -21,8 +21,8 @@ func (in *invocation) find() error {
 	if err := in.arrive(); err != nil {
 		return err
 	}
-	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon) {
-		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash or a semicolon")
+	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon || p.encodedTwice) {
+		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, a semicolon, or something that is encoded twice")
 	}
 	in.route = in.stage.api.router.find(in.path, in.request.Method)
 	if in.route == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -16,11 +17,12 @@ type Gateway struct {
 	// endpoints are the VPC endpoints by which private APIs are called.
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
-	mapped headerNames
+	mapped     headerNames
+	signatures func(r *authz.Request, region string) (*Signed, error)
 }
 
 type api struct {
-	id, account                 string
+	id, account, region         string
 	private, endpoint           bool
 	strictPaths, legacyMessages bool
 	stages                      []*stage
@@ -63,6 +65,8 @@ func New(c Config) (*Gateway, []Fault) {
 		hosts:    make(map[string]*host, len(c.APIs)),
 		mappings: make(map[domain]*stage, len(c.APIs)),
 		mapped:   headerNames{},
+
+		signatures: c.Signatures,
 	}
 	g.mapped.add(methodOverride)
 	if len(c.APIs) == 0 {

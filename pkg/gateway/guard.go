@@ -18,6 +18,7 @@ type guard struct {
 // guards are the authorization types there are.
 var guards = map[Authorization]*guard{
 	None: {authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
+	IAM:  {authenticate: signer, decide: (*invocation).byIAM},
 }
 
 func anonymous(context.Context, *invocation) (authz.Caller, error) { return authz.Caller{}, nil }
@@ -47,15 +48,25 @@ func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
 
 // ask has one policy decide on its own. Without an error it allows.
 func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, error) {
+	return in.outcome(p.Evaluate(in.policyRequest(caller)), p.Kind())
+}
+
+// policyRequest is what policies are asked.
+func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 	in.buildARN()
-	result := p.Evaluate(&policy.Request{
+	return &policy.Request{
 		Principal:       caller,
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
 		Spellings:       in.spellings,
 		ResourceAccount: in.stage.api.account,
 		Context:         in,
-	})
+	}
+}
+
+// outcome turns a result into a reason to allow or a denial. Where no statement decided, lacking is the kind of policy that
+// allows nothing.
+func (in *invocation) outcome(result policy.Result, lacking policy.Kind) (authz.Reason, error) {
 	if in.fault != nil {
 		return authz.Reason{}, in.fault
 	}
@@ -66,22 +77,29 @@ func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reas
 		return reason, nil
 	case policy.ExplicitDeny:
 		reason.Code = authz.CodeExplicitDeny
-		return authz.Reason{}, in.notAuthorized(reason, " with an explicit deny", " in a "+p.Kind().String())
+		return authz.Reason{}, in.notAuthorized(reason, " with an explicit deny", " in "+withArticle(result.By))
 	default:
-		return authz.Reason{}, in.notAllowed(p.Kind(), "")
+		return authz.Reason{}, in.notAllowed(lacking, "no "+lacking.String()+" allows the request")
 	}
 }
 
-// notAllowed is the denial of an anonymous caller because no policy of a kind allows the request.
+func withArticle(k policy.Kind) string {
+	if k == policy.Identity {
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
+// notAllowed is the denial of a caller because no policy of a kind allows the request.
 func (in *invocation) notAllowed(by policy.Kind, detail string) error {
 	in.buildARN()
 	reason := authz.Reason{Code: authz.CodeImplicitDeny, Detail: detail}
 	return in.notAuthorized(reason, "", " because no "+by.String()+" allows the execute-api:Invoke action")
 }
 
-// notAuthorized is the denial of an anonymous caller. API Gateway added the second part of the text in 2025.
+// notAuthorized is the denial of a caller. API Gateway added the second part of the text in 2025.
 func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) error {
-	message := "User: anonymous is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
+	message := "User: " + in.userName() + " is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
 	if !in.stage.api.legacyMessages {
 		message += since2025
 	}

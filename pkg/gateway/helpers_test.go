@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -50,6 +51,9 @@ func mustNew(t testing.TB, apis ...API) *Gateway {
 
 func mustCompile(t testing.TB, c Config) *Gateway {
 	t.Helper()
+	if c.Signatures == nil {
+		c.Signatures = signatures(t, iam.NewBuilder(), c)
+	}
 	g, faults := New(c)
 	if g == nil {
 		t.Fatalf("the configuration is at fault: %v", faults)

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -21,6 +19,9 @@ type invocation struct {
 	endpoint *vpcEndpoint
 	route    *route
 	caller   authz.Caller
+	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
+	// as one of IAM's: a route without authorization knows nobody, signed or not.
+	signed, identity *Signed
 
 	// arn and spellings are filled in where a policy is asked.
 	arn             string
@@ -70,18 +71,7 @@ func requestID(id string) string {
 	if isUUID(id) {
 		return id
 	}
-	var random [16]byte
-	rand.Read(random[:])
-	random[6] = random[6]&0x0f | 0x40
-	random[8] = random[8]&0x3f | 0x80
-	text := make([]byte, 0, 36)
-	for i, b := range random {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, []byte{b})
-	}
-	return string(text)
+	return authz.NewRequestID()
 }
 
 func isUUID(s string) bool {

@@ -13,8 +13,9 @@ type path struct {
 	text string
 	// doubled says that text holds two slashes in a row before its last segment.
 	doubled bool
-	// slashInSegment and semicolon are what StrictPaths refuses: an encoded slash or a semicolon, in any form.
-	slashInSegment, semicolon bool
+	// slashInSegment, semicolon and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any form, and
+	// an escape that appears only once the path is decoded.
+	slashInSegment, semicolon, encodedTwice bool
 }
 
 // The reasons why a path is refused.
@@ -55,8 +56,9 @@ func canonicalPath(target string) (path, error) {
 	return path{
 		text:           text,
 		doubled:        strings.Contains(trimTrailing(text), "//"),
-		slashInSegment: hasEscapedSlash(raw) || hasEscapedSlash(once),
+		slashInSegment: hasEscapedSlash(raw),
 		semicolon:      strings.Contains(twice, ";"),
+		encodedTwice:   twice != once,
 	}, nil
 }
 

@@ -55,17 +55,33 @@ func (in *invocation) enterPrivateAPI() error {
 		return nil
 	}
 	if attached := in.endpoint.policy; attached != nil {
-		if claimsSignature(in.request) {
-			return in.notAllowed(policy.VPCEndpoint, "the request claims a signature, which this version cannot verify")
-		}
-		if _, err := in.ask(attached, policy.Principal{}); err != nil {
+		caller, err := in.endpointCaller()
+		if err != nil {
 			return err
 		}
+		if _, err := in.ask(attached, caller); err != nil {
+			return err
+		}
+		in.identity = nil
 	}
 	if in.stage.api.policy == nil {
 		return in.notAllowed(policy.Resource, "the API is private and has no resource policy")
 	}
 	return nil
+}
+
+// endpointCaller is who a VPC endpoint policy is asked about: nobody in particular, unless the request is signed. A
+// signature that cannot be verified denies, whatever the policy says.
+func (in *invocation) endpointCaller() (policy.Principal, error) {
+	if !claimsSignature(in.request) {
+		return policy.Principal{}, nil
+	}
+	signed, err := in.verify()
+	if err != nil {
+		return policy.Principal{}, err
+	}
+	in.identity = signed
+	return signed.Principal, nil
 }
 
 // claimsSignature reports whether a request has a part of a signature of version 4 or 4A, in Authorization or in its query.

@@ -63,7 +63,7 @@ var gatewayResponses = [responseTypes]gatewayResponse{
 	authorizerFailure:            {"AUTHORIZER_FAILURE", 500, "", "AuthorizerFailureException", false},
 	badRequestBody:               {"BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException", false},
 	badRequestParameters:         {"BAD_REQUEST_PARAMETERS", 400, "", "BadRequestException", false},
-	expiredToken:                 {"EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException", false},
+	expiredToken:                 {"EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException", true},
 	integrationFailure:           {"INTEGRATION_FAILURE", 504, "Internal server error", "InternalServerErrorException", false},
 	integrationTimeout:           {"INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException", false},
 	invalidAPIKey:                {"INVALID_API_KEY", 403, "Forbidden", "ForbiddenException", false},
@@ -149,10 +149,10 @@ func (in *invocation) render() authz.Response {
 }
 
 // defaultBody is what API Gateway's own template makes: {"message":$context.error.messageString}. Denials by policy are the
-// exception, they say "Message".
+// exception, they say "Message"; an access key that is not known is denied under the same type, with "message".
 func (r *refusal) defaultBody() string {
 	key := `{"message":`
-	if r.kind == accessDenied {
+	if r.kind == accessDenied && r.errorType == "" {
 		key = `{"Message":`
 	}
 	return key + r.messageString() + "}"

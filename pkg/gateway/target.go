@@ -14,7 +14,8 @@ func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 	if a.Private {
 		keys = possibleKeys{vpcSourceIP: true, endpoint: true, vpc: slices.ContainsFunc(endpoints, hasVPC)}
 	}
-	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keys.possible}
+	keys.signed = slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Authorization == IAM })
+	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keys.possible, AWSPrincipals: keys.signed}
 	for _, s := range a.Stages {
 		t.Stages = append(t.Stages, s.Name)
 	}
@@ -26,14 +27,16 @@ func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 
 // PolicyTarget is what the VPC endpoint policy is attached to, for its Lint: private APIs, ours and others.
 func (e *VPCEndpoint) PolicyTarget() policy.Target {
-	keys := possibleKeys{endpoint: e.ID != "", vpc: e.VPC != "", vpcSourceIP: true}
-	return policy.Target{KeyPossible: keys.possible}
+	keys := possibleKeys{endpoint: e.ID != "", vpc: e.VPC != "", vpcSourceIP: true, signed: true}
+	return policy.Target{KeyPossible: keys.possible, AWSPrincipals: true}
 }
 
 // possibleKeys says which condition keys can ever be there, beside those that always can
 // ("AWS condition keys that can be used in API Gateway resource policies").
 type possibleKeys struct {
 	sourceIP, vpcSourceIP, endpoint, vpc bool
+	// signed says that requests may be signed ones whose caller counts.
+	signed bool
 }
 
 func (p possibleKeys) possible(key *policy.Key) bool {
@@ -50,6 +53,11 @@ func (p possibleKeys) possible(key *policy.Key) bool {
 		return p.endpoint
 	case policy.KeySourceVpc:
 		return p.vpc
+	case policy.KeyPrincipalArn, policy.KeyPrincipalAccount, policy.KeyPrincipalOrgID, policy.KeyPrincipalOrgPaths,
+		policy.KeyPrincipalTag, policy.KeyPrincipalIsAWSService, policy.KeyUserID, policy.KeyUsername,
+		policy.KeyTokenIssueTime, policy.KeyMultiFactorAuthPresent, policy.KeyMultiFactorAuthAge, policy.KeySourceIdentity,
+		policy.KeyRequestedRegion, policy.KeyResourceAccount:
+		return p.signed
 	default:
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,13 +23,18 @@ func (in *invocation) setUpstream(d *authz.Decision) {
 		}
 	}
 	for name := range in.request.Headers() {
-		if !in.gateway.mapped.has(name) {
-			continue
+		if in.gateway.mapped.has(name) {
+			removeHeader(d, name)
 		}
-		set := func(f authz.Field) bool { return f.Name == name }
-		if !slices.ContainsFunc(d.SetHeaders, set) && !slices.Contains(d.RemoveHeaders, name) {
-			d.RemoveHeaders = append(d.RemoveHeaders, name)
-		}
+	}
+	in.removeSignature(d)
+}
+
+// removeHeader removes a header from the upstream's request unless it is set there.
+func removeHeader(d *authz.Decision, name string) {
+	set := func(f authz.Field) bool { return f.Name == name }
+	if !slices.ContainsFunc(d.SetHeaders, set) && !slices.Contains(d.RemoveHeaders, name) {
+		d.RemoveHeaders = append(d.RemoveHeaders, name)
 	}
 }
 
@@ -88,11 +92,6 @@ func isHeaderValue(s string) bool {
 	return strings.TrimFunc(s, visible) == "" && strings.Trim(s, " ") == s
 }
 
-// isToken reports whether s is a header name (RFC 9110's token).
-func isToken(s string) bool { return token.MatchString(s) }
-
-var token = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
 // connectionHeaders belong to one connection or frame the message; they are never mapped.
 var connectionHeaders = []string{
 	"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
@@ -101,7 +100,7 @@ var connectionHeaders = []string{
 
 func unfitHeader(name string) string {
 	switch {
-	case !isToken(name):
+	case !authz.IsToken(name):
 		return fmt.Sprintf("%q is no header name", name)
 	case slices.Contains(connectionHeaders, hyphenated(name)):
 		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)

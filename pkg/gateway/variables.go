@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // variable reads one value of an invocation; false where there is none.
@@ -14,23 +16,29 @@ type variable func(in *invocation) (string, bool)
 // contextVariables are the $context variables that can be mapped ("$context variables for data models, authorizers, mapping
 // templates, and CloudWatch access logging").
 var contextVariables = map[string]variable{
-	"accountId":              func(in *invocation) (string, bool) { return in.stage.api.account, true },
-	"apiId":                  func(in *invocation) (string, bool) { return in.stage.api.id, true },
-	"authorizer.principalId": func(in *invocation) (string, bool) { return in.caller.Principal, in.caller.Principal != "" },
-	"domainName":             func(in *invocation) (string, bool) { return in.host, in.host != "" },
-	"domainPrefix":           (*invocation).domainPrefix,
-	"httpMethod":             func(in *invocation) (string, bool) { return in.request.Method, true },
-	"identity.sourceIp":      (*invocation).sourceIPText,
-	"identity.userAgent":     (*invocation).userAgent,
-	"identity.vpcId":         (*invocation).vpcID,
-	"identity.vpceId":        (*invocation).vpceID,
-	"path":                   func(in *invocation) (string, bool) { return in.fullPath, true },
-	"protocol":               func(in *invocation) (string, bool) { return in.request.Protocol, in.request.Protocol != "" },
-	"requestId":              func(in *invocation) (string, bool) { return in.requestID, true },
-	"requestTime":            (*invocation).requestTime,
-	"requestTimeEpoch":       (*invocation).requestTimeEpoch,
-	"resourcePath":           (*invocation).resourcePath,
-	"stage":                  func(in *invocation) (string, bool) { return in.stage.name, true },
+	"accountId":               func(in *invocation) (string, bool) { return in.stage.api.account, true },
+	"apiId":                   func(in *invocation) (string, bool) { return in.stage.api.id, true },
+	"authorizer.principalId":  (*invocation).authorizerPrincipal,
+	"domainName":              func(in *invocation) (string, bool) { return in.host, in.host != "" },
+	"domainPrefix":            (*invocation).domainPrefix,
+	"httpMethod":              func(in *invocation) (string, bool) { return in.request.Method, true },
+	"identity.accessKey":      ofIdentity(func(s *Signed) string { return s.AccessKey }),
+	"identity.accountId":      ofIdentity(func(s *Signed) string { return s.Principal.Account }),
+	"identity.caller":         ofIdentity(func(s *Signed) string { return s.UserID }),
+	"identity.principalOrgId": ofIdentity(func(s *Signed) string { return s.OrganizationID }),
+	"identity.sourceIp":       (*invocation).sourceIPText,
+	"identity.user":           ofIdentity(func(s *Signed) string { return s.UserID }),
+	"identity.userArn":        ofIdentity(func(s *Signed) string { return s.Principal.ARN }),
+	"identity.userAgent":      (*invocation).userAgent,
+	"identity.vpcId":          (*invocation).vpcID,
+	"identity.vpceId":         (*invocation).vpceID,
+	"path":                    func(in *invocation) (string, bool) { return in.fullPath, true },
+	"protocol":                func(in *invocation) (string, bool) { return in.request.Protocol, in.request.Protocol != "" },
+	"requestId":               func(in *invocation) (string, bool) { return in.requestID, true },
+	"requestTime":             (*invocation).requestTime,
+	"requestTimeEpoch":        (*invocation).requestTimeEpoch,
+	"resourcePath":            (*invocation).resourcePath,
+	"stage":                   func(in *invocation) (string, bool) { return in.stage.name, true },
 }
 
 // errorVariables are the $context.error variables, which only a gateway response has.
@@ -40,6 +48,11 @@ var errorVariables = map[string]variable{
 	"error.responseType":  func(in *invocation) (string, bool) { return gatewayResponses[in.refusal.kind].name, true },
 	// A request validator's finding: portcullis validates no bodies.
 	"error.validationErrorString": func(*invocation) (string, bool) { return "", false },
+}
+
+// authorizerPrincipal is the caller that an authorizer names. Nobody is one of IAM's by an authorizer.
+func (in *invocation) authorizerPrincipal() (string, bool) {
+	return in.caller.Principal, in.caller.Principal != "" && in.identity == nil
 }
 
 func (in *invocation) domainPrefix() (string, bool) {
@@ -126,7 +139,7 @@ func (s scope) stageVariable(name string) (variable, error) {
 
 // methodVariable reads a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.
 func methodVariable(name string) (variable, error) {
-	if header, ok := strings.CutPrefix(name, "request.header."); ok && isToken(header) {
+	if header, ok := strings.CutPrefix(name, "request.header."); ok && authz.IsToken(header) {
 		header = lower(header)
 		return func(in *invocation) (string, bool) {
 			value, lines := in.request.Header(header)

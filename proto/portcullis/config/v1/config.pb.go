@@ -168,7 +168,11 @@ const (
 	Authorization_AUTHORIZATION_UNSPECIFIED Authorization = 0
 	// Every caller is anonymous. The resource policy, if there is one, must still allow the request.
 	Authorization_NONE Authorization = 1
-	// Callers sign their requests with Signature Version 4. This version of portcullis refuses it.
+	// Callers sign their requests with Signature Version 4, with one of the access keys of Iam. Their account's policies and the
+	// resource policy decide: within the account of the API either side's Allow is enough, from another account both are
+	// needed, and a Deny is final. Envoy must buffer the request's body and say so by context_extensions `portcullis.body:
+	// buffered`; without it such a route answers 500.
+	// AWS: "How API Gateway resource policies affect authorization workflow" (API Gateway Developer Guide).
 	Authorization_AWS_IAM Authorization = 2
 	// A Lambda authorizer decides. This version of portcullis refuses it.
 	Authorization_CUSTOM Authorization = 3
@@ -234,7 +238,9 @@ type Config struct {
 	// it the client is the peer of the TCP connection that Envoy reports.
 	ClientAddress *ClientAddress `protobuf:"bytes,2,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
 	// The interface VPC endpoints by which private APIs are called, and how a request shows that it came by one.
-	VpcEndpoints  []*VpcEndpoint `protobuf:"bytes,3,rep,name=vpc_endpoints,json=vpcEndpoints,proto3" json:"vpc_endpoints,omitempty"`
+	VpcEndpoints []*VpcEndpoint `protobuf:"bytes,3,rep,name=vpc_endpoints,json=vpcEndpoints,proto3" json:"vpc_endpoints,omitempty"`
+	// The accounts and access keys of callers who sign their requests, for routes with authorization AWS_IAM.
+	Iam           *Iam `protobuf:"bytes,4,opt,name=iam,proto3" json:"iam,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +296,13 @@ func (x *Config) GetVpcEndpoints() []*VpcEndpoint {
 	return nil
 }
 
+func (x *Config) GetIam() *Iam {
+	if x != nil {
+		return x.Iam
+	}
+	return nil
+}
+
 // API is one API of API Gateway: what stands under one API id.
 type API struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -317,7 +330,7 @@ type API struct {
 	// requests that came by that endpoint.
 	ExecuteApiEndpoint bool `protobuf:"varint,7,opt,name=execute_api_endpoint,json=executeApiEndpoint,proto3" json:"execute_api_endpoint,omitempty"`
 	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F and ; within a
-	// segment.
+	// segment, and what is encoded twice, such as %2561.
 	StrictPaths bool `protobuf:"varint,8,opt,name=strict_paths,json=strictPaths,proto3" json:"strict_paths,omitempty"`
 	// Words denials as API Gateway did before 2025: without the kind of policy that denied.
 	// AWS: "Troubleshoot access denied error messages" (IAM User Guide).
@@ -784,9 +797,9 @@ type VpcEndpoint struct {
 	// with 500.
 	Listeners []string `protobuf:"bytes,4,rep,name=listeners,proto3" json:"listeners,omitempty"`
 	// The VPC endpoint policy, in one of the forms of an API's resourcePolicy; resources are whole ARNs, or "*". It is asked
-	// before anything of the API: without an Allow of it nothing passes. Without a policy, everything does. The caller is
-	// anonymous; a request that claims to be signed (Signature Version 4) is denied where there is a policy, for this version
-	// cannot verify a signature.
+	// before anything of the API: without an Allow of it nothing passes. Without a policy, everything does. The caller is who
+	// has signed the request (Signature Version 4, with one of the access keys of Iam), whatever the route's authorization, or
+	// else anonymous. Where there is a policy, a signature that cannot be verified is denied.
 	Policy        *structpb.Value `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -857,16 +870,527 @@ func (x *VpcEndpoint) GetPolicy() *structpb.Value {
 	return nil
 }
 
+// Iam is what is known of those who sign their requests. AWS never tells a secret key, so a signature can be verified with
+// keys alone that are written here: keys that were issued for portcullis, or that their account's owner chose to share.
+// Accounts and keys are read again when their files change.
+type Iam struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The accounts whose users and roles may call. No account is given twice.
+	Accounts []*IamAccount `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The access keys of users and of sessions of roles. No two have the same id.
+	AccessKeys    []*AccessKeyFile `protobuf:"bytes,2,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Iam) Reset() {
+	*x = Iam{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Iam) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Iam) ProtoMessage() {}
+
+func (x *Iam) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Iam.ProtoReflect.Descriptor instead.
+func (*Iam) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Iam) GetAccounts() []*IamAccount {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *Iam) GetAccessKeys() []*AccessKeyFile {
+	if x != nil {
+		return x.AccessKeys
+	}
+	return nil
+}
+
+// IamAccount is an account: its users, groups, roles and policies.
+type IamAccount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file that holds the account as `aws iam get-account-authorization-details` prints it, in JSON and whole; at most 128
+	// MiB. Every policy that is attached has to be in it: print it without --filter. Required.
+	// AWS: "GetAccountAuthorizationDetails" (IAM API Reference).
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// The id of the organization that the account is in (aws:PrincipalOrgID), such as o-a1b2c3d4e5. Without it, the account is in
+	// none.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The paths of the account in its organization (aws:PrincipalOrgPaths), such as o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/.
+	OrganizationPaths []string `protobuf:"bytes,3,rep,name=organization_paths,json=organizationPaths,proto3" json:"organization_paths,omitempty"`
+	// The service control policies that apply to the account, by level: the organization's root, each organizational unit on
+	// the way, the account itself. On each level one policy has to allow. Without levels, nothing of the organization limits the
+	// account, as for a management account.
+	// AWS: "SCP evaluation" (AWS Organizations User Guide).
+	ServiceControlPolicies []*ServiceControlPolicyLevel `protobuf:"bytes,4,rep,name=service_control_policies,json=serviceControlPolicies,proto3" json:"service_control_policies,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *IamAccount) Reset() {
+	*x = IamAccount{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamAccount) ProtoMessage() {}
+
+func (x *IamAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
+func (*IamAccount) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IamAccount) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *IamAccount) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *IamAccount) GetOrganizationPaths() []string {
+	if x != nil {
+		return x.OrganizationPaths
+	}
+	return nil
+}
+
+func (x *IamAccount) GetServiceControlPolicies() []*ServiceControlPolicyLevel {
+	if x != nil {
+		return x.ServiceControlPolicies
+	}
+	return nil
+}
+
+// ServiceControlPolicyLevel is one level of an organization.
+type ServiceControlPolicyLevel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What decisions call the level, such as root, or the name of the organizational unit. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The policies that are attached to the level, each in one of the forms of an API's resourcePolicy; at least one, for AWS
+	// attaches FullAWSAccess to each level itself.
+	Policies      []*structpb.Value `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceControlPolicyLevel) Reset() {
+	*x = ServiceControlPolicyLevel{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceControlPolicyLevel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceControlPolicyLevel) ProtoMessage() {}
+
+func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
+func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ServiceControlPolicyLevel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ServiceControlPolicyLevel) GetPolicies() []*structpb.Value {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+// AccessKeyFile names a file of access keys.
+type AccessKeyFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, YAML in the form of AccessKeys. Required.
+	File          string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessKeyFile) Reset() {
+	*x = AccessKeyFile{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessKeyFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessKeyFile) ProtoMessage() {}
+
+func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
+func (*AccessKeyFile) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AccessKeyFile) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+// AccessKeys is the whole of an access key file. Files that it names are relative to its folder.
+type AccessKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The access keys. The list may be empty, or missing: nobody can sign then.
+	AccessKeys    []*AccessKey `protobuf:"bytes,1,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessKeys) Reset() {
+	*x = AccessKeys{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessKeys) ProtoMessage() {}
+
+func (x *AccessKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
+func (*AccessKeys) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AccessKeys) GetAccessKeys() []*AccessKey {
+	if x != nil {
+		return x.AccessKeys
+	}
+	return nil
+}
+
+// AccessKey is an access key and whom it stands for: a user, a session of a role, or a federated user of a user.
+// AWS: "Manage access keys for IAM users", "Temporary security credentials in IAM" (IAM User Guide).
+type AccessKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The access key id, letters, digits and underscores. One that begins with ASIA has a sessionToken, one that begins with
+	// AKIA has none. Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The secret access key. Required.
+	Secret *Secret `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The ARN of the user that the key stands for, with its path, or of an account's root user
+	// (arn:aws:iam::111122223333:root). A key has a user or a role.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// The name of the federated user of `user` that the temporary key stands for (GetFederationToken). Its permissions are those
+	// that both the user's policies and a session policy allow.
+	FederatedUser string `protobuf:"bytes,4,opt,name=federated_user,json=federatedUser,proto3" json:"federated_user,omitempty"`
+	// The ARN of the role whose session the temporary key stands for, with its path.
+	Role string `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
+	// The name of the role's session.
+	SessionName string `protobuf:"bytes,6,opt,name=session_name,json=sessionName,proto3" json:"session_name,omitempty"`
+	// The session token of a temporary key, which the client sends along.
+	SessionToken *Secret `protobuf:"bytes,7,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	// When the key stops working, as in 2027-01-01T00:00:00Z. Without it, never.
+	Expires string `protobuf:"bytes,8,opt,name=expires,proto3" json:"expires,omitempty"`
+	// When a temporary key was issued (aws:TokenIssueTime). Without it, it counts as the oldest there is: a policy that revokes
+	// older sessions revokes it.
+	IssueTime string `protobuf:"bytes,9,opt,name=issue_time,json=issueTime,proto3" json:"issue_time,omitempty"`
+	// When the caller authenticated with MFA to get a temporary key (aws:MultiFactorAuthPresent, aws:MultiFactorAuthAge).
+	// Without it, not at all.
+	MfaTime string `protobuf:"bytes,10,opt,name=mfa_time,json=mfaTime,proto3" json:"mfa_time,omitempty"`
+	// The session policies of a role's session or a federated user, each in one of the forms of an API's resourcePolicy.
+	// Without them, nothing limits a role's session.
+	SessionPolicies []*structpb.Value `protobuf:"bytes,11,rep,name=session_policies,json=sessionPolicies,proto3" json:"session_policies,omitempty"`
+	// The session tags of a role's session or a federated user (aws:PrincipalTag). They override those of the role or user.
+	SessionTags map[string]string `protobuf:"bytes,12,rep,name=session_tags,json=sessionTags,proto3" json:"session_tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The source identity of a role's session (aws:SourceIdentity).
+	SourceIdentity string `protobuf:"bytes,13,opt,name=source_identity,json=sourceIdentity,proto3" json:"source_identity,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AccessKey) Reset() {
+	*x = AccessKey{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessKey) ProtoMessage() {}
+
+func (x *AccessKey) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
+func (*AccessKey) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AccessKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AccessKey) GetSecret() *Secret {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *AccessKey) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AccessKey) GetFederatedUser() string {
+	if x != nil {
+		return x.FederatedUser
+	}
+	return ""
+}
+
+func (x *AccessKey) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *AccessKey) GetSessionName() string {
+	if x != nil {
+		return x.SessionName
+	}
+	return ""
+}
+
+func (x *AccessKey) GetSessionToken() *Secret {
+	if x != nil {
+		return x.SessionToken
+	}
+	return nil
+}
+
+func (x *AccessKey) GetExpires() string {
+	if x != nil {
+		return x.Expires
+	}
+	return ""
+}
+
+func (x *AccessKey) GetIssueTime() string {
+	if x != nil {
+		return x.IssueTime
+	}
+	return ""
+}
+
+func (x *AccessKey) GetMfaTime() string {
+	if x != nil {
+		return x.MfaTime
+	}
+	return ""
+}
+
+func (x *AccessKey) GetSessionPolicies() []*structpb.Value {
+	if x != nil {
+		return x.SessionPolicies
+	}
+	return nil
+}
+
+func (x *AccessKey) GetSessionTags() map[string]string {
+	if x != nil {
+		return x.SessionTags
+	}
+	return nil
+}
+
+func (x *AccessKey) GetSourceIdentity() string {
+	if x != nil {
+		return x.SourceIdentity
+	}
+	return ""
+}
+
+// Secret is where a secret is: one of the three. It never occurs in a log or in a fault.
+type Secret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret itself.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// The file that holds it, relative to the folder of the file that names it; a line break at its end does not belong to it.
+	// It is read again when it changes.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// The environment variable that holds it.
+	Env           string `protobuf:"bytes,3,opt,name=env,proto3" json:"env,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Secret) Reset() {
+	*x = Secret{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Secret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Secret) ProtoMessage() {}
+
+func (x *Secret) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Secret.ProtoReflect.Descriptor instead.
+func (*Secret) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Secret) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Secret) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Secret) GetEnv() string {
+	if x != nil {
+		return x.Env
+	}
+	return ""
+}
+
 var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xdb\x02\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x88\x03\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
 	"\x0eclient_address\x18\x02 \x01(\v2#.portcullis.config.v1.ClientAddressR\rclientAddress\x12F\n" +
-	"\rvpc_endpoints\x18\x03 \x03(\v2!.portcullis.config.v1.VpcEndpointR\fvpcEndpoints\"\xf3\f\n" +
+	"\rvpc_endpoints\x18\x03 \x03(\v2!.portcullis.config.v1.VpcEndpointR\fvpcEndpoints\x12+\n" +
+	"\x03iam\x18\x04 \x01(\v2\x19.portcullis.config.v1.IamR\x03iam\"\xf3\f\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -937,7 +1461,49 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x10vpc_endpoint.vpc\x12-must be the id of a VPC, such as vpc-1a2b3c4d\x1a'this.matches('^(vpc-[a-z0-9]{1,32})?$')R\x03vpc\x12\x1a\n" +
 	"\bnetworks\x18\x03 \x03(\tR\bnetworks\x12\x1c\n" +
 	"\tlisteners\x18\x04 \x03(\tR\tlisteners\x12.\n" +
-	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy*0\n" +
+	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\"\x89\x01\n" +
+	"\x03Iam\x12<\n" +
+	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
+	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
+	"accessKeys\"\xe3\x01\n" +
+	"\n" +
+	"IamAccount\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12'\n" +
+	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12-\n" +
+	"\x12organization_paths\x18\x03 \x03(\tR\x11organizationPaths\x12i\n" +
+	"\x18service_control_policies\x18\x04 \x03(\v2/.portcullis.config.v1.ServiceControlPolicyLevelR\x16serviceControlPolicies\"c\n" +
+	"\x19ServiceControlPolicyLevel\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
+	"\bpolicies\x18\x02 \x03(\v2\x16.google.protobuf.ValueR\bpolicies\"#\n" +
+	"\rAccessKeyFile\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\"N\n" +
+	"\n" +
+	"AccessKeys\x12@\n" +
+	"\vaccess_keys\x18\x01 \x03(\v2\x1f.portcullis.config.v1.AccessKeyR\n" +
+	"accessKeys\"\xdb\x04\n" +
+	"\tAccessKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\x06secret\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x06secret\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12%\n" +
+	"\x0efederated_user\x18\x04 \x01(\tR\rfederatedUser\x12\x12\n" +
+	"\x04role\x18\x05 \x01(\tR\x04role\x12!\n" +
+	"\fsession_name\x18\x06 \x01(\tR\vsessionName\x12A\n" +
+	"\rsession_token\x18\a \x01(\v2\x1c.portcullis.config.v1.SecretR\fsessionToken\x12\x18\n" +
+	"\aexpires\x18\b \x01(\tR\aexpires\x12\x1d\n" +
+	"\n" +
+	"issue_time\x18\t \x01(\tR\tissueTime\x12\x19\n" +
+	"\bmfa_time\x18\n" +
+	" \x01(\tR\amfaTime\x12A\n" +
+	"\x10session_policies\x18\v \x03(\v2\x16.google.protobuf.ValueR\x0fsessionPolicies\x12S\n" +
+	"\fsession_tags\x18\f \x03(\v20.portcullis.config.v1.AccessKey.SessionTagsEntryR\vsessionTags\x12'\n" +
+	"\x0fsource_identity\x18\r \x01(\tR\x0esourceIdentity\x1a>\n" +
+	"\x10SessionTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
+	"\x06Secret\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x10\n" +
+	"\x03env\x18\x03 \x01(\tR\x03env*0\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04REST\x10\x01\x12\b\n" +
@@ -969,50 +1535,68 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
-	(Kind)(0),               // 0: portcullis.config.v1.Kind
-	(Endpoint)(0),           // 1: portcullis.config.v1.Endpoint
-	(Authorization)(0),      // 2: portcullis.config.v1.Authorization
-	(*Config)(nil),          // 3: portcullis.config.v1.Config
-	(*API)(nil),             // 4: portcullis.config.v1.API
-	(*Stage)(nil),           // 5: portcullis.config.v1.Stage
-	(*Route)(nil),           // 6: portcullis.config.v1.Route
-	(*GatewayResponse)(nil), // 7: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),   // 8: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),     // 9: portcullis.config.v1.VpcEndpoint
-	nil,                     // 10: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                     // 11: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                     // 12: portcullis.config.v1.Stage.VariablesEntry
-	nil,                     // 13: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                     // 14: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                     // 15: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	(*structpb.Value)(nil),  // 16: google.protobuf.Value
+	(Kind)(0),                         // 0: portcullis.config.v1.Kind
+	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
+	(Authorization)(0),                // 2: portcullis.config.v1.Authorization
+	(*Config)(nil),                    // 3: portcullis.config.v1.Config
+	(*API)(nil),                       // 4: portcullis.config.v1.API
+	(*Stage)(nil),                     // 5: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 6: portcullis.config.v1.Route
+	(*GatewayResponse)(nil),           // 7: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 8: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 9: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 10: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 11: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 12: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 13: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 14: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 15: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 16: portcullis.config.v1.Secret
+	nil,                               // 17: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 18: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 19: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 20: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 21: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 22: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 23: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 24: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	8,  // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	9,  // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	0,  // 3: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 4: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	5,  // 5: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	16, // 6: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	2,  // 7: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	6,  // 8: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	10, // 9: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	11, // 10: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	12, // 11: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	2,  // 12: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	13, // 13: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	14, // 14: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	15, // 15: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	16, // 16: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	7,  // 17: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	0,  // 4: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	1,  // 5: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	5,  // 6: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	24, // 7: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	2,  // 8: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	6,  // 9: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	17, // 10: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	18, // 11: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	19, // 12: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	2,  // 13: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	20, // 14: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	21, // 15: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	22, // 16: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	24, // 17: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	11, // 18: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	13, // 19: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	12, // 20: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	24, // 21: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	15, // 22: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	16, // 23: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	16, // 24: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	24, // 25: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	23, // 26: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	7,  // 27: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -1026,7 +1610,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   13,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

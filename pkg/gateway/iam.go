@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// IAM is the authorization of callers who sign their requests.
+const IAM Authorization = "AWS_IAM"
+
+// Signed is who has signed a request, as the caller's account knows them.
+type Signed struct {
+	Principal policy.Principal
+	// Policies are those of the caller's side: identity-based, permissions boundary, session and service control policies.
+	Policies policy.Policies
+	// Facts are the condition keys about the principal.
+	Facts policy.Context
+	// AccessKey is the id of the key that has signed, UserID the caller's aws:userid, OrganizationID the id of the
+	// organization that the caller's account is in; empty for none.
+	AccessKey, UserID, OrganizationID string
+	// SpentHeaders and SpentQuery name what holds the signature and must not reach an upstream.
+	SpentHeaders, SpentQuery []string
+}
+
+// verify finds out who has signed the request.
+func (in *invocation) verify() (*Signed, error) {
+	if in.signed != nil {
+		return in.signed, nil
+	}
+	if in.gateway.signatures == nil {
+		return nil, internal(authz.CodeInternal, "there is nothing that verifies signatures")
+	}
+	signed, err := in.gateway.signatures(in.request, in.stage.api.region)
+	switch {
+	case err != nil:
+		return nil, refused(err)
+	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
+		return nil, internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
+	}
+	in.signed = signed
+	return signed, nil
+}
+
+// refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.
+func refused(err error) error {
+	r, ok := errors.AsType[*authz.Refusal](err)
+	if !ok {
+		return err
+	}
+	for kind, response := range gatewayResponses {
+		if response.name != "" && response.name == r.ResponseType {
+			return &refusal{kind: responseType(kind), message: r.Message, errorType: r.ErrorType, reason: r.Reason}
+		}
+	}
+	return internal(r.Reason.Code, r.Reason.Detail)
+}
+
+// signer authenticates the caller of a method with authorization AWS_IAM.
+func signer(_ context.Context, in *invocation) (authz.Caller, error) {
+	signed, err := in.verify()
+	if err != nil {
+		return authz.Caller{}, err
+	}
+	in.identity = signed
+	return authz.Caller{Principal: signed.Principal.ARN}, nil
+}
+
+// byIAM is the flow "IAM authentication and resource policy": Table A where caller and API are of one account, Table B
+// elsewhere. Both are what IAM's own evaluation comes to.
+func (in *invocation) byIAM() (authz.Reason, error) {
+	policies := in.identity.Policies
+	policies.Resource = in.stage.api.policy
+	result := policy.Evaluate(&policies, in.policyRequest(in.identity.Principal))
+	return in.outcome(result, missing[result.Missing])
+}
+
+// missing are the policies that lack an Allow in an implicit deny. Table A calls the caller's own side first.
+var missing = map[policy.Side]policy.Kind{
+	policy.SideNone:        policy.Identity,
+	policy.SideIdentity:    policy.Identity,
+	policy.SideResource:    policy.Resource,
+	policy.SideBoundary:    policy.Boundary,
+	policy.SideSession:     policy.Session,
+	policy.SideSCP:         policy.SCP,
+	policy.SideRCP:         policy.RCP,
+	policy.SideVPCEndpoint: policy.VPCEndpoint,
+}
+
+// principalKey is the value of a condition key that only signed requests have.
+func (in *invocation) principalKey(key *policy.Key) (policy.Value, bool) {
+	if in.identity == nil {
+		return policy.Value{}, false
+	}
+	switch key.ID() {
+	case policy.KeyRequestedRegion:
+		return policy.StringValue(in.stage.api.region), true
+	case policy.KeyResourceAccount:
+		return policy.StringValue(in.stage.api.account), true
+	default:
+		return in.identity.Facts.Lookup(key)
+	}
+}
+
+// principalType is aws:PrincipalType, which anonymous callers have too.
+func (in *invocation) principalType(key *policy.Key) (policy.Value, bool) {
+	if in.identity == nil {
+		return policy.StringValue("Anonymous"), true
+	}
+	return in.identity.Facts.Lookup(key)
+}
+
+// userName is how a denial calls the caller.
+func (in *invocation) userName() string {
+	if in.identity == nil {
+		return "anonymous"
+	}
+	return in.identity.Principal.ARN
+}
+
+// ofIdentity is a $context.identity variable that only signed requests have.
+func ofIdentity(value func(*Signed) string) variable {
+	return func(in *invocation) (string, bool) {
+		if in.identity == nil {
+			return "", false
+		}
+		text := value(in.identity)
+		return text, text != ""
+	}
+}
+
+// removeSignature keeps a verified signature from the upstream: whoever reads it could repeat the request.
+func (in *invocation) removeSignature(d *authz.Decision) {
+	if in.signed == nil {
+		return
+	}
+	for _, name := range in.signed.SpentHeaders {
+		removeHeader(d, name)
+	}
+	d.RemoveQuery = append(d.RemoveQuery, in.signed.SpentQuery...)
+}

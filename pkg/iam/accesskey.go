@@ -1,0 +1,244 @@
+package iam
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
+
+// AccessKey is an access key and whom it stands for: a user (with its ARN, or an account's root user), a federated user of a
+// user, or a session of a role.
+type AccessKey struct {
+	ID, Secret string
+	// User is the ARN of a user, or of an account's root user.
+	User string
+	// FederatedUser is the name of a federated user of User ("GetFederationToken").
+	FederatedUser string
+	// Role is the ARN of a role, with its path; SessionName is the name of its session.
+	Role, SessionName string
+	// SessionToken is what a temporary key comes with.
+	SessionToken string
+	// Expires is when the key stops working; the zero time for never.
+	Expires time.Time
+	// IssueTime is when a temporary key was issued (aws:TokenIssueTime).
+	IssueTime time.Time
+	// MFATime is when the caller authenticated with MFA before a temporary key was issued; the zero time for not at all.
+	MFATime         time.Time
+	SessionPolicies []*policy.Policy
+	SessionTags     map[string]string
+	SourceIdentity  string
+}
+
+// Format prints nothing but the id, whatever the verb.
+func (k AccessKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "iam.AccessKey(%s)", k.ID) }
+
+var (
+	keyIDShape = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}$`)
+	nameShape  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+)
+
+// AddKey adds an access key of an account that was added before. A fault leaves the key out, and the Builder is not to be
+// used.
+func (b *Builder) AddKey(k *AccessKey) []KeyFault {
+	c := keyCheck{AccessKey: k}
+	c.checkID(b)
+	c.checkToken()
+	c.checkSession()
+	i := c.stands(b)
+	if len(c.faults) > 0 {
+		return c.faults
+	}
+	i.key, i.keyID, i.temporary = k.sigv4Key(), k.ID, k.SessionToken != ""
+	i.issued, i.mfa, i.sourceIdentity = k.IssueTime, k.MFATime, k.SourceIdentity
+	i.policies.Session = slices.Clone(k.SessionPolicies)
+	b.keys[k.ID] = i
+	return nil
+}
+
+// sigv4Key gives the key a version that changes with its secret.
+func (k *AccessKey) sigv4Key() *sigv4.Key {
+	sum := sha256.Sum256([]byte(k.Secret))
+	return &sigv4.Key{
+		Secret: k.Secret, Version: binary.BigEndian.Uint64(sum[:]), Token: k.SessionToken, Expires: k.Expires,
+	}
+}
+
+// keyCheck finds everything that is wrong with a key.
+type keyCheck struct {
+	*AccessKey
+	faults []KeyFault
+}
+
+func (c *keyCheck) fault(field, format string, args ...any) {
+	c.faults = append(c.faults, KeyFault{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *keyCheck) checkID(b *Builder) {
+	switch {
+	case !keyIDShape.MatchString(c.ID):
+		c.fault("id", "must be an access key id, such as AKIAIOSFODNN7EXAMPLE: letters, digits and underscores, at most 128")
+	case b.keys[c.ID] != nil:
+		c.fault("id", "the access key %s is given twice: keep one", c.ID)
+	}
+	if c.Secret == "" {
+		c.fault("secret", "the access key has no secret, or an empty one")
+	}
+}
+
+// session reports whether the key was issued for a session that may have policies and tags of its own.
+func (c *keyCheck) session() bool { return c.Role != "" || c.FederatedUser != "" }
+
+// checkToken holds the key to what its id says: AKIA is a long-term key, ASIA a temporary one ("IAM identifiers").
+func (c *keyCheck) checkToken() {
+	switch {
+	case c.SessionToken == "" && c.session():
+		c.fault("sessionToken", "the key of a role's session or of a federated user is a temporary one: write its sessionToken")
+	case c.SessionToken == "" && strings.HasPrefix(c.ID, "ASIA"):
+		c.fault("sessionToken", "an id that begins with ASIA is that of a temporary key: write its sessionToken")
+	case c.SessionToken != "" && strings.HasPrefix(c.ID, "AKIA"):
+		c.fault("sessionToken", "an id that begins with AKIA is that of a long-term key: remove sessionToken")
+	}
+	if c.SessionToken == "" && !c.session() {
+		if !c.IssueTime.IsZero() {
+			c.fault("issueTime", "only a temporary key has it: remove it, or write sessionToken")
+		}
+		if !c.MFATime.IsZero() {
+			c.fault("mfaTime", "only a temporary key has it: remove it, or write sessionToken")
+		}
+	}
+}
+
+func (c *keyCheck) checkSession() {
+	if c.Role == "" && c.SourceIdentity != "" {
+		c.fault("sourceIdentity", "only a role's session has one: remove it")
+	}
+	if c.FederatedUser != "" && !c.MFATime.IsZero() {
+		c.fault("mfaTime", "a federated user's key does not tell of MFA: remove it")
+	}
+	if !c.session() && len(c.SessionPolicies) > 0 {
+		c.fault("sessionPolicies", "only a role's session and a federated user have session policies: remove them")
+	}
+	if !c.session() && len(c.SessionTags) > 0 {
+		c.fault("sessionTags", "only a role's session and a federated user have session tags: remove them")
+	}
+	if slices.Contains(c.SessionPolicies, nil) {
+		c.fault("sessionPolicies", "a session policy cannot be read")
+	}
+	names := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(c.SessionTags)) {
+		if key == "" || names[strings.ToLower(key)] {
+			c.fault("sessionTags", "the tag %q is empty or given twice; tag keys differ by more than case", key)
+		}
+		names[strings.ToLower(key)] = true
+	}
+}
+
+// stands finds the principal that the key stands for.
+func (c *keyCheck) stands(b *Builder) *identity {
+	switch {
+	case (c.User == "") == (c.Role == ""):
+		c.fault("user", "the key must have either a user or a role that it stands for")
+		return nil
+	case c.Role != "":
+		return c.roleSession(b)
+	case c.SessionName != "":
+		c.fault("sessionName", "only a role's session has a name: remove it")
+		return nil
+	}
+	if a, err := arn.Parse(c.User); err == nil && a.Service == "iam" && a.Region == "" && a.Resource == "root" {
+		return c.root(b, a)
+	}
+	return c.user(b)
+}
+
+const addAccount = "add its account to iam.accounts, as aws iam get-account-authorization-details prints it now"
+
+func (c *keyCheck) roleSession(b *Builder) *identity {
+	if c.FederatedUser != "" {
+		c.fault("federatedUser", "a federated user is one of a user, not of a role: remove it, or write user")
+	}
+	if !nameShape.MatchString(c.SessionName) {
+		c.fault("sessionName", "must be the name of the role's session: 1 to 64 letters, digits and the characters _+=,.@-")
+	}
+	p := b.principals[c.Role]
+	if p == nil || p.kind != policy.RoleSession {
+		c.fault("role", "no account has the role %q: write its ARN with its path, or %s", c.Role, addAccount)
+		return nil
+	}
+	i := p.newIdentity()
+	partition, account := b.partitions[p.account.id], p.account.id
+	i.principal = policy.Principal{
+		Kind: policy.RoleSession, Account: account, ParentARN: p.arn, ParentID: p.id, Bounded: p.boundary != nil,
+		ARN: "arn:" + partition + ":sts::" + account + ":assumed-role/" + p.name + "/" + c.SessionName,
+	}
+	i.principalType, i.userID, i.principalARN = "AssumedRole", p.id+":"+c.SessionName, p.arn
+	i.tags = overlay(p.tags, c.SessionTags)
+	return i
+}
+
+func (c *keyCheck) user(b *Builder) *identity {
+	p := b.principals[c.User]
+	if p == nil || p.kind != policy.User {
+		c.fault("user", "no account has the user %q: write its ARN with its path, or %s", c.User, addAccount)
+		return nil
+	}
+	i := p.newIdentity()
+	if c.FederatedUser != "" {
+		c.federate(b, p, i)
+		return i
+	}
+	i.principal = policy.Principal{Kind: policy.User, ARN: p.arn, Account: p.account.id, ID: p.id, Bounded: p.boundary != nil}
+	i.principalType, i.userID, i.username, i.principalARN = "User", p.id, p.name, p.arn
+	i.tags = p.tags
+	return i
+}
+
+func (c *keyCheck) federate(b *Builder, p *principal, i *identity) {
+	if !nameShape.MatchString(c.FederatedUser) {
+		c.fault("federatedUser", "must be the name of the federated user: 1 to 64 letters, digits and the characters _+=,.@-")
+	}
+	account := p.account.id
+	i.principalARN = "arn:" + b.partitions[account] + ":sts::" + account + ":federated-user/" + c.FederatedUser
+	i.principal = policy.Principal{
+		Kind: policy.FederatedUser, ARN: i.principalARN, Account: account, ParentARN: p.arn, ParentID: p.id, Bounded: p.boundary != nil,
+	}
+	i.principalType, i.userID = "FederatedUser", account+":"+c.FederatedUser
+	i.tags = overlay(p.tags, c.SessionTags)
+}
+
+func (c *keyCheck) root(b *Builder, a arn.ARN) *identity {
+	owner := b.accounts[a.Account]
+	if owner == nil || b.partitions[a.Account] != a.Partition {
+		c.fault("user", "no account %s is known: %s", a.Account, addAccount)
+		return nil
+	}
+	if c.FederatedUser != "" {
+		c.fault("federatedUser", "a root user has no federated users: remove it")
+	}
+	i := (&principal{account: owner}).newIdentity()
+	i.principal = policy.Principal{Kind: policy.Root, ARN: c.User, Account: a.Account}
+	i.principalType, i.userID, i.principalARN = "Account", a.Account, c.User
+	return i
+}
+
+// overlay lays session tags over a principal's. Tag keys are told apart in lower case.
+func overlay(tags, session map[string]string) map[string]string {
+	if len(session) == 0 {
+		return tags
+	}
+	all := make(map[string]string, len(tags)+len(session))
+	maps.Copy(all, tags)
+	for key, value := range session {
+		all[strings.ToLower(key)] = value
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+package iam
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
+
+// maxDerivedKeys bounds each cache of derived keys: 100 bytes for a signing key and its name, 300 for a public key.
+const maxDerivedKeys = 1 << 17
+
+// Config says what an Authenticator verifies. Store and Regions are needed.
+type Config struct {
+	Store *Store
+	// Regions are the regions in which there are APIs.
+	Regions []string
+	// Now is the clock; nil stands for time.Now.
+	Now func() time.Time
+}
+
+// Authenticator tells who has signed a request. It is safe for concurrent use.
+type Authenticator struct {
+	store       *Store
+	verifiers   map[string]*sigv4.Verifier
+	signingKeys *cache[sigv4.SigningKeyID, [32]byte]
+	publicKeys  *cache[sigv4.PublicKeyID, *ecdsa.PublicKey]
+	now         func() time.Time
+}
+
+// New makes an Authenticator.
+func New(c Config) (*Authenticator, error) {
+	a := &Authenticator{
+		store: c.Store, now: c.Now, verifiers: make(map[string]*sigv4.Verifier, len(c.Regions)),
+		signingKeys: newCache[sigv4.SigningKeyID, [32]byte](maxDerivedKeys),
+		publicKeys:  newCache[sigv4.PublicKeyID, *ecdsa.PublicKey](maxDerivedKeys),
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	for _, region := range c.Regions {
+		v, err := sigv4.New(sigv4.Config{
+			Regions: []string{region}, Key: c.Store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
+		})
+		if err != nil {
+			return nil, err
+		}
+		a.verifiers[region] = v
+	}
+	return a, nil
+}
+
+// Verify says who has signed a request to an API of a region. The error is an *authz.Refusal, and the Caller nil then.
+func (a *Authenticator) Verify(r *authz.Request, region string) (*Caller, error) {
+	v := a.verifiers[region]
+	if v == nil {
+		return nil, internalError("no signature is verified for the region " + region)
+	}
+	body, state := r.Body()
+	result, err := v.Verify(&sigv4.Request{
+		Method: r.Method, Target: r.Target, Host: r.Host, Headers: r.Headers(), Body: body, BodyComplete: state == authz.BodyComplete,
+	})
+	switch {
+	case err != nil:
+		return nil, refusal(err, state)
+	case state != authz.BodyComplete:
+		return nil, bodyRefusal(state)
+	}
+	found := a.store.identity(result.KeyID)
+	if found == nil {
+		return nil, internalError("a verified key is not in the store")
+	}
+	at := r.Time
+	if at.IsZero() {
+		at = a.now()
+	}
+	return &Caller{identity: found, signature: result, at: at}, nil
+}
+
+func (a *Authenticator) signingKey(id sigv4.SigningKeyID, secret string) [32]byte {
+	return a.signingKeys.get(id, func() [32]byte { return sigv4.DeriveSigningKey(id, secret) }, func(id sigv4.SigningKeyID) sigv4.SigningKeyID {
+		id.KeyID, id.Date = strings.Clone(id.KeyID), strings.Clone(id.Date)
+		id.Region, id.Service = strings.Clone(id.Region), strings.Clone(id.Service)
+		return id
+	})
+}
+
+func (a *Authenticator) publicKey(id sigv4.PublicKeyID, secret string) *ecdsa.PublicKey {
+	return a.publicKeys.get(id, func() *ecdsa.PublicKey { return sigv4.DerivePublicKey(id, secret) }, func(id sigv4.PublicKeyID) sigv4.PublicKeyID {
+		id.KeyID = strings.Clone(id.KeyID)
+		return id
+	})
+}
+
+// refusal is what a failed verification means for client and operator.
+func refusal(err error, state authz.BodyState) error {
+	failed, ok := errors.AsType[*sigv4.Error](err)
+	if !ok || failed.Kind == sigv4.Internal {
+		return internalError(err.Error())
+	}
+	if failed.Kind == sigv4.BodyUnknown {
+		return bodyRefusal(state)
+	}
+	return &authz.Refusal{
+		ResponseType: failed.Kind.ResponseType(), ErrorType: failed.Kind.ErrorType(), Message: failed.Message,
+		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)},
+	}
+}
+
+func code(kind sigv4.Kind) authz.Code {
+	switch kind {
+	case sigv4.MissingAuthenticationToken:
+		return authz.CodeNotSigned
+	case sigv4.UnrecognizedClient:
+		return authz.CodeUnknownKey
+	case sigv4.ExpiredToken:
+		return authz.CodeExpiredToken
+	case sigv4.IncompleteSignature, sigv4.InvalidSignature, sigv4.BodyUnknown, sigv4.Internal:
+	}
+	return authz.CodeBadSignature
+}
+
+// detail is the operator's sentence. The client's message holds nothing of Authorization but hashes.
+func detail(e *sigv4.Error) string {
+	if e.Detail != "" {
+		return e.Detail
+	}
+	return e.Message
+}
+
+// bodyRefusal says which setting of Envoy keeps a signature from being verified.
+func bodyRefusal(state authz.BodyState) error {
+	what := map[authz.BodyState]string{
+		authz.BodyUnknown: "the request's body is not buffered: set with_request_body on the ext_authz filter and " +
+			"context_extensions portcullis.body: buffered on the route",
+		authz.BodyPartial: "Envoy cut the request's body: set with_request_body.allow_partial_message: false",
+		authz.BodyAltered: "Envoy may have replaced bytes of the request's body: set with_request_body.pack_as_bytes: true",
+	}[state]
+	if what == "" {
+		what = fmt.Sprintf("the request's body is in state %d", state)
+	}
+	return &authz.Refusal{Reason: authz.Reason{Code: authz.CodeEnvoyConfig, Detail: "AWS_IAM: " + what}}
+}
+
+func internalError(detail string) error {
+	return &authz.Refusal{Reason: authz.Reason{Code: authz.CodeInternal, Detail: detail}}
+}

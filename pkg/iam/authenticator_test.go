@@ -1,0 +1,201 @@
+package iam
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
+)
+
+func TestVerify(t *testing.T) {
+	b := mustBuilder(t)
+	alice, deployer := aliceKey(), deployerKey()
+	expired := &AccessKey{ID: "ASIAEXPIRED", Secret: secret, SessionToken: "token", User: alice.User, Expires: now}
+	for _, k := range []*AccessKey{alice, deployer, expired} {
+		mustAdd(t, b, k)
+	}
+	a := mustAuthenticator(t, b)
+	header := func(s sigv4test.Signer) func(*authz.Request) { return s.Sign }
+	query := func(s sigv4test.Signer) func(*authz.Request) { return s.Presign }
+	signer := func(k *AccessKey, change func(*sigv4test.Signer)) sigv4test.Signer {
+		s := signerOf(k)
+		change(&s)
+		return s
+	}
+	as := func(state authz.BodyState) func(*authz.Request) {
+		return func(r *authz.Request) {
+			signerOf(alice).Sign(r)
+			r.SetBody(nil, state)
+		}
+	}
+	for name, c := range map[string]struct {
+		sign         func(*authz.Request)
+		region       string
+		code         authz.Code // CodeAllowed stands for a caller
+		responseType string
+	}{
+		"in the header":        {header(signerOf(alice)), "", authz.CodeAllowed, ""},
+		"in the query":         {query(signerOf(alice)), "", authz.CodeAllowed, ""},
+		"temporary":            {header(signerOf(deployer)), "", authz.CodeAllowed, ""},
+		"temporary, presigned": {query(signerOf(deployer)), "", authz.CodeAllowed, ""},
+		"not signed":           {func(*authz.Request) {}, "", authz.CodeNotSigned, "MISSING_AUTHENTICATION_TOKEN"},
+		"bearer":               {func(r *authz.Request) { r.SetHeaders([]authz.Field{{Name: "authorization", Value: "Bearer x"}}) }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other secret":         {header(signer(alice, func(s *sigv4test.Signer) { s.Secret = "other" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"unknown key":          {header(signer(alice, func(s *sigv4test.Signer) { s.KeyID = "AKIANOBODY" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"no token":             {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"other token":          {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "tokens" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"token of a user":      {header(signer(alice, func(s *sigv4test.Signer) { s.Token = "token" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"expired":              {header(signerOf(expired)), "", authz.CodeExpiredToken, "EXPIRED_TOKEN"},
+		"too old":              {header(signer(alice, func(s *sigv4test.Signer) { s.At = now.Add(-time.Hour) })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other region":         {header(signer(alice, func(s *sigv4test.Signer) { s.Region = "us-east-1" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other service":        {header(signer(alice, func(s *sigv4test.Signer) { s.Service = "s3" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"changed after":        {func(r *authz.Request) { signerOf(alice).Sign(r); r.Method = "DELETE" }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"body changed after":   {func(r *authz.Request) { signerOf(alice).Sign(r); r.SetBody([]byte("x"), authz.BodyComplete) }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"unbuffered":           {as(authz.BodyUnknown), "", authz.CodeEnvoyConfig, ""},
+		"partial":              {as(authz.BodyPartial), "", authz.CodeEnvoyConfig, ""},
+		"altered":              {as(authz.BodyAltered), "", authz.CodeEnvoyConfig, ""},
+		"region without APIs":  {header(signerOf(alice)), "us-east-1", authz.CodeInternal, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request()
+			c.sign(r)
+			if c.region == "" {
+				c.region = "eu-west-1"
+			}
+			caller, err := a.Verify(r, c.region)
+			if c.code == authz.CodeAllowed {
+				if err != nil || caller == nil {
+					t.Fatalf("refused: %v", err)
+				}
+				return
+			}
+			refused, ok := errors.AsType[*authz.Refusal](err)
+			if !ok || caller != nil {
+				t.Fatalf("a caller %v and %v, want a refusal", caller, err)
+			}
+			if refused.Reason.Code != c.code || refused.ResponseType != c.responseType || refused.Reason.Detail == "" {
+				t.Errorf("%+v, want %s and %s", refused, c.code, c.responseType)
+			}
+			authorization, _ := r.Header("authorization")
+			if text := fmt.Sprintf("%+v", *refused); authorization != "" && strings.Contains(text, authorization) {
+				t.Errorf("the refusal tells the Authorization header: %s", text)
+			}
+		})
+	}
+}
+
+// An unbuffered body hides behind the hash that the client sends.
+func TestUnbufferedBodyWithHash(t *testing.T) {
+	b := mustBuilder(t)
+	mustAdd(t, b, aliceKey())
+	r := request()
+	r.SetHeaders([]authz.Field{{Name: "x-amz-content-sha256", Value: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}})
+	signerOf(aliceKey()).Sign(r)
+	if _, err := mustAuthenticator(t, b).Verify(r, "eu-west-1"); err != nil {
+		t.Fatalf("with the body: %v", err)
+	}
+	r.SetBody(nil, authz.BodyUnknown)
+	if c, err := mustAuthenticator(t, b).Verify(r, "eu-west-1"); c != nil || err == nil {
+		t.Errorf("verified without the body: %v, %v", c, err)
+	}
+}
+
+func TestSpent(t *testing.T) {
+	b := mustBuilder(t)
+	k := deployerKey()
+	mustAdd(t, b, k)
+	a := mustAuthenticator(t, b)
+	r := request()
+	signerOf(k).Sign(r)
+	c, err := a.Verify(r, "eu-west-1")
+	if err != nil || strings.Join(c.SpentHeaders(), " ") != "authorization x-amz-security-token" || c.SpentQuery() != nil {
+		t.Errorf("header: %v, %v", c, err)
+	}
+	r = request()
+	signerOf(k).Presign(r)
+	if c, err = a.Verify(r, "eu-west-1"); err != nil || c.SpentHeaders() != nil || len(c.SpentQuery()) != 7 {
+		t.Errorf("query: %v, %v", c, err)
+	}
+}
+
+// A rotated secret never matches, and the new one does, whatever was cached.
+func TestRotatedSecret(t *testing.T) {
+	store := func(s string) *Store {
+		b := mustBuilder(t)
+		k := aliceKey()
+		k.Secret = s
+		mustAdd(t, b, k)
+		return b.Store()
+	}
+	a := mustAuthenticator(t, mustBuilder(t))
+	for _, held := range []string{"first", "second", "first"} {
+		*a.store = *store(held) // the cache stays
+		for _, used := range []string{"first", "second"} {
+			r := request()
+			s := signerOf(aliceKey())
+			s.Secret = used
+			s.Sign(r)
+			if _, err := a.Verify(r, "eu-west-1"); (err == nil) != (used == held) {
+				t.Errorf("the secret is %s, the signature of %s: %v", held, used, err)
+			}
+		}
+	}
+}
+
+func TestZeroStoreRefuses(t *testing.T) {
+	for _, s := range []*Store{nil, {}} {
+		a, err := New(Config{Store: s, Regions: []string{"eu-west-1"}, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request()
+		signerOf(aliceKey()).Sign(r)
+		if c, err := a.Verify(r, "eu-west-1"); c != nil || err == nil {
+			t.Errorf("a store without keys knows %v", c)
+		}
+	}
+}
+
+func TestNewRefusesBadRegions(t *testing.T) {
+	if _, err := New(Config{Store: &Store{}, Regions: []string{""}}); err == nil {
+		t.Error("an empty region is taken")
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	const most = 128
+	c := newCache[sigv4.SigningKeyID, int](most)
+	same := func(id sigv4.SigningKeyID) sigv4.SigningKeyID { return id }
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := range 5 * most {
+				id := sigv4.SigningKeyID{Version: uint64(i), KeyID: fmt.Sprint(worker)}
+				if got := c.get(id, func() int { return i }, same); got != i {
+					t.Errorf("%d for %d", got, i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	kept := 0
+	for i := range c.shards {
+		kept += len(c.shards[i].entries)
+	}
+	if kept > most || kept < most/4 {
+		t.Errorf("%d entries are kept of at most %d", kept, most)
+	}
+	made := 0
+	for range 3 {
+		c.get(sigv4.SigningKeyID{KeyID: "again"}, func() int { made++; return 0 }, same)
+	}
+	if made != 1 {
+		t.Errorf("made %d times", made)
+	}
+}

@@ -1,0 +1,118 @@
+package iam
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
+
+// identity is whom an access key stands for, with all that does not change from request to request.
+type identity struct {
+	key           *sigv4.Key // by reference, so that printing what holds an identity prints no secret
+	keyID         string
+	principal     policy.Principal
+	policies      policy.Policies
+	organization  *Organization
+	principalType string
+	principalARN  string // aws:PrincipalArn: a session's is its role's
+	userID        string
+	username      string            // empty but for users
+	tags          map[string]string // by key in lower case
+	temporary     bool
+	issued, mfa   time.Time
+
+	sourceIdentity string
+}
+
+// Format prints nothing but the key's id, whatever the verb.
+func (i identity) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "iam.identity(%s)", i.keyID) }
+
+// newIdentity is an identity with the policies of a principal.
+func (p *principal) newIdentity() *identity {
+	return &identity{
+		policies: policy.Policies{
+			Identity: p.identity, Boundary: p.boundary, SCP: p.account.organization.ServiceControlPolicies,
+		},
+		organization: &p.account.organization,
+	}
+}
+
+// Caller is who has signed a request.
+type Caller struct {
+	identity  *identity
+	signature sigv4.Result
+	at        time.Time
+}
+
+// Principal is the caller as policies name it.
+func (c *Caller) Principal() policy.Principal { return c.identity.principal }
+
+// Policies are the policies of the caller's side: identity-based, boundary, session and service control policies.
+func (c *Caller) Policies() policy.Policies { return c.identity.policies }
+
+// AccessKeyID is the id of the key that has signed.
+func (c *Caller) AccessKeyID() string { return c.identity.keyID }
+
+// UserID is aws:userid.
+func (c *Caller) UserID() string { return c.identity.userID }
+
+// OrganizationID is aws:PrincipalOrgID; empty without one.
+func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
+
+// SpentHeaders and SpentQuery name the headers and query parameters that hold the signature and must not travel on.
+func (c *Caller) SpentHeaders() []string { return c.signature.SpentHeaders() }
+
+// SpentQuery is the counterpart of SpentHeaders.
+func (c *Caller) SpentQuery() []string { return c.signature.SpentQuery() }
+
+// Lookup returns the value of a condition key about the principal ("AWS global condition context keys", properties of the
+// principal and of a role session); false means that it is absent.
+func (c *Caller) Lookup(key *policy.Key) (policy.Value, bool) {
+	i := c.identity
+	switch key.ID() {
+	case policy.KeyPrincipalArn:
+		return policy.StringValue(i.principalARN), true
+	case policy.KeyPrincipalAccount:
+		return policy.StringValue(i.principal.Account), true
+	case policy.KeyPrincipalType:
+		return policy.StringValue(i.principalType), true
+	case policy.KeyUserID:
+		return policy.StringValue(i.userID), true
+	case policy.KeyUsername:
+		return policy.StringValue(i.username), i.username != ""
+	case policy.KeyPrincipalOrgID:
+		return policy.StringValue(i.organization.ID), i.organization.ID != ""
+	case policy.KeyPrincipalOrgPaths:
+		return policy.ListValue(i.organization.Paths), len(i.organization.Paths) > 0
+	case policy.KeyPrincipalTag:
+		value, ok := i.tags[key.Suffix()]
+		return policy.StringValue(value), ok
+	case policy.KeyPrincipalIsAWSService:
+		return policy.BoolValue(false), true
+	case policy.KeySourceIdentity:
+		return policy.StringValue(i.sourceIdentity), i.sourceIdentity != ""
+	default:
+		return c.lookupSession(key.ID())
+	}
+}
+
+// lookupSession is Lookup for what only temporary keys have.
+func (c *Caller) lookupSession(key policy.KeyID) (policy.Value, bool) {
+	i := c.identity
+	switch {
+	case !i.temporary:
+		return policy.Value{}, false
+	case key == policy.KeyTokenIssueTime && i.issued.IsZero():
+		return policy.TimeValue(time.Unix(0, 0)), true
+	case key == policy.KeyTokenIssueTime:
+		return policy.TimeValue(i.issued), true
+	case key == policy.KeyMultiFactorAuthPresent:
+		return policy.BoolValue(!i.mfa.IsZero()), true
+	case key == policy.KeyMultiFactorAuthAge && !i.mfa.IsZero():
+		return policy.NumberValue(int64(c.at.Sub(i.mfa) / time.Second)), true
+	default:
+		return policy.Value{}, false
+	}
+}

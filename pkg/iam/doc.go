@@ -1,0 +1,26 @@
+// Package iam is AWS IAM as far as an API needs it: the users, roles and groups of accounts with their policies, the access
+// keys that stand for them, and the check of a signed request, which says who has called and what applies to the caller.
+//
+// Accounts are read as `aws iam get-account-authorization-details` prints them. AWS never tells a secret key, so a signature
+// is verified against keys that portcullis was given.
+//
+// # Decisions
+//
+// 2026-11-23: an export is read field by field from one buffer, never as a tree: an export of 100,000 users is 100 MB. A
+// field that is not in the API's reference is refused, for it may say something about permissions that this version does not
+// know of.
+//
+// 2026-11-23: a policy that is attached and not in the export is a fault. Policies that are attached to nobody are not
+// compiled.
+//
+// 2026-11-23: trust policies are not read. They say who may assume a role; that a session exists is said by its access key.
+//
+// 2026-11-23: of a temporary key without an issue time, aws:TokenIssueTime is the beginning of 1970, and not absent: a policy
+// that revokes older sessions must not miss one because nobody wrote down its time.
+//
+// 2026-11-23: derived signing keys are kept by key id, version of the secret, date, region and service, in a cache of bounded
+// size that belongs to one Authenticator. The version is taken from the secret itself.
+//
+// 2026-11-23: a signature is verified only where Envoy has sent the whole body, even if the request has none: an unbuffered
+// request with a chunked body looks like one without.
+package iam
