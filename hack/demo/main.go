@@ -101,7 +101,10 @@ func findEnvoy(ctx context.Context, root string) (string, error) {
 }
 
 func (d *demo) startPortcullis(ctx context.Context, root string) error {
-	for _, name := range []string{"portcullis.yaml", "pets.policy.json"} {
+	if err := os.Mkdir(filepath.Join(d.dir, "iam"), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"portcullis.yaml", "pets.policy.json", "iam/111122223333.json", "iam/access-keys.yaml"} {
 		text, err := os.ReadFile(filepath.Join(root, "hack", "demo", name))
 		if err != nil {
 			return err
@@ -119,9 +122,9 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	return err
 }
 
-// startEnvoy runs envoy/envoy.yaml with other ports.
+// startEnvoy runs envoy/iam.yaml with other ports.
 func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
-	text, err := os.ReadFile(filepath.Join(root, "envoy", "envoy.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "envoy", "iam.yaml"))
 	if err != nil {
 		return err
 	}
@@ -130,7 +133,7 @@ func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
 		envoytest.Port(9901, "0"), envoytest.Port(8080, "0"),
 		envoytest.Port(9001, port), envoytest.Port(8081, d.upstream.Port()))
 	if err != nil {
-		return fmt.Errorf("envoy/envoy.yaml: %w", err)
+		return fmt.Errorf("envoy/iam.yaml: %w", err)
 	}
 	if d.envoy, err = envoytest.StartEnvoy(ctx, bin, d.dir, bootstrap); err != nil {
 		return err
@@ -150,7 +153,7 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     curl -s http://%[3]s/readyz
   What was decided so far:
     curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
-  The Envoy configuration in use, which is envoy/envoy.yaml with other ports:
+  The Envoy configuration in use, which is envoy/iam.yaml with other ports:
     %[2]s
 `, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin)
 	select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
@@ -47,15 +48,29 @@ var stops = []stop{
 		flags: []string{"-H", "X-Forwarded-For: 203.0.113.7"}, path: "/partners", status: "403", body: "with an explicit deny"},
 	{why: "What a client sends under a name that portcullis sets does not reach the upstream, in no spelling.",
 		flags: []string{"-H", "X-Client-Ip: 203.0.113.7", "-H", "x_client_ip: 203.0.113.7"}, path: "/pets/7", status: "200", body: "x-client-ip: 127.0.0.1\n", never: "203.0.113.7"},
+	{why: "/orders wants a signature (authorization AWS_IAM).",
+		path: "/orders/7", status: "403", body: "Missing Authentication Token"},
+	{why: "alice signs, and her own policy allows it. The upstream is told who she is, and does not see the signature.",
+		flags: signed("the-secret-of-the-demo"), path: "/orders/7", status: "200", body: "x-user: arn:aws:iam::111122223333:user/alice", never: "uthorization"},
+	{why: "She may read orders, not write them.",
+		flags: append(signed("the-secret-of-the-demo"), "-X", "PUT"), path: "/orders/7", status: "403",
+		body: "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: execute-api:Invoke"},
+	{why: "With another secret, the signature is not hers.",
+		flags: signed("another-secret"), path: "/orders/7", status: "403", body: "The request signature we calculated does not match"},
 	{why: "A path without a route: the answer that API Gateway gives, though no token would help.",
 		path: "/cats", status: "403", body: "Missing Authentication Token"},
 	{why: "A host of no API.",
 		path: "/pets", host: "cats.example.com", status: "403", body: `{"message":"Forbidden"}`},
 }
 
+// signed has curl sign as alice.
+func signed(secret string) []string {
+	return []string{"--aws-sigv4", "aws:amz:eu-west-1:execute-api", "--user", "AKIADEMOALICE:" + secret}
+}
+
 // tour asks for everything once and returns how many answers were not as expected.
 func (d *demo) tour(ctx context.Context) int {
-	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json.\n", d.addr)
+	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam.\n", d.addr)
 	surprises := 0
 	for i, s := range stops {
 		if ctx.Err() != nil {
@@ -108,12 +123,15 @@ func quoted(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// show is what the upstream answers: the request line, and the headers that portcullis has a say in.
+// told are the headers that portcullis has a say in.
+var told = []string{"x-client-ip", "x-alias", "x-user", "authorization"}
+
+// show is what the upstream answers: the request line, and the headers that it was told.
 func show(s envoytest.Seen) string {
 	text := s.Method + " " + s.Target + "\n"
 	for _, line := range s.Headers {
 		name, _, _ := strings.Cut(line, ":")
-		if name = strings.ReplaceAll(strings.ToLower(name), "_", "-"); name == "x-client-ip" || name == "x-alias" {
+		if name = strings.ReplaceAll(strings.ToLower(name), "_", "-"); slices.Contains(told, name) {
 			text += line + "\n"
 		}
 	}
