@@ -168,6 +168,19 @@ func TestNewRefusesBadRegions(t *testing.T) {
 	}
 }
 
+// The keys of Signature Version 4A come from the same secrets, and by the same versions.
+func TestPublicKeys(t *testing.T) {
+	a := mustAuthenticator(t, mustBuilder(t))
+	for _, id := range []sigv4.PublicKeyID{{KeyID: "AKIAALICE", Version: 1}, {KeyID: "AKIAALICE", Version: 2}, {KeyID: "AKIABOB", Version: 1}} {
+		secret := fmt.Sprint("secret", id.Version)
+		for range 2 {
+			if got := a.publicKey(id, secret); !got.Equal(sigv4.DerivePublicKey(id, secret)) {
+				t.Errorf("%+v: another key", id)
+			}
+		}
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	const most = 128
 	c := newCache[sigv4.SigningKeyID, int](most)
