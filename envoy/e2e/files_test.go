@@ -85,6 +85,15 @@ func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 				`{alpn_protocols: [h2, http/1.1], tls_params: {tls_minimum_protocol_version: TLSv1_2}, tls_certificates: ` +
 				"[{certificate_chain: {filename: /etc/envoy/tls/tls.crt}, private_key: {filename: /etc/envoy/tls/tls.key}}]}}}\n      filters:\n"},
 		},
+		"iam.yaml": {
+			{Old: "include_tls_session: true\n", New: "include_tls_session: true\n              with_request_body: {max_request_bytes: 1048576, allow_partial_message: false, pack_as_bytes: true}\n"},
+			{Old: "              routes:\n              # A rewrite", New: "              routes:\n" +
+				"              - {match: {prefix: /uploads/}, route: {cluster: pets}, typed_per_filter_config: {envoy.filters.http.ext_authz: " +
+				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {disable_request_body_buffering: true}}}}` +
+				"\n              # A rewrite"},
+			{Old: "                route: {cluster: pets}\n", New: "                route: {cluster: pets}\n                typed_per_filter_config: {envoy.filters.http.ext_authz: " +
+				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {context_extensions: {portcullis.body: buffered}}}}` + "\n"},
+		},
 		"private-api.yaml": {
 			{Old: "    filter_chains:\n", New: "    listener_filters: [{name: envoy.filters.listener.proxy_protocol, typed_config: " +
 				`{"@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, disallowed_versions: [V1], ` +

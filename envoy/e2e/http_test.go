@@ -99,6 +99,12 @@ func (s *stack) get2(t *testing.T, target string, fields ...hpack.HeaderField) a
 // send2 writes header fields as one HTTP/2 request and reads the answer. A refused stream or connection is answer{}.
 func (s *stack) send2(t *testing.T, fields []hpack.HeaderField) answer {
 	t.Helper()
+	return s.send2Body(t, fields, nil)
+}
+
+// send2Body does the same with a body, which fits Envoy's first window.
+func (s *stack) send2Body(t *testing.T, fields []hpack.HeaderField, body []byte) answer {
+	t.Helper()
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +126,11 @@ func (s *stack) send2(t *testing.T, fields []hpack.HeaderField) answer {
 	framer := http2.NewFramer(c, c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	err = errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: 1, BlockFragment: []byte(block.String()), EndStream: true, EndHeaders: true,
+		StreamID: 1, BlockFragment: []byte(block.String()), EndStream: len(body) == 0, EndHeaders: true,
 	}))
+	if len(body) > 0 {
+		err = errors.Join(err, framer.WriteData(1, true, body))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,10 @@ func TestREADME(t *testing.T) {
 			config := cmp.Or(block(own, "yaml"), block(string(text), "yaml"))
 			c := setup{file: file, config: config, answer: func(envoytest.Seen) string { return "rex, tom\n" }}
 			c.edits, c.flags = certificates(file, dir)
+			if file == "iam.yaml" {
+				_, keys, _ := strings.Cut(own, "\n`access-keys.yaml`")
+				c.files = map[string]string{owner + ".json": export(owner), "access-keys.yaml": block(keys, "yaml")}
+			}
 			s := start(t, c)
 			_, port, _ := strings.Cut(s.addr, ":")
 			local = strings.NewReplacer("/etc/envoy/tls", dir, "127.0.0.1:8080", s.addr, ":8443", ":"+port)

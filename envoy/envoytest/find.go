@@ -49,11 +49,17 @@ func Require(tb testing.TB) string {
 	if err == nil {
 		return bin
 	}
+	skip(tb, err)
+	return ""
+}
+
+// skip ends a test that lacks a part.
+func skip(tb testing.TB, err error) {
+	tb.Helper()
 	if os.Getenv("CI") == "true" || os.Getenv("E2E") == "required" {
 		tb.Fatal(err)
 	}
 	tb.Skip(err)
-	return ""
 }
 
 // Root returns the folder of the module's go.mod.

@@ -1,6 +1,8 @@
 package envoytest
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -79,6 +81,47 @@ func TestApplyReplacesWhatIsThereOnce(t *testing.T) {
 	for _, text := range []string{"", "a: 1 a: 1"} {
 		if _, err := Apply(text, Edit{"a: 1", "a: 2"}); err == nil {
 			t.Errorf("%q: the edit does not hit once, and is let pass", text)
+		}
+	}
+}
+
+// Missing clients do the same.
+func TestRequireClients(t *testing.T) {
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Clients{PythonClients, NodeClients} {
+		lock, err := os.ReadFile(filepath.Join(root, c.Lock))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache, sum := t.TempDir(), sha256.Sum256(lock)
+		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("clients-%s-%x", c.Part, sum[:6]))
+		if err := os.MkdirAll(filepath.Join(dir, c.Holds), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, tc := range []struct{ cache, ci, want string }{
+			{cache, "true", "found"},
+			{t.TempDir(), "true", "failed"},
+			{t.TempDir(), "", "skipped"},
+		} {
+			t.Run(c.Part+" "+tc.want, func(t *testing.T) {
+				t.Setenv("XDG_CACHE_HOME", tc.cache)
+				t.Setenv("CI", tc.ci)
+				t.Setenv("E2E", "")
+				o, done := &outcome{}, make(chan struct{})
+				go func() {
+					defer close(done)
+					if c.Require(o) == dir {
+						o.end = "found"
+					}
+				}()
+				<-done
+				if o.end != tc.want {
+					t.Errorf("%q, want %q", o.end, tc.want)
+				}
+			})
 		}
 	}
 }

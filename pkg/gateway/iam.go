@@ -131,9 +131,14 @@ func ofIdentity(value func(*Signed) string) variable {
 	}
 }
 
-// removeSignature keeps a verified signature from the upstream: whoever reads it could repeat the request.
+// removeSignature keeps a signature from the upstream: whoever reads it could repeat the request. Of one that nobody asked
+// for, API Gateway drops the Authorization header ("Important notes for API Gateway REST APIs"), and so do we, with the token.
 func (in *invocation) removeSignature(d *authz.Decision) {
 	if in.signed == nil {
+		if signedInHeader(in.request) {
+			removeHeader(d, "authorization")
+			removeHeader(d, "x-amz-security-token")
+		}
 		return
 	}
 	for _, name := range in.signed.SpentHeaders {

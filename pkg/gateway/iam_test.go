@@ -275,6 +275,20 @@ func TestSignedUpstream(t *testing.T) {
 	}
 }
 
+// A signature that nobody asked for is not verified, and does not reach the upstream either.
+func TestSignatureOnAnOpenRoute(t *testing.T) {
+	g := mustCompile(t, Config{APIs: []API{testAPI("GET /open")}})
+	for value, want := range map[string][]string{
+		"AWS4-HMAC-SHA256 Credential=a": {"authorization", "x-amz-security-token"},
+		"Bearer x":                      nil,
+	} {
+		d := g.Authorize(t.Context(), get("/open", "authorization", value, "x-amz-security-token", "t"))
+		if !d.Allow || !slices.Equal(d.RemoveHeaders, want) {
+			t.Errorf("%s: %+v; want %q removed", value, d, want)
+		}
+	}
+}
+
 // A header that is mapped is set, and not removed as a spent one.
 func TestMappedAuthorizationHeader(t *testing.T) {
 	g := callers{statement: statement("Allow", "*")}.gateway(t, "", func(a *API) {

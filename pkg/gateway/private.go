@@ -87,12 +87,8 @@ func (in *invocation) endpointCaller() (policy.Principal, error) {
 // claimsSignature reports whether a request has a part of a signature of version 4 or 4A, in Authorization or in its query.
 // It would rather see too many: Envoy may have joined several lines of a header with commas, and names may be escaped.
 func claimsSignature(r *authz.Request) bool {
-	for line := range r.HeaderValues("authorization") {
-		for value := range strings.SplitSeq(line, ",") {
-			if strings.HasPrefix(lower(strings.Trim(value, " \t")), "aws4-") {
-				return true
-			}
-		}
+	if signedInHeader(r) {
+		return true
 	}
 	for name := range r.Query() {
 		if decoded, err := url.QueryUnescape(name); err == nil {
@@ -101,6 +97,18 @@ func claimsSignature(r *authz.Request) bool {
 		switch lower(name) {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
 			return true
+		}
+	}
+	return false
+}
+
+// signedInHeader is claimsSignature for Authorization alone.
+func signedInHeader(r *authz.Request) bool {
+	for line := range r.HeaderValues("authorization") {
+		for value := range strings.SplitSeq(line, ",") {
+			if strings.HasPrefix(lower(strings.Trim(value, " \t")), "aws4-") {
+				return true
+			}
 		}
 	}
 	return false

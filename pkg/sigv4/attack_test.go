@@ -82,6 +82,10 @@ func TestAttacks(t *testing.T) {
 		{"an empty x-amz-date beside a date", dateNotSigned([2]string{"X-Amz-Date", ""}, [2]string{"Date", alice.date()}), IncompleteSignature},
 		{"unsigned x-amz-target", add(get(), "x-amz-target", "Delete"), InvalidSignature},
 		{"unsigned X-Amz-Target, by a caller that leaves the case", add(get(), "X-Amz-Target", "Delete"), InvalidSignature},
+		{"unsigned x_amz_target, which CGI reads as x-amz-target", add(get(), "x_amz_target", "Delete"), InvalidSignature},
+		{"unsigned X.Amz-Target", add(get(), "x.amz-target", "Delete"), InvalidSignature},
+		{"unsigned x_amz_security_token", add(get(), "x_amz_security_token", "t"), InvalidSignature},
+		{"unsigned x-amz_content-sha256", add(get(), "x-amz_content-sha256", "t"), InvalidSignature},
 		{"unsigned x-amz-date beside a query", add(pre(), "x-amz-date", "20261123T120000Z"), InvalidSignature},
 		{"a signed header's line more", add(get(), "x-app", "2"), InvalidSignature},
 

@@ -125,12 +125,17 @@ func (s *state) checkHeadersAreSigned() *Error {
 
 func isHost(name string) bool { return name == "host" || name == ":authority" }
 
+// mustBeSigned tells the x-amz- headers, in every spelling that an upstream may read as one: CGI and its kin make one name of
+// x-amz-a, x_amz_a and X.Amz.A. The exceptions hold for their own spelling alone.
 func mustBeSigned(name string) bool {
-	const prefix = "x-amz-"
-	if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+	if len(name) < len("x-amz-") || name[0]|0x20 != 'x' || isAlphanumeric(name[1]) || !strings.EqualFold(name[2:5], "amz") || isAlphanumeric(name[5]) {
 		return false
 	}
 	return name != "x-amz-content-sha256" && name != "x-amz-security-token" && name != "x-amz-cf-id"
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
 // checkDate holds the date of signing against the clock.
