@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +28,11 @@ var binaries struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most of the time goes by in waiting for processes: more tests run at once than there are cores.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if binaries.dir != "" {
 		os.RemoveAll(binaries.dir)
