@@ -21,16 +21,22 @@ var mayImport = map[string][]string{
 	"pkg/arn":      {},
 	"pkg/policy":   {"pkg/arn"},
 	"pkg/sigv4":    {},
-	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/sigv4"},
+	"pkg/cache":    {"pkg/authz"},
+	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/sigv4"},
+	"pkg/jwt":      {"pkg/authz", "pkg/cache"},
+	"pkg/cognito":  {"pkg/authz", "pkg/arn", "pkg/jwt"},
+	"pkg/lambda":   {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy"},
 	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
 	"pkg/simulate": {"pkg/arn", "pkg/policy"},
 	"pkg/extauthz": {"pkg/authz"},
-	"pkg/config":   {"pkg/authz", "pkg/arn", "pkg/policy", "pkg/gateway", "pkg/iam", "proto/portcullis/config/v1"},
-	"pkg/server":   {"pkg/authz", "pkg/extauthz"},
+	"pkg/config": {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/cognito", "pkg/lambda",
+		"pkg/lambda/runner", "proto/portcullis/config/v1"},
+	"pkg/server": {"pkg/authz", "pkg/extauthz"},
 
-	"cmd/portcullis": {"pkg/config", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test": {"pkg/authz"},
+	"pkg/lambda/runner":   {},
 
 	"proto/portcullis/config/v1": {},
 	"hack":                       {},
@@ -48,6 +54,10 @@ var onlyIn = map[string][]string{
 	"buf.build/":                              {"pkg/config", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},
 	"github.com/fsnotify/":                    {"pkg/server"},
+	"github.com/lestrrat-go/":                 {"pkg/jwt"},
+	"github.com/dgraph-io/":                   {"pkg/cache"},
+	"github.com/redis/":                       {"pkg/cache"},
+	"github.com/aws/aws-sdk-go-v2/":           {"pkg/lambda"},
 }
 
 // standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.

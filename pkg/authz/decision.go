@@ -53,6 +53,10 @@ const (
 	CodeBadSignature     Code = "bad_signature"      // denied: a signature that cannot be read, or is not the request's
 	CodeUnknownKey       Code = "unknown_key"        // denied: an access key that is not known, or not its session token
 	CodeExpiredToken     Code = "expired_token"      // denied: an access key or a token that has expired
+	CodeUnauthorized     Code = "unauthorized"       // denied: no token, or one that counts for nothing
+	CodeMissingScope     Code = "missing_scope"      // denied: a good token without any of the route's scopes
+	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, could not be reached
+	CodeAuthorizerAnswer Code = "authorizer_answer"  // denied: an authorizer's answer, or error, decides nothing
 	CodeUnknownHost      Code = "unknown_host"       // denied: no API owns host and base path
 	CodeHostMismatch     Code = "host_mismatch"      // denied: the host belongs to another API than Envoy names
 	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API, not by its VPC endpoint; another API by one

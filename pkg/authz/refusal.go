@@ -7,7 +7,9 @@ type Refusal struct {
 	ResponseType string
 	// ErrorType and Message stand in for the response type's own unless they are empty.
 	ErrorType, Message string
-	Reason             Reason
+	// Challenge is the www-authenticate header that an HTTP API answers with; empty for none.
+	Challenge string
+	Reason    Reason
 }
 
 func (r *Refusal) Error() string { return r.Reason.Code.String() + ": " + r.Reason.Detail }
