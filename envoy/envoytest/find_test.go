@@ -85,19 +85,19 @@ func TestApplyReplacesWhatIsThereOnce(t *testing.T) {
 	}
 }
 
-// Missing clients do the same.
-func TestRequireClients(t *testing.T) {
+// A missing part does the same.
+func TestRequireParts(t *testing.T) {
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Clients{PythonClients, NodeClients} {
+	for _, c := range []Part{PythonClients, NodeClients, NodeIssuers, MotoServer, PythonRuntime} {
 		lock, err := os.ReadFile(filepath.Join(root, c.Lock))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cache, sum := t.TempDir(), sha256.Sum256(lock)
-		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("clients-%s-%x", c.Part, sum[:6]))
+		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("%s-%x", c.Folder, sum[:6]))
 		if err := os.MkdirAll(filepath.Join(dir, c.Holds), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestRequireClients(t *testing.T) {
 			{t.TempDir(), "true", "failed"},
 			{t.TempDir(), "", "skipped"},
 		} {
-			t.Run(c.Part+" "+tc.want, func(t *testing.T) {
+			t.Run(c.Name+" "+tc.want, func(t *testing.T) {
 				t.Setenv("XDG_CACHE_HOME", tc.cache)
 				t.Setenv("CI", tc.ci)
 				t.Setenv("E2E", "")
