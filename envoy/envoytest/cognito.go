@@ -1,11 +1,8 @@
 package envoytest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -108,30 +105,13 @@ func (c *Cognito) Call(ctx context.Context, operation string, in, out any) error
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/", bytes.NewReader(body))
-	if err != nil {
-		return err
+	header := http.Header{
+		"Content-Type": {"application/x-amz-json-1.1"},
+		"X-Amz-Target": {"AWSCognitoIdentityProviderService." + operation},
+		// Neither server verifies it. moto reads the region from it.
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=test/20260101/" + CognitoRegion + "/cognito-idp/aws4_request, SignedHeaders=host, Signature=0"},
 	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+operation)
-	// Neither server verifies it. moto reads the region from it.
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/"+CognitoRegion+"/cognito-idp/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", operation, resp.Status, answer)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, out)
+	return post(ctx, c.URL+"/", header, string(body), out)
 }
 
 // must is Call for what a test cannot do without.

@@ -125,3 +125,33 @@ func TestRequireParts(t *testing.T) {
 		}
 	}
 }
+
+// Redis is no part of a folder of ours, but of the system.
+func TestRequireRedis(t *testing.T) {
+	empty, full := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "redis-server"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ path, ci, want string }{
+		{full, "true", "found"},
+		{empty, "true", "failed"},
+		{empty, "", "skipped"},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			t.Setenv("PATH", tc.path)
+			t.Setenv("CI", tc.ci)
+			t.Setenv("E2E", "")
+			o, done := &outcome{}, make(chan struct{})
+			go func() {
+				defer close(done)
+				if RequireRedis(o) != "" {
+					o.end = "found"
+				}
+			}()
+			<-done
+			if o.end != tc.want {
+				t.Errorf("%q, want %q", o.end, tc.want)
+			}
+		})
+	}
+}

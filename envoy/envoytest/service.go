@@ -2,10 +2,14 @@ package envoytest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,4 +88,29 @@ func freePort() (string, error) {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's own address has one
 	return port, l.Close()
+}
+
+// post sends a body. What is answered is read as JSON into out, unless that is nil.
+func post(ctx context.Context, url string, header http.Header, body string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header = header
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", url, resp.Status, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
 }
