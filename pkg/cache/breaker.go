@@ -52,7 +52,8 @@ func (b *breaker) failed(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
-	if b.failures++; b.failures >= breakAfter {
+	// Of those that were under way when it broke, each would make the rest longer.
+	if b.failures++; b.failures >= breakAfter && !now.Before(b.until) {
 		b.rest = min(max(2*b.rest, shortestRest), longestRest)
 		b.until = now.Add(b.rest)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
@@ -95,7 +96,11 @@ func NewShared(c SharedConfig) (*Shared, error) {
 	return &Shared{client: client(c), seal: seal, wait: c.Wait, log: c.Log, newest: map[[32]byte]int64{}}, nil
 }
 
+// silent keeps go-redis, which has one logger for a process, from writing past our log.
+var silent = sync.OnceFunc(logging.Disable)
+
 func client(c SharedConfig) redis.UniversalClient {
+	silent()
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: c.Addresses, IsClusterMode: c.Cluster, MasterName: c.Master, DB: c.Database,
 		Username: c.Username, Password: c.Password, SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
