@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"pkg/cache":    {"pkg/authz"},
 	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/sigv4"},
 	"pkg/jwt":      {"pkg/authz", "pkg/cache"},
-	"pkg/cognito":  {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/jwt"},
+	"pkg/cognito":  {"pkg/authz", "pkg/arn", "pkg/jwt"},
 	"pkg/lambda":   {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy"},
 	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
 	"pkg/simulate": {"pkg/arn", "pkg/policy"},

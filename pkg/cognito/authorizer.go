@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 )
 
@@ -26,7 +25,7 @@ type Config struct {
 	// pool's own is meant.
 	Source func(issuer string) jwt.Source
 	// Cache remembers verified tokens; nil for no memory. It may serve any number of authorizers.
-	Cache *cache.Cache[*jwt.Token]
+	Cache *jwt.Cache
 	// MaxCacheTime bounds how long a token is remembered; 0 stands for one hour.
 	MaxCacheTime time.Duration
 }

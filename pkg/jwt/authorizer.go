@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/cache"
 )
 
 const (
@@ -35,7 +34,7 @@ type Config struct {
 	// KeySets is the process's registry of keys.
 	KeySets *KeySets
 	// Cache remembers verified tokens; nil for no memory. It may serve any number of authorizers.
-	Cache *cache.Cache[*Token]
+	Cache *Cache
 	// MaxCacheTime bounds how long a token is remembered; 0 stands for one hour.
 	MaxCacheTime time.Duration
 }

@@ -16,6 +16,9 @@ const (
 	defaultMaxCached = time.Hour
 )
 
+// Cache remembers verified tokens.
+type Cache = cache.Cache[*Token]
+
 // VerifierConfig says which tokens a Verifier takes.
 type VerifierConfig struct {
 	// KeySets is the process's registry of keys.
@@ -29,7 +32,7 @@ type VerifierConfig struct {
 	// Rendering is how claims are written.
 	Rendering Rendering
 	// Cache remembers verified tokens; nil for no memory. It may serve any number of verifiers.
-	Cache *cache.Cache[*Token]
+	Cache *Cache
 	// MaxCacheTime bounds how long a token is remembered; 0 stands for one hour. A token is never remembered longer than it is
 	// valid, nor than its keys are.
 	MaxCacheTime time.Duration
@@ -42,7 +45,7 @@ type Verifier struct {
 	keys       map[string]*KeySet // by issuer
 	skew       int64
 	rendering  Rendering
-	cache      *cache.Cache[*Token]
+	cache      *Cache
 	maxCached  time.Duration
 	scope      [32]byte
 }
