@@ -61,11 +61,12 @@ func (c *compiler) authorizer(m *configv1.Authorizer, api *gateway.API, at *path
 }
 
 func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Authorizer {
+	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
 	a, err := cognito.New(cognito.Config{
 		UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
-		ClockSkew:    c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
-		MaxCacheTime: c.duration(m.GetMaxCacheTime(), at.field("maxCacheTime"), span{0, maxCacheTime}, time.Hour),
-		KeySets:      c.runtime.keys, Cache: c.runtime.tokens, Source: c.source,
+		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
+		KeySets:   c.runtime.keys, Source: c.source,
+		Cache: remembering, MaxCacheTime: most,
 	})
 	if err != nil {
 		c.faults(at, err)
@@ -75,18 +76,26 @@ func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Auth
 }
 
 func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *path) gateway.Authorizer {
-	config := jwt.Config{
+	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
+	a, err := jwt.New(jwt.Config{
 		HTTP: http, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
-		ClockSkew:    c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
-		MaxCacheTime: c.duration(m.GetMaxCacheTime(), at.field("maxCacheTime"), span{0, maxCacheTime}, time.Hour),
-		KeySets:      c.runtime.keys, Cache: c.runtime.tokens,
-	}
-	a, err := jwt.New(config)
+		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
+		KeySets:   c.runtime.keys, Cache: remembering, MaxCacheTime: most,
+	})
 	if err != nil {
 		c.faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.JWT, Token: refuseTokens}
 	}
 	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+}
+
+// tokenCache is where verified tokens are remembered, nil for nowhere, and for how long.
+func (c *compiler) tokenCache(text string, at *path) (*jwt.Cache, time.Duration) {
+	most := c.duration(text, at, span{0, maxCacheTime}, time.Hour)
+	if most == 0 {
+		return nil, 0
+	}
+	return c.runtime.tokens, most
 }
 
 // jwtIssuers are the issuer and audiences of the short form, or the issuers.
@@ -141,6 +150,7 @@ func (c *compiler) issuers(m map[string]*configv1.Issuer, at *path) {
 		set, err := c.runtime.keys.Use(source)
 		if err != nil {
 			c.faults(at, err)
+			source = jwt.Source{Issuer: issuer} // said once, and not by each authorizer
 		} else {
 			set.Release()
 		}
@@ -160,7 +170,7 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *path) jwt.Sourc
 	}
 	if m.GetFile() != "" {
 		name, data, _ := c.namedFile(m.GetFile(), maxNamedSize, at.field("file"))
-		s.File, s.FileVersion = name, digestOf(data)
+		s.File, s.FileVersion = name, digest(data)
 	}
 	if m.GetCaFile() != "" {
 		_, s.HTTP.RootCAs, _ = c.namedFile(m.GetCaFile(), maxNamedSize, at.field("caFile"))

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"context"
 	"log/slog"
-	"path/filepath"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
@@ -13,23 +11,23 @@ import (
 // maxTokenBytes bounds what is remembered of verified tokens: at some 3 KiB each, the last 20,000 or so.
 const maxTokenBytes = 64 << 20
 
-// Runtime is what outlives a configuration: the keys of issuers and what was learned of tokens. A configuration takes from it
-// what it needs, so that a reload fetches nothing again that has not changed.
+// Runtime is what outlives a configuration: the keys of issuers, and what was learned of tokens. A configuration takes from it
+// what it needs, so that a reload does not fetch again what has not changed. Its caches are nil where nothing is remembered.
 type Runtime struct {
 	keys   *jwt.KeySets
-	tokens *cache.Cache[*jwt.Token]
+	tokens *jwt.Cache
 }
 
-// NewRuntime makes a Runtime. Close ends it.
+// NewRuntime makes a Runtime. It has to be closed.
 func NewRuntime(log *slog.Logger) (*Runtime, error) {
 	tokens, err := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: maxTokenBytes})
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{keys: jwt.NewKeySets(jwt.KeySetsConfig{Log: log}), tokens: tokens}, nil
+	return &Runtime{keys: jwt.NewKeySets(log), tokens: tokens}, nil
 }
 
-// Close ends everything that the runtime has begun.
+// Close ends everything that was begun for configurations.
 func (r *Runtime) Close() {
 	r.keys.Close()
 	r.tokens.Close()

@@ -32,6 +32,9 @@ type Source struct {
 	JWKSURI string
 	// File is a file that holds the key set. It is read again at every interval.
 	File string
+	// FileVersion tells one content of the file from another: the source of another version is another one, whose keys are
+	// read afresh.
+	FileVersion string
 	// HTTP says how the issuer is reached.
 	HTTP HTTPConfig
 	// Interval is the time from one fetch to the next; 0 stands for 15 minutes.

@@ -1091,7 +1091,7 @@ type Issuer struct {
 	JwksUri string `protobuf:"bytes,1,opt,name=jwks_uri,json=jwksUri,proto3" json:"jwks_uri,omitempty"`
 	// A file that holds the key set. It is read again when it changes.
 	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
-	// The proxy by which the issuer is reached, as a URL. Without it, none: the environment is not asked.
+	// The proxy by which the issuer is reached, as a URL. Without it, what the environment says (HTTPS_PROXY, NO_PROXY).
 	Proxy string `protobuf:"bytes,3,opt,name=proxy,proto3" json:"proxy,omitempty"`
 	// A file of PEM certificates of the authorities that may vouch for the issuer's server, in place of the system's.
 	CaFile string `protobuf:"bytes,4,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
