@@ -117,7 +117,7 @@ func discover(ctx context.Context, client *http.Client, issuer string) (string, 
 	if len(data) > maxSetBytes {
 		return "", refusedSet("the discovery document is larger than 150,000 bytes")
 	}
-	members, err := parseObject(strings.TrimSpace(string(data)))
+	members, err := parseObject(string(data))
 	if err != nil {
 		return "", refusedSet("the discovery document is no JSON object")
 	}

@@ -39,14 +39,16 @@ const maxDepth = 32
 
 var errJSON = errors.New("no JSON object, or one with a member twice")
 
-// parseObject reads a JSON object (RFC 8259) that fills the whole text. A name that is there twice is refused wherever it is,
+// parseObject reads a JSON object (RFC 8259) that is the whole text, blanks around it aside. A name that is there twice is refused wherever it is,
 // for two parsers may take different ones; so is a string that is no Unicode text.
 func parseObject(s string) ([]member, error) {
 	if !utf8.ValidString(s) {
 		return nil, errJSON
 	}
 	r := reader{s: s}
+	r.blanks()
 	members, ok := r.object(0)
+	r.blanks()
 	if !ok || r.at != len(s) {
 		return nil, errJSON
 	}

@@ -11,7 +11,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -94,10 +93,7 @@ func readSet(data []byte) (found, error) {
 }
 
 func rawKeys(data []byte) ([]json.RawMessage, error) {
-	if !utf8.Valid(data) {
-		return nil, refusedSet("the key set is no JSON text")
-	}
-	members, err := parseObject(string(bytes.TrimSpace(data)))
+	members, err := parseObject(string(data))
 	if err != nil {
 		return nil, refusedSet("the key set is no JSON object, or one with a member twice")
 	}
