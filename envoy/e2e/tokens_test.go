@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"crypto"
 	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -278,4 +281,32 @@ func (s *stack) metric(t *testing.T, name string) float64 {
 func decodeSegment(segment string) (string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(segment)
 	return string(text), err
+}
+
+// signer is an issuer's RSA key, and the set that it is in.
+type signer struct {
+	key         *rsa.PrivateKey
+	set, header string
+}
+
+func newSigner(t *testing.T) *signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &signer{key: key, header: `{"alg":"RS256","kid":"own"}`, set: fmt.Sprintf(`{"keys":[{"kty":"RSA","use":"sig","kid":"own","n":%q,"e":"AQAB"}]}`,
+		base64.RawURLEncoding.EncodeToString(key.N.Bytes()))}
+}
+
+// sign signs a header and a payload as they are, with RS256.
+func (s *signer) sign(t *testing.T, header, payload string) string {
+	t.Helper()
+	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
