@@ -81,7 +81,7 @@ func (p *pool) expand(args []string) []string {
 
 // howToSignIn is a command that prints an ID token.
 func (p *pool) howToSignIn() string {
-	return fmt.Sprintf(`curl -s %s/ -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -d '{"ClientId": %q, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": %q, "PASSWORD": %q}}'`,
+	return fmt.Sprintf(`curl -s %s/ -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -H 'Content-Type: application/x-amz-json-1.1' -d '{"ClientId": %q, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": %q, "PASSWORD": %q}}'`,
 		p.URL, p.client, email, password)
 }
 
