@@ -102,7 +102,7 @@ func (r *reader) document(n *node, p *Policy) {
 	}
 	all := statement.elements()
 	switch {
-	case len(all) == 0:
+	case len(all) == 0 && r.o.Kind != Authorizer: // AWS takes an authorizer's, and denies
 		r.fault(statement.start, "Statement is empty; a policy has at least one")
 	case len(all) > r.limits.Statements:
 		r.fault(statement.start, tooMuch("the document has more than %d statements", r.limits.Statements))
