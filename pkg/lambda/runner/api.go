@@ -155,7 +155,7 @@ func (w *worker) serveInitError(rw http.ResponseWriter, req *http.Request) {
 	}
 	w.r.log.Error("the function reports an error of its start", "pid", w.proc.pid, "type", reported.Type, "message", clip(reported.Message, maxLine))
 	answer(rw, http.StatusAccepted, map[string]string{"status": "OK"})
-	w.condemn(errInit)
+	w.failStart()
 }
 
 // claimFor finds the event that a process answers, or refuses.

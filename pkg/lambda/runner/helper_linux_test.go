@@ -101,6 +101,8 @@ func helper(start string) {
 		os.WriteFile("started", nil, 0o600)
 	case "impostor":
 		impostor()
+	case "aws-lambda-go":
+		goFunction()
 	case "child":
 		startChild(&syscall.SysProcAttr{}, os.Getenv("RUNNER_CHILD"))
 		time.Sleep(time.Minute)
@@ -112,6 +114,10 @@ func helper(start string) {
 		var c command
 		if err := json.Unmarshal(event, &c); err != nil {
 			fatal("%v", err)
+		}
+		if c.Do == "print event" {
+			fmt.Printf("%s\n", event)
+			c.Do = "echo"
 		}
 		act(a, id, c, header)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	maxLine        = 2 << 10
+	maxLine        = 2 << 10  // of what is logged
+	maxRead        = 64 << 10 // of what is looked at
 	linesAtOnce    = 200
 	linesPerSecond = 50
 	// lastWords is how long what a process printed last is waited for once it has ended.
@@ -25,6 +26,7 @@ type output struct {
 	stdout, stderr *os.File // the ends that the process writes to
 	reads          []*os.File
 	readers        sync.WaitGroup
+	redactor       redactor
 
 	mu      sync.Mutex
 	tokens  float64
@@ -69,22 +71,19 @@ func (o *output) hangUp() {
 }
 
 func (o *output) copy(from io.Reader, stream string) {
-	in := bufio.NewReaderSize(from, maxLine)
+	in := bufio.NewReaderSize(from, maxRead)
 	for {
 		line, more, err := in.ReadLine()
 		if err != nil {
 			return
 		}
-		text := clip(string(line), maxLine)
-		if more {
-			text += "…"
+		if len(line) > 0 && o.allow() {
+			o.reportDropped()
+			text := clip(o.redactor.redact(string(line), more), maxLine)
+			o.log.LogAttrs(context.Background(), slog.LevelInfo, "the function prints", slog.String("stream", stream), slog.String("line", text))
 		}
 		for more && err == nil {
 			_, more, err = in.ReadLine()
-		}
-		if text != "" && o.allow() {
-			o.reportDropped()
-			o.log.LogAttrs(context.Background(), slog.LevelInfo, "the function prints", slog.String("stream", stream), slog.String("line", text))
 		}
 	}
 }

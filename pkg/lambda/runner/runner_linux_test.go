@@ -314,6 +314,7 @@ func TestMisbehaviour(t *testing.T) {
 		{"exit", "", ErrCrashed},
 		{"exit", "x", ErrCrashed},
 		{"hang", "", ErrTimeout},
+		{"sleep", "1m", ErrTimeout},
 		{"next", "", ErrCrashed},
 		{"half", "", ErrCrashed},
 		{"eat", "", ErrMemory},
@@ -321,7 +322,9 @@ func TestMisbehaviour(t *testing.T) {
 		t.Run(tc.do+tc.text, func(t *testing.T) {
 			t.Parallel()
 			c, _ := helperConfig(t, "good")
-			c.Timeout = 3 * time.Second
+			if errors.Is(tc.want, ErrTimeout) {
+				c.Timeout = 500 * time.Millisecond
+			}
 			r := run(t, c)
 			answer, err := do(r, command{tc.do, tc.text})
 			if answer != "" {
@@ -397,7 +400,9 @@ func TestStarts(t *testing.T) {
 		t.Run(tc.start, func(t *testing.T) {
 			t.Parallel()
 			c, l := helperConfig(t, tc.start)
-			c.StartTimeout = time.Second
+			if tc.start == "silent" {
+				c.StartTimeout = 300 * time.Millisecond
+			}
 			r := run(t, c)
 			r.backoff.first = time.Minute
 			r.backoff.most = time.Minute
@@ -600,6 +605,27 @@ func TestOutput(t *testing.T) {
 	}
 	if n := strings.Count(text, "many"); n > linesAtOnce+linesPerSecond || strings.Contains(text, strings.Repeat("a", maxLine+1)) || strings.ContainsAny(text, "\x00\x1b") {
 		t.Errorf("%d lines, %d bytes", n, len(text))
+	}
+}
+
+// A function that prints its event does not bring what a client sent into the log.
+func TestOutputHidesEvents(t *testing.T) {
+	c, l := helperConfig(t, "good")
+	r := run(t, c)
+	const token = "eyJhbGciOiJSUzI1NiJ9.secret"
+	for _, event := range []string{
+		`{"do":"print event","type":"TOKEN","authorizationToken":"Bearer ` + token + `","methodArn":"arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/pets"}`,
+		`{"do":"print event","headers":{"Authorization":"Bearer ` + token + `"},"multiValueHeaders":{"Cookie":["a=b; session=` + token + `"]},"requestContext":{"stage":"prod"}}`,
+		`{"do":"print event","identitySource":["` + token + `"],"queryStringParameters":{"key":"` + token + `"},"routeArn":"prod"}`,
+	} {
+		if _, err := r.Invoke(t.Context(), "", []byte(event)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustDo(t, r, command{"print", token + "\n" + strings.Repeat("x", maxRead-10) + token + "\n"})
+	r.Close()
+	if text := l.String(); strings.Contains(text, token[:10]) || strings.Count(text, redacted) < 6 || !strings.Contains(text, "prod") {
+		t.Errorf("%s", text)
 	}
 }
 

@@ -27,6 +27,7 @@ type worker struct {
 	served sync.WaitGroup
 	out    *output
 
+	doom   sync.Once
 	doomed chan struct{} // closed when the process is to be killed
 	ended  chan struct{} // closed when no more events are to be handed out
 
@@ -139,7 +140,7 @@ func (w *worker) why(otherwise error) error {
 	return otherwise
 }
 
-// condemn has the process killed, for the first reason given.
+// condemn has the process killed. The first reason given counts.
 func (w *worker) condemn(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,8 +150,19 @@ func (w *worker) condemn(why error) {
 func (w *worker) condemnLocked(why error) {
 	if w.fault == nil {
 		w.fault = why
-		close(w.doomed)
 	}
+	w.doom.Do(func() { close(w.doomed) })
+}
+
+// failStart notes that the process has reported an error of its start. It may print why and end; if it does not, it is killed.
+func (w *worker) failStart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fault == nil {
+		w.fault = errInit
+	}
+	w.timer.Stop()
+	w.timer = time.AfterFunc(lastWords, func() { w.condemn(errInit) })
 }
 
 // expire ends the time of an event, or of the start if it is nil.
@@ -199,6 +211,7 @@ func (w *worker) take(inv *invocation, asking chan struct{}) bool {
 	}
 	w.asking = nil
 	w.current, w.last = inv, inv
+	w.out.redactor.remember(inv.event)
 	inv.deadline = time.Now().Add(w.r.cfg.Timeout)
 	w.timer = time.AfterFunc(w.r.cfg.Timeout, func() { w.expire(inv) })
 	return true
