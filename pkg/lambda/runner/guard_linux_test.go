@@ -3,18 +3,22 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // addressOf asks a runner's process for its Runtime API's address.
@@ -107,16 +111,17 @@ func TestNothingOutlives(t *testing.T) {
 	}
 }
 
-// As another user, the program is that user and nobody else.
-func TestUser(t *testing.T) {
+// otherUser is a function that runs as a user of its own, from a folder that this user can read.
+func otherUser(t *testing.T) Config {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a function a user of its own")
 	}
-	dir, err := os.MkdirTemp("/tmp", "runner")
+	dir, err := os.MkdirTemp("", "runner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	exe, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +135,12 @@ func TestUser(t *testing.T) {
 	}
 	c, _ := helperConfig(t, "good")
 	c.Command, c.Dir, c.User = []string{program}, dir, &User{UID: 61_999, GID: 61_998}
-	r := run(t, c)
+	return c
+}
+
+// As another user, the program is that user and nobody else.
+func TestUser(t *testing.T) {
+	r := run(t, otherUser(t))
 	pid := mustDo(t, r, command{Do: "pid"})
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
@@ -139,6 +149,62 @@ func TestUser(t *testing.T) {
 	for _, want := range []string{"Uid:\t61999\t61999\t61999\t61999\n", "Gid:\t61998\t61998\t61998\t61998\n", "Groups:\t \n", "NoNewPrivs:\t1\n", "CapEff:\t0000000000000000\n"} {
 		if !strings.Contains(string(status), want) {
 			t.Errorf("no %q in %s", want, status)
+		}
+	}
+}
+
+// Without CAP_SYS_PTRACE, as root in a container, the files of another user's process cannot be read. Then it is the user alone
+// that tells who connects, if the function has one to itself.
+func TestWithoutPtrace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a function a user of its own")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestWithoutPtraceInside$", "-test.v")
+	cmd.Env = append(os.Environ(), "RUNNER_NO_PTRACE=yes")
+	var out []byte
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and the thread ends with the goroutine
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_PTRACE, 0, 0, 0); err != nil {
+			done <- err
+			return
+		}
+		var err error
+		out, err = cmd.CombinedOutput()
+		done <- err
+	}()
+	if err := <-done; err != nil || !strings.Contains(string(out), "--- PASS: TestWithoutPtraceInside") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestWithoutPtraceInside runs in a process of its own.
+func TestWithoutPtraceInside(t *testing.T) {
+	if os.Getenv("RUNNER_NO_PTRACE") == "" {
+		t.Skip("it is part of TestWithoutPtrace")
+	}
+	r := run(t, otherUser(t))
+	pid, err := strconv.Atoi(mustDo(t, r, command{Do: "pid"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hasSocket(pid, 1); !errors.Is(err, os.ErrPermission) {
+		t.Fatalf("the files of the process can be read all the same: %v", err)
+	}
+	if res, err := http.Get("http://" + addressOf(t, r) + apiVersion + "/runtime/invocation/next"); err == nil {
+		res.Body.Close()
+		t.Errorf("another user was let in: %s", res.Status)
+	}
+	for name, tc := range map[string]struct {
+		p    process
+		want bool
+	}{
+		"a user of its own":   {process{pid: pid, uid: 61_999, ownUser: true}, true},
+		"portcullis' user":    {process{pid: pid, uid: 61_999}, false},
+		"another user's user": {process{pid: pid, uid: 61_998, ownUser: true}, false},
+	} {
+		if err := tc.p.holds(socket{inode: 1, uid: 61_999}); tc.want != (err == nil) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

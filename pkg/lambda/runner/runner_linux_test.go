@@ -237,17 +237,11 @@ func TestConcurrency(t *testing.T) {
 	c.Processes = 3
 	r := run(t, c)
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	pids := map[string]int{}
 	for range 60 {
 		wg.Go(func() {
-			pid, err := do(r, command{Do: "pid"})
-			if err != nil {
+			if _, err := do(r, command{Do: "pid"}); err != nil {
 				t.Error(err)
 			}
-			mu.Lock()
-			pids[pid]++
-			mu.Unlock()
 		})
 	}
 	wg.Wait()
@@ -257,17 +251,14 @@ func TestConcurrency(t *testing.T) {
 	begin := time.Now()
 	for range 6 {
 		wg.Go(func() {
-			if _, err := do(r, command{"sleep", "200ms"}); err != nil {
+			if _, err := do(r, command{"sleep", "300ms"}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	if took := time.Since(begin); took < 400*time.Millisecond || took > 1100*time.Millisecond {
-		t.Errorf("6 events of 200 ms in 3 processes took %v", took)
-	}
-	if len(pids) < 2 {
-		t.Errorf("events went to %v", pids)
+	if took := time.Since(begin); took < 600*time.Millisecond || took > 1700*time.Millisecond {
+		t.Errorf("6 events of 300 ms in 3 processes took %v", took)
 	}
 }
 

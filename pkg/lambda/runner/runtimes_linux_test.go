@@ -49,10 +49,6 @@ func goFunction() {
 	})
 }
 
-// awsNodeClient names a folder in which `npm install aws-lambda-ric@4.0.2` was run. That compiles C++, with cmake, autoconf,
-// automake and libtool, from a script of the package, so hack/parts.sh does not.
-const awsNodeClient = "AWS_LAMBDA_RIC"
-
 // realRuntimes are the runtimes that functions have in AWS, each with the same function.
 var realRuntimes = map[string]func(testing.TB) Config{
 	"Python": func(tb testing.TB) Config {
@@ -69,11 +65,7 @@ var realRuntimes = map[string]func(testing.TB) Config{
 		return Config{Command: []string{"./bootstrap"}, Dir: testdata(tb, "node"), Env: map[string]string{"PATH": nodePath(tb)}, Handler: "app.handler"}
 	},
 	"Node": func(tb testing.TB) Config {
-		dir := os.Getenv(awsNodeClient)
-		if dir == "" {
-			tb.Skip("AWS's runtime of Node: run npm install aws-lambda-ric@4.0.2 in a folder and name it in " + awsNodeClient)
-		}
-		client := filepath.Join(dir, "node_modules/aws-lambda-ric/index.mjs")
+		client := filepath.Join(envoytest.NodeRuntime.Require(tb), "node_modules/aws-lambda-ric/index.mjs")
 		return Config{Command: []string{"node", client, "app.handler"}, Dir: testdata(tb, "node"), Env: map[string]string{"PATH": nodePath(tb)}, Handler: "app.handler"}
 	},
 }
