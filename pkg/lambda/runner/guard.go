@@ -29,10 +29,10 @@ func (g *guarded) Accept() (net.Conn, error) {
 		if err == nil && g.enter() {
 			return &counted{Conn: conn, leave: sync.OnceFunc(g.leave)}, nil
 		}
-		conn.Close()
 		if err != nil {
 			g.refused(err)
 		}
+		_ = conn.Close()
 	}
 }
 

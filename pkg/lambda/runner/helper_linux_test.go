@@ -62,7 +62,9 @@ func (a *api) post(path, errorType string, body []byte) int {
 	if err != nil {
 		return 0
 	}
-	io.Copy(io.Discard, res.Body)
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		fatal("%v", err)
+	}
 	res.Body.Close()
 	return res.StatusCode
 }
@@ -73,6 +75,13 @@ func (a *api) answer(id string, v any) int {
 		fatal("%v", err)
 	}
 	return a.post("invocation/"+id+"/response", "", body)
+}
+
+// note leaves something behind for the test to read.
+func note(file, text string) {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		fatal("%v", err)
+	}
 }
 
 func fatal(format string, args ...any) {
@@ -98,7 +107,7 @@ func helper(start string) {
 		if _, err := os.Stat("started"); err == nil {
 			os.Exit(4)
 		}
-		os.WriteFile("started", nil, 0o600)
+		note("started", "")
 	case "impostor":
 		impostor()
 	case "aws-lambda-go":
@@ -144,7 +153,7 @@ func act(a *api, id string, c command, header http.Header) {
 	case "start":
 		a.answer(id, a.post("init/error", "", []byte(`{}`)))
 	case "print":
-		os.Stdout.WriteString(c.Text)
+		fmt.Print(c.Text)
 		a.answer(id, "printed")
 	case "spawn":
 		startChild(&syscall.SysProcAttr{}, "sleep")
@@ -175,9 +184,9 @@ func misbehave(a *api, id string, c command) {
 		a.post("invocation/"+id+"/error", "Big", []byte(`{"errorType":"X","errorMessage":"Unauthorized","stackTrace":"`+strings.Repeat("a", 10<<20)+`"}`))
 	case "twice":
 		first, second := a.answer(id, "first"), a.answer(id, "second")
-		os.WriteFile("twice", fmt.Append(nil, first, second), 0o600)
+		note("twice", fmt.Sprint(first, second))
 	case "wrong id":
-		os.WriteFile("wrong", fmt.Append(nil, a.answer("8476a536-e9f4-11e8-9739-2dfe598c3fcd", "wrong"), a.answer("%20", "empty")), 0o600)
+		note("wrong", fmt.Sprint(a.answer("8476a536-e9f4-11e8-9739-2dfe598c3fcd", "wrong"), a.answer("%20", "empty")))
 		a.answer(id, "right")
 	case "trailer":
 		trailer(a, id)
@@ -205,8 +214,8 @@ func trailer(a *api, id string) {
 	}
 	req.Trailer = http.Header{headerErrorType: {"Stream"}}
 	go func() {
-		w.Write([]byte(`"allow"`))
-		w.Close()
+		_, err := w.Write([]byte(`"allow"`))
+		w.CloseWithError(err)
 	}()
 	res, err := a.http.Do(req)
 	if err != nil {

@@ -51,8 +51,8 @@ func newOutput(log *slog.Logger) (*output, error) {
 
 // started is called when the process has the ends that it writes to, or never will.
 func (o *output) started() {
-	o.stdout.Close()
-	o.stderr.Close()
+	_ = o.stdout.Close()
+	_ = o.stderr.Close()
 }
 
 // close waits a little for the last lines. Whoever still holds the other end writes to nobody then.
@@ -66,7 +66,7 @@ func (o *output) close() {
 
 func (o *output) hangUp() {
 	for _, f := range o.reads {
-		f.Close()
+		_ = f.Close()
 	}
 }
 

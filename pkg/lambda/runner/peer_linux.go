@@ -94,8 +94,8 @@ func diagAnswer(b []byte) (socket, error) {
 	}
 	switch kind := binary.NativeEndian.Uint16(b[4:]); {
 	case kind == unix.NLMSG_ERROR:
-		errno := int32(binary.NativeEndian.Uint32(b[diagHeader:])) //nolint:gosec // a negative number on the wire
-		return socket{}, fmt.Errorf("the kernel knows no such socket: %w", unix.Errno(-errno))
+		errno := -binary.NativeEndian.Uint32(b[diagHeader:]) // it is negative on the wire
+		return socket{}, fmt.Errorf("the kernel knows no such socket: %w", unix.Errno(errno))
 	case kind != diagType || len(b) < diagMessage:
 		return socket{}, errors.New("the kernel's answer is of another kind")
 	}

@@ -69,7 +69,7 @@ func hasAddress(pid int, address string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	env, err := io.ReadAll(io.LimitReader(f, maxEnviron))
 	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+apiVariable+"="+address+"\x00"))
 }
@@ -116,6 +116,6 @@ func readNames(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	return f.Readdirnames(-1)
 }

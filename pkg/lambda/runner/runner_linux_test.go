@@ -61,7 +61,7 @@ func helperConfig(tb testing.TB, start string) (Config, *logBook) {
 	l := &logBook{}
 	return Config{
 		ARN: testARN, Command: []string{exe}, Dir: tb.TempDir(), Env: map[string]string{helperStart: start},
-		Timeout: 10 * time.Second, StartTimeout: 10 * time.Second, Log: slog.New(slog.NewTextHandler(l, nil)),
+		Timeout: 10 * time.Second, StartTimeout: 10 * time.Second, MemoryMiB: 1024, Log: slog.New(slog.NewTextHandler(l, nil)),
 	}, l
 }
 
@@ -202,7 +202,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("PORTCULLIS_SECRET", "s3cret")
 	t.Setenv("HOME", "/root")
 	c, _ := helperConfig(t, "good")
-	c.Env["TABLE"], c.Handler, c.ARN = "pets", "app.handler", testARN+":live"
+	c.Env["TABLE"], c.Handler, c.ARN, c.MemoryMiB = "pets", "app.handler", testARN+":live", 0
 	var got []string
 	if err := json.Unmarshal([]byte(mustDo(t, run(t, c), command{Do: "environment"})), &got); err != nil {
 		t.Fatal(err)
@@ -313,6 +313,9 @@ func TestMisbehaviour(t *testing.T) {
 		t.Run(tc.do+tc.text, func(t *testing.T) {
 			t.Parallel()
 			c, _ := helperConfig(t, "good")
+			if errors.Is(tc.want, ErrMemory) {
+				c.MemoryMiB = 128
+			}
 			if errors.Is(tc.want, ErrTimeout) {
 				c.Timeout = 500 * time.Millisecond
 			}

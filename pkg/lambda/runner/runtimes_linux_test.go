@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,13 +26,13 @@ func goFunction() {
 	lambda.Start(func(ctx context.Context, event events.APIGatewayCustomAuthorizerRequest) (*events.APIGatewayCustomAuthorizerResponse, error) {
 		switch event.AuthorizationToken {
 		case "unauthorized":
-			return nil, errors.New("Unauthorized") //nolint:staticcheck // the text that API Gateway looks for
+			return nil, errors.New("Unauthorized") // the text that API Gateway looks for
 		case "broken":
 			return nil, &os.PathError{Op: "open", Path: event.AuthorizationToken, Err: os.ErrNotExist}
 		case "crash":
 			os.Exit(1)
 		}
-		os.Stdout.WriteString("checked a token\n")
+		fmt.Println("checked a token")
 		about, _ := lambdacontext.FromContext(ctx)
 		deadline, _ := ctx.Deadline()
 		return &events.APIGatewayCustomAuthorizerResponse{

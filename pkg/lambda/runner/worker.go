@@ -51,16 +51,14 @@ func (r *Runner) newWorker() (*worker, error) {
 	w := &worker{r: r, doomed: make(chan struct{}), ended: make(chan struct{})}
 	w.out, err = newOutput(r.log)
 	if err != nil {
-		listener.Close()
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
 	address := listener.Addr().String()
 	w.proc, err = startProcess(r.program, &r.cfg, r.cfg.environ(r.function, address), address, w.out)
 	w.out.started()
 	if err != nil {
-		listener.Close()
 		w.out.close()
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
 	w.mu.Lock()
 	w.timer = time.AfterFunc(r.cfg.StartTimeout, func() { w.expire(nil) })
@@ -119,7 +117,7 @@ func (w *worker) end(fault error) {
 	w.stopTimer()
 	close(w.ended)
 	w.proc.kill()
-	w.server.Close()
+	_ = w.server.Close()
 	w.served.Wait()
 	w.settle(nil, result{err: fault})
 	w.out.close()
