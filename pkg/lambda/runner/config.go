@@ -129,7 +129,7 @@ func (c *Config) checkUser() error {
 		return nil
 	case c.User.UID == 0 || c.User.GID == 0:
 		return errors.New("a function's own user cannot be root: give a user id and a group id that nobody else has")
-	case os.Geteuid() != 0 && int64(c.User.UID) != int64(os.Geteuid()):
+	case os.Geteuid() != 0:
 		return errors.New("only root may run a function as another user: leave its user out, or run portcullis as root")
 	}
 	return nil
@@ -151,7 +151,10 @@ func (c *Config) program() (string, error) {
 		return executable(name)
 	}
 	for _, dir := range filepath.SplitList(c.path()) {
-		if path, err := executable(filepath.Join(dir, name)); err == nil && filepath.IsAbs(path) {
+		if !filepath.IsAbs(dir) {
+			continue // it would depend on where portcullis runs
+		}
+		if path, err := executable(filepath.Join(dir, name)); err == nil {
 			return path, nil
 		}
 	}

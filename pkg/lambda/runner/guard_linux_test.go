@@ -40,6 +40,7 @@ func addressOf(tb testing.TB, r *Runner) string {
 
 // Another process that knows the address gets no event and answers none, while the function's own gets each.
 func TestImpostor(t *testing.T) {
+	t.Parallel()
 	c, l := helperConfig(t, "good")
 	r := run(t, c)
 	address := addressOf(t, r)
@@ -81,6 +82,7 @@ func TestImpostor(t *testing.T) {
 
 // A program may leave the work to another one that it starts, as a shell script does.
 func TestChildMayAsk(t *testing.T) {
+	t.Parallel()
 	c, _ := helperConfig(t, "child")
 	c.Env["RUNNER_CHILD"] = "good"
 	if got := mustDo(t, run(t, c), command{"echo", "hello"}); got != `"hello"` {
@@ -90,6 +92,7 @@ func TestChildMayAsk(t *testing.T) {
 
 // What a process has started ends with it: in its group, in a session of its own, and without a parent.
 func TestNothingOutlives(t *testing.T) {
+	t.Parallel()
 	for _, end := range []string{"close", "exit", "hang"} {
 		t.Run(end, func(t *testing.T) {
 			t.Parallel()
@@ -145,6 +148,7 @@ func otherUser(t *testing.T) Config {
 
 // As another user, the program is that user and nobody else.
 func TestUser(t *testing.T) {
+	t.Parallel()
 	r := run(t, otherUser(t))
 	pid := mustDo(t, r, command{Do: "pid"})
 	status, err := os.ReadFile("/proc/" + pid + "/status")
@@ -161,6 +165,7 @@ func TestUser(t *testing.T) {
 // Without CAP_SYS_PTRACE, as root in a container, the files of another user's process cannot be read. Then it is the user alone
 // that tells who connects, if the function has one to itself.
 func TestWithoutPtrace(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a function a user of its own")
 	}
@@ -291,6 +296,7 @@ func TestHolds(t *testing.T) {
 
 // The programs die with a portcullis that is killed and cannot end them.
 func TestDiesWithItsParent(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -344,6 +350,7 @@ func TestParent(t *testing.T) {
 }
 
 func TestHarden(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("RUNNER_PARENT") != "" {
 		t.Skip()
 	}
@@ -371,5 +378,30 @@ func TestHardened(t *testing.T) {
 	c, _ := helperConfig(t, "good")
 	if got := mustDo(t, run(t, c), command{"echo", "hello"}); got != `"hello"` {
 		t.Errorf("%q", got)
+	}
+}
+
+// What it costs to check one connection.
+func BenchmarkOwns(b *testing.B) {
+	l, err := listen()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	mine, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer mine.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	p := &process{pid: os.Getpid(), uid: uint32(os.Geteuid())}
+	for b.Loop() {
+		if err := p.owns(conn); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

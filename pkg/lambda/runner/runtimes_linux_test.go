@@ -114,6 +114,7 @@ func tokenEvent(token string) []byte {
 }
 
 func TestRealRuntimes(t *testing.T) {
+	t.Parallel()
 	for name, config := range realRuntimes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,6 +196,7 @@ func checkMany(t *testing.T, r *Runner) {
 
 // A module that cannot be imported is an error of the start.
 func TestRealInitErrors(t *testing.T) {
+	t.Parallel()
 	for name, config := range realRuntimes {
 		if name == "Go" { // has nothing to import
 			continue
