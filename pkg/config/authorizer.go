@@ -38,21 +38,23 @@ func (c *compiler) authorizers(m *configv1.API, api *gateway.API, at *path) {
 	}
 	api.Authorizers = make(map[string]gateway.Authorizer, len(m.GetAuthorizers()))
 	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
-		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], api, at.field("authorizers").key(name))
+		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], name, api, at.field("authorizers").key(name))
 	}
 }
 
-func (c *compiler) authorizer(m *configv1.Authorizer, api *gateway.API, at *path) gateway.Authorizer {
+func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.API, at *path) gateway.Authorizer {
 	kinds := 0
-	for _, given := range []bool{m.GetCognito() != nil, m.GetJwt() != nil} {
+	for _, given := range []bool{m.GetLambda() != nil, m.GetCognito() != nil, m.GetJwt() != nil} {
 		if given {
 			kinds++
 		}
 	}
 	switch {
 	case kinds != 1:
-		c.ifNew(at, "an authorizer must have one of cognito and jwt")
+		c.ifNew(at, "an authorizer must have one of lambda, cognito and jwt")
 		return gateway.Authorizer{}
+	case m.GetLambda() != nil:
+		return c.lambda(m.GetLambda(), name, api, at.field("lambda"))
 	case m.GetCognito() != nil:
 		return c.cognito(m.GetCognito(), at.field("cognito"))
 	default:
@@ -189,22 +191,33 @@ func (c *compiler) source(issuer string) jwt.Source {
 
 // unusedIssuers warns of entries that no authorizer asks for: a slash more or less makes another issuer.
 func (c *compiler) unusedIssuers(at *path) {
-	for issuer := range c.sources {
+	for _, issuer := range slices.Sorted(maps.Keys(c.sources)) {
 		if !c.used[issuer] {
-			f := faultAt(c.file, keyOf(child(c.root, "issuers"), find(c.root, at.key(issuer).String())), "no authorizer takes tokens of the issuer "+quoted(issuer)+
-				": write it exactly as tokens name it, or remove it")
-			f.Warning = true
-			c.report.add(f)
+			c.warnKey(at.key(issuer), "no authorizer takes tokens of the issuer "+quoted(issuer)+": write it exactly as tokens name it, or remove it")
 		}
 	}
+}
+
+// warnKey warns of an entry of a mapping, at its key.
+func (c *compiler) warnKey(at *path, message string) {
+	n := keyOf(find(c.root, at.up.String()), find(c.root, at.String()))
+	f := faultAt(c.file, n, message)
+	f.Warning = true
+	c.report.add(f)
 }
 
 // gatherIssuers reads the files that issuers name.
 func (c *compiler) gatherIssuers() {
 	for _, issuer := range values(child(c.root, "issuers")) {
-		c.gatherFile(issuer, maxNamedSize)
-		if ca := child(issuer, "caFile"); ca != nil {
-			if name, ok := c.named(ca); ok {
+		c.gatherNamed(issuer, "file", "caFile")
+	}
+}
+
+// gatherNamed reads the files that fields of a mapping name.
+func (c *compiler) gatherNamed(n *yaml.Node, fields ...string) {
+	for _, field := range fields {
+		if file := child(n, field); file != nil {
+			if name, ok := c.named(file); ok {
 				_, _ = c.files.read(name, maxNamedSize) // what is wrong with it is said where it is used
 			}
 		}

@@ -30,6 +30,12 @@ type compiler struct {
 	// sources are where the keys of issuers are, by issuer, and used those issuers that authorizers ask for.
 	sources map[string]jwt.Source
 	used    map[string]bool
+	// functions are where functions run, by ARN, and called those that authorizers have.
+	functions map[string]*functionSpec
+	called    map[string]bool
+	// answers is the memory for what functions answer, and flushable whose answers it holds.
+	answers   *heldAnswers
+	flushable []flushable
 	// resources are what has to be started and closed.
 	resources []resource
 }
@@ -53,6 +59,8 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, item(endpoints, i), at.field("vpcEndpoints").item(i)))
 	}
 	c.issuers(m.GetIssuers(), at.field("issuers"))
+	c.functionSpecs(m.GetFunctions(), at.field("functions"))
+	c.memory(m.GetCache(), at.field("cache"))
 	apis := child(c.root, "apis")
 	for i, api := range m.GetApis() {
 		n, at := item(apis, i), at.field("apis").item(i)
@@ -60,6 +68,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
 	c.unusedIssuers(at.field("issuers"))
+	c.unusedFunctions(at.field("functions"))
 	config.Signatures = c.signatures(m.GetIam(), config.APIs)
 	g, faults := gateway.New(config)
 	for _, f := range faults {
@@ -159,10 +168,14 @@ func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 
 // authorizationOf is what naming an authorizer says. Of one that does not exist, or is at fault, JWT stands for any.
 func authorizationOf(m *configv1.Authorizer) configv1.Authorization {
-	if m.GetCognito() != nil {
+	switch {
+	case m.GetLambda() != nil:
+		return configv1.Authorization_CUSTOM
+	case m.GetCognito() != nil:
 		return configv1.Authorization_COGNITO_USER_POOLS
+	default:
+		return configv1.Authorization_JWT
 	}
-	return configv1.Authorization_JWT
 }
 
 // ifNew reports a fault at a path unless there is one already.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
-	"github.com/portcullis-authz/portcullis/pkg/jwt"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
@@ -24,6 +23,8 @@ type Snapshot struct {
 	APIs, Routes int
 
 	resources []resource
+	answers   *heldAnswers
+	flushable []flushable
 }
 
 // resource is something that a configuration needs from outside.
@@ -68,7 +69,7 @@ const (
 // Load reads the configuration at path, all of it, and compiles it, with nothing that outlives it. The Snapshot is for looking
 // at; one that is to serve comes from a Runtime.
 func Load(path string) (*Snapshot, error) {
-	return (&Runtime{keys: jwt.NewKeySets(slog.New(slog.DiscardHandler))}).Load(path)
+	return newRuntime(slog.New(slog.DiscardHandler)).Load(path)
 }
 
 // Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
@@ -124,7 +125,7 @@ func (l *loading) snapshot() (*Snapshot, error) {
 	if l.root != nil {
 		l.compileInto(s)
 	}
-	s.resources = l.resources
+	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
 	faults := l.report.result(l.files.names)
 	if faults.fatal() || s.Gateway == nil {
 		s.Close()

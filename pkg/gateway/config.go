@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -66,6 +67,11 @@ type API struct {
 	UpstreamHeaders []UpstreamHeader
 	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	GatewayResponses map[string]GatewayResponse
+}
+
+// HasStage reports whether the API has a stage of a name.
+func (a *API) HasStage(name string) bool {
+	return slices.ContainsFunc(a.Stages, func(s Stage) bool { return s.Name == name })
 }
 
 // Stage is one stage of an API.

@@ -159,6 +159,59 @@ func (Endpoint) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
+// LambdaType says what a Lambda authorizer's function is told.
+type LambdaType int32
+
+const (
+	// No type is given.
+	LambdaType_LAMBDA_TYPE_UNSPECIFIED LambdaType = 0
+	// The function is told the token in one header.
+	LambdaType_TOKEN LambdaType = 1
+	// The function is told headers, query, path and context of the request.
+	LambdaType_REQUEST LambdaType = 2
+)
+
+// Enum value maps for LambdaType.
+var (
+	LambdaType_name = map[int32]string{
+		0: "LAMBDA_TYPE_UNSPECIFIED",
+		1: "TOKEN",
+		2: "REQUEST",
+	}
+	LambdaType_value = map[string]int32{
+		"LAMBDA_TYPE_UNSPECIFIED": 0,
+		"TOKEN":                   1,
+		"REQUEST":                 2,
+	}
+)
+
+func (x LambdaType) Enum() *LambdaType {
+	p := new(LambdaType)
+	*p = x
+	return p
+}
+
+func (x LambdaType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LambdaType) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
+}
+
+func (LambdaType) Type() protoreflect.EnumType {
+	return &file_portcullis_config_v1_config_proto_enumTypes[2]
+}
+
+func (x LambdaType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LambdaType.Descriptor instead.
+func (LambdaType) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
 // Authorization is the authorization type of a method: how its caller is authenticated.
 // AWS: "Control and manage access to REST APIs in API Gateway" (API Gateway Developer Guide).
 type Authorization int32
@@ -174,7 +227,7 @@ const (
 	// buffered`; without it such a route answers 500.
 	// AWS: "How API Gateway resource policies affect authorization workflow" (API Gateway Developer Guide).
 	Authorization_AWS_IAM Authorization = 2
-	// A Lambda authorizer decides. This version of portcullis refuses it.
+	// A Lambda authorizer decides. The route names an authorizer.
 	Authorization_CUSTOM Authorization = 3
 	// Callers send a token of a Cognito user pool. The route names an authorizer.
 	Authorization_COGNITO_USER_POOLS Authorization = 4
@@ -213,11 +266,11 @@ func (x Authorization) String() string {
 }
 
 func (Authorization) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (Authorization) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[2]
+	return &file_portcullis_config_v1_config_proto_enumTypes[3]
 }
 
 func (x Authorization) Number() protoreflect.EnumNumber {
@@ -226,7 +279,7 @@ func (x Authorization) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Authorization.Descriptor instead.
 func (Authorization) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // Config is the whole of portcullis.yaml.
@@ -244,7 +297,12 @@ type Config struct {
 	// Where the keys of an issuer of tokens are, and how they are fetched, by issuer as tokens name it (their claim `iss`). An
 	// issuer without an entry is asked for its keys as OpenID Connect has it; a Cognito user pool by its own URL,
 	// `https://cognito-idp.<region>.amazonaws.com/<pool id>`.
-	Issuers       map[string]*Issuer `protobuf:"bytes,5,rep,name=issuers,proto3" json:"issuers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Issuers map[string]*Issuer `protobuf:"bytes,5,rep,name=issuers,proto3" json:"issuers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where the functions of Lambda authorizers run, by ARN as the authorizers write it. `"*"` is for all others. A function without
+	// an entry runs on AWS Lambda itself.
+	Functions map[string]*Function `protobuf:"bytes,6,rep,name=functions,proto3" json:"functions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The memory for answers of Lambda authorizers, and the Redis that replicas share them by.
+	Cache         *Cache `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -310,6 +368,20 @@ func (x *Config) GetIam() *Iam {
 func (x *Config) GetIssuers() map[string]*Issuer {
 	if x != nil {
 		return x.Issuers
+	}
+	return nil
+}
+
+func (x *Config) GetFunctions() map[string]*Function {
+	if x != nil {
+		return x.Functions
+	}
+	return nil
+}
+
+func (x *Config) GetCache() *Cache {
+	if x != nil {
+		return x.Cache
 	}
 	return nil
 }
@@ -700,6 +772,8 @@ func (x *Route) GetScopes() []string {
 // Authorizer is an authorizer of an API: one of the three.
 type Authorizer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// A Lambda function decides: authorization CUSTOM.
+	Lambda *LambdaAuthorizer `protobuf:"bytes,1,opt,name=lambda,proto3" json:"lambda,omitempty"`
 	// Callers send a token of a Cognito user pool: authorization COGNITO_USER_POOLS. For REST APIs.
 	Cognito *CognitoAuthorizer `protobuf:"bytes,2,opt,name=cognito,proto3" json:"cognito,omitempty"`
 	// Callers send a JSON Web Token of an issuer: authorization JWT.
@@ -738,6 +812,13 @@ func (*Authorizer) Descriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
+func (x *Authorizer) GetLambda() *LambdaAuthorizer {
+	if x != nil {
+		return x.Lambda
+	}
+	return nil
+}
+
 func (x *Authorizer) GetCognito() *CognitoAuthorizer {
 	if x != nil {
 		return x.Cognito
@@ -750,6 +831,588 @@ func (x *Authorizer) GetJwt() *JwtAuthorizer {
 		return x.Jwt
 	}
 	return nil
+}
+
+// LambdaAuthorizer has a function decide. It is told the token or the request, and answers with an IAM policy, or, on an HTTP
+// API, with yes or no; the answer is remembered, and evaluated afresh for each request. The resource policy, where there is
+// one, is asked for a Deny before the function is, and its Allow counts like the answer's own.
+// AWS: "Use API Gateway Lambda authorizers", "Control access to HTTP APIs with AWS Lambda authorizers" (API Gateway Developer
+// Guide).
+type LambdaAuthorizer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the function is told: TOKEN, one header, on a REST API alone; or REQUEST, the request without its body. Required.
+	Type LambdaType `protobuf:"varint,1,opt,name=type,proto3,enum=portcullis.config.v1.LambdaType" json:"type,omitempty"`
+	// The ARN of the function, such as arn:aws:lambda:eu-west-1:111122223333:function:partners, with a qualifier if need be. Where
+	// it runs stands under functions. Required.
+	Function string `protobuf:"bytes,2,opt,name=function,proto3" json:"function,omitempty"`
+	// What identifies the caller: method.request.header.<name>, method.request.querystring.<name>, stageVariables.<name> and
+	// context.<name> on a REST API, $request.header.<name> and so on, with a dollar sign, on an HTTP API. If one of them is missing
+	// or empty the answer is 401 and the function is not called. Answers are remembered by them. Without it, the Authorization
+	// header for TOKEN, nothing for REQUEST.
+	IdentitySource []string `protobuf:"bytes,3,rep,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
+	// An expression (RE2 syntax) that has to match the whole of a TOKEN authorizer's token; if it does not, the answer is 401 and
+	// the function is not called.
+	IdentityValidationExpression string `protobuf:"bytes,4,opt,name=identity_validation_expression,json=identityValidationExpression,proto3" json:"identity_validation_expression,omitempty"`
+	// For how long an answer is remembered, as in 300s; at most 3600s, 0s for not at all. Without it, 300s on a REST API and 0s on an
+	// HTTP API. A REQUEST authorizer without an identity source cannot have its answers remembered.
+	ResultTtl string `protobuf:"bytes,5,opt,name=result_ttl,json=resultTtl,proto3" json:"result_ttl,omitempty"`
+	// The form of what an HTTP API's function is told and answers: 1.0 or 2.0. Required on an HTTP API.
+	PayloadFormatVersion string `protobuf:"bytes,6,opt,name=payload_format_version,json=payloadFormatVersion,proto3" json:"payload_format_version,omitempty"`
+	// Whether the function answers {"isAuthorized": true} in place of a policy. For payload format version 2.0.
+	EnableSimpleResponses bool `protobuf:"varint,7,opt,name=enable_simple_responses,json=enableSimpleResponses,proto3" json:"enable_simple_responses,omitempty"`
+	// The ARN of the role that is assumed to call the function on AWS Lambda (authorizerCredentials). Without it, the process's
+	// own credentials.
+	Credentials string `protobuf:"bytes,8,opt,name=credentials,proto3" json:"credentials,omitempty"`
+	// How long the function may take, as in 10s; at most 30s, and less than Envoy gives the check. Without it, 10s.
+	Timeout       string `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LambdaAuthorizer) Reset() {
+	*x = LambdaAuthorizer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LambdaAuthorizer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LambdaAuthorizer) ProtoMessage() {}
+
+func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
+func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LambdaAuthorizer) GetType() LambdaType {
+	if x != nil {
+		return x.Type
+	}
+	return LambdaType_LAMBDA_TYPE_UNSPECIFIED
+}
+
+func (x *LambdaAuthorizer) GetFunction() string {
+	if x != nil {
+		return x.Function
+	}
+	return ""
+}
+
+func (x *LambdaAuthorizer) GetIdentitySource() []string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return nil
+}
+
+func (x *LambdaAuthorizer) GetIdentityValidationExpression() string {
+	if x != nil {
+		return x.IdentityValidationExpression
+	}
+	return ""
+}
+
+func (x *LambdaAuthorizer) GetResultTtl() string {
+	if x != nil {
+		return x.ResultTtl
+	}
+	return ""
+}
+
+func (x *LambdaAuthorizer) GetPayloadFormatVersion() string {
+	if x != nil {
+		return x.PayloadFormatVersion
+	}
+	return ""
+}
+
+func (x *LambdaAuthorizer) GetEnableSimpleResponses() bool {
+	if x != nil {
+		return x.EnableSimpleResponses
+	}
+	return false
+}
+
+func (x *LambdaAuthorizer) GetCredentials() string {
+	if x != nil {
+		return x.Credentials
+	}
+	return ""
+}
+
+func (x *LambdaAuthorizer) GetTimeout() string {
+	if x != nil {
+		return x.Timeout
+	}
+	return ""
+}
+
+// Function says where a function runs: by url or command, or else on AWS Lambda.
+type Function struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A URL that takes the event as a JSON POST and answers 200 with the function's JSON. The header X-Amz-Function-Error in the
+	// answer marks an error of the function, as in the answers of AWS Lambda's own API.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Headers to send to the url along with the event.
+	Headers map[string]*Secret `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// A file of PEM certificates of the authorities that may vouch for the url's server, in place of the system's.
+	CaFile string `protobuf:"bytes,3,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// The files of the PEM certificate that the url's server is shown, and of its private key.
+	CertFile string `protobuf:"bytes,4,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`
+	// The file of the private key of certFile.
+	KeyFile string `protobuf:"bytes,5,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// The proxy by which the url is reached, as a URL. Without it, none.
+	Proxy string `protobuf:"bytes,6,opt,name=proxy,proto3" json:"proxy,omitempty"`
+	// The command that runs the function on this machine, such as [python3, -m, awslambdaric, app.handler] or [./bootstrap]. Its
+	// process is served the Lambda Runtime API, as in AWS. Nothing of portcullis' own environment is handed to it.
+	// AWS: "Using the Lambda runtime API for custom runtimes" (Lambda Developer Guide).
+	Command []string `protobuf:"bytes,7,rep,name=command,proto3" json:"command,omitempty"`
+	// The folder that holds the function's code, in which the command runs, relative to the folder of this file. Without it, that
+	// folder.
+	Directory string `protobuf:"bytes,8,opt,name=directory,proto3" json:"directory,omitempty"`
+	// The function's handler, such as app.handler (_HANDLER).
+	Handler string `protobuf:"bytes,9,opt,name=handler,proto3" json:"handler,omitempty"`
+	// The function's environment.
+	Environment map[string]string `protobuf:"bytes,10,rep,name=environment,proto3" json:"environment,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How many processes of the command run, each with one event at a time; at most 64. Without it, 1.
+	Processes int32 `protobuf:"varint,11,opt,name=processes,proto3" json:"processes,omitempty"`
+	// The memory that one process may have, in MiB; 64 to 10240. Without it, 128, as on AWS Lambda.
+	MemoryMib int32 `protobuf:"varint,12,opt,name=memory_mib,json=memoryMib,proto3" json:"memory_mib,omitempty"`
+	// The ids of the user and the group that the command runs as, as in 1001:1001, where portcullis runs as root. Without it, the
+	// user of portcullis.
+	User string `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
+	// How many events the function is given at once; at most 10000. Without it, 64.
+	Concurrency int32 `protobuf:"varint,14,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// How many more may wait; at most 100000. Without it, 256.
+	Queue int32 `protobuf:"varint,15,opt,name=queue,proto3" json:"queue,omitempty"`
+	// A URL in place of AWS Lambda's own.
+	Endpoint string `protobuf:"bytes,16,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// A URL in place of AWS STS's own, where an authorizer has credentials.
+	StsEndpoint   string `protobuf:"bytes,17,opt,name=sts_endpoint,json=stsEndpoint,proto3" json:"sts_endpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Function) Reset() {
+	*x = Function{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Function) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Function) ProtoMessage() {}
+
+func (x *Function) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Function.ProtoReflect.Descriptor instead.
+func (*Function) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Function) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Function) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Function) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Function) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Function) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Function) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
+}
+
+func (x *Function) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *Function) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
+func (x *Function) GetHandler() string {
+	if x != nil {
+		return x.Handler
+	}
+	return ""
+}
+
+func (x *Function) GetEnvironment() map[string]string {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *Function) GetProcesses() int32 {
+	if x != nil {
+		return x.Processes
+	}
+	return 0
+}
+
+func (x *Function) GetMemoryMib() int32 {
+	if x != nil {
+		return x.MemoryMib
+	}
+	return 0
+}
+
+func (x *Function) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Function) GetConcurrency() int32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *Function) GetQueue() int32 {
+	if x != nil {
+		return x.Queue
+	}
+	return 0
+}
+
+func (x *Function) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Function) GetStsEndpoint() string {
+	if x != nil {
+		return x.StsEndpoint
+	}
+	return ""
+}
+
+// Cache is the memory for answers of Lambda authorizers.
+type Cache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Redis or Valkey by which replicas share answers. Without it, each has its own alone.
+	Redis         *Redis `protobuf:"bytes,1,opt,name=redis,proto3" json:"redis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cache) Reset() {
+	*x = Cache{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cache) ProtoMessage() {}
+
+func (x *Cache) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cache.ProtoReflect.Descriptor instead.
+func (*Cache) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Cache) GetRedis() *Redis {
+	if x != nil {
+		return x.Redis
+	}
+	return nil
+}
+
+// Redis is a Redis or Valkey server, a cluster, or a master that sentinels know. It is not trusted: what is written there is
+// sealed, and whoever can write to it can make a look-up miss, and no more. While it is slow or gone, each replica goes on with
+// its own memory alone.
+type Redis struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The addresses, host:port: the server's, some of a cluster's, or the sentinels'. Required.
+	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Whether the addresses are those of a cluster.
+	Cluster bool `protobuf:"varint,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// The name of the master, where the addresses are those of sentinels.
+	SentinelMaster string `protobuf:"bytes,3,opt,name=sentinel_master,json=sentinelMaster,proto3" json:"sentinel_master,omitempty"`
+	// The user name that authenticates portcullis. Without it, the default user.
+	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	// The password. Without it, none.
+	Password *Secret `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	// The user name for the sentinels.
+	SentinelUsername string `protobuf:"bytes,6,opt,name=sentinel_username,json=sentinelUsername,proto3" json:"sentinel_username,omitempty"`
+	// The password for the sentinels.
+	SentinelPassword *Secret `protobuf:"bytes,7,opt,name=sentinel_password,json=sentinelPassword,proto3" json:"sentinel_password,omitempty"`
+	// The number of the database. Without it, 0.
+	Database int32 `protobuf:"varint,8,opt,name=database,proto3" json:"database,omitempty"`
+	// How connections are secured. Without it, they are plain text.
+	Tls *RedisTls `protobuf:"bytes,9,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The key that seals what is stored: 32 bytes as 64 hexadecimal digits, the same for all replicas, as `openssl rand -hex 32`
+	// prints it. Required.
+	Key *Secret `protobuf:"bytes,10,opt,name=key,proto3" json:"key,omitempty"`
+	// How long one look-up may wait for Redis, as in 50ms; at most 1s. Without it, 50ms.
+	Wait          string `protobuf:"bytes,11,opt,name=wait,proto3" json:"wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redis) Reset() {
+	*x = Redis{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redis) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redis) ProtoMessage() {}
+
+func (x *Redis) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redis.ProtoReflect.Descriptor instead.
+func (*Redis) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Redis) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Redis) GetCluster() bool {
+	if x != nil {
+		return x.Cluster
+	}
+	return false
+}
+
+func (x *Redis) GetSentinelMaster() string {
+	if x != nil {
+		return x.SentinelMaster
+	}
+	return ""
+}
+
+func (x *Redis) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Redis) GetPassword() *Secret {
+	if x != nil {
+		return x.Password
+	}
+	return nil
+}
+
+func (x *Redis) GetSentinelUsername() string {
+	if x != nil {
+		return x.SentinelUsername
+	}
+	return ""
+}
+
+func (x *Redis) GetSentinelPassword() *Secret {
+	if x != nil {
+		return x.SentinelPassword
+	}
+	return nil
+}
+
+func (x *Redis) GetDatabase() int32 {
+	if x != nil {
+		return x.Database
+	}
+	return 0
+}
+
+func (x *Redis) GetTls() *RedisTls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Redis) GetKey() *Secret {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Redis) GetWait() string {
+	if x != nil {
+		return x.Wait
+	}
+	return ""
+}
+
+// RedisTls says how connections to Redis are secured.
+type RedisTls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A file of PEM certificates of the authorities that may vouch for the servers, in place of the system's.
+	CaFile string `protobuf:"bytes,1,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// The file of the PEM certificate that the servers are shown.
+	CertFile string `protobuf:"bytes,2,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`
+	// The file of the private key of certFile.
+	KeyFile string `protobuf:"bytes,3,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// The name that the servers' certificates have to be for. Without it, the name in the address.
+	ServerName    string `protobuf:"bytes,4,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedisTls) Reset() {
+	*x = RedisTls{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedisTls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedisTls) ProtoMessage() {}
+
+func (x *RedisTls) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
+func (*RedisTls) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RedisTls) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *RedisTls) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *RedisTls) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *RedisTls) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
 }
 
 // CognitoAuthorizer lets in callers with a token of one of some user pools. A route without scopes takes ID tokens, a route
@@ -777,7 +1440,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +1452,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +1465,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -869,7 +1532,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1544,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1557,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -961,7 +1624,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1636,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1649,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -1027,7 +1690,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1702,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1715,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -1107,7 +1770,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1782,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1795,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -1204,7 +1867,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1879,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1892,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -1266,7 +1929,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1941,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1954,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -1344,7 +2007,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +2019,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +2032,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -1422,7 +2085,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +2097,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +2110,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -1487,7 +2150,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +2162,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +2175,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -1557,7 +2220,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +2232,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +2245,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -1610,7 +2273,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +2285,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +2298,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -1656,7 +2319,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +2331,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +2344,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -1733,7 +2396,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +2408,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +2421,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccessKey) GetId() string {
@@ -1868,7 +2531,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2543,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2556,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Secret) GetValue() string {
@@ -1921,17 +2584,22 @@ var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa7\x04\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x83\x06\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
 	"\x0eclient_address\x18\x02 \x01(\v2#.portcullis.config.v1.ClientAddressR\rclientAddress\x12F\n" +
 	"\rvpc_endpoints\x18\x03 \x03(\v2!.portcullis.config.v1.VpcEndpointR\fvpcEndpoints\x12+\n" +
 	"\x03iam\x18\x04 \x01(\v2\x19.portcullis.config.v1.IamR\x03iam\x12C\n" +
-	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x1aX\n" +
+	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x12I\n" +
+	"\tfunctions\x18\x06 \x03(\v2+.portcullis.config.v1.Config.FunctionsEntryR\tfunctions\x121\n" +
+	"\x05cache\x18\a \x01(\v2\x1b.portcullis.config.v1.CacheR\x05cache\x1aX\n" +
 	"\fIssuersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
-	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\"\xd2\x0e\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\x1a\\\n" +
+	"\x0eFunctionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"\xd2\x0e\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -1989,11 +2657,70 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x1aB\n" +
 	"\x14UpstreamHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +
 	"\n" +
-	"Authorizer\x12A\n" +
+	"Authorizer\x12>\n" +
+	"\x06lambda\x18\x01 \x01(\v2&.portcullis.config.v1.LambdaAuthorizerR\x06lambda\x12A\n" +
 	"\acognito\x18\x02 \x01(\v2'.portcullis.config.v1.CognitoAuthorizerR\acognito\x125\n" +
-	"\x03jwt\x18\x03 \x01(\v2#.portcullis.config.v1.JwtAuthorizerR\x03jwt\"\xe6\x01\n" +
+	"\x03jwt\x18\x03 \x01(\v2#.portcullis.config.v1.JwtAuthorizerR\x03jwt\"\x9c\x03\n" +
+	"\x10LambdaAuthorizer\x124\n" +
+	"\x04type\x18\x01 \x01(\x0e2 .portcullis.config.v1.LambdaTypeR\x04type\x12\x1a\n" +
+	"\bfunction\x18\x02 \x01(\tR\bfunction\x12'\n" +
+	"\x0fidentity_source\x18\x03 \x03(\tR\x0eidentitySource\x12D\n" +
+	"\x1eidentity_validation_expression\x18\x04 \x01(\tR\x1cidentityValidationExpression\x12\x1d\n" +
+	"\n" +
+	"result_ttl\x18\x05 \x01(\tR\tresultTtl\x124\n" +
+	"\x16payload_format_version\x18\x06 \x01(\tR\x14payloadFormatVersion\x126\n" +
+	"\x17enable_simple_responses\x18\a \x01(\bR\x15enableSimpleResponses\x12 \n" +
+	"\vcredentials\x18\b \x01(\tR\vcredentials\x12\x18\n" +
+	"\atimeout\x18\t \x01(\tR\atimeout\"\xd1\x05\n" +
+	"\bFunction\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12E\n" +
+	"\aheaders\x18\x02 \x03(\v2+.portcullis.config.v1.Function.HeadersEntryR\aheaders\x12\x17\n" +
+	"\aca_file\x18\x03 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x04 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x05 \x01(\tR\akeyFile\x12\x14\n" +
+	"\x05proxy\x18\x06 \x01(\tR\x05proxy\x12\x18\n" +
+	"\acommand\x18\a \x03(\tR\acommand\x12\x1c\n" +
+	"\tdirectory\x18\b \x01(\tR\tdirectory\x12\x18\n" +
+	"\ahandler\x18\t \x01(\tR\ahandler\x12Q\n" +
+	"\venvironment\x18\n" +
+	" \x03(\v2/.portcullis.config.v1.Function.EnvironmentEntryR\venvironment\x12\x1c\n" +
+	"\tprocesses\x18\v \x01(\x05R\tprocesses\x12\x1d\n" +
+	"\n" +
+	"memory_mib\x18\f \x01(\x05R\tmemoryMib\x12\x12\n" +
+	"\x04user\x18\r \x01(\tR\x04user\x12 \n" +
+	"\vconcurrency\x18\x0e \x01(\x05R\vconcurrency\x12\x14\n" +
+	"\x05queue\x18\x0f \x01(\x05R\x05queue\x12\x1a\n" +
+	"\bendpoint\x18\x10 \x01(\tR\bendpoint\x12!\n" +
+	"\fsts_endpoint\x18\x11 \x01(\tR\vstsEndpoint\x1aX\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value:\x028\x01\x1a>\n" +
+	"\x10EnvironmentEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
+	"\x05Cache\x121\n" +
+	"\x05redis\x18\x01 \x01(\v2\x1b.portcullis.config.v1.RedisR\x05redis\"\xc8\x03\n" +
+	"\x05Redis\x12\x1c\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\bR\acluster\x12'\n" +
+	"\x0fsentinel_master\x18\x03 \x01(\tR\x0esentinelMaster\x12\x1a\n" +
+	"\busername\x18\x04 \x01(\tR\busername\x128\n" +
+	"\bpassword\x18\x05 \x01(\v2\x1c.portcullis.config.v1.SecretR\bpassword\x12+\n" +
+	"\x11sentinel_username\x18\x06 \x01(\tR\x10sentinelUsername\x12I\n" +
+	"\x11sentinel_password\x18\a \x01(\v2\x1c.portcullis.config.v1.SecretR\x10sentinelPassword\x12\x1a\n" +
+	"\bdatabase\x18\b \x01(\x05R\bdatabase\x120\n" +
+	"\x03tls\x18\t \x01(\v2\x1e.portcullis.config.v1.RedisTlsR\x03tls\x12.\n" +
+	"\x03key\x18\n" +
+	" \x01(\v2\x1c.portcullis.config.v1.SecretR\x03key\x12\x12\n" +
+	"\x04wait\x18\v \x01(\tR\x04wait\"|\n" +
+	"\bRedisTls\x12\x17\n" +
+	"\aca_file\x18\x01 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x02 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x03 \x01(\tR\akeyFile\x12\x1f\n" +
+	"\vserver_name\x18\x04 \x01(\tR\n" +
+	"serverName\"\xe6\x01\n" +
 	"\x11CognitoAuthorizer\x12\x1d\n" +
 	"\n" +
 	"user_pools\x18\x01 \x03(\tR\tuserPools\x12'\n" +
@@ -2103,7 +2830,12 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x14ENDPOINT_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bREGIONAL\x10\x01\x12\b\n" +
 	"\x04EDGE\x10\x02\x12\v\n" +
-	"\aPRIVATE\x10\x03*r\n" +
+	"\aPRIVATE\x10\x03*A\n" +
+	"\n" +
+	"LambdaType\x12\x1b\n" +
+	"\x17LAMBDA_TYPE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05TOKEN\x10\x01\x12\v\n" +
+	"\aREQUEST\x10\x02*r\n" +
 	"\rAuthorization\x12\x1d\n" +
 	"\x19AUTHORIZATION_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04NONE\x10\x01\x12\v\n" +
@@ -2125,85 +2857,107 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_portcullis_config_v1_config_proto_rawDescData
 }
 
-var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),                         // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
-	(Authorization)(0),                // 2: portcullis.config.v1.Authorization
-	(*Config)(nil),                    // 3: portcullis.config.v1.Config
-	(*API)(nil),                       // 4: portcullis.config.v1.API
-	(*Stage)(nil),                     // 5: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 6: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 7: portcullis.config.v1.Authorizer
-	(*CognitoAuthorizer)(nil),         // 8: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 9: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 10: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 11: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 12: portcullis.config.v1.Issuer
-	(*GatewayResponse)(nil),           // 13: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 14: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 15: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 16: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 17: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 18: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 19: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 20: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 21: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 22: portcullis.config.v1.Secret
-	nil,                               // 23: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 24: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 25: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 26: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 27: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 28: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 29: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 30: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 31: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 32: google.protobuf.Value
+	(LambdaType)(0),                   // 2: portcullis.config.v1.LambdaType
+	(Authorization)(0),                // 3: portcullis.config.v1.Authorization
+	(*Config)(nil),                    // 4: portcullis.config.v1.Config
+	(*API)(nil),                       // 5: portcullis.config.v1.API
+	(*Stage)(nil),                     // 6: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 7: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 8: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 9: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 10: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 11: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 12: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 13: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 14: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 15: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 16: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 17: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 18: portcullis.config.v1.Issuer
+	(*GatewayResponse)(nil),           // 19: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 20: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 21: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 22: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 23: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 24: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 25: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 26: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 27: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 28: portcullis.config.v1.Secret
+	nil,                               // 29: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 30: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 31: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 32: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 33: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 34: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 35: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 36: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 37: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 38: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 39: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 40: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 41: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	4,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	14, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	15, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	16, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	23, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	0,  // 5: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 6: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	5,  // 7: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	32, // 8: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	2,  // 9: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	24, // 10: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	6,  // 11: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	25, // 12: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	26, // 13: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	27, // 14: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	2,  // 15: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	28, // 16: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	8,  // 17: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	9,  // 18: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	10, // 19: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	11, // 20: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	29, // 21: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	30, // 22: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	32, // 23: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	17, // 24: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	19, // 25: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	18, // 26: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	32, // 27: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	21, // 28: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	22, // 29: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	22, // 30: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	32, // 31: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	31, // 32: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	12, // 33: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	7,  // 34: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	13, // 35: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	5,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	20, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	21, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	22, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	29, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	30, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	11, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	0,  // 7: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	1,  // 8: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	6,  // 9: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	41, // 10: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	3,  // 11: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	31, // 12: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	7,  // 13: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	32, // 14: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	33, // 15: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	34, // 16: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	3,  // 17: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	35, // 18: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	9,  // 19: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	14, // 20: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	15, // 21: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	2,  // 22: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	36, // 23: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	37, // 24: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	12, // 25: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	28, // 26: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	28, // 27: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	13, // 28: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	28, // 29: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	16, // 30: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	17, // 31: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	38, // 32: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	39, // 33: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	41, // 34: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	23, // 35: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	25, // 36: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	24, // 37: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	41, // 38: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	27, // 39: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	28, // 40: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	28, // 41: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	41, // 42: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	40, // 43: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	18, // 44: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	10, // 45: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	8,  // 46: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	19, // 47: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	28, // 48: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -2216,8 +2970,8 @@ func file_portcullis_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   29,
+			NumEnums:      4,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
