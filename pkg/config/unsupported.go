@@ -24,7 +24,6 @@ var unsupportedHere = []unsupported{
 	{message: "API", field: "openapi", instead: "remove it, and describe the API with stages and routes", covers: "routes"},
 	{message: "API", field: "authorizers"},
 	{message: "API", field: "defaultAuthorizer", instead: "remove it, and write the authorization of each route", covers: "defaultAuthorization"},
-	{message: "API", field: "kind", value: "HTTP", instead: "remove it or write REST"},
 	{message: "API", field: "defaultAuthorization", value: "CUSTOM", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "COGNITO_USER_POOLS", instead: "remove it, and write the authorization of each route"},
 	{message: "API", field: "defaultAuthorization", value: "JWT", instead: "remove it, and write the authorization of each route"},

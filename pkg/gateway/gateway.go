@@ -28,7 +28,11 @@ type api struct {
 	stages                      []*stage
 	policy                      *policy.Policy
 	router                      router
-	responses                   map[responseType]*customResponse
+	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
+	http      bool
+	fallback  *route
+	cors      *cors
+	responses map[responseType]*customResponse
 }
 
 type stage struct {
