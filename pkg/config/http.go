@@ -12,6 +12,11 @@ func (c *compiler) httpAPI(m *configv1.API, n *yaml.Node, at *path) {
 	if child(n, "resourcePolicy") != nil {
 		c.ifNew(at.field("resourcePolicy"), "an HTTP API has no resource policy: remove it, or write kind: REST")
 	}
+	for i, r := range m.GetRoutes() {
+		if r.GetApiKeyRequired() {
+			c.ifNew(at.field("routes").item(i).field("apiKeyRequired"), "an HTTP API has no API keys: remove apiKeyRequired, or write kind: REST")
+		}
+	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {
 		c.ifNew(at.field("endpoint"), "an HTTP API is regional: remove endpoint, or write kind: REST")
 	}
