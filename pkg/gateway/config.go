@@ -60,6 +60,8 @@ type API struct {
 	Stages []Stage
 	// ResourcePolicy guards every route; nil where there is none.
 	ResourcePolicy *policy.Policy
+	// Authorizers are the API's authorizers by name.
+	Authorizers map[string]Authorizer
 	// Routes are the API's methods; at least one.
 	Routes []Route
 	// UpstreamHeaders are set on every allowed request, unless the route maps the same name.
@@ -92,6 +94,10 @@ type Route struct {
 	Resource string
 	// Authorization is how the method is guarded; it must be said.
 	Authorization Authorization
+	// Authorizer is the name of the authorizer of a method with authorization CUSTOM, COGNITO_USER_POOLS or JWT.
+	Authorizer string
+	// Scopes are the method's authorizationScopes, of which a token needs one.
+	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
 }

@@ -27,6 +27,7 @@ type api struct {
 	strictPaths, legacyMessages bool
 	stages                      []*stage
 	policy                      *policy.Policy
+	authorizers                 map[string]*authorizer
 	router                      router
 	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
 	http      bool
@@ -46,9 +47,12 @@ type stage struct {
 type route struct {
 	method, resource string
 	// key names the route: "GET /pets/{petId}".
-	key      string
-	guard    *guard
-	upstream []mappedHeader
+	key   string
+	guard *guard
+	// authorizer and scopes are those of the guards that ask an authorizer.
+	authorizer *authorizer
+	scopes     []string
+	upstream   []mappedHeader
 }
 
 // stage returns the stage of a name, nil if there is none.

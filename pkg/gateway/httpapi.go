@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -13,8 +15,8 @@ const (
 	DefaultStage = "$default"
 )
 
-// cognitoUserPools is the authorization type that HTTP APIs do not have.
-const cognitoUserPools Authorization = "COGNITO_USER_POOLS"
+// noUserPools says what stands in for a user pool authorizer.
+const noUserPools = "an HTTP API has no COGNITO_USER_POOLS: write a jwt authorizer with the pool's issuer, https://cognito-idp.<region>.amazonaws.com/<pool id>, and the app clients as audiences"
 
 // checkKind refuses what an API of its kind has not got ("Choose between REST APIs and HTTP APIs").
 func (f *faults) checkKind(a *API, at string) {
@@ -34,9 +36,16 @@ func (f *faults) checkKind(a *API, at string) {
 	if a.LegacyMessages {
 		f.add(at+".legacyMessages", "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
 	}
+	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
+		if at := fmt.Sprintf("%s.authorizers[%q]", at, name); a.Authorizers[name].Authorization == Cognito {
+			f.add(at, noUserPools)
+		} else if a.Authorizers[name].TokenType {
+			f.add(at, "an HTTP API has no Lambda authorizers of type TOKEN: write type: REQUEST")
+		}
+	}
 	for i, r := range a.Routes {
-		if r.Authorization == cognitoUserPools {
-			f.add(routeAt(at, i)+".authorization", "an HTTP API has no COGNITO_USER_POOLS: write a jwt authorizer with the pool's issuer, https://cognito-idp.<region>.amazonaws.com/<pool id>, and the app clients as audiences")
+		if r.Authorization == Cognito {
+			f.add(routeAt(at, i)+".authorization", noUserPools)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +51,9 @@ func TestHTTPFaults(t *testing.T) {
 		{change(func(a *API) { a.Private = true }), "apis[0].endpoint", "regional"},
 		{change(func(a *API) { a.GatewayResponses = map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 404}} }), "apis[0].gatewayResponses", "cannot be customized"},
 		{change(func(a *API) { a.LegacyMessages = true }), "apis[0].legacyMessages", "remove legacyMessages"},
-		{change(func(a *API) { a.Routes[1].Authorization = cognitoUserPools }), "apis[0].routes[1].authorization", "write a jwt authorizer"},
+		{change(func(a *API) { a.Routes[1].Authorization = Cognito }), "apis[0].routes[1].authorization", "write a jwt authorizer"},
+		{change(func(a *API) { a.Authorizers = map[string]Authorizer{"pool": {Authorization: Cognito}} }), `apis[0].authorizers["pool"]`, "write a jwt authorizer"},
+		{change(func(a *API) { a.Authorizers = map[string]Authorizer{"f": {Authorization: Custom, TokenType: true}} }), `apis[0].authorizers["f"]`, "type: REQUEST"},
 		{change(func(a *API) { a.Routes[1].Authorization = "" }), "apis[0].routes[1].authorization", "not supported"},
 		{change(func(a *API) { a.Routes[1].Method = "PROPFIND" }), "apis[0].routes[1].route", "no method"},
 		{change(func(a *API) { a.Routes[1] = a.Routes[0] }), "apis[0].routes[1].route", "written twice"},
@@ -203,6 +206,53 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	}
 }
 
+// A token that is refused is answered with what the authorizer asks for; the caller may read it in a browser.
+func TestHTTPTokens(t *testing.T) {
+	refuse := func(response, challenge string, code authz.Code) error {
+		return &authz.Refusal{ResponseType: response, Challenge: challenge, Reason: authz.Reason{Code: code}}
+	}
+	a := httpAPI("$default")
+	a.CORS = &CORS{AllowOrigins: []string{app}}
+	a.Authorizers = map[string]Authorizer{"staff": {Authorization: JWT, Token: func(_ context.Context, shown string, scopes []string) (Token, error) {
+		switch {
+		case shown == "expired":
+			return nil, refuse("UNAUTHORIZED", `Bearer scope="" error="invalid_token"`, authz.CodeExpiredToken)
+		case shown == "narrow" && len(scopes) > 0:
+			return nil, refuse("ACCESS_DENIED", `Bearer scope="write" error="insufficient_scope"`, authz.CodeMissingScope)
+		case shown == "outage":
+			return nil, refuse("AUTHORIZER_FAILURE", "", authz.CodeAuthorizerFailed)
+		}
+		return testToken{"sub": "alice"}, nil
+	}}}
+	a.Routes[0].Authorization, a.Routes[0].Authorizer, a.Routes[0].Scopes = JWT, "staff", []string{"write"}
+	g := mustNew(t, a)
+	for _, tt := range []struct {
+		shown             string
+		status            int
+		message, asks, by string
+	}{
+		{"", 401, "Unauthorized", "Bearer", "unauthorized"},
+		{"expired", 401, "Unauthorized", `Bearer scope="" error="invalid_token"`, "expired_token"},
+		{"narrow", 403, "Forbidden", `Bearer scope="write" error="insufficient_scope"`, "missing_scope"},
+		{"outage", 500, "Internal Server Error", "", "authorizer_failed"},
+	} {
+		for _, d := range []authz.Decision{
+			g.Authorize(t.Context(), get("/pets", "authorization", tt.shown, "origin", app)),
+			g.Authorize(t.Context(), preflight("/pets", app, "authorization", tt.shown)),
+		} {
+			if d.Allow || d.Denial.Status != tt.status || d.Denial.Body != `{"message":"`+tt.message+`"}` || header(d, "www-authenticate") != tt.asks || string(d.Reason.Code) != tt.by {
+				t.Errorf("%q: %+v %+v", tt.shown, d.Denial, d.Reason)
+			}
+			if header(d, "access-control-allow-origin") != app {
+				t.Errorf("%q: headers %v", tt.shown, d.Denial.Headers)
+			}
+		}
+	}
+	if d := g.Authorize(t.Context(), get("/pets", "authorization", "good")); !d.Allow || d.Caller.Principal != "alice" || d.Route != DefaultRoute {
+		t.Errorf("%+v", d)
+	}
+}
+
 // httpGateway guards an HTTP API by AWS_IAM, but for GET /open.
 func (c callers) httpGateway(t testing.TB) *Gateway {
 	t.Helper()
@@ -299,7 +349,7 @@ func TestHTTPLongARN(t *testing.T) {
 
 func TestHTTPUpstreamHeaders(t *testing.T) {
 	a := httpAPI("GET /pets/{petId}", "$default")
-	s := scope{stages: a.Stages, http: true}
+	s := newScope(&a)
 	for name := range contextVariables {
 		if s.offers(name) {
 			a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})

@@ -108,12 +108,21 @@ func TestHTTPBypassesAreNotTooWide(t *testing.T) {
 	}
 }
 
-// Two routes with authorizers may differ in what this package does not compare: authorizers and scopes.
-func TestOtherGuardsAreNeverTheSame(t *testing.T) {
-	g := &guard{}
-	one, two := &route{guard: g}, &route{guard: g}
-	if sameGuard(one, two) || !sameGuard(one, one) || !sameGuard(&route{guard: guards[None]}, &route{guard: guards[None]}) || sameGuard(&route{guard: guards[None]}, &route{guard: guards[IAM]}) {
-		t.Error("sameGuard")
+// Routes are guarded alike if nothing of their guards differs.
+func TestSameGuard(t *testing.T) {
+	staff, partners := &authorizer{name: "staff"}, &authorizer{name: "partners"}
+	routes := []*route{
+		{guard: guards[None]}, {guard: guards[IAM]}, {guard: guards[JWT], authorizer: staff}, {guard: guards[JWT], authorizer: partners},
+		{guard: guards[JWT], authorizer: staff, scopes: []string{"read"}}, {guard: guards[JWT], authorizer: staff, scopes: []string{"write"}},
+		{guard: guards[Custom], authorizer: staff},
+	}
+	for i, a := range routes {
+		for j, b := range routes {
+			twin := *b
+			if sameGuard(a, &twin) != (i == j) {
+				t.Errorf("routes %d and %d: %v", i, j, i != j)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -136,10 +137,9 @@ func (in *invocation) sameWithoutSlash() error {
 	return nil
 }
 
-// sameGuard reports whether two routes are guarded alike. Of routes with authorizers only one and the same are: authorizers
-// and scopes may differ.
+// sameGuard reports whether two routes are guarded alike.
 func sameGuard(a, b *route) bool {
-	return a == b || a.guard == b.guard && (a.guard == guards[None] || a.guard == guards[IAM])
+	return a == b || a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes)
 }
 
 // endpointStage returns the stage of a path on the default endpoint, and the path within it: the first segment names a stage,

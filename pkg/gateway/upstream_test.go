@@ -15,7 +15,7 @@ func TestUpstreamHeaders(t *testing.T) {
 	a.Stages[0].Domains = []string{"api.example.com/v1"}
 	a.Stages[0].Variables = map[string]string{"alias": "live", "name": "Zoë"}
 	for name := range contextVariables {
-		if !(scope{}).offers(name) {
+		if !newScope(&a).offers(name) {
 			continue
 		}
 		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
