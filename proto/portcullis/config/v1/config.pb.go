@@ -336,8 +336,9 @@ type API struct {
 	// region lies in.
 	// AWS: "Identify AWS resources with Amazon Resource Names (ARNs)" (IAM User Guide).
 	Partition string `protobuf:"bytes,4,opt,name=partition,proto3" json:"partition,omitempty"`
-	// Which kind of API this is. Without it, REST. An HTTP API has no resourcePolicy, no gatewayResponses, no legacyMessages and
-	// no endpoint but REGIONAL; a REST API has no cors, no stage and no route `$default`.
+	// Which kind of API this is. Without it, REST. An HTTP API has no resourcePolicy, no gatewayResponses, no legacyMessages,
+	// no endpoint but REGIONAL, no user pool authorizers (a jwt authorizer with the pool's issuer stands in) and no API keys; a REST
+	// API has no cors, no stage and no route `$default`.
 	Kind Kind `protobuf:"varint,5,opt,name=kind,proto3,enum=portcullis.config.v1.Kind" json:"kind,omitempty"`
 	// How the API is reached. Without it, REGIONAL. A private API needs a resource policy, and is reached by VPC endpoints.
 	Endpoint Endpoint `protobuf:"varint,6,opt,name=endpoint,proto3,enum=portcullis.config.v1.Endpoint" json:"endpoint,omitempty"`
