@@ -211,19 +211,10 @@ func TestDeadWhileIdle(t *testing.T) {
 		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		for state := byte(0); state != 'Z' && state != '-'; {
-			state = stateOf(pid)
+		for !(&process{pid: pid}).hasExited() {
+			time.Sleep(time.Millisecond)
 		}
 	}
-}
-
-// stateOf returns the letter for a process' state, or - if it is gone.
-func stateOf(pid int) byte {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if i := strings.LastIndex(string(stat), ") "); err == nil && i > 0 {
-		return stat[i+2]
-	}
-	return '-'
 }
 
 // As another user, the program is that user and nobody else.
