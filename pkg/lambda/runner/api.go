@@ -63,7 +63,7 @@ func (w *worker) serveNext(rw http.ResponseWriter, req *http.Request) {
 	asking := w.ask()
 	select {
 	case inv := <-w.r.jobs:
-		if req.Context().Err() != nil || !w.take(inv, asking) {
+		if req.Context().Err() != nil || w.proc.hasExited() || !w.take(inv, asking) {
 			inv.done <- result{err: errAgain}
 			refuse(rw, http.StatusForbidden, "InvalidStateTransition", "another request for an event has taken the place of this one")
 			return
@@ -72,6 +72,7 @@ func (w *worker) serveNext(rw http.ResponseWriter, req *http.Request) {
 	case <-asking:
 		refuse(rw, http.StatusForbidden, "InvalidStateTransition", "another request for an event has taken the place of this one")
 	case <-w.ended:
+	case <-w.proc.exited:
 	case <-req.Context().Done():
 	}
 }

@@ -22,7 +22,8 @@
 //
 // 2026-11-25: when a process has ended, or is ended, so is all that it started: its group, all below it, and what was left
 // behind with its address in the environment. A process that left session and parents and cleared its environment is not
-// found; a container around portcullis is. A SIGKILL of portcullis reaches the program alone, not what that started.
+// found; a container around portcullis is. In a container, put an init in front of portcullis: of what a function leaves behind,
+// it reaps only what it had to kill. A SIGKILL of portcullis reaches the program alone, not what that started.
 //
 // 2026-11-25: memory is resident memory, of the process and all below it, looked at four times a second; one that has more is
 // killed. RLIMIT_AS and RLIMIT_DATA count what Go and Node reserve and never touch. A container's limit is harder.

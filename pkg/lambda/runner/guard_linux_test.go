@@ -58,7 +58,10 @@ func TestImpostor(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				mustDo(t, r, command{"echo", "secret"})
+				if _, err := do(r, command{"echo", "secret"}); err != nil {
+					t.Error(err)
+					return
+				}
 			}
 		}
 	})
@@ -100,18 +103,13 @@ func TestNothingOutlives(t *testing.T) {
 			c.Timeout = time.Second
 			r := run(t, c)
 			mustDo(t, r, command{Do: "spawn"})
-			marker := c.Env["RUNNER_MARKER"]
-			for begin := time.Now(); len(marked(t, marker)) != 4; time.Sleep(10 * time.Millisecond) {
-				if time.Since(begin) > 5*time.Second {
-					t.Fatalf("%d processes instead of 4", len(marked(t, marker)))
-				}
-			}
+			waitForMarked(t, c, 4)
 			if end != "close" {
 				if _, err := do(r, command{Do: end}); err == nil {
 					t.Error("it has answered")
 				}
 				mustDo(t, r, command{Do: "echo"})
-				if n := len(marked(t, marker)); n != 1 {
+				if n := len(marked(t, c.Env["RUNNER_MARKER"])); n != 1 {
 					t.Errorf("%d processes instead of 1", n)
 				}
 			}
@@ -144,6 +142,79 @@ func otherUser(t *testing.T) Config {
 	c, _ := helperConfig(t, "good")
 	c.Command, c.Dir, c.User = []string{program}, dir, &User{UID: 61_999, GID: 61_998}
 	return c
+}
+
+// waitForMarked waits until a function has started as many processes.
+func waitForMarked(t *testing.T, c Config, want int) {
+	t.Helper()
+	for begin := time.Now(); len(marked(t, c.Env["RUNNER_MARKER"])) != want; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > 5*time.Second {
+			t.Fatalf("%d processes instead of %d", len(marked(t, c.Env["RUNNER_MARKER"])), want)
+		}
+	}
+}
+
+// As a container's first process, portcullis is the parent of what a function leaves behind, and reaps it.
+func TestReapsOrphans(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestReapsOrphansInside$", "-test.v")
+	cmd.Env = append(os.Environ(), "RUNNER_FIRST=yes")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestReapsOrphansInside") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestReapsOrphansInside runs in a process of its own, which fails if it has a child in the end.
+func TestReapsOrphansInside(t *testing.T) {
+	if os.Getenv("RUNNER_FIRST") == "" {
+		t.Skip("it is part of TestReapsOrphans")
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := helperConfig(t, "good")
+	c.Timeout = 2 * time.Second
+	r := run(t, c)
+	for range 2 {
+		mustDo(t, r, command{Do: "spawn two"})
+		waitForMarked(t, c, 3)
+		if _, err := do(r, command{Do: "hang"}); err == nil {
+			t.Error("it has answered")
+		}
+	}
+}
+
+// The memory of what a program has started counts.
+func TestMemoryOfChildren(t *testing.T) {
+	t.Parallel()
+	c, _ := helperConfig(t, "child")
+	c.Env["RUNNER_CHILD"], c.MemoryMiB = "good", 256
+	r := run(t, c)
+	mustDo(t, r, command{Do: "echo"})
+	_, err := do(r, command{Do: "eat"})
+	wantErr(t, err, ErrMemory)
+	if s := r.Stats(); s.OutOfMemory != 1 || s.Crashes != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An event that finds a process dead goes to another one.
+func TestDeadWhileIdle(t *testing.T) {
+	t.Parallel()
+	c, _ := helperConfig(t, "good")
+	r := run(t, c)
+	for range 20 {
+		pid, err := strconv.Atoi(mustDo(t, r, command{Do: "pid"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		for !(&process{pid: pid}).hasExited() {
+			time.Sleep(time.Millisecond)
+		}
+	}
 }
 
 // As another user, the program is that user and nobody else.

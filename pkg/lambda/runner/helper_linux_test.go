@@ -155,6 +155,10 @@ func act(a *api, id string, c command, header http.Header) {
 	case "print":
 		fmt.Print(c.Text)
 		a.answer(id, "printed")
+	case "spawn two":
+		startChild(&syscall.SysProcAttr{}, "sleep")
+		startChild(&syscall.SysProcAttr{Setsid: true}, "sleep")
+		a.answer(id, "spawned")
 	case "spawn":
 		startChild(&syscall.SysProcAttr{}, "sleep")
 		startChild(&syscall.SysProcAttr{Setsid: true}, "sleep")

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,6 +65,13 @@ func (p *process) await() {
 	}
 }
 
+// hasExited asks the kernel whether the program has ended, which may not have been noticed yet.
+func (p *process) hasExited() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, p.pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+	return err != nil && !errors.Is(err, unix.EINTR) || info.Signo != 0
+}
+
 // status says how the program ended, once it was reaped.
 func (p *process) status() string { return p.cmd.ProcessState.String() }
 
@@ -72,31 +80,46 @@ func (p *process) terminate() { unix.Kill(-p.pid, unix.SIGTERM) } //nolint:errch
 
 // kill ends the program and all it has started, and reaps it.
 func (p *process) kill() {
-	p.sweep()
+	killed := p.sweep()
 	<-p.exited
 	for range 10 { // what was forking while the first was swept
-		if p.sweep() == 0 {
+		more := p.sweep()
+		if len(more) == 0 {
 			break
 		}
+		killed = append(killed, more...)
 	}
 	p.cmd.Wait() //nolint:errcheck // how it ended is in the state
-	for {        // in a container, what it left behind is ours to reap
-		if pid, err := unix.Wait4(-p.pid, nil, unix.WNOHANG, nil); pid <= 0 || err != nil {
-			return
-		}
+	late := time.Now().Add(reapWithin)
+	for _, pid := range append(killed, -p.pid) {
+		reap(pid, late)
 	}
 }
 
-// sweep kills the group, all below the program and what has its address in the environment, and counts the latter two.
-func (p *process) sweep() int {
+// reapWithin is how long killed processes are waited for. One that does not go is not ours, but somebody's who does not reap.
+const reapWithin = 500 * time.Millisecond
+
+// reap waits until a process, or a group, that was killed is gone. What has lost its parent is a child of ours if we are a
+// container's first process, and we are to reap it then.
+func reap(pid int, late time.Time) {
+	for {
+		unix.Wait4(pid, nil, unix.WNOHANG, nil) //nolint:errcheck // it need not be our child
+		if errors.Is(unix.Kill(pid, 0), unix.ESRCH) || time.Now().After(late) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// sweep kills the group, all below the program and what has its address in the environment, and returns the latter two.
+func (p *process) sweep() []int {
 	found := append(descendants(p.pid), withAddress(p.address)...)
 	unix.Kill(-p.pid, unix.SIGKILL) //nolint:errcheck // it may be gone
 	found = slices.DeleteFunc(found, func(pid int) bool { return pid == p.pid })
 	for _, pid := range found {
-		unix.Kill(pid, unix.SIGKILL)            //nolint:errcheck // it may be gone
-		unix.Wait4(pid, nil, unix.WNOHANG, nil) //nolint:errcheck // a child of ours only if we are the container's first process
+		unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may be gone
 	}
-	return len(found)
+	return found
 }
 
 // memory is what the program and all below it hold in memory, in bytes.

@@ -19,6 +19,7 @@ func supported() error               { return errSystem }
 func asRoot(*User) bool              { return false }
 func restrictThread() error          { return errSystem }
 func (*process) owns(net.Conn) error { return errSystem }
+func (*process) hasExited() bool     { return true }
 func (*process) status() string      { return "" }
 func (*process) terminate()          {}
 func (*process) kill()               {}

@@ -62,18 +62,21 @@ func (r *Runner) runOnce() outcome {
 	r.stats.running.Add(1)
 	defer r.stats.running.Add(-1)
 	fault := w.watch()
+	r.count(fault)
 	w.end(fault)
-	r.report(w, fault)
+	log := r.log.With("pid", w.proc.pid, "status", w.proc.status())
+	if errors.Is(fault, ErrClosed) {
+		log.Info("a process of the function was ended")
+	} else {
+		log.Error("a process of the function ended", "error", fault)
+	}
 	return outcome{asked: w.hasAsked(), answered: w.hasAnswered()}
 }
 
-// report counts and logs how a process ended.
-func (r *Runner) report(w *worker, fault error) {
-	log := r.log.With("pid", w.proc.pid, "status", w.proc.status())
+// count counts how a process ended.
+func (r *Runner) count(fault error) {
 	switch {
 	case errors.Is(fault, ErrClosed):
-		log.Info("a process of the function was ended")
-		return
 	case errors.Is(fault, ErrTimeout), errors.Is(fault, errSlowStart):
 		r.stats.timeouts.Add(1)
 	case errors.Is(fault, ErrMemory):
@@ -81,7 +84,6 @@ func (r *Runner) report(w *worker, fault error) {
 	default:
 		r.stats.crashes.Add(1)
 	}
-	log.Error("a process of the function ended", "error", fault)
 }
 
 func (r *Runner) isClosing() bool {
