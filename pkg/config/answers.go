@@ -235,13 +235,9 @@ type flushable struct {
 	authorizer *lambda.Authorizer
 }
 
-// ErrNoSuchStage is the error of a flush that is for nothing there is.
-var ErrNoSuchStage = errors.New("there is no such API, stage, or Lambda authorizer")
-
 // Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
-// one authorizer, or of all if its name is empty.
-func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) error {
-	found := false
+// one Lambda authorizer, or of all if its name is empty. found says that there are such.
+func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
 	var errs []error
 	for _, f := range s.flushable {
 		if f.api.ID != api || authorizer != "" && f.name != authorizer || !f.api.HasStage(stage) {
@@ -256,8 +252,5 @@ func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) err
 			}
 		}
 	}
-	if !found {
-		return ErrNoSuchStage
-	}
-	return errors.Join(errs...)
+	return found, errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -54,12 +55,27 @@ func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.
 		c.ifNew(at, "an authorizer must have one of lambda, cognito and jwt")
 		return gateway.Authorizer{}
 	case m.GetLambda() != nil:
-		return c.lambda(m.GetLambda(), name, api, at.field("lambda"))
+		return c.within(at, "lambda", func(at *path) gateway.Authorizer { return c.lambda(m.GetLambda(), name, api, at) })
 	case m.GetCognito() != nil:
-		return c.cognito(m.GetCognito(), at.field("cognito"))
+		return c.within(at, "cognito", func(at *path) gateway.Authorizer { return c.cognito(m.GetCognito(), at) })
 	default:
-		return c.jwt(m.GetJwt(), api.HTTP, at.field("jwt"))
+		return c.within(at, "jwt", func(at *path) gateway.Authorizer { return c.jwt(m.GetJwt(), api.HTTP, at) })
 	}
+}
+
+// within compiles an authorizer whose fields stand one level deeper here than the gateway has them. What the gateway says of one
+// that is at fault is not said again.
+func (c *compiler) within(at *path, kind string, compile func(at *path) gateway.Authorizer) gateway.Authorizer {
+	before := len(c.report.faults)
+	compiled := compile(at.field(kind))
+	if len(c.report.faults) > before {
+		c.report.mark(at.String())
+	}
+	if c.deeper == nil {
+		c.deeper = map[string]string{}
+	}
+	c.deeper[at.String()+"."] = at.field(kind).String() + "."
+	return compiled
 }
 
 func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Authorizer {
@@ -271,19 +287,43 @@ func shortest(d time.Duration) string {
 	return text
 }
 
-// faults reports what a package says is wrong at a path. Each of its errors begins with the name of the field, where it is
-// about one.
+// faults reports everything that a package says is wrong at a path. Each of its errors begins with the name of the field,
+// where it is about one.
 func (c *compiler) faults(at *path, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own
-		for _, e := range joined.Unwrap() {
-			c.faults(at, e)
+	type finding struct {
+		at      *path
+		message string
+	}
+	var findings []finding
+	for e := range leaves(err) {
+		f := finding{at, at.label() + ": " + e.Error()}
+		if field, message, ok := strings.Cut(e.Error(), ": "); ok && !strings.Contains(field, " ") {
+			f = finding{at.field(field), field + ": " + message}
 		}
-		return
+		if !c.report.follows(f.at.String()) {
+			findings = append(findings, f)
+		}
 	}
-	field, message, ok := strings.Cut(err.Error(), ": ")
-	if ok && !strings.Contains(field, " ") {
-		c.ifNew(at.field(field), at.field(field).label()+": "+message)
-		return
+	for _, f := range findings {
+		c.fault(f.at, "%s", f.message)
 	}
-	c.ifNew(at, at.label()+": "+err.Error())
+	c.report.mark(at.String())
+}
+
+// leaves yields the errors that errors.Join has joined.
+func leaves(err error) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's own
+		if !ok {
+			yield(err)
+			return
+		}
+		for _, e := range joined.Unwrap() {
+			for leaf := range leaves(e) {
+				if !yield(leaf) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -36,6 +36,8 @@ type compiler struct {
 	// answers is the memory for what functions answer, and flushable whose answers it holds.
 	answers   *heldAnswers
 	flushable []flushable
+	// deeper are the paths of authorizers' fields here by those that the gateway has.
+	deeper map[string]string
 	// resources are what has to be started and closed.
 	resources []resource
 }
@@ -76,13 +78,23 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 	config.Signatures = c.signatures(m.GetIam(), config.APIs)
 	g, faults := gateway.New(config)
 	for _, f := range faults {
-		if !c.report.follows(f.Path) {
-			fault := faultAt(c.file, find(c.root, f.Path), f.Message)
+		if at := c.here(f.Path); !c.report.follows(at) {
+			fault := faultAt(c.file, find(c.root, at), f.Message)
 			fault.Warning = f.Warning
 			c.report.add(fault)
 		}
 	}
 	return g
+}
+
+// here is a path of the gateway's as it is in the file.
+func (c *compiler) here(path string) string {
+	if end := strings.LastIndex(path, `"].`); end >= 0 {
+		if at, ok := c.deeper[path[:end+3]]; ok {
+			return at + path[end+3:]
+		}
+	}
+	return path
 }
 
 func (c *compiler) networks(texts []string, at *path) []netip.Prefix {

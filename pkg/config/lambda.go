@@ -34,7 +34,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		Authorization: gateway.Custom, IdentitySource: m.GetIdentitySource(), TokenType: token, Function: refuseCalls,
 		IdentityValidationExpression: m.GetIdentityValidationExpression(),
 	}
-	if token && len(compiled.IdentitySource) == 0 {
+	if token && len(compiled.IdentitySource) == 0 && !api.HTTP {
 		compiled.IdentitySource = []string{"method.request.header.Authorization"}
 	}
 	if !token && m.GetIdentityValidationExpression() != "" {

@@ -31,6 +31,9 @@ type Loaded struct {
 	Start func(context.Context)
 	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
 	Close func()
+	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
+	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
+	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
@@ -49,6 +52,8 @@ type Config struct {
 	Listen string
 	// Admin is where /healthz, /readyz and /metrics are served: host:port. "" and "off" serve nothing.
 	Admin string
+	// AdminTokenFile names the file of the token that an admin request needs which changes anything. Without it there are none.
+	AdminTokenFile string
 	// TLS secures the gRPC port.
 	TLS TLSFiles
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,73 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
+
+func TestAdminFlush(t *testing.T) {
+	const token = "0123456789abcdef-token"
+	file := filepath.Join(t.TempDir(), "token")
+	write(t, file, token+"\n")
+	var flushed []string
+	config := Config{AdminTokenFile: file, Load: func() (Loaded, error) {
+		return Loaded{Authorizer: allowAs("v1"), Digest: "1", Flush: func(_ context.Context, api, stage, authorizer string) (bool, error) {
+			flushed = append(flushed, api+"/"+stage+"/"+authorizer)
+			if stage == "gone" {
+				return true, errors.New("the others cannot be told")
+			}
+			return api == "a1", nil
+		}}, nil
+	}}
+	r := serve(t, config)
+	const path = "/restapis/a1/stages/prod/cache/authorizers"
+	request := func(r *running, method, path, authorization string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.admin+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", authorization)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	for _, refused := range []string{"", "Bearer", "Bearer ", "Bearer x", "Basic " + token, token, "Bearer " + token + "x", "bearer" + token, "Bearer " + token[:20]} {
+		if got := request(r, "DELETE", path, refused); got != 401 {
+			t.Errorf("%q: %d", refused, got)
+		}
+	}
+	if len(flushed) != 0 {
+		t.Errorf("flushed without the token: %q", flushed)
+	}
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{"DELETE", path, 202},
+		{"DELETE", "/v2/apis/a1/stages/$default/cache/authorizers?authorizer=partners", 204},
+		{"DELETE", "/restapis/b2/stages/prod/cache/authorizers", 404},
+		{"DELETE", "/restapis/a1/stages/gone/cache/authorizers", 502},
+		{"GET", path, 405}, {"POST", path, 405},
+	} {
+		if got := request(r, tt.method, tt.path, "Bearer "+token); got != tt.status {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, got, tt.status)
+		}
+	}
+	if want := []string{"a1/prod/", "a1/$default/partners", "b2/prod/", "a1/gone/"}; !slices.Equal(flushed, want) {
+		t.Errorf("flushed %q, want %q", flushed, want)
+	}
+	for _, short := range []string{"", "short"} {
+		write(t, file, short)
+		if got := request(r, "DELETE", path, "Bearer "+short); got != 401 {
+			t.Errorf("the token %q: %d", short, got)
+		}
+	}
+	config.AdminTokenFile = ""
+	if got := request(serve(t, config), "DELETE", path, "Bearer "); got != 401 {
+		t.Errorf("without a token file: %d", got)
+	}
+}
 
 func TestServe(t *testing.T) {
 	r := serve(t, Config{Load: loads(allowAs("v1"))})
