@@ -16,7 +16,7 @@ import (
 type Loaded struct {
 	// Authorizer decides by this configuration.
 	Authorizer extauthz.Authorizer
-	// Files are the files it was read from. With an error they are those that were found or missed, as far as known.
+	// Files are the files, and the folders of files, that it was read from. With an error they are those that were found or missed, as far as known.
 	Files []string
 	// Digest tells one configuration from another.
 	Digest string
