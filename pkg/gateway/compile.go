@@ -81,6 +81,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	}
 	a.compileStages(c, at, f)
 	a.responses = f.compileResponses(c, at)
+	g.compileSignatures(a, c, at, f)
 	s := scope{stages: c.Stages}
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
@@ -89,7 +90,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	for i := range c.Routes {
 		at := fmt.Sprintf("%s.routes[%d]", at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
-		a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		if r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f); r != nil {
+			r.verify = g.routeVerifier(a, &c.Routes[i], at, f)
+		}
 		if c.Routes[i].Authorization == IAM && g.signatures == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
@@ -131,7 +134,8 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 	}
 }
 
-func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) {
+// compileRoute returns the route, nil if there is none to be had.
+func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) *route {
 	if c.Method != anyMethod && !slices.Contains(anyMethods[:], c.Method) {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(anyMethods[:], ", "))
 	}
@@ -142,12 +146,13 @@ func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faul
 	parts, err := parseResource(c.Resource)
 	if err != nil {
 		f.add(at+".route", "%v", err)
-		return
+		return nil
 	}
 	r := &route{method: c.Method, resource: c.Resource, key: c.Method + " " + c.Resource, guard: g, upstream: upstream}
 	if err := a.router.add(parts, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}
+	return r
 }
 
 // mapDomains maps an API's custom domain names to its stages.

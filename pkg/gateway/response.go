@@ -174,6 +174,8 @@ func escapeJSON(s string) string {
 		switch {
 		case c == '"' || c == '\\':
 			out = append(out, '\\', byte(c))
+		case c == '\n':
+			out = append(out, '\\', 'n')
 		case c < 0x20 || c == 0x7f || c == '\u2028' || c == '\u2029':
 			out = fmt.Appendf(out, `\u%04x`, c)
 		default:

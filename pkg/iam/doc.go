@@ -22,5 +22,8 @@
 // size that belongs to one Authenticator. The version is taken from the secret itself.
 //
 // 2026-11-23: a signature is verified only where Envoy has sent the whole body, even if the request has none: an unbuffered
-// request with a chunked body looks like one without.
+// request with a chunked body looks like one without. The exception is a signature that leaves the body out, where
+// AllowUnsignedPayload says so.
+//
+// 2026-11-25: an inactive key is answered as one that is not known: AWS does not tell which it is.
 package iam

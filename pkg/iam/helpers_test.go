@@ -137,13 +137,20 @@ func deployerKey() *AccessKey {
 	}
 }
 
-func mustAuthenticator(t testing.TB, b *Builder) *Authenticator {
+func mustVerifier(t testing.TB, b *Builder) *Verifier {
 	t.Helper()
-	a, err := New(Config{Store: b.Store(), Regions: []string{"eu-west-1"}, Now: func() time.Time { return now }})
+	return mustVerifierOf(t, b.Store(), Options{})
+}
+
+// mustVerifierOf is a verifier for eu-west-1 at the time of now.
+func mustVerifierOf(t testing.TB, s *Store, o Options) *Verifier {
+	t.Helper()
+	o.Region = "eu-west-1"
+	v, err := New(Config{Store: s, Now: func() time.Time { return now }}).Verifier(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return v
 }
 
 func request() *authz.Request {
@@ -162,7 +169,7 @@ func callerOf(t testing.TB, b *Builder, k *AccessKey) *Caller {
 	mustAdd(t, b, k)
 	r := request()
 	signerOf(k).Sign(r)
-	c, err := mustAuthenticator(t, b).Verify(r, "eu-west-1")
+	c, err := mustVerifier(t, b).Verify(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,12 +50,12 @@ func TestManyUsersAndKeys(t *testing.T) {
 	if took > 30*time.Second {
 		t.Errorf("%d users and keys took %v", n, took)
 	}
-	a := mustAuthenticator(t, b)
+	a := mustVerifier(t, b)
 	for _, i := range []int{0, n / 2, n - 10} {
 		k := &AccessKey{ID: fmt.Sprintf("AKIA%d", i), Secret: fmt.Sprintf("secret%d", i)}
 		r := request()
 		signerOf(k).Sign(r)
-		c, err := a.Verify(r, "eu-west-1")
+		c, err := a.Verify(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,12 +73,12 @@ func TestManyUsersAndKeys(t *testing.T) {
 func BenchmarkVerify(b *testing.B) {
 	builder := mustBuilder(b)
 	mustAdd(b, builder, aliceKey())
-	a := mustAuthenticator(b, builder)
+	a := mustVerifier(b, builder)
 	r := request()
 	signerOf(aliceKey()).Sign(r)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Verify(r, "eu-west-1"); err != nil {
+		if _, err := a.Verify(r); err != nil {
 			b.Fatal(err)
 		}
 	}
