@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -225,8 +226,12 @@ func TestExplainSignatures(t *testing.T) {
 		if d.Allow || strings.Contains(d.Denial.Body, told) != want || strings.Contains(d.Reason.Detail, told) {
 			t.Errorf("%q: %+v", explain, d)
 		}
-		if want && !strings.Contains(d.Denial.Body, `details.\n\n`+told+`\n'GET\n/pets\n\nhost:pets.example.com\nx-amz-date:`) {
-			t.Errorf("not in AWS's words: %s", d.Denial.Body)
+		var body struct{ Message string }
+		if err := json.Unmarshal([]byte(d.Denial.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if want && !strings.Contains(body.Message, "details.\n\n"+told+"\n'GET\n/pets\n\nhost:pets.example.com\nx-amz-date:") {
+			t.Errorf("not in AWS's words: %s", body.Message)
 		}
 	}
 }

@@ -28,7 +28,11 @@ func (in *invocation) authorize(ctx context.Context) (authz.Reason, error) {
 	if err := in.enterPrivateAPI(); err != nil {
 		return authz.Reason{}, err
 	}
-	// A Lambda authorizer's route asks the resource policy for an explicit Deny here, before its function is called.
+	if refuse := in.route.guard.refuse; refuse != nil {
+		if err := refuse(in); err != nil {
+			return authz.Reason{}, err
+		}
+	}
 	caller, err := in.route.guard.authenticate(ctx, in)
 	if err != nil {
 		return authz.Reason{}, err

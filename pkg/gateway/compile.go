@@ -80,9 +80,10 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}
 	a.compileStages(c, at, f)
+	a.compileAuthorizers(c, at, f)
 	a.responses = f.compileResponses(c, at)
 	g.compileSignatures(a, c, at, f)
-	s := scope{stages: c.Stages}
+	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
 		f.add(at+".routes", "the API has no route: write at least one")
@@ -141,14 +142,15 @@ func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faul
 	}
 	g := guards[c.Authorization]
 	if g == nil {
-		f.add(at+".authorization", "authorization %q is not supported; write NONE or AWS_IAM", string(c.Authorization))
+		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
 	parts, err := parseResource(c.Resource)
 	if err != nil {
 		f.add(at+".route", "%v", err)
 		return nil
 	}
-	r := &route{method: c.Method, resource: c.Resource, key: c.Method + " " + c.Resource, guard: g, upstream: upstream}
+	r := &route{method: c.Method, resource: c.Resource, key: c.Method + " " + c.Resource, guard: g, scopes: c.Scopes, upstream: upstream}
+	r.authorizer = a.routeAuthorizer(c, at, f)
 	if err := a.router.add(parts, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}

@@ -37,11 +37,13 @@ type VPCEndpoint struct {
 	Policy *policy.Policy
 }
 
-// API is one REST API.
+// API is one API.
 type API struct {
 	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
 	// the region, so that it may be left out.
 	ID, Account, Region, Partition string
+	// HTTP makes the API an HTTP API, and not a REST API.
+	HTTP bool
 	// Private makes the API a private one: it is called by a VPC endpoint and in no other way.
 	Private bool
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
@@ -55,6 +57,8 @@ type API struct {
 	Stages []Stage
 	// ResourcePolicy guards every route; nil where there is none.
 	ResourcePolicy *policy.Policy
+	// Authorizers are the API's authorizers by name.
+	Authorizers map[string]Authorizer
 	// Routes are the API's methods; at least one.
 	Routes []Route
 	// UpstreamHeaders are set on every allowed request, unless the route maps the same name.
@@ -89,6 +93,10 @@ type Route struct {
 	Resource string
 	// Authorization is how the method is guarded; it must be said.
 	Authorization Authorization
+	// Authorizer is the name of the authorizer of a method with authorization CUSTOM, COGNITO_USER_POOLS or JWT.
+	Authorizer string
+	// Scopes are the method's authorizationScopes, of which a token needs one.
+	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
 	// Signatures say in what the route's signatures are verified differently than the API's.

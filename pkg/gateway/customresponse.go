@@ -52,7 +52,7 @@ func (f *faults) compileResponses(a *API, path string) map[responseType]*customR
 	for _, name := range slices.Sorted(maps.Keys(a.GatewayResponses)) {
 		at := fmt.Sprintf("%s.gatewayResponses[%q]", path, name)
 		f.checkResponseType(name, at)
-		byName[name] = f.compileResponse(a.GatewayResponses[name], scope{stages: a.Stages, response: true}, at)
+		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
 	}
 	responses := map[responseType]*customResponse{}
 	for kind, builtin := range gatewayResponses {

@@ -68,7 +68,6 @@ func TestFaults(t *testing.T) {
 		{change(func(a *API) { a.Routes[1].Resource = "pets" }), "apis[0].routes[1].route", "begins with a slash"},
 		{change(func(a *API) { a.Routes[1] = a.Routes[0] }), "apis[0].routes[1].route", "twice"},
 		{change(func(a *API) { a.Routes[1].Authorization = "" }), "apis[0].routes[1].authorization", "not supported"},
-		{change(func(a *API) { a.Routes[1].Authorization = "CUSTOM" }), "apis[0].routes[1].authorization", "not supported"},
 		{three(func(b *API) { b.ID = "a1b2c3d4e5" }), "apis[1].id", "twice"},
 		{three(func(b *API) { b.Stages[0].Domains = []string{"PETS.example.com"} }), "apis[1].stages[0].domains[0]", "mapped to stage prod of API a1b2c3d4e5"},
 		{three(func(b *API) { b.Stages[0].Domains = []string{"a.example.com/x", "a.example.com/x"} }), "apis[1].stages[0].domains[1]", "mapped to stage v1"},

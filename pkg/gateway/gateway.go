@@ -28,6 +28,7 @@ type api struct {
 	strictPaths, legacyMessages bool
 	stages                      []*stage
 	policy                      *policy.Policy
+	authorizers                 map[string]*authorizer
 	router                      router
 	responses                   map[responseType]*customResponse
 	// signatures are the API's options, verify what they make.
@@ -46,10 +47,13 @@ type stage struct {
 type route struct {
 	method, resource string
 	// key names the route: "GET /pets/{petId}".
-	key      string
-	guard    *guard
-	upstream []mappedHeader
-	// verify takes the place of the API's where it is not nil.
+	key   string
+	guard *guard
+	// authorizer and scopes are those of the guards that ask an authorizer.
+	authorizer *authorizer
+	scopes     []string
+	upstream   []mappedHeader
+	// verify takes the place of the API\'s where it is not nil.
 	verify Verify
 }
 

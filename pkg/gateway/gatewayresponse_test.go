@@ -46,7 +46,7 @@ func TestGatewayResponses(t *testing.T) {
 			403, "application/json", `["a1b2c3d4e5","prod","` + testID + `","/a\"b","","192.0.2.9"]`},
 		{"stage variable", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`"$stageVariables.alias"`)}}, 403, "application/json", `"li\"ve"`},
 		{"request", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`["$method.request.header.X-Odd","$method.request.querystring.q","$method.request.path.petId","$method.request.header.none"]`)}},
-			403, "application/json", `["a\"}\\\n","x\"y","",""]`},
+			403, "application/json", `["a\"}\\\u000a","x\"y","",""]`},
 		{"no variables", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`{"price":"$5","n":"#1","c":"#fff","d":"100$"}`)}},
 			403, "application/json", `{"price":"$5","n":"#1","c":"#fff","d":"100$"}`},
 		{"empty", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate("")}}, 403, "application/json", ""},

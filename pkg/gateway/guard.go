@@ -9,6 +9,8 @@ import (
 
 // guard is what a method's authorizationType means.
 type guard struct {
+	// refuse denies before the caller is asked for; nil where nothing does.
+	refuse func(*invocation) error
 	// authenticate finds out who calls.
 	authenticate func(context.Context, *invocation) (authz.Caller, error)
 	// decide combines the caller's policies and the API's resource policy. Without an error the reason says why it allows.
@@ -17,8 +19,11 @@ type guard struct {
 
 // guards are the authorization types there are.
 var guards = map[Authorization]*guard{
-	None: {authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
-	IAM:  {authenticate: signer, decide: (*invocation).byIAM},
+	None:    {authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
+	IAM:     {authenticate: signer, decide: (*invocation).byIAM},
+	Custom:  {refuse: (*invocation).deniedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
+	Cognito: {authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
+	JWT:     {authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
 }
 
 func anonymous(context.Context, *invocation) (authz.Caller, error) { return authz.Caller{}, nil }
@@ -38,12 +43,21 @@ func (in *invocation) guarded() bool {
 }
 
 // resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no
-// policy is attached.
+// policy is attached. The flow "Amazon Cognito authentication and resource policy" ends in it too: whoever has shown a token
+// is nobody of IAM's.
 func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
 	if in.stage.api.policy == nil {
-		return authz.Reason{Code: authz.CodeNoPolicy}, nil
+		return in.noPolicy(), nil
 	}
 	return in.ask(in.stage.api.policy, policy.Principal{})
+}
+
+// noPolicy is why a request passes where no policy is attached: because nothing guards it, or for its token.
+func (in *invocation) noPolicy() authz.Reason {
+	if in.token == nil {
+		return authz.Reason{Code: authz.CodeNoPolicy}
+	}
+	return authz.Reason{Code: authz.CodeAllowed, Policy: in.route.authorizer.name}
 }
 
 // ask has one policy decide on its own. Without an error it allows.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // invocation is one request on its way through the flow: what came, and what has been found out so far.
@@ -22,7 +23,14 @@ type invocation struct {
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
 	// as one of IAM's: a route without authorization knows nobody, signed or not.
 	signed, identity *Signed
+	// values are those of the authorizer's identity sources; token is the verified token, answer the function's answer.
+	values []string
+	token  Token
+	answer LambdaAnswer
+	// resource is what the resource policy says of the anonymous caller, once a Lambda authorizer's route has asked it.
+	resource policy.Result
 
+	valueBuffer [4]string
 	// arn and spellings are filled in where a policy is asked.
 	arn             string
 	spellings       []string

@@ -59,8 +59,8 @@ var gatewayResponses = [responseTypes]gatewayResponse{
 
 	accessDenied:                 {"ACCESS_DENIED", 403, "", "AccessDeniedException", true},
 	apiConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", false},
-	authorizerConfigurationError: {"AUTHORIZER_CONFIGURATION_ERROR", 500, "", "AuthorizerConfigurationException", false},
-	authorizerFailure:            {"AUTHORIZER_FAILURE", 500, "", "AuthorizerFailureException", false},
+	authorizerConfigurationError: {"AUTHORIZER_CONFIGURATION_ERROR", 500, "", "AuthorizerConfigurationException", true},
+	authorizerFailure:            {"AUTHORIZER_FAILURE", 500, "", "AuthorizerFailureException", true},
 	badRequestBody:               {"BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException", false},
 	badRequestParameters:         {"BAD_REQUEST_PARAMETERS", 400, "", "BadRequestException", false},
 	expiredToken:                 {"EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException", true},
@@ -73,7 +73,7 @@ var gatewayResponses = [responseTypes]gatewayResponse{
 	requestTooLarge:              {"REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException", false},
 	resourceNotFound:             {"RESOURCE_NOT_FOUND", 404, "Not Found", "NotFoundException", false},
 	throttled:                    {"THROTTLED", 429, "Too Many Requests", "TooManyRequestsException", false},
-	unauthorized:                 {"UNAUTHORIZED", 401, "Unauthorized", "UnauthorizedException", false},
+	unauthorized:                 {"UNAUTHORIZED", 401, "Unauthorized", "UnauthorizedException", true},
 	unsupportedMediaType:         {"UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "BadRequestException", false},
 	wafFiltered:                  {"WAF_FILTERED", 403, "Forbidden", "ForbiddenException", false},
 }
@@ -83,7 +83,9 @@ type refusal struct {
 	kind responseType
 	// message and errorType stand in for the kind's own unless they are empty.
 	message, errorType string
-	reason             authz.Reason
+	// challenge is the www-authenticate header of an HTTP API's answer.
+	challenge string
+	reason    authz.Reason
 }
 
 func (r *refusal) Error() string { return r.reason.Code.String() + ": " + r.reason.Detail }
@@ -149,7 +151,8 @@ func (in *invocation) render() authz.Response {
 }
 
 // defaultBody is what API Gateway's own template makes: {"message":$context.error.messageString}. Denials by policy are the
-// exception, they say "Message"; an access key that is not known is denied under the same type, with "message".
+// exception, they say "Message"; an access key that is not known, and a token without the route's scopes, are denied under the
+// same type, with "message".
 func (r *refusal) defaultBody() string {
 	key := `{"message":`
 	if r.kind == accessDenied && r.errorType == "" {
@@ -174,8 +177,6 @@ func escapeJSON(s string) string {
 		switch {
 		case c == '"' || c == '\\':
 			out = append(out, '\\', byte(c))
-		case c == '\n':
-			out = append(out, '\\', 'n')
 		case c < 0x20 || c == 0x7f || c == '\u2028' || c == '\u2029':
 			out = fmt.Appendf(out, `\u%04x`, c)
 		default:

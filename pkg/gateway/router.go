@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // node is one resource of an API's resource tree.
@@ -108,6 +110,21 @@ func (n *node) method(method string) *route {
 		return wildcard
 	}
 	return nil
+}
+
+// parameters returns the values of a route's path parameters in a canonical path that the route was found for.
+func (r *route) parameters(path string) []authz.Field {
+	var values []authz.Field
+	for part := range strings.SplitSeq(r.resource, "/") {
+		m := parameterShape.FindStringSubmatch(part)
+		if m == nil {
+			continue
+		}
+		if value, ok := r.parameter(m[1], path); ok {
+			values = append(values, authz.Field{Name: m[1], Value: value})
+		}
+	}
+	return values
 }
 
 // parameter returns the value of a route's path parameter in a canonical path that the route was found for.

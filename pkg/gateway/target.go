@@ -16,6 +16,7 @@ func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 	}
 	keys.signed = slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Authorization == IAM })
 	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keys.possible, AWSPrincipals: keys.signed}
+	t.LambdaAuthorizers = slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Authorization == Custom })
 	for _, s := range a.Stages {
 		t.Stages = append(t.Stages, s.Name)
 	}

@@ -20,7 +20,7 @@ type piece struct {
 
 var (
 	// reference is how a variable is written: a dot at the end of a sentence is no part of the name.
-	reference = regexp.MustCompile(`\$(\{?)(!?)([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)`)
+	reference = regexp.MustCompile(`\$(\{?)(!?)([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*(?:\['[^'\]]*'\])?)`)
 	// directive is what VTL would act upon.
 	directive = regexp.MustCompile(`#(?:#|\*|\{?(?:set|if|else|elseif|end|foreach|include|parse|stop|break|macro|define|evaluate)\b)`)
 )

@@ -18,7 +18,7 @@ type variable func(in *invocation) (string, bool)
 var contextVariables = map[string]variable{
 	"accountId":               func(in *invocation) (string, bool) { return in.stage.api.account, true },
 	"apiId":                   func(in *invocation) (string, bool) { return in.stage.api.id, true },
-	"authorizer.principalId":  (*invocation).authorizerPrincipal,
+	"authorizer.principalId":  (*invocation).principalID,
 	"domainName":              func(in *invocation) (string, bool) { return in.host, in.host != "" },
 	"domainPrefix":            (*invocation).domainPrefix,
 	"httpMethod":              func(in *invocation) (string, bool) { return in.request.Method, true },
@@ -50,9 +50,13 @@ var errorVariables = map[string]variable{
 	"error.validationErrorString": func(*invocation) (string, bool) { return "", false },
 }
 
-// authorizerPrincipal is the caller that an authorizer names. Nobody is one of IAM's by an authorizer.
-func (in *invocation) authorizerPrincipal() (string, bool) {
-	return in.caller.Principal, in.caller.Principal != "" && in.identity == nil
+// principalID is the caller as a Lambda authorizer's function names it.
+func (in *invocation) principalID() (string, bool) {
+	if in.answer == nil {
+		return "", false
+	}
+	id := in.answer.PrincipalID()
+	return id, id != ""
 }
 
 func (in *invocation) domainPrefix() (string, bool) {
@@ -85,11 +89,18 @@ func (in *invocation) resourcePath() (string, bool) {
 	return in.route.resource, true
 }
 
-// scope is where a variable is used: it decides which ones exist, and which stage variables.
+// scope is where a variable is used: it decides which ones exist.
 type scope struct {
-	stages []Stage
+	api *API
 	// response allows context.error and method.request, as in a gateway response.
 	response bool
+}
+
+func newScope(api *API) scope { return scope{api: api} }
+
+func (s scope) inResponse() scope {
+	s.response = true
+	return s
 }
 
 // lookup returns the variable of a name such as "context.requestId" (without the dollar sign).
@@ -111,10 +122,52 @@ func (s scope) contextVariable(name string) (variable, error) {
 	if !ok && s.response {
 		v, ok = errorVariables[name]
 	}
+	if rest, is := strings.CutPrefix(name, "authorizer."); is && !ok {
+		return s.authorizerVariable(rest)
+	}
 	if !ok {
 		return nil, fmt.Errorf("unknown variable context.%s; %s", name, s.known())
 	}
 	return v, nil
+}
+
+// authorizerVariable is a claim of the caller's token, as claims.<name> or claims['<name>'], or a value of the context that an
+// authorizer's function returns.
+func (s scope) authorizerVariable(name string) (variable, error) {
+	claim, ok := strings.CutPrefix(name, "claims.")
+	if quoted, is := strings.CutPrefix(name, "claims['"); is {
+		claim, ok = strings.CutSuffix(quoted, "']")
+	}
+	switch {
+	case ok && claim != "" && !s.hasAuthorizer(Cognito, JWT):
+		return nil, fmt.Errorf("context.authorizer.%s needs a token: the API has no authorizer for a user pool's tokens or JWTs", name)
+	case ok && claim != "":
+		return func(in *invocation) (string, bool) {
+			if in.token == nil {
+				return "", false
+			}
+			return in.token.Claim(claim)
+		}, nil
+	case ok || strings.HasPrefix(name, "claims"):
+		return nil, fmt.Errorf("context.authorizer.%s is no single value; write context.authorizer.claims.<name> or context.authorizer.claims['<name>']", name)
+	case name == "" || !s.hasAuthorizer(Custom):
+		return nil, fmt.Errorf("context.authorizer.%s is what a Lambda authorizer returns, and the API has none", name)
+	}
+	return func(in *invocation) (string, bool) {
+		if in.answer == nil {
+			return "", false
+		}
+		return in.answer.ContextValue(name)
+	}, nil
+}
+
+func (s scope) hasAuthorizer(kinds ...Authorization) bool {
+	for _, a := range s.api.Authorizers {
+		if slices.Contains(kinds, a.Authorization) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s scope) known() string {
@@ -123,18 +176,25 @@ func (s scope) known() string {
 		names = append(names, "context."+name)
 	}
 	slices.Sort(names)
-	return "there are " + strings.Join(names, ", ") + " and stageVariables.<name>"
+	return "there are " + strings.Join(names, ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
 }
 
 func (s scope) stageVariable(name string) (variable, error) {
-	defined := func(stage Stage) bool { _, ok := stage.Variables[name]; return ok }
-	if !slices.ContainsFunc(s.stages, defined) {
+	if !s.api.hasStageVariable(name) {
 		return nil, fmt.Errorf("no stage of the API has a variable %q", name)
 	}
+	return stageVariable(name), nil
+}
+
+func (a *API) hasStageVariable(name string) bool {
+	return slices.ContainsFunc(a.Stages, func(s Stage) bool { _, ok := s.Variables[name]; return ok })
+}
+
+func stageVariable(name string) variable {
 	return func(in *invocation) (string, bool) {
 		value, ok := in.stage.variables[name]
 		return value, ok
-	}, nil
+	}
 }
 
 // methodVariable reads a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.

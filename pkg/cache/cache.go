@@ -1,0 +1,227 @@
+package cache
+
+import (
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	generations = 1024
+	shards      = 64
+	// entryBytes is what an entry costs beside its key and value: the entry itself, and ristretto's maps.
+	entryBytes = 256
+	// typicalBytes is the size of an entry by which the counters of use are dimensioned.
+	typicalBytes = 2048
+	// longest bounds every expiry, far below the year in which nanoseconds overflow.
+	longest = 366 * 24 * time.Hour
+	// defaultFlights is how many entries are made at a time unless the configuration says.
+	defaultFlights = 1024
+)
+
+// Config says what a cache is to hold.
+type Config struct {
+	// Name is the label of the cache's samples.
+	Name string
+	// MaxBytes bounds the memory of all entries, keys included.
+	MaxBytes int64
+	// MaxFlights bounds how many entries are made at a time; 0 stands for 1,024.
+	MaxFlights int
+}
+
+// Cache is bounded memory for values of one type. All methods may be called at the same time. A nil Cache keeps nothing.
+type Cache[V any] struct {
+	name        string
+	most        int64
+	seed        maphash.Seed
+	store       *ristretto.Cache[uint64, *entry[V]]
+	generations [generations]atomic.Uint64
+	shards      [shards]shard
+
+	flights singleflight.Group
+	flying  chan struct{} // as many as may be made at a time
+
+	waits, evictions, drops atomic.Uint64
+}
+
+// shard spreads what every reader writes to over several cache lines.
+type shard struct {
+	// open is held for reading by every use of the store, and for writing by Close: the store must not be closed under a use.
+	open   sync.RWMutex
+	closed bool
+
+	hits, misses atomic.Uint64
+	_            [64]byte
+}
+
+// entry is what the store holds; it never changes.
+type entry[V any] struct {
+	key        Key
+	value      V
+	expires    int64 // nanoseconds since 1970
+	generation uint64
+	cost       int64
+}
+
+// New makes a cache.
+func New[V any](cfg Config) (*Cache[V], error) {
+	if cfg.MaxBytes <= 0 {
+		return nil, fmt.Errorf("cache %s: MaxBytes is %d: write how many bytes it may hold, such as 67108864", cfg.Name, cfg.MaxBytes)
+	}
+	if cfg.MaxFlights == 0 {
+		cfg.MaxFlights = defaultFlights
+	}
+	if cfg.MaxFlights < 0 {
+		return nil, fmt.Errorf("cache %s: MaxFlights is %d: write how many entries may be made at a time, such as %d",
+			cfg.Name, cfg.MaxFlights, defaultFlights)
+	}
+	c := &Cache[V]{name: cfg.Name, most: cfg.MaxBytes, seed: maphash.MakeSeed(), flying: make(chan struct{}, cfg.MaxFlights)}
+	store, err := ristretto.NewCache(&ristretto.Config[uint64, *entry[V]]{
+		NumCounters: min(max(10*cfg.MaxBytes/typicalBytes, 1_000), 10_000_000),
+		MaxCost:     cfg.MaxBytes,
+		BufferItems: 64,
+		Metrics:     true,
+		OnEvict:     c.evicted,
+		OnReject:    func(*ristretto.Item[*entry[V]]) { c.drops.Add(1) },
+		KeyToHash:   func(h uint64) (uint64, uint64) { return h, 0 },
+		// What an entry costs is counted here, its overhead included.
+		IgnoreInternalCost: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cache %s: %w", cfg.Name, err)
+	}
+	c.store = store
+	return c, nil
+}
+
+// evicted counts the entries that had to make room. Those that have expired are removed in the same way.
+func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
+	if e := item.Value; e != nil && e.expires > time.Now().UnixNano() {
+		c.evictions.Add(1)
+	}
+}
+
+// Get returns the entry of a key unless it has expired, or its scope was flushed after it was made.
+func (c *Cache[V]) Get(k Key) (value V, ok bool) {
+	if c == nil {
+		return value, false
+	}
+	hash := k.hash(c.seed)
+	s := &c.shards[hash%shards]
+	if e := c.find(s, hash, k); e != nil {
+		s.hits.Add(1)
+		return e.value, true
+	}
+	s.misses.Add(1)
+	return value, false
+}
+
+func (c *Cache[V]) find(s *shard, hash uint64, k Key) *entry[V] {
+	e := c.stored(s, hash)
+	if e == nil || !k.equal(&e.key.Scope, e.key.Parts) || e.generation != c.generation(k.Scope).Load() ||
+		time.Now().UnixNano() >= e.expires {
+		return nil
+	}
+	return e
+}
+
+// stored is whatever lies under a hash.
+func (c *Cache[V]) stored(s *shard, hash uint64) *entry[V] {
+	s.open.RLock()
+	defer s.open.RUnlock()
+	if s.closed {
+		return nil
+	}
+	e, _ := c.store.Get(hash)
+	return e
+}
+
+// Set keeps a value until it expires, unless there is no room for it. The parts of the key are copied; bytes is what the value
+// costs. A value whose expiry is the zero time, or has passed, is not kept.
+func (c *Cache[V]) Set(k Key, v V, bytes int64, expires time.Time) {
+	if c == nil {
+		return
+	}
+	c.set(k, c.generation(k.Scope).Load(), Made[V]{Value: v, Bytes: bytes, Expires: expires})
+}
+
+func (c *Cache[V]) set(k Key, generation uint64, m Made[V]) {
+	now := time.Now()
+	ttl := min(m.Expires.Sub(now), longest)
+	if m.Expires.IsZero() || ttl <= 0 {
+		return
+	}
+	if m.Bytes < 0 || m.Bytes > c.most {
+		c.drops.Add(1)
+		return
+	}
+	k = k.clone()
+	c.put(&entry[V]{
+		key: k, value: m.Value, generation: generation,
+		expires: now.Add(ttl).UnixNano(), cost: m.Bytes + k.bytes() + entryBytes,
+	}, ttl)
+}
+
+func (c *Cache[V]) put(e *entry[V], ttl time.Duration) {
+	hash := e.key.hash(c.seed)
+	s := &c.shards[hash%shards]
+	old := c.stored(s, hash)
+	s.open.RLock()
+	defer s.open.RUnlock()
+	if s.closed {
+		return
+	}
+	if old != nil && old.cost < e.cost {
+		c.store.Del(hash)
+	}
+	if !c.store.SetWithTTL(hash, e, e.cost, ttl) {
+		c.drops.Add(1)
+	}
+}
+
+func (c *Cache[V]) generation(scope [32]byte) *atomic.Uint64 {
+	return &c.generations[maphash.Bytes(c.seed, scope[:])%generations]
+}
+
+// Flush makes the entries of a scope count no more, those included that are being made.
+func (c *Cache[V]) Flush(scope [32]byte) {
+	if c != nil {
+		c.generation(scope).Add(1)
+	}
+}
+
+// Wait returns once every Set before it has been applied. It is for tests, and for the end of a flight.
+func (c *Cache[V]) Wait() {
+	if c == nil {
+		return
+	}
+	s := &c.shards[0]
+	s.open.RLock()
+	defer s.open.RUnlock()
+	if !s.closed {
+		c.store.Wait()
+	}
+}
+
+// Close stops the cache's goroutines and forgets all entries. Get misses from then on; Do goes on making what it is asked for.
+func (c *Cache[V]) Close() {
+	if c == nil {
+		return
+	}
+	for i := range c.shards {
+		c.shards[i].open.Lock()
+		defer c.shards[i].open.Unlock()
+	}
+	if c.shards[0].closed {
+		return
+	}
+	for i := range c.shards {
+		c.shards[i].closed = true
+	}
+	c.store.Close()
+}

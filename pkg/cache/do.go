@@ -1,0 +1,104 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// ErrTooManyFlights is the error of Do where as many entries are being made as may be.
+var ErrTooManyFlights = errors.New("too many calls at once")
+
+// Made is a value that was made for an entry.
+type Made[V any] struct {
+	Value V
+	// Bytes is what the value costs.
+	Bytes int64
+	// Expires is until when it may be kept. A value with the zero time is not kept.
+	Expires time.Time
+}
+
+// Do returns the entry of a key, or makes it: once, however many ask for it at the same time. What is made is given timeout
+// and outlives whoever asked; each who asked waits no longer than ctx and timeout allow. An error is never kept. hit says that
+// the entry was there.
+func (c *Cache[V]) Do(ctx context.Context, k Key, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, hit bool, err error) {
+	if v, ok := c.Get(k); ok {
+		return v, true, nil
+	}
+	if c == nil {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		m, err := protect(ctx, create)
+		return m.Value, false, err
+	}
+	v, err = c.fly(ctx, k.clone(), timeout, create)
+	return v, false, err
+}
+
+// fly joins the flight of a key, or starts it.
+func (c *Cache[V]) fly(ctx context.Context, k Key, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, err error) {
+	var first atomic.Bool
+	generation := c.generation(k.Scope).Load()
+	landed := c.flights.DoChan(k.text(generation), func() (any, error) {
+		first.Store(true)
+		v, err := c.flight(ctx, k, generation, timeout, create)
+		return &v, err // a pointer, for a value may be a nil interface
+	})
+	wait, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	select {
+	case r := <-landed:
+		if !first.Load() {
+			c.waits.Add(1)
+		}
+		if r.Err != nil {
+			return v, r.Err
+		}
+		return *r.Val.(*V), nil
+	case <-wait.Done():
+		if !first.Load() {
+			c.waits.Add(1)
+		}
+		return v, wait.Err()
+	}
+}
+
+// flight makes one entry, and keeps it before those who come next can miss it.
+func (c *Cache[V]) flight(ctx context.Context, k Key, generation uint64, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, err error) {
+	select {
+	case c.flying <- struct{}{}:
+		defer func() { <-c.flying }()
+	default:
+		return v, ErrTooManyFlights
+	}
+	hash := k.hash(c.seed)
+	if e := c.find(&c.shards[hash%shards], hash, k); e != nil && e.generation == generation {
+		return e.value, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	m, err := protect(ctx, create)
+	if err != nil {
+		return v, err
+	}
+	c.set(k, generation, m)
+	c.Wait()
+	return m.Value, nil
+}
+
+// protect makes an error of a panic. The error does not say what the panic did, which may be anything.
+func protect[V any](ctx context.Context, create func(context.Context) (Made[V], error)) (m Made[V], err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error:
+			m, err = Made[V]{}, fmt.Errorf("panic: %w", r)
+		default:
+			m, err = Made[V]{}, fmt.Errorf("panic: %T", r)
+		}
+	}()
+	return create(ctx)
+}

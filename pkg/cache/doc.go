@@ -1,0 +1,24 @@
+// Package cache keeps what was learned from outside, such as a verified token's claims or an authorizer's answer, in bounded
+// memory, and makes what it does not have once, however many ask for it.
+//
+// Nothing may depend on a hit: an entry may be dropped at any time, also before it was ever found.
+//
+// # Decisions
+//
+// 2026-11-25: an entry holds the whole of its key and a hit compares all of it. The hash that finds it has a seed of its own in
+// each process, so that nobody can prepare keys that push each other out.
+//
+// 2026-11-25: the expiry is compared with the clock on every hit. Ristretto's own expiry only frees memory.
+//
+// 2026-11-25: what is made is made for all who wait for it and for nobody in particular: it goes on when the first who asked
+// has left, for at most the time that it was given. A result that was begun before its scope was flushed is handed to those
+// who asked before the flush, and is not kept.
+//
+// 2026-11-25: scopes share 1,024 generation counters. A flush may take entries of another scope with it, which then are made
+// again; memory does not grow with the number of scopes.
+//
+// 2026-11-25: at most MaxFlights entries are made at a time, for a flight outlives those who asked: without a bound, clients
+// who come and go could pile them up. Beyond the bound Do fails.
+//
+// 2026-11-25: an entry that grows is removed and added again. Ristretto does not make room for an update.
+package cache

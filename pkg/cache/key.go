@@ -1,0 +1,58 @@
+package cache
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// Key names an entry. Two keys are equal only if their scopes and every part are.
+type Key struct {
+	// Scope is a digest of everything but the values: which configuration, API, stage and the like.
+	Scope [32]byte
+	// Parts are the values.
+	Parts []string
+}
+
+func (k Key) equal(scope *[32]byte, parts []string) bool {
+	return k.Scope == *scope && slices.Equal(k.Parts, parts)
+}
+
+// clone copies the parts, which may be views into a buffer that is used again.
+func (k Key) clone() Key {
+	parts := make([]string, len(k.Parts))
+	for i, p := range k.Parts {
+		parts[i] = strings.Clone(p)
+	}
+	return Key{Scope: k.Scope, Parts: parts}
+}
+
+func (k Key) bytes() int64 {
+	n := int64(len(k.Parts)) * 16
+	for _, p := range k.Parts {
+		n += int64(len(p))
+	}
+	return n
+}
+
+func (k Key) hash(seed maphash.Seed) uint64 {
+	h := maphash.Bytes(seed, k.Scope[:])
+	for _, p := range k.Parts {
+		h = bits.RotateLeft64(h, 23)*0x9e3779b97f4a7c15 ^ maphash.String(seed, p)
+	}
+	return h
+}
+
+// text is the key in one string, different for different keys: every part comes after its length.
+func (k Key) text(generation uint64) string {
+	b := make([]byte, 0, int(k.bytes())+len(k.Scope)+16)
+	b = append(b, k.Scope[:]...)
+	b = binary.AppendUvarint(b, generation)
+	for _, p := range k.Parts {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
+	}
+	return string(b)
+}

@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// The authorizations that ask an authorizer.
+const (
+	// Custom is the authorization by a Lambda authorizer.
+	Custom Authorization = "CUSTOM"
+	// Cognito is the authorization of callers with a token of a Cognito user pool.
+	Cognito Authorization = "COGNITO_USER_POOLS"
+	// JWT is the authorization of callers with a JSON Web Token of an issuer.
+	JWT Authorization = "JWT"
+)
+
+// Authorizer is one authorizer of an API.
+type Authorizer struct {
+	// Authorization is the authorization of the methods that the authorizer guards: CUSTOM, COGNITO_USER_POOLS or JWT.
+	Authorization Authorization
+	// IdentitySource names what the caller shows, in API Gateway's notation: method.request.header.Authorization on a REST API,
+	// $request.header.Authorization on an HTTP API. A token stands in one place, Authorization if none is named. A function
+	// may be shown several.
+	IdentitySource []string
+	// IdentityValidationExpression has to match the whole of what is shown before the function is called; empty for no check. It
+	// belongs to a TOKEN authorizer; a user pool's expression is about the token's audience, and the token's own matter.
+	IdentityValidationExpression string
+	// Token checks what the caller shows (COGNITO_USER_POOLS, JWT). An error refuses, in the words of an *authz.Refusal.
+	Token func(ctx context.Context, shown string, scopes []string) (Token, error)
+	// Function asks the authorizer's function (CUSTOM). An error refuses, in the words of an *authz.Refusal.
+	Function func(context.Context, LambdaCall) (LambdaAnswer, error)
+	// TokenType says of a function's authorizer that it is one of type TOKEN: with a single identity source, Authorization if
+	// none is named.
+	TokenType bool
+}
+
+// Token is a verified token.
+type Token interface {
+	// Subject is the claim sub.
+	Subject() string
+	// Claim is a claim as API Gateway renders it; false where the token has none of the name.
+	Claim(name string) (string, bool)
+}
+
+// authorizer is a compiled Authorizer.
+type authorizer struct {
+	name          string
+	authorization Authorization
+	sources       []identitySource
+	validation    *regexp.Regexp
+	token         func(context.Context, string, []string) (Token, error)
+	function      func(context.Context, LambdaCall) (LambdaAnswer, error)
+}
+
+func (a *api) compileAuthorizers(c *API, at string, f *faults) {
+	a.authorizers = make(map[string]*authorizer, len(c.Authorizers))
+	for _, name := range slices.Sorted(maps.Keys(c.Authorizers)) {
+		authorizer := c.Authorizers[name]
+		a.authorizers[name] = compileAuthorizer(&authorizer, c, name, fmt.Sprintf("%s.authorizers[%q]", at, name), f)
+	}
+}
+
+func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *authorizer {
+	if !authorizerShape.MatchString(name) {
+		f.add(at, "%q is no name of an authorizer; write letters, digits and ._-", name)
+	}
+	a := &authorizer{name: name, authorization: c.Authorization, token: c.Token, function: c.Function}
+	switch c.Authorization {
+	case Custom:
+		if c.Function == nil {
+			f.add(at, "the authorizer has no function")
+		}
+	case Cognito, JWT:
+		if c.Token == nil {
+			f.add(at, "the authorizer checks no token")
+		}
+	default:
+		f.add(at, "authorization %q asks no authorizer", string(c.Authorization))
+	}
+	sources := c.IdentitySource
+	if single := c.Authorization != Custom || c.TokenType; single {
+		sources = f.singleSource(sources, api, at)
+	}
+	a.sources = f.compileSources(sources, api, at)
+	a.validation = f.compileValidation(c.IdentityValidationExpression, at)
+	return a
+}
+
+// compileValidation compiles an identityValidationExpression. API Gateway does not say whether it has to match the whole value;
+// here it has to, which is the reading that lets fewer through.
+func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
+	if expression == "" {
+		return nil
+	}
+	compiled, err := regexp.Compile(`^(?:` + expression + `)$`)
+	if err != nil {
+		f.add(at+".identityValidationExpression", "%q is not an expression that can be used: %v; look-around and back-references are not known here", expression, err)
+	}
+	return compiled
+}
+
+// routeAuthorizer finds the authorizer of a route, nil if it has none.
+func (a *api) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
+	asks := c.Authorization == Custom || c.Authorization == Cognito || c.Authorization == JWT
+	named := a.authorizers[c.Authorizer]
+	switch {
+	case !asks && c.Authorizer != "":
+		f.add(at+".authorizer", "authorization %s asks no authorizer: remove one of the two", c.Authorization)
+	case asks && c.Authorizer == "":
+		f.add(at+".authorizer", "authorization %s needs an authorizer: write its name", c.Authorization)
+	case asks && named == nil:
+		f.add(at+".authorizer", "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
+	case asks && named.authorization != c.Authorization:
+		f.add(at+".authorization", "the authorizer %s is one of authorization %s: write that, or nothing", c.Authorizer, named.authorization)
+	}
+	if len(c.Scopes) > 0 && c.Authorization != Cognito && c.Authorization != JWT {
+		f.add(at+".scopes", "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")
+	}
+	f.checkScopes(c.Scopes, at)
+	return named
+}
+
+func (f *faults) checkScopes(scopes []string, at string) {
+	for i, s := range scopes {
+		if !scopeShape.MatchString(s) {
+			f.add(fmt.Sprintf("%s.scopes[%d]", at, i), "%q is no scope; write one without blanks, such as orders/read", s)
+		}
+	}
+}
+
+func oneOf(authorizers map[string]*authorizer) string {
+	if len(authorizers) == 0 {
+		return "; write it under authorizers"
+	}
+	text := "; there is"
+	for i, name := range slices.Sorted(maps.Keys(authorizers)) {
+		if i > 0 {
+			text += ","
+		}
+		text += " " + name
+	}
+	return text
+}
+
+var (
+	authorizerShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	// scopeShape is a scope-token (RFC 6749, section 3.3).
+	scopeShape = regexp.MustCompile(`^[!#-\[\]-~]{1,256}$`)
+)
+
+// bearer authenticates the caller of a method with a token.
+func bearer(ctx context.Context, in *invocation) (authz.Caller, error) {
+	a := in.route.authorizer
+	if err := in.show(a); err != nil {
+		return authz.Caller{}, err
+	}
+	token, err := a.token(ctx, in.values[0], in.route.scopes)
+	switch {
+	case err != nil:
+		return authz.Caller{}, refused(err)
+	case token == nil:
+		return authz.Caller{}, internal(authz.CodeInternal, "a token was verified, and there is none")
+	}
+	in.token = token
+	return authz.Caller{Principal: token.Subject()}, nil
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// identitySource is one thing that an authorizer wants to be shown.
+type identitySource struct {
+	// written is the source in API Gateway's notation.
+	written string
+	value   variable
+}
+
+// show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
+// answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
+func (in *invocation) show(a *authorizer) error {
+	in.values = in.valueBuffer[:0]
+	for i := range a.sources {
+		value, ok := a.sources[i].value(in)
+		switch {
+		case in.fault != nil:
+			return in.fault
+		case !ok || value == "":
+			return in.unidentified("the identity source " + a.sources[i].written + " is missing, empty, or there more than once")
+		case a.validation != nil && !a.validation.MatchString(value):
+			return in.unidentified("the identity source " + a.sources[i].written + " does not match identityValidationExpression")
+		}
+		in.values = append(in.values, value)
+	}
+	return nil
+}
+
+// unidentified is the answer to who shows nothing. An HTTP API asks for a token then.
+func (in *invocation) unidentified(detail string) error {
+	return &refusal{kind: unauthorized, challenge: "Bearer", reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+}
+
+// singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
+func (f *faults) singleSource(written []string, api *API, at string) []string {
+	switch {
+	case len(written) > 1:
+		f.add(at+".identitySource", "such an authorizer has one identity source: write one")
+	case len(written) == 0 && api.HTTP:
+		return []string{"$request.header.Authorization"}
+	case len(written) == 0:
+		return []string{"method.request.header.Authorization"}
+	case !api.HTTP && !strings.HasPrefix(written[0], "method.request.header."):
+		f.add(at+".identitySource[0]", "%q: such an authorizer of a REST API looks at a header; write method.request.header.<name>", written[0])
+	case api.HTTP && !strings.HasPrefix(written[0], "$request."):
+		f.add(at+".identitySource[0]", "%q: write $request.header.<name> or $request.querystring.<name>", written[0])
+	}
+	return written
+}
+
+func (f *faults) compileSources(written []string, api *API, at string) []identitySource {
+	var sources []identitySource
+	seen := map[string]bool{}
+	for i, text := range written {
+		at := fmt.Sprintf("%s.identitySource[%d]", at, i)
+		value, err := compileSource(text, api)
+		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "stageVariables."); ok && !api.hasStageVariable(variable) {
+			f.warn(at, "no stage of the API has a variable %q: every caller gets a 401", variable)
+		}
+		switch {
+		case err != nil:
+			f.add(at, "%v", err)
+		case seen[text]:
+			f.add(at, "the identity source %s is written twice", text)
+		}
+		seen[text] = true
+		sources = append(sources, identitySource{text, value})
+	}
+	return sources
+}
+
+// compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X and
+// context.X on a REST API, the same with a dollar sign, and without "method.", on an HTTP API.
+func compileSource(text string, api *API) (variable, error) {
+	name := text
+	if api.HTTP {
+		var ok bool
+		if name, ok = strings.CutPrefix(text, "$"); !ok {
+			return nil, fmt.Errorf("%q: an identity source of an HTTP API begins with a dollar sign; write $request.header.<name>", text)
+		}
+		if strings.HasPrefix(name, "request.") {
+			name = "method." + name
+		}
+	}
+	if header, ok := strings.CutPrefix(name, "method.request.header."); ok && authz.IsToken(header) {
+		header = lower(header)
+		return func(in *invocation) (string, bool) {
+			value, lines := in.request.Header(header)
+			return value, lines == 1
+		}, nil
+	}
+	if query, ok := strings.CutPrefix(name, "method.request.querystring."); ok && query != "" {
+		return querySource(query, api.HTTP), nil
+	}
+	if strings.HasPrefix(name, "context.") || strings.HasPrefix(name, "stageVariables.") {
+		return sourceVariable(name, api)
+	}
+	form := "method.request.header.<name>, method.request.querystring.<name>, stageVariables.<name> or context.<name>"
+	if api.HTTP {
+		form = "$request.header.<name>, $request.querystring.<name>, $stageVariables.<name> or $context.<name>"
+	}
+	return nil, fmt.Errorf("%q is no identity source; write %s", text, form)
+}
+
+// sourceVariable is a variable as an identity source. Nothing of an authorizer's is known before it is asked.
+func sourceVariable(name string, api *API) (variable, error) {
+	if strings.HasPrefix(name, "context.authorizer") {
+		return nil, fmt.Errorf("%q is what an authorizer says: it is not known before", name)
+	}
+	if variable, ok := strings.CutPrefix(name, "stageVariables."); ok {
+		return stageVariable(variable), nil
+	}
+	return newScope(api).lookup(name)
+}
+
+// querySource reads a query parameter that identifies the caller. A function sees all values of a parameter that is there
+// more than once, so that its answer is kept under all of them: they are joined by a character that no value may hold. An HTTP
+// API's identity source is a text that the function gets to see, where such a parameter counts as missing.
+func querySource(name string, http bool) variable {
+	return func(in *invocation) (string, bool) {
+		all, found := "", 0
+		for n, v := range in.request.Query() {
+			if decoded, err := url.QueryUnescape(n); err != nil || decoded != name {
+				continue
+			}
+			value, err := url.QueryUnescape(v)
+			if err != nil || strings.Contains(value, "\x00") {
+				return "", false
+			}
+			if found++; found > 1 {
+				all += "\x00"
+			}
+			all += value
+		}
+		return all, found == 1 || found > 1 && !http && strings.Trim(all, "\x00") != ""
+	}
+}
