@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -21,10 +22,18 @@ type compiler struct {
 	report *report
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
+	// derived are the process's caches of what signatures are verified with; nil ones keep nothing.
+	derived derivedKeys
 	// accounts are the exports that were read.
 	accounts map[string]bool
 	// signs says that there are access keys.
 	signs bool
+}
+
+// derivedKeys outlive a configuration.
+type derivedKeys struct {
+	signing *iam.SigningKeys
+	public  *iam.PublicKeys
 }
 
 // fault reports what is wrong at a path.

@@ -39,7 +39,9 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	if m.GetExplainSignatures() {
 		c.warn(at.field("explainSignatures"), "clients are told what a signature that does not match was compared with: remove it once you know why")
 	}
-	authenticator := iam.New(iam.Config{Store: builder.Store(), Explain: m.GetExplainSignatures()})
+	authenticator := iam.New(iam.Config{
+		Store: builder.Store(), SigningKeys: c.derived.signing, PublicKeys: c.derived.public, Explain: m.GetExplainSignatures(),
+	})
 	return func(o gateway.SignatureOptions) (gateway.Verify, error) { return verifier(authenticator, o) }
 }
 

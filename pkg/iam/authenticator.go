@@ -1,22 +1,20 @@
 package iam
 
 import (
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// maxDerivedKeys bounds each cache of derived keys: 100 bytes for a signing key and its name, 300 for a public key.
-const maxDerivedKeys = 1 << 17
-
 // Config says what an Authenticator verifies. Store is needed.
 type Config struct {
 	Store *Store
+	// SigningKeys and PublicKeys are caches that outlive the Authenticator; nil keeps nothing.
+	SigningKeys *SigningKeys
+	PublicKeys  *PublicKeys
 	// Explain tells the client of a signature that does not match what it was compared with.
 	Explain bool
 	// Now is the clock; nil stands for time.Now.
@@ -26,19 +24,15 @@ type Config struct {
 // Authenticator tells who has signed a request. It is safe for concurrent use.
 type Authenticator struct {
 	store       *Store
-	signingKeys *cache[sigv4.SigningKeyID, [32]byte]
-	publicKeys  *cache[sigv4.PublicKeyID, *ecdsa.PublicKey]
+	signingKeys *SigningKeys
+	publicKeys  *PublicKeys
 	explain     bool
 	now         func() time.Time
 }
 
 // New makes an Authenticator.
 func New(c Config) *Authenticator {
-	a := &Authenticator{
-		store: c.Store, explain: c.Explain, now: c.Now,
-		signingKeys: newCache[sigv4.SigningKeyID, [32]byte](maxDerivedKeys),
-		publicKeys:  newCache[sigv4.PublicKeyID, *ecdsa.PublicKey](maxDerivedKeys),
-	}
+	a := &Authenticator{store: c.Store, signingKeys: c.SigningKeys, publicKeys: c.PublicKeys, explain: c.Explain, now: c.Now}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -95,21 +89,6 @@ func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 		at = v.now()
 	}
 	return &Caller{identity: found, signature: result, at: at}, nil
-}
-
-func (a *Authenticator) signingKey(id sigv4.SigningKeyID, secret string) [32]byte {
-	return a.signingKeys.get(id, func() [32]byte { return sigv4.DeriveSigningKey(id, secret) }, func(id sigv4.SigningKeyID) sigv4.SigningKeyID {
-		id.KeyID, id.Date = strings.Clone(id.KeyID), strings.Clone(id.Date)
-		id.Region, id.Service = strings.Clone(id.Region), strings.Clone(id.Service)
-		return id
-	})
-}
-
-func (a *Authenticator) publicKey(id sigv4.PublicKeyID, secret string) *ecdsa.PublicKey {
-	return a.publicKeys.get(id, func() *ecdsa.PublicKey { return sigv4.DerivePublicKey(id, secret) }, func(id sigv4.PublicKeyID) sigv4.PublicKeyID {
-		id.KeyID = strings.Clone(id.KeyID)
-		return id
-	})
 }
 
 // refusal is what a failed verification means for client and operator.

@@ -1,10 +1,10 @@
 package iam
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -129,6 +129,7 @@ func TestRotatedSecret(t *testing.T) {
 		return b.Store()
 	}
 	a := mustVerifier(t, mustBuilder(t))
+	a.signingKeys = mustCache[[32]byte](t)
 	for _, held := range []string{"first", "second", "first"} {
 		*a.store = *store(held) // the cache stays
 		for _, used := range []string{"first", "second"} {
@@ -136,7 +137,8 @@ func TestRotatedSecret(t *testing.T) {
 			s := signerOf(aliceKey())
 			s.Secret = used
 			s.Sign(r)
-			if _, err := a.Verify(r); (err == nil) != (used == held) {
+			_, err := a.Verify(r)
+			if a.signingKeys.Wait(); (err == nil) != (used == held) {
 				t.Errorf("the secret is %s, the signature of %s: %v", held, used, err)
 			}
 		}
@@ -163,44 +165,56 @@ func TestNewRefusesBadRegions(t *testing.T) {
 // The keys of Signature Version 4A come from the same secrets, and by the same versions.
 func TestPublicKeys(t *testing.T) {
 	a := mustVerifier(t, mustBuilder(t))
+	a.publicKeys = mustCache[*ecdsa.PublicKey](t)
 	for _, id := range []sigv4.PublicKeyID{{KeyID: "AKIAALICE", Version: 1}, {KeyID: "AKIAALICE", Version: 2}, {KeyID: "AKIABOB", Version: 1}} {
 		secret := fmt.Sprint("secret", id.Version)
 		for range 2 {
-			if got := a.publicKey(id, secret); !got.Equal(sigv4.DerivePublicKey(id, secret)) {
+			got := a.publicKey(id, secret)
+			if a.publicKeys.Wait(); !got.Equal(sigv4.DerivePublicKey(id, secret)) {
 				t.Errorf("%+v: another key", id)
 			}
 		}
 	}
 }
 
-func TestCacheIsBounded(t *testing.T) {
-	const most = 128
-	c := newCache[sigv4.SigningKeyID, int](most)
-	same := func(id sigv4.SigningKeyID) sigv4.SigningKeyID { return id }
-	var wg sync.WaitGroup
-	for worker := range 4 {
-		wg.Go(func() {
-			for i := range 5 * most {
-				id := sigv4.SigningKeyID{Version: uint64(i), KeyID: fmt.Sprint(worker)}
-				if got := c.get(id, func() int { return i }, same); got != i {
-					t.Errorf("%d for %d", got, i)
-				}
+// Derived keys are found by everything that they depend on: what lies under any other name is not used. A closed cache, and
+// none, derive each time.
+func TestSigningKeysByName(t *testing.T) {
+	a := mustVerifier(t, mustBuilder(t))
+	a.signingKeys = mustCache[[32]byte](t)
+	base := sigv4.SigningKeyID{KeyID: "AKIAALICE", Version: 1, Date: "20261123", Region: "eu-west-1", Service: "execute-api"}
+	ids := []sigv4.SigningKeyID{base}
+	for _, change := range []func(*sigv4.SigningKeyID){
+		func(id *sigv4.SigningKeyID) { id.KeyID = "AKIABOB" }, func(id *sigv4.SigningKeyID) { id.Version = 2 },
+		func(id *sigv4.SigningKeyID) { id.Date = "20261124" }, func(id *sigv4.SigningKeyID) { id.Region = "us-east-1" },
+		func(id *sigv4.SigningKeyID) { id.Service = "s3" },
+	} {
+		id := base
+		change(&id)
+		ids = append(ids, id)
+	}
+	seen := map[[32]byte]bool{}
+	for range 2 {
+		for i, id := range ids {
+			want := sigv4.DeriveSigningKey(id, fmt.Sprint("secret", i))
+			if got := a.signingKey(id, fmt.Sprint("secret", i)); got != want {
+				t.Errorf("%+v: another key", id)
 			}
-		})
+			a.signingKeys.Wait()
+			seen[want] = true
+		}
 	}
-	wg.Wait()
-	kept := 0
-	for i := range c.shards {
-		kept += len(c.shards[i].entries)
+	if len(seen) != len(ids) {
+		t.Errorf("%d keys of %d", len(seen), len(ids))
 	}
-	if kept > most || kept < most/4 {
-		t.Errorf("%d entries are kept of at most %d", kept, most)
+	if kept := a.signingKey(base, "not looked at"); kept != sigv4.DeriveSigningKey(base, "secret0") {
+		t.Error("nothing is kept")
 	}
-	made := 0
-	for range 3 {
-		c.get(sigv4.SigningKeyID{KeyID: "again"}, func() int { made++; return 0 }, same)
-	}
-	if made != 1 {
-		t.Errorf("made %d times", made)
+	a.signingKeys.Close()
+	for _, c := range []*SigningKeys{a.signingKeys, nil} {
+		a.signingKeys = c
+		if got := a.signingKey(base, "new"); got != sigv4.DeriveSigningKey(base, "new") {
+			t.Error("derived wrongly without a cache")
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
@@ -151,6 +152,16 @@ func mustVerifierOf(t testing.TB, s *Store, o Options) *Verifier {
 		t.Fatal(err)
 	}
 	return v
+}
+
+func mustCache[V any](t testing.TB) *cache.Cache[V] {
+	t.Helper()
+	c, err := cache.New[V](cache.Config{Name: "test", MaxBytes: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 func request() *authz.Request {
