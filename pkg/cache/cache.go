@@ -46,6 +46,10 @@ type Cache[V any] struct {
 	flights singleflight.Group
 	flying  chan struct{} // as many as may be made at a time
 
+	// shared and codec are the second level; nil for none.
+	shared *Shared
+	codec  Codec[V]
+
 	waits, evictions, drops atomic.Uint64
 }
 

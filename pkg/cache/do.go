@@ -80,7 +80,7 @@ func (c *Cache[V]) flight(ctx context.Context, k Key, generation uint64, timeout
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	m, err := protect(ctx, create)
+	m, err := c.makeOrShare(ctx, k, create)
 	if err != nil {
 		return v, err
 	}
