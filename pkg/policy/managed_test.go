@@ -1,25 +1,21 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
-// managedPolicies are AWS's own managed policies by name, as moto carries them (hack/parts.sh moto). Without moto the test is
-// skipped, and fails where CI=true.
+// managedPolicies are AWS's own managed policies by name, as moto carries them.
 func managedPolicies(t *testing.T) map[string]json.RawMessage {
 	t.Helper()
-	data, err := readMoto("moto/iam/aws_managed_policies.py")
+	data, err := os.ReadFile(filepath.Join(envoytest.MotoServer.Require(t), "moto", "iam", "aws_managed_policies.py"))
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	_, text, _ := strings.Cut(string(data), `"""`)
 	text, _, _ = strings.Cut(text, `"""`)
@@ -35,22 +31,6 @@ func managedPolicies(t *testing.T) map[string]json.RawMessage {
 		documents[name] = p.Document
 	}
 	return documents
-}
-
-func readMoto(name string) ([]byte, error) {
-	lock, err := os.ReadFile("../../hack/issuers/requirements.txt")
-	if err != nil {
-		return nil, err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, err
-	}
-	data, err := os.ReadFile(filepath.Join(cache, "portcullis", fmt.Sprintf("moto-%x", sha256.Sum256(lock))[:len("moto-")+12], name))
-	if err != nil {
-		return nil, fmt.Errorf("the part moto is not installed: run hack/parts.sh moto: %w", err)
-	}
-	return data, nil
 }
 
 // What AWS attaches to its customers' users and roles loads, and nothing of it is warned of but what AWS's own documents rule
