@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,5 +111,67 @@ func TestCurlIsRefused(t *testing.T) {
 		if seen := s.upstream.Take(); len(seen) > 0 {
 			t.Errorf("%s: the upstream saw %d requests", name, len(seen))
 		}
+	}
+}
+
+// A long upload is not buffered: where its route allows UNSIGNED-PAYLOAD, a signature that leaves the body out passes, and
+// nothing else does.
+func TestUnsignedUploads(t *testing.T) {
+	t.Parallel()
+	requireCurl(t)
+	c := signing("")
+	c.config = strings.Replace(c.config, "- route: ANY /uploads/{proxy+}", `- {route: "ANY /uploads/{proxy+}", signatures: {unsignedPayload: true}}`, 1)
+	s := start(t, c)
+	alice := user(owner, member)
+	impostor := alice
+	impostor.secret = "another"
+	for name, c := range map[string]struct {
+		caller who
+		target string
+		more   []string
+		status string
+	}{
+		"unsigned payload":          {alice, "/uploads/a", []string{"-H", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD"}, "200"},
+		"on another route":          {alice, "/pets/7", []string{"-H", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD"}, "403"},
+		"by another secret":         {impostor, "/uploads/a", []string{"-H", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD"}, "403"},
+		"signed, and not looked at": {alice, "/uploads/a", nil, "500"},
+	} {
+		status, body := s.curl(t, c.caller, "eu-west-1", c.target, append(c.more, "-X", "PUT", "--data-binary", "what is uploaded")...)
+		if status != c.status {
+			t.Errorf("%s: %s %s", name, status, body)
+		}
+		seen := s.upstream.Take()
+		if (c.status == "200") != (len(seen) == 1) || len(seen) == 1 && seen[0].Body != "what is uploaded" {
+			t.Errorf("%s: the upstream saw %+v", name, seen)
+		}
+	}
+}
+
+// With explainSignatures, a client is told what to sign. What somebody on the way has put into a header is not among it.
+func TestExplainedSignatures(t *testing.T) {
+	t.Parallel()
+	requireCurl(t)
+	c := signing("")
+	c.config += "  explainSignatures: true\n"
+	s := start(t, c)
+	impostor := session(owner, grants)
+	token := impostor.session
+	impostor.secret = "another"
+	status, body := s.curl(t, impostor, "eu-west-1", "/pets/7", "-H", "X-Amz-Security-Token: "+token, "-H", "X-Tag: a tag")
+	var answer struct{ Message string }
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != "403" {
+		t.Fatalf("%s %s: %v", status, body, err)
+	}
+	told := strings.TrimSuffix(strings.TrimPrefix(mismatch, `{"message":"`), `"}`) + "\n\nThe Canonical String for this request should have been\n'GET\n/pets/7\n\nhost:pets.example.com\n"
+	if !strings.HasPrefix(answer.Message, told) || !strings.Contains(answer.Message, "\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n") {
+		t.Errorf("told %s", answer.Message)
+	}
+	for _, secret := range []string{token, "a tag", session(owner, grants).secret} {
+		if strings.Contains(body+s.portcullis.Stderr(), secret) {
+			t.Errorf("%s is told", secret)
+		}
+	}
+	if !strings.Contains(s.portcullis.Stderr(), "explainSignatures") && !strings.Contains(s.portcullis.Stderr(), "clients are told") {
+		t.Error("the operator is not warned")
 	}
 }
