@@ -40,7 +40,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 		c.warn(at.field("explainSignatures"), "clients are told what a signature that does not match was compared with: remove it once you know why")
 	}
 	authenticator := iam.New(iam.Config{
-		Store: builder.Store(), SigningKeys: c.derived.signing, PublicKeys: c.derived.public, Explain: m.GetExplainSignatures(),
+		Store: builder.Store(), SigningKeys: c.runtime.signingKeys, PublicKeys: c.runtime.publicKeys, Explain: m.GetExplainSignatures(),
 	})
 	return func(o gateway.SignatureOptions) (gateway.Verify, error) { return verifier(authenticator, o) }
 }
