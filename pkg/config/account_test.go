@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -233,5 +234,38 @@ func TestExplainSignatures(t *testing.T) {
 		if want && !strings.Contains(body.Message, "details.\n\n"+told+"\n'GET\n/pets\n\nhost:pets.example.com\nx-amz-date:") {
 			t.Errorf("not in AWS's words: %s", body.Message)
 		}
+	}
+}
+
+// Keys derived of a secret outlive the configuration that named it, and count for that secret alone.
+func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
+	r, err := NewRuntime(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	dir := signing(t, "iam/keys.yaml", strings.Replace(aliceAlone, "{value: of alice}", "{file: secret}", 1))
+	for _, held := range []string{"first", "second", "first"} {
+		write(t, filepath.Join(dir, "iam/secret"), []byte(held))
+		s, err := r.Load(filepath.Join(dir, "portcullis.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, used := range []string{"first", "second", "first"} {
+			if allows(t, s, "AKIAALICE", used) != (used == held) {
+				t.Errorf("the secret is %s: the signature of %s is judged wrongly", held, used)
+			}
+			r.signingKeys.Wait()
+		}
+		s.Close()
+	}
+	hits := 0.0
+	for _, sample := range r.Samples() {
+		if sample.Name == "portcullis_cache_hits_total" && slices.Contains(sample.Labels, authz.Field{Name: "cache", Value: "signing_keys"}) {
+			hits = sample.Value
+		}
+	}
+	if hits == 0 {
+		t.Errorf("no key was found again: %v", r.Samples())
 	}
 }
