@@ -62,7 +62,8 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "size of one check, the buffered body included")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
+	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "accept checks for so long after SIGTERM has made the process not ready")
 	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "let checks in flight finish for so long then")
 	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {

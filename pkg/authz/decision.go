@@ -70,6 +70,7 @@ const (
 	CodeBadClientAddress Code = "bad_client_address" // denied: X-Forwarded-For cannot be read
 	CodePreflight        Code = "preflight"          // answered: a CORS preflight, in place of an upstream
 	CodeTooLong          Code = "uri_too_long"       // denied: the method ARN exceeds its limit
+	CodeTooLarge         Code = "request_too_large"  // denied: a check that is larger than what is looked into
 	CodeEnvoyConfig      Code = "envoy_config"       // denied: Envoy is set so that the request cannot be judged
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once

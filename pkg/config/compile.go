@@ -22,6 +22,8 @@ type compiler struct {
 	report *report
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
+	// accounts are the exports that were read.
+	accounts map[string]bool
 	// signs says that there are access keys.
 	signs bool
 
@@ -46,6 +48,13 @@ type compiler struct {
 func (c *compiler) fault(at *path, format string, args ...any) {
 	c.report.mark(at.String())
 	c.report.add(faultAt(c.file, find(c.root, at.String()), fmt.Sprintf(format, args...)))
+}
+
+// warn reports what may be wrong at a path.
+func (c *compiler) warn(at *path, message string) {
+	f := faultAt(c.file, find(c.root, at.String()), message)
+	f.Warning = true
+	c.report.add(f)
 }
 
 // compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
@@ -75,7 +84,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 	}
 	c.unusedIssuers(at.field("issuers"))
 	c.unusedFunctions(at.field("functions"))
-	config.Signatures = c.signatures(m.GetIam(), config.APIs)
+	config.Signatures = c.signatures(m.GetIam())
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if at := c.here(f.Path); !c.report.follows(at) {
@@ -142,6 +151,7 @@ func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
+	api.Signatures = signatureOptions(m.GetSignatures())
 	return api
 }
 
@@ -159,6 +169,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 		Method: method, Resource: resource,
 		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
+		Signatures:      routeSignatures(m.GetSignatures()),
 	}
 }
 

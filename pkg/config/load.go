@@ -13,7 +13,8 @@ import (
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
-	// Files are all files that were read, as they were named, the configuration itself first: what to watch for changes.
+	// Files are all files and folders that were read, as they were named, the configuration itself first: what to watch for
+	// changes.
 	Files []string
 	// Warnings are what may be wrong without keeping the configuration from being used.
 	Warnings Faults
@@ -77,14 +78,23 @@ func Load(path string) (*Snapshot, error) {
 // closed.
 func (r *Runtime) Load(path string) (*Snapshot, error) {
 	path = filepath.Clean(path)
-	l := settled(func() *loading { return r.read(path) })
+	var s *Snapshot
+	l := settled(func() *loading {
+		if s != nil {
+			s.Close() // of a torn set
+		}
+		l := r.read(path)
+		s = l.compileAll()
+		return l
+	})
 	if l == nil {
+		s.Close()
 		return nil, Faults{{
 			File:    path,
 			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
 		}}
 	}
-	return l.snapshot()
+	return l.snapshot(s)
 }
 
 // settled reads until the files stayed as they were while they were read; nil if they never did.
@@ -119,13 +129,19 @@ func (r *Runtime) read(path string) *loading {
 	return l
 }
 
-// snapshot compiles what was read.
-func (l *loading) snapshot() (*Snapshot, error) {
-	s := &Snapshot{Files: l.files.names, Digest: l.files.digest()}
+// compileAll compiles what was read, and reads the accounts on the way.
+func (l *loading) compileAll() *Snapshot {
+	s := &Snapshot{}
 	if l.root != nil {
 		l.compileInto(s)
 	}
+	s.Files, s.Digest = l.files.names, l.files.digest()
 	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
+	return s
+}
+
+// snapshot is what was compiled, or what is wrong with it.
+func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 	faults := l.report.result(l.files.names)
 	if faults.fatal() || s.Gateway == nil {
 		s.Close()

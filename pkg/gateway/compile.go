@@ -83,6 +83,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
 	a.responses = f.compileResponses(c, at)
+	g.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
@@ -91,7 +92,8 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	for i := range c.Routes {
 		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
-		a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		r.verify = g.routeVerifier(a, &c.Routes[i], at, f)
 		if c.Routes[i].Authorization == IAM && g.signatures == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
@@ -134,7 +136,7 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 	}
 }
 
-func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) {
+func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) *route {
 	if !c.isMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(anyMethods[:], ", "))
 	}
@@ -147,6 +149,7 @@ func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faul
 	if err := a.addRoute(c, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}
+	return r
 }
 
 // mapDomains maps an API's custom domain names to its stages.

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -17,9 +16,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
-	// Signatures verifies who has signed a request to an API of a region. An error refuses the request, in the words of an
-	// *authz.Refusal. Routes with authorization AWS_IAM need it; a request without a route is answered by it.
-	Signatures func(r *authz.Request, region string) (*Signed, error)
+	// Signatures makes what verifies by a set of options; New calls it once for each distinct set. Routes with authorization
+	// AWS_IAM need it; a request without a route is answered by what it makes.
+	Signatures func(SignatureOptions) (Verify, error)
 }
 
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
@@ -69,6 +68,8 @@ type API struct {
 	UpstreamHeaders []UpstreamHeader
 	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	GatewayResponses map[string]GatewayResponse
+	// Signatures say how the API's signatures are verified.
+	Signatures SignatureOptions
 }
 
 // HasStage reports whether the API has a stage of a name.
@@ -106,6 +107,8 @@ type Route struct {
 	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
+	// Signatures say in what the route's signatures are verified differently than the API's.
+	Signatures RouteSignatures
 }
 
 // UpstreamHeader is one header of the upstream's request.

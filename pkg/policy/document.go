@@ -312,10 +312,13 @@ func (r *reader) readResources(of, n, not *node, s *statement) {
 	list, negated := r.either(of, n, not, "Resource")
 	s.notResource = negated
 	r.texts(list, "Resource", func(at Position, text string) {
-		res, problem := r.compileResource(text)
-		if problem != "" {
+		res, problem := r.compileResource(text, s)
+		switch {
+		case res == nil:
 			r.faultf(at, "resource %s %s", quote(text), problem)
 			return
+		case problem != "":
+			r.warn(at, "resource %s %s", quote(text), problem)
 		}
 		res.written, res.at = text, at
 		s.resources = append(s.resources, res)

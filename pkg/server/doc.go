@@ -14,7 +14,8 @@
 // checks; what does not fit is dropped and counted (portcullis_decision_log_dropped_total).
 //
 // 2026-11-23: watched are directories, and of every symbolic link on the way to a file the directory it lies in: a Kubernetes
-// ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it.
+// ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it. Of a folder whose files are read,
+// whatever happens in it counts.
 //
 // 2026-11-23: a check that Envoy sends after the drain has begun is still answered; GOAWAY, not a denial, moves Envoy on to
 // another instance.

@@ -226,11 +226,11 @@ func TestAPortInUse(t *testing.T) {
 }
 
 func TestValidateNamesEverything(t *testing.T) {
-	err := Run(t.Context(), Config{TLS: TLSFiles{Cert: "x", ClientCA: "y"}, MaxChecks: -1, DecisionLog: "some", DecisionLogSample: 2})
+	err := Run(t.Context(), Config{TLS: TLSFiles{Cert: "x", ClientCA: "y"}, MaxChecks: -1, MaxMessageBytes: 1 << 20, MaxBodyBytes: 1<<20 - 1, DecisionLog: "some", DecisionLogSample: 2})
 	if err == nil {
 		t.Fatal("runs")
 	}
-	for _, want := range []string{"loads", "--listen", "--tls-cert and --tls-key", "--max-checks", "--decision-log:", "--decision-log-sample"} {
+	for _, want := range []string{"loads", "--listen", "--tls-cert and --tls-key", "--max-checks", "--max-body-bytes", "--decision-log:", "--decision-log-sample"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
 		}
@@ -265,6 +265,68 @@ func TestOverloadIsDenied(t *testing.T) {
 	if got := check(t, client); got != "v1" {
 		t.Errorf("afterwards: %s", got)
 	}
+}
+
+// withBody is a check with a body of so many bytes.
+func withBody(n int) *authv3.CheckRequest {
+	in := checkRequest()
+	in.Attributes.Request.Http.RawBody = make([]byte, n)
+	return in
+}
+
+// answerTo asks about a request.
+func answerTo(t *testing.T, client authv3.AuthorizationClient, in *authv3.CheckRequest) string {
+	t.Helper()
+	out, err := client.Check(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer(out)
+}
+
+// The bodies of the checks at work share a budget. What does not fit is denied, and checks without a body pass all the while.
+func TestBodiesBeyondTheBudgetAreDenied(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	r := serve(t, Config{MaxMessageBytes: 10_000, MaxBodyBytes: 10_000, Load: loads(func(_ context.Context, r *authz.Request) authz.Decision {
+		if body, _ := r.Body(); len(body) == 6000 {
+			entered <- struct{}{}
+			<-release
+		}
+		return allowAs("v1")(nil, nil)
+	})})
+	client := r.client()
+	var held sync.WaitGroup
+	held.Go(func() {
+		if got := answerTo(t, client, withBody(6000)); got != "v1" {
+			t.Errorf("a body within the budget: %s", got)
+		}
+	})
+	<-entered
+	for n, want := range map[int]string{0: "v1", 4000: "v1", 4001: "503", 6000: "503"} {
+		if got := answerTo(t, client, withBody(n)); got != want {
+			t.Errorf("%d bytes beside 6000 of 10000: %s, want %s", n, got, want)
+		}
+	}
+	close(release)
+	held.Wait()
+	if got := answerTo(t, client, withBody(6000)); got != "v1" {
+		t.Errorf("afterwards: %s", got)
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="overload"} 2`)
+}
+
+// A check that is too large is denied, and does not end as an error, of which Envoy may have been told to let it pass.
+func TestALargeMessageIsDenied(t *testing.T) {
+	r := serve(t, Config{MaxMessageBytes: 10_000, Load: loads(allowAs("v1"))})
+	for n, want := range map[int]string{9000: "v1", 10_000: "413", 39_000: "413"} {
+		if got := answerTo(t, r.client(), withBody(n)); got != want {
+			t.Errorf("%d bytes: %s, want %s", n, got, want)
+		}
+	}
+	if out, err := r.client().Check(t.Context(), withBody(50_000)); err == nil && out.GetStatus().GetCode() == 0 {
+		t.Error("more than is read is allowed")
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="request_too_large"} 2`)
 }
 
 // TestTheDeadlineIsKept has an authorizer that allows only after Envoy has given up.
