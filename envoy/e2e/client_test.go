@@ -70,7 +70,7 @@ type client struct {
 }
 
 // startClient runs a program of testdata/clients until the test ends: it signs a request for each line.
-func startClient(t *testing.T, parts envoytest.Clients, interpreter, script string) func(*toSign) (signed, error) {
+func startClient(t *testing.T, parts envoytest.Part, interpreter, script string) func(*toSign) (signed, error) {
 	t.Helper()
 	dir := parts.Require(t)
 	path, err := exec.LookPath(interpreter)
@@ -173,7 +173,7 @@ func eachClient(t *testing.T, test func(*testing.T, client, mode)) {
 	both := []mode{inHeader, presigned}
 	for _, c := range []struct {
 		client
-		parts               envoytest.Clients
+		parts               envoytest.Part
 		interpreter, script string
 	}{
 		{client: goClient()},

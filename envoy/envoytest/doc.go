@@ -1,5 +1,5 @@
-// Package envoytest runs the real Envoy, portcullis and an upstream as processes and servers on free loopback ports. The
-// tests in envoy/e2e and the demo stand on it.
+// Package envoytest runs the real Envoy, portcullis and an upstream as processes and servers on free loopback ports, and what
+// they are tested with: issuers of tokens and Redis. The tests in envoy/e2e and the demo stand on it.
 //
 // # Decisions
 //
@@ -12,4 +12,12 @@
 //
 // 2026-11-23: a child is started from a goroutine that keeps its thread until the child has ended, and on Linux is killed with
 // that thread: an interrupted or crashed test leaves no Envoy behind.
+//
+// 2026-11-25: cognito-local and redis-server cannot be asked for port 0. They get a port that was free a moment before, and
+// another one if they do not start there. A part that is killed comes back at its old port, for whoever speaks with it looks
+// there.
+//
+// 2026-11-25: the OpenID Connect issuer is oidc-provider in a script of testdata that lets a test rotate its keys and spoil its
+// answers. Faults are at the key set and at the discovery document alone, so that a test gets tokens while they last. Signed is
+// what a test asks for, wrong claims too: a token that is wrong in one claim alone shows that this claim is looked at.
 package envoytest

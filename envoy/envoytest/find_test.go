@@ -85,19 +85,19 @@ func TestApplyReplacesWhatIsThereOnce(t *testing.T) {
 	}
 }
 
-// Missing clients do the same.
-func TestRequireClients(t *testing.T) {
+// A missing part does the same.
+func TestRequireParts(t *testing.T) {
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Clients{PythonClients, NodeClients} {
+	for _, c := range []Part{PythonClients, NodeClients, NodeIssuers, MotoServer, PythonRuntime, NodeRuntime} {
 		lock, err := os.ReadFile(filepath.Join(root, c.Lock))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cache, sum := t.TempDir(), sha256.Sum256(lock)
-		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("clients-%s-%x", c.Part, sum[:6]))
+		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("%s-%x", c.Folder, sum[:6]))
 		if err := os.MkdirAll(filepath.Join(dir, c.Holds), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestRequireClients(t *testing.T) {
 			{t.TempDir(), "true", "failed"},
 			{t.TempDir(), "", "skipped"},
 		} {
-			t.Run(c.Part+" "+tc.want, func(t *testing.T) {
+			t.Run(c.Name+" "+tc.want, func(t *testing.T) {
 				t.Setenv("XDG_CACHE_HOME", tc.cache)
 				t.Setenv("CI", tc.ci)
 				t.Setenv("E2E", "")
@@ -123,5 +123,35 @@ func TestRequireClients(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Redis is no part of a folder of ours, but of the system.
+func TestRequireRedis(t *testing.T) {
+	empty, full := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "redis-server"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ path, ci, want string }{
+		{full, "true", "found"},
+		{empty, "true", "failed"},
+		{empty, "", "skipped"},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			t.Setenv("PATH", tc.path)
+			t.Setenv("CI", tc.ci)
+			t.Setenv("E2E", "")
+			o, done := &outcome{}, make(chan struct{})
+			go func() {
+				defer close(done)
+				if RequireRedis(o) != "" {
+					o.end = "found"
+				}
+			}()
+			<-done
+			if o.end != tc.want {
+				t.Errorf("%q, want %q", o.end, tc.want)
+			}
+		})
 	}
 }

@@ -25,7 +25,12 @@ type Process struct {
 
 // start runs a program until Stop.
 func start(path string, args ...string) (*Process, error) {
-	p := &Process{cmd: exec.Command(path, args...), done: make(chan struct{})}
+	return startCommand(exec.Command(path, args...))
+}
+
+// startCommand runs a command that has not been started until Stop.
+func startCommand(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = endWithParent()
 	started := make(chan error, 1)

@@ -46,6 +46,8 @@ type Cache[V any] struct {
 	flights singleflight.Group
 	flying  chan struct{} // as many as may be made at a time
 
+	shared *Shared // nil without a second level
+
 	waits, evictions, drops atomic.Uint64
 }
 

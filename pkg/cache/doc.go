@@ -21,4 +21,16 @@
 // who come and go could pile them up. Beyond the bound Do fails.
 //
 // 2026-11-25: an entry that grows is removed and added again. Ristretto does not make room for an update.
+//
+// 2026-11-25: what lies in Redis is sealed (AES-256-GCM, a key of its own for each text, derived by a random salt) for its
+// place: the whole key, and the epoch of its scope that was valid before it was made. It cannot be forged, moved, or come back
+// after a flush, and its names tell nothing of the keys. An epoch is random and carries its time: one that is older than what a
+// process has seen counts for nothing there. A process that starts after a flush has seen nothing: to it, whoever kept the
+// old epoch and value and can write to Redis could show both, until the expiry that is inside.
+//
+// 2026-11-25: replicas that miss at the same moment each make the entry. A lock across machines would make Redis a part of
+// every answer.
+//
+// 2026-11-25: when the connection by which flushes come has come up, at the start and after it was lost, the first level is
+// emptied: nobody knows what was missed before.
 package cache

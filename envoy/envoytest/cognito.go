@@ -1,0 +1,123 @@
+package envoytest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+const (
+	// CognitoRegion is the region of the pools that moto makes.
+	CognitoRegion = "eu-west-1"
+	// confirmationCode is what users confirm themselves with.
+	confirmationCode = "123456"
+)
+
+// Cognito is a running server that speaks Amazon Cognito's API for user pools: cognito-local or moto.
+type Cognito struct {
+	service
+	// URL is where it listens. moto answers for other services of AWS there too.
+	URL string
+	// issuer is what the issuers of its pools begin with.
+	issuer string
+}
+
+// StartCognitoLocal runs cognito-local until the test ends. The issuer of a pool is the pool's id below the given URL, or below
+// cognito-local's own if there is none. Its key is always the same one, and its discovery document is wrong.
+func StartCognitoLocal(tb testing.TB, issuer string) *Cognito {
+	tb.Helper()
+	modules := filepath.Join(NodeIssuers.Require(tb), "node_modules")
+	c, dir := &Cognito{}, tb.TempDir()
+	err := onFreePort(func(port string) error {
+		c.URL, c.issuer = "http://127.0.0.1:"+port, issuer
+		if issuer == "" {
+			c.issuer = c.URL
+		}
+		if err := writeCognitoConfig(dir, c.issuer); err != nil {
+			return err
+		}
+		c.command = func() *exec.Cmd {
+			cmd := exec.Command("node", filepath.Join(modules, "cognito-local", "lib", "bin", "start.js"))
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "CODE="+confirmationCode)
+			return cmd
+		}
+		c.ready = func(*Process) bool {
+			_, err := get(tb.Context(), c.URL+"/health")
+			return err == nil
+		}
+		return c.begin(tb.Context())
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c.keep(tb)
+	return c
+}
+
+func writeCognitoConfig(dir, issuer string) error {
+	text, err := json.Marshal(map[string]any{"TokenConfig": map[string]string{"IssuerDomain": issuer}})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, ".cognito"), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, ".cognito", "config.json"), text, 0o600)
+}
+
+var motoLine = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
+
+// StartMoto runs moto's server until the test ends. Its pools have AWS' own issuers, so that their keys have to be looked for
+// elsewhere than there. Its key is always the same one.
+func StartMoto(tb testing.TB) *Cognito {
+	tb.Helper()
+	wheels := MotoServer.Require(tb)
+	c := &Cognito{issuer: "https://cognito-idp." + CognitoRegion + ".amazonaws.com"}
+	c.command = func() *exec.Cmd {
+		cmd := exec.Command("python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+wheels, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1")
+		return cmd
+	}
+	c.ready = func(p *Process) bool {
+		line := motoLine.FindStringSubmatch(p.Stderr())
+		if line == nil {
+			return false
+		}
+		c.URL = line[1]
+		return true
+	}
+	if err := c.begin(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	c.keep(tb)
+	return c
+}
+
+// Call has the server run an operation of Cognito's API. What it answers is read into out, unless that is nil.
+func (c *Cognito) Call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	header := http.Header{
+		"Content-Type": {"application/x-amz-json-1.1"},
+		"X-Amz-Target": {"AWSCognitoIdentityProviderService." + operation},
+		// Neither server verifies it. moto reads the region from it.
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=test/20260101/" + CognitoRegion + "/cognito-idp/aws4_request, SignedHeaders=host, Signature=0"},
+	}
+	return post(ctx, c.URL+"/", header, string(body), out)
+}
+
+// must is Call for what a test cannot do without.
+func (c *Cognito) must(tb testing.TB, operation string, in, out any) {
+	tb.Helper()
+	if err := c.Call(tb.Context(), operation, in, out); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,116 @@
+package envoytest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// startTime bounds how long a part may take to start.
+	startTime = 30 * time.Second
+	// portTries is how many ports are tried for a part that has to be told one.
+	portTries = 5
+)
+
+// service is a real part that runs as a process until the test ends. A test may kill it and start it again.
+type service struct {
+	*Process
+	// command makes the process, and ready says whether it serves.
+	command func() *exec.Cmd
+	ready   func(*Process) bool
+}
+
+// begin starts the service, which Stop or the end of the test ends.
+func (s *service) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	p, err := startCommand(s.command())
+	if err != nil {
+		return err
+	}
+	s.Process = p
+	if err := p.Await(ctx, func() bool { return s.ready(p) }); err != nil {
+		p.Stop()
+		return err
+	}
+	return nil
+}
+
+// keep stops the service when the test ends, and shows what it wrote if the test has failed.
+func (s *service) keep(tb testing.TB) {
+	tb.Helper()
+	tb.Cleanup(func() {
+		s.Stop()
+		if tb.Failed() {
+			tb.Logf("%s wrote:\n%s%s", s.cmd.Path, s.Stdout(), s.Stderr())
+		}
+	})
+}
+
+// Restart starts the service again, at the address that it had. It is for one that was stopped or killed.
+func (s *service) Restart(tb testing.TB) {
+	tb.Helper()
+	if err := s.begin(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// onFreePort starts what takes no port 0. Somebody else may take the port before it does: then it gets another one.
+func onFreePort(try func(port string) error) error {
+	var failures []error
+	for range portTries {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		if err = try(port); err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return fmt.Errorf("no start on %d ports: %w", portTries, errors.Join(failures...))
+}
+
+// freePort is a loopback port that was free a moment ago.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's own address has one
+	return port, l.Close()
+}
+
+// post sends a body. What is answered is read as JSON into out, unless that is nil.
+func post(ctx context.Context, url string, header http.Header, body string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header = header
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", url, resp.Status, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
