@@ -118,45 +118,53 @@ func (f *awsFunction) connect(ctx context.Context) (*awslambda.Client, error) {
 	if f.client != nil {
 		return f.client, nil
 	}
-	credentials, err := f.aws.credentials(ctx, f.role, f.region)
+	base, err := f.aws.configure(ctx, f.role, f.region)
 	if err != nil {
 		return nil, err
 	}
-	o := awslambda.Options{
-		Region: f.region, Credentials: credentials, HTTPClient: f.aws.http(), Retryer: aws.NopRetryer{},
-	}
-	if f.aws.c.Endpoint != "" {
-		o.BaseEndpoint = &f.aws.c.Endpoint
-	}
-	f.client = awslambda.New(o)
+	f.client = awslambda.NewFromConfig(base, func(o *awslambda.Options) {
+		if f.aws.c.Endpoint != "" {
+			o.BaseEndpoint = &f.aws.c.Endpoint
+		}
+	})
 	return f.client, nil
 }
 
-// credentials returns our own credentials, or those of a role. They are kept and renewed.
-func (a *AWS) credentials(ctx context.Context, role, region string) (aws.CredentialsProvider, error) {
+// configure returns the SDK's configuration for a region, with our own credentials or those of a role. They are kept and
+// renewed.
+func (a *AWS) configure(ctx context.Context, role, region string) (aws.Config, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.base == nil {
 		base, err := config.LoadDefaultConfig(ctx)
 		if err != nil {
-			return nil, err
+			return aws.Config{}, err
 		}
+		base.HTTPClient, base.Retryer = a.http(), func() aws.Retryer { return aws.NopRetryer{} }
 		a.base = &base
 	}
-	if role == "" {
-		return a.base.Credentials, nil
+	c := a.base.Copy()
+	c.Region = region
+	if role != "" {
+		c.Credentials = a.assumed(c, role)
 	}
-	key := [2]string{role, region}
+	return c, nil
+}
+
+// assumed returns the credentials of a role.
+func (a *AWS) assumed(c aws.Config, role string) aws.CredentialsProvider {
+	key := [2]string{role, c.Region}
 	if found := a.roles[key]; found != nil {
-		return found, nil
+		return found
 	}
-	o := sts.Options{Region: region, Credentials: a.base.Credentials, HTTPClient: a.http(), Retryer: aws.NopRetryer{}}
-	if a.c.STSEndpoint != "" {
-		o.BaseEndpoint = &a.c.STSEndpoint
-	}
-	assumed := stscreds.NewAssumeRoleProvider(sts.New(o), role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "portcullis" })
-	a.roles[key] = aws.NewCredentialsCache(assumed)
-	return a.roles[key], nil
+	client := sts.NewFromConfig(c, func(o *sts.Options) {
+		if a.c.STSEndpoint != "" {
+			o.BaseEndpoint = &a.c.STSEndpoint
+		}
+	})
+	provider := stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "portcullis" })
+	a.roles[key] = aws.NewCredentialsCache(provider)
+	return a.roles[key]
 }
 
 // http is an HTTP client that reads no more than an answer may have.

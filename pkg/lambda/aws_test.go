@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func awsCredentials(t *testing.T, id, secret string) {
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": id, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-		"AWS_ENDPOINT_URL": "", "HTTP_PROXY": "", "HTTPS_PROXY": "",
+		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_LAMBDA": "", "AWS_ENDPOINT_URL_STS": "", "AWS_MAX_ATTEMPTS": "3", "HTTP_PROXY": "", "HTTPS_PROXY": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -85,7 +86,7 @@ func TestAWS(t *testing.T) {
 		if kind := r.Header.Get("X-Amz-Invocation-Type"); kind != "" && kind != "RequestResponse" {
 			t.Errorf("invocation type %s", kind)
 		}
-		io.WriteString(w, allowAll)
+		fmt.Fprint(w, allowAll)
 	})
 	f := mustFunction(t, mustAWS(t, AWSConfig{Endpoint: s.URL}), function, "")
 	for range 2 {
@@ -119,10 +120,10 @@ func TestAWSFailures(t *testing.T) {
 		"Lambda itself":     {failure(500, "ServiceException"), Unreachable, "ServiceException"},
 		"a bad gateway":     {failure(502, ""), Unreachable, ""},
 		"a code of its own": {failure(400, "s3cr3t-and"), NotPermitted, ""},
-		"10 MB":             {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, allowAll+strings.Repeat(" ", 10<<20)) }, TooLarge, ""},
+		"10 MB":             {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, allowAll+strings.Repeat(" ", 10<<20)) }, TooLarge, ""},
 		"10 MB of error": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(400)
-			io.WriteString(w, strings.Repeat(" ", 10<<20))
+			fmt.Fprint(w, strings.Repeat(" ", 10<<20))
 		}, TooLarge, ""},
 		"an event was taken": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, NotPermitted, ""},
 		"closed":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Unreachable, ""},
@@ -131,17 +132,17 @@ func TestAWSFailures(t *testing.T) {
 		}, NotPermitted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			calls := 0
+			var calls atomic.Int64
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				calls++
+				calls.Add(1)
 				c.handler(w, r)
 			})
 			answer, err := mustFunction(t, mustAWS(t, AWSConfig{Endpoint: s.URL}), testFunction, "").Invoke(t.Context(), testFunction, []byte("{}"))
 			if failure := failureOf(t, answer, err); failure != c.want || !strings.Contains(err.Error(), c.detail) || strings.Contains(err.Error(), "s3cr3t") {
 				t.Errorf("%v: %v, want %v", failure, err, c.want)
 			}
-			if calls != 1 {
-				t.Errorf("%d calls for one invocation", calls)
+			if calls.Load() != 1 {
+				t.Errorf("%d calls for one invocation", calls.Load())
 			}
 		})
 	}
@@ -157,7 +158,7 @@ func TestAWSFunctionError(t *testing.T) {
 	awsCredentials(t, "AKIAOURS", "ours")
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		io.WriteString(w, `{"errorMessage":"Unauthorized","errorType":"Error"}`)
+		fmt.Fprint(w, `{"errorMessage":"Unauthorized","errorType":"Error"}`)
 	})
 	config := tokenConfig(mustFunction(t, mustAWS(t, AWSConfig{Endpoint: s.URL}), testFunction, ""))
 	answer, err := mustNew(t, config).Authorize(t.Context(), call("t"))
@@ -196,13 +197,13 @@ const assumed = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-0
 // TestAWSRole assumes authorizerCredentials once, for as long as they hold.
 func TestAWSRole(t *testing.T) {
 	awsCredentials(t, "AKIAOURS", "ours")
-	assumptions := 0
+	var assumptions atomic.Int64
 	sts := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if by := verified(t, r, body, "us-east-1", "sts"); by != "AKIAOURS" || !strings.Contains(string(body), "RoleSessionName=portcullis") {
 			t.Errorf("by %s: %s", by, body)
 		}
-		assumptions++
+		assumptions.Add(1)
 		fmt.Fprintf(w, assumed, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	})
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -210,7 +211,7 @@ func TestAWSRole(t *testing.T) {
 		if by := verified(t, r, body, "us-east-1", "lambda"); by != "ASIAROLE" {
 			t.Errorf("signed by %q", by)
 		}
-		io.WriteString(w, allowAll)
+		fmt.Fprint(w, allowAll)
 	})
 	a := mustAWS(t, AWSConfig{Endpoint: s.URL, STSEndpoint: sts.URL})
 	for range 3 { // a new configuration each time
@@ -218,8 +219,8 @@ func TestAWSRole(t *testing.T) {
 			t.Errorf("%s %v", answer, err)
 		}
 	}
-	if assumptions != 1 {
-		t.Errorf("the role was assumed %d times", assumptions)
+	if assumptions.Load() != 1 {
+		t.Errorf("the role was assumed %d times", assumptions.Load())
 	}
 }
 

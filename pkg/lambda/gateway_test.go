@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -60,20 +61,20 @@ func TestThroughTheGateway(t *testing.T) {
 		switch token {
 		case "thrown":
 			w.Header().Set("X-Amz-Function-Error", "Unhandled")
-			io.WriteString(w, `{"errorMessage":"Unauthorized"}`)
+			fmt.Fprint(w, `{"errorMessage":"Unauthorized"}`)
 		case "crash":
 			w.Header().Set("X-Amz-Function-Error", "Unhandled")
-			io.WriteString(w, `{"errorMessage":"s3cr3t"}`)
+			fmt.Fprint(w, `{"errorMessage":"s3cr3t"}`)
 		case "away":
 			w.WriteHeader(http.StatusBadGateway)
 		case "yes":
-			io.WriteString(w, `{"isAuthorized":true}`)
+			fmt.Fprint(w, `{"isAuthorized":true}`)
 		case "no":
-			io.WriteString(w, `{"isAuthorized":false}`)
+			fmt.Fprint(w, `{"isAuthorized":false}`)
 		case "garbage":
-			io.WriteString(w, `<html>`)
+			fmt.Fprint(w, `<html>`)
 		default:
-			io.WriteString(w, only1)
+			fmt.Fprint(w, only1)
 		}
 	})
 	u := mustURL(t, URLConfig{URL: s.URL})

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -46,7 +47,7 @@ func TestURL(t *testing.T) {
 		if r.Method != http.MethodPost || r.URL.String() != "/fn?x=1" || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("X-Key") != "s3cr3t" {
 			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		}
-		w.Write(append([]byte("answer to "), event...))
+		fmt.Fprintf(w, "answer to %s", event)
 	})
 	u := mustURL(t, URLConfig{URL: s.URL + "/fn?x=1", Headers: []authz.Field{{Name: "x-key", Value: "s3cr3t"}}})
 	for range 3 {
@@ -62,7 +63,7 @@ func TestURLFailures(t *testing.T) {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(code)
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -73,30 +74,30 @@ func TestURLFailures(t *testing.T) {
 		"429": {status(429), Throttled}, "404": {status(404), NotPermitted}, "403": {status(403), NotPermitted},
 		"201": {status(201), NotPermitted}, "307": {status(307), NotPermitted}, "301": {status(301), NotPermitted}, "206": {status(206), NotPermitted},
 		"10 MB": {func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 			for range 10 {
-				io.WriteString(w, strings.Repeat(" ", 1<<20))
+				fmt.Fprint(w, strings.Repeat(" ", 1<<20))
 			}
 		}, TooLarge},
 		"large, announced": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10485760")
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 			panic(http.ErrAbortHandler)
 		}, Unreachable},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 			panic(http.ErrAbortHandler)
 		}, Unreachable},
 		"closed": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Unreachable},
 		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := w.(http.Hijacker).Hijack()
-			io.WriteString(conn, "SSH-2.0-garbage\r\n\r\n")
+			fmt.Fprint(conn, "SSH-2.0-garbage\r\n\r\n")
 			conn.Close()
 		}, Unreachable},
 		"long headers": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 1<<20))
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 		}, Unreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestURLFunctionError(t *testing.T) {
 	} {
 		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amz-Function-Error", "Unhandled")
-			io.WriteString(w, body)
+			fmt.Fprint(w, body)
 		})
 		answer, err := mustURL(t, URLConfig{URL: s.URL}).Invoke(t.Context(), testFunction, nil)
 		told, ok := errors.AsType[*FunctionError](err)
@@ -146,7 +147,7 @@ func TestURLHangs(t *testing.T) {
 	free := make(chan struct{})
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/body" {
-			io.WriteString(w, allowAll)
+			fmt.Fprint(w, allowAll)
 			w.(http.Flusher).Flush()
 		}
 		<-free
@@ -173,7 +174,7 @@ func TestURLWithoutEnvironment(t *testing.T) {
 	var asked string
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = r.URL.String()
-		io.WriteString(w, "{}")
+		fmt.Fprint(w, "{}")
 	})
 	if _, err := mustURL(t, URLConfig{URL: "http://pets.example.com/fn", Proxy: proxy.URL}).Invoke(t.Context(), testFunction, nil); err != nil || asked != "http://pets.example.com/fn" {
 		t.Errorf("%v: the proxy was asked for %q", err, asked)
@@ -207,7 +208,7 @@ func TestURLOverTLS(t *testing.T) {
 	serverCert, serverKey := pair(t)
 	clientCert, clientKey := pair(t)
 	otherCert, otherKey := pair(t)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }))
 	server, err := tls.X509KeyPair(serverCert, serverKey)
 	if err != nil {
 		t.Fatal(err)
