@@ -57,6 +57,10 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 	for i, api := range m.GetApis() {
 		n, at := item(apis, i), at.field("apis").item(i)
 		config.APIs[i] = c.api(api, at)
+		if api.GetKind() == configv1.Kind_HTTP {
+			c.httpAPI(api, n, at)
+			continue
+		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
 	c.unusedIssuers(at.field("issuers"))
@@ -101,6 +105,8 @@ func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, n *yaml.Node, at *path) 
 func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 	api := gateway.API{
 		ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
+		HTTP:               m.GetKind() == configv1.Kind_HTTP,
+		CORS:               cors(m.GetCors()),
 		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
 		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
 		StrictPaths:        m.GetStrictPaths(),
@@ -120,7 +126,7 @@ func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 
 func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) gateway.Route {
 	method, resource, ok := strings.Cut(m.GetRoute(), " ")
-	if !ok || strings.Contains(resource, " ") {
+	if (!ok || strings.Contains(resource, " ")) && m.GetRoute() != gateway.DefaultRoute {
 		c.ifNew(at.field("route"),
 			`route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
 	}

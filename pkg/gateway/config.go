@@ -38,13 +38,15 @@ type VPCEndpoint struct {
 	Policy *policy.Policy
 }
 
-// API is one API.
+// API is one REST API, or one HTTP API.
 type API struct {
 	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
 	// the region, so that it may be left out.
 	ID, Account, Region, Partition string
-	// HTTP makes the API an HTTP API, and not a REST API.
+	// HTTP makes the API an HTTP API.
 	HTTP bool
+	// CORS is how an HTTP API answers browsers; nil where it leaves that to its upstreams.
+	CORS *CORS
 	// Private makes the API a private one: it is called by a VPC endpoint and in no other way.
 	Private bool
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
@@ -70,7 +72,7 @@ type API struct {
 
 // Stage is one stage of an API.
 type Stage struct {
-	// Name is the stage's name as it stands in the method ARN.
+	// Name is the stage's name as it stands in the method ARN. An HTTP API may have a DefaultStage.
 	Name string
 	// Domains are the custom domain names that are mapped to the stage: "host" or "host/base/path".
 	Domains []string
@@ -86,7 +88,7 @@ const None Authorization = "NONE"
 
 // Route is one method of a resource.
 type Route struct {
-	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY.
+	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY; or DefaultRoute, with no Resource.
 	Method string
 	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
 	Resource string

@@ -29,7 +29,11 @@ type api struct {
 	policy                      *policy.Policy
 	authorizers                 map[string]*authorizer
 	router                      router
-	responses                   map[responseType]*customResponse
+	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
+	http      bool
+	fallback  *route
+	cors      *cors
+	responses map[responseType]*customResponse
 }
 
 type stage struct {

@@ -3,6 +3,9 @@
 //
 // # Decisions
 //
+// 2026-11-25: a CORS preflight that the gateway answers is a deny with the reason "preflight" in metrics and logs, for Envoy is
+// told to deny it. The decision log treats it as an allowed request: --decision-log=denied leaves it out, and the sample applies.
+//
 // 2026-11-23: both sockets answer from the start, /readyz and the gRPC health service with no, checks with a denial, so that a
 // long first load looks like a process that is not ready and not like a dead one. The bound addresses are printed when the
 // configuration serves.

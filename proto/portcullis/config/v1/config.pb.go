@@ -54,7 +54,12 @@ const (
 	Kind_KIND_UNSPECIFIED Kind = 0
 	// A REST API.
 	Kind_REST Kind = 1
-	// An HTTP API. This version of portcullis refuses it.
+	// An HTTP API. It chooses the route of a request by its own rules: a full match of path and method, then a route that ends in
+	// {name+}, then the route `$default`. It answers 401, 403, 404, 429, 500 and 503 with the status' name as the message and an
+	// `apigw-requestid` header, and these answers cannot be customized. ANY and `$default` stand for every method in capitals. A
+	// path that ends in a slash leads to the route of the same path without it, or else to one that ends in {name+}; where these
+	// two are guarded differently, the answer is 400.
+	// AWS: "Create routes for HTTP APIs in API Gateway" (API Gateway Developer Guide).
 	Kind_HTTP Kind = 2
 )
 
@@ -331,7 +336,9 @@ type API struct {
 	// region lies in.
 	// AWS: "Identify AWS resources with Amazon Resource Names (ARNs)" (IAM User Guide).
 	Partition string `protobuf:"bytes,4,opt,name=partition,proto3" json:"partition,omitempty"`
-	// Which kind of API this is. Without it, REST.
+	// Which kind of API this is. Without it, REST. An HTTP API has no resourcePolicy, no gatewayResponses, no legacyMessages,
+	// no endpoint but REGIONAL, no user pool authorizers (a jwt authorizer with the pool's issuer stands in) and no API keys; a REST
+	// API has no cors, no stage and no route `$default`.
 	Kind Kind `protobuf:"varint,5,opt,name=kind,proto3,enum=portcullis.config.v1.Kind" json:"kind,omitempty"`
 	// How the API is reached. Without it, REGIONAL. A private API needs a resource policy, and is reached by VPC endpoints.
 	Endpoint Endpoint `protobuf:"varint,6,opt,name=endpoint,proto3,enum=portcullis.config.v1.Endpoint" json:"endpoint,omitempty"`
@@ -365,18 +372,22 @@ type API struct {
 	// The name of the authorizer of routes that say neither authorization nor authorizer.
 	DefaultAuthorizer string `protobuf:"bytes,17,opt,name=default_authorizer,json=defaultAuthorizer,proto3" json:"default_authorizer,omitempty"`
 	// The methods of the API; at least one. A request that matches none of them is answered with 403 Missing Authentication
-	// Token.
+	// Token, or by an HTTP API with 404 Not Found.
 	Routes []*Route `protobuf:"bytes,13,rep,name=routes,proto3" json:"routes,omitempty"`
 	// Headers to set on a request that passes, for all routes: the name of the header, and where its value comes from: a
 	// $context variable such as $context.identity.sourceIp, a stage variable as $stageVariables.name, or a literal text. What
-	// the client sent under such a name is removed.
+	// the client sent under such a name is removed. An HTTP API has $context.routeKey; it has not resourcePath, and of identity
+	// not accessKey, vpcId and vpceId.
 	// AWS: "Variables for data transformations for API Gateway" (API Gateway Developer Guide).
 	UpstreamHeaders map[string]string `protobuf:"bytes,14,rep,name=upstream_headers,json=upstreamHeaders,proto3" json:"upstream_headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What clients are told in place of the built-in answers, by gateway response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	// AWS: "Gateway response types for API Gateway" (API Gateway Developer Guide).
 	GatewayResponses map[string]*GatewayResponse `protobuf:"bytes,15,rep,name=gateway_responses,json=gatewayResponses,proto3" json:"gateway_responses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How an HTTP API answers browsers that call it from other origins. Without it, that is up to the upstream and to routes with
+	// the method OPTIONS.
+	Cors          *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *API) Reset() {
@@ -528,11 +539,122 @@ func (x *API) GetGatewayResponses() map[string]*GatewayResponse {
 	return nil
 }
 
+func (x *API) GetCors() *Cors {
+	if x != nil {
+		return x.Cors
+	}
+	return nil
+}
+
+// Cors is the CORS configuration of an HTTP API. With it, the API answers preflight requests itself (OPTIONS with the headers
+// Origin and Access-Control-Request-Method), with 204 and without asking an upstream. A preflight that leads to a route with
+// an authorization other than NONE is guarded by that route, as in API Gateway: browsers send no credentials with it, so that
+// beside guarded routes with the method ANY, or a guarded `$default`, a route such as `OPTIONS /{proxy+}` with authorization
+// NONE is needed.
+//
+// Answers to all requests with an Origin get the headers access-control-allow-origin, -allow-credentials and -expose-headers,
+// those of the upstream and those of portcullis alike. Such headers of an upstream's own are replaced, or emptied for an origin
+// that is not allowed. Where the answer depends on the origin, `vary: Origin` is added.
+//
+// AWS: "Configure CORS for HTTP APIs in API Gateway" (API Gateway Developer Guide).
+type Cors struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The origins that may call, as browsers write them: `https://www.example.com`, in lower case, without a path and without a
+	// scheme's own port. `https://*` and `http://*` stand for every origin of the scheme, `*` for all. At least one.
+	AllowOrigins []string `protobuf:"bytes,1,rep,name=allow_origins,json=allowOrigins,proto3" json:"allow_origins,omitempty"`
+	// The methods that they may use, or `*`.
+	AllowMethods []string `protobuf:"bytes,2,rep,name=allow_methods,json=allowMethods,proto3" json:"allow_methods,omitempty"`
+	// The headers that they may send, or `*`.
+	AllowHeaders []string `protobuf:"bytes,3,rep,name=allow_headers,json=allowHeaders,proto3" json:"allow_headers,omitempty"`
+	// The headers of answers that they may read, or `*`.
+	ExposeHeaders []string `protobuf:"bytes,4,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
+	// For how many seconds a browser keeps the answer to a preflight: at most 86400, or -1 for not at all. Without it, the browser
+	// decides.
+	MaxAge int32 `protobuf:"varint,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Whether browsers may send cookies and other credentials. Not together with the origin `*`.
+	AllowCredentials bool `protobuf:"varint,6,opt,name=allow_credentials,json=allowCredentials,proto3" json:"allow_credentials,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Cors) Reset() {
+	*x = Cors{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cors) ProtoMessage() {}
+
+func (x *Cors) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cors.ProtoReflect.Descriptor instead.
+func (*Cors) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Cors) GetAllowOrigins() []string {
+	if x != nil {
+		return x.AllowOrigins
+	}
+	return nil
+}
+
+func (x *Cors) GetAllowMethods() []string {
+	if x != nil {
+		return x.AllowMethods
+	}
+	return nil
+}
+
+func (x *Cors) GetAllowHeaders() []string {
+	if x != nil {
+		return x.AllowHeaders
+	}
+	return nil
+}
+
+func (x *Cors) GetExposeHeaders() []string {
+	if x != nil {
+		return x.ExposeHeaders
+	}
+	return nil
+}
+
+func (x *Cors) GetMaxAge() int32 {
+	if x != nil {
+		return x.MaxAge
+	}
+	return 0
+}
+
+func (x *Cors) GetAllowCredentials() bool {
+	if x != nil {
+		return x.AllowCredentials
+	}
+	return false
+}
+
 // Stage is a stage of an API: a name, where it is reached, and its variables.
 type Stage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the stage, as it stands in ARNs and in $context.stage: 1 to 128 letters, digits, hyphens and underscores.
-	// Required; no two stages of an API have the same one.
+	// The name of the stage, as it stands in ARNs and in $context.stage: 1 to 128 letters, digits, hyphens and underscores. An
+	// HTTP API may have the stage `$default`: on its default endpoint, what names no other stage in the first segment of the path
+	// belongs to it. Required; no two stages of an API have the same one.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where the stage is reached: a host, as in pets.example.com, or a host and a base path, as in api.example.com/pets. The
 	// base path is taken off before the route is found and is not part of the ARN. No two stages, of any APIs, have the same
@@ -550,7 +672,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +684,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +697,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Stage) GetName() string {
@@ -605,7 +727,7 @@ type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The method and the resource, with a space between: `GET /pets`, `"ANY /orders/{proxy+}"` (in quotes within braces). The
 	// method is one of DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT, or ANY for those that no other route of the resource
-	// names. Required; no two routes of an API are the same.
+	// names. An HTTP API may have the route `$default`, for what no other route matches. Required; no two routes of an API are the same.
 	// AWS: "Methods for REST APIs in API Gateway" (API Gateway Developer Guide).
 	Route string `protobuf:"bytes,1,opt,name=route,proto3" json:"route,omitempty"`
 	// The authorization type of the route.
@@ -627,7 +749,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +761,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +774,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Route) GetRoute() string {
@@ -710,7 +832,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +844,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +857,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Authorizer) GetCognito() *CognitoAuthorizer {
@@ -777,7 +899,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +911,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +924,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -869,7 +991,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1003,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1016,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -961,7 +1083,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1095,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1108,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -1027,7 +1149,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1161,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1174,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -1107,7 +1229,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1241,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1254,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -1204,7 +1326,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1338,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1351,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -1266,7 +1388,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1400,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1413,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -1344,7 +1466,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1478,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1491,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -1422,7 +1544,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1556,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1569,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -1487,7 +1609,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1621,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1634,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -1557,7 +1679,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1691,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1704,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -1610,7 +1732,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1744,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1757,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -1656,7 +1778,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1790,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1803,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -1733,7 +1855,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1867,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1880,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AccessKey) GetId() string {
@@ -1868,7 +1990,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2002,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2015,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Secret) GetValue() string {
@@ -1931,7 +2053,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x1aX\n" +
 	"\fIssuersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
-	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\"\xd2\x0e\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\"\x82\x0f\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -1957,7 +2079,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x12default_authorizer\x18\x11 \x01(\tR\x11defaultAuthorizer\x123\n" +
 	"\x06routes\x18\r \x03(\v2\x1b.portcullis.config.v1.RouteR\x06routes\x12Y\n" +
 	"\x10upstream_headers\x18\x0e \x03(\v2..portcullis.config.v1.API.UpstreamHeadersEntryR\x0fupstreamHeaders\x12\\\n" +
-	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x1a`\n" +
+	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x12.\n" +
+	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x1a`\n" +
 	"\x10AuthorizersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
 	"\x05value\x18\x02 \x01(\v2 .portcullis.config.v1.AuthorizerR\x05value:\x028\x01\x1aB\n" +
@@ -1966,11 +2089,19 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aj\n" +
 	"\x15GatewayResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
-	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\xa3\x05\n" +
-	"\x05Stage\x12\xb5\x01\n" +
-	"\x04name\x18\x01 \x01(\tB\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
+	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\xc8\x02\n" +
+	"\x04Cors\x12#\n" +
+	"\rallow_origins\x18\x01 \x03(\tR\fallowOrigins\x12#\n" +
+	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
+	"\rallow_headers\x18\x03 \x03(\tR\fallowHeaders\x12%\n" +
+	"\x0eexpose_headers\x18\x04 \x03(\tR\rexposeHeaders\x12}\n" +
+	"\amax_age\x18\x05 \x01(\x05Bd\xbaHa\xba\x01^\n" +
+	"\fcors.max_age\x121must be a number of seconds, at most 86400, or -1\x1a\x1bthis >= -1 && this <= 86400R\x06maxAge\x12+\n" +
+	"\x11allow_credentials\x18\x06 \x01(\bR\x10allowCredentials\"\xc6\x05\n" +
+	"\x05Stage\x12\xd8\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\xc3\x01\xbaH\xbf\x01\xba\x01\xbb\x01\n" +
 	"\n" +
-	"stage.name\x12bmust be the name of the stage, such as prod: letters, digits, hyphens and underscores, at most 128\x1a&this.matches('^[A-Za-z0-9_-]{1,128}$')R\x04name\x12\x18\n" +
+	"stage.name\x12omust be the name of the stage, such as prod: letters, digits, hyphens and underscores, at most 128; or $default\x1a<this == '$default' || this.matches('^[A-Za-z0-9_-]{1,128}$')R\x04name\x12\x18\n" +
 	"\adomains\x18\x02 \x03(\tR\adomains\x12\x89\x03\n" +
 	"\tvariables\x18\x03 \x03(\v2*.portcullis.config.v1.Stage.VariablesEntryB\xbe\x02\xbaH\xba\x02\x9a\x01\xb6\x02\"\x88\x01\xba\x01\x84\x01\n" +
 	"\x13stage.variable.name\x12Ga stage variable's name must be 1 to 64 letters, digits and underscores\x1a$this.matches('^[A-Za-z0-9_]{1,64}$')*\xa8\x01\xba\x01\xa4\x01\n" +
@@ -2126,84 +2257,86 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),                         // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
 	(Authorization)(0),                // 2: portcullis.config.v1.Authorization
 	(*Config)(nil),                    // 3: portcullis.config.v1.Config
 	(*API)(nil),                       // 4: portcullis.config.v1.API
-	(*Stage)(nil),                     // 5: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 6: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 7: portcullis.config.v1.Authorizer
-	(*CognitoAuthorizer)(nil),         // 8: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 9: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 10: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 11: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 12: portcullis.config.v1.Issuer
-	(*GatewayResponse)(nil),           // 13: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 14: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 15: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 16: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 17: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 18: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 19: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 20: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 21: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 22: portcullis.config.v1.Secret
-	nil,                               // 23: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 24: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 25: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 26: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 27: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 28: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 29: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 30: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 31: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 32: google.protobuf.Value
+	(*Cors)(nil),                      // 5: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 6: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 7: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 8: portcullis.config.v1.Authorizer
+	(*CognitoAuthorizer)(nil),         // 9: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 10: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 11: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 12: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 13: portcullis.config.v1.Issuer
+	(*GatewayResponse)(nil),           // 14: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 15: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 16: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 17: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 18: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 19: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 20: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 21: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 22: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 23: portcullis.config.v1.Secret
+	nil,                               // 24: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 25: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 26: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 27: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 28: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 29: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 30: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 31: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 32: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 33: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	14, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	15, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	16, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	23, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	15, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	16, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	17, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	24, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
 	0,  // 5: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	1,  // 6: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	5,  // 7: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	32, // 8: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	6,  // 7: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	33, // 8: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	2,  // 9: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	24, // 10: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	6,  // 11: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	25, // 12: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	26, // 13: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	27, // 14: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	2,  // 15: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	28, // 16: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	8,  // 17: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	9,  // 18: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	10, // 19: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	11, // 20: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	29, // 21: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	30, // 22: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	32, // 23: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	17, // 24: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	19, // 25: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	18, // 26: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	32, // 27: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	21, // 28: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	22, // 29: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	22, // 30: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	32, // 31: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	31, // 32: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	12, // 33: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	7,  // 34: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	13, // 35: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	25, // 10: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	7,  // 11: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	26, // 12: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	27, // 13: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	5,  // 14: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	28, // 15: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	2,  // 16: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	29, // 17: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	9,  // 18: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	10, // 19: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	11, // 20: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	12, // 21: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	30, // 22: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	31, // 23: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	33, // 24: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	18, // 25: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	20, // 26: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	19, // 27: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	33, // 28: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	22, // 29: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	23, // 30: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	23, // 31: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	33, // 32: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	32, // 33: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	13, // 34: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	8,  // 35: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	14, // 36: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -2217,7 +2350,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
