@@ -34,7 +34,9 @@ func behind(t testing.TB, c Config) *gateway.Gateway {
 			}},
 			Routes: []gateway.Route{{Method: "GET", Resource: "/pets/{id}", Authorization: gateway.Custom, Authorizer: "partners"}},
 		}},
-		Signatures: func(*authz.Request, string) (*gateway.Signed, error) { return nil, &authz.Refusal{} },
+		Signatures: func(gateway.SignatureOptions) (gateway.Verify, error) {
+			return func(*authz.Request) (*gateway.Signed, error) { return nil, &authz.Refusal{} }, nil
+		},
 	})
 	if g == nil {
 		t.Fatal(faults)
