@@ -199,7 +199,7 @@ func TestOutage(t *testing.T) {
 			t.Errorf("%v keys can be used", n)
 		}
 		f.write(setOf(t, jwkOf(t, rsa1(), "k1", nil)))
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Second)
 		taken(t, a, token)
 		if !strings.Contains(logged.String(), "fetched again") {
 			t.Error("nothing says that the outage is over")
@@ -246,7 +246,7 @@ func TestEmptySet(t *testing.T) {
 		c.Cache.Wait()
 		for _, empty := range []string{`{"keys":[]}`, setOf(t, jwkOf(t, rsa2(), "enc", claims{"use": "enc"}))} {
 			f.write(empty)
-			time.Sleep(time.Minute) // the empty answer has been seen by now
+			time.Sleep(time.Minute + time.Second/2) // the empty answer has been seen by now
 			time.Sleep(4*time.Minute - time.Second)
 			taken(t, a, token)
 			f.write("broken") // an outage on top does not lengthen it
@@ -255,7 +255,7 @@ func TestEmptySet(t *testing.T) {
 				t.Errorf("%+v five minutes after the keys were withdrawn", r)
 			}
 			f.write(setOf(t, jwkOf(t, rsa1(), "k1", nil)))
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute + time.Second)
 			taken(t, a, token)
 		}
 		a.Close()
