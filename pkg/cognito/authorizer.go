@@ -150,6 +150,7 @@ func refusal(f *jwt.Failure) *authz.Refusal {
 		r.Message = "The incoming token has expired"
 	case authz.CodeAuthorizerFailed:
 		r.ResponseType = "AUTHORIZER_FAILURE"
+	default: // UNAUTHORIZED in its own words, missing scopes too
 	}
 	return r
 }

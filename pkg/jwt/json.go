@@ -296,11 +296,14 @@ func (r *reader) hex() (n rune, ok bool) {
 		return 0, false
 	}
 	for range 4 {
-		d := strings.IndexByte("0123456789abcdef", r.s[r.at]|0x20)
-		if d < 0 || r.s[r.at] < '0' {
+		switch c := r.s[r.at]; {
+		case '0' <= c && c <= '9':
+			n = n<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			n = n<<4 | rune(c|0x20-'a'+10)
+		default:
 			return 0, false
 		}
-		n = n<<4 | rune(d)
 		r.at++
 	}
 	return n, true
