@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/cache"
 )
 
 func counted(t testing.TB, c *Cache, name string) float64 {
@@ -33,7 +34,7 @@ func TestWhatIsRememberedIsCheckedAgain(t *testing.T) {
 		return start(t, conf)
 	}
 	first := authorizer(func(*Config) {})
-	token := sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"scope": "read", "tenant": "t1"}))
+	token := sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"scope": "read", "tenant": "t1", "list": []string{"x", "y"}}))
 	taken(t, first, token)
 	c.Wait()
 	taken(t, first, token)
@@ -56,7 +57,11 @@ func TestWhatIsRememberedIsCheckedAgain(t *testing.T) {
 		c.HTTP, c.Issuers[0].AdditionalClaims = false, []AdditionalClaim{{ClaimName: "tenant", Format: "SINGLE_STRING", ExpectedValues: []string{"t2"}}}
 	}), token)
 	// Verified in another way: not remembered.
-	unauthorized(t, authorizer(func(c *Config) { c.Algorithms = []string{"ES256"} }), token)
+	unauthorized(t, authorizer(func(c *Config) { c.Algorithms = []string{"ES256", "ES384", "ES512"} }), token)
+	rest := authorizer(func(c *Config) { c.HTTP, c.Algorithms = false, defaultHTTP })
+	if list, _ := taken(t, rest, token).Claim("list"); list != "x,y" {
+		t.Errorf("a REST API gets an HTTP API's claim, %s", list)
+	}
 	before := counted(t, c, "hits_total")
 	elsewhere := newIDP(t, setOf(t, jwkOf(t, rsa2(), "k1", nil)))
 	unauthorized(t, authorizer(func(c *Config) { c.Issuers[0].Source.JWKSURI = elsewhere.URL + "/keys" }), token)
@@ -114,6 +119,30 @@ func TestRememberedNoLongerThanValid(t *testing.T) {
 		c.KeySets.Close()
 		c.Cache.Close()
 	})
+}
+
+// Whatever the cache thinks of a token's time, the token's own counts.
+func TestRememberedTooLong(t *testing.T) {
+	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", nil)))
+	c := httpConfig(p.URL, "a1")
+	c.Cache = newCache(t)
+	a := start(t, c)
+	text := sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, nil))
+	for name, change := range map[string]func(*Token){
+		"expired": func(t *Token) { t.expires = time.Now().UnixNano() },
+		"early":   func(t *Token) { t.notBefore = time.Now().Add(time.Minute).UnixNano() },
+		"future":  func(t *Token) { t.issuedAt = time.Now().Add(time.Minute).UnixNano() },
+	} {
+		changed := *taken(t, a, text)
+		change(&changed)
+		// Another text, which would not be taken if it were not remembered.
+		c.Cache.Set(cache.Key{Scope: a.verifier.scope, Parts: []string{name}}, &changed, 1, time.Now().Add(time.Hour))
+		c.Cache.Wait()
+		r := refused(t, a, name)
+		if want := map[string]authz.Code{"expired": authz.CodeExpiredToken}[name]; want != "" && r.Reason.Code != want || strings.Contains(r.Reason.Detail, "segments") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
 }
 
 // A failure is never remembered: a token that was refused because its key was not there is taken when it is.
