@@ -114,10 +114,10 @@ func client(c SharedConfig) redis.UniversalClient {
 	})
 }
 
-// Start listens for flushes of other replicas, until Close. Starting twice is starting once.
-func (s *Shared) Start() {
+// Start listens for flushes of other replicas, until Close: of ctx only the values are used. Starting twice is starting once.
+func (s *Shared) Start(ctx context.Context) {
 	s.start.Do(func() {
-		ctx, stop := context.WithCancel(context.Background())
+		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 		s.stop, s.done = stop, make(chan struct{})
 		go func() {
 			defer close(s.done)
