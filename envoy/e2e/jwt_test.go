@@ -229,7 +229,7 @@ func (i *issuers) attacks(t *testing.T) {
 		}
 		i.hugeTokens(t, target, token)
 	}
-	i.noneTaken(t, forged)
+	i.noneTaken(t, forged, unauthorizedException)
 	now := time.Now().Unix()
 	for name, claims := range map[string]map[string]any{
 		"expired": {"exp": now - 1}, "no expiry": {"exp": nil}, "from the future": {"iat": now + 60}, "not valid yet": {"nbf": now + 60},
@@ -259,7 +259,9 @@ func (i *issuers) signedOddities(t *testing.T) {
 		"another algorithm's name": {strings.Replace(header, "RS256", "RS384", 1), payload}, "no kid": {`{"alg":"RS256"}`, payload},
 		"Alg": {strings.Replace(header, `"alg"`, `"Alg"`, 1), payload},
 	} {
-		t.Run(name, func(t *testing.T) { i.noneTaken(t, []asked{ask("/own", bearer(i.own.sign(t, token[0], token[1])))}) })
+		t.Run(name, func(t *testing.T) {
+			i.noneTaken(t, []asked{ask("/own", bearer(i.own.sign(t, token[0], token[1])))}, unauthorizedException)
+		})
 	}
 	// Short of the limit a large token is as good as a small one.
 	large := i.own.sign(t, header, tail+`,"x":"`+strings.Repeat("x", 10<<10)+`"}`)

@@ -115,8 +115,8 @@ func (s *stack) isUnauthorized(t *testing.T, r asked) {
 }
 
 // noneTaken sends requests side by side over HTTP/1.1, for one with a key that is not known waits for the next fetch of the keys. It
-// fails unless each is answered with 401 Unauthorized.
-func (s *stack) noneTaken(t *testing.T, requests []asked) {
+// fails unless each is answered with 401 Unauthorized, and an error type, if the API is one that tells any.
+func (s *stack) noneTaken(t *testing.T, requests []asked, errorType string) {
 	t.Helper()
 	work, failures := make(chan asked), make(chan string, len(requests))
 	var senders sync.WaitGroup
@@ -128,7 +128,7 @@ func (s *stack) noneTaken(t *testing.T, requests []asked) {
 					failures <- err.Error()
 					continue
 				}
-				if a, err := converse(c, r.wire()); err != nil || a.status != 401 || a.body != unauthorized || a.header.Get("x-amzn-errortype") != unauthorizedException {
+				if a, err := converse(c, r.wire()); err != nil || a.status != 401 || a.body != unauthorized || a.header.Get("x-amzn-errortype") != errorType {
 					failures <- fmt.Sprintf("%q: %d %s, %v", r.headers, a.status, a.body, err)
 				}
 			}

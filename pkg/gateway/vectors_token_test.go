@@ -70,14 +70,11 @@ func readTokenVectors(t *testing.T) (all []*tokenVector) {
 func TestTokenVectors(t *testing.T) {
 	ran := map[string]int{}
 	for _, v := range readTokenVectors(t) {
-		if v.Area == "HTTP JWT" && !httpAPIs {
-			continue
-		}
 		ran[v.Area]++
 		t.Run(v.ID, func(t *testing.T) { v.run(t) })
 	}
 	for area, want := range map[string]int{"Cognito": 16, "Cognito+policy": 7, "Cognito/principal": 1, "REST JWT": 5, "HTTP JWT": 23} {
-		if ran[area] != want && (httpAPIs || area != "HTTP JWT") {
+		if ran[area] != want {
 			t.Errorf("%s: %d rows ran, want %d", area, ran[area], want)
 		}
 	}
@@ -225,5 +222,3 @@ func (v *tokenVector) payload() map[string]any {
 	}
 	return p
 }
-
-const httpAPIs = false
