@@ -38,6 +38,8 @@ type answers struct {
 // memories are the memories for answers of a process, by the Redis that they are shared by.
 type memories struct {
 	log *slog.Logger
+	// remembers says that configurations are to serve; to look at one takes no memory.
+	remembers bool
 
 	mu    sync.Mutex
 	known map[[32]byte]*answers
@@ -79,6 +81,9 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 		if a.shared, err = cache.NewShared(withLog); err != nil {
 			return nil, err
 		}
+	}
+	if !m.remembers {
+		return a, nil
 	}
 	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes})
 	if err != nil {

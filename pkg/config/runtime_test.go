@@ -45,7 +45,7 @@ func holds(r *Runtime) held {
 
 // What has not changed is neither fetched nor started again, and what nobody needs any more ends.
 func TestRuntimeOutlivesConfigurations(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
