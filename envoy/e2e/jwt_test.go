@@ -268,3 +268,26 @@ func (i *issuers) signedOddities(t *testing.T) {
 	i.takes(t, ask("/own", bearer(large)))
 	i.isUnauthorized(t, ask("/own", bearer(i.own.sign(t, header, tail+`,"x":"`+strings.Repeat("x", 20<<10)+`"}`))))
 }
+
+// However Envoy hands headers on, two tokens are none.
+func TestTwoTokens(t *testing.T) {
+	t.Parallel()
+	for _, v := range []variant{{"line by line", nil}, {"headers joined", []envoytest.Edit{joinedHeaders}}} {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			own := newSigner(t)
+			s := start(t, setup{
+				config: jwtAPI(map[string]string{"own": ownIssuer}, fmt.Sprintf("  %q: {file: keys.json}\n", ownIssuer)),
+				files:  map[string]string{"keys.json": own.set}, edits: v.edits,
+			})
+			token := own.sign(t, own.header, fmt.Sprintf(`{"iss":%q,"aud":"pets","exp":9999999999}`, ownIssuer))
+			s.takes(t, ask("/own", bearer(token)))
+			for _, headers := range [][]string{
+				{bearer(token), bearer(token)}, {bearer(token), "Authorization: x"}, {"Authorization: x", bearer(token)}, {bearer(token) + "," + token},
+				{bearer(token), "authorization: Basic YTpi"}, {"Authorization: " + token, "Authorization: " + token},
+			} {
+				s.isUnauthorized(t, ask("/own", headers...))
+			}
+		})
+	}
+}
