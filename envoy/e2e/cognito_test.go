@@ -375,7 +375,7 @@ func (c *cognito) time(t *testing.T) {
 func (c *cognito) attacks(t *testing.T, tokens envoytest.CognitoTokens) {
 	c.takes(t, ask("/shop", bearer(tokens.ID))) // it is remembered
 	var forged []asked
-	for _, token := range slices.Concat(forgeries(t, tokens.ID, c.local.pool.JWKS), flipped(tokens.ID, 300)) {
+	for _, token := range slices.Concat(forgeries(t, tokens.ID, c.local.pool.JWKS), flipped(tokens.ID, 200)) {
 		forged = append(forged, ask("/shop", bearer(token)))
 	}
 	c.noneTaken(t, forged, unauthorizedException)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,30 +116,39 @@ func (s *stack) send2Body(t *testing.T, fields []hpack.HeaderField, body []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	a, err := converse2(c, fields, body)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return a
+}
+
+// converse2 is converse over HTTP/2.
+func converse2(c net.Conn, fields []hpack.HeaderField, body []byte) (answer, error) {
+	defer c.Close()
 	var block strings.Builder
 	encoder := hpack.NewEncoder(&block)
 	for _, f := range fields {
 		if err := encoder.WriteField(f); err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
-	}
-	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		t.Fatal(err)
 	}
 	framer := http2.NewFramer(c, c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	err = errors.Join(framer.WriteSettings(), writeHeaders(framer, []byte(block.String()), len(body) == 0))
-	if len(body) > 0 {
-		err = errors.Join(err, framer.WriteData(1, true, body))
+	err := c.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = io.WriteString(c, http2.ClientPreface)
+	}
+	if err == nil {
+		err = errors.Join(framer.WriteSettings(), writeHeaders(framer, []byte(block.String()), len(body) == 0))
+	}
+	if err == nil && len(body) > 0 {
+		err = framer.WriteData(1, true, body)
 	}
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
-	return readAnswer2(t, framer)
+	return readAnswer2(framer)
 }
 
 // writeHeaders writes a block of headers in frames of the size that every server takes.
@@ -155,33 +165,31 @@ func writeHeaders(framer *http2.Framer, block []byte, endStream bool) error {
 	return err
 }
 
-func readAnswer2(t *testing.T, framer *http2.Framer) answer {
-	t.Helper()
+func readAnswer2(framer *http2.Framer) (answer, error) {
 	a := answer{header: http.Header{}}
 	for {
 		frame, err := framer.ReadFrame()
 		if errors.Is(err, io.EOF) {
-			return answer{}
+			return answer{}, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
-			for _, h := range f.Fields {
-				if h.Name == ":status" {
-					a.status = atoi(t, h.Value)
-				} else {
-					a.header.Add(h.Name, h.Value)
-				}
+			for _, h := range f.RegularFields() {
+				a.header.Add(h.Name, h.Value)
+			}
+			if a.status, err = strconv.Atoi(f.PseudoValue("status")); err != nil {
+				return answer{}, err
 			}
 		case *http2.DataFrame:
 			a.body += string(f.Data())
 		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
-			return answer{}
+			return answer{}, nil
 		}
 		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(http2.FlagDataEndStream) {
-			return a
+			return a, nil
 		}
 	}
 }

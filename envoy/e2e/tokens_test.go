@@ -65,24 +65,23 @@ func (r asked) wire() string {
 // ask is a request for the host of the first API.
 func ask(target string, headers ...string) asked { return asked{"pets.example.com", target, headers} }
 
+// fields are the request as HTTP/2 has it.
+func (r asked) fields() []hpack.HeaderField {
+	fields := []hpack.HeaderField{
+		{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: r.host}, {Name: ":path", Value: r.target},
+	}
+	for _, h := range r.headers {
+		name, value, _ := strings.Cut(h, ": ")
+		fields = append(fields, hpack.HeaderField{Name: strings.ToLower(name), Value: value})
+	}
+	return fields
+}
+
 // over are the ways to send a request.
 func (s *stack) over(r asked) map[string]func(*testing.T) answer {
 	return map[string]func(*testing.T) answer{
-		"HTTP/1.1": func(t *testing.T) answer {
-			t.Helper()
-			return s.send(t, r.wire())
-		},
-		"HTTP/2": func(t *testing.T) answer {
-			t.Helper()
-			fields := []hpack.HeaderField{
-				{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: r.host}, {Name: ":path", Value: r.target},
-			}
-			for _, h := range r.headers {
-				name, value, _ := strings.Cut(h, ": ")
-				fields = append(fields, hpack.HeaderField{Name: strings.ToLower(name), Value: value})
-			}
-			return s.send2(t, fields)
-		},
+		"HTTP/1.1": func(t *testing.T) answer { t.Helper(); return s.send(t, r.wire()) },
+		"HTTP/2":   func(t *testing.T) answer { t.Helper(); return s.send2(t, r.fields()) },
 	}
 }
 
@@ -114,22 +113,27 @@ func (s *stack) isUnauthorized(t *testing.T, r asked) {
 	s.refuses(t, r, 401, unauthorizedException, unauthorized)
 }
 
-// noneTaken sends requests side by side over HTTP/1.1, for one with a key that is not known waits for the next fetch of the keys. It
-// fails unless each is answered with 401 Unauthorized, and an error type, if the API is one that tells any.
+// noneTaken sends requests side by side over HTTP/1.1 and HTTP/2, for one with a key that is not known waits for the next fetch of
+// the keys. It fails unless each is answered with 401 Unauthorized, and an error type, if the API is one that tells any.
 func (s *stack) noneTaken(t *testing.T, requests []asked, errorType string) {
 	t.Helper()
-	work, failures := make(chan asked), make(chan string, len(requests))
+	work, failures := make(chan asked), make(chan string, 2*len(requests))
 	var senders sync.WaitGroup
 	for range 20 {
 		senders.Go(func() {
 			for r := range work {
-				c, err := net.Dial("tcp", s.addr)
-				if err != nil {
-					failures <- err.Error()
-					continue
-				}
-				if a, err := converse(c, r.wire()); err != nil || a.status != 401 || a.body != unauthorized || a.header.Get("x-amzn-errortype") != errorType {
-					failures <- fmt.Sprintf("%q: %d %s, %v", r.headers, a.status, a.body, err)
+				for how, send := range map[string]func(net.Conn) (answer, error){
+					"HTTP/1.1": func(c net.Conn) (answer, error) { return converse(c, r.wire()) },
+					"HTTP/2":   func(c net.Conn) (answer, error) { return converse2(c, r.fields(), nil) },
+				} {
+					var a answer
+					c, err := net.Dial("tcp", s.addr)
+					if err == nil {
+						a, err = send(c)
+					}
+					if err != nil || a.status != 401 || a.body != unauthorized || a.header.Get("x-amzn-errortype") != errorType {
+						failures <- fmt.Sprintf("%s %q: %d %s, %v", how, r.headers, a.status, a.body, err)
+					}
 				}
 			}
 		})
