@@ -32,7 +32,7 @@ func (c *compiler) fault(at *path, format string, args ...any) {
 }
 
 // compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
-func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
+func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
 	var at *path
 	config := gateway.Config{
 		APIs:           make([]gateway.API, len(m.GetApis())),
@@ -58,7 +58,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 			c.report.add(fault)
 		}
 	}
-	return g
+	return g, config
 }
 
 func (c *compiler) networks(texts []string, at *path) []netip.Prefix {

@@ -11,6 +11,8 @@ import (
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
+	// Config is what Gateway was made of: the APIs as they were written. Nobody changes it.
+	Config gateway.Config
 	// Files are all files that were read, as they were named, the configuration itself first: what to watch for changes.
 	Files []string
 	// Warnings are what may be wrong without keeping the configuration from being used.
@@ -94,7 +96,7 @@ func (l *loading) compileInto(s *Snapshot) {
 		return
 	}
 	checkRules(m, l.root, l.file, l.report)
-	s.Gateway = l.compile(m)
+	s.Gateway, s.Config = l.compile(m)
 	s.APIs = len(m.GetApis())
 	for _, api := range m.GetApis() {
 		s.Routes += len(api.GetRoutes())
