@@ -69,6 +69,14 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 	}
 }
 
+// print is what portcullis envoy prints for a stack, on ports of its own.
+func (s *stack) print(t *testing.T, flags ...string) string {
+	t.Helper()
+	return printed(t, s.dir, append([]string{
+		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", "127.0.0.1:" + s.upstream.Port(), "--portcullis", s.portcullis.GRPC, "--timeout", "15s",
+	}, flags...)...)
+}
+
 // printed is what portcullis envoy prints in a folder.
 func printed(t *testing.T, dir string, flags ...string) string {
 	t.Helper()

@@ -132,6 +132,10 @@ func (p *plan) cluster(api *gateway.API) string {
 
 func isPrivate(api gateway.API) bool { return api.Private }
 
+func (p *plan) allPrivate() bool {
+	return !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.Private })
+}
+
 // checkPrivate refuses a way to tell VPC endpoints apart that portcullis.yaml says nothing of.
 func (p *plan) checkPrivate() error {
 	i := slices.IndexFunc(p.apis, isPrivate)
@@ -147,6 +151,8 @@ func (p *plan) checkPrivate() error {
 		return fmt.Errorf("%s: --vpc-endpoints %s: no entry of vpcEndpoints lists the listener %q", at, p.VPCEndpoints, name)
 	case p.VPCEndpoints == networks && !slices.ContainsFunc(p.endpoints, mapped):
 		return fmt.Errorf("%s: --vpc-endpoints networks: no entry of vpcEndpoints has networks", at)
+	case byListener && p.Target == Istio && !p.allPrivate():
+		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and who calls them would count as one who came by the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
 	case p.VPCEndpoints == proxyProtocol && p.Target == Istio:
 		return fmt.Errorf("%s: Istio cannot hand on the TLV of the PROXY protocol's header: write --vpc-endpoints networks or listener:NAME, or put portcullis at an Envoy of your own", at)
 	}
@@ -156,7 +162,7 @@ func (p *plan) checkPrivate() error {
 // addListeners shares the APIs out: private ones, where there are others, have a listener of their own.
 func (p *plan) addListeners() error {
 	private := slices.ContainsFunc(p.apis, isPrivate)
-	public := slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.Private })
+	public := !p.allPrivate()
 	if p.Target == Bootstrap && private && public && p.PrivateListen == "" {
 		return errors.New("--private-listen: private APIs need a listener of their own beside the public ones': write its address")
 	}

@@ -1,10 +1,10 @@
 package envoyconf
 
 import (
-	"encoding/json"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -15,7 +15,7 @@ var plainShape = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
 // otherWords are those that some version of YAML takes for something else than text.
 var otherWords = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 
-// quote is a text as a YAML scalar, in quotes where it needs some. JSON's are YAML's.
+// quote is a text as a YAML scalar, in quotes where it needs some. Go's escapes are YAML's.
 func quote(text string) string {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Is4() {
 		return text
@@ -23,11 +23,7 @@ func quote(text string) string {
 	if plainShape.MatchString(text) && !slices.Contains(otherWords, strings.ToLower(text)) {
 		return text
 	}
-	quoted, err := json.Marshal(text)
-	if err != nil { // a string always has a JSON form
-		return `""`
-	}
-	return string(quoted)
+	return strconv.QuoteToASCII(text)
 }
 
 // comment is a text within a line of comment.

@@ -31,7 +31,13 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	text, err := p.render(string(p.Target)+".tmpl", p)
+	var data any = p
+	if p.Target == Istio {
+		if data, err = p.forIstio(); err != nil {
+			return Output{}, err
+		}
+	}
+	text, err := p.render(string(p.Target)+".tmpl", data)
 	return Output{Text: text, Notes: p.Notes}, err
 }
 

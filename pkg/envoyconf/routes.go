@@ -129,10 +129,10 @@ func (e exception) couldBe(o exception) bool {
 	}
 	for i := 0; ; i++ {
 		switch {
-		case i < len(e.parts) && kind(e.parts[i]) == greedy, i < len(o.parts) && kind(o.parts[i]) == greedy:
-			return true // also where it takes nothing: a path may end in a slash
 		case i == len(e.parts) || i == len(o.parts):
 			return len(e.parts) == len(o.parts)
+		case kind(e.parts[i]) == greedy || kind(o.parts[i]) == greedy:
+			return true
 		case kind(e.parts[i]) == literal && kind(o.parts[i]) == literal && e.parts[i] != o.parts[i]:
 			return false
 		}
@@ -140,14 +140,15 @@ func (e exception) couldBe(o exception) bool {
 }
 
 // matches are what leads to the route. Where the body is needed they match no less than portcullis does: a literal with several
-// spellings is any part, and a slash at the end does not count. Where it is not, they match no more.
+// spellings is any part, and a slash at the end does not count. Where it is not, they match no more: of a URI template, **
+// may be nothing, and a greedy variable is at least one part.
 func (e exception) matches() []match {
 	path, template := "", false
 	for _, part := range e.parts {
 		switch k := kind(part); {
-		case k == greedy:
+		case k == greedy && e.signed:
 			path, template = path+"/**", true
-		case k == variable, !plainPart.MatchString(part):
+		case k != literal, !plainPart.MatchString(part):
 			path, template = path+"/*", true
 		default:
 			path += "/" + part
@@ -158,7 +159,11 @@ func (e exception) matches() []match {
 		m.Method = e.route.Method
 	}
 	all := []match{m}
-	if e.signed && path != "" && !strings.HasSuffix(path, "/**") {
+	switch isGreedy := len(e.parts) > 0 && kind(e.parts[len(e.parts)-1]) == greedy; {
+	case isGreedy && !e.signed:
+		m.Path += "/**"
+		all = append(all, m)
+	case !isGreedy && e.signed && path != "":
 		m.Path += "/"
 		all = append(all, m)
 	}
