@@ -7,7 +7,9 @@
 #   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
 #   moto     moto from PyPI, which issues Cognito's tokens another way and holds AWS' managed policies, pinned in hack/issuers/requirements.txt.
-#   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda-requirements.txt. For Linux alone.
+#   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
+#   lambda-node  aws-lambda-ric from npm, the same of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It is compiled in
+#            a minute, for which cmake, make, xz and a C++ compiler have to be there.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
 # All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so.
@@ -96,7 +98,8 @@ node() { npm_part clients-node hack/clients "@smithy/signature-v4 and aws4"; }
 
 issuers() { npm_part issuers hack/issuers "cognito-local and oidc-provider"; }
 
-# Installs what the folder $2 pins for npm as the part's folder $1. No script of a package runs.
+# Installs what the folder $2 pins for npm as the part's folder $1. No script of a package runs, but the function $4 in that folder, if
+# it is named.
 npm_part() {
 	local to
 	to=$(folder "$1" "$2/package-lock.json")
@@ -105,18 +108,37 @@ npm_part() {
 	echo "parts: installing $3" >&2
 	mkdir "$work/$1"
 	cp "$2/package.json" "$2/package-lock.json" "$work/$1/"
-	(cd "$work/$1" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+	(cd "$work/$1" && npm ci --silent --ignore-scripts --no-audit --no-fund && "${4:-true}")
 	settle "$work/$1" "$to" node_modules
 }
 
 moto() { wheel_part moto issuers/requirements.txt moto moto.server; }
 
 lambda() {
+	on_linux awslambdaric
+	wheel_part awslambdaric lambda/requirements.txt awslambdaric awslambdaric.bootstrap
+}
+
+lambda-node() {
+	on_linux aws-lambda-ric
+	npm_part aws-lambda-ric hack/lambda "aws-lambda-ric, which is compiled" compile_lambda_node
+}
+
+# The two scripts of its own package are what compiles it. What they print is shown only if they fail.
+compile_lambda_node() {
+	local log=$work/compile.log
+	(cd node_modules/aws-lambda-ric && npm run preinstall && npm run postinstall) >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		echo "parts: aws-lambda-ric does not compile; on Debian, as root: apt-get install cmake make g++ xz-utils" >&2
+		return 1
+	}
+}
+
+on_linux() {
 	if [ "$(uname -s)" != Linux ]; then
-		echo "parts: no wheel of awslambdaric for $(uname -s)" >&2
+		echo "parts: $1 is not to be had for $(uname -s)" >&2
 		return 1
 	fi
-	wheel_part awslambdaric lambda-requirements.txt awslambdaric awslambdaric.bootstrap
 }
 
 # Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4.
@@ -147,13 +169,13 @@ redis() {
 }
 
 case ${1:-} in
-envoy | python | node | issuers | moto | lambda | redis)
+envoy | python | node | issuers | moto | lambda | lambda-node | redis)
 	"$1"
 	;;
 '')
 	# Each in a process of its own: one that fails leaves the others alone.
 	hack/parts.sh envoy
-	for part in python node issuers moto lambda redis; do
+	for part in python node issuers moto lambda lambda-node redis; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

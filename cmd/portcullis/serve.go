@@ -24,15 +24,20 @@ func serve(args []string, out, errs io.Writer) int {
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
 	}
-	c.Load, c.Watch = load(*path), []string{*path}
 	log, err := logger(errs)
+	runtime, failed := config.NewRuntime(log)
+	if failed != nil {
+		fmt.Fprintln(errs, failed)
+		return exitNo
+	}
+	defer runtime.Close()
+	c.Load, c.Watch, c.Samples, c.Log = load(runtime, *path), []string{*path}, runtime.Samples, log
 	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}
 	if err := errors.Join(err, c.Validate()); err != nil {
 		return wrong(errs, flags, err)
 	}
-	c.Log = log
 
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -89,9 +94,9 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 }
 
 // load joins the configuration to the server.
-func load(path string) func() (server.Loaded, error) {
+func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 	return func() (server.Loaded, error) {
-		s, err := config.Load(path)
+		s, err := runtime.Load(path)
 		var l server.Loaded
 		if s != nil {
 			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes}
@@ -100,7 +105,7 @@ func load(path string) func() (server.Loaded, error) {
 			}
 		}
 		if err == nil {
-			l.Authorizer = s.Gateway
+			l.Authorizer, l.Start, l.Close = s.Gateway, s.Start, s.Close
 		}
 		return l, onlyFaults(err)
 	}

@@ -91,7 +91,7 @@ func TestRequireParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Part{PythonClients, NodeClients, NodeIssuers, MotoServer, PythonRuntime} {
+	for _, c := range []Part{PythonClients, NodeClients, NodeIssuers, MotoServer, PythonRuntime, NodeRuntime} {
 		lock, err := os.ReadFile(filepath.Join(root, c.Lock))
 		if err != nil {
 			t.Fatal(err)

@@ -31,7 +31,9 @@ var (
 	// MotoServer is moto with its server; moto/iam/aws_managed_policies.py has AWS' managed policies.
 	MotoServer = Part{Name: "moto", Folder: "moto", Lock: "hack/issuers/requirements.txt", Holds: "moto"}
 	// PythonRuntime is AWS Lambda's runtime of Python: python3 -m awslambdaric, with the folder as PYTHONPATH.
-	PythonRuntime = Part{Name: "lambda", Folder: "awslambdaric", Lock: "hack/lambda-requirements.txt", Holds: "awslambdaric"}
+	PythonRuntime = Part{Name: "lambda", Folder: "awslambdaric", Lock: "hack/lambda/requirements.txt", Holds: "awslambdaric"}
+	// NodeRuntime is AWS Lambda's runtime of Node.js: node node_modules/aws-lambda-ric/index.mjs.
+	NodeRuntime = Part{Name: "lambda-node", Folder: "aws-lambda-ric", Lock: "hack/lambda/package-lock.json", Holds: "node_modules"}
 )
 
 // Find returns the folder that holds what the lock file pins.

@@ -46,9 +46,7 @@ type Cache[V any] struct {
 	flights singleflight.Group
 	flying  chan struct{} // as many as may be made at a time
 
-	// shared and codec are the second level; nil for none.
-	shared *Shared
-	codec  Codec[V]
+	shared *Shared // nil without a second level
 
 	waits, evictions, drops atomic.Uint64
 }

@@ -19,6 +19,8 @@ type Made[V any] struct {
 	Bytes int64
 	// Expires is until when it may be kept. A value with the zero time is not kept.
 	Expires time.Time
+	// Encoded is the value for a second level; nil keeps it from there.
+	Encoded []byte
 }
 
 // Do returns the entry of a key, or makes it: once, however many ask for it at the same time. What is made is given timeout
@@ -80,7 +82,7 @@ func (c *Cache[V]) flight(ctx context.Context, k Key, generation uint64, timeout
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	m, err := c.makeOrShare(ctx, k, create)
+	m, err := protect(ctx, create)
 	if err != nil {
 		return v, err
 	}

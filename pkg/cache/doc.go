@@ -31,6 +31,6 @@
 // 2026-11-25: replicas that miss at the same moment each make the entry. A lock across machines would make Redis a part of
 // every answer.
 //
-// 2026-11-25: after the connection for flushes was lost and is there again, the first level is emptied: nobody knows what was
-// missed.
+// 2026-11-25: when the connection by which flushes come has come up, at the start and after it was lost, the first level is
+// emptied: nobody knows what was missed before.
 package cache

@@ -15,14 +15,11 @@ const (
 	pause = time.Second
 )
 
-// listen empties first levels as other replicas are told to. After a connection was lost all of them are emptied: nobody knows
-// what was missed.
+// listen empties first levels as other replicas are told to. Whenever a connection has come up all of them are emptied: nobody
+// knows what was missed before.
 func (s *Shared) listen(ctx context.Context) {
-	missed := false
 	for ctx.Err() == nil {
-		if s.follow(ctx, missed) {
-			missed = true
-		}
+		s.follow(ctx)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -30,19 +27,19 @@ func (s *Shared) listen(ctx context.Context) {
 	}
 }
 
-// follow follows the flushes on one connection until it is lost. It says whether it ever had one.
-func (s *Shared) follow(ctx context.Context, missed bool) (connected bool) {
+// follow follows the flushes on one connection until it is lost.
+func (s *Shared) follow(ctx context.Context) {
 	channel := s.client.Subscribe(ctx, flushChannel)
-	defer func() { _ = channel.Close() }() // it is lost, or not needed any more
+	end := func() { _ = channel.Close() } // it is lost, or not needed any more
+	defer end()
+	defer context.AfterFunc(ctx, end)()
 	asked := false
 	for {
 		message, err := channel.ReceiveTimeout(ctx, quiet)
 		switch m := message.(type) {
 		case *redis.Subscription:
-			if connected || missed {
-				s.flushAll()
-			}
-			connected = true
+			s.flushAll()
+			s.connected.Add(1)
 		case *redis.Message:
 			if scope, ok := s.seal.openFlush(m.Payload); ok {
 				s.flush(scope)
@@ -52,7 +49,7 @@ func (s *Shared) follow(ctx context.Context, missed bool) (connected bool) {
 		case err == nil:
 			asked = false
 		case ctx.Err() != nil || asked || !isTimeout(err) || channel.Ping(ctx) != nil:
-			return connected
+			return
 		default:
 			asked = true
 		}

@@ -5,44 +5,37 @@ import (
 	"time"
 )
 
-// Codec carries values to the second level and back.
-type Codec[V any] struct {
-	// Encode is the value as bytes; false keeps it from the second level.
-	Encode func(V) ([]byte, bool)
-	// Decode is the value again, and what it costs.
-	Decode func([]byte) (v V, bytes int64, err error)
-}
-
 // Share gives the cache a second level. It is called before the cache is used.
-func (c *Cache[V]) Share(s *Shared, codec Codec[V]) {
-	c.shared, c.codec = s, codec
+func (c *Cache[V]) Share(s *Shared) {
+	c.shared = s
 	s.empties(c)
 }
 
-// makeOrShare takes a value from the second level, or makes it and leaves it there.
-func (c *Cache[V]) makeOrShare(ctx context.Context, k Key, create func(context.Context) (Made[V], error)) (Made[V], error) {
-	if c.shared == nil {
-		return protect(ctx, create)
+// DoShared is Do for a value that replicas share: before it is made, it is looked for in the second level, if the cache has one.
+// decode reads it again, and says what it costs; what it cannot read is made.
+func (c *Cache[V]) DoShared(
+	ctx context.Context, k Key, timeout time.Duration,
+	decode func([]byte) (v V, bytes int64, err error), create func(context.Context) (Made[V], error),
+) (v V, hit bool, err error) {
+	if c == nil || c.shared == nil {
+		return c.Do(ctx, k, timeout, create)
 	}
-	stored, expires, e := c.shared.read(ctx, k)
-	if stored != nil {
-		m, err := protect(ctx, func(context.Context) (Made[V], error) {
-			v, bytes, err := c.codec.Decode(stored)
-			return Made[V]{Value: v, Bytes: bytes, Expires: expires}, err
-		})
-		if err == nil {
-			return m, nil
+	k = k.clone() // a flight outlives the caller
+	return c.Do(ctx, k, timeout, func(ctx context.Context) (Made[V], error) {
+		stored, expires, e := c.shared.read(ctx, k)
+		if stored != nil {
+			v, bytes, err := decode(stored)
+			if err == nil {
+				return Made[V]{Value: v, Bytes: bytes, Expires: expires}, nil
+			}
+			c.shared.refused.Add(1)
 		}
-		c.shared.refused.Add(1)
-	}
-	m, err := protect(ctx, create)
-	if err != nil || !time.Now().Before(m.Expires) {
+		m, err := create(ctx)
+		if err == nil && m.Encoded != nil && time.Now().Before(m.Expires) {
+			c.shared.write(ctx, k, e, m.Encoded, m.Expires)
+		}
 		return m, err
-	}
-	if encoded, ok := c.codec.Encode(m.Value); ok {
-		c.shared.write(ctx, k, e, encoded, m.Expires)
-	}
-	return m, nil
+	})
 }
 
 // FlushAll makes no entry count any more.

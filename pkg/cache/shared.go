@@ -62,7 +62,7 @@ type Shared struct {
 	stop context.CancelFunc
 	done chan struct{}
 
-	hits, misses, refused, failures, skipped, writes atomic.Uint64
+	hits, misses, refused, failures, skipped, writes, connected atomic.Uint64
 }
 
 // flusher is the first level of a cache.
@@ -296,6 +296,7 @@ func (s *Shared) Samples() []authz.Sample {
 		sample("portcullis_shared_cache_failures_total", "Times that the shared cache did not answer.", s.failures.Load()),
 		sample("portcullis_shared_cache_skipped_total", "Look-ups that did not try the shared cache because it had not answered.", s.skipped.Load()),
 		sample("portcullis_shared_cache_writes_total", "Answers written to the shared cache.", s.writes.Load()),
+		sample("portcullis_shared_cache_connections_total", "Times that the connection by which flushes come has come up, which empties the first level.", s.connected.Load()),
 		sample("portcullis_shared_cache_open", "1 while the shared cache is not tried.", open),
 	}
 }

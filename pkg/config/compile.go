@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -23,6 +24,14 @@ type compiler struct {
 	keyFiles map[string]*keyFile
 	// signs says that there are access keys.
 	signs bool
+
+	// runtime is where what outlives the configuration comes from.
+	runtime *Runtime
+	// sources are where the keys of issuers are, by issuer, and used those issuers that authorizers ask for.
+	sources map[string]jwt.Source
+	used    map[string]bool
+	// resources are what has to be started and closed.
+	resources []resource
 }
 
 // fault reports what is wrong at a path.
@@ -43,12 +52,14 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, item(endpoints, i), at.field("vpcEndpoints").item(i)))
 	}
+	c.issuers(m.GetIssuers(), at.field("issuers"))
 	apis := child(c.root, "apis")
 	for i, api := range m.GetApis() {
 		n, at := item(apis, i), at.field("apis").item(i)
 		config.APIs[i] = c.api(api, at)
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
+	c.unusedIssuers(at.field("issuers"))
 	config.Signatures = c.signatures(m.GetIam(), config.APIs)
 	g, faults := gateway.New(config)
 	for _, f := range faults {
@@ -99,6 +110,7 @@ func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 	for _, s := range m.GetStages() {
 		api.Stages = append(api.Stages, gateway.Stage{Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
 	}
+	c.authorizers(m, &api, at)
 	for i, r := range m.GetRoutes() {
 		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
 	}
@@ -112,25 +124,45 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 		c.ifNew(at.field("route"),
 			`route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
 	}
-	authorization := m.GetAuthorization()
-	if authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
-		authorization = api.GetDefaultAuthorization()
-	}
-	switch {
-	case authorization == configv1.Authorization_AWS_IAM && !c.signs:
+	authorization, authorizer := c.guard(m, api, at, apiAt)
+	if authorization == configv1.Authorization_AWS_IAM && !c.signs {
 		c.ifNew(at.field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
-	case authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED:
-	case c.report.follows(apiAt.field("defaultAuthorization").String()):
-		c.report.mark(at.field("authorization").String())
-	default:
-		c.ifNew(at.field("authorization"),
-			"the route does not say its authorization: write authorization: NONE if it is open, or give its API a defaultAuthorization")
 	}
 	return gateway.Route{
 		Method: method, Resource: resource,
-		Authorization:   gateway.Authorization(authorization.String()),
+		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
 	}
+}
+
+// guard is a route's authorization and authorizer: what it says, or else what its API says. Naming an authorizer says the
+// authorization too.
+func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *path) (configv1.Authorization, string) {
+	authorization, authorizer := m.GetAuthorization(), m.GetAuthorizer()
+	unsaid := authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
+	if unsaid && authorizer == "" {
+		authorization, authorizer = api.GetDefaultAuthorization(), api.GetDefaultAuthorizer()
+		unsaid = authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
+	}
+	switch {
+	case unsaid && authorizer != "":
+		return authorizationOf(api.GetAuthorizers()[authorizer]), authorizer
+	case !unsaid:
+	case c.report.follows(apiAt.field("defaultAuthorization").String()), c.report.follows(apiAt.field("defaultAuthorizer").String()):
+		c.report.mark(at.field("authorization").String())
+	default:
+		c.ifNew(at.field("authorization"), "the route does not say its authorization: write authorization: NONE if it is open, name an authorizer, "+
+			"or give its API a defaultAuthorization or a defaultAuthorizer")
+	}
+	return authorization, authorizer
+}
+
+// authorizationOf is what naming an authorizer says. Of one that does not exist, or is at fault, JWT stands for any.
+func authorizationOf(m *configv1.Authorizer) configv1.Authorization {
+	if m.GetCognito() != nil {
+		return configv1.Authorization_COGNITO_USER_POOLS
+	}
+	return configv1.Authorization_JWT
 }
 
 // ifNew reports a fault at a path unless there is one already.

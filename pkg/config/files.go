@@ -119,6 +119,12 @@ func (f *file) unchanged(name string) bool {
 	return os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime())
 }
 
+// digest is the SHA-256 of a file's contents, in hex.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
 // digest is the SHA-256 over the lengths and contents of the files, in the order of reading.
 func (s *fileSet) digest() string {
 	h := sha256.New()

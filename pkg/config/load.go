@@ -1,10 +1,13 @@
 package config
 
 import (
+	"context"
+	"log/slog"
 	"path/filepath"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/jwt"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
@@ -21,6 +24,41 @@ type Snapshot struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+
+	resources []resource
+}
+
+// resource is something that a configuration needs from outside.
+type resource interface {
+	// Start begins to get it, and returns at once.
+	Start(ctx context.Context)
+	// WaitReady returns when it is there, or with an error when ctx ends before.
+	WaitReady(ctx context.Context) error
+	// Close gives it back.
+	Close()
+}
+
+// patience is how long Start waits for what the configuration needs from outside.
+const patience = 3 * time.Second
+
+// Start begins to fetch what the configuration needs from outside, the keys of issuers, and returns once it is there, or
+// after 3 seconds: what is not there by then is tried further, and is the concern of the routes that need it alone.
+func (s *Snapshot) Start(ctx context.Context) {
+	for _, r := range s.resources {
+		r.Start(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, r := range s.resources {
+		_ = r.WaitReady(ctx) // whoever fetches logs why it fails
+	}
+}
+
+// Close gives back what the configuration needs from outside. It is called when no request uses it any more.
+func (s *Snapshot) Close() {
+	for _, r := range s.resources {
+		r.Close()
+	}
 }
 
 // A file set that changes while it is read is read again, this often and after this time.
@@ -29,11 +67,18 @@ const (
 	readingPause = 20 * time.Millisecond
 )
 
-// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
-// name everything that is, and the Snapshot, if there is one, has nothing but Files.
+// Load reads the configuration at path, all of it, and compiles it, with nothing that outlives it. The Snapshot is for looking
+// at; one that is to serve comes from a Runtime.
 func Load(path string) (*Snapshot, error) {
+	return (&Runtime{keys: jwt.NewKeySets(slog.New(slog.DiscardHandler))}).Load(path)
+}
+
+// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
+// name everything that is, and the Snapshot, if there is one, has nothing but Files. A Snapshot without an error has to be
+// closed.
+func (r *Runtime) Load(path string) (*Snapshot, error) {
 	path = filepath.Clean(path)
-	l := settled(func() *loading { return read(path) })
+	l := settled(func() *loading { return r.read(path) })
 	if l == nil {
 		return nil, Faults{{
 			File:    path,
@@ -62,8 +107,8 @@ type loading struct {
 }
 
 // read reads the files of a configuration without looking into those that it names.
-func read(path string) *loading {
-	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport()}}
+func (r *Runtime) read(path string) *loading {
+	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport(), runtime: r}}
 	data, err := l.files.read(path, maxConfigSize)
 	if err != nil {
 		l.report.add(Fault{File: path, Message: "cannot be read: " + err.Error()})
@@ -81,8 +126,10 @@ func (l *loading) snapshot() (*Snapshot, error) {
 	if l.root != nil {
 		l.compileInto(s)
 	}
+	s.resources = l.resources
 	faults := l.report.result(l.files.names)
 	if faults.fatal() || s.Gateway == nil {
+		s.Close()
 		return &Snapshot{Files: s.Files}, faults
 	}
 	s.Warnings = faults

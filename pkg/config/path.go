@@ -32,8 +32,14 @@ func (p *path) label() string {
 	if p == nil {
 		return "the configuration"
 	}
-	text := p.String()
-	return text[strings.LastIndexByte(text, '.')+1:]
+	text := ""
+	for ; p != nil; p = p.up {
+		if field, ok := strings.CutPrefix(p.step, "."); ok {
+			return field + text
+		}
+		text = p.step + text
+	}
+	return text
 }
 
 // find follows a path from a node downwards, as far as it goes, and returns the last node: for a field that is not there,

@@ -119,6 +119,7 @@ func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
 	c.gatherIAM()
+	c.gatherIssuers()
 }
 
 // gatherPolicies reads the policy files that the items of a list name.

@@ -21,7 +21,7 @@ func TestEndpointPolicyIsOfTheSet(t *testing.T) {
 	main, policy := filepath.Join(dir, "portcullis.yaml"), filepath.Join(dir, "endpoint.json")
 	write(t, main, []byte(good+privateAPI))
 	write(t, policy, []byte(`{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}`))
-	if diff := cmp.Diff([]string{main, policy}, read(main).files.names); diff != "" {
+	if diff := cmp.Diff([]string{main, policy}, (&Runtime{}).read(main).files.names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

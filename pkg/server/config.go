@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 )
 
@@ -24,12 +26,19 @@ type Loaded struct {
 	APIs, Routes int
 	// Warnings are logged, a line each.
 	Warnings []string
+	// Start begins what the configuration needs from outside, and returns once that is there or has had its time. It is called
+	// before the configuration serves; nil for nothing.
+	Start func(context.Context)
+	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
+	Close func()
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
 type Config struct {
 	// Load reads and compiles the configuration. The text of its error is shown to operators, line by line.
 	Load func() (Loaded, error)
+	// Samples are numbers of other packages, for /metrics; nil for none.
+	Samples func() []authz.Sample
 	// Watch are files to watch whatever Load says: the configuration file itself.
 	Watch []string
 	// Reload makes the process read the configuration and the TLS files again (SIGHUP).

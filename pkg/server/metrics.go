@@ -2,6 +2,7 @@ package server
 
 import (
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,7 +36,7 @@ type metrics struct {
 	routes      prometheus.Gauge
 }
 
-func newMetrics(version string, inFlight func() float64) *metrics {
+func newMetrics(version string, others func() []authz.Sample, inFlight func() float64) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
@@ -77,6 +78,9 @@ func newMetrics(version string, inFlight func() float64) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "portcullis_checks_in_flight", Help: "Checks at work."}, inFlight),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if others != nil {
+		m.registry.MustRegister(samples(others))
+	}
 	for _, result := range []string{resultLoaded, resultUnchanged, resultRefused} {
 		m.reloads.WithLabelValues(result)
 		m.tlsReloads.WithLabelValues(result)
@@ -113,4 +117,25 @@ func word(allow bool) string {
 		return "allow"
 	}
 	return "deny"
+}
+
+// samples are numbers of other packages. They describe nothing beforehand: which there are depends on the configuration.
+type samples func() []authz.Sample
+
+// Describe implements prometheus.Collector.
+func (samples) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (s samples) Collect(metrics chan<- prometheus.Metric) {
+	for _, sample := range s() {
+		names, values := make([]string, len(sample.Labels)), make([]string, len(sample.Labels))
+		for i, label := range sample.Labels {
+			names[i], values[i] = label.Name, strings.ToValidUTF8(label.Value, "?")
+		}
+		kind := prometheus.GaugeValue
+		if strings.HasSuffix(sample.Name, "_total") {
+			kind = prometheus.CounterValue
+		}
+		metrics <- prometheus.MustNewConstMetric(prometheus.NewDesc(sample.Name, sample.Help, names, nil), kind, sample.Value, values...)
+	}
 }

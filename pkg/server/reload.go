@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,18 +24,21 @@ type reloader struct {
 	refused atomic.Pointer[string]
 }
 
+// retirement is how long a configuration is kept that no longer serves: longer than any check that still uses it.
+const retirement = time.Minute
+
 // first loads the configuration that the process starts with.
-func (r *reloader) first() error {
+func (r *reloader) first(ctx context.Context) error {
 	loaded, err := r.load()
 	if err != nil {
 		return err
 	}
-	r.swap(loaded)
+	r.swap(ctx, loaded)
 	return nil
 }
 
 // again reads the configuration once more and swaps it in if it is good and another one.
-func (r *reloader) again() {
+func (r *reloader) again(ctx context.Context) {
 	loaded, err := r.load()
 	switch {
 	case err != nil:
@@ -45,14 +49,20 @@ func (r *reloader) again() {
 	case loaded.Digest == r.gate.serving.Load().Digest:
 		r.metrics.read(resultUnchanged)
 		r.refused.Store(nil)
+		loaded.close()
 		r.log.Info("configuration unchanged", "digest", loaded.Digest)
 	default:
-		r.swap(loaded)
+		r.swap(ctx, loaded)
 	}
 }
 
-func (r *reloader) swap(loaded *Loaded) {
-	r.gate.serving.Store(loaded)
+func (r *reloader) swap(ctx context.Context, loaded *Loaded) {
+	if loaded.Start != nil {
+		loaded.Start(ctx)
+	}
+	if old := r.gate.serving.Swap(loaded); old != nil {
+		time.AfterFunc(retirement, old.close)
+	}
 	r.refused.Store(nil)
 	r.metrics.read(resultLoaded)
 	r.metrics.serving(loaded)
@@ -60,6 +70,12 @@ func (r *reloader) swap(loaded *Loaded) {
 		r.log.Warn("configuration warning", "warning", warning)
 	}
 	r.log.Info("configuration loaded", "digest", loaded.Digest, "apis", loaded.APIs, "routes", loaded.Routes)
+}
+
+func (l *Loaded) close() {
+	if l.Close != nil {
+		l.Close()
+	}
 }
 
 // load reads the configuration; what goes wrong, a panic included, is an error.

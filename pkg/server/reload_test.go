@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,7 +12,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 func TestReloadOnChange(t *testing.T) {
@@ -79,6 +86,62 @@ func TestReloadOnSignal(t *testing.T) {
 	if log := r.log.String(); !strings.Contains(log, "panicked") || strings.Contains(log, "secret of") || !strings.Contains(log, "warning=w4") {
 		t.Errorf("log: %s", log)
 	}
+}
+
+// A configuration is started before it serves, one that does not come to serve is closed, and one that has served is closed
+// once nothing can use it any more.
+func TestConfigurationsStartAndClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []string
+		digest := "1"
+		r := &reloader{
+			gate: &gate{max: 1}, metrics: newMetrics("", nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+		}
+		r.read = func() (Loaded, error) {
+			name := digest
+			return Loaded{
+				Authorizer: allowAs(name), Digest: name,
+				Start: func(context.Context) {
+					if serving := r.gate.serving.Load(); serving != nil && serving.Digest == name {
+						t.Errorf("%s serves before it is started", name)
+					}
+					events = append(events, "start "+name)
+				},
+				Close: func() { events = append(events, "close "+name) },
+			}, nil
+		}
+		if err := r.first(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.again(t.Context())
+		digest = "2"
+		r.again(t.Context())
+		time.Sleep(retirement - time.Second)
+		synctest.Wait()
+		events = append(events, "time passes")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		want := []string{"start 1", "close 1", "start 2", "time passes", "close 1"}
+		if diff := cmp.Diff(want, events); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSamplesOfOthers(t *testing.T) {
+	r := serve(t, Config{
+		Load: func() (Loaded, error) { return Loaded{Authorizer: allowAs("1"), Digest: "1"}, nil },
+		Samples: func() []authz.Sample {
+			return []authz.Sample{
+				{Name: "portcullis_things_total", Help: "Things.", Labels: []authz.Field{{Name: "kind", Value: "a\xff\"b"}}, Value: 3},
+				{Name: "portcullis_things_age_seconds", Help: "Their age.", Value: 1.5},
+			}
+		},
+	})
+	r.metric(`portcullis_things_total{kind="a?\"b"} 3`)
+	r.metric(`portcullis_things_age_seconds 1.5`)
+	r.metric(`# TYPE portcullis_things_total counter`)
+	r.metric(`# TYPE portcullis_things_age_seconds gauge`)
 }
 
 // TestReloadUnderLoad asks 1,000 times and more while the configuration is swapped 20 times, every other one broken. An answer

@@ -54,7 +54,7 @@ type process struct {
 
 func newProcess(c Config) *process {
 	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks)}}
-	p.metrics = newMetrics(c.Version, func() float64 { return float64(p.gate.inFlight.Load()) })
+	p.metrics = newMetrics(c.Version, c.Samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
@@ -135,9 +135,9 @@ func (p *process) run(ctx context.Context) error {
 
 // start loads the configuration, with its files watched from before they are read, and opens the gate.
 func (p *process) start(ctx context.Context, group *errgroup.Group) error {
-	config := p.watcher(p.reloader.files, p.reloader.again)
+	config := p.watcher(p.reloader.files, func() { p.reloader.again(ctx) })
 	config.start()
-	if err := p.reloader.first(); err != nil {
+	if err := p.reloader.first(ctx); err != nil {
 		config.close()
 		return err
 	}

@@ -176,9 +176,9 @@ const (
 	Authorization_AWS_IAM Authorization = 2
 	// A Lambda authorizer decides. This version of portcullis refuses it.
 	Authorization_CUSTOM Authorization = 3
-	// Callers send a token of a Cognito user pool. This version of portcullis refuses it.
+	// Callers send a token of a Cognito user pool. The route names an authorizer.
 	Authorization_COGNITO_USER_POOLS Authorization = 4
-	// Callers send a JSON Web Token of an issuer. This version of portcullis refuses it.
+	// Callers send a JSON Web Token of an issuer. The route names an authorizer.
 	Authorization_JWT Authorization = 5
 )
 
@@ -240,7 +240,11 @@ type Config struct {
 	// The interface VPC endpoints by which private APIs are called, and how a request shows that it came by one.
 	VpcEndpoints []*VpcEndpoint `protobuf:"bytes,3,rep,name=vpc_endpoints,json=vpcEndpoints,proto3" json:"vpc_endpoints,omitempty"`
 	// The accounts and access keys of callers who sign their requests, for routes with authorization AWS_IAM.
-	Iam           *Iam `protobuf:"bytes,4,opt,name=iam,proto3" json:"iam,omitempty"`
+	Iam *Iam `protobuf:"bytes,4,opt,name=iam,proto3" json:"iam,omitempty"`
+	// Where the keys of an issuer of tokens are, and how they are fetched, by issuer as tokens name it (their claim `iss`). An
+	// issuer without an entry is asked for its keys as OpenID Connect has it; a Cognito user pool by its own URL,
+	// `https://cognito-idp.<region>.amazonaws.com/<pool id>`.
+	Issuers       map[string]*Issuer `protobuf:"bytes,5,rep,name=issuers,proto3" json:"issuers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +307,13 @@ func (x *Config) GetIam() *Iam {
 	return nil
 }
 
+func (x *Config) GetIssuers() map[string]*Issuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
 // API is one API of API Gateway: what stands under one API id.
 type API struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -349,6 +360,10 @@ type API struct {
 	ResourcePolicy *structpb.Value `protobuf:"bytes,11,opt,name=resource_policy,json=resourcePolicy,proto3" json:"resource_policy,omitempty"`
 	// The authorization type of routes that do not say theirs.
 	DefaultAuthorization Authorization `protobuf:"varint,12,opt,name=default_authorization,json=defaultAuthorization,proto3,enum=portcullis.config.v1.Authorization" json:"default_authorization,omitempty"`
+	// The authorizers of the API, by name: 1 to 128 letters, digits and the characters `._-`.
+	Authorizers map[string]*Authorizer `protobuf:"bytes,16,rep,name=authorizers,proto3" json:"authorizers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The name of the authorizer of routes that say neither authorization nor authorizer.
+	DefaultAuthorizer string `protobuf:"bytes,17,opt,name=default_authorizer,json=defaultAuthorizer,proto3" json:"default_authorizer,omitempty"`
 	// The methods of the API; at least one. A request that matches none of them is answered with 403 Missing Authentication
 	// Token.
 	Routes []*Route `protobuf:"bytes,13,rep,name=routes,proto3" json:"routes,omitempty"`
@@ -478,6 +493,20 @@ func (x *API) GetDefaultAuthorization() Authorization {
 	return Authorization_AUTHORIZATION_UNSPECIFIED
 }
 
+func (x *API) GetAuthorizers() map[string]*Authorizer {
+	if x != nil {
+		return x.Authorizers
+	}
+	return nil
+}
+
+func (x *API) GetDefaultAuthorizer() string {
+	if x != nil {
+		return x.DefaultAuthorizer
+	}
+	return ""
+}
+
 func (x *API) GetRoutes() []*Route {
 	if x != nil {
 		return x.Routes
@@ -570,8 +599,8 @@ func (x *Stage) GetVariables() map[string]string {
 	return nil
 }
 
-// Route is a method of an API. It says its authorization, or its API says defaultAuthorization: a route that is said nothing
-// of is refused, never open.
+// Route is a method of an API. It says its authorization or its authorizer, or its API says defaultAuthorization or
+// defaultAuthorizer: a route that is said nothing of is refused, never open.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The method and the resource, with a space between: `GET /pets`, `"ANY /orders/{proxy+}"` (in quotes within braces). The
@@ -585,8 +614,15 @@ type Route struct {
 	UpstreamHeaders map[string]string `protobuf:"bytes,3,rep,name=upstream_headers,json=upstreamHeaders,proto3" json:"upstream_headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Whether callers need an API key. This version of portcullis refuses true.
 	ApiKeyRequired bool `protobuf:"varint,4,opt,name=api_key_required,json=apiKeyRequired,proto3" json:"api_key_required,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The name of the API's authorizer that guards the route. It says the authorization type too, so that this may be left out.
+	Authorizer string `protobuf:"bytes,5,opt,name=authorizer,proto3" json:"authorizer,omitempty"`
+	// The scopes of which a token needs one, for a route with an authorizer for a user pool's tokens or for JWTs. With a user
+	// pool, they make the route take access tokens in place of ID tokens.
+	// AWS: "Control access to REST APIs using Amazon Cognito user pools as an authorizer", "Control access to HTTP APIs with JWT
+	// authorizers in API Gateway" (API Gateway Developer Guide).
+	Scopes        []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -647,6 +683,507 @@ func (x *Route) GetApiKeyRequired() bool {
 	return false
 }
 
+func (x *Route) GetAuthorizer() string {
+	if x != nil {
+		return x.Authorizer
+	}
+	return ""
+}
+
+func (x *Route) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+// Authorizer is an authorizer of an API: one of the three.
+type Authorizer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Callers send a token of a Cognito user pool: authorization COGNITO_USER_POOLS. For REST APIs.
+	Cognito *CognitoAuthorizer `protobuf:"bytes,2,opt,name=cognito,proto3" json:"cognito,omitempty"`
+	// Callers send a JSON Web Token of an issuer: authorization JWT.
+	Jwt           *JwtAuthorizer `protobuf:"bytes,3,opt,name=jwt,proto3" json:"jwt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authorizer) Reset() {
+	*x = Authorizer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authorizer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authorizer) ProtoMessage() {}
+
+func (x *Authorizer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
+func (*Authorizer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Authorizer) GetCognito() *CognitoAuthorizer {
+	if x != nil {
+		return x.Cognito
+	}
+	return nil
+}
+
+func (x *Authorizer) GetJwt() *JwtAuthorizer {
+	if x != nil {
+		return x.Jwt
+	}
+	return nil
+}
+
+// CognitoAuthorizer lets in callers with a token of one of some user pools. A route without scopes takes ID tokens, a route
+// with scopes takes access tokens that have one of them. A resource policy, where there is one, has to allow the request too.
+// AWS: "Control access to REST APIs using Amazon Cognito user pools as an authorizer" (API Gateway Developer Guide).
+type CognitoAuthorizer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ARNs of the user pools, such as arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI; at least one.
+	// They may lie in other accounts and regions.
+	UserPools []string `protobuf:"bytes,1,rep,name=user_pools,json=userPools,proto3" json:"user_pools,omitempty"`
+	// The header that the token stands in, as method.request.header.<name>. Without it, method.request.header.Authorization. The
+	// token stands there alone or after `Bearer`.
+	IdentitySource string `protobuf:"bytes,2,opt,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
+	// An expression (RE2 syntax) that has to match the whole of the token's audience, its claim aud: an app client's id. Access
+	// tokens have no audience, and are refused where this is set.
+	IdentityValidationExpression string `protobuf:"bytes,3,opt,name=identity_validation_expression,json=identityValidationExpression,proto3" json:"identity_validation_expression,omitempty"`
+	// How far the clock of the pool may be from ours, as in 30s; at most 5m. Without it, not at all.
+	ClockSkew string `protobuf:"bytes,4,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// For how long what was found out about a token is remembered, as in 10m; at most 24h, and never beyond the token's expiry.
+	// Without it, 1h. 0s checks each token each time.
+	MaxCacheTime  string `protobuf:"bytes,5,opt,name=max_cache_time,json=maxCacheTime,proto3" json:"max_cache_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CognitoAuthorizer) Reset() {
+	*x = CognitoAuthorizer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CognitoAuthorizer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CognitoAuthorizer) ProtoMessage() {}
+
+func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
+func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CognitoAuthorizer) GetUserPools() []string {
+	if x != nil {
+		return x.UserPools
+	}
+	return nil
+}
+
+func (x *CognitoAuthorizer) GetIdentitySource() string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return ""
+}
+
+func (x *CognitoAuthorizer) GetIdentityValidationExpression() string {
+	if x != nil {
+		return x.IdentityValidationExpression
+	}
+	return ""
+}
+
+func (x *CognitoAuthorizer) GetClockSkew() string {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return ""
+}
+
+func (x *CognitoAuthorizer) GetMaxCacheTime() string {
+	if x != nil {
+		return x.MaxCacheTime
+	}
+	return ""
+}
+
+// JwtAuthorizer lets in callers with a JSON Web Token. It has either an issuer with audiences, or, on a REST API, issuers.
+// AWS: "Control access to HTTP APIs with JWT authorizers in API Gateway", "Control access to REST APIs using JWT authorizers"
+// (API Gateway Developer Guide).
+type JwtAuthorizer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The issuer, exactly as its tokens name it, with or without the slash at the end: an https URL.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The audiences, of which the token has to name one in its claim aud; on an HTTP API in client_id, where it has no aud. At
+	// least one, at most 50.
+	Audiences []string `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// The algorithms that tokens may be signed with: of RS256, RS384, RS512, ES256, ES384, ES512 and EdDSA. Without it RS256, RS384
+	// and RS512 on an HTTP API, these and ES256, ES384 and ES512 on a REST API.
+	Algorithms []string `protobuf:"bytes,3,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	// Where the token stands: method.request.header.<name> on a REST API, $request.header.<name> or $request.querystring.<name> on
+	// an HTTP API. Without it, the Authorization header. The token stands there alone or after `Bearer`.
+	IdentitySource string `protobuf:"bytes,4,opt,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
+	// The issuers of a REST API's authorizer, in place of issuer and audiences.
+	Issuers []*JwtIssuer `protobuf:"bytes,5,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// How far the clock of the issuer may be from ours, as in 30s; at most 5m. Without it, not at all.
+	ClockSkew string `protobuf:"bytes,6,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// For how long what was found out about a token is remembered, as in 10m; at most 24h, and never beyond the token's expiry.
+	// Without it, 1h. 0s checks each token each time.
+	MaxCacheTime  string `protobuf:"bytes,7,opt,name=max_cache_time,json=maxCacheTime,proto3" json:"max_cache_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JwtAuthorizer) Reset() {
+	*x = JwtAuthorizer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JwtAuthorizer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JwtAuthorizer) ProtoMessage() {}
+
+func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
+func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *JwtAuthorizer) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *JwtAuthorizer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *JwtAuthorizer) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
+func (x *JwtAuthorizer) GetIdentitySource() string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return ""
+}
+
+func (x *JwtAuthorizer) GetIssuers() []*JwtIssuer {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+func (x *JwtAuthorizer) GetClockSkew() string {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return ""
+}
+
+func (x *JwtAuthorizer) GetMaxCacheTime() string {
+	if x != nil {
+		return x.MaxCacheTime
+	}
+	return ""
+}
+
+// JwtIssuer is one of the issuers of a REST API's authorizer.
+type JwtIssuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The issuer, exactly as its tokens name it: an https URL. Required.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The audiences, of which the token has to name one in its claim aud; at least one.
+	Audiences []string `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// What else the token has to say.
+	AdditionalClaims []*AdditionalClaim `protobuf:"bytes,3,rep,name=additional_claims,json=additionalClaims,proto3" json:"additional_claims,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *JwtIssuer) Reset() {
+	*x = JwtIssuer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JwtIssuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JwtIssuer) ProtoMessage() {}
+
+func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
+func (*JwtIssuer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *JwtIssuer) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *JwtIssuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *JwtIssuer) GetAdditionalClaims() []*AdditionalClaim {
+	if x != nil {
+		return x.AdditionalClaims
+	}
+	return nil
+}
+
+// AdditionalClaim is a claim that an issuer's tokens are held against.
+type AdditionalClaim struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the claim; not iss, aud, exp, nbf, iat, scope or scp. Required.
+	ClaimName string `protobuf:"bytes,1,opt,name=claim_name,json=claimName,proto3" json:"claim_name,omitempty"`
+	// The form of the claim: SINGLE_STRING. Without it, SINGLE_STRING.
+	Format string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
+	// Whether a token without the claim is refused. Without it, a token may lack the claim.
+	Required bool `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
+	// The values of which the claim has to be one, exactly. Without it, any.
+	ExpectedValues []string `protobuf:"bytes,4,rep,name=expected_values,json=expectedValues,proto3" json:"expected_values,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AdditionalClaim) Reset() {
+	*x = AdditionalClaim{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdditionalClaim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdditionalClaim) ProtoMessage() {}
+
+func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
+func (*AdditionalClaim) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AdditionalClaim) GetClaimName() string {
+	if x != nil {
+		return x.ClaimName
+	}
+	return ""
+}
+
+func (x *AdditionalClaim) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *AdditionalClaim) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *AdditionalClaim) GetExpectedValues() []string {
+	if x != nil {
+		return x.ExpectedValues
+	}
+	return nil
+}
+
+// Issuer says where the keys of an issuer of tokens are. Without jwksUri and file, the issuer is asked: its document
+// `<issuer>/.well-known/openid-configuration` has to name the same issuer, and says where its keys are.
+type Issuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The URL of the issuer's key set (JWKS).
+	JwksUri string `protobuf:"bytes,1,opt,name=jwks_uri,json=jwksUri,proto3" json:"jwks_uri,omitempty"`
+	// A file that holds the key set. It is read again when it changes.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// The proxy by which the issuer is reached, as a URL. Without it, what the environment says (HTTPS_PROXY, NO_PROXY).
+	Proxy string `protobuf:"bytes,3,opt,name=proxy,proto3" json:"proxy,omitempty"`
+	// A file of PEM certificates of the authorities that may vouch for the issuer's server, in place of the system's.
+	CaFile string `protobuf:"bytes,4,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// How long one fetch may take, as in 5s; at most 30s. Without it, 5s.
+	Timeout string `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// How often the keys are fetched, as in 15m; 10s to 24h. Without it, 15m.
+	Refresh string `protobuf:"bytes,6,opt,name=refresh,proto3" json:"refresh,omitempty"`
+	// For how long keys are used after the last fetch that went well, as in 24h; at most 168h. Without it, 24h.
+	MaxAge        string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Issuer) Reset() {
+	*x = Issuer{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Issuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Issuer) ProtoMessage() {}
+
+func (x *Issuer) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
+func (*Issuer) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Issuer) GetJwksUri() string {
+	if x != nil {
+		return x.JwksUri
+	}
+	return ""
+}
+
+func (x *Issuer) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Issuer) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
+}
+
+func (x *Issuer) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Issuer) GetTimeout() string {
+	if x != nil {
+		return x.Timeout
+	}
+	return ""
+}
+
+func (x *Issuer) GetRefresh() string {
+	if x != nil {
+		return x.Refresh
+	}
+	return ""
+}
+
+func (x *Issuer) GetMaxAge() string {
+	if x != nil {
+		return x.MaxAge
+	}
+	return ""
+}
+
 // GatewayResponse is what a client is told in place of a built-in answer.
 // AWS: "Gateway responses for REST APIs in API Gateway" (API Gateway Developer Guide).
 type GatewayResponse struct {
@@ -667,7 +1204,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +1216,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +1229,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -729,7 +1266,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +1278,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +1291,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -807,7 +1344,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1356,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1369,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -885,7 +1422,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1434,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1447,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -950,7 +1487,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1499,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1512,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -1020,7 +1557,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1569,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1582,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -1073,7 +1610,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1622,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1635,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -1119,7 +1656,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1668,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1681,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -1196,7 +1733,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1745,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1758,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AccessKey) GetId() string {
@@ -1331,7 +1868,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1880,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1893,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Secret) GetValue() string {
@@ -1384,13 +1921,17 @@ var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x88\x03\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa7\x04\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
 	"\x0eclient_address\x18\x02 \x01(\v2#.portcullis.config.v1.ClientAddressR\rclientAddress\x12F\n" +
 	"\rvpc_endpoints\x18\x03 \x03(\v2!.portcullis.config.v1.VpcEndpointR\fvpcEndpoints\x12+\n" +
-	"\x03iam\x18\x04 \x01(\v2\x19.portcullis.config.v1.IamR\x03iam\"\xf3\f\n" +
+	"\x03iam\x18\x04 \x01(\v2\x19.portcullis.config.v1.IamR\x03iam\x12C\n" +
+	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x1aX\n" +
+	"\fIssuersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\"\xd2\x0e\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -1411,10 +1952,15 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"api.stages\x12Zan API needs at least one stage: write stages: [{name: prod, domains: [pets.example.com]}]\x1a\x0esize(this) > 0R\x06stages\x12?\n" +
 	"\x0fresource_policy\x18\v \x01(\v2\x16.google.protobuf.ValueR\x0eresourcePolicy\x12X\n" +
-	"\x15default_authorization\x18\f \x01(\x0e2#.portcullis.config.v1.AuthorizationR\x14defaultAuthorization\x123\n" +
+	"\x15default_authorization\x18\f \x01(\x0e2#.portcullis.config.v1.AuthorizationR\x14defaultAuthorization\x12L\n" +
+	"\vauthorizers\x18\x10 \x03(\v2*.portcullis.config.v1.API.AuthorizersEntryR\vauthorizers\x12-\n" +
+	"\x12default_authorizer\x18\x11 \x01(\tR\x11defaultAuthorizer\x123\n" +
 	"\x06routes\x18\r \x03(\v2\x1b.portcullis.config.v1.RouteR\x06routes\x12Y\n" +
 	"\x10upstream_headers\x18\x0e \x03(\v2..portcullis.config.v1.API.UpstreamHeadersEntryR\x0fupstreamHeaders\x12\\\n" +
-	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x1aB\n" +
+	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x1a`\n" +
+	"\x10AuthorizersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
+	"\x05value\x18\x02 \x01(\v2 .portcullis.config.v1.AuthorizerR\x05value:\x028\x01\x1aB\n" +
 	"\x14UpstreamHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aj\n" +
@@ -1431,15 +1977,60 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x14stage.variable.value\x12[a stage variable's value must be at most 512 letters, digits and the characters -._~:/?#&=,\x1a/this.matches('^[A-Za-z0-9._~:/?#&=,-]{0,512}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb3\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\x02\n" +
 	"\x05Route\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12I\n" +
 	"\rauthorization\x18\x02 \x01(\x0e2#.portcullis.config.v1.AuthorizationR\rauthorization\x12[\n" +
 	"\x10upstream_headers\x18\x03 \x03(\v20.portcullis.config.v1.Route.UpstreamHeadersEntryR\x0fupstreamHeaders\x12(\n" +
-	"\x10api_key_required\x18\x04 \x01(\bR\x0eapiKeyRequired\x1aB\n" +
+	"\x10api_key_required\x18\x04 \x01(\bR\x0eapiKeyRequired\x12\x1e\n" +
+	"\n" +
+	"authorizer\x18\x05 \x01(\tR\n" +
+	"authorizer\x12\x16\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x1aB\n" +
 	"\x14UpstreamHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x97\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
+	"\n" +
+	"Authorizer\x12A\n" +
+	"\acognito\x18\x02 \x01(\v2'.portcullis.config.v1.CognitoAuthorizerR\acognito\x125\n" +
+	"\x03jwt\x18\x03 \x01(\v2#.portcullis.config.v1.JwtAuthorizerR\x03jwt\"\xe6\x01\n" +
+	"\x11CognitoAuthorizer\x12\x1d\n" +
+	"\n" +
+	"user_pools\x18\x01 \x03(\tR\tuserPools\x12'\n" +
+	"\x0fidentity_source\x18\x02 \x01(\tR\x0eidentitySource\x12D\n" +
+	"\x1eidentity_validation_expression\x18\x03 \x01(\tR\x1cidentityValidationExpression\x12\x1d\n" +
+	"\n" +
+	"clock_skew\x18\x04 \x01(\tR\tclockSkew\x12$\n" +
+	"\x0emax_cache_time\x18\x05 \x01(\tR\fmaxCacheTime\"\x8e\x02\n" +
+	"\rJwtAuthorizer\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1c\n" +
+	"\taudiences\x18\x02 \x03(\tR\taudiences\x12\x1e\n" +
+	"\n" +
+	"algorithms\x18\x03 \x03(\tR\n" +
+	"algorithms\x12'\n" +
+	"\x0fidentity_source\x18\x04 \x01(\tR\x0eidentitySource\x129\n" +
+	"\aissuers\x18\x05 \x03(\v2\x1f.portcullis.config.v1.JwtIssuerR\aissuers\x12\x1d\n" +
+	"\n" +
+	"clock_skew\x18\x06 \x01(\tR\tclockSkew\x12$\n" +
+	"\x0emax_cache_time\x18\a \x01(\tR\fmaxCacheTime\"\x95\x01\n" +
+	"\tJwtIssuer\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1c\n" +
+	"\taudiences\x18\x02 \x03(\tR\taudiences\x12R\n" +
+	"\x11additional_claims\x18\x03 \x03(\v2%.portcullis.config.v1.AdditionalClaimR\x10additionalClaims\"\x8d\x01\n" +
+	"\x0fAdditionalClaim\x12\x1d\n" +
+	"\n" +
+	"claim_name\x18\x01 \x01(\tR\tclaimName\x12\x16\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\x12\x1a\n" +
+	"\brequired\x18\x03 \x01(\bR\brequired\x12'\n" +
+	"\x0fexpected_values\x18\x04 \x03(\tR\x0eexpectedValues\"\xb3\x01\n" +
+	"\x06Issuer\x12\x19\n" +
+	"\bjwks_uri\x18\x01 \x01(\tR\ajwksUri\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
+	"\x05proxy\x18\x03 \x01(\tR\x05proxy\x12\x17\n" +
+	"\aca_file\x18\x04 \x01(\tR\x06caFile\x12\x18\n" +
+	"\atimeout\x18\x05 \x01(\tR\atimeout\x12\x18\n" +
+	"\arefresh\x18\x06 \x01(\tR\arefresh\x12\x17\n" +
+	"\amax_age\x18\a \x01(\tR\x06maxAge\"\x97\x04\n" +
 	"\x0fGatewayResponse\x12\x99\x01\n" +
 	"\vstatus_code\x18\x01 \x01(\x05Bx\xbaHu\xba\x01r\n" +
 	"\x1cgateway_response.status_code\x12'must be an HTTP status code, 200 to 599\x1a)this == 0 || (this >= 200 && this <= 599)R\n" +
@@ -1535,7 +2126,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),                         // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
@@ -1544,59 +2135,75 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*API)(nil),                       // 4: portcullis.config.v1.API
 	(*Stage)(nil),                     // 5: portcullis.config.v1.Stage
 	(*Route)(nil),                     // 6: portcullis.config.v1.Route
-	(*GatewayResponse)(nil),           // 7: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 8: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 9: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 10: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 11: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 12: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 13: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 14: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 15: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 16: portcullis.config.v1.Secret
-	nil,                               // 17: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 18: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 19: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 20: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 21: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 22: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 23: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 24: google.protobuf.Value
+	(*Authorizer)(nil),                // 7: portcullis.config.v1.Authorizer
+	(*CognitoAuthorizer)(nil),         // 8: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 9: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 10: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 11: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 12: portcullis.config.v1.Issuer
+	(*GatewayResponse)(nil),           // 13: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 14: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 15: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 16: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 17: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 18: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 19: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 20: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 21: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 22: portcullis.config.v1.Secret
+	nil,                               // 23: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 24: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 25: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 26: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 27: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 28: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 29: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 30: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 31: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 32: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	4,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	8,  // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	9,  // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	10, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	0,  // 4: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 5: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	5,  // 6: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	24, // 7: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	2,  // 8: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	6,  // 9: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	17, // 10: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	18, // 11: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	19, // 12: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	2,  // 13: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	20, // 14: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	21, // 15: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	22, // 16: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	24, // 17: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	11, // 18: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	13, // 19: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	12, // 20: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	24, // 21: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	15, // 22: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	16, // 23: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	16, // 24: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	24, // 25: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	23, // 26: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	7,  // 27: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	14, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	15, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	16, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	23, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	0,  // 5: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	1,  // 6: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	5,  // 7: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	32, // 8: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	2,  // 9: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	24, // 10: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	6,  // 11: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	25, // 12: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	26, // 13: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	27, // 14: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	2,  // 15: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	28, // 16: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	8,  // 17: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	9,  // 18: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	10, // 19: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	11, // 20: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	29, // 21: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	30, // 22: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	32, // 23: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	17, // 24: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	19, // 25: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	18, // 26: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	32, // 27: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	21, // 28: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	22, // 29: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	22, // 30: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	32, // 31: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	31, // 32: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	12, // 33: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	7,  // 34: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	13, // 35: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -1610,7 +2217,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

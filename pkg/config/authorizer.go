@@ -1,0 +1,276 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/cognito"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/jwt"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+const (
+	maxClockSkew    = 5 * time.Minute
+	maxCacheTime    = 24 * time.Hour
+	maxFetchTime    = 30 * time.Second
+	shortestRefresh = 10 * time.Second
+	longestRefresh  = 24 * time.Hour
+	longestMaxAge   = 7 * 24 * time.Hour
+)
+
+// tokenAuthorizer checks tokens, once its keys have been fetched.
+type tokenAuthorizer interface {
+	resource
+	Authenticate(ctx context.Context, shown string, scopes []string) (*jwt.Token, error)
+}
+
+// authorizers compiles the authorizers of an API. One that is at fault stays among them, so that routes find it.
+func (c *compiler) authorizers(m *configv1.API, api *gateway.API, at *path) {
+	if len(m.GetAuthorizers()) == 0 {
+		return
+	}
+	api.Authorizers = make(map[string]gateway.Authorizer, len(m.GetAuthorizers()))
+	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
+		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], api, at.field("authorizers").key(name))
+	}
+}
+
+func (c *compiler) authorizer(m *configv1.Authorizer, api *gateway.API, at *path) gateway.Authorizer {
+	kinds := 0
+	for _, given := range []bool{m.GetCognito() != nil, m.GetJwt() != nil} {
+		if given {
+			kinds++
+		}
+	}
+	switch {
+	case kinds != 1:
+		c.ifNew(at, "an authorizer must have one of cognito and jwt")
+		return gateway.Authorizer{}
+	case m.GetCognito() != nil:
+		return c.cognito(m.GetCognito(), at.field("cognito"))
+	default:
+		return c.jwt(m.GetJwt(), api.HTTP, at.field("jwt"))
+	}
+}
+
+func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Authorizer {
+	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
+	a, err := cognito.New(cognito.Config{
+		UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
+		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
+		KeySets:   c.runtime.keys, Source: c.source,
+		Cache: remembering, MaxCacheTime: most,
+	})
+	if err != nil {
+		c.faults(at, err)
+		return gateway.Authorizer{Authorization: gateway.Cognito, Token: refuseTokens}
+	}
+	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+}
+
+func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *path) gateway.Authorizer {
+	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
+	a, err := jwt.New(jwt.Config{
+		HTTP: http, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
+		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
+		KeySets:   c.runtime.keys, Cache: remembering, MaxCacheTime: most,
+	})
+	if err != nil {
+		c.faults(at, err)
+		return gateway.Authorizer{Authorization: gateway.JWT, Token: refuseTokens}
+	}
+	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+}
+
+// tokenCache is where verified tokens are remembered, nil for nowhere, and for how long.
+func (c *compiler) tokenCache(text string, at *path) (*jwt.Cache, time.Duration) {
+	most := c.duration(text, at, span{0, maxCacheTime}, time.Hour)
+	if most == 0 {
+		return nil, 0
+	}
+	return c.runtime.tokens, most
+}
+
+// jwtIssuers are the issuer and audiences of the short form, or the issuers.
+func (c *compiler) jwtIssuers(m *configv1.JwtAuthorizer, at *path) []jwt.Issuer {
+	if len(m.GetIssuers()) == 0 {
+		return []jwt.Issuer{{Source: c.source(m.GetIssuer()), Audiences: m.GetAudiences()}}
+	}
+	if m.GetIssuer() != "" || len(m.GetAudiences()) > 0 {
+		c.ifNew(at.field("issuers"), "write either issuer and audiences, or issuers")
+	}
+	var issuers []jwt.Issuer
+	for _, i := range m.GetIssuers() {
+		issuer := jwt.Issuer{Source: c.source(i.GetIssuer()), Audiences: i.GetAudiences()}
+		for _, claim := range i.GetAdditionalClaims() {
+			format := claim.GetFormat()
+			if format == "" {
+				format = "SINGLE_STRING"
+			}
+			issuer.AdditionalClaims = append(issuer.AdditionalClaims, jwt.AdditionalClaim{
+				ClaimName: claim.GetClaimName(), Format: format, Required: claim.GetRequired(), ExpectedValues: claim.GetExpectedValues(),
+			})
+		}
+		issuers = append(issuers, issuer)
+	}
+	return issuers
+}
+
+// tokens joins an authorizer to the gateway, and notes that it has to be started.
+func (c *compiler) tokens(a tokenAuthorizer) func(context.Context, string, []string) (gateway.Token, error) {
+	c.resources = append(c.resources, a)
+	return func(ctx context.Context, shown string, scopes []string) (gateway.Token, error) {
+		token, err := a.Authenticate(ctx, shown, scopes)
+		if err != nil {
+			return nil, err // not the nil *jwt.Token, which would be no nil Token
+		}
+		return token, nil
+	}
+}
+
+// refuseTokens stands in for an authorizer that is at fault.
+func refuseTokens(context.Context, string, []string) (gateway.Token, error) {
+	return nil, errors.New("the authorizer is at fault")
+}
+
+// issuers reads where the keys of issuers are.
+func (c *compiler) issuers(m map[string]*configv1.Issuer, at *path) {
+	c.sources = make(map[string]jwt.Source, len(m))
+	c.used = make(map[string]bool, len(m))
+	for _, issuer := range slices.Sorted(maps.Keys(m)) {
+		at := at.key(issuer)
+		source := c.issuer(issuer, m[issuer], at)
+		set, err := c.runtime.keys.Use(source)
+		if err != nil {
+			c.faults(at, err)
+			source = jwt.Source{Issuer: issuer} // said once, and not by each authorizer
+		} else {
+			set.Release()
+		}
+		c.sources[issuer] = source
+	}
+}
+
+func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *path) jwt.Source {
+	s := jwt.Source{
+		Issuer: issuer, JWKSURI: m.GetJwksUri(),
+		Interval: c.duration(m.GetRefresh(), at.field("refresh"), span{shortestRefresh, longestRefresh}, 0),
+		MaxAge:   c.duration(m.GetMaxAge(), at.field("maxAge"), span{time.Minute, longestMaxAge}, 0),
+		HTTP: jwt.HTTPConfig{
+			ProxyURL: m.GetProxy(),
+			Timeout:  c.duration(m.GetTimeout(), at.field("timeout"), span{time.Millisecond, maxFetchTime}, 0),
+		},
+	}
+	if m.GetFile() != "" {
+		name, data, _ := c.namedFile(m.GetFile(), maxNamedSize, at.field("file"))
+		s.File, s.FileVersion = name, digest(data)
+	}
+	if m.GetCaFile() != "" {
+		_, s.HTTP.RootCAs, _ = c.namedFile(m.GetCaFile(), maxNamedSize, at.field("caFile"))
+	}
+	return s
+}
+
+// source is where the keys of an issuer are.
+func (c *compiler) source(issuer string) jwt.Source {
+	c.used[issuer] = true
+	if s, ok := c.sources[issuer]; ok {
+		return s
+	}
+	return jwt.Source{Issuer: issuer}
+}
+
+// unusedIssuers warns of entries that no authorizer asks for: a slash more or less makes another issuer.
+func (c *compiler) unusedIssuers(at *path) {
+	for issuer := range c.sources {
+		if !c.used[issuer] {
+			f := faultAt(c.file, keyOf(child(c.root, "issuers"), find(c.root, at.key(issuer).String())), "no authorizer takes tokens of the issuer "+quoted(issuer)+
+				": write it exactly as tokens name it, or remove it")
+			f.Warning = true
+			c.report.add(f)
+		}
+	}
+}
+
+// gatherIssuers reads the files that issuers name.
+func (c *compiler) gatherIssuers() {
+	for _, issuer := range values(child(c.root, "issuers")) {
+		c.gatherFile(issuer, maxNamedSize)
+		if ca := child(issuer, "caFile"); ca != nil {
+			if name, ok := c.named(ca); ok {
+				_, _ = c.files.read(name, maxNamedSize) // what is wrong with it is said where it is used
+			}
+		}
+	}
+}
+
+// values are those of a mapping.
+func values(n *yaml.Node) []*yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	var all []*yaml.Node
+	for i := 1; i < len(n.Content); i += 2 {
+		all = append(all, n.Content[i])
+	}
+	return all
+}
+
+func one(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// span is the least and the most that a time may be.
+type span struct{ least, most time.Duration }
+
+// duration reads a time such as 300s; otherwise is what none stands for.
+func (c *compiler) duration(text string, at *path, within span, otherwise time.Duration) time.Duration {
+	if text == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < within.least || d > within.most {
+		c.ifNew(at, at.label()+" must be a time from "+shortest(within.least)+" to "+shortest(within.most)+", such as 30s, 5m or 1h")
+		return otherwise
+	}
+	return d
+}
+
+// shortest is a time as people write it: 5m and not 5m0s.
+func shortest(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// faults reports what a package says is wrong at a path. Each of its errors begins with the name of the field, where it is
+// about one.
+func (c *compiler) faults(at *path, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own
+		for _, e := range joined.Unwrap() {
+			c.faults(at, e)
+		}
+		return
+	}
+	field, message, ok := strings.Cut(err.Error(), ": ")
+	if ok && !strings.Contains(field, " ") {
+		c.ifNew(at.field(field), at.field(field).label()+": "+message)
+		return
+	}
+	c.ifNew(at, at.label()+": "+err.Error())
+}

@@ -1,0 +1,51 @@
+// Package jwt verifies JSON Web Tokens: it fetches the issuers' keys, checks signature and time, and is API Gateway's JWT
+// authorizer for HTTP APIs and for REST APIs.
+//
+// The order of a check: read the token strictly; its alg has to be one of the authorizer's, its iss one of the issuers; kid and
+// alg name one of the issuer's keys; the signature; exp, nbf and iat. A verified token is remembered together with the generation
+// of the keys that verified it. What depends on authorizer and route (audience, additional claims, scopes) and on the time is
+// checked on every request.
+//
+// # Decisions
+//
+// 2026-11-25: a token is read here, and only the signature is checked by the library, over the very bytes that were read. Two
+// parsers that disagree cannot be played against each other. Refused are: other than three segments, padding, line breaks and
+// spare bits in base64url, a member that is there twice in any object, strings that are no Unicode text, more than 16 KiB, and
+// crit, jku, jwk, x5u, zip, enc, b64 in the header. x5c and the like are not looked at.
+//
+// 2026-11-25: a typ that ends in +jwt and is not at+jwt is refused (RFC 8725, section 3.11): a logout token is signed by the same
+// issuer for the same client and identifies nobody.
+//
+// 2026-11-25: exp is required, and has passed when it is now. nbf and iat, where there are any, must not be in the future. All
+// three have to be numbers. There is no leeway unless one is configured, of at most ten minutes.
+//
+// 2026-11-25: a registered claim of another type than its own (iss, sub, aud, exp, nbf, iat, scope, scp, client_id, token_use)
+// makes the token one that counts for nothing. scope is a text; scp is a text or a list. With both, all count.
+//
+// 2026-11-25: an authorizer without audiences is refused: every token of the issuer would count. client_id stands in for aud on
+// HTTP APIs only, and only where the token has no aud at all; an empty aud is one.
+//
+// 2026-11-25: an additional claim that is there has to be a string, also where it is not required, for its format says so.
+//
+// 2026-11-25: keys that are not for us are passed over: of another use than sig, without verify among their operations, without
+// kid, symmetric, private, of other kinds or curves, RSA keys under 2,048 and over 8,192 bits. Of two different keys of one kid
+// and family neither is used, for which is meant cannot be told; the same kid in two families names two keys.
+//
+// 2026-11-25: the keys of an issuer are used up to 24 hours after the last good fetch, and five minutes after the issuer has
+// answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
+//
+// 2026-11-25: an unknown kid brings the next fetch forward, to three seconds after the one before at the earliest. Who asks waits
+// for it as long as the check may take; 64 wait for one set, further ones are refused at once. Where there are no keys at all
+// only a fetch that is under way is waited for.
+//
+// 2026-11-25: redirects are followed on the same host only, three at most. http is believed on this machine only.
+//
+// 2026-11-25: jwk.Cache of the library is not used: an empty key set replaces good keys there, a failed first fetch never
+// recovers, and a refresh on demand has no limit.
+//
+// 2026-11-25: of the texts in www-authenticate only two are known from API Gateway ("the token does not have a valid audience",
+// "token contains an invalid number of segments"). All are fixed: nothing of a token is in them.
+//
+// 2026-11-25: claims in REST APIs: an array is written with commas, an object, and an array in an array, as JSON. Claims in HTTP
+// APIs: [a b], also in each other; an object as JSON.
+package jwt

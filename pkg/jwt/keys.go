@@ -1,0 +1,201 @@
+package jwt
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+)
+
+const (
+	maxSetBytes = 150_000
+	maxKeys     = 100
+	maxKeyID    = 1024
+
+	// A smaller RSA key can be broken, a larger one costs too much to verify with.
+	minRSABits, maxRSABits = 2048, 8192
+)
+
+// family is a kind of keys: each algorithm takes those of one.
+type family uint8
+
+const (
+	noFamily family = iota
+	familyRSA
+	familyP256
+	familyP384
+	familyP521
+	familyEd25519
+)
+
+// keyID is how a token names a key: by its kid, and by its algorithm, which takes keys of one family.
+type keyID struct {
+	kid    string
+	family family
+}
+
+// key is a public key that verifies.
+type key struct {
+	// alg is the only algorithm that the key may be used with; empty for any of its family.
+	alg    string
+	public any
+	der    []byte
+}
+
+// found is a key set that was read. Without keys, it is an empty one.
+type found struct {
+	keys map[keyID]*key
+	// content is equal for equal keys.
+	content [32]byte
+}
+
+// refusedSet is an answer that is no key set.
+type refusedSet string
+
+func (r refusedSet) Error() string { return string(r) }
+
+// readSet reads a key set. What is no set is refused; a key that is not for us is passed over, and so are two different keys
+// that answer to one name.
+func readSet(data []byte) (found, error) {
+	if len(data) > maxSetBytes {
+		return found{}, refusedSet("the key set is larger than 150,000 bytes")
+	}
+	raw, err := rawKeys(data)
+	if err != nil {
+		return found{}, err
+	}
+	keys := make(map[keyID]*key, len(raw))
+	for _, text := range raw {
+		id, k := readKey(text)
+		if k == nil {
+			continue
+		}
+		if other, twice := keys[id]; twice && (other == nil || !other.equal(k)) {
+			k = nil // which of them is meant cannot be told
+		}
+		keys[id] = k
+	}
+	for id, k := range keys {
+		if k == nil {
+			delete(keys, id)
+		}
+	}
+	return found{keys: keys, content: contentOf(keys)}, nil
+}
+
+func rawKeys(data []byte) ([]json.RawMessage, error) {
+	members, err := parseObject(string(data))
+	if err != nil {
+		return nil, refusedSet("the key set is no JSON object, or one with a member twice")
+	}
+	i := slices.IndexFunc(members, func(m member) bool { return m.name == "keys" })
+	if i < 0 || members[i].value.kind != array {
+		return nil, refusedSet(`the key set has no list of "keys"`)
+	}
+	list := members[i].value.elements
+	if len(list) > maxKeys {
+		return nil, refusedSet("the key set has more than 100 keys")
+	}
+	raw := make([]json.RawMessage, 0, len(list))
+	for _, e := range list {
+		if e.kind != object {
+			return nil, refusedSet("the key set holds a key that is no JSON object")
+		}
+		raw = append(raw, json.RawMessage(e.text))
+	}
+	return raw, nil
+}
+
+// readKey reads one key; nil if it is not for us.
+func readKey(text []byte) (keyID, *key) {
+	var about struct {
+		Kid    string    `json:"kid"`
+		Use    *string   `json:"use"`
+		Alg    string    `json:"alg"`
+		KeyOps *[]string `json:"key_ops"`
+	}
+	if json.Unmarshal(text, &about) != nil || about.Kid == "" || len(about.Kid) > maxKeyID {
+		return keyID{}, nil
+	}
+	if about.Use != nil && *about.Use != "sig" || about.KeyOps != nil && !slices.Contains(*about.KeyOps, "verify") {
+		return keyID{}, nil
+	}
+	parsed, err := jwk.ParseKey(text)
+	if err != nil || parsed.KeyType() == jwa.OctetSeq {
+		return keyID{}, nil
+	}
+	var public any
+	if parsed.Raw(&public) != nil {
+		return keyID{}, nil
+	}
+	f := familyOf(public)
+	if f == noFamily || about.Alg != "" && familyOfAlgorithm(about.Alg) != f {
+		return keyID{}, nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return keyID{}, nil
+	}
+	return keyID{about.Kid, f}, &key{alg: about.Alg, public: public, der: der}
+}
+
+// familyOf is noFamily for a key that is not used: of another kind, weak, private, or no point of its curve.
+func familyOf(public any) family {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && k.E >= 3 && k.E&1 == 1 {
+			return familyRSA
+		}
+	case *ecdsa.PublicKey:
+		if _, err := k.ECDH(); err == nil {
+			return familyOfCurve(k.Curve)
+		}
+	case ed25519.PublicKey:
+		if len(k) == ed25519.PublicKeySize {
+			return familyEd25519
+		}
+	}
+	return noFamily
+}
+
+func familyOfCurve(c elliptic.Curve) family {
+	switch c {
+	case elliptic.P256():
+		return familyP256
+	case elliptic.P384():
+		return familyP384
+	case elliptic.P521():
+		return familyP521
+	}
+	return noFamily
+}
+
+func (k *key) equal(other *key) bool { return k.alg == other.alg && bytes.Equal(k.der, other.der) }
+
+func contentOf(keys map[keyID]*key) [32]byte {
+	lines := make([]string, 0, len(keys))
+	for id, k := range keys {
+		var line []byte
+		for _, part := range []string{id.kid, k.alg, string(k.der)} {
+			line = binary.AppendUvarint(line, uint64(len(part)))
+			line = append(line, part...)
+		}
+		lines = append(lines, string(append(line, byte(id.family))))
+	}
+	slices.Sort(lines)
+	sum := sha256.New()
+	for _, line := range lines {
+		sum.Write(binary.AppendUvarint(nil, uint64(len(line))))
+		sum.Write([]byte(line))
+	}
+	return [32]byte(sum.Sum(nil))
+}

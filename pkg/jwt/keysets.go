@@ -1,0 +1,168 @@
+package jwt
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// KeySets are the key sets of a process. They outlive configurations: a reload that names a source again finds its keys there.
+type KeySets struct {
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	sets    map[[32]byte]*keySet
+	fetches map[fetchCount]uint64
+	closed  bool
+	running sync.WaitGroup
+}
+
+type fetchCount struct{ issuer, result string }
+
+// NewKeySets makes a registry without sets. A nil logger stands for slog's default.
+func NewKeySets(logger *slog.Logger) *KeySets {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	return &KeySets{logger: logger, sets: map[[32]byte]*keySet{}, fetches: map[fetchCount]uint64{}}
+}
+
+// KeySet is one holder's share in a set of keys. Nothing is fetched before Start.
+type KeySet struct {
+	*keySet
+	release sync.Once
+}
+
+// Use returns the key set of a source, the same one for equal sources. It is held until Release.
+func (k *KeySets) Use(s Source) (*KeySet, error) {
+	s, err := s.complete()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	digest := s.digest()
+	set := k.sets[digest]
+	if set == nil {
+		set = &keySet{
+			registry: k, source: s, digest: digest, limiter: rate.NewLimiter(rate.Every(refetchEvery), 1),
+			kick: make(chan struct{}, 1), landed: make(chan struct{}), fetch: newFetcher(s),
+		}
+		rand.Read(set.id[:]) // never fails, says its documentation
+		k.sets[digest] = set
+	}
+	set.holders++
+	return &KeySet{keySet: set}, nil
+}
+
+// Release gives the share back. A set without holders is fetched no more. Releasing twice is releasing once.
+func (h *KeySet) Release() {
+	h.release.Do(func() {
+		k := h.registry
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if h.holders--; h.holders > 0 {
+			return
+		}
+		if k.sets[h.digest] == h.keySet {
+			delete(k.sets, h.digest)
+		}
+		if h.stop != nil {
+			h.stop()
+		}
+	})
+}
+
+// Start lets the set fetch its keys, now and in the background, until the last holder releases it. It returns at once; of ctx
+// only the values are used, for the set outlives who starts it.
+func (h *KeySet) Start(ctx context.Context) {
+	k := h.registry
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h.stop != nil || k.closed || h.holders == 0 {
+		return
+	}
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	h.begun.Store(time.Now().UnixNano())
+	k.running.Go(func() { h.run(ctx) })
+}
+
+// Close ends all fetching and returns when it has ended. The keys that were fetched stay as they are.
+func (k *KeySets) Close() {
+	k.mu.Lock()
+	k.closed = true
+	for _, s := range k.sets {
+		if s.stop != nil {
+			s.stop()
+		}
+	}
+	k.mu.Unlock()
+	k.running.Wait()
+}
+
+func (k *KeySets) count(issuer, result string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fetches[fetchCount{issuer, result}]++
+}
+
+// Samples are the numbers of the sets that were started: by issuer, of which the oldest set counts.
+func (k *KeySets) Samples() []authz.Sample {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	age, keys := map[string]float64{}, map[string]float64{}
+	for _, s := range k.sets {
+		if s.begun.Load() == 0 {
+			continue
+		}
+		issuer := s.source.Issuer
+		age[issuer] = max(age[issuer], s.age(now).Seconds())
+		n := 0
+		if st := s.usable(now); st != nil {
+			n = len(st.keys)
+		}
+		if had, ok := keys[issuer]; ok {
+			keys[issuer] = min(had, float64(n))
+		} else {
+			keys[issuer] = float64(n)
+		}
+	}
+	samples := byIssuer(nil, "portcullis_jwks_age_seconds", "Time since an issuer's keys were last fetched, or first asked for.", age)
+	samples = byIssuer(samples, "portcullis_jwks_keys", "Keys of an issuer that can be used.", keys)
+	return append(samples, k.fetchSamples()...)
+}
+
+func byIssuer(samples []authz.Sample, name, help string, values map[string]float64) []authz.Sample {
+	for issuer, v := range values {
+		samples = append(samples, authz.Sample{Name: name, Help: help, Labels: []authz.Field{{Name: "issuer", Value: issuer}}, Value: v})
+	}
+	return sorted(samples)
+}
+
+func (k *KeySets) fetchSamples() (samples []authz.Sample) {
+	for c, n := range k.fetches {
+		samples = append(samples, authz.Sample{
+			Name: "portcullis_jwks_fetches_total", Help: "Fetches of an issuer's keys by what came of them.",
+			Labels: []authz.Field{{Name: "issuer", Value: c.issuer}, {Name: "result", Value: c.result}}, Value: float64(n),
+		})
+	}
+	return sorted(samples)
+}
+
+func sorted(samples []authz.Sample) []authz.Sample {
+	slices.SortFunc(samples, func(a, b authz.Sample) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.CompareFunc(a.Labels, b.Labels, func(a, b authz.Field) int {
+			return cmp.Compare(a.Value, b.Value)
+		}))
+	})
+	return samples
+}

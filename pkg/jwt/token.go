@@ -1,0 +1,231 @@
+package jwt
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rendering says how claims are written where API Gateway wants text.
+type Rendering uint8
+
+const (
+	// RenderREST is the way of REST APIs: the elements of an array come with commas between them.
+	RenderREST Rendering = iota
+	// RenderHTTP is the way of HTTP APIs: an array is written as [a b].
+	RenderHTTP
+)
+
+// Token is a verified token. It never changes.
+type Token struct {
+	issuer, subject    string
+	clientID, tokenUse string
+	audience           []string
+	hasAudience        bool
+	scopes             []string
+	claims             map[string]claim
+	bytes              int64
+
+	// Nanoseconds since 1970; those that are not there never refuse.
+	expires, notBefore, issuedAt int64
+
+	// keys and generation say by what the token was verified.
+	keys       *keySet
+	generation uint64
+}
+
+type claim struct {
+	text     string
+	isString bool
+}
+
+// Claim is a claim as API Gateway renders it; false where the token has none of the name, or one that is null.
+func (t *Token) Claim(name string) (string, bool) {
+	c, ok := t.claims[name]
+	return c.text, ok
+}
+
+// StringClaim is a claim that is a string.
+func (t *Token) StringClaim(name string) (string, bool) {
+	c, ok := t.claims[name]
+	return c.text, ok && c.isString
+}
+
+// Subject is the claim sub; empty if there is none.
+func (t *Token) Subject() string { return t.subject }
+
+// Issuer is the claim iss.
+func (t *Token) Issuer() string { return t.issuer }
+
+// Audience is the claim aud; false where the token has none.
+func (t *Token) Audience() ([]string, bool) { return slices.Clone(t.audience), t.hasAudience }
+
+// ClientID is the claim client_id; empty if there is none.
+func (t *Token) ClientID() string { return t.clientID }
+
+// TokenUse is the claim token_use, by which Cognito tells its tokens apart; empty if there is none.
+func (t *Token) TokenUse() string { return t.tokenUse }
+
+// Scopes are the token's scopes, of the claims scope and scp.
+func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
+
+// Expires is when the token expires.
+func (t *Token) Expires() time.Time { return time.Unix(0, t.expires) }
+
+// HasScope says whether the token has any one of some scopes.
+func (t *Token) HasScope(scopes []string) bool {
+	for _, s := range scopes {
+		if slices.Contains(t.scopes, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// For says whether the token has any one of some audiences.
+func (t *Token) For(audiences map[string]struct{}) bool {
+	for _, a := range t.audience {
+		if _, ok := audiences[a]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// EveryAudience says whether the token has audiences, all of which are good.
+func (t *Token) EveryAudience(good func(string) bool) bool {
+	for _, a := range t.audience {
+		if !good(a) {
+			return false
+		}
+	}
+	return len(t.audience) > 0
+}
+
+// newToken takes over the claims. A registered claim of another type than its own makes the token one that counts for nothing.
+func newToken(members []member, how Rendering) (*Token, *Failure) {
+	t := &Token{claims: make(map[string]claim, len(members)), notBefore: -farthest * second, issuedAt: -farthest * second}
+	t.bytes = 512
+	expires := false
+	for _, m := range members {
+		if !t.take(m) {
+			return nil, malformed("a registered claim has another type than it must have")
+		}
+		expires = expires || m.name == "exp"
+		if m.value.kind == null {
+			continue
+		}
+		c := claim{text: how.render(m.value), isString: m.value.kind == text}
+		t.claims[m.name] = c
+		t.bytes += int64(len(m.name)+len(c.text)) + 64
+	}
+	switch {
+	case t.issuer == "":
+		return nil, malformed("the token has no iss")
+	case !expires:
+		return nil, malformed("the token has no exp")
+	}
+	return t, nil
+}
+
+// take reads a registered claim.
+func (t *Token) take(m member) (ok bool) {
+	v := m.value
+	switch m.name {
+	case "iss":
+		t.issuer = v.text
+		return v.kind == text
+	case "sub":
+		return optional(v, &t.subject)
+	case "client_id":
+		return optional(v, &t.clientID)
+	case "token_use":
+		return optional(v, &t.tokenUse)
+	case "aud":
+		t.hasAudience = true
+		t.audience, ok = oneOrMore(v)
+		return ok
+	case "exp":
+		t.expires, ok = numericDate(v.text, false)
+		return ok && v.kind == number
+	case "nbf":
+		t.notBefore, ok = numericDate(v.text, true)
+		return ok && v.kind == number
+	case "iat":
+		t.issuedAt, ok = numericDate(v.text, true)
+		return ok && v.kind == number
+	case "scope", "scp":
+		return t.takeScopes(m)
+	}
+	return true
+}
+
+// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well.
+func (t *Token) takeScopes(m member) bool {
+	switch {
+	case m.value.kind == null:
+		return true
+	case m.value.kind == text:
+		t.scopes = append(t.scopes, strings.Fields(m.value.text)...)
+		return true
+	case m.name == "scp":
+		list, ok := oneOrMore(m.value)
+		t.scopes = append(t.scopes, list...)
+		return ok
+	}
+	return false
+}
+
+// optional reads a string that need not be there. Null is not there.
+func optional(v value, into *string) bool {
+	if v.kind == null {
+		return true
+	}
+	*into = v.text
+	return v.kind == text
+}
+
+// oneOrMore reads one string or an array of them.
+func oneOrMore(v value) ([]string, bool) {
+	if v.kind == text {
+		return []string{v.text}, true
+	}
+	if v.kind != array {
+		return nil, false
+	}
+	list := make([]string, 0, len(v.elements))
+	for _, e := range v.elements {
+		if e.kind != text {
+			return nil, false
+		}
+		list = append(list, e.text)
+	}
+	return list, true
+}
+
+// render writes a claim as text: numbers as they were written, objects as JSON.
+func (how Rendering) render(v value) string {
+	if v.kind == object {
+		return compact(v.text)
+	}
+	if v.kind != array {
+		return v.text
+	}
+	if how == RenderREST {
+		return join(v.elements, ",", func(e value) string {
+			if e.kind == array {
+				return compact(e.text)
+			}
+			return how.render(e)
+		})
+	}
+	return "[" + join(v.elements, " ", how.render) + "]"
+}
+
+func join(elements []value, separator string, write func(value) string) string {
+	written := make([]string, len(elements))
+	for i, e := range elements {
+		written[i] = write(e)
+	}
+	return strings.Join(written, separator)
+}
