@@ -63,7 +63,7 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := gocmp.Diff(string(want), got); diff != "" {
-				t.Errorf("make generate writes the file again (-is +should be):\n%s", diff)
+				t.Errorf("make envoy-files writes the file again (-is +should be):\n%s", diff)
 			}
 		})
 	}

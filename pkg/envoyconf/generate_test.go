@@ -303,7 +303,7 @@ func TestEndpointHosts(t *testing.T) {
 // The time for a check is more than what authorizers take.
 func TestTimeout(t *testing.T) {
 	for authorization, want := range map[gateway.Authorization]time.Duration{
-		gateway.None: time.Second, gateway.IAM: time.Second, gateway.Custom: 11 * time.Second, gateway.Cognito: 5 * time.Second, gateway.JWT: 5 * time.Second,
+		gateway.None: time.Second, gateway.IAM: time.Second, gateway.Custom: 11 * time.Second, gateway.Cognito: 6 * time.Second, gateway.JWT: 6 * time.Second,
 	} {
 		apis := []gateway.API{api("a1b2c3d4e5", nil, "GET /pets "+string(authorization))}
 		if got := (Options{}).withDefaults(apis).Timeout; got != want {

@@ -166,7 +166,7 @@ func (p *plan) addListeners() error {
 	if p.Target == Bootstrap && private && public && p.PrivateListen == "" {
 		return errors.New("--private-listen: private APIs need a listener of their own beside the public ones': write its address")
 	}
-	if p.PrivateListen != "" && !(private && public) {
+	if p.PrivateListen != "" && (!private || !public) {
 		return errors.New("--private-listen: it is for private APIs beside public ones: write --listen")
 	}
 	var errs []error

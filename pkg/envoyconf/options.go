@@ -83,7 +83,7 @@ const (
 	defaultBodyBytes  = 1 << 20
 	longestTimeout    = 5 * time.Minute
 	checkTime         = time.Second
-	tokenCheckTime    = 5 * time.Second  // the keys of an issuer may have to be fetched first
+	tokenCheckTime    = 6 * time.Second  // more than fetching the keys of an issuer may take
 	functionCheckTime = 11 * time.Second // more than a function may take, 10 seconds unless its authorizer says otherwise
 )
 
@@ -175,10 +175,11 @@ func longestCheck(apis []gateway.API) time.Duration {
 	for _, api := range apis {
 		for _, route := range api.Routes {
 			switch route.Authorization {
-			case gateway.Custom:
-				longest = max(longest, functionCheckTime)
+			case gateway.None, gateway.IAM:
 			case gateway.Cognito, gateway.JWT:
 				longest = max(longest, tokenCheckTime)
+			default:
+				longest = max(longest, functionCheckTime)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func FuzzQuote(f *testing.F) {
 		if got.A != any(text) || got.B[0] != any(text) {
 			t.Errorf("%q is read as %#v", q, got)
 		}
-		if c := comment(text); strings.ContainsAny(c, "\n\r\x85\u2028\u2029") {
+		if c := comment(text); strings.ContainsAny(c, "\n\r\u0085\u2028\u2029") {
 			t.Errorf("a comment holds a line break: %q", c)
 		}
 	})
