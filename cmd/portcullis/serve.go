@@ -105,6 +105,7 @@ func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 			}
 		}
 		if err == nil {
+			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
 			l.Authorizer, l.Start, l.Close = s.Gateway, s.Start, s.Close
 		}
 		return l, onlyFaults(err)

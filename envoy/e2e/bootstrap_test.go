@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ apis:
     region: eu-west-1
     executeApiEndpoint: true
     stages:
-      - {name: "1", domains: [api.example.com, cats.example.com]}
+      - {name: "1", domains: [api.example.com, cats.example.com, "[::1]"]}
     upstreamHeaders: {x-api: $context.apiId}
     routes:
       - {route: GET /cats, authorization: NONE}
@@ -126,6 +127,8 @@ func TestPrintedBootstrap(t *testing.T) {
 		s.sees(t, s.from(t, "api.example.com", "/pets/health"), "x-api: a1b2c3d4e5", "x-stage: prod")
 		s.sees(t, s.from(t, "api.example.com", "/pets/beta/health?x=/pets"), "x-api: a1b2c3d4e5", "x-stage: beta")
 		s.sees(t, s.from(t, "api.example.com:8080", "/cats"), "x-api: 1234567890")
+		s.sees(t, s.from(t, "[::1]:8080", "/cats"), "x-api: 1234567890")
+		s.sees(t, s.from(t, "Cats.EXAMPLE.com", "/cats"), "x-api: 1234567890")
 		s.sees(t, s.from(t, "1234567890.execute-api.eu-west-1.amazonaws.com", "/1/cats"), "x-api: 1234567890")
 	})
 	t.Run("no such place", func(t *testing.T) {
@@ -202,6 +205,49 @@ func testPrintedPrivate(t *testing.T, s *stack) {
 	s.denied(t, s.behind(t, "").from(t, "private.example.com", "/pets"), 0)
 	a := listed.from(t, "private.example.com", "/signed")
 	check(t, s, a, 403, "MissingAuthenticationTokenException", noRoute)
+}
+
+// Whatever the routes are, a request that portcullis gives to a signed one is buffered: it is never answered 500.
+func TestPrintedRoutesNeverLoseABody(t *testing.T) {
+	t.Parallel()
+	const apis = 24
+	random := rand.New(rand.NewPCG(1, 2))
+	one := func(of ...string) string { return of[random.IntN(len(of))] }
+	var config strings.Builder
+	config.WriteString("apis:\n")
+	for i := range apis {
+		fmt.Fprintf(&config, "  - {id: api%d, account: %q, region: eu-west-1, stages: [{name: prod, domains: [pets.example.com/b%d]}], routes: [\n", i, owner, i)
+		seen := map[string]bool{}
+		for range 8 {
+			path := ""
+			for depth := range random.IntN(4) {
+				path += "/" + one("a", "b", fmt.Sprintf("{x%d}", depth), "a@b")
+			}
+			key := one("GET", "POST", "ANY") + " " + path + one("/{p+}", "/{p+}", "")
+			if key = strings.TrimSuffix(key, " ") + map[bool]string{true: " /"}[strings.HasSuffix(key, " ")]; !seen[key] {
+				seen[key] = true
+				fmt.Fprintf(&config, "      {route: %q, authorization: %s},\n", key, one("NONE", "AWS_IAM"))
+			}
+		}
+		config.WriteString("    ]}\n")
+	}
+	config.WriteString("iam: {accounts: [{file: 111122223333.json}], accessKeys: [{file: access-keys.yaml}]}\n")
+	s := start(t, setup{printed: []string{}, config: config.String(), files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
+	answers := map[int]int{}
+	for range 40 * apis {
+		path := fmt.Sprintf("/b%d", random.IntN(apis))
+		for range random.IntN(5) {
+			path += "/" + one("a", "b", "c", "a@b", "a%40b", "a*b", "a%2Fb")
+		}
+		r := by(user(owner, grants), inHeader, one("GET", "POST"), path+one("", "/"))
+		a := s.send11(t, goClient().mustSign(t, r))
+		if answers[a.status]++; a.status != 200 && a.status != 403 {
+			t.Errorf("%s %s: status %d, %s", r.Method, path, a.status, a.body)
+		}
+	}
+	if answers[200] < 100 || answers[403] < 100 {
+		t.Errorf("the answers are %v: the test looks at one kind", answers)
+	}
 }
 
 // Where no load balancer speaks, the listener's name does.

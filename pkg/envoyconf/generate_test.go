@@ -402,6 +402,7 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Target: Istio, Mesh: Mesh{Selector: "app"}}, `--istio-selector: "app" is no label`},
 		{"several", Options{Target: Istio}, "domains: api.example.com has several base paths"},
 		{"private and public", Options{}, "--private-listen: private APIs need a listener of their own"},
+		{"open", Options{VPCEndpoints: "networks"}, "--vpc-endpoints: no API is private"},
 		{"private", Options{VPCEndpoints: "header"}, `--vpc-endpoints: "header" is none of`},
 		{"private", Options{VPCEndpoints: "networks"}, `apis\[0\].endpoint: PRIVATE: --vpc-endpoints networks: no entry of vpcEndpoints has networks`},
 		{"private", Options{VPCEndpoints: "listener:internal"}, `apis\[0\].endpoint: PRIVATE: .* lists the listener "internal"`},

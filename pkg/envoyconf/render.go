@@ -2,6 +2,8 @@ package envoyconf
 
 import (
 	"embed"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -26,6 +28,9 @@ type Output struct {
 func Generate(c *gateway.Config, o Options) (Output, error) {
 	if err := o.validate(); err != nil {
 		return Output{}, err
+	}
+	if o.VPCEndpoints != "" && !slices.ContainsFunc(c.APIs, isPrivate) {
+		return Output{}, errors.New("--vpc-endpoints: no API is private: remove it")
 	}
 	p, err := newPlan(c, o.withDefaults(c.APIs))
 	if err != nil {

@@ -50,8 +50,8 @@ func someAPI(t *rapid.T, base string) gateway.API {
 	var routes []string
 	for range rapid.IntRange(1, 7).Draw(t, "routes") {
 		path := ""
-		for range rapid.IntRange(0, 3).Draw(t, "depth") {
-			path += "/" + part.Draw(t, "part")
+		for depth := range rapid.IntRange(0, 3).Draw(t, "depth") {
+			path += "/" + strings.ReplaceAll(part.Draw(t, "part"), "{x}", fmt.Sprintf("{x%d}", depth))
 		}
 		if rapid.Bool().Draw(t, "greedy") {
 			path += "/{p+}"
@@ -76,7 +76,7 @@ func TestRoutesFollowTheGateways(t *testing.T) {
 		c := config(someAPI(t, base))
 		g, _ := gateway.New(*c)
 		if g == nil {
-			t.Skip("the same resource twice, by other names")
+			t.Fatal("no gateway")
 		}
 		p, err := newPlan(c, Options{}.withDefaults(c.APIs))
 		if err != nil {
