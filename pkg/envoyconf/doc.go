@@ -1,8 +1,9 @@
 // Package envoyconf writes the configuration of Envoy, or of Istio, that fits a portcullis.yaml, with comments that say why each
 // setting is as it is. The files of envoy/ are what it prints.
 //
-// The way of a configuration: options.go checks what was asked for, hosts.go finds what each listener serves, routes.go says
-// which requests' bodies Envoy waits for, and the templates, one for each target, say it in YAML.
+// The way of a configuration: options.go checks what was asked for, plan.go shares the APIs out among listeners, hosts.go finds what
+// each of them serves, routes.go says which requests' bodies Envoy waits for, and the templates, one for each target, say it in YAML;
+// istio.go says it in the terms of a mesh first.
 //
 // # Decisions
 //
