@@ -60,6 +60,7 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.StringVar(&o.SecureTransport, "secure-transport", "", "what aws:SecureTransport is: true, false, or x-forwarded-proto (default: whether there is --tls-cert)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "what shows the VPC endpoint of a private API's request: proxy-protocol (default), networks, or listener:NAME")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
+	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: bodies of any length pass, and only signatures that leave the body out")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s; more than authorizers take, where an API has some)")
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway)")

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
+			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
 		},
 	})
 }
@@ -209,10 +209,15 @@ func ask(client authv3.AuthorizationClient, host, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return answerOf(out), nil
+}
+
+// answerOf is "allow" or the status of the denial.
+func answerOf(out *authv3.CheckResponse) string {
 	if out.GetStatus().GetCode() == 0 {
-		return "allow", nil
+		return "allow"
 	}
-	return strconv.Itoa(int(out.GetDeniedResponse().GetStatus().GetCode())), nil
+	return strconv.Itoa(int(out.GetDeniedResponse().GetStatus().GetCode()))
 }
 
 // adminCmd reads a URL of the admin port and waits for a status and text that fits: [!] admin PATH STATUS [REGEXP]

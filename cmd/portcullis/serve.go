@@ -56,12 +56,14 @@ func serve(args []string, out, errs io.Writer) int {
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:9001", "serve checks on `address`: host:port, or unix:/path (permissions 0660)")
 	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`; off: nowhere")
+	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more; none: there are none")
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "size of one check, the buffered body included")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
+	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "accept checks for so long after SIGTERM has made the process not ready")
 	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "let checks in flight finish for so long then")
 	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {
@@ -106,7 +108,7 @@ func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 		}
 		if err == nil {
 			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
-			l.Authorizer, l.Start, l.Close = s.Gateway, s.Start, s.Close
+			l.Authorizer, l.Start, l.Close, l.Flush = s.Gateway, s.Start, s.Close, s.Flush
 		}
 		return l, onlyFaults(err)
 	}

@@ -65,8 +65,7 @@ func inPlace(t *testing.T, file, dir string) []envoytest.Edit {
 func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 	open := func(template string) string {
 		return "              - {match: {path_match_policy: {name: envoy.path.match.uri_template.uri_template_matcher, typed_config: " +
-			`{"@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "` + template + `"}}, ` +
-			`headers: [{name: ":method", string_match: {exact: POST}}]}, route: {cluster: upstream}, typed_per_filter_config: {envoy.filters.http.ext_authz: ` +
+			`{"@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "` + template + `"}}}, route: {cluster: upstream}, typed_per_filter_config: {envoy.filters.http.ext_authz: ` +
 			`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {disable_request_body_buffering: true}}}}` + "\n"
 	}
 	for file, edits := range map[string][]envoytest.Edit{

@@ -30,7 +30,8 @@ func (s Seen) Header(name string) []string {
 	return values
 }
 
-// Upstream is a server that records the requests that reach it. It answers 200 and shows the request.
+// Upstream is a server that records the requests that reach it. It answers 200 and shows the request. Each line of the request
+// header x-answer is a header line of the answer.
 type Upstream struct {
 	listener net.Listener
 	answer   func(Seen) string
@@ -114,7 +115,11 @@ func (u *Upstream) serve(c net.Conn) {
 		if s.Method == "HEAD" {
 			body = ""
 		}
-		if _, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s", len(body), body); err != nil {
+		more := ""
+		for _, line := range s.Header("x-answer") {
+			more += line + "\r\n"
+		}
+		if _, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n%scontent-length: %d\r\n\r\n%s", more, len(body), body); err != nil {
 			return
 		}
 	}

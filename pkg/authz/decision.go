@@ -22,6 +22,10 @@ type Decision struct {
 	// RemoveQuery are query parameters that must not reach the upstream on Allow.
 	RemoveQuery []string
 
+	// ResponseHeaders are headers of the upstream's answer on Allow. Each replaces the upstream's own of its name; one without
+	// a value does so only where the upstream sends it. Vary is added to the upstream's.
+	ResponseHeaders []Field
+
 	// Denial is what the client is told where Allow is false.
 	Denial Response
 }
@@ -64,7 +68,9 @@ const (
 	CodeBadPath          Code = "bad_path"           // denied: a path that two parsers could read differently
 	CodeBadRequest       Code = "bad_request"        // denied: a request that cannot be judged
 	CodeBadClientAddress Code = "bad_client_address" // denied: X-Forwarded-For cannot be read
+	CodePreflight        Code = "preflight"          // answered: a CORS preflight, in place of an upstream
 	CodeTooLong          Code = "uri_too_long"       // denied: the method ARN exceeds its limit
+	CodeTooLarge         Code = "request_too_large"  // denied: a check that is larger than what is looked into
 	CodeEnvoyConfig      Code = "envoy_config"       // denied: Envoy is set so that the request cannot be judged
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -38,26 +39,43 @@ func (c *compiler) authorizers(m *configv1.API, api *gateway.API, at *path) {
 	}
 	api.Authorizers = make(map[string]gateway.Authorizer, len(m.GetAuthorizers()))
 	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
-		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], api, at.field("authorizers").key(name))
+		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], name, api, at.field("authorizers").key(name))
 	}
 }
 
-func (c *compiler) authorizer(m *configv1.Authorizer, api *gateway.API, at *path) gateway.Authorizer {
+func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.API, at *path) gateway.Authorizer {
 	kinds := 0
-	for _, given := range []bool{m.GetCognito() != nil, m.GetJwt() != nil} {
+	for _, given := range []bool{m.GetLambda() != nil, m.GetCognito() != nil, m.GetJwt() != nil} {
 		if given {
 			kinds++
 		}
 	}
 	switch {
 	case kinds != 1:
-		c.ifNew(at, "an authorizer must have one of cognito and jwt")
+		c.ifNew(at, "an authorizer must have one of lambda, cognito and jwt")
 		return gateway.Authorizer{}
+	case m.GetLambda() != nil:
+		return c.within(at, "lambda", func(at *path) gateway.Authorizer { return c.lambda(m.GetLambda(), name, api, at) })
 	case m.GetCognito() != nil:
-		return c.cognito(m.GetCognito(), at.field("cognito"))
+		return c.within(at, "cognito", func(at *path) gateway.Authorizer { return c.cognito(m.GetCognito(), at) })
 	default:
-		return c.jwt(m.GetJwt(), api.HTTP, at.field("jwt"))
+		return c.within(at, "jwt", func(at *path) gateway.Authorizer { return c.jwt(m.GetJwt(), api.HTTP, at) })
 	}
+}
+
+// within compiles an authorizer whose fields stand one level deeper here than the gateway has them. What the gateway says of one
+// that is at fault is not said again.
+func (c *compiler) within(at *path, kind string, compile func(at *path) gateway.Authorizer) gateway.Authorizer {
+	before := len(c.report.faults)
+	compiled := compile(at.field(kind))
+	if len(c.report.faults) > before {
+		c.report.mark(at.String())
+	}
+	if c.deeper == nil {
+		c.deeper = map[string]string{}
+	}
+	c.deeper[at.String()+"."] = at.field(kind).String() + "."
+	return compiled
 }
 
 func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Authorizer {
@@ -189,22 +207,33 @@ func (c *compiler) source(issuer string) jwt.Source {
 
 // unusedIssuers warns of entries that no authorizer asks for: a slash more or less makes another issuer.
 func (c *compiler) unusedIssuers(at *path) {
-	for issuer := range c.sources {
+	for _, issuer := range slices.Sorted(maps.Keys(c.sources)) {
 		if !c.used[issuer] {
-			f := faultAt(c.file, keyOf(child(c.root, "issuers"), find(c.root, at.key(issuer).String())), "no authorizer takes tokens of the issuer "+quoted(issuer)+
-				": write it exactly as tokens name it, or remove it")
-			f.Warning = true
-			c.report.add(f)
+			c.warnKey(at.key(issuer), "no authorizer takes tokens of the issuer "+quoted(issuer)+": write it exactly as tokens name it, or remove it")
 		}
 	}
+}
+
+// warnKey warns of an entry of a mapping, at its key.
+func (c *compiler) warnKey(at *path, message string) {
+	n := keyOf(find(c.root, at.up.String()), find(c.root, at.String()))
+	f := faultAt(c.file, n, message)
+	f.Warning = true
+	c.report.add(f)
 }
 
 // gatherIssuers reads the files that issuers name.
 func (c *compiler) gatherIssuers() {
 	for _, issuer := range values(child(c.root, "issuers")) {
-		c.gatherFile(issuer, maxNamedSize)
-		if ca := child(issuer, "caFile"); ca != nil {
-			if name, ok := c.named(ca); ok {
+		c.gatherNamed(issuer, "file", "caFile")
+	}
+}
+
+// gatherNamed reads the files that fields of a mapping name.
+func (c *compiler) gatherNamed(n *yaml.Node, fields ...string) {
+	for _, field := range fields {
+		if file := child(n, field); file != nil {
+			if name, ok := c.named(file); ok {
 				_, _ = c.files.read(name, maxNamedSize) // what is wrong with it is said where it is used
 			}
 		}
@@ -258,19 +287,43 @@ func shortest(d time.Duration) string {
 	return text
 }
 
-// faults reports what a package says is wrong at a path. Each of its errors begins with the name of the field, where it is
-// about one.
+// faults reports everything that a package says is wrong at a path. Each of its errors begins with the name of the field,
+// where it is about one.
 func (c *compiler) faults(at *path, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own
-		for _, e := range joined.Unwrap() {
-			c.faults(at, e)
+	type finding struct {
+		at      *path
+		message string
+	}
+	var findings []finding
+	for e := range leaves(err) {
+		f := finding{at, at.label() + ": " + e.Error()}
+		if field, message, ok := strings.Cut(e.Error(), ": "); ok && !strings.Contains(field, " ") {
+			f = finding{at.field(field), field + ": " + message}
 		}
-		return
+		if !c.report.follows(f.at.String()) {
+			findings = append(findings, f)
+		}
 	}
-	field, message, ok := strings.Cut(err.Error(), ": ")
-	if ok && !strings.Contains(field, " ") {
-		c.ifNew(at.field(field), at.field(field).label()+": "+message)
-		return
+	for _, f := range findings {
+		c.fault(f.at, "%s", f.message)
 	}
-	c.ifNew(at, at.label()+": "+err.Error())
+	c.report.mark(at.String())
+}
+
+// leaves yields the errors that errors.Join has joined.
+func leaves(err error) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's own
+		if !ok {
+			yield(err)
+			return
+		}
+		for _, e := range joined.Unwrap() {
+			for leaf := range leaves(e) {
+				if !yield(leaf) {
+					return
+				}
+			}
+		}
+	}
 }

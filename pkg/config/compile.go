@@ -22,6 +22,8 @@ type compiler struct {
 	report *report
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
+	// accounts are the exports that were read.
+	accounts map[string]bool
 	// signs says that there are access keys.
 	signs bool
 
@@ -30,6 +32,14 @@ type compiler struct {
 	// sources are where the keys of issuers are, by issuer, and used those issuers that authorizers ask for.
 	sources map[string]jwt.Source
 	used    map[string]bool
+	// functions are where functions run, by ARN, and called those that authorizers have.
+	functions map[string]*functionSpec
+	called    map[string]bool
+	// answers is the memory for what functions answer, and flushable whose answers it holds.
+	answers   *heldAnswers
+	flushable []flushable
+	// deeper are the paths of authorizers' fields here by those that the gateway has.
+	deeper map[string]string
 	// resources are what has to be started and closed.
 	resources []resource
 }
@@ -38,6 +48,13 @@ type compiler struct {
 func (c *compiler) fault(at *path, format string, args ...any) {
 	c.report.mark(at.String())
 	c.report.add(faultAt(c.file, find(c.root, at.String()), fmt.Sprintf(format, args...)))
+}
+
+// warn reports what may be wrong at a path.
+func (c *compiler) warn(at *path, message string) {
+	f := faultAt(c.file, find(c.root, at.String()), message)
+	f.Warning = true
+	c.report.add(f)
 }
 
 // compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
@@ -53,23 +70,40 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, item(endpoints, i), at.field("vpcEndpoints").item(i)))
 	}
 	c.issuers(m.GetIssuers(), at.field("issuers"))
+	c.functionSpecs(m.GetFunctions(), at.field("functions"))
+	c.memory(m.GetCache(), at.field("cache"))
 	apis := child(c.root, "apis")
 	for i, api := range m.GetApis() {
 		n, at := item(apis, i), at.field("apis").item(i)
 		config.APIs[i] = c.api(api, at)
+		if api.GetKind() == configv1.Kind_HTTP {
+			c.httpAPI(api, n, at)
+			continue
+		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, child(n, "resourcePolicy"), at.field("resourcePolicy"))
 	}
 	c.unusedIssuers(at.field("issuers"))
-	config.Signatures = c.signatures(m.GetIam(), config.APIs)
+	c.unusedFunctions(at.field("functions"))
+	config.Signatures = c.signatures(m.GetIam())
 	g, faults := gateway.New(config)
 	for _, f := range faults {
-		if !c.report.follows(f.Path) {
-			fault := faultAt(c.file, find(c.root, f.Path), f.Message)
+		if at := c.here(f.Path); !c.report.follows(at) {
+			fault := faultAt(c.file, find(c.root, at), f.Message)
 			fault.Warning = f.Warning
 			c.report.add(fault)
 		}
 	}
 	return g, config
+}
+
+// here is a path of the gateway's as it is in the file.
+func (c *compiler) here(path string) string {
+	if end := strings.LastIndex(path, `"].`); end >= 0 {
+		if at, ok := c.deeper[path[:end+3]]; ok {
+			return at + path[end+3:]
+		}
+	}
+	return path
 }
 
 func (c *compiler) networks(texts []string, at *path) []netip.Prefix {
@@ -101,6 +135,8 @@ func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, n *yaml.Node, at *path) 
 func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 	api := gateway.API{
 		ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
+		HTTP:               m.GetKind() == configv1.Kind_HTTP,
+		CORS:               cors(m.GetCors()),
 		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
 		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
 		StrictPaths:        m.GetStrictPaths(),
@@ -115,12 +151,13 @@ func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
+	api.Signatures = signatureOptions(m.GetSignatures())
 	return api
 }
 
 func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) gateway.Route {
 	method, resource, ok := strings.Cut(m.GetRoute(), " ")
-	if !ok || strings.Contains(resource, " ") {
+	if (!ok || strings.Contains(resource, " ")) && m.GetRoute() != gateway.DefaultRoute {
 		c.ifNew(at.field("route"),
 			`route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
 	}
@@ -132,6 +169,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 		Method: method, Resource: resource,
 		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
+		Signatures:      routeSignatures(m.GetSignatures()),
 	}
 }
 
@@ -159,10 +197,14 @@ func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *path) 
 
 // authorizationOf is what naming an authorizer says. Of one that does not exist, or is at fault, JWT stands for any.
 func authorizationOf(m *configv1.Authorizer) configv1.Authorization {
-	if m.GetCognito() != nil {
+	switch {
+	case m.GetLambda() != nil:
+		return configv1.Authorization_CUSTOM
+	case m.GetCognito() != nil:
 		return configv1.Authorization_COGNITO_USER_POOLS
+	default:
+		return configv1.Authorization_JWT
 	}
-	return configv1.Authorization_JWT
 }
 
 // ifNew reports a fault at a path unless there is one already.

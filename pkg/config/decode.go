@@ -2,8 +2,8 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -201,8 +201,8 @@ func (d *decoder) boolean(n *yaml.Node, field protoreflect.FieldDescriptor, at *
 
 // number reads a whole number, in quotes too: that is how API Gateway's exports write status codes.
 func (d *decoder) number(n *yaml.Node, at *path) (v protoreflect.Value, ok bool) {
-	i, err := strconv.ParseUint(n.Value, 10, 31)
-	if err != nil || i > math.MaxInt32 {
+	i, err := strconv.ParseInt(n.Value, 10, 32)
+	if err != nil || strings.HasPrefix(n.Value, "+") {
 		d.fault(n, at, "%s must be a whole number", at.label())
 		return v, false
 	}

@@ -3,7 +3,7 @@
 //
 // The way of a file: files.go reads the set so that it is of one moment, syntax.go parses YAML, plain.go refuses what YAML
 // can say and portcullis.yaml must not, decode.go fills the message of config.proto, rules.go checks the rules that stand
-// there, compile.go, policy.go and iam.go make the gateway of it. Each keeps going after a fault, and each knows where in the file
+// there, compile.go, policy.go, iam.go and account.go make the gateway of it. Each keeps going after a fault, and each knows where in the file
 // it is.
 //
 // # Decisions
@@ -37,6 +37,10 @@
 // 2026-11-23: access keys are read into a message of config.proto, as portcullis.yaml is, and checked by pkg/iam. An access
 // key of a user or role that no account has is a fault: a configuration that takes a user away takes the key away too. Where
 // an account is at fault, its keys are not looked up.
+//
+// 2026-11-25: accounts' exports are read one after the other while the configuration is compiled, and their bytes are dropped:
+// together they may be larger than what is kept of them. So the check that no file has changed comes after compiling, and what
+// was compiled of a torn set is thrown away.
 //
 // 2026-11-23: a file set is used only if every file, found again after all have been read, is the same file with the same
 // size and time, reached on the same way through symbolic links. A Kubernetes ConfigMap changes all of its files by turning

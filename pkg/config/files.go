@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,9 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// What is read is bounded: the configuration, one file it names, and all of them.
+// What is read is bounded: the configuration, one file it names, and all of them that are kept.
 const (
 	maxConfigSize = 32 << 20
 	maxNamedSize  = 1 << 20
@@ -23,15 +24,28 @@ const (
 type fileSet struct {
 	names []string
 	files map[string]*file
-	total int64
+	// total is the size of those that are kept, streamed that of the others.
+	total, streamed int64
 }
 
-// file is a file as it was found: reached at resolved, described by info, and its contents or why there are none.
+// file is a file or a folder as it was found: reached at resolved, described by info, and its contents or why there are none.
 type file struct {
 	resolved string
 	info     fs.FileInfo
 	data     []byte
-	err      error
+	size     int64
+	sum      [sha256.Size]byte
+	// entries are a folder's, sorted; kind says which it has.
+	entries []string
+	kind    listing
+	err     error
+}
+
+// listing is which entries of a folder count: those whose names have the ending, and at most so many. The zero value is that
+// of a file.
+type listing struct {
+	ending string
+	most   int
 }
 
 func newFileSet() *fileSet { return &fileSet{files: make(map[string]*file)} }
@@ -42,30 +56,106 @@ func (s *fileSet) read(name string, limit int64) ([]byte, error) {
 	if !known {
 		f = &file{}
 		f.read(name, min(limit, maxTotalSize-s.total))
-		s.files[name], s.names = f, append(s.names, name)
-		s.total += int64(len(f.data))
+		s.add(name, f)
+		s.total += f.size
+	}
+	if f.kind != (listing{}) {
+		return nil, errDirectory
 	}
 	return f.data, f.err
 }
 
-func (f *file) read(name string, limit int64) {
+var (
+	errDirectory = errors.New("it is a directory")
+	errNoFolder  = errors.New("it is not a folder")
+)
+
+// stream returns the contents of a file that was not read before, and keeps nothing of them.
+func (s *fileSet) stream(name string, limit int64) ([]byte, error) {
+	f := &file{}
+	f.read(name, min(limit, maxAccountsSize-s.streamed))
+	if s.files[name] == nil {
+		s.add(name, f)
+	}
+	s.streamed += f.size
+	data := f.data
+	f.data = nil
+	return data, f.err
+}
+
+// list returns the names in a folder that have an ending, sorted; those that begin with a dot are left out.
+func (s *fileSet) list(name, ending string, most int) ([]string, error) {
+	f, known := s.files[name]
+	if !known {
+		f = &file{kind: listing{ending, most}}
+		switch f.find(name); {
+		case f.err != nil:
+		case !f.info.IsDir():
+			f.err = errNoFolder
+		default:
+			f.entries, f.err = f.kind.read(f.resolved)
+		}
+		s.add(name, f)
+	}
+	if f.kind == (listing{}) && f.err == nil {
+		return nil, errNoFolder
+	}
+	return f.entries, f.err
+}
+
+func (s *fileSet) add(name string, f *file) {
+	s.files[name], s.names = f, append(s.names, name)
+}
+
+// find finds out where a file is and what it is.
+func (f *file) find(name string) {
 	if f.resolved, f.err = filepath.EvalSymlinks(name); f.err != nil {
 		f.err = withoutPath(f.err)
 		return
 	}
 	if f.info, f.err = os.Stat(f.resolved); f.err != nil {
 		f.err = withoutPath(f.err)
+	}
+}
+
+// maxEntries bounds what is looked at of a folder.
+const maxEntries = 10_000
+
+// read returns the entries of a folder that count.
+func (l listing) read(name string) ([]string, error) {
+	folder, err := os.Open(name)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer func() { _ = folder.Close() }() // nothing was written
+	all, err := folder.Readdirnames(maxEntries + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, withoutPath(err)
+	}
+	entries := slices.DeleteFunc(all, func(entry string) bool {
+		return strings.HasPrefix(entry, ".") || !strings.HasSuffix(entry, l.ending)
+	})
+	if len(all) > maxEntries || len(entries) > l.most {
+		return nil, fmt.Errorf("it is too large: at most %d files whose names end in %s, of at most %d, can be read here", l.most, l.ending, maxEntries)
+	}
+	slices.Sort(entries)
+	return entries, nil
+}
+
+func (f *file) read(name string, limit int64) {
+	if f.find(name); f.err != nil {
 		return
 	}
 	switch {
 	case f.info.IsDir():
-		f.err = errors.New("it is a directory")
+		f.err = errDirectory
 	case !f.info.Mode().IsRegular():
 		f.err = errors.New("it is not a regular file")
 	case f.info.Size() > limit:
 		f.err = tooLarge(limit)
 	default:
 		f.data, f.err = readAll(f.resolved, limit)
+		f.size, f.sum = int64(len(f.data)), sha256.Sum256(f.data)
 	}
 }
 
@@ -116,6 +206,10 @@ func (f *file) unchanged(name string) bool {
 	if err != nil || f.info == nil {
 		return err != nil && f.info == nil
 	}
+	if f.kind != (listing{}) && info.IsDir() {
+		entries, err := f.kind.read(resolved)
+		return os.SameFile(info, f.info) && (err == nil) == (f.err == nil) && slices.Equal(entries, f.entries)
+	}
 	return os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime())
 }
 
@@ -125,13 +219,11 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// digest is the SHA-256 over the lengths and contents of the files, in the order of reading.
+// digest is the SHA-256 over those of the files, in the order of reading.
 func (s *fileSet) digest() string {
 	h := sha256.New()
 	for _, name := range s.names {
-		data := s.files[name].data
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(data))))
-		h.Write(data)
+		h.Write(s.files[name].sum[:])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -16,14 +16,11 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// An account's export is larger than other files that are named, a secret's is smaller.
-const (
-	maxAccountSize = 128 << 20
-	maxSecretSize  = 64 << 10
-)
+// A secret's file is smaller than others that are named.
+const maxSecretSize = 64 << 10
 
-// signatures makes what verifies signatures of the accounts and access keys. Without any, it knows nobody.
-func (c *compiler) signatures(m *configv1.Iam, apis []gateway.API) func(*authz.Request, string) (*gateway.Signed, error) {
+// signatures makes what makes verifiers of the accounts and access keys. Without any, they know nobody.
+func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (gateway.Verify, error) {
 	at := (*path)(nil).field("iam")
 	builder := iam.NewBuilder()
 	known := true
@@ -39,28 +36,49 @@ func (c *compiler) signatures(m *configv1.Iam, apis []gateway.API) func(*authz.R
 	if builder == nil {
 		return refuseAll
 	}
-	var regions []string
-	for _, api := range apis {
-		if api.Region != "" && !slices.Contains(regions, api.Region) {
-			regions = append(regions, api.Region)
-		}
+	if m.GetExplainSignatures() {
+		c.warn(at.field("explainSignatures"), "clients are told what a signature that does not match was compared with: remove it once you know why")
 	}
-	authenticator, err := iam.New(iam.Config{Store: builder.Store(), Regions: regions})
+	authenticator := iam.New(iam.Config{
+		Store: builder.Store(), SigningKeys: c.runtime.signingKeys, PublicKeys: c.runtime.publicKeys, Explain: m.GetExplainSignatures(),
+	})
+	return func(o gateway.SignatureOptions) (gateway.Verify, error) { return verifier(authenticator, o) }
+}
+
+func verifier(a *iam.Authenticator, o gateway.SignatureOptions) (gateway.Verify, error) {
+	v, err := a.Verifier(iam.Options{
+		Region: o.Region, MaxExpires: o.MaxExpires, PlusLiteral: o.PlusLiteral, HostAliases: o.HostAliases,
+		DisableSigV4A: o.DisableSigV4A, AllowUnsignedPayload: o.UnsignedPayload,
+	})
 	if err != nil {
-		c.fault(at, "%v", err)
-		return refuseAll
+		return nil, err
 	}
-	return func(r *authz.Request, region string) (*gateway.Signed, error) {
-		caller, err := authenticator.Verify(r, region)
+	return func(r *authz.Request) (*gateway.Signed, error) {
+		caller, err := v.Verify(r)
 		if err != nil {
 			return nil, err
 		}
 		return signed(caller), nil
+	}, nil
+}
+
+// refuseAll stands in for verifiers in a configuration that is at fault.
+func refuseAll(gateway.SignatureOptions) (gateway.Verify, error) {
+	return func(*authz.Request) (*gateway.Signed, error) { return nil, &authz.Refusal{} }, nil
+}
+
+func signatureOptions(m *configv1.Signatures) gateway.SignatureOptions {
+	return gateway.SignatureOptions{
+		MaxExpires: seconds(m.GetMaxExpires()), PlusLiteral: m.GetLiteralPlus(), HostAliases: m.GetHostAliases(),
+		DisableSigV4A: m.GetDisableSigv4A(),
 	}
 }
 
-// refuseAll stands in for a verifier in a configuration that is at fault.
-func refuseAll(*authz.Request, string) (*gateway.Signed, error) { return nil, &authz.Refusal{} }
+func routeSignatures(m *configv1.RouteSignatures) gateway.RouteSignatures {
+	return gateway.RouteSignatures{MaxExpires: seconds(m.GetMaxExpires()), UnsignedPayload: m.GetUnsignedPayload()}
+}
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 
 func signed(c *iam.Caller) *gateway.Signed {
 	return &gateway.Signed{
@@ -81,12 +99,8 @@ func (c *compiler) account(b *iam.Builder, m *configv1.IamAccount, at *path) boo
 		at := at.field("serviceControlPolicies").item(i)
 		organization.ServiceControlPolicies = append(organization.ServiceControlPolicies, c.controlPolicies(level, at))
 	}
-	name, data, ok := c.namedFile(m.GetFile(), maxAccountSize, at.field("file"))
-	if !ok {
-		return false
-	}
-	for _, f := range b.AddAccount(data, organization) {
-		c.report.add(Fault{File: name, Line: f.Line, Column: f.Column, Message: f.Message, Warning: f.Warning})
+	for _, export := range c.exports(m, at) {
+		c.export(b, export, organization)
 	}
 	return len(c.report.faults) == before
 }
@@ -167,6 +181,7 @@ func (c *compiler) accessKey(b *iam.Builder, m *configv1.AccessKey, at *path) {
 		Secret: c.secret(m.GetSecret(), at.field("secret")), SessionToken: c.secret(m.GetSessionToken(), at.field("sessionToken")),
 		Expires: c.instant(m.GetExpires(), at.field("expires")), IssueTime: c.instant(m.GetIssueTime(), at.field("issueTime")),
 		MFATime: c.instant(m.GetMfaTime(), at.field("mfaTime")), SessionTags: m.GetSessionTags(), SourceIdentity: m.GetSourceIdentity(),
+		Inactive: c.inactive(m, at.field("status")),
 	}
 	options := policy.Options{Name: "session-policy/" + m.GetId(), Kind: policy.Session}
 	k.SessionPolicies = c.policies(len(m.GetSessionPolicies()), options, at.field("sessionPolicies"))
@@ -176,6 +191,18 @@ func (c *compiler) accessKey(b *iam.Builder, m *configv1.AccessKey, at *path) {
 	for _, f := range b.AddKey(k) {
 		c.ifNew(at.field(f.Field), f.Message)
 	}
+}
+
+// inactive reads a key's status.
+func (c *compiler) inactive(m *configv1.AccessKey, at *path) bool {
+	switch m.GetStatus() {
+	case "", "Active":
+		return false
+	case "Inactive":
+	default:
+		c.ifNew(at, "status must be Active or Inactive")
+	}
+	return true
 }
 
 // instant reads a time, of which none is the zero time.
@@ -224,11 +251,11 @@ type keyFile struct {
 	used bool
 }
 
-// gatherIAM reads the files of accounts and access keys, and those that access key files name.
+// gatherIAM reads the files of access keys and service control policies, and those that access key files name. Accounts are
+// read when they are compiled, one by one.
 func (c *compiler) gatherIAM() {
 	section := child(c.root, "iam")
 	for n := range items(section, "accounts") {
-		c.gatherFile(n, maxAccountSize)
 		for level := range items(n, "serviceControlPolicies") {
 			for p := range items(level, "policies") {
 				c.gatherFile(p, maxNamedSize)

@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
-	"github.com/portcullis-authz/portcullis/pkg/jwt"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
-	// Config is what Gateway was made of: the APIs as they were written. Nobody changes it.
+	// Config is what Gateway was made of: the APIs as they were written.
 	Config gateway.Config
-	// Files are all files that were read, as they were named, the configuration itself first: what to watch for changes.
+	// Files are all files and folders that were read, as they were named, the configuration itself first: what to watch for
+	// changes.
 	Files []string
 	// Warnings are what may be wrong without keeping the configuration from being used.
 	Warnings Faults
@@ -26,6 +26,8 @@ type Snapshot struct {
 	APIs, Routes int
 
 	resources []resource
+	answers   *heldAnswers
+	flushable []flushable
 }
 
 // resource is something that a configuration needs from outside.
@@ -70,7 +72,7 @@ const (
 // Load reads the configuration at path, all of it, and compiles it, with nothing that outlives it. The Snapshot is for looking
 // at; one that is to serve comes from a Runtime.
 func Load(path string) (*Snapshot, error) {
-	return (&Runtime{keys: jwt.NewKeySets(slog.New(slog.DiscardHandler))}).Load(path)
+	return newRuntime(slog.New(slog.DiscardHandler)).Load(path)
 }
 
 // Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
@@ -78,14 +80,23 @@ func Load(path string) (*Snapshot, error) {
 // closed.
 func (r *Runtime) Load(path string) (*Snapshot, error) {
 	path = filepath.Clean(path)
-	l := settled(func() *loading { return r.read(path) })
+	var s *Snapshot
+	l := settled(func() *loading {
+		if s != nil {
+			s.Close() // of a torn set
+		}
+		l := r.read(path)
+		s = l.compileAll()
+		return l
+	})
 	if l == nil {
+		s.Close()
 		return nil, Faults{{
 			File:    path,
 			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
 		}}
 	}
-	return l.snapshot()
+	return l.snapshot(s)
 }
 
 // settled reads until the files stayed as they were while they were read; nil if they never did.
@@ -120,13 +131,19 @@ func (r *Runtime) read(path string) *loading {
 	return l
 }
 
-// snapshot compiles what was read.
-func (l *loading) snapshot() (*Snapshot, error) {
-	s := &Snapshot{Files: l.files.names, Digest: l.files.digest()}
+// compileAll compiles what was read, and reads the accounts on the way.
+func (l *loading) compileAll() *Snapshot {
+	s := &Snapshot{}
 	if l.root != nil {
 		l.compileInto(s)
 	}
-	s.resources = l.resources
+	s.Files, s.Digest = l.files.names, l.files.digest()
+	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
+	return s
+}
+
+// snapshot is what was compiled, or what is wrong with it.
+func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 	faults := l.report.result(l.files.names)
 	if faults.fatal() || s.Gateway == nil {
 		s.Close()

@@ -120,6 +120,8 @@ func (c *compiler) gather() {
 	c.gatherPolicies("vpcEndpoints", "policy")
 	c.gatherIAM()
 	c.gatherIssuers()
+	c.gatherFunctions()
+	c.gatherCache()
 }
 
 // gatherPolicies reads the policy files that the items of a list name.

@@ -1,39 +1,69 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
-// maxTokenBytes bounds what is remembered of verified tokens: at some 3 KiB each, the last 20,000 or so.
-const maxTokenBytes = 64 << 20
+// What is remembered is bounded: of verified tokens, at some 3 KiB each, the last 20,000 or so; of signing keys, at some 400
+// bytes each, the last 80,000, and of public keys, at some 600 bytes each, the last 25,000.
+const (
+	maxTokenBytes      = 64 << 20
+	maxSigningKeyBytes = 32 << 20
+	maxPublicKeyBytes  = 16 << 20
+)
 
-// Runtime is what outlives a configuration: the keys of issuers, and what was learned of tokens. A configuration takes from it
-// what it needs, so that a reload does not fetch again what has not changed. Its caches are nil where nothing is remembered.
+// Runtime is what outlives a configuration: the keys of issuers, functions, what was learned of tokens and answers, and what was
+// derived of secrets. A configuration takes from it what it needs, so that a reload does not fetch or start again what has not
+// changed. Its caches are nil where nothing is remembered.
 type Runtime struct {
-	keys   *jwt.KeySets
-	tokens *jwt.Cache
+	keys        *jwt.KeySets
+	tokens      *jwt.Cache
+	signingKeys *iam.SigningKeys
+	publicKeys  *iam.PublicKeys
+	functions   functions
+	guards      lambda.Guards
+	memories    memories
 }
 
 // NewRuntime makes a Runtime. It has to be closed.
 func NewRuntime(log *slog.Logger) (*Runtime, error) {
-	tokens, err := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: maxTokenBytes})
-	if err != nil {
+	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: maxTokenBytes})
+	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
+	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
+	r := newRuntime(log)
+	r.tokens, r.signingKeys, r.publicKeys = tokens, signing, public
+	if err := errors.Join(err1, err2, err3); err != nil {
+		r.Close()
 		return nil, err
 	}
-	return &Runtime{keys: jwt.NewKeySets(log), tokens: tokens}, nil
+	return r, nil
+}
+
+func newRuntime(log *slog.Logger) *Runtime {
+	return &Runtime{keys: jwt.NewKeySets(log), functions: functions{log: log}, memories: memories{log: log}}
 }
 
 // Close ends everything that was begun for configurations.
 func (r *Runtime) Close() {
+	r.functions.closeAll()
 	r.keys.Close()
+	r.memories.closeAll()
 	r.tokens.Close()
+	r.signingKeys.Close()
+	r.publicKeys.Close()
 }
 
 // Samples are the numbers that operators watch.
 func (r *Runtime) Samples() []authz.Sample {
-	return append(r.keys.Samples(), r.tokens.Samples()...)
+	return slices.Concat(r.keys.Samples(), r.tokens.Samples(), r.signingKeys.Samples(), r.publicKeys.Samples(),
+		r.memories.samples(), r.functions.samples(), r.guards.Samples())
 }

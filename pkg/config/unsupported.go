@@ -18,13 +18,7 @@ type unsupported struct {
 
 // unsupportedHere are all of them. A change that builds one takes its row away.
 var unsupportedHere = []unsupported{
-	{message: "Config", field: "functions"},
-	{message: "Config", field: "cache"},
 	{message: "API", field: "openapi", instead: "remove it, and describe the API with stages and routes", covers: "routes"},
-	{message: "Authorizer", field: "lambda"},
-	{message: "API", field: "kind", value: "HTTP", instead: "remove it or write REST"},
-	{message: "API", field: "defaultAuthorization", value: "CUSTOM", instead: "remove it, and write the authorization of each route"},
-	{message: "Route", field: "authorization", value: "CUSTOM", instead: "remove the route, or write NONE where everybody may call it"},
 	{message: "Route", field: "apiKeyRequired", value: "true", instead: "remove the route, or write false where callers need no key"},
 }
 

@@ -31,8 +31,10 @@ func on(domains ...string) []string { return domains }
 
 // config is a configuration that a gateway can be made of. Nobody's signature is good.
 func config(apis ...gateway.API) *gateway.Config {
-	return &gateway.Config{APIs: apis, Signatures: func(*authz.Request, string) (*gateway.Signed, error) {
-		return nil, &authz.Refusal{Reason: authz.Reason{Code: authz.CodeNotSigned}}
+	return &gateway.Config{APIs: apis, Signatures: func(gateway.SignatureOptions) (gateway.Verify, error) {
+		return func(*authz.Request) (*gateway.Signed, error) {
+			return nil, &authz.Refusal{Reason: authz.Reason{Code: authz.CodeNotSigned}}
+		}, nil
 	}}
 }
 

@@ -118,7 +118,7 @@ func (p *plan) mappings(private bool) (map[string][]mapping, []string) {
 
 // endpointBase is the path of a stage on the default endpoint.
 func endpointBase(stage string) string {
-	if stage == "$default" {
+	if stage == gateway.DefaultStage {
 		return ""
 	}
 	return "/" + stage

@@ -51,6 +51,9 @@ type Options struct {
 	VPCEndpoints string
 	// MaxRequestBytes is the longest body of a signed request. Default: 1 MiB.
 	MaxRequestBytes int
+	// UnbufferedUploads leaves the bodies of routes that accept UNSIGNED-PAYLOAD unbuffered: of any length, and no signature over
+	// a body can be verified there. Without it they are buffered like all signed ones.
+	UnbufferedUploads bool
 	// Timeout is how long a check may take. Default: one second, or more than the APIs' authorizers need.
 	Timeout time.Duration
 	// Mesh is what Istio has to know.

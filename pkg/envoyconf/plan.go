@@ -151,4 +151,3 @@ func (p *plan) addListener(name, flag, at string, private bool) error {
 	p.Listeners = append(p.Listeners, l)
 	return err
 }
-

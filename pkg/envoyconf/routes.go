@@ -31,10 +31,11 @@ const anyMethod = "ANY"
 // Envoy has normalised the path.
 var plainPart = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
-// needsBody says whether portcullis has to see the body of a route's requests: a signature is over it. A VPC endpoint policy
-// asks who has signed, whatever the route.
+// needsBody says whether portcullis has to see the body of a route's requests: a signature is over it, unless it is said to
+// leave the body out. A VPC endpoint policy asks who has signed, whatever the route.
 func (p *plan) needsBody(api *gateway.API, r *gateway.Route) bool {
-	return r.Authorization == gateway.IAM || api.Private && p.endpointPolicies
+	unsigned := p.UnbufferedUploads && r.Signatures.UnsignedPayload
+	return r.Authorization == gateway.IAM && !unsigned || api.Private && p.endpointPolicies
 }
 
 // exceptions are the routes of a stage to be told apart, in the order in which API Gateway looks for them, if those that need

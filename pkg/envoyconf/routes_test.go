@@ -118,9 +118,9 @@ func TestRoutesFollowTheGateways(t *testing.T) {
 }
 
 // routesOf are the routes of the first virtual host, in short.
-func routesOf(t *testing.T, c *gateway.Config) []string {
+func routesOf(t *testing.T, c *gateway.Config, o Options) []string {
 	t.Helper()
-	p, err := newPlan(c, Options{}.withDefaults(c.APIs))
+	p, err := newPlan(c, o.withDefaults(c.APIs))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,10 +160,21 @@ func TestRoutes(t *testing.T) {
 		"the root":                   {[]string{"GET / AWS_IAM", "GET /{p+}"}, []string{"GET /* unbuffered", "GET /*/** unbuffered", "rest buffered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := routesOf(t, config(api("a1b2c3d4e5", on("pets.example.com"), tc.routes...))); !slices.Equal(got, tc.want) {
+			if got := routesOf(t, config(api("a1b2c3d4e5", on("pets.example.com"), tc.routes...)), Options{}); !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// A route that accepts UNSIGNED-PAYLOAD is buffered, unless uploads are said to be of any length.
+func TestUnsignedPayload(t *testing.T) {
+	c := config(api("a1b2c3d4e5", on("pets.example.com"), "GET /a AWS_IAM", "PUT /b/{x} AWS_IAM"))
+	c.APIs[0].Routes[1].Signatures.UnsignedPayload = true
+	for unbuffered, want := range map[bool][]string{false: {"rest buffered"}, true: {"PUT /b/* unbuffered", "rest buffered"}} {
+		if got := routesOf(t, c, Options{UnbufferedUploads: unbuffered}); !slices.Equal(got, want) {
+			t.Errorf("%v: %q", unbuffered, got)
+		}
 	}
 }
 
@@ -171,7 +182,7 @@ func TestRoutes(t *testing.T) {
 func TestHTTPAPIsAreBufferedWhole(t *testing.T) {
 	a := api("a1b2c3d4e5", on("pets.example.com"), "GET /a", "POST /b AWS_IAM")
 	a.HTTP = true
-	if got := routesOf(t, config(a)); !slices.Equal(got, []string{"rest buffered"}) {
+	if got := routesOf(t, config(a), Options{}); !slices.Equal(got, []string{"rest buffered"}) {
 		t.Errorf("%q", got)
 	}
 }

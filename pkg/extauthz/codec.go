@@ -8,21 +8,26 @@ import (
 )
 
 // Codec is the codec of the gRPC server that s is registered with (grpc.ForceServerCodecV2). It is grpc-go's own, except that
-// a message that is no CheckRequest still reaches Check, which denies it: grpc-go would answer with an error, which Envoy may
-// have been told to ignore.
+// a message that is no CheckRequest, or a larger one than MaxMessageBytes, still reaches Check, which denies it: grpc-go would
+// answer with an error, which Envoy may have been told to ignore.
 func (s *Server) Codec() encoding.CodecV2 {
-	return codec{CodecV2: encoding.GetCodecV2(proto.Name), undecodable: s.undecodable}
+	return codec{encoding.GetCodecV2(proto.Name), s}
 }
 
 type codec struct {
 	encoding.CodecV2
-	undecodable *authv3.AttributeContext
+	server *Server
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	in, ok := v.(*authv3.CheckRequest)
+	if ok && c.server.config.MaxMessageBytes > 0 && data.Len() > c.server.config.MaxMessageBytes {
+		in.Attributes = c.server.tooLarge
+		return nil
+	}
 	err := c.CodecV2.Unmarshal(data, v)
-	if in, ok := v.(*authv3.CheckRequest); ok && err != nil {
-		in.Attributes = c.undecodable
+	if ok && err != nil {
+		in.Attributes = c.server.undecodable
 		return nil
 	}
 	return err

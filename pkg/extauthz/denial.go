@@ -32,6 +32,8 @@ func texts(status int) (message, errorType string) {
 	switch status {
 	case 400:
 		return "Bad Request", "BadRequestException"
+	case 413:
+		return "Request Too Long", "RequestTooLargeException"
 	case 414:
 		return "Request URI too long", ""
 	case 431:

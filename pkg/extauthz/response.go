@@ -22,6 +22,7 @@ func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
 			Headers:                 headerOptions(d.SetHeaders),
 			HeadersToRemove:         d.RemoveHeaders,
 			QueryParametersToRemove: d.RemoveQuery,
+			ResponseHeadersToAdd:    responseOptions(d.ResponseHeaders),
 		}},
 	}, d, took)
 }
@@ -58,9 +59,11 @@ func httpStatus(status int) typev3.StatusCode {
 // renderable tells whether Envoy can carry out what an Allow asks for. It could not set a header with a bad name or value, nor
 // protobuf carry a name that is not UTF-8, and a request must not pass half changed.
 func renderable(d *authz.Decision) bool {
-	for _, h := range d.SetHeaders {
-		if !authz.IsToken(h.Name) || !isFieldValue(h.Value) {
-			return false
+	for _, fields := range [...][]authz.Field{d.SetHeaders, d.ResponseHeaders} {
+		for _, h := range fields {
+			if !authz.IsToken(h.Name) || !isFieldValue(h.Value) {
+				return false
+			}
 		}
 	}
 	for _, name := range d.RemoveHeaders {
@@ -91,6 +94,20 @@ func headerOptions(fields []authz.Field) []*corev3.HeaderValueOption {
 			Header:       &corev3.HeaderValue{Key: f.Name, Value: utf8Text(f.Value)},
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		})
+	}
+	return options
+}
+
+// responseOptions are the headers of the upstream's answer. Envoy cannot remove one: a field without a value empties it.
+func responseOptions(fields []authz.Field) []*corev3.HeaderValueOption {
+	options := headerOptions(fields)
+	for _, o := range options {
+		switch {
+		case strings.EqualFold(o.Header.Key, "vary"):
+			o.AppendAction = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
+		case o.Header.Value == "":
+			o.AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS
+		}
 	}
 	return options
 }

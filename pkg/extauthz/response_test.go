@@ -62,6 +62,8 @@ func TestNothingButAnAllowPasses(t *testing.T) {
 		{"a record that panics", t.Context(), Config{Authorizer: always(allow), Record: func(*authz.Decision, time.Duration) { panic("no") }}},
 		{"a header that cannot be set", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: []authz.Field{{Name: "x-a", Value: "1\r\nx-b: 2"}}})}},
 		{"a pseudo header that would be set", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: []authz.Field{{Name: ":path", Value: "/"}}})}},
+		{"a header that cannot be set on the answer", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, ResponseHeaders: []authz.Field{{Name: "x-a", Value: "1\r\nx-b: 2"}}})}},
+		{"a bad name on the answer", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, ResponseHeaders: []authz.Field{{Name: "x a", Value: "1"}}})}},
 		{"a header that cannot be removed", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, RemoveHeaders: []string{"x a"}})}},
 		{"a parameter that cannot be removed", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, RemoveQuery: []string{"\xff"}})}},
 	} {
@@ -127,6 +129,9 @@ func TestAllowOnTheWire(t *testing.T) {
 		RequestID: "r-1", API: "a1b2c3d4e5", Stage: "prod", Route: "GET /pets/{petId}",
 		SetHeaders:    []authz.Field{{Name: "x-principal", Value: "alice"}, {Name: "x-latin", Value: "\xe9t\xe9"}},
 		RemoveHeaders: []string{"authorization"}, RemoveQuery: []string{"X-Amz-Signature"},
+		ResponseHeaders: []authz.Field{
+			{Name: "access-control-allow-origin", Value: "https://app.example.com"}, {Name: "access-control-expose-headers"}, {Name: "vary", Value: "Origin"},
+		},
 	}
 	var recorded authz.Decision
 	out := check(t, New(Config{Authorizer: always(d), Record: func(d *authz.Decision, _ time.Duration) { recorded = *d }}), t.Context(), envoyRequest())
@@ -142,6 +147,12 @@ func TestAllowOnTheWire(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"authorization"}, ok.GetHeadersToRemove()); diff != "" {
 		t.Error(diff)
+	}
+	for i, action := range []string{"OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS", "APPEND_IF_EXISTS_OR_ADD"} {
+		h, want := ok.GetResponseHeadersToAdd()[i], d.ResponseHeaders[i]
+		if h.GetHeader().GetKey() != want.Name || h.GetHeader().GetValue() != want.Value || h.GetAppendAction().String() != action {
+			t.Errorf("got %v, want %v with %s", h, want, action)
+		}
 	}
 	if diff := cmp.Diff([]string{"X-Amz-Signature"}, ok.GetQueryParametersToRemove()); diff != "" {
 		t.Error(diff)
@@ -173,6 +184,7 @@ func TestDenialOnTheWire(t *testing.T) {
 	}{
 		{"403", authz.Response{Status: 403, Body: `{"Message":"no"}`, Headers: []authz.Field{{Name: "x-amzn-ErrorType", Value: "AccessDeniedException"}}}, 7, 403, `{"Message":"no"}`, 1},
 		{"401", authz.Response{Status: 401}, 16, 401, "", 0},
+		{"a preflight, answered by the gateway", authz.Response{Status: 204, Headers: []authz.Field{{Name: "apigw-requestid", Value: "r-1"}}}, 7, 204, "", 1},
 		{"a gateway response of 200", authz.Response{Status: 200}, 7, 200, "", 0},
 		{"418, which Envoy does not know", authz.Response{Status: 418}, 7, 400, "", 0},
 		{"599, which Envoy does not know", authz.Response{Status: 599}, 7, 500, "", 0},

@@ -27,6 +27,8 @@ type Config struct {
 	Authorizer Authorizer
 	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
 	Record func(d *authz.Decision, took time.Duration)
+	// MaxMessageBytes is the largest message that is looked into; a larger one is denied. Zero bounds nothing here.
+	MaxMessageBytes int
 	// Log gets the stack of a check that panicked; nil discards it.
 	Log *slog.Logger
 }
@@ -35,8 +37,8 @@ type Config struct {
 type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	config Config
-	// undecodable stands in for the attributes of a message that could not be decoded.
-	undecodable *authv3.AttributeContext
+	// undecodable stands in for the attributes of a message that could not be decoded, tooLarge for those of one that was not.
+	undecodable, tooLarge *authv3.AttributeContext
 }
 
 // New makes a Server.
@@ -47,7 +49,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{config: c, undecodable: &authv3.AttributeContext{}}
+	return &Server{config: c, undecodable: &authv3.AttributeContext{}, tooLarge: &authv3.AttributeContext{}}
 }
 
 // Check answers one request. The error is always nil.
@@ -93,8 +95,11 @@ func (s *Server) authorize(ctx context.Context, in *authv3.CheckRequest) authz.D
 	if ctx.Err() != nil {
 		return Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
 	}
-	if in.GetAttributes() == s.undecodable {
+	switch in.GetAttributes() {
+	case s.undecodable:
 		return Refuse(400, CodeUndecodable, "the message is no CheckRequest")
+	case s.tooLarge:
+		return Refuse(413, authz.CodeTooLarge, "the check is larger than --max-message-bytes: raise it, or lower with_request_body.max_request_bytes")
 	}
 	r, refused := request(in.GetAttributes())
 	if refused != nil {

@@ -49,6 +49,7 @@ func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.
 	}
 	d := in.decision(reason)
 	in.setUpstream(&d)
+	d.ResponseHeaders = in.corsHeaders()
 	if in.fault != nil {
 		return in.denial(in.fault)
 	}

@@ -66,10 +66,11 @@ func (f *faults) checkIdentity(a *API, at string) {
 // compileAPI compiles an API but for its domains.
 func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	f.checkIdentity(c, at)
+	f.checkKind(c, at)
 	a := &api{
 		id: c.ID, account: c.Account, region: c.Region, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
 		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
-		policy: c.ResourcePolicy,
+		policy: c.ResourcePolicy, http: c.HTTP, cors: f.compileCORS(c.CORS, at+".cors"),
 	}
 	if g.apis[a.id] != nil {
 		f.add(at+".id", "the API %s is written twice", a.id)
@@ -82,15 +83,17 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
 	a.responses = f.compileResponses(c, at)
+	g.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
 		f.add(at+".routes", "the API has no route: write at least one")
 	}
 	for i := range c.Routes {
-		at := fmt.Sprintf("%s.routes[%d]", at, i)
+		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
-		a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		r.verify = g.routeVerifier(a, &c.Routes[i], at, f)
 		if c.Routes[i].Authorization == IAM && g.signatures == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
@@ -99,6 +102,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	g.addMapped(upstream)
 	return a
 }
+
+// routeAt is the place of an API's route.
+func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, i) }
 
 func (g *Gateway) addMapped(headers []mappedHeader) {
 	for _, h := range headers {
@@ -113,9 +119,7 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
 		at := fmt.Sprintf("%s.stages[%d]", at, i)
-		if !stageShape.MatchString(s.Name) {
-			f.add(at+".name", "%q is no stage name; write letters, digits, hyphens and underscores", s.Name)
-		}
+		f.checkStageName(a, s.Name, at+".name")
 		if a.stage(s.Name) != nil {
 			f.add(at+".name", "the stage %s is written twice", s.Name)
 		}
@@ -132,24 +136,20 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 	}
 }
 
-func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) {
-	if c.Method != anyMethod && !slices.Contains(anyMethods[:], c.Method) {
+func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) *route {
+	if !c.isMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(anyMethods[:], ", "))
 	}
 	g := guards[c.Authorization]
 	if g == nil {
 		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
-	parts, err := parseResource(c.Resource)
-	if err != nil {
-		f.add(at+".route", "%v", err)
-		return
-	}
-	r := &route{method: c.Method, resource: c.Resource, key: c.Method + " " + c.Resource, guard: g, scopes: c.Scopes, upstream: upstream}
+	r := &route{method: c.Method, resource: c.Resource, key: c.key(), guard: g, scopes: c.Scopes, upstream: upstream}
 	r.authorizer = a.routeAuthorizer(c, at, f)
-	if err := a.router.add(parts, r); err != nil {
+	if err := a.addRoute(c, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}
+	return r
 }
 
 // mapDomains maps an API's custom domain names to its stages.

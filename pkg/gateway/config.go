@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -16,9 +16,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
-	// Signatures verifies who has signed a request to an API of a region. An error refuses the request, in the words of an
-	// *authz.Refusal. Routes with authorization AWS_IAM need it; a request without a route is answered by it.
-	Signatures func(r *authz.Request, region string) (*Signed, error)
+	// Signatures makes what verifies by a set of options; New calls it once for each distinct set. Routes with authorization
+	// AWS_IAM need it; a request without a route is answered by what it makes.
+	Signatures func(SignatureOptions) (Verify, error)
 }
 
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
@@ -38,13 +38,15 @@ type VPCEndpoint struct {
 	Policy *policy.Policy
 }
 
-// API is one API.
+// API is one REST API, or one HTTP API.
 type API struct {
 	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
 	// the region, so that it may be left out.
 	ID, Account, Region, Partition string
-	// HTTP makes the API an HTTP API, and not a REST API.
+	// HTTP makes the API an HTTP API.
 	HTTP bool
+	// CORS is how an HTTP API answers browsers; nil where it leaves that to its upstreams.
+	CORS *CORS
 	// Private makes the API a private one: it is called by a VPC endpoint and in no other way.
 	Private bool
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
@@ -66,11 +68,18 @@ type API struct {
 	UpstreamHeaders []UpstreamHeader
 	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	GatewayResponses map[string]GatewayResponse
+	// Signatures say how the API's signatures are verified.
+	Signatures SignatureOptions
+}
+
+// HasStage reports whether the API has a stage of a name.
+func (a *API) HasStage(name string) bool {
+	return slices.ContainsFunc(a.Stages, func(s Stage) bool { return s.Name == name })
 }
 
 // Stage is one stage of an API.
 type Stage struct {
-	// Name is the stage's name as it stands in the method ARN.
+	// Name is the stage's name as it stands in the method ARN. An HTTP API may have a DefaultStage.
 	Name string
 	// Domains are the custom domain names that are mapped to the stage: "host" or "host/base/path".
 	Domains []string
@@ -86,7 +95,7 @@ const None Authorization = "NONE"
 
 // Route is one method of a resource.
 type Route struct {
-	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY.
+	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY; or DefaultRoute, with no Resource.
 	Method string
 	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
 	Resource string
@@ -98,6 +107,8 @@ type Route struct {
 	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
+	// Signatures say in what the route's signatures are verified differently than the API's.
+	Signatures RouteSignatures
 }
 
 // UpstreamHeader is one header of the upstream's request.

@@ -73,4 +73,38 @@
 //
 // 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
 // an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
+//
+// 2026-11-25: HTTP APIs. The routes that match fully come before the greedy ones, those before $default, as API Gateway documents
+// it; among greedy ones the order is that of REST APIs, literal from the left and then the longest. ANY and $default stand for
+// every method, but for those with a small letter, which match nothing: an upstream that takes "get" for GET would serve a
+// guarded route to whom $default lets in.
+//
+// 2026-11-25: of an HTTP API's path that ends in a slash, reports about API Gateway differ: some see the route of the path
+// without it, some 404, some a {proxy+} that is empty. The route is that of the path without the slash if that is a full match, or
+// else the one that takes the slash for an empty segment. Whichever is taken, the other one must be guarded in the same way, or
+// the answer is 400: a slash is no way around a guarded "GET /admin" beside an open $default. Routes are guarded
+// in the same way if type, authorizer and scopes are the same.
+//
+// 2026-11-25: the stage $default has no name in a path: "/$default/pets" on the default endpoint is a path of that stage.
+//
+// 2026-11-25: an HTTP API has no resource policy, so that AWS_IAM is Tables A and B with a resource side that says nothing. A
+// caller of the API's own account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
+// (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, holds, with 414.
+//
+// 2026-11-25: an HTTP API answers with the name of the status and nothing else, whatever was wrong; an internal error of an
+// authorizer is 500, a timeout 503. apigw-requestid is the request id that is a REST API's x-amzn-RequestId, a UUID, by which a
+// log line is found: API Gateway's own looks otherwise (16 letters of Base64), and its form is not documented. Answers given before an API is known (400, 403 for
+// a host) have the REST form; a default endpoint without such a stage answers 404.
+//
+// 2026-11-25: a preflight is answered where CORS is configured and no guarded route catches it. API Gateway documents that a
+// $default with an authorizer does, and users report the same of ANY; so it does here, with AWS_IAM too. With an open route the
+// answer is ours, and the upstream is not asked. The answer is 204 whatever the origin, method and headers asked for, and it is
+// for the browser to compare them; an origin that is not allowed gets no CORS header. An origin is compared byte for byte.
+//
+// 2026-11-25: API Gateway ignores CORS headers of integrations. Envoy's ext_authz can set and overwrite an answer's headers, not
+// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. Requests without an
+// Origin are left alone. Vary: Origin is ours, for caches.
+//
+// 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
+// upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.
 package gateway

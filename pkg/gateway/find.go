@@ -24,7 +24,12 @@ func (in *invocation) find() error {
 	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon || p.encodedTwice) {
 		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, a semicolon, or something that is encoded twice")
 	}
-	in.route = in.stage.api.router.find(in.path, in.request.Method)
+	in.route = in.stage.api.find(in.path, in.request.Method)
+	if in.stage.api.http {
+		if err := in.enterHTTPAPI(); err != nil {
+			return err
+		}
+	}
 	if in.route == nil {
 		return in.noRoute()
 	}
@@ -38,7 +43,7 @@ func (in *invocation) find() error {
 // API Gateway serves such a request; we do not, for route and upstream could mean different things.
 func (in *invocation) sameWhenMerged(path string) error {
 	merged, err := in.gateway.place(in.request, in.host, mergeSlashes(path))
-	if err != nil || merged.stage != in.stage || merged.stage.api.router.find(merged.path, in.request.Method) != in.route {
+	if err != nil || merged.stage != in.stage || merged.stage.api.find(merged.path, in.request.Method) != in.route {
 		return badRequest(authz.CodeBadPath, "the path leads to another route once its doubled slashes are merged")
 	}
 	return nil
@@ -51,7 +56,7 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	}
 	l := g.locate(host, path)
 	if l.stage == nil {
-		return place{}, forbidden(authz.CodeUnknownHost, "no API owns the host and base path")
+		return place{}, l.nothing("no API owns the host and base path")
 	}
 	return place{l.stage, l.path}, nil
 }
@@ -78,7 +83,7 @@ func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error)
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
 	}
 	if l.stage == nil {
-		return place{stage: named}, forbidden(authz.CodeUnknownHost, "no stage owns the host and base path")
+		return place{stage: named}, l.nothing("no stage owns the host and base path")
 	}
 	if r.Stage != "" && l.stage != named {
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")

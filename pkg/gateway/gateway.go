@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -17,8 +16,10 @@ type Gateway struct {
 	// endpoints are the VPC endpoints by which private APIs are called.
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
-	mapped     headerNames
-	signatures func(r *authz.Request, region string) (*Signed, error)
+	mapped headerNames
+	// signatures makes what verifies signatures, verifiers is what it has made.
+	signatures func(SignatureOptions) (Verify, error)
+	verifiers  map[string]Verify
 }
 
 type api struct {
@@ -29,7 +30,14 @@ type api struct {
 	policy                      *policy.Policy
 	authorizers                 map[string]*authorizer
 	router                      router
-	responses                   map[responseType]*customResponse
+	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
+	http      bool
+	fallback  *route
+	cors      *cors
+	responses map[responseType]*customResponse
+	// signatures are the API's options, verify what they make.
+	signatures SignatureOptions
+	verify     Verify
 }
 
 type stage struct {
@@ -49,6 +57,8 @@ type route struct {
 	authorizer *authorizer
 	scopes     []string
 	upstream   []mappedHeader
+	// verify takes the place of the API\'s where it is not nil.
+	verify Verify
 }
 
 // stage returns the stage of a name, nil if there is none.
@@ -83,6 +93,9 @@ func New(c Config) (*Gateway, []Fault) {
 	// Domains come last: whether one is another API's default endpoint is known only then.
 	for i := range c.APIs {
 		g.mapDomains(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
+	}
+	for i := range c.APIs {
+		g.checkAliases(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
 	}
 	g.trustProxies(c.TrustedProxies, &f)
 	g.addVPCEndpoints(c.VPCEndpoints, &f)

@@ -52,7 +52,7 @@ func mustNew(t testing.TB, apis ...API) *Gateway {
 func mustCompile(t testing.TB, c Config) *Gateway {
 	t.Helper()
 	if c.Signatures == nil {
-		c.Signatures = signatures(t, iam.NewBuilder(), c)
+		c.Signatures = signatures(iam.NewBuilder())
 	}
 	g, faults := New(c)
 	if g == nil {

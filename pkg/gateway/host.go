@@ -47,8 +47,7 @@ func (g *Gateway) locate(name, path string) location {
 		end = segmentEnd(path, end)
 	}
 	if l.stage == nil && h.owner != nil && h.owner.endpoint {
-		end = segmentEnd(path, 0)
-		l.stage, l.path = h.owner.stage(path[1:end]), collapseLeading(path[end:])
+		l.stage, l.path = h.owner.endpointStage(path)
 	}
 	return l
 }

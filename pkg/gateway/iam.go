@@ -30,10 +30,14 @@ func (in *invocation) verify() (*Signed, error) {
 	if in.signed != nil {
 		return in.signed, nil
 	}
-	if in.gateway.signatures == nil {
+	verify := in.stage.api.verify
+	if in.route != nil && in.route.verify != nil {
+		verify = in.route.verify
+	}
+	if verify == nil {
 		return nil, internal(authz.CodeInternal, "there is nothing that verifies signatures")
 	}
-	signed, err := in.gateway.signatures(in.request, in.stage.api.region)
+	signed, err := verify(in.request)
 	switch {
 	case err != nil:
 		return nil, refused(err)

@@ -20,33 +20,31 @@ const (
 )
 
 // signatures verifies what the keys of a builder have signed, at the time of get.
-func signatures(t testing.TB, b *iam.Builder, c Config) func(*authz.Request, string) (*Signed, error) {
-	t.Helper()
-	regions := []string{"eu-west-1"}
-	for i := range c.APIs {
-		if c.APIs[i].Region != "" {
-			regions = append(regions, c.APIs[i].Region)
-		}
-	}
-	return signaturesAt(t, b, get("/").Time, regions...)
+func signatures(b *iam.Builder) func(SignatureOptions) (Verify, error) {
+	return signaturesAt(b, get("/").Time)
 }
 
 // signaturesAt is signatures at a time of its own.
-func signaturesAt(t testing.TB, b *iam.Builder, now time.Time, regions ...string) func(*authz.Request, string) (*Signed, error) {
-	t.Helper()
-	a, err := iam.New(iam.Config{Store: b.Store(), Regions: regions, Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(r *authz.Request, region string) (*Signed, error) {
-		caller, err := a.Verify(r, region)
+func signaturesAt(b *iam.Builder, now time.Time) func(SignatureOptions) (Verify, error) {
+	a := iam.New(iam.Config{Store: b.Store(), Now: func() time.Time { return now }})
+	return func(o SignatureOptions) (Verify, error) {
+		v, err := a.Verifier(iam.Options{
+			Region: o.Region, MaxExpires: o.MaxExpires, PlusLiteral: o.PlusLiteral, HostAliases: o.HostAliases,
+			DisableSigV4A: o.DisableSigV4A, AllowUnsignedPayload: o.UnsignedPayload,
+		})
 		if err != nil {
 			return nil, err
 		}
-		return &Signed{
-			Principal: caller.Principal(), Policies: caller.Policies(), Facts: caller,
-			AccessKey: caller.AccessKeyID(), UserID: caller.UserID(), OrganizationID: caller.OrganizationID(),
-			SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
+		return func(r *authz.Request) (*Signed, error) {
+			caller, err := v.Verify(r)
+			if err != nil {
+				return nil, err
+			}
+			return &Signed{
+				Principal: caller.Principal(), Policies: caller.Policies(), Facts: caller,
+				AccessKey: caller.AccessKeyID(), UserID: caller.UserID(), OrganizationID: caller.OrganizationID(),
+				SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
+			}, nil
 		}, nil
 	}
 }
@@ -130,7 +128,7 @@ func (c callers) gateway(t testing.TB, resourcePolicy string, change ...func(*AP
 		f(&a)
 	}
 	config := Config{APIs: []API{a}}
-	config.Signatures = signatures(t, c.builder(t), config)
+	config.Signatures = signatures(c.builder(t))
 	return mustCompile(t, config)
 }
 

@@ -176,7 +176,7 @@ func TestCustomizedSignatureFault(t *testing.T) {
 		c := callers{statement: statement("Allow", "*")}
 		g := c.gateway(t, "", func(a *API) { a.GatewayResponses = map[string]GatewayResponse{typ: {StatusCode: 418}} })
 		if request == nil {
-			g.signatures = func(*authz.Request, string) (*Signed, error) {
+			g.apis["a1b2c3d4e5"].verify = func(*authz.Request) (*Signed, error) {
 				return nil, &authz.Refusal{ResponseType: "EXPIRED_TOKEN", ErrorType: "ExpiredTokenException", Message: "expired"}
 			}
 			request = get("/pets")
@@ -333,19 +333,19 @@ func TestLongARNOfSignedRequest(t *testing.T) {
 
 // Whatever is wrong with what verifies signatures, nobody passes.
 func TestVerifierThatFails(t *testing.T) {
-	for name, verify := range map[string]func(*authz.Request, string) (*Signed, error){
-		"nothing": func(*authz.Request, string) (*Signed, error) { return nil, nil },
-		"nobody":  func(*authz.Request, string) (*Signed, error) { return &Signed{Facts: &invocation{}}, nil },
-		"no facts": func(*authz.Request, string) (*Signed, error) {
+	for name, verify := range map[string]Verify{
+		"nothing": func(*authz.Request) (*Signed, error) { return nil, nil },
+		"nobody":  func(*authz.Request) (*Signed, error) { return &Signed{Facts: &invocation{}}, nil },
+		"no facts": func(*authz.Request) (*Signed, error) {
 			return &Signed{Principal: policy.Principal{Kind: policy.User}}, nil
 		},
-		"an error":      func(*authz.Request, string) (*Signed, error) { return nil, errors.New("secret") },
-		"zero refusal":  func(*authz.Request, string) (*Signed, error) { return nil, &authz.Refusal{} },
-		"other refusal": func(*authz.Request, string) (*Signed, error) { return nil, &authz.Refusal{ResponseType: "NONE"} },
+		"an error":      func(*authz.Request) (*Signed, error) { return nil, errors.New("secret") },
+		"zero refusal":  func(*authz.Request) (*Signed, error) { return nil, &authz.Refusal{} },
+		"other refusal": func(*authz.Request) (*Signed, error) { return nil, &authz.Refusal{ResponseType: "NONE"} },
 		"none":          nil,
 	} {
 		g := callers{statement: statement("Allow", "*")}.gateway(t, granting("Allow", `"*"`))
-		g.signatures = verify
+		g.apis["a1b2c3d4e5"].verify = verify
 		d := g.Authorize(t.Context(), signed(signerOf(owner), "/pets"))
 		if d.Allow || d.Denial.Status != 500 || d.Denial.Body != `{"message":"Internal server error"}` {
 			t.Errorf("%s: %+v", name, d)
@@ -389,7 +389,7 @@ func TestEndpointPolicyOfSignedRequest(t *testing.T) {
 		a := guardedBy(t, testAPI("GET /open", "ANY /{proxy+}"), granting("Allow", `"*"`))
 		a.Routes[1].Authorization, a.Private = IAM, true
 		config := Config{APIs: []API{a}, VPCEndpoints: []VPCEndpoint{endpoint}}
-		config.Signatures = signatures(t, callers{statement: statement("Allow", "*")}.builder(t), config)
+		config.Signatures = signatures(callers{statement: statement("Allow", "*")}.builder(t))
 		c.request.VPCEndpoint = "vpce-1"
 		d := mustCompile(t, config).Authorize(t.Context(), c.request)
 		if d.Allow != c.allow {

@@ -7,8 +7,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// responseType is a kind of answer to a request that does not pass: API Gateway's gateway response types, and four answers
-// that API Gateway gives before it knows an API, so that no API can customize them. The zero value is the internal error.
+// responseType is a kind of answer to a request that does not pass: API Gateway's gateway response types, and the answers
+// that no API can customize: four that API Gateway gives before it knows an API, and two of HTTP APIs. The zero value is the internal error.
 type responseType uint8
 
 const (
@@ -16,6 +16,8 @@ const (
 	badRequestAnswer
 	forbiddenAnswer
 	uriTooLong
+	notFoundAnswer
+	preflightAnswer
 
 	accessDenied
 	apiConfigurationError
@@ -56,6 +58,8 @@ var gatewayResponses = [responseTypes]gatewayResponse{
 	badRequestAnswer: {status: 400, message: "Bad Request", errorType: "BadRequestException"},
 	forbiddenAnswer:  {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
 	uriTooLong:       {status: 414, message: "Request URI too long"},
+	notFoundAnswer:   {status: 404, message: "Not Found", errorType: "NotFoundException"},
+	preflightAnswer:  {status: 204},
 
 	accessDenied:                 {"ACCESS_DENIED", 403, "", "AccessDeniedException", true},
 	apiConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", false},
@@ -83,7 +87,7 @@ type refusal struct {
 	kind responseType
 	// message and errorType stand in for the kind's own unless they are empty.
 	message, errorType string
-	// challenge is the www-authenticate header of an HTTP API's answer.
+	// challenge is the www-authenticate header of an HTTP API's answer; empty for none.
 	challenge string
 	reason    authz.Reason
 }
@@ -123,6 +127,9 @@ func (r *refusal) errorTypeHeader() string {
 
 // render makes the client's answer of a refusal.
 func (in *invocation) render() authz.Response {
+	if in.answersAsHTTP() {
+		return in.renderHTTP()
+	}
 	r := in.refusal
 	response := authz.Response{Status: gatewayResponses[r.kind].status, Body: r.defaultBody()}
 	contentType := "application/json"

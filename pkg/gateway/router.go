@@ -44,8 +44,12 @@ const stackSegments = 16
 // the resource tree: each node is visited at most once, whatever the path.
 func (t *router) find(path, method string) *route {
 	var buffer [stackSegments]string
-	s := segments{parts: buffer[:0]}
-	rest := trimTrailing(path)
+	return t.root.find(t.split(trimTrailing(path), buffer[:0]), method)
+}
+
+// split returns the first segments of a path that does not end in a slash.
+func (t *router) split(rest string, buffer []string) segments {
+	s := segments{parts: buffer}
 	for rest != "" && len(s.parts) < t.depth {
 		end := strings.IndexByte(rest[1:], '/') + 1
 		if end == 0 {
@@ -55,7 +59,7 @@ func (t *router) find(path, method string) *route {
 		rest = rest[end:]
 	}
 	s.more = rest != ""
-	return t.root.find(s, method)
+	return s
 }
 
 // find looks among the children in API Gateway's order: literal, {parameter}, {parameter+}. A resource without the method
@@ -130,7 +134,7 @@ func (r *route) parameters(path string) []authz.Field {
 // parameter returns the value of a route's path parameter in a canonical path that the route was found for.
 func (r *route) parameter(name, path string) (string, bool) {
 	rest := trimTrailing(path)
-	for part := range strings.SplitSeq(r.resource[1:], "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(r.resource, "/"), "/") {
 		if part == "{"+name+"+}" {
 			return strings.TrimPrefix(rest, "/"), true
 		}

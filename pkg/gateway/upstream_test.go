@@ -15,6 +15,9 @@ func TestUpstreamHeaders(t *testing.T) {
 	a.Stages[0].Domains = []string{"api.example.com/v1"}
 	a.Stages[0].Variables = map[string]string{"alias": "live", "name": "Zoë"}
 	for name := range contextVariables {
+		if !newScope(&a).offers(name) {
+			continue
+		}
 		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
 	}
 	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-alias", "$stageVariables.alias"}, UpstreamHeader{"X-Name", "$stageVariables.name"}, UpstreamHeader{"x-literal", "a, b=c"})

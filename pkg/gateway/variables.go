@@ -38,6 +38,7 @@ var contextVariables = map[string]variable{
 	"requestTime":             (*invocation).requestTime,
 	"requestTimeEpoch":        (*invocation).requestTimeEpoch,
 	"resourcePath":            (*invocation).resourcePath,
+	"routeKey":                func(in *invocation) (string, bool) { return in.route.key, true },
 	"stage":                   func(in *invocation) (string, bool) { return in.stage.name, true },
 }
 
@@ -114,6 +115,9 @@ func (s scope) lookup(name string) (variable, error) {
 	case kind == "method" && s.response:
 		return methodVariable(rest)
 	}
+	if kind == "request" {
+		return nil, fmt.Errorf("$request variables hold what the client sent, which the upstream gets anyway: remove it; %s", s.known())
+	}
 	return nil, fmt.Errorf("unknown variable; %s", s.known())
 }
 
@@ -125,7 +129,7 @@ func (s scope) contextVariable(name string) (variable, error) {
 	if rest, is := strings.CutPrefix(name, "authorizer."); is && !ok {
 		return s.authorizerVariable(rest)
 	}
-	if !ok {
+	if !ok || !s.offers(name) {
 		return nil, fmt.Errorf("unknown variable context.%s; %s", name, s.known())
 	}
 	return v, nil
@@ -173,10 +177,24 @@ func (s scope) hasAuthorizer(kinds ...Authorization) bool {
 func (s scope) known() string {
 	names := make([]string, 0, len(contextVariables))
 	for name := range contextVariables {
-		names = append(names, "context."+name)
+		if s.offers(name) {
+			names = append(names, "context."+name)
+		}
 	}
 	slices.Sort(names)
 	return "there are " + strings.Join(names, ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
+}
+
+// offers reports whether an API of the scope's kind has a $context variable ("Customize HTTP API access logs").
+func (s scope) offers(name string) bool {
+	switch name {
+	case "routeKey":
+		return s.api.HTTP
+	case "identity.accessKey", "identity.vpcId", "identity.vpceId", "resourcePath":
+		return !s.api.HTTP
+	default:
+		return true
+	}
 }
 
 func (s scope) stageVariable(name string) (variable, error) {

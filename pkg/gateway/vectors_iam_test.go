@@ -20,7 +20,7 @@ func (v *vector) callerAccount() string {
 }
 
 // signatures knows the caller that a row speaks of, as a session of a role.
-func (v *vector) signatures(t *testing.T) func(*authz.Request, string) (*Signed, error) {
+func (v *vector) signatures(t *testing.T) func(SignatureOptions) (Verify, error) {
 	t.Helper()
 	role, session := "dev", "s"
 	if v.Given.CallerARN != "" {
@@ -46,7 +46,7 @@ func (v *vector) signatures(t *testing.T) func(*authz.Request, string) (*Signed,
 		t.Fatal(faults)
 	}
 	_, now := v.signedAt(t)
-	return signaturesAt(t, b, now, v.Given.Region)
+	return signaturesAt(b, now)
 }
 
 // signedAt is when a row's request is signed, and when it comes.

@@ -36,6 +36,8 @@ type AccessKey struct {
 	SessionPolicies []*policy.Policy
 	SessionTags     map[string]string
 	SourceIdentity  string
+	// Inactive keeps everybody from signing with the key. It is checked like any other.
+	Inactive bool
 }
 
 // Format prints nothing but the id, whatever the verb.
@@ -60,6 +62,7 @@ func (b *Builder) AddKey(k *AccessKey) []KeyFault {
 	i.key, i.keyID, i.temporary = k.sigv4Key(), k.ID, k.SessionToken != ""
 	i.issued, i.mfa, i.sourceIdentity = k.IssueTime, k.MFATime, k.SourceIdentity
 	i.policies.Session = slices.Clone(k.SessionPolicies)
+	i.inactive = k.Inactive
 	b.keys[k.ID] = i
 	return nil
 }

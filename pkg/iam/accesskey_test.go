@@ -221,10 +221,10 @@ func TestNothingPrintsASecret(t *testing.T) {
 	k := deployerKey()
 	k.SessionToken = "T0KEN"
 	mustAdd(t, b, k)
-	a := mustAuthenticator(t, b)
+	a := mustVerifier(t, b)
 	r := request()
 	signerOf(k).Sign(r)
-	c, err := a.Verify(r, "eu-west-1")
+	c, err := a.Verify(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,22 @@
 package iam
 
 import (
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// maxDerivedKeys bounds each cache of derived keys: 100 bytes for a signing key and its name, 300 for a public key.
-const maxDerivedKeys = 1 << 17
-
-// Config says what an Authenticator verifies. Store and Regions are needed.
+// Config says what an Authenticator verifies. Store is needed.
 type Config struct {
 	Store *Store
-	// Regions are the regions in which there are APIs.
-	Regions []string
+	// SigningKeys and PublicKeys are caches that outlive the Authenticator; nil keeps nothing.
+	SigningKeys *SigningKeys
+	PublicKeys  *PublicKeys
+	// Explain tells the client of a signature that does not match what it was compared with.
+	Explain bool
 	// Now is the clock; nil stands for time.Now.
 	Now func() time.Time
 }
@@ -26,74 +24,71 @@ type Config struct {
 // Authenticator tells who has signed a request. It is safe for concurrent use.
 type Authenticator struct {
 	store       *Store
-	verifiers   map[string]*sigv4.Verifier
-	signingKeys *cache[sigv4.SigningKeyID, [32]byte]
-	publicKeys  *cache[sigv4.PublicKeyID, *ecdsa.PublicKey]
+	signingKeys *SigningKeys
+	publicKeys  *PublicKeys
+	explain     bool
 	now         func() time.Time
 }
 
 // New makes an Authenticator.
-func New(c Config) (*Authenticator, error) {
-	a := &Authenticator{
-		store: c.Store, now: c.Now, verifiers: make(map[string]*sigv4.Verifier, len(c.Regions)),
-		signingKeys: newCache[sigv4.SigningKeyID, [32]byte](maxDerivedKeys),
-		publicKeys:  newCache[sigv4.PublicKeyID, *ecdsa.PublicKey](maxDerivedKeys),
-	}
+func New(c Config) *Authenticator {
+	a := &Authenticator{store: c.Store, signingKeys: c.SigningKeys, publicKeys: c.PublicKeys, explain: c.Explain, now: c.Now}
 	if a.now == nil {
 		a.now = time.Now
 	}
-	for _, region := range c.Regions {
-		v, err := sigv4.New(sigv4.Config{
-			Regions: []string{region}, Key: c.Store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
-		})
-		if err != nil {
-			return nil, err
-		}
-		a.verifiers[region] = v
-	}
-	return a, nil
+	return a
 }
 
-// Verify says who has signed a request to an API of a region. The error is an *authz.Refusal, and the Caller nil then.
-func (a *Authenticator) Verify(r *authz.Request, region string) (*Caller, error) {
-	v := a.verifiers[region]
-	if v == nil {
-		return nil, internalError("no signature is verified for the region " + region)
+// Options are how the signatures of some requests are verified. Region is needed; the rest is as in sigv4.Config.
+type Options struct {
+	Region               string
+	MaxExpires           time.Duration
+	PlusLiteral          bool
+	HostAliases          []string
+	DisableSigV4A        bool
+	AllowUnsignedPayload bool
+}
+
+// Verifier verifies by one set of options. It is safe for concurrent use.
+type Verifier struct {
+	*Authenticator
+	signatures *sigv4.Verifier
+}
+
+// Verifier makes a Verifier.
+func (a *Authenticator) Verifier(o Options) (*Verifier, error) {
+	v, err := sigv4.New(sigv4.Config{
+		Regions: []string{o.Region}, Key: a.store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
+		MaxExpires: o.MaxExpires, PlusLiteral: o.PlusLiteral, HostAliases: o.HostAliases, DisableSigV4A: o.DisableSigV4A,
+		AllowUnsignedPayload: o.AllowUnsignedPayload, Debug: a.explain,
+	})
+	if err != nil {
+		return nil, err
 	}
+	return &Verifier{a, v}, nil
+}
+
+// Verify says who has signed a request. The error is an *authz.Refusal, and the Caller nil then.
+func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 	body, state := r.Body()
-	result, err := v.Verify(&sigv4.Request{
+	result, err := v.signatures.Verify(&sigv4.Request{
 		Method: r.Method, Target: r.Target, Host: r.Host, Headers: r.Headers(), Body: body, BodyComplete: state == authz.BodyComplete,
 	})
 	switch {
 	case err != nil:
 		return nil, refusal(err, state)
-	case state != authz.BodyComplete:
+	case state != authz.BodyComplete && !result.UnsignedPayload:
 		return nil, bodyRefusal(state)
 	}
-	found := a.store.identity(result.KeyID)
+	found := v.store.identity(result.KeyID)
 	if found == nil {
 		return nil, internalError("a verified key is not in the store")
 	}
 	at := r.Time
 	if at.IsZero() {
-		at = a.now()
+		at = v.now()
 	}
 	return &Caller{identity: found, signature: result, at: at}, nil
-}
-
-func (a *Authenticator) signingKey(id sigv4.SigningKeyID, secret string) [32]byte {
-	return a.signingKeys.get(id, func() [32]byte { return sigv4.DeriveSigningKey(id, secret) }, func(id sigv4.SigningKeyID) sigv4.SigningKeyID {
-		id.KeyID, id.Date = strings.Clone(id.KeyID), strings.Clone(id.Date)
-		id.Region, id.Service = strings.Clone(id.Region), strings.Clone(id.Service)
-		return id
-	})
-}
-
-func (a *Authenticator) publicKey(id sigv4.PublicKeyID, secret string) *ecdsa.PublicKey {
-	return a.publicKeys.get(id, func() *ecdsa.PublicKey { return sigv4.DerivePublicKey(id, secret) }, func(id sigv4.PublicKeyID) sigv4.PublicKeyID {
-		id.KeyID = strings.Clone(id.KeyID)
-		return id
-	})
 }
 
 // refusal is what a failed verification means for client and operator.
@@ -106,7 +101,7 @@ func refusal(err error, state authz.BodyState) error {
 		return bodyRefusal(state)
 	}
 	return &authz.Refusal{
-		ResponseType: failed.Kind.ResponseType(), ErrorType: failed.Kind.ErrorType(), Message: failed.Message,
+		ResponseType: failed.Kind.ResponseType(), ErrorType: failed.Kind.ErrorType(), Message: failed.Message + failed.Debug.Text(),
 		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)},
 	}
 }

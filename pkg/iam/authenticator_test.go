@@ -1,10 +1,10 @@
 package iam
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +20,7 @@ func TestVerify(t *testing.T) {
 	for _, k := range []*AccessKey{alice, deployer, expired} {
 		mustAdd(t, b, k)
 	}
-	a := mustAuthenticator(t, b)
+	a := mustVerifier(t, b)
 	header := func(s sigv4test.Signer) func(*authz.Request) { return s.Sign }
 	query := func(s sigv4test.Signer) func(*authz.Request) { return s.Presign }
 	signer := func(k *AccessKey, change func(*sigv4test.Signer)) sigv4test.Signer {
@@ -36,39 +36,34 @@ func TestVerify(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		sign         func(*authz.Request)
-		region       string
 		code         authz.Code // CodeAllowed stands for a caller
 		responseType string
 	}{
-		"in the header":        {header(signerOf(alice)), "", authz.CodeAllowed, ""},
-		"in the query":         {query(signerOf(alice)), "", authz.CodeAllowed, ""},
-		"temporary":            {header(signerOf(deployer)), "", authz.CodeAllowed, ""},
-		"temporary, presigned": {query(signerOf(deployer)), "", authz.CodeAllowed, ""},
-		"not signed":           {func(*authz.Request) {}, "", authz.CodeNotSigned, "MISSING_AUTHENTICATION_TOKEN"},
-		"bearer":               {func(r *authz.Request) { r.SetHeaders([]authz.Field{{Name: "authorization", Value: "Bearer x"}}) }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"other secret":         {header(signer(alice, func(s *sigv4test.Signer) { s.Secret = "other" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"unknown key":          {header(signer(alice, func(s *sigv4test.Signer) { s.KeyID = "AKIANOBODY" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
-		"no token":             {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
-		"other token":          {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "tokens" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
-		"token of a user":      {header(signer(alice, func(s *sigv4test.Signer) { s.Token = "token" })), "", authz.CodeUnknownKey, "ACCESS_DENIED"},
-		"expired":              {header(signerOf(expired)), "", authz.CodeExpiredToken, "EXPIRED_TOKEN"},
-		"too old":              {header(signer(alice, func(s *sigv4test.Signer) { s.At = now.Add(-time.Hour) })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"other region":         {header(signer(alice, func(s *sigv4test.Signer) { s.Region = "us-east-1" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"other service":        {header(signer(alice, func(s *sigv4test.Signer) { s.Service = "s3" })), "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"changed after":        {func(r *authz.Request) { signerOf(alice).Sign(r); r.Method = "DELETE" }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"body changed after":   {func(r *authz.Request) { signerOf(alice).Sign(r); r.SetBody([]byte("x"), authz.BodyComplete) }, "", authz.CodeBadSignature, "INVALID_SIGNATURE"},
-		"unbuffered":           {as(authz.BodyUnknown), "", authz.CodeEnvoyConfig, ""},
-		"partial":              {as(authz.BodyPartial), "", authz.CodeEnvoyConfig, ""},
-		"altered":              {as(authz.BodyAltered), "", authz.CodeEnvoyConfig, ""},
-		"region without APIs":  {header(signerOf(alice)), "us-east-1", authz.CodeInternal, ""},
+		"in the header":        {header(signerOf(alice)), authz.CodeAllowed, ""},
+		"in the query":         {query(signerOf(alice)), authz.CodeAllowed, ""},
+		"temporary":            {header(signerOf(deployer)), authz.CodeAllowed, ""},
+		"temporary, presigned": {query(signerOf(deployer)), authz.CodeAllowed, ""},
+		"not signed":           {func(*authz.Request) {}, authz.CodeNotSigned, "MISSING_AUTHENTICATION_TOKEN"},
+		"bearer":               {func(r *authz.Request) { r.SetHeaders([]authz.Field{{Name: "authorization", Value: "Bearer x"}}) }, authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other secret":         {header(signer(alice, func(s *sigv4test.Signer) { s.Secret = "other" })), authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"unknown key":          {header(signer(alice, func(s *sigv4test.Signer) { s.KeyID = "AKIANOBODY" })), authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"no token":             {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "" })), authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"other token":          {header(signer(deployer, func(s *sigv4test.Signer) { s.Token = "tokens" })), authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"token of a user":      {header(signer(alice, func(s *sigv4test.Signer) { s.Token = "token" })), authz.CodeUnknownKey, "ACCESS_DENIED"},
+		"expired":              {header(signerOf(expired)), authz.CodeExpiredToken, "EXPIRED_TOKEN"},
+		"too old":              {header(signer(alice, func(s *sigv4test.Signer) { s.At = now.Add(-time.Hour) })), authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other region":         {header(signer(alice, func(s *sigv4test.Signer) { s.Region = "us-east-1" })), authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"other service":        {header(signer(alice, func(s *sigv4test.Signer) { s.Service = "s3" })), authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"changed after":        {func(r *authz.Request) { signerOf(alice).Sign(r); r.Method = "DELETE" }, authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"body changed after":   {func(r *authz.Request) { signerOf(alice).Sign(r); r.SetBody([]byte("x"), authz.BodyComplete) }, authz.CodeBadSignature, "INVALID_SIGNATURE"},
+		"unbuffered":           {as(authz.BodyUnknown), authz.CodeEnvoyConfig, ""},
+		"partial":              {as(authz.BodyPartial), authz.CodeEnvoyConfig, ""},
+		"altered":              {as(authz.BodyAltered), authz.CodeEnvoyConfig, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request()
 			c.sign(r)
-			if c.region == "" {
-				c.region = "eu-west-1"
-			}
-			caller, err := a.Verify(r, c.region)
+			caller, err := a.Verify(r)
 			if c.code == authz.CodeAllowed {
 				if err != nil || caller == nil {
 					t.Fatalf("refused: %v", err)
@@ -97,11 +92,11 @@ func TestUnbufferedBodyWithHash(t *testing.T) {
 	r := request()
 	r.SetHeaders([]authz.Field{{Name: "x-amz-content-sha256", Value: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}})
 	signerOf(aliceKey()).Sign(r)
-	if _, err := mustAuthenticator(t, b).Verify(r, "eu-west-1"); err != nil {
+	if _, err := mustVerifier(t, b).Verify(r); err != nil {
 		t.Fatalf("with the body: %v", err)
 	}
 	r.SetBody(nil, authz.BodyUnknown)
-	if c, err := mustAuthenticator(t, b).Verify(r, "eu-west-1"); c != nil || err == nil {
+	if c, err := mustVerifier(t, b).Verify(r); c != nil || err == nil {
 		t.Errorf("verified without the body: %v, %v", c, err)
 	}
 }
@@ -110,16 +105,16 @@ func TestSpent(t *testing.T) {
 	b := mustBuilder(t)
 	k := deployerKey()
 	mustAdd(t, b, k)
-	a := mustAuthenticator(t, b)
+	a := mustVerifier(t, b)
 	r := request()
 	signerOf(k).Sign(r)
-	c, err := a.Verify(r, "eu-west-1")
+	c, err := a.Verify(r)
 	if err != nil || strings.Join(c.SpentHeaders(), " ") != "authorization x-amz-security-token" || c.SpentQuery() != nil {
 		t.Errorf("header: %v, %v", c, err)
 	}
 	r = request()
 	signerOf(k).Presign(r)
-	if c, err = a.Verify(r, "eu-west-1"); err != nil || c.SpentHeaders() != nil || len(c.SpentQuery()) != 7 {
+	if c, err = a.Verify(r); err != nil || c.SpentHeaders() != nil || len(c.SpentQuery()) != 7 {
 		t.Errorf("query: %v, %v", c, err)
 	}
 }
@@ -133,7 +128,8 @@ func TestRotatedSecret(t *testing.T) {
 		mustAdd(t, b, k)
 		return b.Store()
 	}
-	a := mustAuthenticator(t, mustBuilder(t))
+	a := mustVerifier(t, mustBuilder(t))
+	a.signingKeys = mustCache[[32]byte](t)
 	for _, held := range []string{"first", "second", "first"} {
 		*a.store = *store(held) // the cache stays
 		for _, used := range []string{"first", "second"} {
@@ -141,7 +137,8 @@ func TestRotatedSecret(t *testing.T) {
 			s := signerOf(aliceKey())
 			s.Secret = used
 			s.Sign(r)
-			if _, err := a.Verify(r, "eu-west-1"); (err == nil) != (used == held) {
+			_, err := a.Verify(r)
+			if a.signingKeys.Wait(); (err == nil) != (used == held) {
 				t.Errorf("the secret is %s, the signature of %s: %v", held, used, err)
 			}
 		}
@@ -150,65 +147,74 @@ func TestRotatedSecret(t *testing.T) {
 
 func TestZeroStoreRefuses(t *testing.T) {
 	for _, s := range []*Store{nil, {}} {
-		a, err := New(Config{Store: s, Regions: []string{"eu-west-1"}, Now: func() time.Time { return now }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := mustVerifierOf(t, s, Options{})
 		r := request()
 		signerOf(aliceKey()).Sign(r)
-		if c, err := a.Verify(r, "eu-west-1"); c != nil || err == nil {
+		if c, err := a.Verify(r); c != nil || err == nil {
 			t.Errorf("a store without keys knows %v", c)
 		}
 	}
 }
 
 func TestNewRefusesBadRegions(t *testing.T) {
-	if _, err := New(Config{Store: &Store{}, Regions: []string{""}}); err == nil {
+	if v, err := New(Config{Store: &Store{}}).Verifier(Options{}); v != nil || err == nil {
 		t.Error("an empty region is taken")
 	}
 }
 
 // The keys of Signature Version 4A come from the same secrets, and by the same versions.
 func TestPublicKeys(t *testing.T) {
-	a := mustAuthenticator(t, mustBuilder(t))
+	a := mustVerifier(t, mustBuilder(t))
+	a.publicKeys = mustCache[*ecdsa.PublicKey](t)
 	for _, id := range []sigv4.PublicKeyID{{KeyID: "AKIAALICE", Version: 1}, {KeyID: "AKIAALICE", Version: 2}, {KeyID: "AKIABOB", Version: 1}} {
 		secret := fmt.Sprint("secret", id.Version)
 		for range 2 {
-			if got := a.publicKey(id, secret); !got.Equal(sigv4.DerivePublicKey(id, secret)) {
+			got := a.publicKey(id, secret)
+			if a.publicKeys.Wait(); !got.Equal(sigv4.DerivePublicKey(id, secret)) {
 				t.Errorf("%+v: another key", id)
 			}
 		}
 	}
 }
 
-func TestCacheIsBounded(t *testing.T) {
-	const most = 128
-	c := newCache[sigv4.SigningKeyID, int](most)
-	same := func(id sigv4.SigningKeyID) sigv4.SigningKeyID { return id }
-	var wg sync.WaitGroup
-	for worker := range 4 {
-		wg.Go(func() {
-			for i := range 5 * most {
-				id := sigv4.SigningKeyID{Version: uint64(i), KeyID: fmt.Sprint(worker)}
-				if got := c.get(id, func() int { return i }, same); got != i {
-					t.Errorf("%d for %d", got, i)
-				}
+// Derived keys are found by everything that they depend on: what lies under any other name is not used. A closed cache, and
+// none, derive each time.
+func TestSigningKeysByName(t *testing.T) {
+	a := mustVerifier(t, mustBuilder(t))
+	a.signingKeys = mustCache[[32]byte](t)
+	base := sigv4.SigningKeyID{KeyID: "AKIAALICE", Version: 1, Date: "20261123", Region: "eu-west-1", Service: "execute-api"}
+	ids := []sigv4.SigningKeyID{base}
+	for _, change := range []func(*sigv4.SigningKeyID){
+		func(id *sigv4.SigningKeyID) { id.KeyID = "AKIABOB" }, func(id *sigv4.SigningKeyID) { id.Version = 2 },
+		func(id *sigv4.SigningKeyID) { id.Date = "20261124" }, func(id *sigv4.SigningKeyID) { id.Region = "us-east-1" },
+		func(id *sigv4.SigningKeyID) { id.Service = "s3" },
+	} {
+		id := base
+		change(&id)
+		ids = append(ids, id)
+	}
+	seen := map[[32]byte]bool{}
+	for range 2 {
+		for i, id := range ids {
+			want := sigv4.DeriveSigningKey(id, fmt.Sprint("secret", i))
+			if got := a.signingKey(id, fmt.Sprint("secret", i)); got != want {
+				t.Errorf("%+v: another key", id)
 			}
-		})
+			a.signingKeys.Wait()
+			seen[want] = true
+		}
 	}
-	wg.Wait()
-	kept := 0
-	for i := range c.shards {
-		kept += len(c.shards[i].entries)
+	if len(seen) != len(ids) {
+		t.Errorf("%d keys of %d", len(seen), len(ids))
 	}
-	if kept > most || kept < most/4 {
-		t.Errorf("%d entries are kept of at most %d", kept, most)
+	if kept := a.signingKey(base, "not looked at"); kept != sigv4.DeriveSigningKey(base, "secret0") {
+		t.Error("nothing is kept")
 	}
-	made := 0
-	for range 3 {
-		c.get(sigv4.SigningKeyID{KeyID: "again"}, func() int { made++; return 0 }, same)
-	}
-	if made != 1 {
-		t.Errorf("made %d times", made)
+	a.signingKeys.Close()
+	for _, c := range []*SigningKeys{a.signingKeys, nil} {
+		a.signingKeys = c
+		if got := a.signingKey(base, "new"); got != sigv4.DeriveSigningKey(base, "new") {
+			t.Error("derived wrongly without a cache")
+		}
 	}
 }

@@ -24,6 +24,7 @@ type identity struct {
 	issued, mfa   time.Time
 
 	sourceIdentity string
+	inactive       bool
 }
 
 // Format prints nothing but the key's id, whatever the verb.

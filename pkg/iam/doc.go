@@ -18,9 +18,14 @@
 // 2026-11-23: of a temporary key without an issue time, aws:TokenIssueTime is the beginning of 1970, and not absent: a policy
 // that revokes older sessions must not miss one because nobody wrote down its time.
 //
-// 2026-11-23: derived signing keys are kept by key id, version of the secret, date, region and service, in a cache of bounded
-// size that belongs to one Authenticator. The version is taken from the secret itself.
+// 2026-11-25: derived signing keys are kept by key id, version of the secret, date, region and service, in a cache that is
+// handed in, for it outlives a configuration. The version is taken from the secret itself. Measured against a map with locks,
+// on 2 busy cores, best of four: 2.3 us and 3 allocations with the key cached (the map: 2.8 and 3), 8.5 us and 15 with a new
+// one (the map: 6.3 and 8); what is added to the cache may be found only after the next signature has been verified.
 //
 // 2026-11-23: a signature is verified only where Envoy has sent the whole body, even if the request has none: an unbuffered
-// request with a chunked body looks like one without.
+// request with a chunked body looks like one without. The exception is a signature that leaves the body out, where
+// AllowUnsignedPayload says so.
+//
+// 2026-11-25: an inactive key is answered as one that is not known: AWS does not tell which it is.
 package iam

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
@@ -137,13 +138,30 @@ func deployerKey() *AccessKey {
 	}
 }
 
-func mustAuthenticator(t testing.TB, b *Builder) *Authenticator {
+func mustVerifier(t testing.TB, b *Builder) *Verifier {
 	t.Helper()
-	a, err := New(Config{Store: b.Store(), Regions: []string{"eu-west-1"}, Now: func() time.Time { return now }})
+	return mustVerifierOf(t, b.Store(), Options{})
+}
+
+// mustVerifierOf is a verifier for eu-west-1 at the time of now.
+func mustVerifierOf(t testing.TB, s *Store, o Options) *Verifier {
+	t.Helper()
+	o.Region = "eu-west-1"
+	v, err := New(Config{Store: s, Now: func() time.Time { return now }}).Verifier(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return v
+}
+
+func mustCache[V any](t testing.TB) *cache.Cache[V] {
+	t.Helper()
+	c, err := cache.New[V](cache.Config{Name: "test", MaxBytes: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 func request() *authz.Request {
@@ -162,7 +180,7 @@ func callerOf(t testing.TB, b *Builder, k *AccessKey) *Caller {
 	mustAdd(t, b, k)
 	r := request()
 	signerOf(k).Sign(r)
-	c, err := mustAuthenticator(t, b).Verify(r, "eu-west-1")
+	c, err := mustVerifier(t, b).Verify(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -50,12 +51,12 @@ func TestManyUsersAndKeys(t *testing.T) {
 	if took > 30*time.Second {
 		t.Errorf("%d users and keys took %v", n, took)
 	}
-	a := mustAuthenticator(t, b)
+	a := mustVerifier(t, b)
 	for _, i := range []int{0, n / 2, n - 10} {
 		k := &AccessKey{ID: fmt.Sprintf("AKIA%d", i), Secret: fmt.Sprintf("secret%d", i)}
 		r := request()
 		signerOf(k).Sign(r)
-		c, err := a.Verify(r, "eu-west-1")
+		c, err := a.Verify(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,16 +71,54 @@ func TestManyUsersAndKeys(t *testing.T) {
 	}
 }
 
+// BenchmarkVerify has the signing key cached, and new each time.
 func BenchmarkVerify(b *testing.B) {
-	builder := mustBuilder(b)
-	mustAdd(b, builder, aliceKey())
-	a := mustAuthenticator(b, builder)
-	r := request()
-	signerOf(aliceKey()).Sign(r)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := a.Verify(r, "eu-west-1"); err != nil {
-			b.Fatal(err)
-		}
+	for _, name := range []string{"cached", "new"} {
+		b.Run(name, func(b *testing.B) {
+			builder := mustBuilder(b)
+			mustAdd(b, builder, aliceKey())
+			a := mustVerifier(b, builder)
+			a.signingKeys = mustCache[[32]byte](b)
+			r := request()
+			signerOf(aliceKey()).Sign(r)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if name == "new" {
+					a.store.keys["AKIAALICE"].key.Version++
+				}
+				if _, err := a.Verify(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkVerifyAmong verifies the requests of one caller after another, of as many as there are keys, each with its signing
+// key cached: a lookup must not cost more among many.
+func BenchmarkVerifyAmong(b *testing.B) {
+	for _, n := range []int{10, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			builder := NewBuilder()
+			if faults := builder.AddAccount(manyUsers(n), Organization{}); len(faults) > 0 {
+				b.Fatal(faults[0])
+			}
+			for i := range n {
+				mustAdd(b, builder, &AccessKey{ID: fmt.Sprintf("AKIA%d", i), Secret: "secret", User: fmt.Sprintf("arn:aws:iam::111122223333:user/u%d", i)})
+			}
+			a := mustVerifier(b, builder)
+			a.signingKeys = mustCache[[32]byte](b)
+			requests := make([]*authz.Request, 10)
+			for i := range requests {
+				requests[i] = request()
+				signerOf(&AccessKey{ID: fmt.Sprintf("AKIA%d", i*n/len(requests)), Secret: "secret"}).Sign(requests[i])
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := a.Verify(requests[i%len(requests)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

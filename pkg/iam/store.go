@@ -34,9 +34,13 @@ func (s *Store) Key(id string) (sigv4.Key, bool) {
 	return *found.key, true
 }
 
+// identity is whom an active key stands for; nil if there is no such key.
 func (s *Store) identity(id string) *identity {
 	if s == nil {
 		return nil
 	}
-	return s.keys[id]
+	if found := s.keys[id]; found != nil && !found.inactive {
+		return found
+	}
+	return nil
 }

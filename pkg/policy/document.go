@@ -102,7 +102,7 @@ func (r *reader) document(n *node, p *Policy) {
 	}
 	all := statement.elements()
 	switch {
-	case len(all) == 0:
+	case len(all) == 0 && r.o.Kind != Authorizer: // AWS takes an authorizer's, and denies
 		r.fault(statement.start, "Statement is empty; a policy has at least one")
 	case len(all) > r.limits.Statements:
 		r.fault(statement.start, tooMuch("the document has more than %d statements", r.limits.Statements))
@@ -312,10 +312,13 @@ func (r *reader) readResources(of, n, not *node, s *statement) {
 	list, negated := r.either(of, n, not, "Resource")
 	s.notResource = negated
 	r.texts(list, "Resource", func(at Position, text string) {
-		res, problem := r.compileResource(text)
-		if problem != "" {
+		res, problem := r.compileResource(text, s)
+		switch {
+		case res == nil:
 			r.faultf(at, "resource %s %s", quote(text), problem)
 			return
+		case problem != "":
+			r.warn(at, "resource %s %s", quote(text), problem)
 		}
 		res.written, res.at = text, at
 		s.resources = append(s.resources, res)

@@ -391,3 +391,27 @@ func TestFaultsDoNotEchoWholeDocuments(t *testing.T) {
 		}
 	}
 }
+
+// An ARN that AWS's documents rule out is taken in an Allow alone, of a policy that AWS has taken, and grants nothing there.
+func TestResourceThatGrantsNothing(t *testing.T) {
+	for _, arn := range []string{"arn:aws:execute-api:*:${aws:PrincipalAccount}:*", "arn:aws:execute-api:*:*:"} {
+		for kind, taken := range map[Kind]bool{Identity: true, Boundary: true, Session: true, SCP: true, Resource: false, VPCEndpoint: false, Authorizer: false} {
+			for element, effects := range map[string][]string{"Resource": {"Allow", "Deny"}, "NotResource": {"Allow", "Deny"}} {
+				for _, effect := range effects {
+					text := statementOf(kind, fmt.Sprintf(`"Effect": %q, "Action": "*", %q: %q`, effect, element, arn))
+					p, faults := parse(t, text, kind)
+					if want := taken && effect == "Allow" && element == "Resource"; (p != nil) != want || len(faults) == 0 || faults[0].Warning != want {
+						t.Errorf("%s: %s: %v", kind, text, faults)
+					}
+				}
+			}
+		}
+		p, _ := parse(t, statementOf(Identity, fmt.Sprintf(`"Effect": "Allow", "Action": "*", "Resource": %q`, arn)), Identity)
+		for _, resource := range []string{getPets, "arn:aws:execute-api:eu-west-1:111122223333:x", "arn:aws:execute-api:eu-west-1:111122223333:*"} {
+			r := &Request{Principal: alice, Action: "execute-api:Invoke", Resource: resource, ResourceAccount: owner, Context: mapContext{"aws:principalaccount": StringValue(owner)}}
+			if got := p.Evaluate(r); got.Decision != ImplicitDeny {
+				t.Errorf("%s allows %s: %+v", arn, resource, got)
+			}
+		}
+	}
+}

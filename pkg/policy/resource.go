@@ -18,8 +18,9 @@ type resource struct {
 
 const abbreviation = "execute-api:/"
 
-// compileResource returns the resource, or what is wrong with it and what to write instead.
-func (r *reader) compileResource(text string) (*resource, string) {
+// compileResource returns the resource, or what is wrong with it and what to write instead; both where what is wrong is only
+// warned of.
+func (r *reader) compileResource(text string, s *statement) (*resource, string) {
 	if text == "*" {
 		return &resource{any: true}, ""
 	}
@@ -30,16 +31,45 @@ func (r *reader) compileResource(text string) (*resource, string) {
 		text = r.o.ExpandPrefix + strings.TrimPrefix(text, abbreviation[:len(abbreviation)-1])
 	}
 	parts, ok := arn.Split(text)
-	if problem := r.resourceProblem(parts, ok, text); problem != "" {
+	idle := r.grantsNothing(parts, ok, s)
+	if problem := r.resourceProblem(parts, ok, text); problem != "" && idle == "" {
 		return nil, problem
 	}
 	res := &resource{}
 	for i := range res.head {
 		res.head[i], _ = compileTemplate(parts[i], false, true)
 	}
-	var problem string
-	res.tail, problem = compileTemplate(parts[5], r.variables, true)
-	return res, problem
+	tail, problem := compileTemplate(parts[5], r.variables, true)
+	if problem != "" {
+		return nil, problem
+	}
+	res.tail = tail
+	return res, idle
+}
+
+// grantsNothing says why an ARN that is written otherwise than AWS documents it fits no resource, where that is no danger: in
+// an Allow of a policy that AWS has taken. Anywhere else it is refused.
+//
+// Choice: two of AWS's own managed policies have such an ARN, AmazonDevOpsGuruOrganizationsAccess one that ends after its
+// fifth colon, AmazonTimestreamInfluxDBServiceRolePolicy one with a variable for the account. What IAM makes of them is not
+// documented; the one fits an ARN that ends there too, the other the variable's own text, so that neither fits more than for
+// IAM.
+func (r *reader) grantsNothing(parts arn.Parts, ok bool, s *statement) string {
+	switch r.o.Kind {
+	case Identity, Boundary, Session, SCP:
+	default:
+		return ""
+	}
+	head := strings.Join(parts[:5], ":")
+	switch {
+	case s.effect != allow || s.notResource || !ok || parts[0] != "arn" || parts[1] == "" || parts[2] == "" || strings.ContainsAny(parts[2], "*?$"):
+		return ""
+	case r.variables && strings.Contains(head, "${"):
+		return "has a policy variable before its fifth colon, where it has no value: it fits no resource"
+	case parts[5] == "":
+		return "ends after its fifth colon: it fits no resource"
+	}
+	return ""
 }
 
 // resourceProblem says what is wrong with an ARN in Resource.

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -13,6 +16,8 @@ func (p *process) adminServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", p.readyz)
+	mux.Handle("DELETE /restapis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusAccepted)))
+	mux.Handle("DELETE /v2/apis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusNoContent)))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return &http.Server{
 		Handler:           mux,
@@ -36,5 +41,57 @@ func (p *process) readyz(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ready, with an old configuration:", *refused)
 	default:
 		fmt.Fprintln(w, "ready")
+	}
+}
+
+// withToken lets in who knows the token of AdminTokenFile, which is read anew each time. Loopback is no reason to believe
+// anybody: a page in a browser reaches it too.
+func (p *process) withToken(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !p.isAdminToken(shown) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "this request needs the token of --admin-token-file, as in Authorization: Bearer <token>", http.StatusUnauthorized)
+			return
+		}
+		next(w, r)
+	})
+}
+
+// minAdminToken keeps an empty file, or one that holds a word, from being a token.
+const minAdminToken = 16
+
+func (p *process) isAdminToken(shown string) bool {
+	if p.config.AdminTokenFile == "" {
+		return false
+	}
+	data, err := os.ReadFile(p.config.AdminTokenFile)
+	token := strings.TrimSpace(string(data))
+	if err != nil || len(token) < minAdminToken {
+		p.config.Log.Error("the admin token cannot be used", "file", p.config.AdminTokenFile, "needs", fmt.Sprintf("a readable file with at least %d characters", minAdminToken))
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(token), []byte(shown)) == 1
+}
+
+// flush is API Gateway's FlushStageAuthorizersCache, and ResetAuthorizersCache for HTTP APIs.
+func (p *process) flush(done int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		loaded := p.gate.serving.Load()
+		if loaded == nil || loaded.Flush == nil {
+			http.Error(w, "nothing is remembered", http.StatusNotFound)
+			return
+		}
+		api, stage, authorizer := r.PathValue("api"), r.PathValue("stage"), r.URL.Query().Get("authorizer")
+		switch found, err := loaded.Flush(r.Context(), api, stage, authorizer); {
+		case !found:
+			http.Error(w, "there is no such API, stage or Lambda authorizer", http.StatusNotFound)
+		case err != nil:
+			p.config.Log.Error("the authorizers' answers were not flushed everywhere", "api", api, "stage", stage, "error", err.Error())
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		default:
+			p.config.Log.Info("the authorizers' answers were flushed", "api", api, "stage", stage, "authorizer", authorizer)
+			w.WriteHeader(done)
+		}
 	}
 }

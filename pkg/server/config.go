@@ -18,7 +18,7 @@ import (
 type Loaded struct {
 	// Authorizer decides by this configuration.
 	Authorizer extauthz.Authorizer
-	// Files are the files it was read from. With an error they are those that were found or missed, as far as known.
+	// Files are the files, and the folders of files, that it was read from. With an error they are those that were found or missed, as far as known.
 	Files []string
 	// Digest tells one configuration from another.
 	Digest string
@@ -31,6 +31,9 @@ type Loaded struct {
 	Start func(context.Context)
 	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
 	Close func()
+	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
+	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
+	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
@@ -49,6 +52,8 @@ type Config struct {
 	Listen string
 	// Admin is where /healthz, /readyz and /metrics are served: host:port. "" and "off" serve nothing.
 	Admin string
+	// AdminTokenFile names the file of the token that an admin request needs which changes anything. Without it there are none.
+	AdminTokenFile string
 	// TLS secures the gRPC port.
 	TLS TLSFiles
 
@@ -56,8 +61,12 @@ type Config struct {
 	MaxChecks int
 	// MaxStreams bounds the checks at once on one connection; Envoy then waits or opens another. Default 1024.
 	MaxStreams int
-	// MaxMessageBytes bounds one CheckRequest, the body included. Default 16 MiB.
+	// MaxMessageBytes bounds one CheckRequest, the body included; a larger one is denied, one four times as large ends as an
+	// error of gRPC. Default 16 MiB.
 	MaxMessageBytes int
+	// MaxBodyBytes bounds the bodies of all checks at work; a check whose body does not fit is denied. It is at least
+	// MaxMessageBytes. Default 256 MiB, or MaxMessageBytes if that is more.
+	MaxBodyBytes int
 
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
@@ -75,6 +84,12 @@ type Config struct {
 	// Version is what portcullis_build_info says.
 	Version string
 }
+
+const (
+	defaultMessage = 16 << 20
+	// maxMessage is a fourth of what gRPC can send.
+	maxMessage = 512 << 20
+)
 
 // TLSFiles name PEM files. They are read again when they change.
 type TLSFiles struct {
@@ -110,6 +125,10 @@ func (c *Config) Validate() error {
 	refuse(c.MaxChecks < 0, "--max-checks: must not be negative")
 	refuse(c.MaxStreams < 0, "--max-streams: must not be negative")
 	refuse(c.MaxMessageBytes < 0, "--max-message-bytes: must not be negative")
+	refuse(c.MaxMessageBytes > maxMessage, "--max-message-bytes: must be at most %d", maxMessage)
+	refuse(c.MaxBodyBytes < 0, "--max-body-bytes: must not be negative")
+	refuse(c.MaxBodyBytes > 0 && c.MaxBodyBytes < orDefault(c.MaxMessageBytes, defaultMessage),
+		"--max-body-bytes: must be at least --max-message-bytes, or that body never fits")
 	refuse(c.DrainDelay < 0, "--drain-delay: must not be negative")
 	refuse(c.DrainTimeout < 0, "--drain-timeout: must not be negative")
 	refuse(c.DecisionLogSample < 0 || c.DecisionLogSample > 1 || math.IsNaN(c.DecisionLogSample), "--decision-log-sample: must be above 0 and up to 1")
@@ -124,7 +143,8 @@ func (c *Config) Validate() error {
 func (c Config) withDefaults() Config {
 	c.MaxChecks = orDefault(c.MaxChecks, 4096)
 	c.MaxStreams = orDefault(c.MaxStreams, 1024)
-	c.MaxMessageBytes = orDefault(c.MaxMessageBytes, 16<<20)
+	c.MaxMessageBytes = orDefault(c.MaxMessageBytes, defaultMessage)
+	c.MaxBodyBytes = orDefault(c.MaxBodyBytes, max(256<<20, c.MaxMessageBytes))
 	c.DrainTimeout = orDefault(c.DrainTimeout, 15*time.Second)
 	c.DecisionLog = orDefault(c.DecisionLog, LogAll)
 	c.DecisionLogSample = orDefault(c.DecisionLogSample, 1)

@@ -3,6 +3,9 @@
 //
 // # Decisions
 //
+// 2026-11-25: a CORS preflight that the gateway answers is a deny with the reason "preflight" in metrics and logs, for Envoy is
+// told to deny it. The decision log treats it as an allowed request: --decision-log=denied leaves it out, and the sample applies.
+//
 // 2026-11-23: both sockets answer from the start, /readyz and the gRPC health service with no, checks with a denial, so that a
 // long first load looks like a process that is not ready and not like a dead one. The bound addresses are printed when the
 // configuration serves.
@@ -11,7 +14,8 @@
 // checks; what does not fit is dropped and counted (portcullis_decision_log_dropped_total).
 //
 // 2026-11-23: watched are directories, and of every symbolic link on the way to a file the directory it lies in: a Kubernetes
-// ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it.
+// ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it. Of a folder whose files are read,
+// whatever happens in it counts.
 //
 // 2026-11-23: a check that Envoy sends after the drain has begun is still answered; GOAWAY, not a denial, moves Envoy on to
 // another instance.

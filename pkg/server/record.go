@@ -64,7 +64,7 @@ func severity(d *authz.Decision) slog.Level {
 
 func (r *recorder) wanted(d *authz.Decision, level slog.Level) bool {
 	switch {
-	case d.Allow:
+	case d.Allow || d.Reason.Code == authz.CodePreflight:
 		return r.mode == LogAll && (r.sample >= 1 || rand.Float64() < r.sample) //nolint:gosec // which lines are kept is no secret
 	case r.mode != LogOff:
 		return true

@@ -70,6 +70,20 @@ func TestDecisionLogModes(t *testing.T) {
 	}
 }
 
+// A preflight that the gateway answers is no error and not worth a line among the denials: browsers send many.
+func TestPreflightsAreLoggedAsAllowedRequestsAre(t *testing.T) {
+	preflight := authz.Decision{Reason: authz.Reason{Code: authz.CodePreflight}, Denial: authz.Response{Status: 204}}
+	for mode, want := range map[DecisionLog]int{LogAll: 1, LogDenied: 0, LogOff: 0} {
+		r, log := recorded(t, Config{DecisionLog: mode}, 1, preflight)
+		if got := strings.Count(log, "level=INFO msg=decision decision=deny reason=preflight"); got != want || strings.Contains(log, "ERROR") {
+			t.Errorf("mode %q: %d lines, want %d:\n%s", mode, got, want, log)
+		}
+		if n := counted(t, r, "portcullis_checks_total"); n != 1 {
+			t.Errorf("mode %q: %v checks are counted", mode, n)
+		}
+	}
+}
+
 func TestDecisionLogSample(t *testing.T) {
 	_, log := recorded(t, Config{DecisionLogSample: 0.1}, 2000, allowed, denied)
 	if n := strings.Count(log, "decision=allow"); n < 100 || n > 320 {

@@ -92,7 +92,13 @@ func TestReloadOnSignal(t *testing.T) {
 // once nothing can use it any more.
 func TestConfigurationsStartAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var events []string
+		note := func(event string) {
+			mu.Lock()
+			defer mu.Unlock()
+			events = append(events, event)
+		}
 		digest := "1"
 		r := &reloader{
 			gate: &gate{max: 1}, metrics: newMetrics("", nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
@@ -105,9 +111,9 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 					if serving := r.gate.serving.Load(); serving != nil && serving.Digest == name {
 						t.Errorf("%s serves before it is started", name)
 					}
-					events = append(events, "start "+name)
+					note("start " + name)
 				},
-				Close: func() { events = append(events, "close "+name) },
+				Close: func() { note("close " + name) },
 			}, nil
 		}
 		if err := r.first(t.Context()); err != nil {
@@ -118,10 +124,12 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 		r.again(t.Context())
 		time.Sleep(retirement - time.Second)
 		synctest.Wait()
-		events = append(events, "time passes")
+		note("time passes")
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want := []string{"start 1", "close 1", "start 2", "time passes", "close 1"}
+		mu.Lock()
+		defer mu.Unlock()
 		if diff := cmp.Diff(want, events); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

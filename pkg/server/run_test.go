@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,73 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
+
+func TestAdminFlush(t *testing.T) {
+	const token = "0123456789abcdef-token"
+	file := filepath.Join(t.TempDir(), "token")
+	write(t, file, token+"\n")
+	var flushed []string
+	config := Config{AdminTokenFile: file, Load: func() (Loaded, error) {
+		return Loaded{Authorizer: allowAs("v1"), Digest: "1", Flush: func(_ context.Context, api, stage, authorizer string) (bool, error) {
+			flushed = append(flushed, api+"/"+stage+"/"+authorizer)
+			if stage == "gone" {
+				return true, errors.New("the others cannot be told")
+			}
+			return api == "a1", nil
+		}}, nil
+	}}
+	r := serve(t, config)
+	const path = "/restapis/a1/stages/prod/cache/authorizers"
+	request := func(r *running, method, path, authorization string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.admin+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", authorization)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	for _, refused := range []string{"", "Bearer", "Bearer ", "Bearer x", "Basic " + token, token, "Bearer " + token + "x", "bearer" + token, "Bearer " + token[:20]} {
+		if got := request(r, "DELETE", path, refused); got != 401 {
+			t.Errorf("%q: %d", refused, got)
+		}
+	}
+	if len(flushed) != 0 {
+		t.Errorf("flushed without the token: %q", flushed)
+	}
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{"DELETE", path, 202},
+		{"DELETE", "/v2/apis/a1/stages/$default/cache/authorizers?authorizer=partners", 204},
+		{"DELETE", "/restapis/b2/stages/prod/cache/authorizers", 404},
+		{"DELETE", "/restapis/a1/stages/gone/cache/authorizers", 502},
+		{"GET", path, 405}, {"POST", path, 405},
+	} {
+		if got := request(r, tt.method, tt.path, "Bearer "+token); got != tt.status {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, got, tt.status)
+		}
+	}
+	if want := []string{"a1/prod/", "a1/$default/partners", "b2/prod/", "a1/gone/"}; !slices.Equal(flushed, want) {
+		t.Errorf("flushed %q, want %q", flushed, want)
+	}
+	for _, short := range []string{"", "short"} {
+		write(t, file, short)
+		if got := request(r, "DELETE", path, "Bearer "+short); got != 401 {
+			t.Errorf("the token %q: %d", short, got)
+		}
+	}
+	config.AdminTokenFile = ""
+	if got := request(serve(t, config), "DELETE", path, "Bearer "); got != 401 {
+		t.Errorf("without a token file: %d", got)
+	}
+}
 
 func TestServe(t *testing.T) {
 	r := serve(t, Config{Load: loads(allowAs("v1"))})
@@ -157,11 +226,11 @@ func TestAPortInUse(t *testing.T) {
 }
 
 func TestValidateNamesEverything(t *testing.T) {
-	err := Run(t.Context(), Config{TLS: TLSFiles{Cert: "x", ClientCA: "y"}, MaxChecks: -1, DecisionLog: "some", DecisionLogSample: 2})
+	err := Run(t.Context(), Config{TLS: TLSFiles{Cert: "x", ClientCA: "y"}, MaxChecks: -1, MaxMessageBytes: 1 << 20, MaxBodyBytes: 1<<20 - 1, DecisionLog: "some", DecisionLogSample: 2})
 	if err == nil {
 		t.Fatal("runs")
 	}
-	for _, want := range []string{"loads", "--listen", "--tls-cert and --tls-key", "--max-checks", "--decision-log:", "--decision-log-sample"} {
+	for _, want := range []string{"loads", "--listen", "--tls-cert and --tls-key", "--max-checks", "--max-body-bytes", "--decision-log:", "--decision-log-sample"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
 		}
@@ -196,6 +265,68 @@ func TestOverloadIsDenied(t *testing.T) {
 	if got := check(t, client); got != "v1" {
 		t.Errorf("afterwards: %s", got)
 	}
+}
+
+// withBody is a check with a body of so many bytes.
+func withBody(n int) *authv3.CheckRequest {
+	in := checkRequest()
+	in.Attributes.Request.Http.RawBody = make([]byte, n)
+	return in
+}
+
+// answerTo asks about a request.
+func answerTo(t *testing.T, client authv3.AuthorizationClient, in *authv3.CheckRequest) string {
+	t.Helper()
+	out, err := client.Check(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer(out)
+}
+
+// The bodies of the checks at work share a budget. What does not fit is denied, and checks without a body pass all the while.
+func TestBodiesBeyondTheBudgetAreDenied(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	r := serve(t, Config{MaxMessageBytes: 10_000, MaxBodyBytes: 10_000, Load: loads(func(_ context.Context, r *authz.Request) authz.Decision {
+		if body, _ := r.Body(); len(body) == 6000 {
+			entered <- struct{}{}
+			<-release
+		}
+		return allowAs("v1")(nil, nil)
+	})})
+	client := r.client()
+	var held sync.WaitGroup
+	held.Go(func() {
+		if got := answerTo(t, client, withBody(6000)); got != "v1" {
+			t.Errorf("a body within the budget: %s", got)
+		}
+	})
+	<-entered
+	for n, want := range map[int]string{0: "v1", 4000: "v1", 4001: "503", 6000: "503"} {
+		if got := answerTo(t, client, withBody(n)); got != want {
+			t.Errorf("%d bytes beside 6000 of 10000: %s, want %s", n, got, want)
+		}
+	}
+	close(release)
+	held.Wait()
+	if got := answerTo(t, client, withBody(6000)); got != "v1" {
+		t.Errorf("afterwards: %s", got)
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="overload"} 2`)
+}
+
+// A check that is too large is denied, and does not end as an error, of which Envoy may have been told to let it pass.
+func TestALargeMessageIsDenied(t *testing.T) {
+	r := serve(t, Config{MaxMessageBytes: 10_000, Load: loads(allowAs("v1"))})
+	for n, want := range map[int]string{9000: "v1", 10_000: "413", 39_000: "413"} {
+		if got := answerTo(t, r.client(), withBody(n)); got != want {
+			t.Errorf("%d bytes: %s, want %s", n, got, want)
+		}
+	}
+	if out, err := r.client().Check(t.Context(), withBody(50_000)); err == nil && out.GetStatus().GetCode() == 0 {
+		t.Error("more than is read is allowed")
+	}
+	r.metric(`portcullis_checks_total{decision="deny",reason="request_too_large"} 2`)
 }
 
 // TestTheDeadlineIsKept has an authorizer that allows only after Envoy has given up.

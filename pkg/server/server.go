@@ -53,7 +53,7 @@ type process struct {
 }
 
 func newProcess(c Config) *process {
-	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks)}}
+	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks), maxBodies: int64(c.MaxBodyBytes)}}
 	p.metrics = newMetrics(c.Version, c.Samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
@@ -84,12 +84,14 @@ func (p *process) bind(ctx context.Context) (err error) {
 }
 
 func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server) {
-	checks := extauthz.New(extauthz.Config{Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log})
+	checks := extauthz.New(extauthz.Config{
+		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log, MaxMessageBytes: p.config.MaxMessageBytes,
+	})
 	ctx, p.endStreams = context.WithCancel(ctx)
 	options := []grpc.ServerOption{
 		grpc.StreamInterceptor(streams(ctx)),
 		grpc.ForceServerCodecV2(checks.Codec()),
-		grpc.MaxRecvMsgSize(p.config.MaxMessageBytes),
+		grpc.MaxRecvMsgSize(4 * p.config.MaxMessageBytes),      // what is larger than it, and read, can be denied
 		grpc.MaxConcurrentStreams(uint32(p.config.MaxStreams)), //nolint:gosec // Validate has seen it
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),

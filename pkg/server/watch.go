@@ -30,6 +30,7 @@ type watcher struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
 	names  map[string]bool // the paths whose events count
+	dirs   map[string]bool // the folders among them: the events of whatever is in one count too
 	deaf   bool            // something cannot be watched: poll
 }
 
@@ -56,12 +57,16 @@ func (w *watcher) arm() (added bool) {
 	if w.notify == nil {
 		return false
 	}
-	w.names, w.deaf = map[string]bool{}, false
+	w.names, w.dirs, w.deaf = map[string]bool{}, map[string]bool{}, false
 	dirs := map[string]bool{}
 	for _, file := range w.files() {
-		for _, name := range trail(file) {
+		names := trail(file)
+		for _, name := range names {
 			w.names[name] = true
 			dirs[filepath.Dir(name)] = true
+		}
+		if len(names) > 0 && isDir(names[len(names)-1]) {
+			w.dirs[names[len(names)-1]], dirs[names[len(names)-1]] = true, true
 		}
 	}
 	for _, dir := range w.notify.WatchList() {
@@ -131,6 +136,11 @@ func (w *watcher) wait(ctx context.Context, poll <-chan time.Time, due *debounce
 	}
 }
 
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func (w *watcher) close() {
 	if w.notify != nil {
 		_ = w.notify.Close()
@@ -139,7 +149,7 @@ func (w *watcher) close() {
 
 // concerns tells whether an event is about one of the files, a link on the way to one, or a watched directory itself.
 func (w *watcher) concerns(e fsnotify.Event) bool {
-	if w.names[e.Name] {
+	if w.names[e.Name] || w.dirs[filepath.Dir(e.Name)] {
 		return true
 	}
 	for name := range w.names {

@@ -200,3 +200,31 @@ func TestADeafWatcherPolls(t *testing.T) {
 		}
 	})
 }
+
+// Of a folder that is watched, whatever is added, removed or turned in it counts.
+func TestWatchFolder(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"added":   func(dir string) error { return os.WriteFile(filepath.Join(dir, "b.json"), nil, 0o600) },
+		"removed": func(dir string) error { return os.Remove(filepath.Join(dir, "a.json")) },
+		"turned": func(dir string) error {
+			if err := os.Symlink("..two", filepath.Join(dir, "..new")); err != nil {
+				return err
+			}
+			return os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data"))
+		},
+		"replaced": func(dir string) error {
+			if err := os.Rename(dir, dir+".old"); err != nil {
+				return err
+			}
+			return os.Mkdir(dir, 0o755)
+		},
+	} {
+		dir := filepath.Join(t.TempDir(), "accounts")
+		write(t, filepath.Join(dir, "a.json"), "")
+		w := watchFiles(t, dir)
+		if err := change(dir); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "an act after "+name, func() bool { return w.acts.Load() > 0 })
+	}
+}

@@ -114,6 +114,8 @@ type Result struct {
 	SignedHeaders string
 	// SignedAt is when the client says it signed.
 	SignedAt time.Time
+	// UnsignedPayload says that the signature leaves the body out (AllowUnsignedPayload).
+	UnsignedPayload bool
 
 	hasToken bool
 }

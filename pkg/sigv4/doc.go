@@ -25,6 +25,9 @@
 // 2026-11-23: HMAC is written out over sha256.Sum256, as crypto/hmac allocates five times a signature; a test holds it to
 // crypto/hmac.
 //
+// 2026-11-25: the canonical request that Debug tells has the values of a list of headers only. A client may list any name as
+// signed, and would be told what a proxy on the way has put there.
+//
 // 2026-11-23: messages are API Gateway's of 2025 on: what came in Authorization is told only as the Base64 of its SHA-256.
 // The date is told, for AWS does and it holds no secret, unless it does not look like one.
 package sigv4

@@ -68,13 +68,9 @@ type Error struct {
 	Message string
 	// Detail is a sentence for the operator where the message does not say it.
 	Detail string
-	// Debug is set on a signature that does not match where Config.Debug is on. Session tokens are taken out of it; the
-	// values of the other signed headers are in it, so it is not for a log.
+	// Debug is set on a signature that does not match where Config.Debug is on. It is for the client and not for a log.
 	Debug *Debug
 }
-
-// Debug is what the verifier has calculated.
-type Debug struct{ CanonicalRequest, StringToSign string }
 
 func (e *Error) Error() string {
 	text := e.Detail

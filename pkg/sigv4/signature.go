@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/big"
-	"strings"
 )
 
 // createStringToSign is steps 2 and 3, "Create a hash of the canonical request" and "Create a string to sign".
@@ -129,18 +128,4 @@ func hmacSHA256(key, message []byte) [32]byte {
 		scratch[i] ^= inner ^ outer
 	}
 	return sha256.Sum256(append(scratch[:block], sum[:]...))
-}
-
-// debug is what the signature was compared with, without the session token; nil unless it is asked for.
-func (s *state) debug() *Debug {
-	if !s.config.Debug {
-		return nil
-	}
-	canonical := string(s.createCanonicalRequest(s.request.Host, 0))
-	stringToSign := string(s.createStringToSign([]byte(canonical)))
-	if s.token != "" {
-		canonical = strings.ReplaceAll(canonical, string(appendCollapsed(nil, s.token, false)), "...")
-		canonical = strings.ReplaceAll(canonical, string(appendEscaped(nil, s.token, false)), "...")
-	}
-	return &Debug{CanonicalRequest: canonical, StringToSign: stringToSign}
 }

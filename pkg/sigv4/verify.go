@@ -26,7 +26,7 @@ func (v *Verifier) Verify(r *Request) (Result, error) {
 	}
 	return Result{
 		KeyID: s.keyID, Form: s.form, Algorithm: s.algorithm, SignedHeaders: s.signedHeaders, SignedAt: s.signedAt,
-		hasToken: s.token != "",
+		UnsignedPayload: s.unsigned, hasToken: s.token != "",
 	}, nil
 }
 

@@ -8,11 +8,13 @@
 package sigv4test
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,8 @@ type Signer struct {
 	// Service is that of the scope; empty stands for execute-api.
 	Service string
 	At      time.Time
+	// Expires is the X-Amz-Expires of a presigned request, in seconds; zero stands for 900.
+	Expires int
 }
 
 // Sign puts a signature into the headers of a request. All of its headers are signed.
@@ -58,7 +62,7 @@ func (s Signer) Presign(r *authz.Request) {
 	add("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
 	add("X-Amz-Credential", s.KeyID+"/"+s.scope())
 	add("X-Amz-Date", s.date())
-	add("X-Amz-Expires", "900")
+	add("X-Amz-Expires", strconv.Itoa(cmp.Or(s.Expires, 900)))
 	add("X-Amz-SignedHeaders", "host")
 	if s.Token != "" {
 		add("X-Amz-Security-Token", s.Token)
@@ -98,8 +102,12 @@ func canonicalRequest(r *authz.Request, query string, lines []authz.Field) (text
 	names = names[1:]
 	body, _ := r.Body()
 	sum := sha256.Sum256(body)
+	payload := hex.EncodeToString(sum[:])
+	if claimed, lines := r.Header("x-amz-content-sha256"); lines > 0 {
+		payload = claimed
+	}
 	path := strings.ReplaceAll(escape(r.Path()), "%2F", "/")
-	return strings.Join([]string{r.Method, path, canonicalQuery(query), headers, names, hex.EncodeToString(sum[:])}, "\n"), names
+	return strings.Join([]string{r.Method, path, canonicalQuery(query), headers, names, payload}, "\n"), names
 }
 
 func canonicalQuery(raw string) string {

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
+)
+
+// signedCmd signs GET http://HOST/PATH for eu-west-1, sends it and waits for the answer: signed allow|STATUS KEY-ID SECRET HOST PATH
+func signedCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: signed allow|STATUS KEY-ID SECRET HOST PATH")
+	}
+	conn, err := grpc.NewClient(of(ts).grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ts.Check(err)
+	defer conn.Close()
+	client := authv3.NewAuthorizationClient(conn)
+	eventually(ts, false, "signed "+args[0], func() (bool, string) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		out, err := client.Check(ctx, signedRequest(args[1], args[2], args[3], args[4]))
+		if err != nil {
+			return false, err.Error()
+		}
+		got := answerOf(out)
+		return got == args[0], got
+	})
+}
+
+// signedRequest is what Envoy makes of a signed request whose body it buffers.
+func signedRequest(id, secret, host, path string) *authv3.CheckRequest {
+	r := &authz.Request{Method: "GET", Target: path, Host: host}
+	r.SetBody(nil, authz.BodyComplete)
+	sigv4test.Signer{KeyID: id, Secret: secret, Region: "eu-west-1", At: time.Now()}.Sign(r)
+	lines := &corev3.HeaderMap{}
+	for name, value := range r.Headers() {
+		lines.Headers = append(lines.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})
+	}
+	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+			Method: "GET", Host: host, Path: path, Scheme: "http", HeaderMap: lines,
+		}},
+		ContextExtensions: map[string]string{"portcullis.body": "buffered"},
+	}}
+}

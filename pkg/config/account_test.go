@@ -1,0 +1,271 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
+)
+
+var folderAPI = strings.Replace(signedAPI, "{file: iam/account.json}", "{folder: iam/accounts}", 1)
+
+// accountOf is an account with a user who may call, and their key.
+func accountOf(id, user string) string {
+	return strings.NewReplacer("111122223333", id, "alice", user).Replace(account("Allow"))
+}
+
+const aliceAlone = `accessKeys:
+  - {id: AKIAALICE, secret: {value: of alice}, user: "arn:aws:iam::111122223333:user/alice"}
+`
+
+// An account that is added to the folder counts, one that is removed no longer, and both change the digest.
+func TestFolderOfAccounts(t *testing.T) {
+	dir := signing(t, "portcullis.yaml", folderAPI, "iam/keys.yaml", aliceAlone, "iam/accounts/1.json", accountOf("111122223333", "alice"))
+	one := mustLoad(t, dir)
+	for _, name := range []string{"iam/accounts", "iam/accounts/1.json"} {
+		if !slices.Contains(one.Files, filepath.Join(dir, name)) {
+			t.Errorf("%s is not among the files to watch: %q", name, one.Files)
+		}
+	}
+	if !allows(t, one, "AKIAALICE", "of alice") {
+		t.Fatal("the key does not work to begin with")
+	}
+
+	write(t, filepath.Join(dir, "iam/accounts/2.json"), []byte(accountOf("444455556666", "bob")))
+	two := mustLoad(t, dir)
+	if two.Digest == one.Digest || !slices.Contains(two.Files, filepath.Join(dir, "iam/accounts/2.json")) {
+		t.Error("the second account is not noticed")
+	}
+
+	must(t, os.Remove(filepath.Join(dir, "iam/accounts/1.json")))
+	if s, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
+		t.Errorf("the key of an account that is gone: %v", err)
+	}
+}
+
+// What the entry says of the organization is said of each account of the folder.
+func TestOrganizationOfAFolder(t *testing.T) {
+	denying := strings.Replace(folderAPI, "{folder: iam/accounts}", `{folder: iam/accounts, serviceControlPolicies: [{name: root, policies: [
+      {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "*", Resource: "*"}, {Effect: Deny, Action: "*", Resource: "*", Condition: {StringEquals: {aws:PrincipalAccount: "111122223333"}}}]}]}]}`, 1)
+	for api, want := range map[string]bool{folderAPI: true, denying: false} {
+		dir := signing(t, "portcullis.yaml", api, "iam/keys.yaml", aliceAlone, "iam/accounts/1.json", accountOf("111122223333", "alice"))
+		if got := allows(t, mustLoad(t, dir), "AKIAALICE", "of alice"); got != want {
+			t.Errorf("allowed %v, want %v, under\n%s", got, want, api)
+		}
+	}
+}
+
+func TestFolderIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 5 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil)
+		write(t, filepath.Join(dir, fmt.Sprintf("%d.txt", i)), nil)
+	}
+	for most, want := range map[int]bool{4: false, 5: true} {
+		if names, err := newFileSet().list(dir, ".json", most); (err == nil) != want || want && len(names) != 5 {
+			t.Errorf("at most %d: %q, %v", most, names, err)
+		}
+	}
+}
+
+// The set of names in a folder belongs to what must not change while it is read.
+func TestStableFolder(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   bool
+	}{
+		"nothing":        {func(string) error { return nil }, true},
+		"another ending": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a.txt"), nil, 0o600) }, true},
+		"added":          {func(dir string) error { return os.WriteFile(filepath.Join(dir, "c.json"), nil, 0o600) }, false},
+		"removed":        {func(dir string) error { return os.Remove(filepath.Join(dir, "b.json")) }, false},
+		"renamed":        {func(dir string) error { return os.Rename(filepath.Join(dir, "b.json"), filepath.Join(dir, "c.json")) }, false},
+		"replaced": {func(dir string) error {
+			return os.Rename(dir, dir+".old")
+		}, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "accounts")
+		for _, file := range []string{"a.json", "b.json"} {
+			write(t, filepath.Join(dir, file), []byte("x"))
+		}
+		s := newFileSet()
+		if _, err := s.list(dir, ".json", 10); err != nil {
+			t.Fatal(err)
+		}
+		must(t, c.change(dir))
+		if got := s.stable(); got != c.want {
+			t.Errorf("%s: stable %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// An account's export is not kept, but what it was like when it was read is: a change is seen.
+func TestStreamedFiles(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.json")
+	write(t, name, []byte("first"))
+	s := newFileSet()
+	data, err := s.stream(name, 10)
+	if err != nil || string(data) != "first" || s.files[name].data != nil || !s.stable() {
+		t.Fatalf("%q, %v", data, err)
+	}
+	digest := s.digest()
+	write(t, name, []byte("second"))
+	other := newFileSet()
+	if _, err := other.stream(name, 10); err != nil || s.stable() || other.digest() == digest {
+		t.Errorf("the change is not seen: %v", err)
+	}
+	if _, err := newFileSet().stream(name, 5); err == nil {
+		t.Error("a file that is too large is read")
+	}
+	if s.streamed = maxAccountsSize - 3; true {
+		if _, err := s.stream(name, 10); err == nil {
+			t.Error("more is read than of all accounts together")
+		}
+	}
+}
+
+// An inactive key is as good as none, and what it says is checked all the same.
+func TestInactiveKey(t *testing.T) {
+	for status, want := range map[string]bool{"": true, ", status: Active": true, ", status: Inactive": false} {
+		dir := signing(t, "iam/keys.yaml", strings.Replace(aliceAlone, `alice"}`, `alice"`+status+"}", 1))
+		if got := allows(t, mustLoad(t, dir), "AKIAALICE", "of alice"); got != want {
+			t.Errorf("status %q: allowed %v", status, got)
+		}
+	}
+	dir := signing(t, "iam/keys.yaml", "accessKeys: [{id: AKIAX, secret: {value: a}, user: \"arn:aws:iam::111122223333:user/nobody\", status: Inactive}]\n")
+	if _, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || !strings.Contains(err.Error(), "no account has the user") {
+		t.Errorf("an inactive key of nobody: %v", err)
+	}
+}
+
+// Each option reaches what verifies.
+func TestSignatureOptions(t *testing.T) {
+	const routes = "routes: [{route: GET /pets, authorization: AWS_IAM}]"
+	ask := func(api string, change func(*authz.Request, *sigv4test.Signer), then func(*authz.Request)) authz.Decision {
+		dir := signing(t, "portcullis.yaml", strings.Replace(signedAPI, routes, api, 1), "iam/keys.yaml", aliceAlone)
+		r := &authz.Request{Method: "GET", Target: "/pets?q=%2B", Host: "pets.example.com", Time: time.Now()}
+		r.SetBody(nil, authz.BodyComplete)
+		s := sigv4test.Signer{KeyID: "AKIAALICE", Secret: "of alice", Region: "eu-west-1", At: time.Now()}
+		change(r, &s)
+		if s.Expires > 0 {
+			s.Presign(r)
+		} else {
+			s.Sign(r)
+		}
+		then(r)
+		return mustLoad(t, dir).Gateway.Authorize(t.Context(), r)
+	}
+	asIs := func(*authz.Request, *sigv4test.Signer) {}
+	nothing := func(*authz.Request) {}
+	for name, c := range map[string]struct {
+		api    string
+		change func(*authz.Request, *sigv4test.Signer)
+		then   func(*authz.Request)
+	}{
+		"maxExpires": {"signatures: {maxExpires: 60}\n    " + routes, func(_ *authz.Request, s *sigv4test.Signer) { s.Expires = 61 }, nothing},
+		"a route's maxExpires": {"routes: [{route: GET /pets, authorization: AWS_IAM, signatures: {maxExpires: 60}}]",
+			func(_ *authz.Request, s *sigv4test.Signer) { s.Expires = 61 }, nothing},
+	} {
+		if d := ask(routes, c.change, c.then); !d.Allow {
+			t.Errorf("%s: without it: %+v", name, d.Reason)
+		}
+		if d := ask(c.api, c.change, c.then); d.Allow {
+			t.Errorf("%s: with it: %+v", name, d.Reason)
+		}
+	}
+	for name, c := range map[string]struct {
+		api    string
+		change func(*authz.Request, *sigv4test.Signer)
+		then   func(*authz.Request)
+	}{
+		"literalPlus": {"signatures: {literalPlus: true}\n    " + routes, asIs, func(r *authz.Request) { r.Target = "/pets?q=+" }},
+		"hostAliases": {"signatures: {hostAliases: [public.example.com]}\n    " + routes,
+			func(r *authz.Request, _ *sigv4test.Signer) { r.Host = "public.example.com" }, func(r *authz.Request) { r.Host = "pets.example.com" }},
+		"unsignedPayload": {"routes: [{route: GET /pets, authorization: AWS_IAM, signatures: {unsignedPayload: true}}]",
+			func(r *authz.Request, _ *sigv4test.Signer) {
+				r.SetHeaders([]authz.Field{{Name: "x-amz-content-sha256", Value: "UNSIGNED-PAYLOAD"}})
+			}, func(r *authz.Request) { r.SetBody([]byte("any"), authz.BodyComplete) }},
+	} {
+		if d := ask(routes, c.change, c.then); d.Allow {
+			t.Errorf("%s: without it: %+v", name, d.Reason)
+		}
+		if d := ask(c.api, c.change, c.then); !d.Allow {
+			t.Errorf("%s: with it: %+v", name, d.Reason)
+		}
+	}
+	for option, want := range map[string]string{"literalPlus: false": "SignedHeaders", "disableSigv4a: true": "Unsupported AWS"} {
+		d := ask("signatures: {"+option+"}\n    "+routes, asIs, func(r *authz.Request) {
+			r.SetHeaders([]authz.Field{{Name: "x-amz-date", Value: "20261123T120000Z"}, {Name: "x-amz-region-set", Value: "*"}, {Name: "authorization",
+				Value: "AWS4-ECDSA-P256-SHA256 Credential=a/20261123/execute-api/aws4_request, SignedHeaders=b;a, Signature=00"}})
+		})
+		if !strings.Contains(d.Denial.Body, want) {
+			t.Errorf("%s: %s", option, d.Denial.Body)
+		}
+	}
+}
+
+// With explainSignatures a client is told what its signature was compared with; the operator's log is not.
+func TestExplainSignatures(t *testing.T) {
+	const told = "The Canonical String for this request should have been"
+	for explain, want := range map[string]bool{"": false, "  explainSignatures: false\n": false, "  explainSignatures: true\n": true} {
+		dir := signing(t, "portcullis.yaml", signedAPI+explain, "iam/keys.yaml", aliceAlone)
+		s := mustLoad(t, dir)
+		if warned := len(s.Warnings) > 0; warned != want {
+			t.Errorf("%q: warnings %v", explain, s.Warnings)
+		}
+		r := &authz.Request{Method: "GET", Target: "/pets", Host: "pets.example.com", Time: time.Now()}
+		r.SetBody(nil, authz.BodyComplete)
+		sigv4test.Signer{KeyID: "AKIAALICE", Secret: "another", Region: "eu-west-1", At: time.Now()}.Sign(r)
+		d := s.Gateway.Authorize(t.Context(), r)
+		if d.Allow || strings.Contains(d.Denial.Body, told) != want || strings.Contains(d.Reason.Detail, told) {
+			t.Errorf("%q: %+v", explain, d)
+		}
+		var body struct{ Message string }
+		if err := json.Unmarshal([]byte(d.Denial.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if want && !strings.Contains(body.Message, "details.\n\n"+told+"\n'GET\n/pets\n\nhost:pets.example.com\nx-amz-date:") {
+			t.Errorf("not in AWS's words: %s", body.Message)
+		}
+	}
+}
+
+// Keys derived of a secret outlive the configuration that named it, and count for that secret alone.
+func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
+	r, err := NewRuntime(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	dir := signing(t, "iam/keys.yaml", strings.Replace(aliceAlone, "{value: of alice}", "{file: secret}", 1))
+	for _, held := range []string{"first", "second", "first"} {
+		write(t, filepath.Join(dir, "iam/secret"), []byte(held))
+		s, err := r.Load(filepath.Join(dir, "portcullis.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, used := range []string{"first", "second", "first"} {
+			if allows(t, s, "AKIAALICE", used) != (used == held) {
+				t.Errorf("the secret is %s: the signature of %s is judged wrongly", held, used)
+			}
+			r.signingKeys.Wait()
+		}
+		s.Close()
+	}
+	hits := 0.0
+	for _, sample := range r.Samples() {
+		if sample.Name == "portcullis_cache_hits_total" && slices.Contains(sample.Labels, authz.Field{Name: "cache", Value: "signing_keys"}) {
+			hits = sample.Value
+		}
+	}
+	if hits == 0 {
+		t.Errorf("no key was found again: %v", r.Samples())
+	}
+}

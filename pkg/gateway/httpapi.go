@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+const (
+	// DefaultRoute is the route key of an HTTP API's route for whatever no other route matches.
+	DefaultRoute = "$default"
+	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
+	DefaultStage = "$default"
+)
+
+// noUserPools says what stands in for a user pool authorizer.
+const noUserPools = "an HTTP API has no COGNITO_USER_POOLS: write a jwt authorizer with the pool's issuer, https://cognito-idp.<region>.amazonaws.com/<pool id>, and the app clients as audiences"
+
+// checkKind refuses what an API of its kind has not got ("Choose between REST APIs and HTTP APIs").
+func (f *faults) checkKind(a *API, at string) {
+	if !a.HTTP {
+		f.checkREST(a, at)
+		return
+	}
+	if a.ResourcePolicy != nil {
+		f.add(at+".resourcePolicy", "an HTTP API has no resource policy: remove it, or write kind: REST")
+	}
+	if a.Private {
+		f.add(at+".endpoint", "an HTTP API is regional: remove endpoint, or write kind: REST")
+	}
+	if len(a.GatewayResponses) > 0 {
+		f.add(at+".gatewayResponses", "the answers of an HTTP API cannot be customized: remove gatewayResponses, or write kind: REST")
+	}
+	if a.LegacyMessages {
+		f.add(at+".legacyMessages", "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
+		if at := fmt.Sprintf("%s.authorizers[%q]", at, name); a.Authorizers[name].Authorization == Cognito {
+			f.add(at, noUserPools)
+		} else if a.Authorizers[name].TokenType {
+			f.add(at, "an HTTP API has no Lambda authorizers of type TOKEN: write type: REQUEST")
+		}
+	}
+	for i, r := range a.Routes {
+		if r.Authorization == Cognito {
+			f.add(routeAt(at, i)+".authorization", noUserPools)
+		}
+	}
+}
+
+// checkREST refuses what HTTP APIs alone have.
+func (f *faults) checkREST(a *API, at string) {
+	if a.CORS != nil {
+		f.add(at+".cors", "only an HTTP API has cors: write kind: HTTP, or routes with the method OPTIONS")
+	}
+	for i, r := range a.Routes {
+		if r.Method == DefaultRoute {
+			f.add(routeAt(at, i)+".route", `only an HTTP API has the route $default: write kind: HTTP, or "ANY /" and "ANY /{proxy+}"`)
+		}
+	}
+}
+
+// checkStageName refuses a name that no stage of such an API can have.
+func (f *faults) checkStageName(a *api, name, at string) {
+	switch {
+	case name == DefaultStage && a.http:
+	case name == DefaultStage:
+		f.add(at, "$default is no stage name of a REST API; write kind: HTTP, or letters, digits, hyphens and underscores")
+	case !stageShape.MatchString(name):
+		f.add(at, "%q is no stage name; write letters, digits, hyphens and underscores", name)
+	}
+}
+
+// isMethod reports whether a route of a configuration can have a method.
+func (c *Route) isMethod() bool {
+	return c.Method == anyMethod || c.Method == DefaultRoute || slices.Contains(anyMethods[:], c.Method)
+}
+
+// key is the route key, such as "GET /pets/{petId}" or "$default".
+func (c *Route) key() string {
+	if c.Method == DefaultRoute {
+		return DefaultRoute
+	}
+	return c.Method + " " + c.Resource
+}
+
+// enterHTTPAPI refuses a request of an HTTP API whose route cannot be told, and answers a preflight.
+func (in *invocation) enterHTTPAPI() error {
+	if in.isPreflight() {
+		return &refusal{kind: preflightAnswer, reason: authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"}}
+	}
+	if in.route == nil {
+		return notFound("the API has no route for the path and the method")
+	}
+	return in.sameWithoutSlash()
+}
+
+// isPreflight reports whether the gateway answers the request in place of a route: CORS is configured, and the route that the
+// request leads to, if there is one, is open. A guarded route catches preflights too ("Configure CORS for HTTP APIs": $default
+// with an authorizer).
+func (in *invocation) isPreflight() bool {
+	return in.stage.api.cors != nil && isPreflight(in.request) && (in.route == nil || in.route.guard == guards[None])
+}

@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// SignatureOptions are how the signatures of an API's requests are verified, where API Gateway has one way for all.
+type SignatureOptions struct {
+	// Region is the API's region, which New fills in.
+	Region string
+	// MaxExpires is the longest X-Amz-Expires; zero stands for AWS's 604,800 seconds.
+	MaxExpires time.Duration
+	// PlusLiteral reads a "+" in a query as itself and not as a space.
+	PlusLiteral bool
+	// HostAliases are hosts that clients may have signed in place of the one that the request has. None is another API's.
+	HostAliases []string
+	// DisableSigV4A refuses Signature Version 4A.
+	DisableSigV4A bool
+	// UnsignedPayload accepts UNSIGNED-PAYLOAD. It is a route's, and an API's does not count.
+	UnsignedPayload bool
+}
+
+// RouteSignatures are the options of one route.
+type RouteSignatures struct {
+	// MaxExpires takes the place of the API's, unless it is zero.
+	MaxExpires time.Duration
+	// UnsignedPayload accepts UNSIGNED-PAYLOAD: the signature then says nothing of the body.
+	UnsignedPayload bool
+}
+
+// Verify says who has signed a request. An error refuses it, in the words of an *authz.Refusal.
+type Verify func(r *authz.Request) (*Signed, error)
+
+const (
+	maxExpires     = 604800 * time.Second
+	maxHostAliases = 8
+)
+
+// verifier makes what verifies by a set of options, once for each distinct set.
+func (g *Gateway) verifier(o SignatureOptions, at string, f *faults) Verify {
+	switch {
+	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
+		f.add(at+".maxExpires", "must be a number of seconds from 1 to 604800")
+		return nil
+	case len(o.HostAliases) > maxHostAliases:
+		f.add(at+".hostAliases", "must be at most eight hosts")
+		return nil
+	case g.signatures == nil || o.Region == "": // a fault already
+		return nil
+	}
+	key := fmt.Sprintf("%q %d %t %q %t %t", o.Region, o.MaxExpires, o.PlusLiteral, o.HostAliases, o.DisableSigV4A, o.UnsignedPayload)
+	if made, ok := g.verifiers[key]; ok {
+		return made
+	}
+	made, err := g.signatures(o)
+	if err != nil {
+		f.add(at, "%v", err)
+	}
+	if g.verifiers == nil {
+		g.verifiers = map[string]Verify{}
+	}
+	g.verifiers[key] = made
+	return made
+}
+
+// compileSignatures makes an API's verifier.
+func (g *Gateway) compileSignatures(a *api, c *API, at string, f *faults) {
+	a.signatures = c.Signatures
+	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
+	a.verify = g.verifier(a.signatures, at+".signatures", f)
+	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
+	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
+	if c.Signatures.given() && !used {
+		f.add(at+".signatures", "no route of the API has authorization AWS_IAM: remove signatures")
+	}
+}
+
+// given reports whether anything is other than by default.
+func (o *SignatureOptions) given() bool {
+	return o.MaxExpires != 0 || o.PlusLiteral || len(o.HostAliases) > 0 || o.DisableSigV4A
+}
+
+// routeVerifier makes a route's own verifier; nil where the API's does.
+func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
+	if c.Signatures == (RouteSignatures{}) {
+		return nil
+	}
+	if c.Authorization != IAM {
+		f.add(at+".signatures", "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
+		return nil
+	}
+	if a.verify == nil { // a fault already
+		return nil
+	}
+	o := a.signatures
+	o.UnsignedPayload = c.Signatures.UnsignedPayload
+	if c.Signatures.MaxExpires != 0 {
+		o.MaxExpires = c.Signatures.MaxExpires
+	}
+	return g.verifier(o, at+".signatures", f)
+}
+
+// checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.
+func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
+	for i, alias := range c.Signatures.HostAliases {
+		at := fmt.Sprintf("%s.signatures.hostAliases[%d]", at, i)
+		name := canonicalHost(alias)
+		if !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
+			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
+			continue
+		}
+		if other := g.otherOwner(name, a); other != nil {
+			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.id)
+		}
+	}
+}
+
+// otherOwner finds an API that a host leads to and that is not a.
+func (g *Gateway) otherOwner(name string, a *api) *api {
+	h := g.host(name)
+	switch {
+	case h == nil:
+		return nil
+	case h.owner != nil && h.owner != a:
+		return h.owner
+	}
+	for d, s := range g.mappings {
+		if d.host == name && s.api != a {
+			return s.api
+		}
+	}
+	return nil
+}

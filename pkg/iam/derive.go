@@ -1,0 +1,52 @@
+package iam
+
+import (
+	"crypto/ecdsa"
+	"encoding/binary"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
+
+// SigningKeys and PublicKeys keep what is derived of secrets, for longer than one configuration. An entry is bound to the
+// secret's version, so that a rotated secret never meets the old one's. Nil keeps nothing.
+type (
+	SigningKeys = cache.Cache[[32]byte]
+	PublicKeys  = cache.Cache[*ecdsa.PublicKey]
+)
+
+// A derived key is kept for as long as a signature of its day can be new, and what it costs beside its name.
+const (
+	keptFor         = 48 * time.Hour
+	signingKeyBytes = 32
+	publicKeyBytes  = 256
+)
+
+// scope is the version of a secret.
+func scope(version uint64) (s [32]byte) {
+	binary.BigEndian.PutUint64(s[:], version)
+	return s
+}
+
+func (a *Authenticator) signingKey(id sigv4.SigningKeyID, secret string) [32]byte {
+	k := cache.Key{Scope: scope(id.Version), Parts: []string{id.KeyID, id.Date, id.Region, id.Service}}
+	if key, ok := a.signingKeys.Get(k); ok {
+		return key
+	}
+	key := sigv4.DeriveSigningKey(id, secret)
+	a.signingKeys.Set(cache.Key{Scope: k.Scope, Parts: []string{id.KeyID, id.Date, id.Region, id.Service}}, key, signingKeyBytes, time.Now().Add(keptFor))
+	return key
+}
+
+func (a *Authenticator) publicKey(id sigv4.PublicKeyID, secret string) *ecdsa.PublicKey {
+	k := cache.Key{Scope: scope(id.Version), Parts: []string{id.KeyID}}
+	if key, ok := a.publicKeys.Get(k); ok {
+		return key
+	}
+	key := sigv4.DerivePublicKey(id, secret)
+	if key != nil {
+		a.publicKeys.Set(k, key, publicKeyBytes, time.Now().Add(keptFor))
+	}
+	return key
+}

@@ -1,0 +1,211 @@
+package lambda
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+)
+
+// maxResource is how many characters a Resource of an answer's policy may have ("Output from an API Gateway Lambda
+// authorizer").
+const maxResource = 512
+
+// Answer is what a function has answered. It does not change and is shared among requests. Its zero value, and nil, allow
+// nothing.
+type Answer struct {
+	principalID, usageIdentifierKey string
+	policy                          *policy.Policy
+	allowed                         bool
+	context                         map[string]string
+	// bytes is about what the answer takes in memory.
+	bytes int64
+}
+
+// PrincipalID is the caller as the function names it; empty in a simple response.
+func (a *Answer) PrincipalID() string { return a.principalID }
+
+// Policy is the answer's policy; nil for a simple response.
+func (a *Answer) Policy() *policy.Policy { return a.policy }
+
+// Allowed is a simple response's isAuthorized. It is false where there is a policy.
+func (a *Answer) Allowed() bool { return a.allowed }
+
+// ContextValue is a value of the answer's context as text; false where there is none of the name.
+func (a *Answer) ContextValue(name string) (string, bool) {
+	value, ok := a.context[name]
+	return value, ok
+}
+
+// UsageIdentifierKey is the API key that the function found for the caller; empty for none.
+func (a *Answer) UsageIdentifierKey() string { return a.usageIdentifierKey }
+
+// read reads an answer, or says what is wrong with it without a word of it.
+func (a *Authorizer) read(data []byte) (*Answer, string) {
+	if len(data) > a.limits.Bytes {
+		return nil, fmt.Sprintf("it is longer than %d bytes", a.limits.Bytes)
+	}
+	if problem := checkJSON(data); problem != "" {
+		return nil, problem
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(data, &m) != nil || m == nil {
+		return nil, "it is no JSON object"
+	}
+	_, hasPolicy := m["policyDocument"]
+	_, hasAuthorized := m["isAuthorized"]
+	switch {
+	case hasPolicy && hasAuthorized:
+		return nil, "it has both policyDocument and isAuthorized; one of them has to decide"
+	case a.simple && !hasAuthorized:
+		return nil, "it has no isAuthorized, which a simple response is about"
+	case !a.simple && !hasPolicy:
+		return nil, "it has no policyDocument"
+	}
+	answer := &Answer{}
+	problem := a.readDecision(answer, m)
+	if problem == "" {
+		problem = a.readContext(answer, m["context"])
+	}
+	if problem != "" {
+		return nil, problem
+	}
+	answer.bytes = int64(answerOverhead + answerFactor*len(data))
+	return answer, ""
+}
+
+// answerOverhead and answerFactor make of an answer's length about what its compiled form takes; a test weighs it.
+const (
+	answerOverhead = 4096
+	answerFactor   = 16
+)
+
+func (a *Authorizer) readDecision(answer *Answer, m map[string]json.RawMessage) string {
+	if a.simple {
+		switch string(m["isAuthorized"]) {
+		case "true":
+			answer.allowed = true
+		case "false":
+		default:
+			return "isAuthorized is neither true nor false"
+		}
+		return ""
+	}
+	if !text(m["principalId"], &answer.principalID) || answer.principalID == "" {
+		return "principalId is missing, empty, or no text"
+	}
+	if key := m["usageIdentifierKey"]; !isNull(key) && !text(key, &answer.usageIdentifierKey) {
+		return "usageIdentifierKey is no text"
+	}
+	return a.readPolicy(answer, m["policyDocument"])
+}
+
+func (a *Authorizer) readPolicy(answer *Answer, document json.RawMessage) string {
+	p, faults := policy.Parse(document, policy.Options{
+		Name: a.name, Kind: policy.Authorizer, Format: policy.FormatJSON,
+		Limits: policy.Limits{Bytes: a.limits.Bytes, Statements: a.limits.Statements},
+	})
+	for _, f := range faults {
+		if !f.Warning {
+			return fmt.Sprintf("policyDocument, line %d, column %d: %s", f.Line, f.Column, withoutQuotes(f.Message))
+		}
+	}
+	switch {
+	case p == nil:
+		return "policyDocument cannot be read"
+	case hasLongResource(document):
+		return fmt.Sprintf("policyDocument has a Resource of more than %d characters", maxResource)
+	}
+	answer.policy = p
+	return ""
+}
+
+// quoted is text in a fault's message that may be the document's.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutQuotes takes what the document holds out of a message: it may hold what a client has sent.
+func withoutQuotes(message string) string { return quoted.ReplaceAllLiteralString(message, `"…"`) }
+
+// hasLongResource looks at a document that is a policy.
+func hasLongResource(document json.RawMessage) bool {
+	var d map[string]json.RawMessage
+	if json.Unmarshal(document, &d) != nil {
+		return true
+	}
+	for _, statement := range elements(d["Statement"]) {
+		var s map[string]json.RawMessage
+		if json.Unmarshal(statement, &s) != nil {
+			return true
+		}
+		for _, name := range []string{"Resource", "NotResource"} {
+			for _, resource := range elements(s[name]) {
+				var written string
+				if !text(resource, &written) || utf8.RuneCountInString(written) > maxResource {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// elements are the elements of a list; anything else stands for a list of one, and nothing for an empty one.
+func elements(value json.RawMessage) []json.RawMessage {
+	var list []json.RawMessage
+	switch {
+	case value == nil:
+		return nil
+	case json.Unmarshal(value, &list) == nil && list != nil:
+		return list
+	default:
+		return []json.RawMessage{value}
+	}
+}
+
+// readContext reads the context. A REST API takes text, numbers, true and false; an HTTP API takes anything. What is null is
+// not there.
+func (a *Authorizer) readContext(answer *Answer, value json.RawMessage) string {
+	if isNull(value) {
+		return ""
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(value, &m) != nil {
+		return "context is no object"
+	}
+	answer.context = make(map[string]string, len(m))
+	for name, value := range m {
+		structured := value[0] == '[' || value[0] == '{'
+		switch {
+		case name == "claims" && a.version == version1:
+			return "context has the key claims, which is reserved in payload format version 1.0"
+		case structured && !a.http:
+			return "a value of context is a list or an object; a REST API takes text, numbers, true and false"
+		case !isNull(value):
+			answer.context[name] = rendered(value)
+		}
+	}
+	return ""
+}
+
+// rendered is a value as text: text itself, anything else as its JSON.
+func rendered(value json.RawMessage) string {
+	var s string
+	if text(value, &s) {
+		return s
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return ""
+	}
+	return b.String()
+}
+
+func isNull(value json.RawMessage) bool { return value == nil || string(value) == "null" }
+
+// text reads text, and says whether the value is any.
+func text(value json.RawMessage, s *string) bool {
+	return len(value) > 0 && value[0] == '"' && json.Unmarshal(value, s) == nil
+}

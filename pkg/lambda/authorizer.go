@@ -1,0 +1,140 @@
+package lambda
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/cache"
+)
+
+// Authorizer asks a function about requests. It is safe for concurrent use.
+type Authorizer struct {
+	name         string
+	token, http  bool
+	version      string
+	simple       bool
+	sources      int
+	spelling     map[string]string
+	ttl, timeout time.Duration
+	function     string
+	invoker      Invoker
+	digest       [32]byte
+	cache        *cache.Cache[*Answer]
+	limits       Limits
+	now          func() time.Time
+	waiting      atomic.Int64
+}
+
+// Call is one request for an authorizer.
+type Call struct {
+	API, Stage string
+	// Identity are the values of the identity sources, in the configured order. Nothing of them is kept.
+	Identity []string
+	// Event tells of the request. It is asked only if there is no answer yet.
+	Event interface{ Event() *authz.Event }
+}
+
+// Authorize returns the function's answer to a request: what is known of an earlier request with the same identity, or what
+// the function says now. The error is an *authz.Refusal, and the Answer nil then.
+func (a *Authorizer) Authorize(ctx context.Context, c Call) (*Answer, error) {
+	if len(c.Identity) != a.sources || slices.Contains(c.Identity, "") {
+		return nil, a.internal("a request came without a value for each identity source")
+	}
+	if a.ttl == 0 {
+		return a.ask(ctx, c)
+	}
+	key := cache.Key{Scope: a.Scope(c.API, c.Stage), Parts: c.Identity}
+	if answer, ok := a.cache.Get(key); ok && answer != nil {
+		return answer, nil
+	}
+	return a.askOnce(ctx, key, c)
+}
+
+// Scope is where the answers for one stage of an API lie in the cache, so that they can be flushed.
+func (a *Authorizer) Scope(api, stage string) [32]byte {
+	b := make([]byte, 0, 256)
+	b = append(b, a.digest[:]...)
+	b = appendText(b, api)
+	b = appendText(b, stage)
+	return sha256.Sum256(b)
+}
+
+// ask invokes the function for this request alone.
+func (a *Authorizer) ask(ctx context.Context, c Call) (*Answer, error) {
+	event, err := a.enter(c)
+	if err != nil {
+		return nil, err
+	}
+	defer a.waiting.Add(-1)
+	limited, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	answer, err := a.call(limited, event)
+	if err != nil {
+		return nil, a.refusal(ctx, err)
+	}
+	return answer, nil
+}
+
+// askOnce invokes the function for all requests that ask the same meanwhile, and keeps the answer.
+func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answer, error) {
+	event, err := a.enter(c)
+	if err != nil {
+		return nil, err
+	}
+	defer a.waiting.Add(-1)
+	key.Parts = make([]string, len(c.Identity))
+	for i, value := range c.Identity {
+		key.Parts[i] = strings.Clone(value)
+	}
+	answer, _, err := a.cache.Do(ctx, key, a.timeout, func(ctx context.Context) (cache.Made[*Answer], error) {
+		answer, err := a.call(ctx, event)
+		if err != nil {
+			return cache.Made[*Answer]{}, a.refusal(context.Background(), err) //nolint:contextcheck // the flight is no caller's
+		}
+		return cache.Made[*Answer]{Value: answer, Bytes: answer.bytes, Expires: a.now().Add(a.ttl)}, nil
+	})
+	switch {
+	case err != nil:
+		return nil, a.refusal(ctx, err)
+	case answer == nil:
+		return nil, a.internal("there is neither an answer nor an error")
+	}
+	return answer, nil
+}
+
+// enter counts a request that has to wait for the function, and builds its event. Without an error the caller leaves again.
+func (a *Authorizer) enter(c Call) ([]byte, error) {
+	if a.waiting.Add(1) > int64(a.limits.Waiting) {
+		a.waiting.Add(-1)
+		return nil, a.refuse(authorizerFailure, authz.CodeAuthorizerFailed, "too many requests wait for the function")
+	}
+	event, err := a.event(c)
+	if err != nil {
+		a.waiting.Add(-1)
+		return nil, a.internal(err.Error())
+	}
+	return event, nil
+}
+
+// call invokes the function and reads its answer. A panic is an error like any other.
+func (a *Authorizer) call(ctx context.Context, event []byte) (answer *Answer, err error) {
+	defer func() {
+		if recover() != nil {
+			answer, err = nil, a.internal("panic while the function was asked")
+		}
+	}()
+	data, err := a.invoker.Invoke(ctx, a.function, event)
+	if err != nil {
+		return nil, err
+	}
+	answer, problem := a.read(data)
+	if problem != "" {
+		return nil, a.malformed(problem)
+	}
+	return answer, nil
+}
