@@ -43,6 +43,18 @@ apis:
     upstreamHeaders: {x-api: $context.apiId}
     routes:
       - {route: GET /cats, authorization: NONE}
+  - id: http000000
+    account: "111122223333"
+    region: eu-west-1
+    kind: HTTP
+    executeApiEndpoint: true
+    stages:
+      - {name: $default, domains: [http.example.com]}
+      - {name: beta}
+    upstreamHeaders: {x-api: $context.apiId, x-stage: $context.stage}
+    routes:
+      - {route: GET /open, authorization: NONE}
+      - {route: $default, authorization: AWS_IAM}
   - id: prv0000000
     account: "111122223333"
     region: eu-west-1
@@ -139,6 +151,15 @@ func TestPrintedBootstrap(t *testing.T) {
 			s.denied(t, s.from(t, host, target), 403)
 		}
 		check(t, s, s.from(t, "1234567890.execute-api.eu-west-1.amazonaws.com", "/2/cats"), 403, "ForbiddenException", forbidden)
+	})
+	t.Run("HTTP API", func(t *testing.T) {
+		const endpoint = "http000000.execute-api.eu-west-1.amazonaws.com"
+		s.sees(t, s.from(t, "http.example.com", "/open"), "x-api: http000000", "x-stage: $default")
+		s.sees(t, s.from(t, endpoint, "/open"), "x-api: http000000", "x-stage: $default")
+		s.sees(t, s.from(t, endpoint, "/beta/open"), "x-api: http000000", "x-stage: beta")
+		for _, target := range []string{"/other", "/beta/other"} {
+			s.denied(t, s.from(t, endpoint, target), 403)
+		}
 	})
 	t.Run("AWS_IAM", func(t *testing.T) {
 		for _, m := range []mode{inHeader, presigned} {
