@@ -40,16 +40,13 @@ type Authorizer struct {
 func New(c Config) (*Authorizer, error) {
 	a := &Authorizer{}
 	sources, faults := c.sources()
-	if c.IdentityValidationExpression != "" {
-		var err error
-		if a.audience, err = regexp.Compile(`^(?:` + c.IdentityValidationExpression + `)$`); err != nil {
-			faults = append(faults, fmt.Errorf("identityValidationExpression: %w; look-around and back-references are not known here: write it without", err))
-		}
+	var err error
+	if a.audience, err = compileExpression(c.IdentityValidationExpression); err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	var err error
 	a.verifier, err = jwt.NewVerifier(jwt.VerifierConfig{
 		KeySets: c.KeySets, Sources: sources, Algorithms: []string{"RS256"}, ClockSkew: c.ClockSkew, Rendering: jwt.RenderREST,
 		Cache: c.Cache, MaxCacheTime: c.MaxCacheTime,
@@ -58,6 +55,18 @@ func New(c Config) (*Authorizer, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// compileExpression makes an expression match the whole of a text; nil for none. It is compiled by itself first: "a)|(b" would
+// break out of what is put around it.
+func compileExpression(expression string) (*regexp.Regexp, error) {
+	if expression == "" {
+		return nil, nil
+	}
+	if _, err := regexp.Compile(expression); err != nil {
+		return nil, fmt.Errorf("identityValidationExpression: %w; look-around and back-references are not known here: write it without", err)
+	}
+	return regexp.Compile(`^(?:` + expression + `)$`)
 }
 
 // sources says where the keys of every pool are.
@@ -141,6 +150,7 @@ func refusal(f *jwt.Failure) *authz.Refusal {
 		r.Message = "The incoming token has expired"
 	case authz.CodeAuthorizerFailed:
 		r.ResponseType = "AUTHORIZER_FAILURE"
+	default: // UNAUTHORIZED in its own words, missing scopes too
 	}
 	return r
 }

@@ -93,9 +93,9 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 }
 
 // Start listens for the flushes of other replicas.
-func (h *heldAnswers) Start(context.Context) {
+func (h *heldAnswers) Start(ctx context.Context) {
 	if h.shared != nil {
-		h.shared.Start()
+		h.shared.Start(ctx)
 	}
 }
 

@@ -313,7 +313,7 @@ func (c *compiler) faults(at *path, err error) {
 // leaves yields the errors that errors.Join has joined.
 func leaves(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
-		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's own
+		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok {
 			yield(err)
 			return

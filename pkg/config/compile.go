@@ -38,6 +38,8 @@ type compiler struct {
 	// answers is the memory for what functions answer, and flushable whose answers it holds.
 	answers   *heldAnswers
 	flushable []flushable
+	// asked are the functions that authorizers ask.
+	asked []string
 	// deeper are the paths of authorizers' fields here by those that the gateway has.
 	deeper map[string]string
 	// resources are what has to be started and closed.

@@ -118,7 +118,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, 
 		c.faults(at.field("function"), err)
 		return nil, nil
 	}
-	c.resources = append(c.resources, f)
+	c.resources, c.asked = append(c.resources, f), append(c.asked, arn)
 	guarded, err := c.runtime.guards.Guard(arn, f.invoker, lambda.GuardLimits{Concurrency: spec.concurrency, Queue: spec.queue, Timeout: timeout})
 	if err != nil {
 		c.faults(at.field("function"), err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
@@ -28,6 +29,9 @@ type Snapshot struct {
 	resources []resource
 	answers   *heldAnswers
 	flushable []flushable
+	// asked are the functions that authorizers ask, by ARN; guards forget all others.
+	asked  []string
+	guards *lambda.Guards
 }
 
 // resource is something that a configuration needs from outside.
@@ -49,6 +53,7 @@ func (s *Snapshot) Start(ctx context.Context) {
 	for _, r := range s.resources {
 		r.Start(ctx)
 	}
+	s.guards.Retain(s.asked)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, r := range s.resources {
@@ -139,6 +144,7 @@ func (l *loading) compileAll() *Snapshot {
 	}
 	s.Files, s.Digest = l.files.names, l.files.digest()
 	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
+	s.asked, s.guards = l.asked, &l.runtime.guards
 	return s
 }
 

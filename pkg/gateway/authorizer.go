@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -98,8 +99,9 @@ func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 	if expression == "" {
 		return nil
 	}
-	compiled, err := regexp.Compile(`^(?:` + expression + `)$`)
-	if err != nil {
+	_, err := regexp.Compile(expression) // alone, for "a)|(b" is none and would be one within the brackets
+	compiled, errWhole := regexp.Compile(`^(?:` + expression + `)$`)
+	if err = cmp.Or(err, errWhole); err != nil {
 		f.add(at+".identityValidationExpression", "%q is not an expression that can be used: %v; look-around and back-references are not known here", expression, err)
 	}
 	return compiled

@@ -364,6 +364,7 @@ func TestAuthorizerFaults(t *testing.T) {
 			a.IdentitySource = []string{"method.request.header.a", "method.request.header.a"}
 		}), `.authorizers["partners"].identitySource[1]`, "twice"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "(?!x)" }), `.authorizers["partners"].identityValidationExpression`, "look-around"},
+		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "x)|(?:.*" }), `.authorizers["partners"].identityValidationExpression`, "unexpected"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "other" }), ".routes[0].authorizer", "no authorizer \"other\"; there is partners"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "" }), ".routes[0].authorizer", "needs an authorizer"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is one of authorization JWT"},

@@ -201,6 +201,15 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
+// A key that says its algorithm is used with no other.
+func TestKeyOfOneAlgorithm(t *testing.T) {
+	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", claims{"alg": "RS384"})))
+	a := start(t, httpConfig(p.URL, "a1"))
+	taken(t, a, sign(t, "RS384", rsa1(), "k1", nil, good(p.URL, nil)))
+	unauthorized(t, a, sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, nil)))
+	unauthorized(t, a, sign(t, "RS512", rsa1(), "k1", nil, good(p.URL, nil)))
+}
+
 func TestRefusedConfigurations(t *testing.T) {
 	valid := func() Config {
 		return Config{Issuers: []Issuer{{Source: Source{Issuer: "https://id.example.com/"}, Audiences: []string{"a"}}}, KeySets: newKeySets(t)}

@@ -55,6 +55,7 @@ func (f *Failure) refusal() *authz.Refusal {
 		r.ResponseType = "AUTHORIZER_FAILURE"
 	case authz.CodeMissingScope:
 		r.ResponseType, r.ErrorType, r.Message = "ACCESS_DENIED", "AccessDeniedException", "Forbidden"
+	default: // UNAUTHORIZED in its own words
 	}
 	return r
 }

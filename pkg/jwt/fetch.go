@@ -45,9 +45,8 @@ func readFile(name string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSetBytes+1))
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return found{}, err
 	}
 	return readSet(data)

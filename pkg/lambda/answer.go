@@ -14,8 +14,7 @@ import (
 // authorizer").
 const maxResource = 512
 
-// Answer is what a function has answered. It does not change and is shared among requests. Its zero value, and nil, allow
-// nothing.
+// Answer is what a function has answered. It does not change and is shared among requests. Its zero value allows nothing.
 type Answer struct {
 	principalID, usageIdentifierKey string
 	policy                          *policy.Policy

@@ -73,7 +73,7 @@ func (a *Authorizer) ask(ctx context.Context, c Call) (*Answer, error) {
 	defer a.waiting.Add(-1)
 	limited, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	answer, err := a.call(limited, event)
+	answer, _, err := a.call(limited, event)
 	if err != nil {
 		return nil, a.refusal(ctx, err)
 	}
@@ -91,12 +91,12 @@ func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answe
 	for i, value := range c.Identity {
 		key.Parts[i] = strings.Clone(value)
 	}
-	answer, _, err := a.cache.Do(ctx, key, a.timeout, func(ctx context.Context) (cache.Made[*Answer], error) {
-		answer, err := a.call(ctx, event)
+	answer, _, err := a.cache.DoShared(ctx, key, a.timeout, a.again, func(ctx context.Context) (cache.Made[*Answer], error) {
+		answer, data, err := a.call(ctx, event)
 		if err != nil {
 			return cache.Made[*Answer]{}, a.refusal(context.Background(), err) //nolint:contextcheck // the flight is no caller's
 		}
-		return cache.Made[*Answer]{Value: answer, Bytes: answer.bytes, Expires: a.now().Add(a.ttl)}, nil
+		return cache.Made[*Answer]{Value: answer, Bytes: answer.bytes, Expires: a.now().Add(a.ttl), Encoded: data}, nil
 	})
 	switch {
 	case err != nil:
@@ -121,20 +121,33 @@ func (a *Authorizer) enter(c Call) ([]byte, error) {
 	return event, nil
 }
 
-// call invokes the function and reads its answer. A panic is an error like any other.
-func (a *Authorizer) call(ctx context.Context, event []byte) (answer *Answer, err error) {
+// call invokes the function and reads its answer, which it returns as it came, too. A panic is an error like any other.
+func (a *Authorizer) call(ctx context.Context, event []byte) (answer *Answer, data []byte, err error) {
 	defer func() {
 		if recover() != nil {
-			answer, err = nil, a.internal("panic while the function was asked")
+			answer, data, err = nil, nil, a.internal("panic while the function was asked")
 		}
 	}()
-	data, err := a.invoker.Invoke(ctx, a.function, event)
-	if err != nil {
-		return nil, err
+	if data, err = a.invoker.Invoke(ctx, a.function, event); err != nil {
+		return nil, nil, err
 	}
 	answer, problem := a.read(data)
 	if problem != "" {
-		return nil, a.malformed(problem)
+		return nil, nil, a.malformed(problem)
 	}
-	return answer, nil
+	return answer, data, nil
+}
+
+// again reads an answer that the function gave to another replica.
+func (a *Authorizer) again(data []byte) (answer *Answer, bytes int64, err error) {
+	defer func() {
+		if recover() != nil {
+			answer, err = nil, a.internal("panic while an answer was read")
+		}
+	}()
+	answer, problem := a.read(data)
+	if problem != "" {
+		return nil, 0, a.malformed(problem)
+	}
+	return answer, answer.bytes, nil
 }

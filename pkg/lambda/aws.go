@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -15,8 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
 
 // AWSConfig says how AWS Lambda is reached. Its zero value is AWS itself, with the credentials of the standard chain:
@@ -62,21 +61,22 @@ func NewAWS(c AWSConfig) (*AWS, error) {
 	return &AWS{c: c, transport: transport, roles: map[[2]string]aws.CredentialsProvider{}}, nil
 }
 
+var (
+	functionARN = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:([a-z0-9-]+):[0-9]{12}:function:[A-Za-z0-9_-]{1,140}(?::(?:\$LATEST|[A-Za-z0-9_-]{1,128}))?$`)
+	roleShape   = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+)
+
 // Function returns the Invoker of one function. role is authorizerCredentials, an IAM role that is assumed to invoke it; empty
 // for our own credentials.
 func (a *AWS) Function(function, role string) (Invoker, error) {
-	parts, ok := arn.Split(function)
-	name, qualified := strings.CutPrefix(parts[5], "function:")
-	if !ok || parts[0] != "arn" || parts[2] != "lambda" || parts[3] == "" || parts[4] == "" || !qualified || name == "" || strings.Contains(function, "$") && !strings.HasSuffix(function, ":$LATEST") {
+	f, r := functionARN.FindStringSubmatch(function), roleShape.MatchString(role)
+	switch {
+	case f == nil:
 		return nil, fmt.Errorf("function %q is no ARN of a Lambda function; write arn:aws:lambda:region:account:function:name", function)
+	case role != "" && !r:
+		return nil, fmt.Errorf("credentials %q is no ARN of a role; write arn:aws:iam::account:role/name", role)
 	}
-	if role != "" {
-		r, ok := arn.Split(role)
-		if !ok || r[0] != "arn" || r[2] != "iam" || r[4] == "" || !strings.HasPrefix(r[5], "role/") {
-			return nil, fmt.Errorf("credentials %q is no ARN of a role; write arn:aws:iam::account:role/name", role)
-		}
-	}
-	return &awsFunction{aws: a, region: parts[3], role: role}, nil
+	return &awsFunction{aws: a, region: f[1], role: role}, nil
 }
 
 // Close closes the connections that nobody uses.
@@ -118,45 +118,53 @@ func (f *awsFunction) connect(ctx context.Context) (*awslambda.Client, error) {
 	if f.client != nil {
 		return f.client, nil
 	}
-	credentials, err := f.aws.credentials(ctx, f.role, f.region)
+	base, err := f.aws.configure(ctx, f.role, f.region)
 	if err != nil {
 		return nil, err
 	}
-	o := awslambda.Options{
-		Region: f.region, Credentials: credentials, HTTPClient: f.aws.http(), Retryer: aws.NopRetryer{},
-	}
-	if f.aws.c.Endpoint != "" {
-		o.BaseEndpoint = &f.aws.c.Endpoint
-	}
-	f.client = awslambda.New(o)
+	f.client = awslambda.NewFromConfig(base, func(o *awslambda.Options) {
+		if f.aws.c.Endpoint != "" {
+			o.BaseEndpoint = &f.aws.c.Endpoint
+		}
+	})
 	return f.client, nil
 }
 
-// credentials returns our own credentials, or those of a role. They are kept and renewed.
-func (a *AWS) credentials(ctx context.Context, role, region string) (aws.CredentialsProvider, error) {
+// configure returns the SDK's configuration for a region, with our own credentials or those of a role. They are kept and
+// renewed.
+func (a *AWS) configure(ctx context.Context, role, region string) (aws.Config, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.base == nil {
 		base, err := config.LoadDefaultConfig(ctx)
 		if err != nil {
-			return nil, err
+			return aws.Config{}, err
 		}
+		base.HTTPClient, base.Retryer = a.http(), func() aws.Retryer { return aws.NopRetryer{} }
 		a.base = &base
 	}
-	if role == "" {
-		return a.base.Credentials, nil
+	c := a.base.Copy()
+	c.Region = region
+	if role != "" {
+		c.Credentials = a.assumed(c, role)
 	}
-	key := [2]string{role, region}
+	return c, nil
+}
+
+// assumed returns the credentials of a role.
+func (a *AWS) assumed(c aws.Config, role string) aws.CredentialsProvider {
+	key := [2]string{role, c.Region}
 	if found := a.roles[key]; found != nil {
-		return found, nil
+		return found
 	}
-	o := sts.Options{Region: region, Credentials: a.base.Credentials, HTTPClient: a.http(), Retryer: aws.NopRetryer{}}
-	if a.c.STSEndpoint != "" {
-		o.BaseEndpoint = &a.c.STSEndpoint
-	}
-	assumed := stscreds.NewAssumeRoleProvider(sts.New(o), role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "portcullis" })
-	a.roles[key] = aws.NewCredentialsCache(assumed)
-	return a.roles[key], nil
+	client := sts.NewFromConfig(c, func(o *sts.Options) {
+		if a.c.STSEndpoint != "" {
+			o.BaseEndpoint = &a.c.STSEndpoint
+		}
+	})
+	provider := stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "portcullis" })
+	a.roles[key] = aws.NewCredentialsCache(provider)
+	return a.roles[key]
 }
 
 // http is an HTTP client that reads no more than an answer may have.

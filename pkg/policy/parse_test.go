@@ -58,6 +58,7 @@ func TestParseAccepts(t *testing.T) {
 		"SCP":                       {SCP, statementOf(SCP, allowAll)},
 		"RCP":                       {RCP, statementOf(Resource, allowAll)},
 		"endpoint":                  {VPCEndpoint, statementOf(VPCEndpoint, allowAll)},
+		"authorizer, no statements": {Authorizer, `{"Statement": []}`},
 		"authorizer":                {Authorizer, statementOf(Authorizer, `"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:*/prod/GET/*"`)},
 		"variables":                 {Identity, statementOf(Identity, `"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::b/${aws:username}/${*}/${aws:PrincipalTag/a b, 'x}y'}"`)},
 		"2008: a variable is text":  {Identity, `{"Version": "2008-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::b/${nonsense"}}`},
