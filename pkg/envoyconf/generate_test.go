@@ -310,6 +310,12 @@ func TestTimeout(t *testing.T) {
 			t.Errorf("%s: %v, want %v", authorization, got, want)
 		}
 	}
+	slow := api("a1b2c3d4e5", nil, "GET /pets CUSTOM", "GET /cats JWT")
+	slow.Routes[0].Authorizer = "partners"
+	slow.Authorizers = map[string]gateway.Authorizer{"partners": {Authorization: gateway.Custom, Timeout: 29 * time.Second}}
+	if got := (Options{}).withDefaults([]gateway.API{slow}).Timeout; got != 30*time.Second {
+		t.Errorf("%v", got)
+	}
 	for d, want := range map[time.Duration]string{time.Second: "1s", 1500 * time.Millisecond: "1.5s", time.Minute: "60s", time.Millisecond: "0.001s"} {
 		if got := duration(d); got != want {
 			t.Errorf("%v: %s", d, got)

@@ -79,15 +79,15 @@ type Mesh struct {
 }
 
 const (
-	proxyProtocol     = "proxy-protocol"
-	networks          = "networks"
-	listenerPrefix    = "listener:"
-	maxRequestBytes   = 10 << 20 // the quota for payloads of API Gateway
-	defaultBodyBytes  = 1 << 20
-	longestTimeout    = 5 * time.Minute
-	checkTime         = time.Second
-	tokenCheckTime    = 6 * time.Second  // more than fetching the keys of an issuer may take
-	functionCheckTime = 11 * time.Second // more than a function may take, 10 seconds unless its authorizer says otherwise
+	proxyProtocol    = "proxy-protocol"
+	networks         = "networks"
+	listenerPrefix   = "listener:"
+	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
+	defaultBodyBytes = 1 << 20
+	longestTimeout   = 5 * time.Minute
+	checkTime        = time.Second
+	tokenCheckTime   = 6 * time.Second  // more than fetching the keys of an issuer may take
+	functionTime     = 10 * time.Second // what a function may take where its authorizer does not say
 )
 
 // option is one of the options and the targets that have a place for it.
@@ -182,7 +182,8 @@ func longestCheck(apis []gateway.API) time.Duration {
 			case gateway.Cognito, gateway.JWT:
 				longest = max(longest, tokenCheckTime)
 			default:
-				longest = max(longest, functionCheckTime)
+				may := cmp.Or(api.Authorizers[route.Authorizer].Timeout, functionTime)
+				longest = max(longest, may+checkTime)
 			}
 		}
 	}
