@@ -10,10 +10,11 @@
 // 2026-11-25: the YAML is made by text/template, so that the configuration and its comments can be read as one text. Whatever
 // comes from portcullis.yaml or from a flag goes through quote, or, in a comment, through comment.
 //
-// 2026-11-25: Envoy buffers a stage's requests whole as soon as one of its routes is signed. Routes that need no body are taken
-// out again, each by a match that holds for no request that portcullis would give to another route; where the match could not
-// be that exact, the route stays buffered. So a signed route is never unbuffered, and what Envoy and portcullis see otherwise
-// costs memory and the limit of max_request_bytes, no more. Were it the other way round, portcullis would answer 500.
+// 2026-11-25: Envoy buffers all requests of a stage as soon as one of its routes is signed. Routes that need no body are taken
+// out again, by matches that are no wider than portcullis' own, after the signed routes that come first in portcullis; where a
+// match could not be that exact, the route stays buffered. So a signed route is never unbuffered (exceptions has the proof), and
+// what Envoy and portcullis see otherwise costs memory and the limit of max_request_bytes, no more. Were it the other way
+// round, portcullis would answer 500.
 //
 // 2026-11-25: matches are exact paths and URI templates. Regular expressions would say the same, but Envoy refuses one whose
 // program is longer than 100 instructions, which is two or three path parameters.
