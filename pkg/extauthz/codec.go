@@ -11,18 +11,22 @@ import (
 // a message that is no CheckRequest still reaches Check, which denies it: grpc-go would answer with an error, which Envoy may
 // have been told to ignore.
 func (s *Server) Codec() encoding.CodecV2 {
-	return codec{CodecV2: encoding.GetCodecV2(proto.Name), undecodable: s.undecodable}
+	return codec{CodecV2: encoding.GetCodecV2(proto.Name), server: s}
 }
 
 type codec struct {
 	encoding.CodecV2
-	undecodable *authv3.AttributeContext
+	server *Server
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if in, ok := v.(*message); ok {
+		c.server.read(data, in)
+		return nil
+	}
 	err := c.CodecV2.Unmarshal(data, v)
 	if in, ok := v.(*authv3.CheckRequest); ok && err != nil {
-		in.Attributes = c.undecodable
+		in.Attributes = c.server.undecodable
 		return nil
 	}
 	return err
