@@ -50,6 +50,13 @@ type Config struct {
 	// MaxMessageBytes bounds one CheckRequest, the body included. Default 16 MiB.
 	MaxMessageBytes int
 
+	// GCPercent lets the heap grow by so many percent of what is live before it is collected. GOGC in the environment wins.
+	// Default 400.
+	GCPercent int
+	// MemoryLimit in bytes makes the collector work harder near it. GOMEMLIMIT in the environment wins. Default: nine tenths
+	// of the limit of the process's control group; none where there is none.
+	MemoryLimit int64
+
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
 	// DrainTimeout is how long checks in flight may take to finish. Default 15 s.
@@ -101,6 +108,8 @@ func (c *Config) Validate() error {
 	refuse(c.MaxChecks < 0, "--max-checks: must not be negative")
 	refuse(c.MaxStreams < 0, "--max-streams: must not be negative")
 	refuse(c.MaxMessageBytes < 0, "--max-message-bytes: must not be negative")
+	refuse(c.GCPercent < 0, "--gc-percent: must not be negative")
+	refuse(c.MemoryLimit < 0, "--memory-limit: must not be negative")
 	refuse(c.DrainDelay < 0, "--drain-delay: must not be negative")
 	refuse(c.DrainTimeout < 0, "--drain-timeout: must not be negative")
 	refuse(c.DecisionLogSample < 0 || c.DecisionLogSample > 1 || math.IsNaN(c.DecisionLogSample), "--decision-log-sample: must be above 0 and up to 1")
@@ -116,6 +125,7 @@ func (c Config) withDefaults() Config {
 	c.MaxChecks = orDefault(c.MaxChecks, 4096)
 	c.MaxStreams = orDefault(c.MaxStreams, 1024)
 	c.MaxMessageBytes = orDefault(c.MaxMessageBytes, 16<<20)
+	c.GCPercent = orDefault(c.GCPercent, 400)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 15*time.Second)
 	c.DecisionLog = orDefault(c.DecisionLog, LogAll)
 	c.DecisionLogSample = orDefault(c.DecisionLogSample, 1)

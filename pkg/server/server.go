@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	p := newProcess(c.withDefaults())
+	c = c.withDefaults()
+	defer c.memorySettings(os.Getenv, containerMemory).apply()()
+	p := newProcess(c)
 	if err := p.bind(ctx); err != nil {
 		return err
 	}
