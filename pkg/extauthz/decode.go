@@ -2,8 +2,6 @@ package extauthz
 
 import (
 	"bytes"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -17,11 +15,8 @@ const (
 	length = byte(protowire.BytesType)
 )
 
-// Beyond these numbers looking for a name that is there twice would cost more than a map.
-const (
-	maxPlainHeaders    = 128
-	maxPlainExtensions = 32
-)
+// maxPlainExtensions bounds the comparisons that find a name which is there twice.
+const maxPlainExtensions = 32
 
 // field is one field of a message: its tag in one byte, for no field that is understood has a number beyond 15; the number or
 // the bytes.
@@ -63,6 +58,7 @@ func each(message []byte, repeated uint16, take func(field) bool) bool {
 type decoder struct {
 	*attributes
 	arena arena
+	set   headerSet
 	// sawTLV says that the metadata have had the namespace of the TLV.
 	sawTLV bool
 }
@@ -119,7 +115,9 @@ func (d *decoder) request(f field) bool {
 		return each(f.bytes, 0, d.timestamp)
 	case 2<<3 | length: // http
 		d.http = true
-		return each(f.bytes, 1<<3, d.httpRequest)
+		understood := each(f.bytes, 1<<3, d.httpRequest)
+		d.headers = d.set.sorted()
+		return understood
 	default:
 		return false
 	}
@@ -174,25 +172,12 @@ func (d *decoder) httpRequest(f field) bool {
 	}
 }
 
-// header takes an entry of the map headers, and puts it where its name belongs. Of two entries with one name protobuf takes
-// the last; here none may be there twice.
+// header takes an entry of the map headers. Of two entries with one name protobuf takes the last; here none may be there
+// twice.
 func (d *decoder) header(f field) bool {
 	var h authz.Field
-	if !d.entry(f, &h) || len(d.headers) >= maxPlainHeaders {
-		return false
-	}
-	if d.headers == nil {
-		d.headers = make([]authz.Field, 0, 32)
-	}
-	at, twice := slices.BinarySearchFunc(d.headers, h.Name, byName)
-	if twice {
-		return false
-	}
-	d.headers = slices.Insert(d.headers, at, h)
-	return true
+	return d.entry(f, &h) && d.set.add(h)
 }
-
-func byName(f authz.Field, name string) int { return strings.Compare(f.Name, name) }
 
 // entry reads an entry of a map of strings. Name or value that are not there are empty.
 func (d *decoder) entry(f field, into *authz.Field) bool {

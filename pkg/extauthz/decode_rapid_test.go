@@ -1,10 +1,14 @@
 package extauthz
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // shape is a message type of the schema that decode reads: what lies behind a field number. A nil shape is text or bytes.
@@ -104,4 +108,24 @@ func TestDecodeAgreesOnAnyShape(t *testing.T) {
 	if understood*20 < drawn || understood == drawn {
 		t.Errorf("decode understood %d of %d messages", understood, drawn)
 	}
+}
+
+// TestHeaderSet holds headerSet to a map that is sorted, with names that share their beginnings.
+func TestHeaderSet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s headerSet
+		want := map[string]string{}
+		for _, name := range rapid.SliceOfN(rapid.StringMatching(`(x-header-)?[a\x00é]{0,3}`), 0, 80).Draw(t, "names") {
+			_, twice := want[name]
+			if got := s.add(authz.Field{Name: name, Value: name + "!"}); got != (!twice && len(want) < maxPlainHeaders) {
+				t.Fatalf("%q: %v", name, got)
+			} else if got {
+				want[name] = name + "!"
+			}
+		}
+		got := s.sorted()
+		if !slices.IsSortedFunc(got, byNameAndValue) || !maps.Equal(asMap(got), want) || len(got) != len(want) {
+			t.Fatalf("got %q", got)
+		}
+	})
 }

@@ -161,6 +161,9 @@ func TestDecodeLeavesTheUnusual(t *testing.T) {
 	tlv := func(value []byte) []byte {
 		return bytesField(1, concat(text(1, proxyProtocolMetadata), bytesField(2, bytesField(1, concat(text(1, awsTLV), bytesField(2, value...))...)...))...)
 	}
+	fieldOf := func(value string) []byte {
+		return bytesField(1, concat(text(1, awsTLV), bytesField(2, text(3, value)...))...)
+	}
 	good := marshal(t, envoyRequest())
 	group := concat(protowire.AppendTag(nil, 14, protowire.StartGroupType), protowire.AppendTag(nil, 14, protowire.EndGroupType))
 	for name, wire := range map[string][]byte{
@@ -191,6 +194,8 @@ func TestDecodeLeavesTheUnusual(t *testing.T) {
 		"a number in metadata":            inAttributes(bytesField(11, tlv(protowire.AppendFixed64(protowire.AppendTag(nil, 2, protowire.Fixed64Type), math.Float64bits(1)))...)),
 		"text, then a number":             inAttributes(bytesField(11, tlv(concat(text(3, "\x01vpce-1a2b"), varintField(4, 1)))...)),
 		"the namespace twice":             inAttributes(bytesField(11, concat(tlv(text(3, "\x01vpce-1a2b")), tlv(text(3, "\x01vpce-3c4d")))...)),
+		"the namespace twice, then bare":  inAttributes(bytesField(11, concat(tlv(text(3, "\x01vpce-1a2b")), bytesField(1, text(1, proxyProtocolMetadata)...))...)),
+		"the TLV twice":                   inAttributes(bytesField(11, bytesField(1, concat(text(1, proxyProtocolMetadata), bytesField(2, concat(fieldOf("\x01vpce-1a2b"), fieldOf(""))...))...)...)),
 		"typed metadata":                  inAttributes(bytesField(11, bytesField(2, text(1, "a")...)...)),
 		"not UTF-8: path":                 inHTTP(text(4, "/\xff")),
 		"not UTF-8: id":                   inHTTP(text(1, "\xff")),

@@ -13,13 +13,14 @@ func headers(a *attributes) ([]authz.Field, *refusal) {
 	if len(a.headers) > maxHeaders || len(a.headerMap) > maxHeaders {
 		return nil, &refusal{431, authz.CodeBadRequest, "there are more than 1000 headers"}
 	}
-	c := collector{attributes: a, lines: make([]authz.Field, 0, max(len(a.headers), len(a.headerMap)))}
 	if len(a.headerMap) == 0 {
+		c := collector{attributes: a, lines: a.headers[:0]}
 		return c.fromMap()
 	}
 	if len(a.headers) > 0 && !maps.Equal(asMap(a.headers), join(a.headerMap)) {
 		return nil, badRequest("headers and header_map differ")
 	}
+	c := collector{attributes: a, lines: make([]authz.Field, 0, len(a.headerMap))}
 	return c.fromLines()
 }
 
@@ -31,7 +32,7 @@ type collector struct {
 }
 
 // fromMap takes each name's values as Envoy joined them, sorted: a map has no order, and nothing may depend on Go's, nor on the
-// wire's.
+// wire's. The lines take the place of the entries, none of which is looked at again.
 func (c *collector) fromMap() ([]authz.Field, *refusal) {
 	for _, h := range c.attributes.headers {
 		if refused := c.add(h.Name, h.Value); refused != nil {

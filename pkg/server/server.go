@@ -98,7 +98,7 @@ func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server)
 		grpc.ConnectionTimeout(10 * time.Second),
 		// Workers keep their grown stacks; a check beyond them gets its own goroutine, and growing its stack costs as much as
 		// the check. Checks come in bursts: a connection's reader hands out what it has read before a worker gets to run.
-		grpc.NumStreamWorkers(uint32(workersPerProcessor*runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
+		grpc.NumStreamWorkers(uint32(workersPerProcessor * runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
 		// Find dead peers; let Envoy's own keepalive ping, with and without checks in flight.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
