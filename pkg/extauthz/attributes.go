@@ -18,9 +18,11 @@ type attributes struct {
 	serverName string
 	// source is the address of the TCP peer; empty for pipes and Envoy's internal listeners.
 	source string
-	// headers is the map headers, each name once; headerMap are the lines of header_map.
-	headers   []authz.Field
-	headerMap []headerLine
+	// headers is the map headers, each name once.
+	headers []authz.Field
+	// headerMap are the lines of header_map. torn says that value and raw_value of one of them differ.
+	headerMap []authz.Field
+	torn      bool
 	// body and rawBody are two forms of one body.
 	body, rawBody []byte
 	// extensions is the map context_extensions, in no order.
@@ -28,9 +30,6 @@ type attributes struct {
 	time       timestamp
 	awsTLV     metadataText
 }
-
-// headerLine is one line of header_map. Envoy fills raw.
-type headerLine struct{ key, value, raw string }
 
 // timestamp is a google.protobuf.Timestamp, or none.
 type timestamp struct {
@@ -65,7 +64,7 @@ func attributesOf(a *authv3.AttributeContext) attributes {
 		extensions: pairs(a.GetContextExtensions()),
 	}
 	for _, line := range h.GetHeaderMap().GetHeaders() {
-		out.headerMap = append(out.headerMap, headerLine{line.GetKey(), line.GetValue(), string(line.GetRawValue())})
+		out.addLine(line.GetKey(), line.GetValue(), string(line.GetRawValue()))
 	}
 	if t := a.GetRequest().GetTime(); t != nil {
 		out.time = timestamp{true, t.GetSeconds(), t.GetNanos()}
@@ -73,6 +72,15 @@ func attributesOf(a *authv3.AttributeContext) attributes {
 	value, present := a.GetMetadataContext().GetFilterMetadata()[proxyProtocolMetadata].GetFields()[awsTLV]
 	out.awsTLV = metadataText{present, value.GetStringValue()}
 	return out
+}
+
+// addLine adds a line of header_map. Envoy fills raw.
+func (a *attributes) addLine(name, value, raw string) {
+	if raw != "" {
+		a.torn = a.torn || value != "" && value != raw
+		value = raw
+	}
+	a.headerMap = append(a.headerMap, authz.Field{Name: name, Value: value})
 }
 
 func pairs(m map[string]string) []authz.Field {

@@ -199,23 +199,23 @@ func (d *decoder) headerMapLine(f field) bool {
 		return false
 	}
 	if d.headerMap == nil {
-		d.headerMap = make([]headerLine, 0, 32)
+		d.headerMap = make([]authz.Field, 0, 32)
 	}
-	var line headerLine
+	var key, value, raw string
 	understood := each(f.bytes, 0, func(f field) bool {
 		switch f.tag {
 		case 1<<3 | length:
-			return d.text(&line.key, f)
+			return d.text(&key, f)
 		case 2<<3 | length:
-			return d.text(&line.value, f)
+			return d.text(&value, f)
 		case 3<<3 | length:
-			line.raw = d.arena.text(f.bytes) // bytes on the wire, of which any is valid
+			raw = d.arena.text(f.bytes) // bytes on the wire, of which any is valid
 			return true
 		default:
 			return false
 		}
 	})
-	d.headerMap = append(d.headerMap, line)
+	d.addLine(key, value, raw)
 	return understood
 }
 

@@ -45,7 +45,7 @@ func comparable(a attributes) attributes {
 	return a
 }
 
-var asTheyAre = gocmp.AllowUnexported(attributes{}, headerLine{}, timestamp{}, metadataText{})
+var asTheyAre = gocmp.AllowUnexported(attributes{}, timestamp{}, metadataText{})
 
 var sameRequest = gocmp.Options{
 	gocmp.AllowUnexported(authz.Request{}),

@@ -20,11 +20,15 @@ func headers(a *attributes) ([]authz.Field, *refusal) {
 	if len(a.headers) > 0 && !maps.Equal(asMap(a.headers), join(a.headerMap)) {
 		return nil, badRequest("headers and header_map differ")
 	}
-	c := collector{attributes: a, lines: make([]authz.Field, 0, len(a.headerMap))}
-	return c.fromLines()
+	if a.torn {
+		return nil, badRequest("value and raw_value of a header differ")
+	}
+	c := collector{attributes: a, lines: a.headerMap[:0]}
+	return c.from(a.headerMap)
 }
 
-// collector gathers header lines and keeps their limits.
+// collector gathers header lines and keeps their limits. The lines take the place of what they are made of, none of which is
+// looked at twice.
 type collector struct {
 	attributes *attributes
 	lines      []authz.Field
@@ -32,17 +36,13 @@ type collector struct {
 }
 
 // fromMap takes each name's values as Envoy joined them, sorted: a map has no order, and nothing may depend on Go's, nor on the
-// wire's. The lines take the place of the entries, none of which is looked at again.
+// wire's.
 func (c *collector) fromMap() ([]authz.Field, *refusal) {
-	for _, h := range c.attributes.headers {
-		if refused := c.add(h.Name, h.Value); refused != nil {
-			return nil, refused
-		}
+	lines, refused := c.from(c.attributes.headers)
+	if refused == nil && !slices.IsSortedFunc(lines, byNameAndValue) {
+		slices.SortFunc(lines, byNameAndValue)
 	}
-	if !slices.IsSortedFunc(c.lines, byNameAndValue) {
-		slices.SortFunc(c.lines, byNameAndValue)
-	}
-	return c.lines, nil
+	return lines, refused
 }
 
 func byNameAndValue(a, b authz.Field) int {
@@ -52,12 +52,9 @@ func byNameAndValue(a, b authz.Field) int {
 	return strings.Compare(a.Value, b.Value)
 }
 
-func (c *collector) fromLines() ([]authz.Field, *refusal) {
-	for _, line := range c.attributes.headerMap {
-		if line.value != "" && line.raw != "" && line.value != line.raw {
-			return nil, badRequest("value and raw_value of a header differ")
-		}
-		if refused := c.add(line.key, line.text()); refused != nil {
+func (c *collector) from(fields []authz.Field) ([]authz.Field, *refusal) {
+	for _, f := range fields {
+		if refused := c.add(f.Name, f.Value); refused != nil {
 			return nil, refused
 		}
 	}
@@ -107,14 +104,6 @@ func (c *collector) pseudo(name, value string) *refusal {
 	return nil
 }
 
-// text is the value, from whichever of the two forms has it.
-func (l *headerLine) text() string {
-	if l.raw != "" {
-		return l.raw
-	}
-	return l.value
-}
-
 func asMap(fields []authz.Field) map[string]string {
 	m := make(map[string]string, len(fields))
 	for _, f := range fields {
@@ -124,14 +113,14 @@ func asMap(fields []authz.Field) map[string]string {
 }
 
 // join makes the map headers out of header_map.
-func join(lines []headerLine) map[string]string {
+func join(lines []authz.Field) map[string]string {
 	joined := make(map[string]string, len(lines))
 	for _, line := range lines {
-		value := line.text()
-		if before, again := joined[line.key]; again {
+		value := line.Value
+		if before, again := joined[line.Name]; again {
 			value = before + "," + value
 		}
-		joined[line.key] = value
+		joined[line.Name] = value
 	}
 	return joined
 }
