@@ -46,7 +46,7 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 	}
 	m = appendNumber(m, "duration_us", float64(took.Microseconds()))
 	var head [metadataRoom]byte
-	wire := protowire.AppendVarint(protowire.AppendTag(head[:0], responseMetadata, protowire.BytesType), uint64(len(m)-metadataRoom))
+	wire := protowire.AppendVarint(protowire.AppendTag(head[:0], responseMetadata, protowire.BytesType), uint64(len(m)-metadataRoom)) //nolint:gosec // a size
 	begin := metadataRoom - len(wire)
 	copy(m[begin:], wire)
 	out.ProtoReflect().SetUnknown(m[begin:])
