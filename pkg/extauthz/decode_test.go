@@ -3,8 +3,10 @@ package extauthz
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +135,38 @@ func TestDecodeUnderstandsEnvoy(t *testing.T) {
 			t.Errorf("%s: not understood", name)
 		}
 	}
+}
+
+// TestDecodeUnderstandsRecordedMessages reads what a real Envoy sent.
+func TestDecodeUnderstandsRecordedMessages(t *testing.T) {
+	recorded := recordings(t)
+	if len(recorded) != 5 {
+		t.Errorf("%d messages", len(recorded))
+	}
+	for name, wire := range recorded {
+		if !agree(t, wire) {
+			t.Errorf("%s: not understood", name)
+		}
+	}
+}
+
+func recordings(t testing.TB) map[string][]byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/envoy-1.40.0.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]byte{}
+	for line := range strings.Lines(string(text)) {
+		name, digits, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if strings.HasPrefix(line, "#") || !ok {
+			continue
+		}
+		if all[name], err = hex.DecodeString(digits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
 }
 
 // bytesField and varintField write fields in ways that no encoder would.
@@ -284,6 +318,9 @@ func TestDecodeTruncated(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, in := range envoySends() {
 		f.Add(marshal(f, in))
+	}
+	for _, wire := range recordings(f) {
+		f.Add(wire)
 	}
 	f.Add(inHTTP(bytesField(3, concat(bytesField(1, 'a'), bytesField(2, 'b'))...)))
 	f.Fuzz(func(t *testing.T, wire []byte) {
