@@ -305,7 +305,7 @@ func TestDecodeTruncated(t *testing.T) {
 		}
 		for i := range wire {
 			agree(t, wire[:i])
-			for _, flip := range []byte{1, 2, 8, 0x80, 0xff} {
+			for _, flip := range []byte{1, 8, 0x82} {
 				changed := bytes.Clone(wire)
 				changed[i] ^= flip
 				agree(t, changed)

@@ -42,7 +42,7 @@ func (s *Server) read(data mem.BufferSlice, m *message) {
 	defer func() {
 		if p := recover(); p != nil {
 			d := s.panicked(p)
-			m.refused = &refusal{500, authz.CodeInternal, d.Reason.Detail}
+			*m = message{refused: &refusal{500, authz.CodeInternal, d.Reason.Detail}}
 		}
 	}()
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
@@ -53,7 +53,7 @@ func (s *Server) read(data mem.BufferSlice, m *message) {
 	}
 	var in authv3.CheckRequest
 	if proto.Unmarshal(wire, &in) != nil {
-		m.refused = notDecodable()
+		*m = message{refused: notDecodable()}
 		return
 	}
 	m.attributes = attributesOf(in.GetAttributes())

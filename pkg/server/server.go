@@ -114,8 +114,11 @@ func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server)
 	return s, h
 }
 
-// workersPerProcessor is how many goroutines wait for checks. One holds a stack of 8 to 32 KiB.
-const workersPerProcessor = 64
+// How many goroutines wait for checks. One holds a stack of 8 to 32 KiB.
+const (
+	workersPerProcessor = 64
+	maxWorkers          = 512
+)
 
 func setServing(h *health.Server, status healthpb.HealthCheckResponse_ServingStatus) {
 	h.SetServingStatus("", status)
