@@ -55,6 +55,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		c.ifNew(at.field("type"), "type must be TOKEN or REQUEST")
 		config.Type = lambda.Request
 	}
+	compiled.Timeout = config.Timeout
 	if config.Invoker, config.Digest = c.invoker(m, config.Timeout, at); config.Invoker == nil {
 		return compiled
 	}

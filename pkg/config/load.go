@@ -14,6 +14,8 @@ import (
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
+	// Config is what Gateway was made of: the APIs as they were written.
+	Config gateway.Config
 	// Files are all files and folders that were read, as they were named, the configuration itself first: what to watch for
 	// changes.
 	Files []string
@@ -164,7 +166,7 @@ func (l *loading) compileInto(s *Snapshot) {
 		return
 	}
 	checkRules(m, l.root, l.file, l.report)
-	s.Gateway = l.compile(m)
+	s.Gateway, s.Config = l.compile(m)
 	s.APIs = len(m.GetApis())
 	for _, api := range m.GetApis() {
 		s.Routes += len(api.GetRoutes())

@@ -27,6 +27,8 @@ functions:
   "arn:aws:lambda:eu-west-1:111122223333:function:partners": {command: [/bin/sh, -c, exec sleep 60]}
 `
 
+const oneKey = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "use": "sig", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+
 // held is how often a runtime's parts are held, and what of it runs.
 type held struct{ sets, functions, holders, memories int }
 
@@ -49,7 +51,7 @@ func TestRuntimeOutlivesConfigurations(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	r, err := NewRuntime(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func TestFlushFindsStages(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	s, err := Load(name)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +132,7 @@ func TestUnstartedConfigurationDenies(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	s, err := Load(name)
 	if err != nil {
 		t.Fatal(err)
