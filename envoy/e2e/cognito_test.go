@@ -25,7 +25,7 @@ func poolARN(id string) string {
 	return "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/" + id
 }
 
-// member is somebody who has signed up, with the client that they sign in with.
+// signedUp is somebody who has signed up, with the client that they sign in with.
 type signedUp struct {
 	pool   *envoytest.UserPool
 	client string

@@ -192,17 +192,21 @@ type load struct {
 	token    atomic.Pointer[string]
 	passed   atomic.Int64
 	refused  atomic.Int64
-	stop     chan struct{}
+	stop     context.Context
+	cancel   context.CancelFunc
 	requests sync.WaitGroup
 }
 
-func (s *stack) load(target, token string) *load {
-	l := &load{stop: make(chan struct{})}
+func (s *stack) load(t *testing.T, target, token string) *load {
+	t.Helper()
+	l := &load{}
+	l.stop, l.cancel = context.WithCancel(t.Context()) // which ends before Envoy is stopped
+	t.Cleanup(l.cancel)
 	l.token.Store(&token)
 	l.requests.Go(func() {
 		for {
 			select {
-			case <-l.stop:
+			case <-l.stop.Done():
 				return
 			case <-time.After(10 * time.Millisecond):
 			}
@@ -226,7 +230,7 @@ func (l *load) next(t *testing.T, token string) {
 
 func (l *load) end(t *testing.T) {
 	t.Helper()
-	close(l.stop)
+	l.cancel()
 	l.requests.Wait()
 	if n := l.refused.Load(); n != 0 {
 		t.Errorf("%d of %d valid tokens were refused", n, n+l.passed.Load())
@@ -243,7 +247,7 @@ func TestKeysRotate(t *testing.T) {
 	eventually(t, "the keys are there", func() bool { return s.status("/pets", old["RS256"]) == http.StatusOK })
 	loads := map[string]*load{}
 	for alg, token := range old {
-		loads[alg] = s.load("/pets", token)
+		loads[alg] = s.load(t, "/pets", token)
 	}
 	for range 2 {
 		p.Rotate(t)
