@@ -159,7 +159,7 @@ func (c *compiler) memory(m *configv1.Cache, at *path) {
 			config = nil
 		}
 	}
-	held, err := c.runtime.memories.use(config, digestOfRedis(config, m))
+	held, err := c.runtime.memories.use(config, c.digestOfRedis(config, m.GetRedis()))
 	if err != nil {
 		c.faults(at.field("redis"), err)
 		held, err = c.runtime.memories.use(nil, [32]byte{})
@@ -171,12 +171,19 @@ func (c *compiler) memory(m *configv1.Cache, at *path) {
 	c.resources = append(c.resources, held)
 }
 
-// digestOfRedis is equal for equal configurations. The certificates in a TLS configuration stand in the message's files.
-func digestOfRedis(c *cache.SharedConfig, m *configv1.Cache) [32]byte {
-	if c == nil {
+// digestOfRedis is equal for equal configurations, with equal secrets and certificates in their files.
+func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]byte {
+	if s == nil {
 		return [32]byte{}
 	}
-	text, err := json.Marshal([]any{m.GetRedis(), c.Key, c.Password, c.SentinelPassword, c.Username})
+	parts := []any{m, s.Key, s.Password, s.SentinelPassword}
+	for _, file := range []string{m.GetTls().GetCaFile(), m.GetTls().GetCertFile(), m.GetTls().GetKeyFile()} {
+		if name := c.relative(file); file != "" {
+			data, _ := c.files.read(name, maxNamedSize) // read before
+			parts = append(parts, data)
+		}
+	}
+	text, err := json.Marshal(parts)
 	if err != nil {
 		panic(err) // texts and numbers
 	}
