@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 		"pkg/lambda/runner", "proto/portcullis/config/v1"},
 	"pkg/server": {"pkg/authz", "pkg/extauthz"},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test": {"pkg/authz"},
 	"pkg/lambda/runner":   {},
