@@ -7,7 +7,7 @@ TOOL   = $(GO) tool -modfile=hack/tools/go.mod
 FUZZTIME ?= 20s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date layering test e2e fuzz bench
+.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date envoy-files layering test e2e fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -39,6 +39,9 @@ generate: ## write config.pb.go and the configuration reference again
 generated-up-to-date: ## fail if `make generate` changes anything
 	@old="$$(mktemp -d)"; trap 'rm -rf "$$old"' EXIT; cp -R proto "$$old/"; hack/generate.sh >"$$old/log" 2>&1 || { cat "$$old/log"; exit 1; }; \
 	diff -r "$$old/proto" proto || { echo "generated files were out of date; they are written now, commit them"; exit 1; }; echo "check: generated files ok"
+
+envoy-files: ## write the files of envoy/ again, as portcullis envoy prints them for the examples of envoy/README.md
+	$(GO) test -count=1 -run TestFilesAreWhatPortcullisPrints ./envoy/e2e -update
 
 tidy-up-to-date:
 	@$(GO) mod tidy -diff && echo "check: go.mod ok"

@@ -31,9 +31,10 @@ var mayImport = map[string][]string{
 	"pkg/extauthz": {"pkg/authz"},
 	"pkg/config": {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/cognito", "pkg/lambda",
 		"pkg/lambda/runner", "proto/portcullis/config/v1"},
-	"pkg/server": {"pkg/authz", "pkg/extauthz"},
+	"pkg/envoyconf": {"pkg/gateway"},
+	"pkg/server":    {"pkg/authz", "pkg/extauthz"},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test": {"pkg/authz"},
 	"pkg/lambda/runner":   {},

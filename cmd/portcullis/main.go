@@ -24,6 +24,7 @@ func commands() []command {
 	return []command{
 		{"serve", "answer Envoy's checks", serve},
 		{"validate", "check a configuration and all files that it names", validate},
+		{"envoy", "print the Envoy or Istio configuration that fits a configuration", envoyConfiguration},
 		{"simulate", "evaluate policies alone, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},
 		{"help", "print this", help},

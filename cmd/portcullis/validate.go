@@ -57,6 +57,7 @@ func examine(path string) report {
 		}
 		return r
 	}
+	defer s.Close()
 	r.Valid, r.APIs, r.Routes, r.Digest = true, s.APIs, s.Routes, s.Digest
 	r.Faults = append(r.Faults, s.Warnings...)
 	return r

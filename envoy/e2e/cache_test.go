@@ -68,7 +68,7 @@ func onlyThis(w http.ResponseWriter, token string, event map[string]any) {
 func TestAnAnswerOpensNothingElse(t *testing.T) {
 	t.Parallel()
 	f := newCloud(t, onlyThis)
-	s := start(t, setup{config: rememberedBy(f.URL, "300s"), edits: byHost("beta.example.com", "cats.example.com")})
+	s := start(t, setup{config: rememberedBy(f.URL, "300s"), edits: byHost("pets.example.com", "beta.example.com", "cats.example.com")})
 	expect := func(calls int) {
 		t.Helper()
 		if n := f.take("good"); n != calls {

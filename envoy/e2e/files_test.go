@@ -63,6 +63,11 @@ func inPlace(t *testing.T, file, dir string) []envoytest.Edit {
 
 // The other files are envoy.yaml but for what they are about, which stands here.
 func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
+	open := func(template string) string {
+		return "              - {match: {path_match_policy: {name: envoy.path.match.uri_template.uri_template_matcher, typed_config: " +
+			`{"@type": type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, path_template: "` + template + `"}}}, route: {cluster: upstream}, typed_per_filter_config: {envoy.filters.http.ext_authz: ` +
+			`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {disable_request_body_buffering: true}}}}` + "\n"
+	}
 	for file, edits := range map[string][]envoytest.Edit{
 		"unix-socket.yaml": {
 			{Old: "{socket_address: {address: 127.0.0.1, port_value: 9001}}", New: "{pipe: {path: /run/portcullis/portcullis.sock}}"},
@@ -87,11 +92,8 @@ func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 		},
 		"iam.yaml": {
 			{Old: "include_tls_session: true\n", New: "include_tls_session: true\n              with_request_body: {max_request_bytes: 1048576, allow_partial_message: false, pack_as_bytes: true}\n"},
-			{Old: "              routes:\n              # A rewrite", New: "              routes:\n" +
-				"              - {match: {prefix: /uploads/}, route: {cluster: pets}, typed_per_filter_config: {envoy.filters.http.ext_authz: " +
-				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {disable_request_body_buffering: true}}}}` +
-				"\n              # A rewrite"},
-			{Old: "                route: {cluster: pets}\n", New: "                route: {cluster: pets}\n                typed_per_filter_config: {envoy.filters.http.ext_authz: " +
+			{Old: "              routes:\n              # A rewrite", New: "              routes:\n" + open("/uploads/*") + open("/uploads/*/**") + "              # A rewrite"},
+			{Old: "                route: {cluster: upstream}\n", New: "                route: {cluster: upstream}\n                typed_per_filter_config: {envoy.filters.http.ext_authz: " +
 				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {context_extensions: {portcullis.body: buffered}}}}` + "\n"},
 		},
 		"private-api.yaml": {

@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,14 +19,6 @@ import (
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
-// byHost has the host alone say which API and stage a request is for, so that one Envoy serves several.
-func byHost(hosts ...string) []envoytest.Edit {
-	return []envoytest.Edit{
-		{Old: "portcullis.api: a1b2c3d4e5\n                      portcullis.stage: prod\n", New: ""},
-		{Old: "domains: [pets.example.com]", New: "domains: [pets.example.com, " + strings.Join(hosts, ", ") + "]"},
-	}
-}
-
 // at sends a GET request for a host.
 func (s *stack) at(t *testing.T, host, target string, headers ...string) answer {
 	t.Helper()
@@ -38,29 +27,6 @@ func (s *stack) at(t *testing.T, host, target string, headers ...string) answer 
 
 // shows is the header line that identifies a caller.
 func shows(token string) string { return "Authorization: " + token }
-
-// metric is the value of a sample, by its name and labels; -1 if there is none.
-func (s *stack) metric(t *testing.T, sample string) float64 {
-	t.Helper()
-	resp, err := http.Get("http://" + s.portcullis.Admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(sample) + ` (\S+)$`).FindSubmatch(text)
-	if found == nil {
-		return -1
-	}
-	value, err := strconv.ParseFloat(string(found[1]), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
 
 // called are the lines that a function which runs by its command has left.
 func called(t *testing.T, file string) []string {

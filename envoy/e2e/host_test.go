@@ -74,7 +74,7 @@ func testHostOfAnotherAPI(t *testing.T, stage envoytest.Edit) {
 // A rewrite changes what the upstream gets, not what the policies are asked about: the README warns of it.
 func TestRewritesComeAfterTheCheck(t *testing.T) {
 	t.Parallel()
-	s := start(t, setup{config: pets, edits: []envoytest.Edit{{Old: "route: {cluster: pets}", New: "route: {cluster: pets, prefix_rewrite: /admin/}"}}})
+	s := start(t, setup{config: pets, edits: []envoytest.Edit{{Old: "route: {cluster: upstream}", New: "route: {cluster: upstream, prefix_rewrite: /admin/}"}}})
 	if got := s.allowed(t, s.get(t, "/pets")).Target; got != "/admin/pets" {
 		t.Errorf("the upstream saw %s", got)
 	}

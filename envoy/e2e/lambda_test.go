@@ -56,7 +56,6 @@ functions:
 const (
 	functionDenies = `{"Message":"User is not authorized to access this resource with an explicit deny in an identity-based policy"}`
 	functionSilent = `{"Message":"User is not authorized to access this resource because no identity-based policy allows the execute-api:Invoke action"}`
-	unauthorized   = `{"message":"Unauthorized"}`
 	nothingSaid    = `{"message":null}`
 	internalError  = `{"message":"Internal Server Error"}`
 )
@@ -129,7 +128,7 @@ func TestFunctionsDecide(t *testing.T) {
 			t.Parallel()
 			calls := filepath.Join(t.TempDir(), "calls")
 			config := strings.Replace(doors, "FUNCTION", language.function(t, calls), 1)
-			s := start(t, setup{config: config, edits: byHost("http.example.com")})
+			s := start(t, setup{config: config, edits: byHost("pets.example.com", "http.example.com")})
 			nobodyIsAsked(t, s, calls)
 			for _, o := range outcomes {
 				for _, d := range doorways {

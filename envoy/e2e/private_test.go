@@ -60,7 +60,7 @@ var openHost = envoytest.Edit{Old: "            - name: unknown\n", New: `      
               domains: [open.example.com]
               routes:
               - match: {prefix: /}
-                route: {cluster: pets}
+                route: {cluster: upstream}
             - name: unknown
 `}
 

@@ -144,8 +144,8 @@ func TestRedisIsNotBelieved(t *testing.T) {
 		{"empty", func(string, string) (string, string) { return "", "" }},
 		{"longer", func(good, bad string) (string, string) { return good + "\x00", bad + good }},
 		{"in plain text", func(string, string) (string, string) { return policyFor("Allow", "*"), policyFor("Allow", "*") }},
-		{"one bit", func(good, bad string) (string, string) { return flipped(good, 40), flipped(bad, 40) }},
-		{"the first bit", func(good, bad string) (string, string) { return flipped(good, 0), flipped(bad, 0) }},
+		{"one bit", func(good, bad string) (string, string) { return withBit(good, 40), withBit(bad, 40) }},
+		{"the first bit", func(good, bad string) (string, string) { return withBit(good, 0), withBit(bad, 0) }},
 		{"large", func(string, string) (string, string) { return strings.Repeat("x", 3<<20), strings.Repeat("x", 3<<20) }},
 	} {
 		good, bad := "good-"+strconv.Itoa(i+1), "bad-"+strconv.Itoa(i+1)
@@ -188,8 +188,8 @@ func TestRedisIsNotBelieved(t *testing.T) {
 	}
 }
 
-// flipped has one bit of a byte changed.
-func flipped(s string, at int) string {
+// withBit has one bit of a byte changed.
+func withBit(s string, at int) string {
 	b := []byte(s)
 	b[at] ^= 1
 	return string(b)

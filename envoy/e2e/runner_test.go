@@ -99,7 +99,11 @@ func processOf(t *testing.T, calls string) int {
 	t.Helper()
 	all := called(t, calls)
 	_, pid, _ := strings.Cut(all[len(all)-1], ":")
-	return atoi(t, pid)
+	number, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 // isGone says that a process has ended; somebody else may have to reap it.
@@ -116,7 +120,7 @@ func isGone(pid int) bool {
 func runningDoors(t *testing.T, l language) (s *stack, calls string) {
 	t.Helper()
 	calls = filepath.Join(t.TempDir(), "calls")
-	s = start(t, setup{config: strings.Replace(doors, "FUNCTION", l.function(t, calls), 1), edits: byHost("http.example.com")})
+	s = start(t, setup{config: strings.Replace(doors, "FUNCTION", l.function(t, calls), 1), edits: byHost("pets.example.com", "http.example.com")})
 	s.allowed(t, s.get(t, "/token", shows("allow")))
 	return s, calls
 }
@@ -188,7 +192,7 @@ func TestAReloadKeepsTheProcess(t *testing.T) {
 	t.Parallel()
 	calls := filepath.Join(t.TempDir(), "calls")
 	config := strings.Replace(doors, "FUNCTION", goFunction(t, calls), 1)
-	s := start(t, setup{config: config, edits: byHost("http.example.com")})
+	s := start(t, setup{config: config, edits: byHost("pets.example.com", "http.example.com")})
 	s.allowed(t, s.get(t, "/token", shows("allow")))
 	first := processOf(t, calls)
 	loads := 1.0

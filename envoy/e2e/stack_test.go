@@ -64,6 +64,10 @@ type setup struct {
 	file string
 	// edits change the file beyond addresses and ports.
 	edits []envoytest.Edit
+	// printed are flags of `portcullis envoy`, whose output is used in place of a file.
+	printed []string
+	// change makes another configuration of it, in the folder of portcullis.yaml.
+	change func(dir, bootstrap string) string
 	// config is portcullis.yaml; files lie beside it.
 	config string
 	files  map[string]string
@@ -111,7 +115,15 @@ func start(t *testing.T, c setup) *stack {
 	if !c.hurried {
 		edits = append(edits, unhurried)
 	}
-	bootstrap := edit(t, c.file, slices.Concat(edits, s.portcullisAt(c.file), c.edits)...)
+	var bootstrap string
+	if c.printed != nil {
+		bootstrap = s.print(t, c.printed...)
+	} else {
+		bootstrap = edit(t, c.file, slices.Concat(edits, s.portcullisAt(c.file), c.edits)...)
+	}
+	if c.change != nil {
+		bootstrap = c.change(s.dir, bootstrap)
+	}
 	if s.envoy, err = envoytest.StartEnvoy(ctx, envoy, s.dir, bootstrap); err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func TestWhatAFunctionMayAnswer(t *testing.T) {
 	t.Parallel()
 	var row atomic.Int64
 	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) { answersOf[row.Load()].answer(w, event) })
-	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("http.example.com")})
+	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("pets.example.com", "http.example.com")})
 	for i, o := range answersOf {
 		row.Store(int64(i))
 		httpBody := func(status int) string {
@@ -228,7 +228,7 @@ func TestFunctionsOnAWS(t *testing.T) {
 func TestFunctionIsGone(t *testing.T) {
 	t.Parallel()
 	f := newCloud(t, func(w http.ResponseWriter, _ string, e map[string]any) { fmt.Fprint(w, policyFor("Allow", arnOf(e))) })
-	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("http.example.com")})
+	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("pets.example.com", "http.example.com")})
 	s.allowed(t, s.get(t, "/token", shows("t")))
 	f.mu.Lock()
 	f.gone = true
@@ -260,7 +260,7 @@ func TestNothingListens(t *testing.T) {
 	}
 	address := "http://" + l.Addr().String()
 	l.Close()
-	s := start(t, setup{config: strings.Replace(remote, "URL", address, 1), edits: byHost("http.example.com")})
+	s := start(t, setup{config: strings.Replace(remote, "URL", address, 1), edits: byHost("pets.example.com", "http.example.com")})
 	for range 8 {
 		check(t, s, s.get(t, "/token", shows("t")), 500, failure, nothingSaid)
 		s.denied(t, s.at(t, "http.example.com", "/simple", shows("t")), 500)

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,7 @@ func run(ctx context.Context) error {
 type demo struct {
 	dir        string
 	upstream   *envoytest.Upstream
+	pool       *pool
 	portcullis *envoytest.Portcullis
 	envoy      *envoytest.Envoy
 	addr       string
@@ -81,6 +83,9 @@ func (d *demo) start(ctx context.Context) error {
 	if d.upstream, err = envoytest.StartUpstream(show); err != nil {
 		return err
 	}
+	if err := d.startPool(ctx, root); err != nil {
+		return err
+	}
 	if err := d.startPortcullis(ctx, root); err != nil {
 		return err
 	}
@@ -92,10 +97,8 @@ func findEnvoy(ctx context.Context, root string) (string, error) {
 	if bin, err := envoytest.Find(); err == nil {
 		return bin, nil
 	}
-	install := exec.CommandContext(ctx, filepath.Join(root, "hack", "parts.sh"))
-	install.Stdout, install.Stderr = os.Stdout, os.Stderr
-	if err := install.Run(); err != nil {
-		return "", fmt.Errorf("hack/parts.sh: %w", err)
+	if err := install(ctx, root, "envoy"); err != nil {
+		return "", err
 	}
 	return envoytest.Find()
 }
@@ -109,6 +112,7 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 		if err != nil {
 			return err
 		}
+		text = bytes.ReplaceAll(text, []byte(poolAddress), []byte(d.pool.URL))
 		if err := os.WriteFile(filepath.Join(d.dir, name), text, 0o600); err != nil {
 			return err
 		}
@@ -153,9 +157,11 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     curl -s http://%[3]s/readyz
   What was decided so far:
     curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
+  Sign in as ann again; the answer holds her IdToken, for -H "Authorization: Bearer $ID_TOKEN":
+    %[4]s
   The Envoy configuration in use, which is envoy/iam.yaml with other ports:
     %[2]s
-`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin)
+`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn())
 	select {
 	case <-ctx.Done():
 		return nil
@@ -172,6 +178,9 @@ func (d *demo) stop() {
 	}
 	if d.portcullis != nil {
 		d.portcullis.Stop()
+	}
+	if d.pool != nil && d.pool.Cognito != nil && d.pool.Process != nil {
+		d.pool.Stop()
 	}
 	if d.upstream != nil {
 		d.upstream.Stop()

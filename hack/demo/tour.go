@@ -57,6 +57,12 @@ var stops = []stop{
 		body: "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: execute-api:Invoke"},
 	{why: "With another secret, the signature is not hers.",
 		flags: signed("another-secret"), path: "/orders/7", status: "403", body: "The request signature we calculated does not match"},
+	{why: "/me is for who has signed in to the user pool (the authorizer customers, of type COGNITO_USER_POOLS).",
+		path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
+	{why: "ann has signed in, and shows her ID token. The upstream is told what the token says of her.",
+		flags: bearer("$ID_TOKEN"), path: "/me", status: "200", body: "x-user: ann@example.com"},
+	{why: "Her access token is no ID token. It would be asked for where a route has scopes.",
+		flags: bearer("$ACCESS_TOKEN"), path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "A path without a route: the answer that API Gateway gives, though no token would help.",
 		path: "/cats", status: "403", body: "Missing Authentication Token"},
 	{why: "A host of no API.",
@@ -68,9 +74,12 @@ func signed(secret string) []string {
 	return []string{"--aws-sigv4", "aws:amz:eu-west-1:execute-api", "--user", "AKIADEMOALICE:" + secret}
 }
 
+// bearer has curl show a token, which goes by a name here.
+func bearer(token string) []string { return []string{"-H", "Authorization: Bearer " + token} }
+
 // tour asks for everything once and returns how many answers were not as expected.
 func (d *demo) tour(ctx context.Context) int {
-	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam.\n", d.addr)
+	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam; who has signed in, a user pool of cognito-local knows.\n", d.addr)
 	surprises := 0
 	for i, s := range stops {
 		if ctx.Err() != nil {
@@ -78,7 +87,8 @@ func (d *demo) tour(ctx context.Context) int {
 		}
 		args := s.args(d.addr)
 		fmt.Printf("\n%2d. %s\n    $ curl %s\n", i+1, s.why, quoted(args))
-		status, body := ask(ctx, args)
+		status, body := ask(ctx, d.pool.expand(args))
+		body = strings.NewReplacer(d.pool.id, "$ID_TOKEN", d.pool.access, "$ACCESS_TOKEN").Replace(body)
 		fmt.Printf("    %s  %s\n", status, strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n         "))
 		if status == s.status && strings.Contains(body, s.body) && (s.never == "" || !strings.Contains(body, s.never)) {
 			fmt.Printf("    expected %s: yes\n", s.status)
@@ -116,6 +126,10 @@ func quoted(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {
 		words[i] = a
+		if strings.Contains(a, "_TOKEN") { // a variable of the shell
+			words[i] = `"` + a + `"`
+			continue
+		}
 		if strings.ContainsAny(a, " '\"$&;?*%\\") {
 			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}

@@ -57,7 +57,7 @@ func (s *Shared) follow(ctx context.Context) {
 }
 
 func isTimeout(err error) bool {
-	t, ok := err.(interface{ Timeout() bool }) //nolint:errorlint // the error of a connection, as it comes
+	t, ok := err.(interface{ Timeout() bool })
 	return ok && t.Timeout()
 }
 

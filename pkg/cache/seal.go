@@ -54,7 +54,7 @@ func (s *sealer) epochName(scope [32]byte) string {
 }
 
 func (s *sealer) sealValue(k Key, e epoch, value []byte, expires time.Time) string {
-	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(expires.UnixNano())) //nolint:gosec // read back as it is written
+	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(expires.UnixNano()))
 	return s.close(append(plain, value...), "value", k.text(0), e.text())
 }
 
@@ -100,7 +100,7 @@ func (s *sealer) close(plain []byte, purpose ...string) string {
 	salt := make([]byte, saltBytes, saltBytes+len(plain)+16)
 	rand.Read(salt) // never fails, says its documentation
 	aead, data := s.aead(salt, purpose)
-	return string(aead.Seal(salt, make([]byte, aead.NonceSize()), plain, data))
+	return string(aead.Seal(salt, make([]byte, aead.NonceSize()), plain, data)) //nolint:gosec // the key is used for this text alone
 }
 
 func (s *sealer) open(text string, purpose ...string) ([]byte, error) {

@@ -59,8 +59,9 @@ type Shared struct {
 	// flushed are what empties the first levels.
 	flushed []flusher
 
-	stop context.CancelFunc
-	done chan struct{}
+	start sync.Once
+	stop  context.CancelFunc
+	done  chan struct{}
 
 	hits, misses, refused, failures, skipped, writes, connected atomic.Uint64
 }
@@ -113,14 +114,16 @@ func client(c SharedConfig) redis.UniversalClient {
 	})
 }
 
-// Start listens for flushes of other replicas.
-func (s *Shared) Start() {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop, s.done = stop, make(chan struct{})
-	go func() {
-		defer close(s.done)
-		s.listen(ctx)
-	}()
+// Start listens for flushes of other replicas, until Close: of ctx only the values are used. Starting twice is starting once.
+func (s *Shared) Start(ctx context.Context) {
+	s.start.Do(func() {
+		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		s.stop, s.done = stop, make(chan struct{})
+		go func() {
+			defer close(s.done)
+			s.listen(ctx)
+		}()
+	})
 }
 
 // Close ends the connections.

@@ -47,7 +47,7 @@ func replica(t testing.TB, c SharedConfig) (*Cache[string], *Shared) {
 		t.Fatal(err)
 	}
 	first.Share(s)
-	s.Start()
+	s.Start(t.Context())
 	s.settle()
 	t.Cleanup(func() { s.Close(); first.Close() })
 	return first, s

@@ -38,6 +38,8 @@ type answers struct {
 // memories are the memories for answers of a process, by the Redis that they are shared by.
 type memories struct {
 	log *slog.Logger
+	// remembers says that configurations are to serve; to look at one takes no memory.
+	remembers bool
 
 	mu    sync.Mutex
 	known map[[32]byte]*answers
@@ -80,6 +82,9 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 			return nil, err
 		}
 	}
+	if !m.remembers {
+		return a, nil
+	}
 	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes})
 	if err != nil {
 		a.shared.Close()
@@ -93,9 +98,9 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 }
 
 // Start listens for the flushes of other replicas.
-func (h *heldAnswers) Start(context.Context) {
+func (h *heldAnswers) Start(ctx context.Context) {
 	if h.shared != nil {
-		h.shared.Start()
+		h.shared.Start(ctx)
 	}
 }
 

@@ -38,6 +38,8 @@ type compiler struct {
 	// answers is the memory for what functions answer, and flushable whose answers it holds.
 	answers   *heldAnswers
 	flushable []flushable
+	// asked are the functions that authorizers ask.
+	asked []string
 	// deeper are the paths of authorizers' fields here by those that the gateway has.
 	deeper map[string]string
 	// resources are what has to be started and closed.
@@ -58,7 +60,7 @@ func (c *compiler) warn(at *path, message string) {
 }
 
 // compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
-func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
+func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
 	var at *path
 	config := gateway.Config{
 		APIs:           make([]gateway.API, len(m.GetApis())),
@@ -93,7 +95,7 @@ func (c *compiler) compile(m *configv1.Config) *gateway.Gateway {
 			c.report.add(fault)
 		}
 	}
-	return g
+	return g, config
 }
 
 // here is a path of the gateway's as it is in the file.

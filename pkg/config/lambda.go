@@ -55,6 +55,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		c.ifNew(at.field("type"), "type must be TOKEN or REQUEST")
 		config.Type = lambda.Request
 	}
+	compiled.Timeout = config.Timeout
 	if config.Invoker, config.Digest = c.invoker(m, config.Timeout, at); config.Invoker == nil {
 		return compiled
 	}
@@ -118,7 +119,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, 
 		c.faults(at.field("function"), err)
 		return nil, nil
 	}
-	c.resources = append(c.resources, f)
+	c.resources, c.asked = append(c.resources, f), append(c.asked, arn)
 	guarded, err := c.runtime.guards.Guard(arn, f.invoker, lambda.GuardLimits{Concurrency: spec.concurrency, Queue: spec.queue, Timeout: timeout})
 	if err != nil {
 		c.faults(at.field("function"), err)

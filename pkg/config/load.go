@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
+	// Config is what Gateway was made of: the APIs as they were written.
+	Config gateway.Config
 	// Files are all files and folders that were read, as they were named, the configuration itself first: what to watch for
 	// changes.
 	Files []string
@@ -26,6 +29,9 @@ type Snapshot struct {
 	resources []resource
 	answers   *heldAnswers
 	flushable []flushable
+	// asked are the functions that authorizers ask, by ARN; guards forget all others.
+	asked  []string
+	guards *lambda.Guards
 }
 
 // resource is something that a configuration needs from outside.
@@ -47,6 +53,7 @@ func (s *Snapshot) Start(ctx context.Context) {
 	for _, r := range s.resources {
 		r.Start(ctx)
 	}
+	s.guards.Retain(s.asked)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, r := range s.resources {
@@ -137,6 +144,7 @@ func (l *loading) compileAll() *Snapshot {
 	}
 	s.Files, s.Digest = l.files.names, l.files.digest()
 	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
+	s.asked, s.guards = l.asked, &l.runtime.guards
 	return s
 }
 
@@ -158,7 +166,7 @@ func (l *loading) compileInto(s *Snapshot) {
 		return
 	}
 	checkRules(m, l.root, l.file, l.report)
-	s.Gateway = l.compile(m)
+	s.Gateway, s.Config = l.compile(m)
 	s.APIs = len(m.GetApis())
 	for _, api := range m.GetApis() {
 		s.Routes += len(api.GetRoutes())

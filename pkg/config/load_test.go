@@ -115,6 +115,9 @@ func TestSnapshot(t *testing.T) {
 	if diff := cmp.Diff([]string{main, policy}, s.Files); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
+	if len(s.Config.APIs) != 1 || len(s.Config.APIs[0].Routes) != 2 || s.Config.APIs[0].Stages == nil {
+		t.Errorf("what the gateway was made of is %+v", s.Config.APIs)
+	}
 	if s.APIs != 1 || s.Routes != 2 {
 		t.Errorf("%d APIs with %d routes, want 1 with 2", s.APIs, s.Routes)
 	}

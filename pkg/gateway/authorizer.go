@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
@@ -39,6 +40,8 @@ type Authorizer struct {
 	// TokenType says of a function's authorizer that it is one of type TOKEN: with a single identity source, Authorization if
 	// none is named.
 	TokenType bool
+	// Timeout is how long the function may take, where the configuration says so. Function holds to it; Envoy has to wait longer.
+	Timeout time.Duration
 }
 
 // Token is a verified token.

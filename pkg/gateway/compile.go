@@ -39,8 +39,8 @@ func (a *API) arnPrefix(account string) string {
 	return "arn:" + partition(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
 }
 
-// executeAPIHost is the host name of the API's default endpoint.
-func (a *API) executeAPIHost() string {
+// ExecuteAPIHost is the host name of the API's default endpoint.
+func (a *API) ExecuteAPIHost() string {
 	host := a.ID + ".execute-api." + a.Region + ".amazonaws.com"
 	if partition(a.Region) == "aws-cn" {
 		host += ".cn"
@@ -76,7 +76,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		f.add(at+".id", "the API %s is written twice", a.id)
 	}
 	g.apis[a.id] = a
-	g.hosts[c.executeAPIHost()] = &host{owner: a}
+	g.hosts[c.ExecuteAPIHost()] = &host{owner: a}
 	if c.Private && c.ResourcePolicy == nil {
 		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}

@@ -372,3 +372,25 @@ func TestPlaceIsHandedOn(t *testing.T) {
 		t.Errorf("%v: the function was lost meanwhile; %d run", err, g.running)
 	}
 }
+
+// TestTimeSaysNothing has a function that is not reached, and now and then does not answer in time: that it does not is no
+// sign that it can be reached.
+func TestTimeSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g Guards
+		f := &function{answer: func(_ context.Context, n int, _ []byte) (string, error) {
+			return "", &InvokeError{map[bool]Failure{true: TimedOut, false: Unreachable}[n%2 == 0], "x"}
+		}}
+		guarded := mustGuard(t, &g, "f", f, GuardLimits{Failures: 2, Pause: time.Second})
+		for range 3 {
+			_, _ = guarded.Invoke(t.Context(), "f", nil)
+		}
+		time.Sleep(time.Second)
+		for _, want := range []Failure{TimedOut, Unreachable, BreakerOpen} { // the first two are probes
+			answer, err := guarded.Invoke(t.Context(), "f", nil)
+			if failure := failureOf(t, answer, err); failure != want {
+				t.Errorf("%v, want %v", failure, want)
+			}
+		}
+	})
+}

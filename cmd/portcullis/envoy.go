@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
+)
+
+func envoyConfiguration(args []string, out, errs io.Writer) int {
+	flags := flag.NewFlagSet("envoy", flag.ContinueOnError)
+	path := flags.String("config", "portcullis.yaml", "configuration `file`")
+	var o envoyconf.Options
+	envoyFlags(flags, &o)
+	if code, ok := parse(flags, args, out, errs); !ok {
+		return code
+	}
+	s, err := config.Load(*path)
+	if err != nil {
+		fmt.Fprintln(errs, onlyFaults(err))
+		return exitNo
+	}
+	generated, err := envoyconf.Generate(&s.Config, o)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprint(errs, "portcullis envoy: ", line)
+		}
+		fmt.Fprintln(errs)
+		return exitNo
+	}
+	for _, note := range generated.Notes {
+		fmt.Fprintln(errs, "portcullis envoy: note:", note)
+	}
+	if _, err := io.WriteString(out, generated.Text); err != nil {
+		fmt.Fprintln(errs, "portcullis envoy:", err)
+		return exitNo
+	}
+	return exitGood
+}
+
+func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
+	flags.Func("for", "what to print: bootstrap, a whole Envoy (default); filter, the parts for an Envoy of your own; istio, the resources for a mesh", func(s string) error {
+		o.Target = envoyconf.Target(s)
+		return nil
+	})
+	flags.StringVar(&o.Portcullis, "portcullis", "", "where portcullis answers: `address` host:port or unix:/path (default 127.0.0.1:9001; istio: portcullis.portcullis.svc.cluster.local:9001)")
+	flags.StringVar(&o.PortcullisTLS.CA, "portcullis-ca", "", "PEM `file` of the authorities that vouch for portcullis: encrypts the connection to it")
+	flags.StringVar(&o.PortcullisTLS.Cert, "portcullis-cert", "", "PEM `file` of the certificate that Envoy shows to portcullis")
+	flags.StringVar(&o.PortcullisTLS.Key, "portcullis-key", "", "PEM `file` of its private key")
+	flags.StringVar(&o.Listen, "listen", "", "bootstrap: `address` of the listener (default 127.0.0.1:10000)")
+	flags.StringVar(&o.PrivateListen, "private-listen", "", "bootstrap: `address` of the listener of private APIs, where others are public")
+	flags.StringVar(&o.Admin, "admin", "", "bootstrap: loopback `address` of Envoy's admin interface (default 127.0.0.1:9901)")
+	flags.Func("upstream", "bootstrap: `address` of what is guarded (default 127.0.0.1:8080), or API=address for one API's; may be repeated", o.AddUpstream)
+	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the certificate chain that clients are shown; without it, plain text")
+	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
+	flags.StringVar(&o.SecureTransport, "secure-transport", "", "what aws:SecureTransport is: true, false, or x-forwarded-proto (default: whether there is --tls-cert)")
+	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "what shows the VPC endpoint of a private API's request: proxy-protocol (default), networks, or listener:NAME")
+	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
+	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: bodies of any length pass, and only signatures that leave the body out")
+	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s; more than authorizers take, where an API has some)")
+	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
+	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway)")
+	flags.Func("istio-port", "istio: port of the Gateway's server (default 80)", number(&o.Mesh.Port))
+	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
+}
+
+// number reads a whole number above 0, so that 0 stands for what is not given.
+func number(to *int) func(string) error {
+	return func(s string) error {
+		var n int
+		if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n <= 0 {
+			return errors.New("must be a whole number above 0")
+		}
+		*to = n
+		return nil
+	}
+}

@@ -1,0 +1,77 @@
+package envoyconf
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// address is where something listens: a host and a port, or a Unix socket.
+type address struct {
+	Host string
+	Port int
+	Path string
+}
+
+var nameShape = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+// parseAddress reads host:port or unix:/path, the value of a flag.
+func parseAddress(flag, text string) (address, error) {
+	if path, is := strings.CutPrefix(text, "unix:"); is {
+		if !strings.HasPrefix(path, "/") {
+			return address{}, fmt.Errorf("--%s: %q is no Unix socket; write unix:/path", flag, text)
+		}
+		return address{Path: path}, nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	number, bad := strconv.ParseUint(port, 10, 16)
+	if a := (address{Host: host, Port: int(number)}); err == nil && bad == nil && (a.isIP() || nameShape.MatchString(host)) {
+		return a, nil
+	}
+	return address{}, fmt.Errorf("--%s: %q is no address; write host:port", flag, text)
+}
+
+// parseListener is parseAddress for an address that Envoy itself is bound to.
+func parseListener(flag, text string) (address, error) {
+	a, err := parseAddress(flag, text)
+	if err == nil && !a.isIP() {
+		return a, fmt.Errorf("--%s: %q: write an IP address and a port, such as 127.0.0.1:10000", flag, text)
+	}
+	return a, err
+}
+
+func (a address) isIP() bool {
+	_, err := netip.ParseAddr(a.Host)
+	return err == nil
+}
+
+// Local says that nobody outside of the machine can listen in.
+func (a address) Local() bool {
+	ip, err := netip.ParseAddr(a.Host)
+	return a.Path != "" || err == nil && ip.IsLoopback()
+}
+
+// Resolved says that Envoy has to look the host up.
+func (a address) Resolved() bool { return a.Path == "" && !a.isIP() }
+
+// String is the address as Envoy writes one.
+func (a address) String() string {
+	if a.Path != "" {
+		return "{pipe: {path: " + quote(a.Path) + "}}"
+	}
+	return "{socket_address: {address: " + quote(a.Host) + ", port_value: " + strconv.Itoa(a.Port) + "}}"
+}
+
+// Flag is the address as portcullis serve takes it.
+func (a address) Flag() string {
+	if a.Path != "" {
+		return "unix:" + a.Path
+	}
+	if a.Local() {
+		return net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	}
+	return net.JoinHostPort("0.0.0.0", strconv.Itoa(a.Port))
+}

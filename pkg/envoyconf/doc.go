@@ -1,0 +1,32 @@
+// Package envoyconf writes the configuration of Envoy, or of Istio, that fits a portcullis.yaml, with comments that say why each
+// setting is as it is. The files of envoy/ are what it prints.
+//
+// The way of a configuration: options.go checks what was asked for, plan.go shares the APIs out among listeners, hosts.go finds what
+// each of them serves, routes.go says which requests' bodies Envoy waits for, and the templates, one for each target, say it in YAML;
+// istio.go says it in the terms of a mesh first.
+//
+// # Decisions
+//
+// 2026-11-25: the YAML is made by text/template, so that the configuration and its comments can be read as one text. Whatever
+// comes from portcullis.yaml or from a flag goes through quote, or, in a comment, through comment.
+//
+// 2026-11-25: Envoy buffers all requests of a stage as soon as one of its routes is signed. Routes that need no body are taken
+// out again, by matches that are no wider than portcullis' own, after the signed routes that come first in portcullis; where a
+// match could not be that exact, the route stays buffered. So a signed route is never unbuffered (exceptions has the proof), and
+// what Envoy and portcullis see otherwise costs memory and the limit of max_request_bytes, no more. Were it the other way
+// round, portcullis would answer 500.
+//
+// 2026-11-25: matches are exact paths and URI templates. Regular expressions would say the same, but Envoy refuses one whose
+// program is longer than 100 instructions, which is two or three path parameters.
+//
+// 2026-11-25: of an HTTP API with a signed route all requests are buffered: its order of routes is another.
+//
+// 2026-11-25: a private API gets a listener of its own where others are public: the PROXY protocol's header says for a whole
+// listener who comes by which VPC endpoint.
+//
+// 2026-11-25: the check's time limit is one second, or more than an authorizer takes. It is Envoy's to end a check that
+// portcullis does not answer.
+//
+// 2026-11-25: what a target cannot say is an error that names the setting. Istio cannot hand on the PROXY protocol's TLV, and
+// cannot tell base paths of one host apart, for it names routes by what the mesh's owner wrote.
+package envoyconf

@@ -1,0 +1,113 @@
+package envoyconf
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// mesh is what Istio is told.
+type mesh struct {
+	*plan
+	Labels []label
+	// Context is Istio's name for the listeners that are meant.
+	Context string
+	Patches []patch
+}
+
+// label is a label of a workload.
+type label struct{ Name, Value string }
+
+// patch is what is said of one of Envoy's virtual hosts, by the name that Istio gives it; of all of them where it is empty.
+type patch struct {
+	About    string
+	Host     string
+	Settings *settings
+	// Body is what is said of its routes, nil for nothing.
+	Body *patch
+}
+
+var (
+	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
+	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$`)
+	namespace  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// forIstio says it in Istio's terms.
+func (p *plan) forIstio() (*mesh, error) {
+	m := &mesh{plan: p, Context: "GATEWAY"}
+	if p.Mesh.Sidecar {
+		m.Context = "SIDECAR_INBOUND"
+	}
+	errs := []error{m.readLabels()}
+	if !namespace.MatchString(p.Mesh.Namespace) {
+		errs = append(errs, fmt.Errorf("--istio-namespace: %q is no namespace", p.Mesh.Namespace))
+	}
+	if p.PortcullisAt.Path != "" || p.PortcullisAt.isIP() {
+		errs = append(errs, fmt.Errorf("--portcullis: %q is no service of a mesh; write its host name and port", p.Portcullis))
+	}
+	for _, l := range p.Listeners {
+		for _, h := range l.Hosts {
+			if h.Settings == nil {
+				errs = append(errs, fmt.Errorf("domains: %s has several base paths, which Istio's routes cannot be told apart by: give each stage a host of its own", h.Name))
+				continue
+			}
+			m.addHost(&h)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return m, m.inSidecar()
+}
+
+func (m *mesh) readLabels() error {
+	for text := range strings.SplitSeq(m.Mesh.Selector, ",") {
+		name, value, is := strings.Cut(text, "=")
+		if !is || !labelName.MatchString(name) || !labelValue.MatchString(value) {
+			return fmt.Errorf("--istio-selector: %q is no label; write name=value", text)
+		}
+		m.Labels = append(m.Labels, label{name, value})
+	}
+	slices.SortFunc(m.Labels, func(a, b label) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// addHost says it of each domain of a virtual host: Istio has one for each host of a Gateway's server.
+func (m *mesh) addHost(h *virtualHost) {
+	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered })
+	for _, domain := range h.Domains {
+		p := patch{
+			About: fmt.Sprintf("%s: %s/%s", domain, h.Settings.API, h.Settings.Stage), Settings: h.Settings,
+			Host: domain + ":" + strconv.Itoa(m.Mesh.Port),
+		}
+		if m.Buffers {
+			p.Body = &patch{Host: p.Host, Settings: &settings{Buffered: buffered, Unbuffered: !buffered}}
+		}
+		m.Patches = append(m.Patches, p)
+	}
+}
+
+// inSidecar leaves the hosts out: an application's sidecar has one virtual host for all, so that there can be one stage only.
+func (m *mesh) inSidecar() error {
+	if !m.Mesh.Sidecar {
+		return nil
+	}
+	for _, p := range m.Patches {
+		if *p.Settings != *m.Patches[0].Settings {
+			return fmt.Errorf("--istio-sidecar: a sidecar does not tell hosts apart, and %s and %s are two stages: write a portcullis.yaml with one of them, or put portcullis at the gateway",
+				m.Patches[0].About, p.About)
+		}
+	}
+	only := m.Patches[0]
+	only.About, only.Host = fmt.Sprintf("%s/%s", only.Settings.API, only.Settings.Stage), ""
+	if only.Body != nil {
+		only.Body.Host = ""
+	}
+	m.Patches = []patch{only}
+	return nil
+}

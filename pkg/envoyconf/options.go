@@ -1,0 +1,208 @@
+package envoyconf
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// Target is what the configuration is for.
+type Target string
+
+// The targets.
+const (
+	Bootstrap Target = "bootstrap" // a whole Envoy
+	Filter    Target = "filter"    // the parts of it that are about portcullis
+	Istio     Target = "istio"     // MeshConfig, AuthorizationPolicy and EnvoyFilter
+)
+
+// Options are what portcullis.yaml does not say. The zero value of each stands for its default; one that its target has no
+// place for is refused.
+type Options struct {
+	// Target is what the configuration is for. Default: Bootstrap.
+	Target Target
+	// Listen is the address of the listener. Default: 127.0.0.1:10000.
+	Listen string
+	// PrivateListen is the address of the listener of private APIs. It is needed where other APIs are public.
+	PrivateListen string
+	// Admin is the loopback address of Envoy's own admin interface. Default: 127.0.0.1:9901.
+	Admin string
+	// Upstream is the address of what is guarded. Default: 127.0.0.1:8080.
+	Upstream string
+	// UpstreamOf are the addresses of what single APIs guard, by API id.
+	UpstreamOf map[string]string
+	// Portcullis is where portcullis answers: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
+	// portcullis.portcullis.svc.cluster.local:9001.
+	Portcullis string
+	// PortcullisTLS makes the connection to portcullis an encrypted one: the authorities that vouch for portcullis, and the
+	// certificate that Envoy shows.
+	PortcullisTLS ClientTLS
+	// TLS are the certificate and key that clients are shown. Without them the listener speaks plain text.
+	TLS ServerTLS
+	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: whether there is TLS.
+	SecureTransport string
+	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks, or
+	// listener:NAME. Default: proxy-protocol.
+	VPCEndpoints string
+	// MaxRequestBytes is the longest body of a signed request. Default: 1 MiB.
+	MaxRequestBytes int
+	// UnbufferedUploads leaves the bodies of routes that accept UNSIGNED-PAYLOAD unbuffered: of any length, and no signature over
+	// a body can be verified there. Without it they are buffered like all signed ones.
+	UnbufferedUploads bool
+	// Timeout is how long a check may take. Default: one second, or more than the APIs' authorizers need.
+	Timeout time.Duration
+	// Mesh is what Istio has to know.
+	Mesh Mesh
+}
+
+// ClientTLS names PEM files.
+type ClientTLS struct{ CA, Cert, Key string }
+
+// ServerTLS names PEM files.
+type ServerTLS struct{ Cert, Key string }
+
+// Mesh says where in a mesh portcullis guards.
+type Mesh struct {
+	// Namespace and Selector find the workload: a gateway's, or that of an application with a sidecar. Default: the label
+	// istio=ingressgateway in istio-system.
+	Namespace string
+	Selector  string
+	// Sidecar is for the sidecar of an application, and not for a gateway.
+	Sidecar bool
+	// Port is the port of the Gateway's server, as in the Gateway resource. Default: 80.
+	Port int
+}
+
+const (
+	proxyProtocol    = "proxy-protocol"
+	networks         = "networks"
+	listenerPrefix   = "listener:"
+	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
+	defaultBodyBytes = 1 << 20
+	longestTimeout   = 5 * time.Minute
+	checkTime        = time.Second
+	tokenCheckTime   = 6 * time.Second  // more than fetching the keys of an issuer may take
+	functionTime     = 10 * time.Second // what a function may take where its authorizer does not say
+)
+
+// option is one of the options and the targets that have a place for it.
+type option struct {
+	flag    string
+	given   bool
+	targets []Target
+}
+
+func (o *Options) list() []option {
+	whole, both := []Target{Bootstrap}, []Target{Bootstrap, Filter}
+	mesh := []Target{Istio}
+	return []option{
+		{"listen", o.Listen != "", whole},
+		{"private-listen", o.PrivateListen != "", whole},
+		{"admin", o.Admin != "", whole},
+		{"upstream", o.Upstream != "" || len(o.UpstreamOf) > 0, whole},
+		{"tls-cert", o.TLS.Cert != "", whole},
+		{"tls-key", o.TLS.Key != "", whole},
+		{"portcullis-ca", o.PortcullisTLS.CA != "", both},
+		{"portcullis-cert", o.PortcullisTLS.Cert != "", both},
+		{"portcullis-key", o.PortcullisTLS.Key != "", both},
+		{"istio-namespace", o.Mesh.Namespace != "", mesh},
+		{"istio-selector", o.Mesh.Selector != "", mesh},
+		{"istio-sidecar", o.Mesh.Sidecar, mesh},
+		{"istio-port", o.Mesh.Port != 0, mesh},
+	}
+}
+
+// validate says what is wrong with o, all of it. What depends on the APIs comes later.
+func (o *Options) validate() error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	if !slices.Contains([]Target{"", Bootstrap, Filter, Istio}, o.Target) {
+		return fmt.Errorf("--for: %q is none of bootstrap, filter, istio", string(o.Target))
+	}
+	target := cmp.Or(o.Target, Bootstrap)
+	for _, option := range o.list() {
+		refuse(option.given && !slices.Contains(option.targets, target), "--%s: --for %s has no place for it: remove it", option.flag, target)
+	}
+	refuse((o.TLS.Cert == "") != (o.TLS.Key == ""), "--tls-cert and --tls-key belong together")
+	refuse((o.PortcullisTLS.Cert == "") != (o.PortcullisTLS.Key == ""), "--portcullis-cert and --portcullis-key belong together")
+	refuse(o.PortcullisTLS.Cert != "" && o.PortcullisTLS.CA == "", "--portcullis-cert needs --portcullis-ca")
+	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
+		"--secure-transport: %q is none of true, false, x-forwarded-proto", o.SecureTransport)
+	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
+	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks}, o.VPCEndpoints),
+		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME", o.VPCEndpoints)
+	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
+	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
+	refuse(o.Mesh.Port < 0 || o.Mesh.Port > 65535, "--istio-port: must be 1 to 65535")
+	refuse(o.Mesh.Sidecar && o.Mesh.Port != 0, "--istio-port: a sidecar's ports are the application's: remove it")
+	return errors.Join(errs...)
+}
+
+// withDefaults fills in what was not said.
+func (o Options) withDefaults(apis []gateway.API) Options {
+	o.Target = cmp.Or(o.Target, Bootstrap)
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:10000")
+	o.Admin = cmp.Or(o.Admin, "127.0.0.1:9901")
+	o.Upstream = cmp.Or(o.Upstream, "127.0.0.1:8080")
+	service := "127.0.0.1:9001"
+	if o.Target == Istio {
+		service = "portcullis.portcullis.svc.cluster.local:9001"
+	}
+	o.Portcullis = cmp.Or(o.Portcullis, service)
+	secure := "false"
+	if o.TLS.Cert != "" {
+		secure = "true"
+	}
+	o.SecureTransport = cmp.Or(o.SecureTransport, secure)
+	o.VPCEndpoints = cmp.Or(o.VPCEndpoints, proxyProtocol)
+	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, defaultBodyBytes)
+	o.Timeout = cmp.Or(o.Timeout, longestCheck(apis))
+	o.Mesh.Namespace = cmp.Or(o.Mesh.Namespace, "istio-system")
+	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, "istio=ingressgateway")
+	o.Mesh.Port = cmp.Or(o.Mesh.Port, 80)
+	return o
+}
+
+// longestCheck is how long a check of the APIs may take.
+func longestCheck(apis []gateway.API) time.Duration {
+	longest := checkTime
+	for _, api := range apis {
+		for _, route := range api.Routes {
+			switch route.Authorization {
+			case gateway.None, gateway.IAM:
+			case gateway.Cognito, gateway.JWT:
+				longest = max(longest, tokenCheckTime)
+			default:
+				may := cmp.Or(api.Authorizers[route.Authorizer].Timeout, functionTime)
+				longest = max(longest, may+checkTime)
+			}
+		}
+	}
+	return longest
+}
+
+// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS.
+func (o *Options) AddUpstream(text string) error {
+	id, at, named := strings.Cut(text, "=")
+	switch {
+	case !named && o.Upstream != "", named && o.UpstreamOf[id] != "":
+		return errors.New("given twice")
+	case !named:
+		o.Upstream = text
+	default:
+		if o.UpstreamOf == nil {
+			o.UpstreamOf = map[string]string{}
+		}
+		o.UpstreamOf[id] = at
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package envoyconf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// plan is everything that a configuration says.
+type plan struct {
+	Options
+	apis []gateway.API
+	// endpoints are the VPC endpoints of private APIs; endpointPolicies says that one has a policy.
+	endpoints        []gateway.VPCEndpoint
+	endpointPolicies bool
+
+	AdminAt, PortcullisAt address
+	Listeners             []listener
+	Upstreams             []upstream
+	// Buffers says that a route needs its requests' bodies.
+	Buffers bool
+	// Notes are what the reader has to know: what portcullis.yaml has and the configuration has not.
+	Notes []string
+}
+
+// upstream is a cluster of what is guarded.
+type upstream struct {
+	Name    string
+	Address address
+}
+
+// newPlan finds out what the configuration says.
+func newPlan(c *gateway.Config, o Options) (*plan, error) {
+	p := &plan{Options: o, apis: c.APIs, endpoints: c.VPCEndpoints}
+	p.endpointPolicies = slices.ContainsFunc(c.VPCEndpoints, func(e gateway.VPCEndpoint) bool { return e.Policy != nil })
+	for i := range p.apis {
+		api := &p.apis[i]
+		p.Buffers = p.Buffers || slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return p.needsBody(api, &r) })
+	}
+	err := errors.Join(p.addAddresses(), p.checkPrivate())
+	if err != nil {
+		return nil, err
+	}
+	return p, p.addListeners()
+}
+
+func (p *plan) addAddresses() error {
+	var errs []error
+	take := func(a address, err error) address {
+		errs = append(errs, err)
+		return a
+	}
+	p.AdminAt = take(parseListener("admin", p.Admin))
+	if !p.AdminAt.Local() && p.AdminAt.isIP() {
+		errs = append(errs, fmt.Errorf("--admin: %q can be reached from outside, and whoever reaches it can stop Envoy: write a loopback address", p.Admin))
+	}
+	p.PortcullisAt = take(parseAddress("portcullis", p.Portcullis))
+	if p.PortcullisTLS.CA != "" && !p.PortcullisAt.Resolved() {
+		errs = append(errs, fmt.Errorf("--portcullis-ca: the name of portcullis' certificate is that of its address: write --portcullis name:port"))
+	}
+	p.Upstreams = []upstream{{"upstream", take(parseAddress("upstream", p.Upstream))}}
+	for _, id := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
+		if !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return api.ID == id }) {
+			errs = append(errs, fmt.Errorf("--upstream: portcullis.yaml has no API %q", id))
+		}
+		p.Upstreams = append(p.Upstreams, upstream{"upstream-" + id, take(parseAddress("upstream", p.UpstreamOf[id]))})
+	}
+	return errors.Join(errs...)
+}
+
+// cluster is the upstream of an API.
+func (p *plan) cluster(api *gateway.API) string {
+	if _, own := p.UpstreamOf[api.ID]; own {
+		return "upstream-" + api.ID
+	}
+	return "upstream"
+}
+
+func isPrivate(api gateway.API) bool { return api.Private }
+
+func (p *plan) allPrivate() bool {
+	return !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.Private })
+}
+
+// checkPrivate refuses a way to tell VPC endpoints apart that portcullis.yaml says nothing of.
+func (p *plan) checkPrivate() error {
+	i := slices.IndexFunc(p.apis, isPrivate)
+	if i < 0 {
+		return nil
+	}
+	at := fmt.Sprintf("apis[%d].endpoint: PRIVATE", i)
+	name, byListener := strings.CutPrefix(p.VPCEndpoints, listenerPrefix)
+	lists := func(e gateway.VPCEndpoint) bool { return slices.Contains(e.Listeners, name) }
+	mapped := func(e gateway.VPCEndpoint) bool { return len(e.Networks) > 0 }
+	switch {
+	case byListener && !slices.ContainsFunc(p.endpoints, lists):
+		return fmt.Errorf("%s: --vpc-endpoints %s: no entry of vpcEndpoints lists the listener %q", at, p.VPCEndpoints, name)
+	case p.VPCEndpoints == networks && !slices.ContainsFunc(p.endpoints, mapped):
+		return fmt.Errorf("%s: --vpc-endpoints networks: no entry of vpcEndpoints has networks", at)
+	case byListener && p.Target == Istio && !p.allPrivate():
+		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and who calls them would count as one who came by the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
+	case p.VPCEndpoints == proxyProtocol && p.Target == Istio:
+		return fmt.Errorf("%s: Istio cannot hand on the TLV of the PROXY protocol's header: write --vpc-endpoints networks or listener:NAME, or put portcullis at an Envoy of your own", at)
+	}
+	return nil
+}
+
+// addListeners shares the APIs out: private ones, where there are others, have a listener of their own.
+func (p *plan) addListeners() error {
+	private := slices.ContainsFunc(p.apis, isPrivate)
+	public := !p.allPrivate()
+	if p.Target == Bootstrap && private && public && p.PrivateListen == "" {
+		return errors.New("--private-listen: private APIs need a listener of their own beside the public ones': write its address")
+	}
+	if p.PrivateListen != "" && (!private || !public) {
+		return errors.New("--private-listen: it is for private APIs beside public ones: write --listen")
+	}
+	var errs []error
+	if public {
+		errs = append(errs, p.addListener("http", "listen", p.Listen, false))
+	}
+	switch {
+	case private && public:
+		errs = append(errs, p.addListener("private", "private-listen", p.PrivateListen, true))
+	case private:
+		errs = append(errs, p.addListener("http", "listen", p.Listen, true))
+	}
+	if !slices.ContainsFunc(p.Listeners, func(l listener) bool { return len(l.Hosts) > 0 }) {
+		errs = append(errs, errors.New("apis: no stage has domains, and no API an executeApiEndpoint: there is no host to route"))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *plan) addListener(name, flag, at string, private bool) error {
+	l := listener{Plan: p, Name: name, Routes: "apis", Private: private, ProxyProtocol: private && p.VPCEndpoints == proxyProtocol}
+	if p.TLS.Cert != "" && name == "http" {
+		l.Name = "https"
+	}
+	if name == "private" {
+		l.Routes = "private-apis"
+	}
+	var err error
+	if at != "" {
+		l.Address, err = parseListener(flag, at)
+	}
+	l.Hosts = p.hosts(&l)
+	p.Listeners = append(p.Listeners, l)
+	return err
+}

@@ -1,0 +1,78 @@
+package envoyconf
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// What was asked for and cannot be is an error that names the setting.
+func TestRefused(t *testing.T) {
+	all := shapes(t)
+	noDomain := config(api("a1b2c3d4e5", nil, "GET /pets"))
+	for _, tc := range []struct {
+		shape   string
+		options Options
+		want    string
+	}{
+		{"open", Options{Target: "nginx"}, `--for: "nginx" is none of bootstrap, filter, istio`},
+		{"open", Options{Target: Filter, Listen: "127.0.0.1:1", Upstream: "a:1", TLS: ServerTLS{"c", "k"}}, "--listen: --for filter has no place for it|--upstream: --for filter|--tls-cert: --for filter"},
+		{"open", Options{Target: Istio, PortcullisTLS: ClientTLS{CA: "ca"}}, "--portcullis-ca: --for istio has no place for it"},
+		{"open", Options{Mesh: Mesh{Namespace: "a", Selector: "b=c", Port: 80, Sidecar: true}}, "--istio-namespace: --for bootstrap|--istio-selector: |--istio-port: |--istio-sidecar: "},
+		{"open", Options{TLS: ServerTLS{Cert: "c"}}, "--tls-cert and --tls-key belong together"},
+		{"open", Options{Portcullis: "p.internal:1", PortcullisTLS: ClientTLS{Cert: "c"}}, "--portcullis-cert and --portcullis-key belong together|--portcullis-cert needs --portcullis-ca"},
+		{"open", Options{Portcullis: "10.0.0.1:9001", PortcullisTLS: ClientTLS{CA: "ca"}}, "--portcullis-ca: the name of portcullis' certificate is that of its address"},
+		{"open", Options{SecureTransport: "yes"}, `--secure-transport: "yes" is none of`},
+		{"open", Options{MaxRequestBytes: 11 << 20}, "--max-request-bytes: must be 1 to 10485760"},
+		{"open", Options{Timeout: -1}, "--timeout: must be above 0"},
+		{"open", Options{Timeout: time.Hour}, "--timeout: must be above 0 and up to 5m"},
+		{"open", Options{Listen: "localhost:80"}, `--listen: "localhost:80": write an IP address`},
+		{"open", Options{Listen: "127.0.0.1:65536"}, `--listen: "127.0.0.1:65536" is no address`},
+		{"open", Options{Admin: "0.0.0.0:9901"}, "--admin: .* can be reached from outside"},
+		{"open", Options{Upstream: "http://a:1"}, `--upstream: "http://a:1" is no address`},
+		{"open", Options{Portcullis: "unix:run/x.sock"}, "--portcullis: .* is no Unix socket"},
+		{"open", Options{UpstreamOf: map[string]string{"zzz": "a:1"}}, `--upstream: portcullis.yaml has no API "zzz"`},
+		{"open", Options{PrivateListen: "127.0.0.1:2"}, "--private-listen: it is for private APIs beside public ones"},
+		{"open", Options{Target: Istio, Portcullis: "127.0.0.1:9001"}, "--portcullis: .* is no service of a mesh"},
+		{"open", Options{Target: Istio, Mesh: Mesh{Namespace: "A b"}}, `--istio-namespace: "A b" is no namespace`},
+		{"open", Options{Target: Istio, Mesh: Mesh{Selector: "app"}}, `--istio-selector: "app" is no label`},
+		{"several", Options{Target: Istio}, "domains: api.example.com has several base paths"},
+		{"private and public", Options{}, "--private-listen: private APIs need a listener of their own"},
+		{"open", Options{VPCEndpoints: "networks"}, "--vpc-endpoints: no API is private"},
+		{"private", Options{VPCEndpoints: "header"}, `--vpc-endpoints: "header" is none of`},
+		{"private", Options{VPCEndpoints: "networks"}, `apis\[0\].endpoint: PRIVATE: --vpc-endpoints networks: no entry of vpcEndpoints has networks`},
+		{"private", Options{VPCEndpoints: "listener:internal"}, `apis\[0\].endpoint: PRIVATE: .* lists the listener "internal"`},
+		{"private", Options{Target: Istio}, `apis\[0\].endpoint: PRIVATE: Istio cannot hand on the TLV`},
+		{"no domain", Options{}, "apis: no stage has domains"},
+	} {
+		c := all[tc.shape]
+		if tc.shape == "no domain" {
+			c = noDomain
+		}
+		out, err := Generate(c, tc.options)
+		if err == nil || out.Text != "" {
+			t.Errorf("%s, %+v: generated", tc.shape, tc.options)
+			continue
+		}
+		for want := range strings.SplitSeq(tc.want, "|") {
+			if !matches(want, err.Error()) {
+				t.Errorf("%s, %+v: %v; want %s", tc.shape, tc.options, err, want)
+			}
+		}
+	}
+}
+
+// A sidecar has one virtual host, so that there can be one stage only; a listener's name is for private APIs alone.
+func TestRefusedInAMesh(t *testing.T) {
+	two := config(api("a1b2c3d4e5", on("a.example.com"), "GET /pets"), api("b1b2c3d4e5", on("b.example.com"), "GET /pets"))
+	if _, err := Generate(two, Options{Target: Istio, Mesh: Mesh{Sidecar: true}}); err == nil || !strings.Contains(err.Error(), "--istio-sidecar: a sidecar does not tell hosts apart") {
+		t.Errorf("%v", err)
+	}
+	both := shapes(t)["private and public"]
+	both.VPCEndpoints = []gateway.VPCEndpoint{{VPC: "vpc-1a2b3c4d", Listeners: on("internal")}}
+	if _, err := Generate(both, Options{Target: Istio, VPCEndpoints: "listener:internal"}); err == nil || !strings.Contains(err.Error(), "other APIs are public") {
+		t.Errorf("%v", err)
+	}
+}
