@@ -255,3 +255,32 @@ functions: {"arn:aws:lambda:eu-west-1:111122223333:function:door": {url: "` + f.
 		t.Errorf("%d calls, want one", n)
 	}
 }
+
+// TestContextIsOneHeader has a function return what would be a header of its own, and headers be shown twice.
+func TestContextIsOneHeader(t *testing.T) {
+	t.Parallel()
+	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+		_, _ = w.Write([]byte(strings.Replace(policyFor("Allow", arnOf(event)), "gold", `gold\r\nx-admin: true`, 1)))
+	})
+	s := start(t, setup{config: `
+apis:
+  - id: a1b2c3d4e5
+    account: "111122223333"
+    region: eu-west-1
+    stages: [{name: prod, domains: [pets.example.com]}]
+    authorizers: {partners: {lambda: {type: REQUEST, function: "arn:aws:lambda:eu-west-1:111122223333:function:door", identitySource: [method.request.header.X-Key]}}}
+    routes: [{route: GET /pets, authorizer: partners}]
+    upstreamHeaders: {x-tier: $context.authorizer.tier, x-pets: $context.authorizer.pets}
+functions: {"arn:aws:lambda:eu-west-1:111122223333:function:door": {url: "` + f.URL + `"}}
+`})
+	for range 2 { // asked, and remembered
+		seen := s.allowed(t, s.get(t, "/pets", "X-Key: a", "X-Tier: platinum", "X-Admin: false"))
+		for name, want := range map[string]string{"x-tier": "gold%0D%0Ax-admin: true", "x-admin": "false", "x-pets": "7"} {
+			if got := strings.Join(seen.Header(name), ","); got != want {
+				t.Errorf("the upstream sees %s: %q, want %q", name, got, want)
+			}
+		}
+	}
+	check(t, s, s.get(t, "/pets", "X-Key: a", "X-Key: b"), 401, "UnauthorizedException", unauthorized)
+	check(t, s, s.get(t, "/pets", "X-Key: a", "X-Key: a"), 401, "UnauthorizedException", unauthorized)
+}
