@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -102,6 +103,30 @@ func TestReplicasShare(t *testing.T) {
 	other := replica(t, sharing(f.URL, "300s", r.Addr, strings.Repeat("42", 32)))
 	other.allowed(t, other.get(t, "/a", shows("good")))
 	expect("another key", 1)
+
+	// Without Redis a flush reaches this replica alone, and says so.
+	r.Kill()
+	if status := two.flush(t, adminToken); status != 502 {
+		t.Errorf("status %d, want 502", status)
+	}
+	two.upstream.Take()
+	two.allowed(t, two.get(t, "/a", shows("good")))
+	expect("flushed here alone", 1)
+}
+
+// counterfeits are what somebody may write to Redis in the place of what a function answered for two tokens.
+var counterfeits = []struct {
+	name  string
+	forge func(good, bad string) (forGood, forBad string)
+}{
+	{"each other's", func(good, bad string) (string, string) { return bad, good }},
+	{"cut off", func(good, bad string) (string, string) { return good[:len(good)-1], bad[:len(bad)/2] }},
+	{"empty", func(string, string) (string, string) { return "", "" }},
+	{"longer", func(good, bad string) (string, string) { return good + "\x00", bad + good }},
+	{"in plain text", func(string, string) (string, string) { return policyFor("Allow", "*"), policyFor("Allow", "*") }},
+	{"one bit", func(good, bad string) (string, string) { return withBit(good, 40), withBit(bad, 40) }},
+	{"the first bit", func(good, bad string) (string, string) { return withBit(good, 0), withBit(bad, 0) }},
+	{"large", func(string, string) (string, string) { return strings.Repeat("x", 3<<20), strings.Repeat("x", 3<<20) }},
 }
 
 // TestRedisIsNotBelieved writes to Redis what a replica did not write there.
@@ -110,82 +135,77 @@ func TestRedisIsNotBelieved(t *testing.T) {
 	f, r := newCloud(t, allowsGood), envoytest.StartRedis(t, envoytest.RedisOptions{})
 	one := replica(t, sharing(f.URL, "300s", r.Addr, sealingKey))
 	two := replica(t, sharing(f.URL, "300s", r.Addr, sealingKey))
-	db := redis.NewClient(&redis.Options{Addr: r.Addr})
+	db := &database{Client: redis.NewClient(&redis.Options{Addr: r.Addr}), known: map[string]bool{}}
 	t.Cleanup(func() { db.Close() })
-	ctx := t.Context()
 
-	// values are what stands in Redis that was not there before.
-	known := map[string]string{}
-	values := func() map[string]string {
-		t.Helper()
-		keys, err := db.Keys(ctx, "*").Result()
+	one.allowed(t, one.get(t, "/a", shows("good-0"))) // the epoch comes with the first
+	eventually(t, "the answer is written", func() bool { return one.metric(t, "portcullis_shared_cache_writes_total") == 1 })
+	db.fresh(t)
+	for i, c := range counterfeits {
+		good, bad := "good-"+strconv.Itoa(i+1), "bad-"+strconv.Itoa(i+1)
+		keyOfGood, ofGood := db.written(t, one, good, 200)
+		keyOfBad, ofBad := db.written(t, one, bad, 403)
+		forGood, forBad := c.forge(ofGood, ofBad)
+		err := errors.Join(db.Set(t.Context(), keyOfGood, forGood, time.Hour).Err(), db.Set(t.Context(), keyOfBad, forBad, time.Hour).Err())
 		if err != nil {
 			t.Fatal(err)
-		}
-		fresh := map[string]string{}
-		for _, key := range keys {
-			if known[key] == "" {
-				fresh[key] = db.Get(ctx, key).Val()
-				known[key] = fresh[key]
-			}
-		}
-		return fresh
-	}
-	one.allowed(t, one.get(t, "/a", shows("good-0"))) // the epoch's key comes with the first
-	eventually(t, "the answer is written", func() bool { return one.metric(t, "portcullis_shared_cache_writes_total") >= 1 })
-	values()
-	written := 1.0
-	for i, forge := range []struct {
-		name string
-		to   func(good, bad string) (forGood, forBad string)
-	}{
-		{"each other's", func(good, bad string) (string, string) { return bad, good }},
-		{"cut off", func(good, bad string) (string, string) { return good[:len(good)-1], bad[:len(bad)/2] }},
-		{"empty", func(string, string) (string, string) { return "", "" }},
-		{"longer", func(good, bad string) (string, string) { return good + "\x00", bad + good }},
-		{"in plain text", func(string, string) (string, string) { return policyFor("Allow", "*"), policyFor("Allow", "*") }},
-		{"one bit", func(good, bad string) (string, string) { return withBit(good, 40), withBit(bad, 40) }},
-		{"the first bit", func(good, bad string) (string, string) { return withBit(good, 0), withBit(bad, 0) }},
-		{"large", func(string, string) (string, string) { return strings.Repeat("x", 3<<20), strings.Repeat("x", 3<<20) }},
-	} {
-		good, bad := "good-"+strconv.Itoa(i+1), "bad-"+strconv.Itoa(i+1)
-		write := func(token string) (key, value string) {
-			t.Helper()
-			if want := map[bool]int{true: 200, false: 403}[token == good]; one.get(t, "/a", shows(token)).status != want {
-				t.Fatalf("%s: want %d", token, want)
-			}
-			written++
-			eventually(t, "the answer is written", func() bool { return one.metric(t, "portcullis_shared_cache_writes_total") >= written })
-			fresh := values()
-			if len(fresh) != 1 {
-				t.Fatalf("%d new values, want one", len(fresh))
-			}
-			for key, value = range fresh {
-			}
-			if strings.Contains(key+value, token) || strings.Contains(value, "policyDocument") {
-				t.Errorf("%q: %q tells what it is of", key, value)
-			}
-			return key, value
-		}
-		keyOfGood, ofGood := write(good)
-		keyOfBad, ofBad := write(bad)
-		forGood, forBad := forge.to(ofGood, ofBad)
-		for key, value := range map[string]string{keyOfGood: forGood, keyOfBad: forBad} {
-			if err := db.Set(ctx, key, value, time.Hour).Err(); err != nil {
-				t.Fatal(err)
-			}
 		}
 		f.take(good)
 		f.take(bad)
 		two.allowed(t, two.get(t, "/a", shows(good)))
 		two.denied(t, two.get(t, "/a", shows(bad)), 403)
 		if n := f.take(good) + f.take(bad); n != 2 {
-			t.Errorf("%s: the function was called %d times, want 2: no forged value counts", forge.name, n)
+			t.Errorf("%s: the function was called %d times, want 2: no forged value counts", c.name, n)
 		}
 	}
 	if got := two.metric(t, "portcullis_shared_cache_hits_total"); got != 0 {
 		t.Errorf("the second replica found %v answers, want none", got)
 	}
+	if got := two.metric(t, "portcullis_shared_cache_refused_total"); got < float64(len(counterfeits)) {
+		t.Errorf("the second replica refused %v values", got)
+	}
+}
+
+// database is Redis as somebody sees it who may read and write there.
+type database struct {
+	*redis.Client
+	known map[string]bool
+}
+
+// fresh are the values that were not there before.
+func (d *database) fresh(t *testing.T) map[string]string {
+	t.Helper()
+	keys, err := d.Keys(t.Context(), "*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for _, key := range keys {
+		if !d.known[key] {
+			d.known[key], values[key] = true, d.Get(t.Context(), key).Val()
+		}
+	}
+	return values
+}
+
+// written has a replica ask about a token, and returns what it then writes.
+func (d *database) written(t *testing.T, s *stack, token string, status int) (key, value string) {
+	t.Helper()
+	before := s.metric(t, "portcullis_shared_cache_writes_total")
+	if got := s.get(t, "/a", shows(token)).status; got != status {
+		t.Fatalf("%s: status %d, want %d", token, got, status)
+	}
+	eventually(t, "the answer is written", func() bool { return s.metric(t, "portcullis_shared_cache_writes_total") > before })
+	values := d.fresh(t)
+	if len(values) != 1 {
+		t.Fatalf("%d new values, want one", len(values))
+	}
+	for key, value = range values {
+		if strings.Contains(key+value, token) || strings.Contains(value, "policyDocument") {
+			t.Errorf("%q: %q tells what it is of", key, value)
+		}
+	}
+	return key, value
 }
 
 // withBit has one bit of a byte changed.
