@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -214,5 +215,41 @@ func TestAReloadKeepsTheProcess(t *testing.T) {
 	}
 	if isGone(first) { // checks that began before the reload may ask it; it ends once none can any more
 		t.Error("the old process has ended at once")
+	}
+}
+
+// TestReloadsUnderLoad changes the function's own environment again and again while it is asked: each change is a new process,
+// and not one answer is wrong.
+func TestReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
+	calls := filepath.Join(t.TempDir(), "calls")
+	config := strings.Replace(doors, "FUNCTION", goFunction(t, calls), 1)
+	s := start(t, setup{config: config, edits: byHost("pets.example.com", "http.example.com")})
+	s.allowed(t, s.get(t, "/token", shows("allow")))
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	defer load.Wait()
+	defer stop()
+	var asked, sent atomic.Int64
+	for _, o := range []outcome{outcomes[0], outcomes[1], outcomes[2], outcomes[3]} {
+		load.Go(func() {
+			for ctx.Err() == nil {
+				if got := quick(s.addr, "/token", o.token, &sent); got != o.status {
+					t.Errorf("%s: status %d, want %d", o.token, got, o.status)
+				}
+				asked.Add(1)
+			}
+		})
+	}
+	processes := map[int]bool{}
+	for i := range 4 {
+		s.write(t, "portcullis.yaml", strings.Replace(config, "environment: {", fmt.Sprintf("environment: {ROUND: %q, ", strconv.Itoa(i)), 1))
+		eventually(t, "the configuration is read", func() bool { return s.metric(t, `portcullis_reloads_total{result="loaded"}`) >= float64(i+2) })
+		from := asked.Load()
+		eventually(t, "the load goes on", func() bool { return asked.Load() > from+40 })
+		processes[processOf(t, calls)] = true
+	}
+	if len(processes) != 4 {
+		t.Errorf("the function ran in %d processes, want one for each environment", len(processes))
 	}
 }
