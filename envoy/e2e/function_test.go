@@ -57,7 +57,7 @@ type cloud struct {
 	*httptest.Server
 	mu    sync.Mutex
 	calls map[string]int
-	// gone has it hang up on whoever comes; attempts counts these.
+	// gone has a gateway answer in its place; attempts counts who came.
 	gone     bool
 	attempts int
 }
@@ -68,7 +68,8 @@ func newCloud(t *testing.T, answers func(w http.ResponseWriter, token string, ev
 	c := &cloud{calls: map[string]int{}}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.isGone() {
-			panic(http.ErrAbortHandler)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
 		}
 		var event map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&event); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
