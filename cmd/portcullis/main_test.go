@@ -33,7 +33,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"portcullis": main})
+	testscript.Main(m, map[string]func(){"portcullis": main, "bootstrap": bootstrap})
 }
 
 func TestScripts(t *testing.T) {
@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
+			"function": functionCmd, "flush": flushCmd,
 			"keyset": keySet, "token": token, "checktoken": checkToken,
 		},
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/server"
 )
 
@@ -23,6 +24,10 @@ func serve(args []string, out, errs io.Writer) int {
 	logger := logFlags(flags)
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
+	}
+	if err := runner.Harden(); err != nil { // before a secret is read
+		fmt.Fprintln(errs, "portcullis: keeping other processes out of this one's memory:", err)
+		return exitNo
 	}
 	log, err := logger(errs)
 	runtime, failed := config.NewRuntime(log)
