@@ -116,6 +116,26 @@ func TestExpiry(t *testing.T) {
 }
 
 // Whatever ristretto thinks of an entry's time, the entry's own counts.
+// The age of what is found is how old the answers are that decide.
+func TestAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, 1<<20)
+		defer c.Close()
+		c.Set(key("a"), "v", 1, time.Now().Add(time.Hour))
+		c.Wait()
+		for range 3 {
+			time.Sleep(2 * time.Second)
+			if _, ok := c.Get(key("a")); !ok {
+				t.Fatal("a miss")
+			}
+		}
+		c.Get(key("b"))
+		if got := c.count(t, "hit_age_seconds_total"); got != 2+4+6 {
+			t.Errorf("%v seconds", got)
+		}
+	})
+}
+
 func TestExpiryIsOurs(t *testing.T) {
 	c := newCache(t, 1<<20)
 	k := key("a", "b")

@@ -77,7 +77,7 @@ func (c *Cache[V]) flight(ctx context.Context, k Key, generation uint64, timeout
 		return v, ErrTooManyFlights
 	}
 	hash := k.hash(c.seed)
-	if e := c.find(&c.shards[hash%shards], hash, k); e != nil && e.generation == generation {
+	if e := c.find(&c.shards[hash%shards], hash, k, time.Now().UnixNano()); e != nil && e.generation == generation {
 		return e.value, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)

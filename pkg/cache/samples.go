@@ -1,6 +1,10 @@
 package cache
 
-import "github.com/portcullis-authz/portcullis/pkg/authz"
+import (
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
 
 // Samples are the cache's numbers.
 func (c *Cache[V]) Samples() []authz.Sample {
@@ -8,9 +12,11 @@ func (c *Cache[V]) Samples() []authz.Sample {
 		return nil
 	}
 	var hits, misses uint64
+	var age time.Duration
 	for i := range c.shards {
 		hits += c.shards[i].hits.Load()
 		misses += c.shards[i].misses.Load()
+		age += time.Duration(c.shards[i].age.Load())
 	}
 	entries, bytes := c.size()
 	sample := func(name, help string, value uint64) authz.Sample {
@@ -18,6 +24,10 @@ func (c *Cache[V]) Samples() []authz.Sample {
 	}
 	return []authz.Sample{
 		sample("portcullis_cache_hits_total", "Look-ups that found an entry.", hits),
+		{
+			Name: "portcullis_cache_hit_age_seconds_total", Help: "The age of the entries found, together.",
+			Labels: []authz.Field{{Name: "cache", Value: c.name}}, Value: age.Seconds(),
+		},
 		sample("portcullis_cache_misses_total", "Look-ups that found none.", misses),
 		sample("portcullis_cache_waits_total", "Look-ups that waited for an entry which was being made for another.", c.waits.Load()),
 		sample("portcullis_cache_evictions_total", "Entries that had to make room before they expired.", c.evictions.Load()),

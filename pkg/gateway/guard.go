@@ -68,7 +68,7 @@ func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reas
 // policyRequest is what policies are asked.
 func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 	in.buildARN()
-	return &policy.Request{
+	in.question = policy.Request{
 		Principal:       caller,
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
@@ -76,6 +76,7 @@ func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 		ResourceAccount: in.stage.api.account,
 		Context:         in,
 	}
+	return &in.question
 }
 
 // outcome turns a result into a reason to allow or a denial. Where no statement decided, lacking is the kind of policy that

@@ -32,9 +32,11 @@ type invocation struct {
 
 	valueBuffer [4]string
 	// arn and spellings are filled in where a policy is asked.
-	arn             string
-	spellings       []string
-	spellingBuffer  [4]string
+	arn            string
+	spellings      []string
+	spellingBuffer [4]string
+	// question is what policies are asked, one after the other.
+	question        policy.Request
 	address         netip.Addr
 	addressResolved bool
 	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
