@@ -115,7 +115,7 @@ func run(t *testing.T, m manifests) *running {
 	r.Portcullis, err = envoytest.StartPortcullis(ctx, program(t), "replaced by --config", listen, args...)
 	must(t, err)
 	t.Cleanup(func() {
-		r.Stop()
+		r.Kill() // and not Stop: it would wait for --drain-delay
 		if t.Failed() {
 			t.Logf("portcullis wrote:\n%s", r.Stderr())
 		}

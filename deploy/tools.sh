@@ -4,14 +4,14 @@
 #
 #   helm         from its Go module; some three minutes of building.
 #   kubeconform  from its Go module.
-#   schemas      the Kubernetes API's own description, out of the Go module of kubectl, and the Prometheus operator's definitions.
+#   schemas      the Kubernetes API's own description, out of its Go module, and the Prometheus operator's definitions.
 #   buildah      the system's; for root on Debian, apt-get installs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 helm=v4.3.1
 kubeconform=v0.8.0
-kubectl=v0.37.1 # Kubernetes 1.37.1
+kubernetes=v1.37.2
 operator=v0.92.1
 
 go=${GO:-go}
@@ -43,13 +43,13 @@ of_module() {
 }
 
 schemas() {
-	local to=$cache/kubernetes-schemas-$kubectl-$operator
+	local to=$cache/kubernetes-schemas-$kubernetes-$operator
 	[ ! -e "$to/swagger.json" ] || return 0
-	echo "tools: fetching the schemas of Kubernetes $kubectl" >&2
+	echo "tools: fetching the schemas of Kubernetes $kubernetes" >&2
 	mkdir -p "$to"
 	of_module github.com/prometheus-operator/prometheus-operator $operator example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml \
 		"$to/servicemonitors.yaml"
-	of_module k8s.io/kubectl $kubectl testdata/openapi/swagger.json "$to/.swagger.json"
+	of_module k8s.io/kubernetes $kubernetes api/openapi-spec/swagger.json "$to/.swagger.json"
 	mv "$to/.swagger.json" "$to/swagger.json"
 }
 
@@ -75,7 +75,7 @@ folder) # where a tool is: deploy/tools.sh folder helm
 	case ${2:-} in
 	helm) echo "$cache/helm-$helm" ;;
 	kubeconform) echo "$cache/kubeconform-$kubeconform" ;;
-	schemas) echo "$cache/kubernetes-schemas-$kubectl-$operator" ;;
+	schemas) echo "$cache/kubernetes-schemas-$kubernetes-$operator" ;;
 	*) exit 2 ;;
 	esac
 	;;
