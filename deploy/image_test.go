@@ -88,6 +88,7 @@ func TestImage(t *testing.T) {
 	if slices.Sort(platforms); !slices.Equal(platforms, []string{"linux/amd64", "linux/arm64"}) {
 		t.Errorf("platforms %v", platforms)
 	}
+	runImage(t, first)
 	if again := openArchive(t, second); !bytes.Equal(a["index.json"], again["index.json"]) {
 		t.Errorf("the same sources made another image:\n%s\n%s", a["index.json"], again["index.json"])
 	}
@@ -160,5 +161,30 @@ func checkProgram(t *testing.T, arch string, program []byte) {
 	}
 	if out, err := command(t, file, "validate", "--config", chart+"/files/example/portcullis.yaml"); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// runImage runs the image as its own user, in a root that holds its files alone, with the example's configuration mounted.
+func runImage(t *testing.T, file string) {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "config"), 0o755))
+	must(t, os.Chmod(dir, 0o755))
+	for _, name := range []string{"portcullis.yaml", "pets.policy.json"} {
+		config := filepath.Join(dir, "config", name)
+		must(t, os.WriteFile(config, []byte(read(t, filepath.Join(chart, "files/example", name))), 0o644))
+	}
+	store := []string{"--storage-driver", "vfs", "--root", filepath.Join(dir, "storage"), "--runroot", filepath.Join(dir, "run")}
+	name, err := command(t, "buildah", append(store, "from", "--quiet", "oci-archive:"+file)...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, name)
+	}
+	run := append(store, "run", "--isolation", "chroot", "--volume", filepath.Join(dir, "config")+":/etc/portcullis/config:ro", strings.TrimSpace(name), "--")
+	out, err := command(t, "buildah", append(run, "/portcullis", "validate", "--config", "/etc/portcullis/config/portcullis.yaml")...)
+	if err != nil || !strings.Contains(out, "1 API, 3 routes") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := command(t, "buildah", append(run, "/bin/sh", "-c", "true")...); err == nil {
+		t.Errorf("the image has a shell: %s", out)
 	}
 }
