@@ -102,9 +102,26 @@ func TestNamesAndPortsFit(t *testing.T) {
 func checkFit(t *testing.T, m manifests) {
 	t.Helper()
 	deployment := m.one(t, "Deployment", "")
-	labels := deployment.Spec.Template.Metadata.Labels
-	ports := map[string]string{}
-	for _, c := range deployment.Spec.Template.Spec.all() {
+	p := deployment.Spec.Template.Spec
+	ports := checkProbes(t, p)
+	for _, o := range m {
+		checkLeads(t, o, deployment, ports)
+		if o.Kind != "Namespace" && o.Metadata.Namespace != deployment.Metadata.Namespace {
+			t.Errorf("%s %s is in namespace %q", o.Kind, o.Metadata.Name, o.Metadata.Namespace)
+		}
+	}
+	flags := flagsOf(t, p.container(t, "portcullis"))
+	if flags["admin"] != ":"+ports["admin"] || flags["listen"] != ":"+ports["grpc"] && !strings.HasPrefix(flags["listen"], "unix:") {
+		t.Errorf("portcullis listens at %s and %s; its ports are %v", flags["listen"], flags["admin"], ports)
+	}
+	checkGrace(t, p, flags)
+}
+
+// checkProbes holds the probes to the ports of their containers, and returns the pod's by name.
+func checkProbes(t *testing.T, p pod) (ports map[string]string) {
+	t.Helper()
+	ports = map[string]string{}
+	for _, c := range p.all() {
 		for _, p := range c.Ports {
 			ports[p.Name] = p.ContainerPort
 		}
@@ -119,43 +136,34 @@ func checkFit(t *testing.T, m manifests) {
 			}
 		}
 	}
-	for _, o := range m {
-		var plain map[string]string
-		var match selector
-		if o.Kind == "Service" && o.Spec.Selector.Decode(&plain) != nil {
-			t.Errorf("%s %s: its selector cannot be read", o.Kind, o.Metadata.Name)
-		}
-		if (o.Kind == "Deployment" || o.Kind == "PodDisruptionBudget") && o.Spec.Selector.Decode(&match) != nil {
-			t.Errorf("%s %s: its selector cannot be read", o.Kind, o.Metadata.Name)
-		}
-		switch o.Kind {
-		case "Service":
-			for _, p := range o.Spec.Ports {
-				if ports[p.TargetPort] == "" || p.AppProtocol == "" {
-					t.Errorf("Service %s leads to port %q (%q)", o.Metadata.Name, p.TargetPort, p.AppProtocol)
-				}
-			}
-			checkSelects(t, o, plain, labels)
-		case "Deployment", "PodDisruptionBudget":
-			checkSelects(t, o, match.MatchLabels, labels)
-		case "NetworkPolicy":
-			checkSelects(t, o, o.Spec.PodSelector.MatchLabels, labels)
-		case "HorizontalPodAutoscaler":
-			if o.Spec.ScaleTargetRef.Name != deployment.Metadata.Name || o.Spec.ScaleTargetRef.Kind != "Deployment" {
-				t.Errorf("the autoscaler scales %+v", o.Spec.ScaleTargetRef)
+	return ports
+}
+
+// checkLeads follows an object's references to the pods.
+func checkLeads(t *testing.T, o, deployment object, ports map[string]string) {
+	t.Helper()
+	labels := deployment.Spec.Template.Metadata.Labels
+	switch o.Kind {
+	case "Service":
+		for _, p := range o.Spec.Ports {
+			if ports[p.TargetPort] == "" || p.AppProtocol == "" {
+				t.Errorf("Service %s leads to port %q (%q)", o.Metadata.Name, p.TargetPort, p.AppProtocol)
 			}
 		}
-		if o.Kind != "Namespace" && o.Metadata.Namespace != deployment.Metadata.Namespace {
-			t.Errorf("%s %s is in namespace %q", o.Kind, o.Metadata.Name, o.Metadata.Namespace)
+		var selects map[string]string
+		must(t, o.Spec.Selector.Decode(&selects))
+		checkSelects(t, o, selects, labels)
+	case "Deployment", "PodDisruptionBudget":
+		var selects selector
+		must(t, o.Spec.Selector.Decode(&selects))
+		checkSelects(t, o, selects.MatchLabels, labels)
+	case "NetworkPolicy":
+		checkSelects(t, o, o.Spec.PodSelector.MatchLabels, labels)
+	case "HorizontalPodAutoscaler":
+		if o.Spec.ScaleTargetRef.Name != deployment.Metadata.Name || o.Spec.ScaleTargetRef.Kind != "Deployment" {
+			t.Errorf("the autoscaler scales %+v", o.Spec.ScaleTargetRef)
 		}
 	}
-	p := deployment.Spec.Template.Spec
-	c := p.container(t, "portcullis")
-	flags := flagsOf(t, c)
-	if flags["admin"] != ":"+ports["admin"] || flags["listen"] != ":"+ports["grpc"] && !strings.HasPrefix(flags["listen"], "unix:") {
-		t.Errorf("portcullis listens at %s and %s; its ports are %v", flags["listen"], flags["admin"], ports)
-	}
-	checkGrace(t, p, flags)
 }
 
 func checkSelects(t *testing.T, o object, selector, labels map[string]string) {
