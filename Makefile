@@ -55,7 +55,7 @@ test: parts ## everything, with the race detector and the real Envoy
 e2e: parts ## only the tests through the real Envoy
 	E2E=required $(GO) test -race -count=1 -timeout 10m ./envoy/...
 
-e2e-mesh: parts ## what needs Helm, Kubernetes' schemas and buildah: the chart, the manifests and the image; the first run builds Helm
+e2e-mesh: parts ## what needs Helm, Kubernetes and buildah: the chart, the manifests, the image; the first run builds Helm and an API server
 	@deploy/tools.sh
 	E2E_MESH=1 $(GO) test -count=1 -timeout 20m ./deploy
 

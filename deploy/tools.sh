@@ -5,7 +5,8 @@
 #   helm         from its Go module; some three minutes of building.
 #   kubeconform  from its Go module.
 #   schemas      the Kubernetes API's own description, out of its Go module, and the Prometheus operator's definitions.
-#   buildah      the system's; for root on Debian, apt-get installs it.
+#   apiserver    kube-apiserver, from hack/apiserver; some six minutes of building on two cores.
+#   buildah      the system's; for root on Debian, apt-get installs it. etcd as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,34 +54,56 @@ schemas() {
 	mv "$to/.swagger.json" "$to/swagger.json"
 }
 
-buildah() {
-	if command -v buildah >/dev/null; then return; fi
+apiserver() {
+	local to=$cache/kube-apiserver-$kubernetes version=k8s.io/component-base/version work
+	[ ! -x "$to/kube-apiserver" ] || return 0
+	echo "tools: building kube-apiserver $kubernetes" >&2
+	mkdir -p "$cache"
+	work=$(mktemp -d "$cache/.apiserver.XXXXXX")
+	(cd hack/apiserver && GOFLAGS= "$go" build -trimpath -buildvcs=false -o "$work/kube-apiserver" \
+		-ldflags "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=37" .) || {
+		rm -rf "$work"
+		return 1
+	}
+	mkdir -p "$to"
+	mv "$work/kube-apiserver" "$to/kube-apiserver"
+	rm -rf "$work"
+}
+
+buildah() { system buildah buildah; }
+
+etcd() { system etcd etcd-server; }
+
+# Installs the system's program $1 from its package $2.
+system() {
+	if command -v "$1" >/dev/null; then return; fi
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "tools: no buildah; on Debian, as root: apt-get install --no-install-recommends buildah" >&2
+		echo "tools: no $1; on Debian, as root: apt-get install --no-install-recommends $2" >&2
 		return 1
 	fi
-	echo "tools: installing buildah with apt-get" >&2
+	echo "tools: installing $1 with apt-get" >&2
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get install -qq -y --no-install-recommends buildah >/dev/null || {
+	apt-get install -qq -y --no-install-recommends "$2" >/dev/null || {
 		apt-get update -qq
-		apt-get install -qq -y --no-install-recommends buildah >/dev/null
+		apt-get install -qq -y --no-install-recommends "$2" >/dev/null
 	}
 }
 
 case ${1:-} in
 helm) program helm $helm helm.sh/helm/v4/cmd/helm ;;
 kubeconform) program kubeconform $kubeconform github.com/yannh/kubeconform/cmd/kubeconform ;;
-schemas | buildah) "$1" ;;
+schemas | apiserver | buildah | etcd) "$1" ;;
 folder) # where a tool is: deploy/tools.sh folder helm
 	case ${2:-} in
 	helm) echo "$cache/helm-$helm" ;;
 	kubeconform) echo "$cache/kubeconform-$kubeconform" ;;
+	apiserver) echo "$cache/kube-apiserver-$kubernetes" ;;
 	schemas) echo "$cache/kubernetes-schemas-$kubernetes-$operator" ;;
 	*) exit 2 ;;
 	esac
 	;;
 '')
-	for tool in kubeconform schemas buildah helm; do deploy/tools.sh $tool; done
+	for tool in kubeconform schemas buildah etcd helm apiserver; do deploy/tools.sh $tool; done
 	echo "tools: ready" >&2
 	;;
 *)

@@ -68,4 +68,3 @@ func mounted(t *testing.T, m manifests, dir string) map[string]volume {
 	}
 	return volumes
 }
-
