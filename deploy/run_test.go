@@ -150,6 +150,28 @@ func TestBootstrapIsWhatIsPrinted(t *testing.T) {
 	}
 }
 
+// What is printed for an Envoy elsewhere in the cluster finds every pod by the Service that leads to them, and the real Envoy takes it.
+func TestBootstrapForTheCluster(t *testing.T) {
+	t.Parallel()
+	bin, service := envoytest.Require(t), variant(t, "central").one(t, "Service", "portcullis-pods")
+	at := service.Metadata.Name + "." + service.Metadata.Namespace + ".svc.cluster.local:" + service.Spec.Ports[0].Port
+	command := "--portcullis " + at + " --upstream pets.shop.svc.cluster.local:8080"
+	if !strings.Contains(read(t, "README.md"), command) {
+		t.Errorf("the README does not say %s", command)
+	}
+	out, err := exec.CommandContext(t.Context(), program(t), append([]string{"envoy", "--config", "helm/portcullis/files/example/portcullis.yaml",
+		"--listen", "0.0.0.0:10000"}, strings.Fields(command)...)...).Output()
+	must(t, err)
+	if !strings.Contains(string(out), "- name: portcullis\n    type: STRICT_DNS\n") {
+		t.Errorf("Envoy would not ask all pods:\n%s", out)
+	}
+	file := filepath.Join(t.TempDir(), "envoy.yaml")
+	must(t, os.WriteFile(file, out, 0o600))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, envoytest.Validate(ctx, bin, file))
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
