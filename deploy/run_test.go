@@ -27,6 +27,7 @@ type running struct {
 	*envoytest.Portcullis
 	container container
 	config    volume
+	secrets   volume
 	dir       string
 }
 
@@ -35,7 +36,8 @@ func run(t *testing.T, m manifests) *running {
 	t.Helper()
 	p := m.pod(t)
 	r := &running{container: p.container(t, "portcullis"), dir: t.TempDir()}
-	r.config = mounted(t, m, r.dir)["config"]
+	volumes := mounted(t, m, r.dir)
+	r.config, r.secrets = volumes["config"], volumes["secrets"]
 	listen := "127.0.0.1:0"
 	var args []string
 	for _, arg := range r.container.Args[1:] {

@@ -59,6 +59,7 @@ func mounted(t *testing.T, m manifests, dir string) map[string]volume {
 			}
 			must(t, node.Decode(&source))
 			volumes[name] = volume(filepath.Join(dir, paths[name]))
+			volumes[name].write(t, nil) // one that is optional and not there is empty
 			for _, o := range m {
 				if o.Kind == kind && o.Metadata.Name == source.Name+source.SecretName {
 					volumes[name].write(t, o.files(t))
