@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"pkg/envoyconf": {"pkg/gateway"},
 	"pkg/server":    {"pkg/authz", "pkg/extauthz"},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test": {"pkg/authz"},
 	"pkg/lambda/runner":   {},

@@ -8,11 +8,12 @@
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
 #   moto     moto from PyPI, which issues Cognito's tokens another way and holds AWS' managed policies, pinned in hack/issuers/requirements.txt.
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
-#   lambda-node  aws-lambda-ric from npm, the same of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It is compiled in
-#            a minute, for which cmake, make, xz and a C++ compiler have to be there.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
-# All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so.
+# All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so. One more is installed by its name only:
+#
+#   lambda-node  aws-lambda-ric from npm, AWS Lambda's runtime of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It is
+#            compiled in a minute, for which cmake, make, xz and a C++ compiler have to be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -175,7 +176,7 @@ envoy | python | node | issuers | moto | lambda | lambda-node | redis)
 '')
 	# Each in a process of its own: one that fails leaves the others alone.
 	hack/parts.sh envoy
-	for part in python node issuers moto lambda lambda-node redis; do
+	for part in python node issuers moto lambda redis; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

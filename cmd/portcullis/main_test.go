@@ -33,7 +33,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"portcullis": main})
+	testscript.Main(m, map[string]func(){"portcullis": main, "bootstrap": bootstrap})
 }
 
 func TestScripts(t *testing.T) {
@@ -43,10 +43,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[processKey{}] = &process{}
+			env.Values[signerKey{}] = &signer{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
+			"function": functionCmd, "flush": flushCmd,
+			"keyset": keySet, "token": token, "checktoken": checkToken,
 		},
 	})
 }
@@ -200,11 +203,15 @@ func tlsConfig(ts *testscript.TestScript, files []string) *tls.Config {
 	return c
 }
 
-func ask(client authv3.AuthorizationClient, host, path string) (string, error) {
+func ask(client authv3.AuthorizationClient, host, path string, authorization ...string) (string, error) {
+	headers := map[string]string{}
+	for _, value := range authorization {
+		headers["authorization"] = value
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	out, err := client.Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{
-		Http: &authv3.AttributeContext_HttpRequest{Method: "GET", Host: host, Path: path, Scheme: "http"},
+		Http: &authv3.AttributeContext_HttpRequest{Method: "GET", Host: host, Path: path, Scheme: "http", Headers: headers},
 	}}})
 	if err != nil {
 		return "", err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/server"
 )
 
@@ -23,6 +24,10 @@ func serve(args []string, out, errs io.Writer) int {
 	logger := logFlags(flags)
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
+	}
+	if err := runner.Harden(); err != nil { // before a secret is read
+		fmt.Fprintln(errs, "portcullis: keeping other processes out of this one's memory:", err)
+		return exitNo
 	}
 	log, err := logger(errs)
 	runtime, failed := config.NewRuntime(log)
@@ -64,6 +69,11 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
+	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by so many `percent` of what is live before it is collected; GOGC in the environment wins")
+	flags.Func("memory-limit", "collect garbage harder near so many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
+		c.MemoryLimit, err = server.ParseBytes(s)
+		return err
+	})
 	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "accept checks for so long after SIGTERM has made the process not ready")
 	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "let checks in flight finish for so long then")
 	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {

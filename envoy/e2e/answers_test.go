@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -181,15 +180,6 @@ func TestUnknownSettingsOfEnvoyDeny(t *testing.T) {
 			check(t, s, s.get(t, "/pets"), 500, "InternalServerErrorException", `{"message":"Internal server error"}`)
 		})
 	}
-}
-
-func atoi(t *testing.T, s string) int {
-	t.Helper()
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func hashed(s string) string {

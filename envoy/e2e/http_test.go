@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,28 +62,34 @@ func (s *stack) sendTLS(t *testing.T, config *tls.Config, raw string) answer {
 
 func exchange(t *testing.T, c net.Conn, raw string) answer {
 	t.Helper()
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	a, err := converse(c, raw)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return a
+}
+
+// converse is exchange for other goroutines than the test's.
+func converse(c net.Conn, raw string) (answer, error) {
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return answer{}, err
+	}
 	if _, err := io.WriteString(c, raw); err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	var wire strings.Builder
 	method, _, _ := strings.Cut(raw, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(c, &wire)), &http.Request{Method: method})
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return answer{}
+		return answer{}, nil
 	}
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), raw: wire.String()}
+	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), raw: wire.String()}, err
 }
 
 // get2 sends a GET request for the API's own host over HTTP/2.
@@ -109,61 +116,80 @@ func (s *stack) send2Body(t *testing.T, fields []hpack.HeaderField, body []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	a, err := converse2(c, fields, body)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return a
+}
+
+// converse2 is converse over HTTP/2.
+func converse2(c net.Conn, fields []hpack.HeaderField, body []byte) (answer, error) {
+	defer c.Close()
 	var block strings.Builder
 	encoder := hpack.NewEncoder(&block)
 	for _, f := range fields {
 		if err := encoder.WriteField(f); err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
-	}
-	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		t.Fatal(err)
 	}
 	framer := http2.NewFramer(c, c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	err = errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: 1, BlockFragment: []byte(block.String()), EndStream: len(body) == 0, EndHeaders: true,
-	}))
-	if len(body) > 0 {
-		err = errors.Join(err, framer.WriteData(1, true, body))
+	err := c.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = io.WriteString(c, http2.ClientPreface)
+	}
+	if err == nil {
+		err = errors.Join(framer.WriteSettings(), writeHeaders(framer, []byte(block.String()), len(body) == 0))
+	}
+	if err == nil && len(body) > 0 {
+		err = framer.WriteData(1, true, body)
 	}
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
-	return readAnswer2(t, framer)
+	return readAnswer2(framer)
 }
 
-func readAnswer2(t *testing.T, framer *http2.Framer) answer {
-	t.Helper()
+// writeHeaders writes a block of headers in frames of the size that every server takes.
+func writeHeaders(framer *http2.Framer, block []byte, endStream bool) error {
+	const size = 16 << 10
+	first := block[:min(size, len(block))]
+	block = block[len(first):]
+	err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: first, EndStream: endStream, EndHeaders: len(block) == 0})
+	for len(block) > 0 {
+		next := block[:min(size, len(block))]
+		block = block[len(next):]
+		err = errors.Join(err, framer.WriteContinuation(1, len(block) == 0, next))
+	}
+	return err
+}
+
+func readAnswer2(framer *http2.Framer) (answer, error) {
 	a := answer{header: http.Header{}}
 	for {
 		frame, err := framer.ReadFrame()
 		if errors.Is(err, io.EOF) {
-			return answer{}
+			return answer{}, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
-			for _, h := range f.Fields {
-				if h.Name == ":status" {
-					a.status = atoi(t, h.Value)
-				} else {
-					a.header.Add(h.Name, h.Value)
-				}
+			for _, h := range f.RegularFields() {
+				a.header.Add(h.Name, h.Value)
+			}
+			if a.status, err = strconv.Atoi(f.PseudoValue("status")); err != nil {
+				return answer{}, err
 			}
 		case *http2.DataFrame:
 			a.body += string(f.Data())
 		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
-			return answer{}
+			return answer{}, nil
 		}
 		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(http2.FlagDataEndStream) {
-			return a
+			return a, nil
 		}
 	}
 }

@@ -28,6 +28,10 @@ var binaries struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(functionMark) != "" {
+		runGoFunction()
+		return
+	}
 	flag.Parse()
 	// Most of the time goes by in waiting for processes: more tests run at once than there are cores.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {

@@ -14,8 +14,8 @@ import (
 const (
 	// CognitoRegion is the region of the pools that moto makes.
 	CognitoRegion = "eu-west-1"
-	// confirmationCode is what users confirm themselves with.
-	confirmationCode = "123456"
+	// ConfirmationCode is what users confirm themselves with.
+	ConfirmationCode = "123456"
 )
 
 // Cognito is a running server that speaks Amazon Cognito's API for user pools: cognito-local or moto.
@@ -28,31 +28,11 @@ type Cognito struct {
 }
 
 // StartCognitoLocal runs cognito-local until the test ends. The issuer of a pool is the pool's id below the given URL, or below
-// cognito-local's own if there is none. Its key is always the same one, and its discovery document is wrong.
-func StartCognitoLocal(tb testing.TB, issuer string) *Cognito {
+// cognito-local's own if there is none. Its key is always the same one, and its discovery document is wrong. The pools of the given
+// ids are there from the start: those that CreateUserPool makes are in no region of AWS, as in local_1a2b3c4d.
+func StartCognitoLocal(tb testing.TB, issuer string, pools ...string) *Cognito {
 	tb.Helper()
-	modules := filepath.Join(NodeIssuers.Require(tb), "node_modules")
-	c, dir := &Cognito{}, tb.TempDir()
-	err := onFreePort(func(port string) error {
-		c.URL, c.issuer = "http://127.0.0.1:"+port, issuer
-		if issuer == "" {
-			c.issuer = c.URL
-		}
-		if err := writeCognitoConfig(dir, c.issuer); err != nil {
-			return err
-		}
-		c.command = func() *exec.Cmd {
-			cmd := exec.Command("node", filepath.Join(modules, "cognito-local", "lib", "bin", "start.js"))
-			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "CODE="+confirmationCode)
-			return cmd
-		}
-		c.ready = func(*Process) bool {
-			_, err := get(tb.Context(), c.URL+"/health")
-			return err == nil
-		}
-		return c.begin(tb.Context())
-	})
+	c, err := RunCognitoLocal(tb.Context(), NodeIssuers.Require(tb), tb.TempDir(), issuer, pools...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -60,13 +40,46 @@ func StartCognitoLocal(tb testing.TB, issuer string) *Cognito {
 	return c
 }
 
-func writeCognitoConfig(dir, issuer string) error {
+// RunCognitoLocal is StartCognitoLocal outside tests: it runs the program of the part NodeIssuers, whose folder is given, with what
+// it knows in dir, until Stop.
+func RunCognitoLocal(ctx context.Context, part, dir, issuer string, pools ...string) (*Cognito, error) {
+	modules, c := filepath.Join(part, "node_modules"), &Cognito{}
+	err := onFreePort(func(port string) error {
+		c.URL, c.issuer = "http://127.0.0.1:"+port, issuer
+		if issuer == "" {
+			c.issuer = c.URL
+		}
+		if err := writeCognitoConfig(dir, c.issuer, pools); err != nil {
+			return err
+		}
+		c.command = func() *exec.Cmd {
+			cmd := exec.Command("node", filepath.Join(modules, "cognito-local", "lib", "bin", "start.js"))
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "CODE="+ConfirmationCode)
+			return cmd
+		}
+		c.ready = func(*Process) bool {
+			_, err := get(ctx, c.URL+"/health")
+			return err == nil
+		}
+		return c.begin(ctx)
+	})
+	return c, err
+}
+
+func writeCognitoConfig(dir, issuer string, pools []string) error {
 	text, err := json.Marshal(map[string]any{"TokenConfig": map[string]string{"IssuerDomain": issuer}})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, ".cognito"), 0o700); err != nil {
+	db := filepath.Join(dir, ".cognito", "db")
+	if err := os.MkdirAll(db, 0o700); err != nil {
 		return err
+	}
+	for _, id := range pools {
+		if err := os.WriteFile(filepath.Join(db, id+".json"), []byte("{}"), 0o600); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(filepath.Join(dir, ".cognito", "config.json"), text, 0o600)
 }

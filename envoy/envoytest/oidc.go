@@ -152,7 +152,8 @@ const (
 	FaultOther    Fault = "other"    // the document of another issuer
 )
 
-// Misbehave has the issuer answer wrongly at AtKeys or AtDiscovery, or rightly again with NoFault. A restart ends it too.
+// Misbehave has the issuer answer wrongly at AtKeys or AtDiscovery, or rightly again with NoFault. A restart ends it too. AtKeys+"?a" is
+// where requests with the query a alone go, so that one key set can be several that fail in different ways.
 func (p *OIDCProvider) Misbehave(tb testing.TB, at string, fault Fault) {
 	tb.Helper()
 	p.order(tb, "/misbehave", fmt.Sprintf(`{"at": %q, "mode": %q}`, at, fault), nil)

@@ -15,7 +15,11 @@ func (c *Cognito) CreateUserPool(tb testing.TB, name string) *UserPool {
 	tb.Helper()
 	var out struct{ UserPool struct{ Id string } }
 	c.must(tb, "CreateUserPool", map[string]any{"PoolName": name, "UsernameAttributes": []string{"email"}}, &out)
-	id := out.UserPool.Id
+	return c.UserPool(out.UserPool.Id)
+}
+
+// UserPool is the pool of an id, which is there.
+func (c *Cognito) UserPool(id string) *UserPool {
 	return &UserPool{cognito: c, ID: id, Issuer: c.issuer + "/" + id, JWKS: c.URL + "/" + id + "/.well-known/jwks.json"}
 }
 
@@ -49,7 +53,7 @@ func (p *UserPool) SignUp(tb testing.TB, client, email, password string, attribu
 // Confirm confirms a user with the code that was sent.
 func (p *UserPool) Confirm(tb testing.TB, client, email string) {
 	tb.Helper()
-	p.cognito.must(tb, "ConfirmSignUp", map[string]any{"ClientId": client, "Username": email, "ConfirmationCode": confirmationCode}, nil)
+	p.cognito.must(tb, "ConfirmSignUp", map[string]any{"ClientId": client, "Username": email, "ConfirmationCode": ConfirmationCode}, nil)
 }
 
 // CreateGroup makes a group.

@@ -1,9 +1,11 @@
 // Command bench measures what a check costs, as a multiple of the floor: a plain grpc-go server that decodes CheckRequest
 // with the generated code and allows everything.
 //
-// The unit is CPU time of the server process a check, user and system, of all its threads: other load on the machine moves it
-// far less than it moves throughput or latency. Floor and portcullis are measured in turns, a ratio is taken inside a round,
-// and the table gives the median of the rounds with their range. What a person reads in the README comes from here.
+// There are two units. CPU time of the server process a check, user and system, of all its threads, which other load on the machine
+// moves far less than it moves throughput or latency. And, with -instructions, the instructions that it executes in user mode on one
+// processor, which repeat within a few percent whatever else runs; they are counted by QEMU's user emulation (qemu-user) with the
+// plugin in count/, which gcc compiles. Floor and portcullis are measured in turns, a ratio is taken inside a round, and the table
+// gives the median of the rounds with their range. What a person reads in the README comes from here.
 package main
 
 import (
@@ -22,18 +24,19 @@ func main() {
 	floorAt := flag.String("floor", "", "serve the floor on this address (the benchmark starts itself so)")
 	rounds := flag.Int("rounds", 5, "rounds")
 	checks := flag.Int("checks", 30000, "checks measured in a round")
+	instructions := flag.Bool("instructions", false, "count instructions, with QEMU")
 	binary := flag.String("portcullis", "", "the portcullis binary; built when empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *floorAt, *binary, *rounds, *checks); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, *floorAt, *binary, *rounds, *checks, *instructions); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, floorAt, binary string, rounds, checks int) error {
+func run(ctx context.Context, floorAt, binary string, rounds, checks int, instructions bool) error {
 	if floorAt != "" {
 		return serveFloor(ctx, floorAt)
 	}
@@ -52,10 +55,16 @@ func run(ctx context.Context, floorAt, binary string, rounds, checks int) error 
 	if err != nil {
 		return err
 	}
+	var c *counter
+	if instructions {
+		if c, err = newCounter(ctx, dir); err != nil {
+			return err
+		}
+	}
 	results := map[string][]measurement{}
 	for round := range rounds {
 		for _, t := range targets {
-			m, err := measure(ctx, t, checks)
+			m, err := measure(ctx, t, checks, c)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
@@ -63,21 +72,25 @@ func run(ctx context.Context, floorAt, binary string, rounds, checks int) error 
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d done\n", round+1, rounds)
 	}
-	report(targets, results)
+	report(targets, results, instructions)
 	return nil
 }
 
-func report(targets []target, results map[string][]measurement) {
+func report(targets []target, results map[string][]measurement, instructions bool) {
+	unit, cost := "CPU us", func(m measurement) float64 { return m.cpuMicros }
+	if instructions {
+		unit, cost = "thousand", func(m measurement) float64 { return m.instructions / 1000 }
+	}
 	floor := results[targets[0].name]
-	fmt.Printf("%-44s %10s %8s %15s %9s\n", "decision", "CPU us", "x floor", "range", "RSS MiB")
+	fmt.Printf("%-44s %10s %8s %15s %9s\n", "decision", unit, "x floor", "range", "RSS MiB")
 	for _, t := range targets {
-		var cpu, ratio, rss []float64
+		var costs, ratio, rss []float64
 		for i, m := range results[t.name] {
-			cpu = append(cpu, m.cpuMicros)
-			ratio = append(ratio, m.cpuMicros/floor[i].cpuMicros)
+			costs = append(costs, cost(m))
+			ratio = append(ratio, cost(m)/cost(floor[i]))
 			rss = append(rss, m.rssMiB)
 		}
-		fmt.Printf("%-44s %10.1f %8.2f %15s %9.0f\n", t.name, median(cpu), median(ratio),
+		fmt.Printf("%-44s %10.1f %8.2f %15s %9.0f\n", t.name, median(costs), median(ratio),
 			fmt.Sprintf("%.2f-%.2f", slices.Min(ratio), slices.Max(ratio)), median(rss))
 	}
 }

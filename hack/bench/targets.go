@@ -7,13 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// target is one server to measure and the host its checks are for.
+// target is one server to measure and the checks that it is sent.
 type target struct {
 	name    string
 	command []string
-	host    string
+	request func(i int) *authv3.CheckRequest
 }
 
 func build(ctx context.Context, out string) error {
@@ -27,29 +29,47 @@ func targets(dir, binary string) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []target{{name: "floor: allows everything", command: []string{self, "-floor", "127.0.0.1:0"}, host: host(0)}}
+	sign, err := signed(host(0))
+	if err != nil {
+		return nil, err
+	}
+	floor := []string{self, "-floor", "127.0.0.1:0"}
+	list := []target{{"floor: allows everything", floor, browser(host(0))}}
 	for i, c := range []struct {
-		name   string
-		apis   int
-		policy string
+		name    string
+		text    string
+		request func(i int) *authv3.CheckRequest
 	}{
-		{"NONE, no policy, 1 API", 1, ""},
-		{"NONE, no policy, 10,000 APIs", 10000, ""},
-		{"resource policy, 10 statements, 1 CIDR each", 1, policy(10, 1)},
-		{"resource policy, 1,000 statements", 1, policy(1000, 1)},
-		{"resource policy, 10 statements, 1,000 CIDRs", 1, policy(10, 1000)},
+		{"NONE, no policy, 1 API", configuration(1, ""), browser(host(0))},
+		{"NONE, no policy, encode_raw_headers", configuration(1, ""), raw(host(0))},
+		{"NONE, no policy, 10,000 APIs", configuration(10000, ""), browser(host(9999))},
+		{"resource policy, 10 statements, 1 CIDR each", configuration(1, policy(10, 1)), browser(host(0))},
+		{"resource policy, 1,000 statements", configuration(1, policy(1000, 1)), browser(host(0))},
+		{"resource policy, 10 statements, 1,000 CIDRs", configuration(1, policy(10, 1000)), browser(host(0))},
+		{"AWS_IAM, signing key seen before", strings.Replace(configuration(1, ""), "NONE", "AWS_IAM", 1) + users(dir), sign},
 	} {
 		file := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
-		if err := os.WriteFile(file, []byte(configuration(c.apis, c.policy)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			return nil, err
 		}
 		list = append(list, target{
-			name:    c.name,
-			command: []string{binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--decision-log", "off"},
-			host:    host(c.apis - 1),
+			c.name, []string{binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--decision-log", "off"}, c.request,
 		})
 	}
 	return list, nil
+}
+
+// users is an account with one user who may ask what the checks ask, and that user's key.
+func users(dir string) string {
+	const account = `{"UserDetailList":[{"Path":"/","UserName":"bench","UserId":"AIDABENCHEXAMPLE00001","Arn":"arn:aws:iam::111122223333:user/bench",` +
+		`"CreateDate":"2026-01-01T00:00:00Z","GroupList":[],"AttachedManagedPolicies":[],"Tags":[],"UserPolicyList":[{"PolicyName":"orders","PolicyDocument":` +
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:111122223333:*/prod/GET/orders/*"}]}}]}],` +
+		`"GroupDetailList":[],"RoleDetailList":[],"Policies":[]}`
+	keys := fmt.Sprintf("accessKeys:\n  - {id: %s, secret: {value: %q}, user: \"arn:aws:iam::111122223333:user/bench\"}\n", accessKey, secret)
+	// What cannot be written is missing when the configuration is read.
+	_ = os.WriteFile(filepath.Join(dir, "account.json"), []byte(account), 0o600)
+	_ = os.WriteFile(filepath.Join(dir, "keys.yaml"), []byte(keys), 0o600)
+	return "iam:\n  accounts: [{file: account.json}]\n  accessKeys: [{file: keys.yaml}]\n"
 }
 
 func host(api int) string { return fmt.Sprintf("api%05d.bench.example.com", api) }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,7 @@ func run(ctx context.Context) error {
 type demo struct {
 	dir        string
 	upstream   *envoytest.Upstream
+	pool       *pool
 	portcullis *envoytest.Portcullis
 	envoy      *envoytest.Envoy
 	addr       string
@@ -81,6 +83,9 @@ func (d *demo) start(ctx context.Context) error {
 	if d.upstream, err = envoytest.StartUpstream(show); err != nil {
 		return err
 	}
+	if err := d.startPool(ctx, root); err != nil {
+		return err
+	}
 	if err := d.startPortcullis(ctx, root); err != nil {
 		return err
 	}
@@ -92,23 +97,26 @@ func findEnvoy(ctx context.Context, root string) (string, error) {
 	if bin, err := envoytest.Find(); err == nil {
 		return bin, nil
 	}
-	install := exec.CommandContext(ctx, filepath.Join(root, "hack", "parts.sh"))
-	install.Stdout, install.Stderr = os.Stdout, os.Stderr
-	if err := install.Run(); err != nil {
-		return "", fmt.Errorf("hack/parts.sh: %w", err)
+	if err := install(ctx, root, "envoy"); err != nil {
+		return "", err
 	}
 	return envoytest.Find()
 }
 
 func (d *demo) startPortcullis(ctx context.Context, root string) error {
-	if err := os.Mkdir(filepath.Join(d.dir, "iam"), 0o700); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(d.dir, "iam"), 0o700), os.Mkdir(filepath.Join(d.dir, "partners"), 0o700)); err != nil {
 		return err
 	}
-	for _, name := range []string{"portcullis.yaml", "pets.policy.json", "iam/111122223333.json", "iam/access-keys.yaml"} {
+	withFunction, err := replaceFunction(ctx, root)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"portcullis.yaml", "pets.policy.json", "iam/111122223333.json", "iam/access-keys.yaml", "partners/app.py"} {
 		text, err := os.ReadFile(filepath.Join(root, "hack", "demo", name))
 		if err != nil {
 			return err
 		}
+		text = withFunction(bytes.ReplaceAll(text, []byte(poolAddress), []byte(d.pool.URL)))
 		if err := os.WriteFile(filepath.Join(d.dir, name), text, 0o600); err != nil {
 			return err
 		}
@@ -122,7 +130,7 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	return err
 }
 
-// startEnvoy runs envoy/iam.yaml with other ports.
+// startEnvoy runs envoy/iam.yaml with other ports, and more time for a check.
 func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
 	text, err := os.ReadFile(filepath.Join(root, "envoy", "iam.yaml"))
 	if err != nil {
@@ -131,7 +139,9 @@ func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
 	_, port, _ := strings.Cut(d.portcullis.GRPC, ":")
 	bootstrap, err := envoytest.Apply(string(text),
 		envoytest.Port(9901, "0"), envoytest.Port(8080, "0"),
-		envoytest.Port(9001, port), envoytest.Port(8081, d.upstream.Port()))
+		envoytest.Port(9001, port), envoytest.Port(8081, d.upstream.Port()),
+		// Longer than the authorizer's function may take.
+		envoytest.Edit{Old: "timeout: 1s # of the whole check", New: "timeout: 6s # of the whole check"})
 	if err != nil {
 		return fmt.Errorf("envoy/iam.yaml: %w", err)
 	}
@@ -153,9 +163,11 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     curl -s http://%[3]s/readyz
   What was decided so far:
     curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
-  The Envoy configuration in use, which is envoy/iam.yaml with other ports:
+  Sign in as ann again; the answer holds her IdToken, for -H "Authorization: Bearer $ID_TOKEN":
+    %[4]s
+  The Envoy configuration in use, which is envoy/iam.yaml with other ports and more time for a check:
     %[2]s
-`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin)
+`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn())
 	select {
 	case <-ctx.Done():
 		return nil
@@ -172,6 +184,9 @@ func (d *demo) stop() {
 	}
 	if d.portcullis != nil {
 		d.portcullis.Stop()
+	}
+	if d.pool != nil && d.pool.Cognito != nil && d.pool.Process != nil {
+		d.pool.Stop()
 	}
 	if d.upstream != nil {
 		d.upstream.Stop()

@@ -18,6 +18,8 @@ type stop struct {
 	path  string
 	// host is pets.example.com unless it is set.
 	host string
+	// function says that the stop needs a function, which runs on Linux alone.
+	function bool
 	// status is what the answer must have, body what its body must hold, and never what it must not.
 	status, body, never string
 }
@@ -57,6 +59,18 @@ var stops = []stop{
 		body: "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: execute-api:Invoke"},
 	{why: "With another secret, the signature is not hers.",
 		flags: signed("another-secret"), path: "/orders/7", status: "403", body: "The request signature we calculated does not match"},
+	{why: "/me is for who has signed in to the user pool (the authorizer customers, of type COGNITO_USER_POOLS).",
+		path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
+	{why: "ann has signed in, and shows her ID token. The upstream is told what the token says of her.",
+		flags: bearer("$ID_TOKEN"), path: "/me", status: "200", body: "x-user: ann@example.com"},
+	{why: "Her access token is no ID token. It would be asked for where a route has scopes.",
+		flags: bearer("$ACCESS_TOKEN"), path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
+	{why: "/trades is for partners: the Lambda authorizer partners, a function in Python, reads their tokens and answers with a policy. The upstream is told what the function says of the caller.", function: true,
+		flags: bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), path: "/trades/7", status: "200", body: "x-user: rex-and-sons"},
+	{why: "The policy of the function allows to read. Its answer is remembered for the token, and judged anew in each request.", function: true,
+		flags: append(bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), "-X", "DELETE"), path: "/trades/7", status: "403", body: "because no identity-based policy allows the execute-api:Invoke action"},
+	{why: "A token that somebody made up: the function says Unauthorized.", function: true,
+		flags: bearer("cat-and-sons.0000"), path: "/trades/7", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "A path without a route: the answer that API Gateway gives, though no token would help.",
 		path: "/cats", status: "403", body: "Missing Authentication Token"},
 	{why: "A host of no API.",
@@ -68,17 +82,22 @@ func signed(secret string) []string {
 	return []string{"--aws-sigv4", "aws:amz:eu-west-1:execute-api", "--user", "AKIADEMOALICE:" + secret}
 }
 
+// bearer has curl show a token, which goes by a name here.
+func bearer(token string) []string { return []string{"-H", "Authorization: Bearer " + token} }
+
 // tour asks for everything once and returns how many answers were not as expected.
 func (d *demo) tour(ctx context.Context) int {
-	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam.\n", d.addr)
+	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam, the function that partners are let in by in hack/demo/partners; who has signed in, a user pool of cognito-local knows.\n", d.addr)
 	surprises := 0
+	stops := slices.DeleteFunc(slices.Clone(stops), func(s stop) bool { return s.function && !functionsRun })
 	for i, s := range stops {
 		if ctx.Err() != nil {
 			return surprises
 		}
 		args := s.args(d.addr)
 		fmt.Printf("\n%2d. %s\n    $ curl %s\n", i+1, s.why, quoted(args))
-		status, body := ask(ctx, args)
+		status, body := ask(ctx, d.pool.expand(args))
+		body = strings.NewReplacer(d.pool.id, "$ID_TOKEN", d.pool.access, "$ACCESS_TOKEN").Replace(body)
 		fmt.Printf("    %s  %s\n", status, strings.ReplaceAll(strings.TrimSpace(body), "\n", "\n         "))
 		if status == s.status && strings.Contains(body, s.body) && (s.never == "" || !strings.Contains(body, s.never)) {
 			fmt.Printf("    expected %s: yes\n", s.status)
@@ -116,6 +135,10 @@ func quoted(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {
 		words[i] = a
+		if strings.Contains(a, "_TOKEN") { // a variable of the shell
+			words[i] = `"` + a + `"`
+			continue
+		}
 		if strings.ContainsAny(a, " '\"$&;?*%\\") {
 			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
@@ -124,7 +147,7 @@ func quoted(args []string) string {
 }
 
 // told are the headers that portcullis has a say in.
-var told = []string{"x-client-ip", "x-alias", "x-user", "authorization"}
+var told = []string{"x-client-ip", "x-alias", "x-user", "x-tier", "authorization"}
 
 // show is what the upstream answers: the request line, and the headers that it was told.
 func show(s envoytest.Seen) string {

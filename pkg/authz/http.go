@@ -24,11 +24,18 @@ func NewRequestID() string {
 // IsToken tells a method and a field name (RFC 9110, section 5.6.2).
 func IsToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !tokens[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// tokens holds the characters of a token.
+var tokens = func() (set [256]bool) {
+	for c := range 128 {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		set[c] = letter || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
+	}
+	return set
+}()

@@ -38,6 +38,8 @@ type answers struct {
 // memories are the memories for answers of a process, by the Redis that they are shared by.
 type memories struct {
 	log *slog.Logger
+	// remembers says that configurations are to serve; to look at one takes no memory.
+	remembers bool
 
 	mu    sync.Mutex
 	known map[[32]byte]*answers
@@ -79,6 +81,9 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 		if a.shared, err = cache.NewShared(withLog); err != nil {
 			return nil, err
 		}
+	}
+	if !m.remembers {
+		return a, nil
 	}
 	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes})
 	if err != nil {
@@ -154,7 +159,7 @@ func (c *compiler) memory(m *configv1.Cache, at *path) {
 			config = nil
 		}
 	}
-	held, err := c.runtime.memories.use(config, digestOfRedis(config, m))
+	held, err := c.runtime.memories.use(config, c.digestOfRedis(config, m.GetRedis()))
 	if err != nil {
 		c.faults(at.field("redis"), err)
 		held, err = c.runtime.memories.use(nil, [32]byte{})
@@ -166,12 +171,19 @@ func (c *compiler) memory(m *configv1.Cache, at *path) {
 	c.resources = append(c.resources, held)
 }
 
-// digestOfRedis is equal for equal configurations. The certificates in a TLS configuration stand in the message's files.
-func digestOfRedis(c *cache.SharedConfig, m *configv1.Cache) [32]byte {
-	if c == nil {
+// digestOfRedis is equal for equal configurations, with equal secrets and certificates in their files.
+func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]byte {
+	if s == nil {
 		return [32]byte{}
 	}
-	text, err := json.Marshal([]any{m.GetRedis(), c.Key, c.Password, c.SentinelPassword, c.Username})
+	parts := []any{m, s.Key, s.Password, s.SentinelPassword}
+	for _, file := range []string{m.GetTls().GetCaFile(), m.GetTls().GetCertFile(), m.GetTls().GetKeyFile()} {
+		if name := c.relative(file); file != "" {
+			data, _ := c.files.read(name, maxNamedSize) // read before
+			parts = append(parts, data)
+		}
+	}
+	text, err := json.Marshal(parts)
 	if err != nil {
 		panic(err) // texts and numbers
 	}

@@ -187,8 +187,14 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *path) jwt.Sourc
 		},
 	}
 	if m.GetFile() != "" {
-		name, data, _ := c.namedFile(m.GetFile(), maxNamedSize, at.field("file"))
+		name, data, ok := c.namedFile(m.GetFile(), maxNamedSize, at.field("file"))
 		s.File, s.FileVersion = name, digest(data)
+		// A file that has gone bad is another source: its keys would not be those of the last good one.
+		if ok {
+			if err := jwt.CheckKeySet(data); err != nil {
+				c.fault(at.field("file"), "%s: %v; write into it what the issuer answers at its jwks_uri", quoted(m.GetFile()), err)
+			}
+		}
 	}
 	if m.GetCaFile() != "" {
 		_, s.HTTP.RootCAs, _ = c.namedFile(m.GetCaFile(), maxNamedSize, at.field("caFile"))

@@ -172,6 +172,6 @@ func (l local) Invoke(ctx context.Context, function string, event []byte) ([]byt
 	case errors.Is(err, runner.ErrBusy):
 		return nil, &lambda.InvokeError{Failure: lambda.Busy, Detail: "too many events wait for the function"}
 	default:
-		return nil, &lambda.InvokeError{Failure: lambda.Unreachable, Detail: "the function's process does not run"}
+		return nil, &lambda.InvokeError{Failure: lambda.NotRunning, Detail: "the function's process does not run"}
 	}
 }

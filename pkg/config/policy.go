@@ -108,10 +108,15 @@ func (c *compiler) named(n *yaml.Node) (name string, ok bool) {
 	if n.Kind != yaml.ScalarNode || isNull(n) || n.Value == "" {
 		return "", false
 	}
-	if filepath.IsAbs(n.Value) {
-		return filepath.Clean(n.Value), true
+	return c.relative(n.Value), true
+}
+
+// relative is the name of a file that the configuration names: relative to its folder.
+func (c *compiler) relative(file string) string {
+	if filepath.IsAbs(file) {
+		return filepath.Clean(file)
 	}
-	return filepath.Join(filepath.Dir(c.file), n.Value), true
+	return filepath.Join(filepath.Dir(c.file), file)
 }
 
 // gather reads the files that a configuration names, so that all are read before any is looked into.

@@ -40,6 +40,7 @@ func NewRuntime(log *slog.Logger) (*Runtime, error) {
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
 	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
 	r := newRuntime(log)
+	r.memories.remembers = true
 	r.tokens, r.signingKeys, r.publicKeys = tokens, signing, public
 	if err := errors.Join(err1, err2, err3); err != nil {
 		r.Close()

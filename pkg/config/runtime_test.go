@@ -1,6 +1,13 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,6 +34,8 @@ functions:
   "arn:aws:lambda:eu-west-1:111122223333:function:partners": {command: [/bin/sh, -c, exec sleep 60]}
 `
 
+const oneKey = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "use": "sig", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+
 // held is how often a runtime's parts are held, and what of it runs.
 type held struct{ sets, functions, holders, memories int }
 
@@ -45,11 +54,11 @@ func holds(r *Runtime) held {
 
 // What has not changed is neither fetched nor started again, and what nobody needs any more ends.
 func TestRuntimeOutlivesConfigurations(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	r, err := NewRuntime(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +118,7 @@ func TestFlushFindsStages(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	s, err := Load(name)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +139,7 @@ func TestUnstartedConfigurationDenies(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(`{"keys":[]}`))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
 	s, err := Load(name)
 	if err != nil {
 		t.Fatal(err)
@@ -141,4 +150,60 @@ func TestUnstartedConfigurationDenies(t *testing.T) {
 	if d := s.Gateway.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 401 {
 		t.Errorf("%+v", d)
 	}
+}
+
+// Whatever is about the shared Redis, in the file or in one that it names, makes another memory of it; what is not does not.
+func TestMemoryIsOfItsRedis(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "portcullis.yaml")
+	const key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	files := map[string]string{
+		"portcullis.yaml": good + "cache: {redis: {addresses: [127.0.0.1:1], password: {file: password}, key: {file: key}, tls: {caFile: ca.pem}}}\n",
+		"password":        "one", "key": key, "ca.pem": certificate(t),
+	}
+	r, err := NewRuntime(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	load := func() [32]byte {
+		t.Helper()
+		for name, text := range files {
+			write(t, filepath.Join(dir, name), []byte(text))
+		}
+		s, err := r.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		return s.answers.digest
+	}
+	first := load()
+	files["portcullis.yaml"] += "# another\n"
+	if load() != first {
+		t.Error("a comment makes another memory")
+	}
+	for name, text := range map[string]string{"password": "two", "key": strings.Replace(key, "00", "ff", 1), "ca.pem": certificate(t)} {
+		was := files[name]
+		files[name] = text
+		if load() == first {
+			t.Errorf("another %s is not seen", name)
+		}
+		files[name] = was
+	}
+}
+
+// certificate is a new certificate in PEM.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

@@ -11,7 +11,7 @@ import (
 // a message that is no CheckRequest, or a larger one than MaxMessageBytes, still reaches Check, which denies it: grpc-go would
 // answer with an error, which Envoy may have been told to ignore.
 func (s *Server) Codec() encoding.CodecV2 {
-	return codec{encoding.GetCodecV2(proto.Name), s}
+	return codec{CodecV2: encoding.GetCodecV2(proto.Name), server: s}
 }
 
 type codec struct {
@@ -20,8 +20,12 @@ type codec struct {
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if in, ok := v.(*message); ok {
+		c.server.read(data, in)
+		return nil
+	}
 	in, ok := v.(*authv3.CheckRequest)
-	if ok && c.server.config.MaxMessageBytes > 0 && data.Len() > c.server.config.MaxMessageBytes {
+	if ok && c.server.isTooLarge(data) {
 		in.Attributes = c.server.tooLarge
 		return nil
 	}

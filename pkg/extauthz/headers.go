@@ -5,57 +5,56 @@ import (
 	"slices"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // headers reads the header lines: from header_map, which Envoy fills under encode_raw_headers, or from the map headers.
-func headers(h *authv3.AttributeContext_HttpRequest) ([]authz.Field, *refusal) {
-	joined, lines := h.GetHeaders(), h.GetHeaderMap().GetHeaders()
-	if len(joined) > maxHeaders || len(lines) > maxHeaders {
+func headers(a *attributes) ([]authz.Field, *refusal) {
+	if len(a.headers) > maxHeaders || len(a.headerMap) > maxHeaders {
 		return nil, &refusal{431, authz.CodeBadRequest, "there are more than 1000 headers"}
 	}
-	c := collector{http: h, lines: make([]authz.Field, 0, max(len(joined), len(lines)))}
-	if len(lines) == 0 {
-		return c.fromMap(joined)
+	if len(a.headerMap) == 0 {
+		c := collector{attributes: a, lines: a.headers[:0]}
+		return c.fromMap()
 	}
-	if len(joined) > 0 && !maps.Equal(joined, join(lines)) {
+	if len(a.headers) > 0 && !maps.Equal(asMap(a.headers), join(a.headerMap)) {
 		return nil, badRequest("headers and header_map differ")
 	}
-	return c.fromLines(lines)
-}
-
-// collector gathers header lines and keeps their limits.
-type collector struct {
-	http  *authv3.AttributeContext_HttpRequest
-	lines []authz.Field
-	bytes int
-}
-
-// fromMap takes each name's values as Envoy joined them, sorted: a map has no order, and nothing may depend on Go's.
-func (c *collector) fromMap(joined map[string]string) ([]authz.Field, *refusal) {
-	for name, value := range joined {
-		if refused := c.add(name, value); refused != nil {
-			return nil, refused
-		}
+	if a.torn {
+		return nil, badRequest("value and raw_value of a header differ")
 	}
-	slices.SortFunc(c.lines, func(a, b authz.Field) int {
-		if order := strings.Compare(a.Name, b.Name); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Value, b.Value)
-	})
-	return c.lines, nil
+	c := collector{attributes: a, lines: a.headerMap[:0]}
+	return c.from(a.headerMap)
 }
 
-func (c *collector) fromLines(lines []*corev3.HeaderValue) ([]authz.Field, *refusal) {
-	for _, line := range lines {
-		if line.GetValue() != "" && len(line.GetRawValue()) > 0 && line.GetValue() != string(line.GetRawValue()) {
-			return nil, badRequest("value and raw_value of a header differ")
-		}
-		if refused := c.add(line.GetKey(), lineValue(line)); refused != nil {
+// collector gathers header lines and keeps their limits. The lines take the place of what they are made of, none of which is
+// looked at twice.
+type collector struct {
+	attributes *attributes
+	lines      []authz.Field
+	bytes      int
+}
+
+// fromMap takes each name's values as Envoy joined them, sorted: a map has no order, and nothing may depend on Go's, nor on the
+// wire's.
+func (c *collector) fromMap() ([]authz.Field, *refusal) {
+	lines, refused := c.from(c.attributes.headers)
+	if refused == nil && !slices.IsSortedFunc(lines, byNameAndValue) {
+		slices.SortFunc(lines, byNameAndValue)
+	}
+	return lines, refused
+}
+
+func byNameAndValue(a, b authz.Field) int {
+	if order := strings.Compare(a.Name, b.Name); order != 0 {
+		return order
+	}
+	return strings.Compare(a.Value, b.Value)
+}
+
+func (c *collector) from(fields []authz.Field) ([]authz.Field, *refusal) {
+	for _, f := range fields {
+		if refused := c.add(f.Name, f.Value); refused != nil {
 			return nil, refused
 		}
 	}
@@ -75,7 +74,7 @@ func (c *collector) add(name, value string) *refusal {
 		return badRequest("a header name is no token")
 	}
 	name = strings.ToLower(name)
-	if name == "host" && value != c.http.GetHost() {
+	if name == "host" && value != c.attributes.host {
 		return badRequest("host and the host header differ")
 	}
 	c.lines = append(c.lines, authz.Field{Name: name, Value: value})
@@ -87,13 +86,13 @@ func (c *collector) pseudo(name, value string) *refusal {
 	var attribute string
 	switch name {
 	case ":authority":
-		attribute = c.http.GetHost()
+		attribute = c.attributes.host
 	case ":path":
-		attribute = c.http.GetPath()
+		attribute = c.attributes.path
 	case ":method":
-		attribute = c.http.GetMethod()
+		attribute = c.attributes.method
 	case ":scheme":
-		attribute = c.http.GetScheme()
+		attribute = c.attributes.scheme
 	case ":protocol": // extended CONNECT; no attribute says it
 		return nil
 	default:
@@ -105,22 +104,23 @@ func (c *collector) pseudo(name, value string) *refusal {
 	return nil
 }
 
-func lineValue(line *corev3.HeaderValue) string {
-	if raw := line.GetRawValue(); len(raw) > 0 {
-		return string(raw)
+func asMap(fields []authz.Field) map[string]string {
+	m := make(map[string]string, len(fields))
+	for _, f := range fields {
+		m[f.Name] = f.Value
 	}
-	return line.GetValue()
+	return m
 }
 
 // join makes the map headers out of header_map.
-func join(lines []*corev3.HeaderValue) map[string]string {
+func join(lines []authz.Field) map[string]string {
 	joined := make(map[string]string, len(lines))
 	for _, line := range lines {
-		name, value := line.GetKey(), lineValue(line)
-		if before, again := joined[name]; again {
+		value := line.Value
+		if before, again := joined[line.Name]; again {
 			value = before + "," + value
 		}
-		joined[name] = value
+		joined[line.Name] = value
 	}
 	return joined
 }

@@ -28,7 +28,7 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 	if d.Allow {
 		decision = "allow"
 	}
-	m := make([]byte, 0, 512)
+	m := make([]byte, metadataRoom, 512)
 	for _, f := range [...]authz.Field{
 		{Name: "decision", Value: decision},
 		{Name: "api", Value: d.API},
@@ -45,11 +45,16 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 		}
 	}
 	m = appendNumber(m, "duration_us", float64(took.Microseconds()))
-	wire := make([]byte, 0, len(m)+2*protowire.SizeVarint(uint64(len(m))))
-	wire = protowire.AppendTag(wire, responseMetadata, protowire.BytesType)
-	out.ProtoReflect().SetUnknown(protowire.AppendBytes(wire, m))
+	var head [metadataRoom]byte
+	wire := protowire.AppendVarint(protowire.AppendTag(head[:0], responseMetadata, protowire.BytesType), uint64(len(m)-metadataRoom)) //nolint:gosec // a size
+	begin := metadataRoom - len(wire)
+	copy(m[begin:], wire)
+	out.ProtoReflect().SetUnknown(m[begin:])
 	return out
 }
+
+// metadataRoom is what a tag and a length take at most.
+const metadataRoom = 1 + 10
 
 func appendText(m []byte, name, text string) []byte {
 	m = appendEntry(m, name, protowire.SizeTag(valueText)+protowire.SizeBytes(len(text)))

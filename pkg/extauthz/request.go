@@ -1,13 +1,12 @@
 package extauthz
 
 import (
+	"bytes"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -32,48 +31,47 @@ func badRequest(detail string) *refusal { return &refusal{400, authz.CodeBadRequ
 
 func envoyConfig(detail string) *refusal { return &refusal{500, authz.CodeEnvoyConfig, detail} }
 
-// request reads what Envoy says of one HTTP request.
-func request(a *authv3.AttributeContext) (*authz.Request, *refusal) {
-	h := a.GetRequest().GetHttp()
-	if h == nil {
+// request makes an authz.Request of what Envoy says of one HTTP request.
+func request(a *attributes) (*authz.Request, *refusal) {
+	if !a.http {
 		return nil, envoyConfig("the check has no HTTP attributes: portcullis serves Envoy's HTTP filter, not the network filter")
 	}
 	r := &authz.Request{
-		Method:     h.GetMethod(),
-		Target:     h.GetPath(),
-		Host:       h.GetHost(),
-		Scheme:     h.GetScheme(),
-		Protocol:   h.GetProtocol(),
-		ServerName: a.GetTlsSession().GetSni(),
+		Method:     a.method,
+		Target:     a.path,
+		Host:       a.host,
+		Scheme:     a.scheme,
+		Protocol:   a.protocol,
+		ServerName: a.serverName,
 	}
-	if refused := requestLine(r, h); refused != nil {
+	if refused := requestLine(r, a); refused != nil {
 		return nil, refused
 	}
-	lines, refused := headers(h)
+	lines, refused := headers(a)
 	if refused != nil {
 		return nil, refused
 	}
 	r.SetHeaders(lines)
 	r.ID, _ = r.Header("x-request-id")
-	buffered, refused := extensions(r, a.GetContextExtensions())
+	buffered, refused := extensions(r, a.extensions)
 	if refused != nil {
 		return nil, refused
 	}
-	if refused := body(r, h, buffered); refused != nil {
+	if refused := body(r, a, buffered); refused != nil {
 		return nil, refused
 	}
-	if r.VPCEndpoint, refused = vpcEndpoint(a.GetMetadataContext()); refused != nil {
+	if r.VPCEndpoint, refused = vpcEndpoint(a.awsTLV); refused != nil {
 		return nil, refused
 	}
-	if r.Time, refused = received(a.GetRequest().GetTime()); refused != nil {
+	if r.Time, refused = received(a.time); refused != nil {
 		return nil, refused
 	}
-	r.Peer, refused = peer(a.GetSource().GetAddress())
+	r.Peer, refused = peer(a.source)
 	return r, refused
 }
 
 // requestLine checks what stands for the request line.
-func requestLine(r *authz.Request, h *authv3.AttributeContext_HttpRequest) *refusal {
+func requestLine(r *authz.Request, a *attributes) *refusal {
 	switch {
 	case len(r.Target) > maxPathBytes:
 		return &refusal{414, authz.CodeTooLong, "the path is longer than 64 KiB"}
@@ -85,7 +83,7 @@ func requestLine(r *authz.Request, h *authv3.AttributeContext_HttpRequest) *refu
 		return &refusal{400, authz.CodeBadPath, "the path does not begin with a slash"}
 	case r.Scheme != "" && r.Scheme != "http" && r.Scheme != "https":
 		return badRequest("the scheme is neither http nor https")
-	case h.GetQuery() != "" || h.GetFragment() != "":
+	case a.query != "" || a.fragment != "":
 		// Envoy leaves both empty: the query is part of the path.
 		return badRequest("query or fragment stand apart from the path")
 	}
@@ -93,8 +91,9 @@ func requestLine(r *authz.Request, h *authv3.AttributeContext_HttpRequest) *refu
 }
 
 // extensions reads what Envoy's configuration attests of the route (ExtAuthzPerRoute.check_settings.context_extensions).
-func extensions(r *authz.Request, values map[string]string) (buffered bool, _ *refusal) {
-	for name, value := range values {
+func extensions(r *authz.Request, values []authz.Field) (buffered bool, _ *refusal) {
+	for _, f := range values {
+		name, value := f.Name, f.Value
 		var known bool
 		switch name {
 		case "portcullis.api":
@@ -134,16 +133,15 @@ func transports(value string) authz.SecureTransport {
 
 // body gives r its body and says how far it can be relied on. An unbuffered request looks exactly like one without a body,
 // so that only Envoy's configuration can say that an absent body is an empty one.
-func body(r *authz.Request, h *authv3.AttributeContext_HttpRequest, buffered bool) *refusal {
-	raw, state := h.GetRawBody(), authz.BodyComplete
-	text := h.GetBody()
+func body(r *authz.Request, a *attributes, buffered bool) *refusal {
+	raw, state := a.rawBody, authz.BodyComplete
 	switch {
-	case len(raw) > 0 && text != "" && string(raw) != text:
+	case len(raw) > 0 && len(a.body) > 0 && !bytes.Equal(raw, a.body):
 		return badRequest("body and raw_body differ")
 	case len(raw) > 0:
-	case text != "":
-		raw = []byte(text)
-		if strings.Contains(text, "!") { // what Envoy writes for bytes that are not UTF-8
+	case len(a.body) > 0:
+		raw = a.body
+		if bytes.IndexByte(raw, '!') >= 0 { // what Envoy writes for bytes that are not UTF-8
 			state = authz.BodyAltered
 		}
 	case !buffered:
@@ -180,19 +178,19 @@ func bodyIsThere(r *authz.Request, length int) *refusal {
 }
 
 // received is when Envoy received the request; now, where it does not say.
-func received(t *timestamppb.Timestamp) (time.Time, *refusal) {
-	if t == nil {
+func received(t timestamp) (time.Time, *refusal) {
+	if !t.present {
 		return time.Now(), nil
 	}
-	if t.CheckValid() != nil {
+	stamp := timestamppb.Timestamp{Seconds: t.seconds, Nanos: t.nanos}
+	if stamp.CheckValid() != nil {
 		return time.Time{}, badRequest("the time of the request is out of range")
 	}
-	return t.AsTime(), nil
+	return stamp.AsTime(), nil
 }
 
 // peer is the address of the TCP peer; the zero Addr for pipes and Envoy's internal listeners.
-func peer(a *corev3.Address) (netip.Addr, *refusal) {
-	text := a.GetSocketAddress().GetAddress()
+func peer(text string) (netip.Addr, *refusal) {
 	if text == "" {
 		return netip.Addr{}, nil
 	}

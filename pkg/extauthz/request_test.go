@@ -266,7 +266,8 @@ func TestRefusedRequests(t *testing.T) {
 }
 
 func TestTheLogNamesTheUnknownSetting(t *testing.T) {
-	_, refused := request(envoyRequest(extension("portcullis.bodies", "buffered")).Attributes)
+	a := attributesOf(envoyRequest(extension("portcullis.bodies", "buffered")).Attributes)
+	_, refused := request(&a)
 	if refused == nil || !strings.Contains(refused.detail, `"portcullis.bodies": "buffered"`) {
 		t.Errorf("got %+v", refused)
 	}

@@ -53,25 +53,29 @@ func New(c Config) *Server {
 }
 
 // Check answers one request. The error is always nil.
-func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, err error) {
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	return s.check(ctx, s.messageOf(in)), nil
+}
+
+func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckResponse) {
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			d := s.panicked(p)
-			out, err = denied(&d, time.Since(start)), nil
+			out = denied(&d, time.Since(start))
 		}
 	}()
 	d := s.decide(ctx, in)
 	took := time.Since(start)
 	s.config.Record(&d, took)
 	if d.Allow {
-		return allowed(&d, took), nil
+		return allowed(&d, took)
 	}
-	return denied(&d, took), nil
+	return denied(&d, took)
 }
 
 // decide returns a decision that can be rendered as it is. A panic ends here, so that it is recorded like any other decision.
-func (s *Server) decide(ctx context.Context, in *authv3.CheckRequest) (d authz.Decision) {
+func (s *Server) decide(ctx context.Context, in *message) (d authz.Decision) {
 	defer func() {
 		if p := recover(); p != nil {
 			d = s.panicked(p)
@@ -91,17 +95,11 @@ func (s *Server) decide(ctx context.Context, in *authv3.CheckRequest) (d authz.D
 	return d
 }
 
-func (s *Server) authorize(ctx context.Context, in *authv3.CheckRequest) authz.Decision {
+func (s *Server) authorize(ctx context.Context, in *message) authz.Decision {
 	if ctx.Err() != nil {
 		return Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
 	}
-	switch in.GetAttributes() {
-	case s.undecodable:
-		return Refuse(400, CodeUndecodable, "the message is no CheckRequest")
-	case s.tooLarge:
-		return Refuse(413, authz.CodeTooLarge, "the check is larger than --max-message-bytes: raise it, or lower with_request_body.max_request_bytes")
-	}
-	r, refused := request(in.GetAttributes())
+	r, refused := in.request()
 	if refused != nil {
 		return Refuse(refused.status, refused.code, refused.detail)
 	}

@@ -1,10 +1,6 @@
 package extauthz
 
-import (
-	"strings"
-
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-)
+import "strings"
 
 // Where Envoy's proxy_protocol listener filter puts the TLV of type 0xEA, by the rule of envoy/private-api.yaml. It is
 // metadata of the connection: no client's header gets there.
@@ -19,12 +15,11 @@ const vpcEndpointSubtype = "\x01"
 
 // vpcEndpoint is the id of the VPC endpoint that a Network Load Balancer attests in the PROXY protocol's header, empty where
 // there is no such TLV. A TLV that is there and cannot be read is never taken for none.
-func vpcEndpoint(m *corev3.Metadata) (string, *refusal) {
-	value, present := m.GetFilterMetadata()[proxyProtocolMetadata].GetFields()[awsTLV]
-	if !present {
+func vpcEndpoint(value metadataText) (string, *refusal) {
+	if !value.present {
 		return "", nil
 	}
-	id, ok := strings.CutPrefix(value.GetStringValue(), vpcEndpointSubtype)
+	id, ok := strings.CutPrefix(value.text, vpcEndpointSubtype)
 	if !ok || !isVPCEndpointID(id) {
 		return "", envoyConfig("the TLV 0xEA of the PROXY protocol's header (metadata " + proxyProtocolMetadata + ", " + awsTLV + ") holds no VPC endpoint id")
 	}

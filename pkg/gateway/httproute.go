@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -101,16 +102,7 @@ func (n *node) greedyRoute(s segments, method string) *route {
 
 // httpMethod returns the resource's route for a method: its own, or ANY's.
 func (n *node) httpMethod(method string) *route {
-	var wildcard *route
-	for _, r := range n.routes {
-		switch r.method {
-		case anyMethod:
-			wildcard = r
-		case method:
-			return r
-		}
-	}
-	return wildcard
+	return cmp.Or(n.methods(method))
 }
 
 // isHTTPMethod reports whether ANY and $default stand for a method: for every one, in capitals. An upstream may take "get" for

@@ -102,11 +102,15 @@ func claimsSignature(r *authz.Request) bool {
 	return false
 }
 
+// signaturePrefix begins the names of the algorithms of version 4 and 4A, in lower case.
+const signaturePrefix = "aws4-"
+
 // signedInHeader is claimsSignature for Authorization alone.
 func signedInHeader(r *authz.Request) bool {
 	for line := range r.HeaderValues("authorization") {
 		for value := range strings.SplitSeq(line, ",") {
-			if strings.HasPrefix(lower(strings.Trim(value, " \t")), "aws4-") {
+			value = strings.Trim(value, " \t")
+			if lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
 				return true
 			}
 		}

@@ -101,19 +101,24 @@ func byPart(n *node, part string) int { return cmp.Compare(n.part, part) }
 
 // method returns the resource's route for a method: its own, or ANY's.
 func (n *node) method(method string) *route {
-	var wildcard *route
+	own, wildcard := n.methods(method)
+	if own == nil && slices.Contains(anyMethods[:], method) {
+		return wildcard
+	}
+	return own
+}
+
+// methods returns the resource's own route for a method, and ANY's.
+func (n *node) methods(method string) (own, wildcard *route) {
 	for _, r := range n.routes {
 		switch r.method {
 		case anyMethod:
 			wildcard = r
 		case method:
-			return r
+			own = r
 		}
 	}
-	if wildcard != nil && slices.Contains(anyMethods[:], method) {
-		return wildcard
-	}
-	return nil
+	return own, wildcard
 }
 
 // parameters returns the values of a route's path parameters in a canonical path that the route was found for.

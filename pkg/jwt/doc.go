@@ -35,7 +35,8 @@
 // answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
 //
 // 2026-11-25: an unknown kid brings the next fetch forward, to three seconds after the one before at the earliest. Who asks waits
-// for it as long as the check may take; 64 wait for one set, further ones are refused at once. Where there are no keys at all
+// for it as long as the check may take, but for the last 250 ms, so that a key that nobody has is answered with 401 and not, by
+// Envoy, with 503; 64 wait for one set, further ones are refused at once. Where there are no keys at all
 // only a fetch that is under way is waited for.
 //
 // 2026-11-25: redirects are followed on the same host only, three at most. http is believed on this machine only.

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -90,6 +91,16 @@ func readSet(data []byte) (found, error) {
 		}
 	}
 	return found{keys: keys, content: contentOf(keys)}, nil
+}
+
+// CheckKeySet says what is wrong with a key set that is to be used as it is, such as a file's: that it is none, or holds no key for
+// us.
+func CheckKeySet(data []byte) error {
+	f, err := readSet(data)
+	if err == nil && len(f.keys) == 0 {
+		err = errors.New("the key set has no key that can be used: one of RSA (2,048 bits or more), EC or Ed25519, with a kid, to verify signatures")
+	}
+	return err
 }
 
 func rawKeys(data []byte) ([]json.RawMessage, error) {

@@ -18,6 +18,8 @@ const (
 	emptyGrace = 5 * time.Minute
 	// maxWaiting bounds the requests that wait for a fetch of a set. Further ones are told what is known.
 	maxWaiting = 64
+	// answerTime is what a wait leaves of the time for a check, for the answer has to be there before Envoy gives up.
+	answerTime = 250 * time.Millisecond
 
 	firstRetry, lastRetry = time.Second, time.Minute
 )
@@ -229,8 +231,17 @@ var (
 	errUnknownKey = errors.New("the issuer has no such key")
 )
 
+// inTime ends somewhat before ctx does.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(answerTime, time.Until(deadline)/4)))
+}
+
 // key finds a key, and the generation that it belongs to. A key that is not known may be new: it is waited for, no longer than
-// ctx and the next fetch take.
+// the next fetch takes, and ctx leaves time for an answer.
 func (s *keySet) key(ctx context.Context, id keyID) (*key, uint64, error) {
 	k, generation, err := s.known(id)
 	if err == nil || s.begun.Load() == 0 {
@@ -241,6 +252,8 @@ func (s *keySet) key(ctx context.Context, id keyID) (*key, uint64, error) {
 		return nil, 0, err
 	}
 	defer s.waiting.Add(-1)
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	s.mu.Lock()
 	landed, wanted := s.landed, s.started+1
 	s.mu.Unlock()

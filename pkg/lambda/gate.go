@@ -118,7 +118,7 @@ func (g *gate) leave(result string, probe bool, took time.Duration, l *GuardLimi
 		if g.failures++; g.failures >= l.Failures {
 			g.open, g.retry = true, time.Now().Add(l.Pause)
 		}
-	case resultCanceled, resultTimedOut: // nothing was learned
+	case resultCanceled, resultTimedOut, resultBroken: // nothing was learned
 	default:
 		g.failures, g.open = 0, false
 	}

@@ -173,11 +173,13 @@ const (
 	resultBusy          = "queue_full"
 	resultBreakerOpen   = "breaker_open"
 	resultCanceled      = "canceled"
+	resultNotRunning    = "not_running"
+	resultBroken        = "broken"
 )
 
 var results = []string{
 	resultAnswered, resultFunctionError, resultUnreachable, resultTimedOut, resultThrottled, resultNotPermitted, resultTooLarge,
-	resultBusy, resultBreakerOpen, resultCanceled,
+	resultBusy, resultBreakerOpen, resultCanceled, resultNotRunning, resultBroken,
 }
 
 // outcome names the result of an invocation. A caller who left says nothing about the function.
@@ -197,7 +199,7 @@ func outcome(caller context.Context, err error) string {
 	}
 	return [...]string{
 		Unreachable: resultUnreachable, TimedOut: resultTimedOut, Throttled: resultThrottled, NotPermitted: resultNotPermitted,
-		TooLarge: resultTooLarge, Busy: resultBusy, BreakerOpen: resultBreakerOpen,
+		TooLarge: resultTooLarge, Busy: resultBusy, BreakerOpen: resultBreakerOpen, NotRunning: resultNotRunning, Broken: resultBroken,
 	}[failed.Failure]
 }
 

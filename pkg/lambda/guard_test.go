@@ -199,6 +199,7 @@ func TestWhatDoesNotOpenTheBreaker(t *testing.T) {
 	for name, err := range map[string]error{
 		"an answer": nil, "its own error": &FunctionError{Message: "x"}, "throttled": &InvokeError{Throttled, "x"},
 		"not permitted": &InvokeError{NotPermitted, "x"}, "too large": &InvokeError{TooLarge, "x"}, "time": &InvokeError{TimedOut, "x"},
+		"its process does not run": &InvokeError{NotRunning, "x"}, "its connection breaks": &InvokeError{Broken, "x"},
 	} {
 		var g Guards
 		guarded := mustGuard(t, &g, "f", fails(err), GuardLimits{Failures: 1})

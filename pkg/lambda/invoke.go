@@ -37,6 +37,12 @@ const (
 	Busy
 	// BreakerOpen means that the function was not reached several times and is left alone for a while.
 	BreakerOpen
+	// NotRunning means that the function runs here, and its process is not up. It is started again without a caller's doing, so
+	// that leaving it alone for longer would help nobody.
+	NotRunning
+	// Broken means that the function was connected with and has not answered as one does: its connection broke, or its server
+	// failed. One event may have done it, so that it says nothing about others.
+	Broken
 )
 
 // InvokeError is an invocation that has failed before the function could answer.

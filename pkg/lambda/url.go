@@ -173,7 +173,7 @@ func (u *URL) Invoke(ctx context.Context, _ string, event []byte) ([]byte, error
 	r.Header.Set("Content-Type", "application/json")
 	response, err := u.client.Do(r)
 	if err != nil {
-		return nil, unreachable(ctx, err)
+		return nil, broken(ctx, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -200,9 +200,32 @@ func readAnswer(ctx context.Context, response *http.Response) ([]byte, error) {
 		return nil, errAnswerTooLarge
 	}
 	if err != nil {
-		return nil, unreachable(ctx, err)
+		return nil, broken(ctx, err)
 	}
 	return b.Bytes(), nil
+}
+
+// broken is for an error of an exchange. Where there was no connection at all the function is unreachable; where there was, the
+// event may be why it broke.
+func broken(ctx context.Context, err error) error {
+	failed, ok := errors.AsType[*InvokeError](unreachable(ctx, err))
+	if !ok {
+		return ctx.Err()
+	}
+	if connected(err) {
+		failed.Failure = Broken
+	}
+	return failed
+}
+
+// connected says that an error came after there was a connection, and both sides were content with each other.
+func connected(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Op == "read" || op.Op == "write"
+	}
+	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[*net.DNSError](err)
+	return !distrusted && !unknown
 }
 
 // unreachable says what is wrong with the connection. The address is left out: net/http's error has the whole of it.
@@ -242,8 +265,10 @@ func statusError(status int) error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return &InvokeError{Throttled, detail}
-	case status >= 500:
+	case status >= 502 && status <= 504: // a gateway that has no function behind it
 		return &InvokeError{Unreachable, detail}
+	case status >= 500:
+		return &InvokeError{Broken, detail}
 	default:
 		return &InvokeError{NotPermitted, detail + "; write the address that invokes the function"}
 	}

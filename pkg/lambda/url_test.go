@@ -70,7 +70,7 @@ func TestURLFailures(t *testing.T) {
 		handler http.HandlerFunc
 		want    Failure
 	}{
-		"500": {status(500), Unreachable}, "502": {status(502), Unreachable}, "504": {status(504), Unreachable},
+		"500": {status(500), Broken}, "503": {status(503), Unreachable}, "502": {status(502), Unreachable}, "504": {status(504), Unreachable},
 		"429": {status(429), Throttled}, "404": {status(404), NotPermitted}, "403": {status(403), NotPermitted},
 		"201": {status(201), NotPermitted}, "307": {status(307), NotPermitted}, "301": {status(301), NotPermitted}, "206": {status(206), NotPermitted},
 		"10 MB": {func(w http.ResponseWriter, _ *http.Request) {
@@ -83,22 +83,22 @@ func TestURLFailures(t *testing.T) {
 			w.Header().Set("Content-Length", "10485760")
 			fmt.Fprint(w, allowAll)
 			panic(http.ErrAbortHandler)
-		}, Unreachable},
+		}, Broken},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, allowAll)
 			panic(http.ErrAbortHandler)
-		}, Unreachable},
-		"closed": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Unreachable},
+		}, Broken},
+		"closed": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Broken},
 		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := w.(http.Hijacker).Hijack()
 			fmt.Fprint(conn, "SSH-2.0-garbage\r\n\r\n")
 			conn.Close()
-		}, Unreachable},
+		}, Broken},
 		"long headers": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 1<<20))
 			fmt.Fprint(w, allowAll)
-		}, Unreachable},
+		}, Broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {

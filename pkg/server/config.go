@@ -68,6 +68,13 @@ type Config struct {
 	// MaxMessageBytes. Default 256 MiB, or MaxMessageBytes if that is more.
 	MaxBodyBytes int
 
+	// GCPercent lets the heap grow by so many percent of what is live before it is collected. GOGC in the environment wins.
+	// Default 400.
+	GCPercent int
+	// MemoryLimit in bytes makes the collector work harder near it. GOMEMLIMIT in the environment wins. Default: nine tenths
+	// of the limit of the process's control group; none where there is none.
+	MemoryLimit int64
+
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
 	// DrainTimeout is how long checks in flight may take to finish. Default 15 s.
@@ -129,6 +136,8 @@ func (c *Config) Validate() error {
 	refuse(c.MaxBodyBytes < 0, "--max-body-bytes: must not be negative")
 	refuse(c.MaxBodyBytes > 0 && c.MaxBodyBytes < orDefault(c.MaxMessageBytes, defaultMessage),
 		"--max-body-bytes: must be at least --max-message-bytes, or that body never fits")
+	refuse(c.GCPercent < 0, "--gc-percent: must not be negative")
+	refuse(c.MemoryLimit < 0, "--memory-limit: must not be negative")
 	refuse(c.DrainDelay < 0, "--drain-delay: must not be negative")
 	refuse(c.DrainTimeout < 0, "--drain-timeout: must not be negative")
 	refuse(c.DecisionLogSample < 0 || c.DecisionLogSample > 1 || math.IsNaN(c.DecisionLogSample), "--decision-log-sample: must be above 0 and up to 1")
@@ -145,6 +154,7 @@ func (c Config) withDefaults() Config {
 	c.MaxStreams = orDefault(c.MaxStreams, 1024)
 	c.MaxMessageBytes = orDefault(c.MaxMessageBytes, defaultMessage)
 	c.MaxBodyBytes = orDefault(c.MaxBodyBytes, max(256<<20, c.MaxMessageBytes))
+	c.GCPercent = orDefault(c.GCPercent, 400)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 15*time.Second)
 	c.DecisionLog = orDefault(c.DecisionLog, LogAll)
 	c.DecisionLogSample = orDefault(c.DecisionLogSample, 1)

@@ -19,4 +19,11 @@
 //
 // 2026-11-23: a check that Envoy sends after the drain has begun is still answered; GOAWAY, not a denial, moves Envoy on to
 // another instance.
+//
+// 2026-11-25: the heap may grow to five times what is live before it is collected (--gc-percent 400), and up to nine tenths of the memory
+// that the container has (--memory-limit); GOGC and GOMEMLIMIT win over both. A check leaves 4 KB of garbage behind; at Go's own 100
+// percent, collecting it took a fourth of the time.
+//
+// 2026-11-25: 64 goroutines a processor wait for checks. With two, most checks of a burst had a goroutine of their own, and growing its
+// stack cost as much as deciding. gRPC's windows and write buffers are as they come: measured, they made no difference.
 package server

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -93,7 +94,7 @@ func line(d *authz.Decision, level slog.Level, took time.Duration) slog.Record {
 		{Name: "detail", Value: d.Reason.Detail},
 	} {
 		if f.Value != "" {
-			l.AddAttrs(slog.String(f.Name, f.Value))
+			l.AddAttrs(slog.String(f.Name, strings.Clone(f.Value))) // a line waits; the request that it is cut from does not
 		}
 	}
 	if !d.Allow {

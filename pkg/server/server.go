@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	p := newProcess(c.withDefaults())
+	c = c.withDefaults()
+	defer c.memorySettings(os.Getenv, containerMemory).apply()()
+	p := newProcess(c)
 	if err := p.bind(ctx); err != nil {
 		return err
 	}
@@ -95,8 +98,9 @@ func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server)
 		grpc.MaxConcurrentStreams(uint32(p.config.MaxStreams)), //nolint:gosec // Validate has seen it
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
-		// Workers keep their grown stacks; a check beyond them gets its own goroutine.
-		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
+		// Workers keep their grown stacks; a check beyond them gets its own goroutine, and growing its stack costs as much as
+		// the check. Checks come in bursts: a connection's reader hands out what it has read before a worker gets to run.
+		grpc.NumStreamWorkers(uint32(workersPerProcessor * runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
 		// Find dead peers; let Envoy's own keepalive ping, with and without checks in flight.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -105,12 +109,18 @@ func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server)
 		options = append(options, grpc.Creds(p.tls.credentials()))
 	}
 	s, h := grpc.NewServer(options...), health.NewServer()
-	authv3.RegisterAuthorizationServer(s, checks)
+	checks.Register(s)
 	healthpb.RegisterHealthServer(s, h)
 	reflection.Register(s)
 	setServing(h, healthpb.HealthCheckResponse_NOT_SERVING)
 	return s, h
 }
+
+// How many goroutines wait for checks. One holds a stack of 8 to 32 KiB.
+const (
+	workersPerProcessor = 64
+	maxWorkers          = 512
+)
 
 func setServing(h *health.Server, status healthpb.HealthCheckResponse_ServingStatus) {
 	h.SetServingStatus("", status)

@@ -7,7 +7,8 @@
 //
 //   /rotate     {}                        new keys sign; the old ones stay in the set
 //   /retire     {}                        the old ones leave the set
-//   /misbehave  {at, mode, milliseconds}  answers of "keys" or "discovery" go wrong; without a mode they are right again
+//   /misbehave  {at, mode, milliseconds}  answers of "keys" or "discovery" go wrong; without a mode they are right again. "keys?a" are
+//                                         those to requests with the query a alone
 //   /fetches    {}                        how often both were asked for
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -111,7 +112,7 @@ const server = createServer(async (req, res) => {
   const at = paths[path];
   if (at) {
     fetches[at]++;
-    const fault = faults[at];
+    const fault = faults[`${at}?${query}`] ?? faults[at];
     if (fault.mode && query !== "right" && (await modes[fault.mode](res, fault, path))) return;
   }
   handle(req, res);
@@ -138,7 +139,7 @@ const commands = {
     use();
   },
   "/misbehave"({ at, ...fault }) {
-    if (!faults[at] || (fault.mode && !modes[fault.mode])) throw new Error(`no such fault: ${at} ${fault.mode}`);
+    if (!faults[at.split("?")[0]] || (fault.mode && !modes[fault.mode])) throw new Error(`no such fault: ${at} ${fault.mode}`);
     faults[at] = fault;
   },
   "/fetches": () => fetches,
