@@ -119,10 +119,8 @@ args:
 {{- range $name, $value := .Values.flags }}
   - {{ printf "--%s=%s" $name (include "portcullis.flag" $value) | quote }}
 {{- end }}
-env:
-  - {name: GOMEMLIMIT, value: {{ .Values.runtime.memoryLimit | quote }}}
-  - {name: GOGC, value: {{ .Values.runtime.gcPercent | quote }}}
 {{- with .Values.env }}
+env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 ports:
