@@ -7,7 +7,7 @@ TOOL   = $(GO) tool -modfile=hack/tools/go.mod
 FUZZTIME ?= 20s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date envoy-files layering test e2e fuzz bench
+.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date envoy-files layering test e2e e2e-mesh image manifests fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -54,6 +54,16 @@ test: parts ## everything, with the race detector and the real Envoy
 
 e2e: parts ## only the tests through the real Envoy
 	E2E=required $(GO) test -race -count=1 -timeout 10m ./envoy/...
+
+e2e-mesh: parts ## what needs Helm, Kubernetes and buildah: the chart, the manifests, the image; the first run builds Helm and an API server
+	@deploy/tools.sh
+	E2E_MESH=1 $(GO) test -count=1 -timeout 20m ./deploy
+
+image: ## the container image for amd64 and arm64, as an OCI archive in bin/image; needs buildah
+	@deploy/image.sh $(VERSION)
+
+manifests: ## write deploy/kubernetes from the chart again
+	@deploy/manifests.sh
 
 fuzz: ## every fuzz target for FUZZTIME
 	@hack/fuzz.sh $(FUZZTIME)

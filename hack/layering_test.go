@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"hack/demo":                  {"envoy/envoytest"},
 	"envoy/envoytest":            {},
 	"envoy/e2e":                  {"envoy/envoytest"},
+	"deploy":                     {},
 }
 
 // onlyIn names outside modules that may be imported in the listed packages alone. Tests, the demo and the benchmark are
