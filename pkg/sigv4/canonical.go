@@ -164,8 +164,13 @@ func (s *state) appendHeader(b []byte, n int, keepTabs bool) []byte {
 // appendCollapsed trims white space at both ends and makes one space of each run of it. With keepTabs a tab inside stays as
 // it is. A line break never stays: it would begin a line of the canonical request.
 func appendCollapsed(b []byte, value string, keepTabs bool) []byte {
+	plain := 0 // most values have no white space, and a session token is long
+	for plain < len(value) && value[plain] > ' ' {
+		plain++
+	}
 	start, space := len(b), false
-	for i := range len(value) {
+	b = append(b, value[:plain]...)
+	for i := plain; i < len(value); i++ {
 		c := value[i]
 		inside := len(b) > start
 		if kept := keepTabs && inside && c == '\t'; isSpace(c) && !kept {
