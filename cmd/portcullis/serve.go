@@ -30,7 +30,7 @@ func serve(args []string, out, errs io.Writer) int {
 		return exitNo
 	}
 	log, err := logger(errs)
-	runtime, failed := config.NewRuntime(log)
+	runtime, failed := config.NewRuntime(log, c.Memory())
 	if failed != nil {
 		fmt.Fprintln(errs, failed)
 		return exitNo

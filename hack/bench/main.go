@@ -16,64 +16,92 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"syscall"
 )
 
+// maxChecks bounds what is prepared for a round.
+const maxChecks = 50_000
+
 func main() {
 	floorAt := flag.String("floor", "", "serve the floor on this address (the benchmark starts itself so)")
-	rounds := flag.Int("rounds", 5, "rounds")
-	checks := flag.Int("checks", 30000, "checks measured in a round")
+	rounds := flag.Int("rounds", 3, "rounds")
+	checks := flag.Int("checks", 15000, "checks measured in a round")
 	instructions := flag.Bool("instructions", false, "count instructions, with QEMU")
+	many := flag.Bool("many", false, "also the rows that take long: 100,000 users, 100,000 tokens")
+	only := flag.String("only", "", "only the rows, beside the floor, whose name matches this expression")
 	binary := flag.String("portcullis", "", "the portcullis binary; built when empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *floorAt, *binary, *rounds, *checks, *instructions); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, options{*floorAt, *binary, *only, *rounds, *checks, *instructions, *many}); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, floorAt, binary string, rounds, checks int, instructions bool) error {
-	if floorAt != "" {
-		return serveFloor(ctx, floorAt)
+type options struct {
+	floor, binary, only string
+	rounds, checks      int
+	instructions, many  bool
+}
+
+func run(ctx context.Context, o options) error {
+	if o.floor != "" {
+		return serveFloor(ctx, o.floor)
 	}
 	dir, err := os.MkdirTemp("", "portcullis-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if binary == "" {
-		binary = filepath.Join(dir, "portcullis")
-		if err := build(ctx, binary); err != nil {
+	if o.checks > maxChecks {
+		return fmt.Errorf("-checks may be at most %d: every check of some rows has a key or a token of its own", maxChecks)
+	}
+	if o.binary == "" {
+		o.binary = filepath.Join(dir, "portcullis")
+		if err := build(ctx, o.binary); err != nil {
 			return err
 		}
 	}
-	targets, err := targets(dir, binary)
+	targets, err := targets(ctx, dir, o.binary, o.checks, o.many)
 	if err != nil {
 		return err
 	}
+	if targets, err = selected(targets, o.only); err != nil {
+		return err
+	}
 	var c *counter
-	if instructions {
+	if o.instructions {
 		if c, err = newCounter(ctx, dir); err != nil {
 			return err
 		}
 	}
 	results := map[string][]measurement{}
-	for round := range rounds {
+	for round := range o.rounds {
 		for _, t := range targets {
-			m, err := measure(ctx, t, checks, c)
+			m, err := measure(ctx, t, o.checks, c)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 			results[t.name] = append(results[t.name], m)
 		}
-		fmt.Fprintf(os.Stderr, "round %d of %d done\n", round+1, rounds)
+		fmt.Fprintf(os.Stderr, "round %d of %d done\n", round+1, o.rounds)
 	}
-	report(targets, results, instructions)
+	report(targets, results, o.instructions)
 	return nil
+}
+
+// selected are the floor and the rows whose name matches an expression.
+func selected(list []target, only string) ([]target, error) {
+	expression, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
+	other := func(t target) bool { return !expression.MatchString(t.name) }
+	return append(list[:1:1], slices.DeleteFunc(list[1:], other)...), nil
 }
 
 func report(targets []target, results map[string][]measurement, instructions bool) {

@@ -21,6 +21,7 @@ const (
 	inFlight    = 32
 	connections = 2 // as Envoy: one a worker thread
 	ticks       = 100
+	warmUp      = 5 // one check before the round for so many in it
 )
 
 type measurement struct {
@@ -53,14 +54,22 @@ func measure(ctx context.Context, t target, checks int, c *counter) (m measureme
 	if err != nil {
 		return m, err
 	}
-	if err := load(ctx, address, t, checks/5); err != nil {
+	request, err := t.requests()
+	if err != nil {
+		return m, err
+	}
+	warm := t.warm
+	if warm == 0 {
+		warm = checks / warmUp
+	}
+	if err := load(ctx, address, request, checks, checks+warm); err != nil {
 		return m, err
 	}
 	before, err := used(cmd.Process.Pid, c)
 	if err != nil {
 		return m, err
 	}
-	if err := load(ctx, address, t, checks); err != nil {
+	if err := load(ctx, address, request, 0, checks); err != nil {
 		return m, err
 	}
 	after, err := used(cmd.Process.Pid, c)
@@ -95,8 +104,8 @@ func grpcAddress(lines *bufio.Scanner) (string, error) {
 	return "", errors.New("the server ended before it listened")
 }
 
-// load sends the checks and insists that each is allowed: a server that denies measures something else.
-func load(ctx context.Context, address string, t target, checks int) error {
+// load sends the checks from one to another, and insists that each is allowed: a server that denies measures something else.
+func load(ctx context.Context, address string, request func(i int) *authv3.CheckRequest, from, to int) error {
 	var clients []authv3.AuthorizationClient
 	for range connections {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -110,8 +119,8 @@ func load(ctx context.Context, address string, t target, checks int) error {
 	for worker := range inFlight {
 		client := clients[worker%connections]
 		group.Go(func() error {
-			for i := worker; i < checks; i += inFlight {
-				answer, err := client.Check(ctx, t.request(i), grpc.WaitForReady(true))
+			for i := from + worker; i < to; i += inFlight {
+				answer, err := client.Check(ctx, request(i), grpc.WaitForReady(true))
 				if err != nil {
 					return err
 				}

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	accessKey   = "AKIABENCHEXAMPLE0001"
 	secret      = "benchSecretKeyForLoopbackOnly/0000000000"
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
@@ -43,28 +42,36 @@ func inHeaderMap(in *authv3.CheckRequest) *authv3.CheckRequest {
 	return in
 }
 
-// signed is raw, signed with the key of access-keys.yaml by AWS's SDK. A handful of signatures is used again and again: they are
-// verified each time.
-func signed(host string) (func(i int) *authv3.CheckRequest, error) {
-	list := make([]*authv3.CheckRequest, 64)
-	for i := range list {
-		in := request(host, i)
-		h := in.Attributes.Request.Http
-		sent, err := http.NewRequest(h.GetMethod(), "http://"+host+h.GetPath(), nil)
-		if err != nil {
-			return nil, err
+// signed is raw, signed by AWS's SDK with the first n keys of keys in turn: each request again and again, and verified each time.
+// They are signed when a round begins, for a signature is good for five minutes.
+func signed(n int) func() (func(i int) *authv3.CheckRequest, error) {
+	return func() (func(i int) *authv3.CheckRequest, error) {
+		list := make([]*authv3.CheckRequest, max(n, 64))
+		for i := range list {
+			var err error
+			if list[i], err = sign(request(host(0), i), accessKey(i%n)); err != nil {
+				return nil, err
+			}
 		}
-		credentials := aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secret}
-		if err := v4.NewSigner().SignHTTP(context.Background(), credentials, sent, emptySHA256, "execute-api", "us-east-1", time.Now()); err != nil {
-			return nil, err
-		}
-		for name, values := range sent.Header {
-			h.Headers[strings.ToLower(name)] = values[0]
-		}
-		in.Attributes.ContextExtensions = map[string]string{"portcullis.body": "buffered"}
-		list[i] = inHeaderMap(in)
+		return func(i int) *authv3.CheckRequest { return list[i%len(list)] }, nil
 	}
-	return func(i int) *authv3.CheckRequest { return list[i%len(list)] }, nil
+}
+
+func sign(in *authv3.CheckRequest, key string) (*authv3.CheckRequest, error) {
+	h := in.Attributes.Request.Http
+	sent, err := http.NewRequest(h.GetMethod(), "http://"+h.GetHost()+h.GetPath(), nil)
+	if err != nil {
+		return nil, err
+	}
+	credentials := aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, sent, emptySHA256, "execute-api", "us-east-1", time.Now()); err != nil {
+		return nil, err
+	}
+	for name, values := range sent.Header {
+		h.Headers[strings.ToLower(name)] = values[0]
+	}
+	in.Attributes.ContextExtensions = map[string]string{"portcullis.body": "buffered"}
+	return inHeaderMap(in), nil
 }
 
 func request(host string, i int) *authv3.CheckRequest {

@@ -64,11 +64,13 @@ type shard struct {
 
 // entry is what the store holds; it never changes.
 type entry[V any] struct {
-	key        Key
-	value      V
-	made       int64 // nanoseconds since 1970, as expires
-	expires    int64
+	key     Key
+	value   V
+	made    int64 // nanoseconds since 1970, as expires
+	expires int64
+	// generation is what the scope's counter said when the entry was begun; counter is that counter.
 	generation uint64
+	counter    *atomic.Uint64
 	cost       int64
 }
 
@@ -128,7 +130,7 @@ func (c *Cache[V]) Get(k Key) (value V, ok bool) {
 
 func (c *Cache[V]) find(s *shard, hash uint64, k Key, now int64) *entry[V] {
 	e := c.stored(s, hash)
-	if e == nil || !k.equal(&e.key.Scope, e.key.Parts) || e.generation != c.generation(k.Scope).Load() || now >= e.expires {
+	if e == nil || !k.equal(&e.key.Scope, e.key.Parts) || e.generation != e.counter.Load() || now >= e.expires {
 		return nil
 	}
 	return e
@@ -166,7 +168,7 @@ func (c *Cache[V]) set(k Key, generation uint64, m Made[V]) {
 	}
 	k = k.clone()
 	c.put(&entry[V]{
-		key: k, value: m.Value, generation: generation,
+		key: k, value: m.Value, generation: generation, counter: c.generation(k.Scope),
 		made: now.UnixNano(), expires: now.Add(ttl).UnixNano(), cost: m.Bytes + k.bytes() + entryBytes,
 	}, ttl)
 }

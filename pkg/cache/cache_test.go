@@ -69,13 +69,13 @@ func TestKeysAreApart(t *testing.T) {
 func TestHashesThatCollide(t *testing.T) {
 	c := newCache(t, 1<<20)
 	mine, other := key("a", "mine"), key("a", "other")
-	e := &entry[string]{key: other, value: "other", expires: time.Now().Add(time.Hour).UnixNano(), cost: 300}
+	e := &entry[string]{key: other, counter: c.generation(other.Scope), value: "other", expires: time.Now().Add(time.Hour).UnixNano(), cost: 300}
 	c.store.Set(mine.hash(c.seed), e, e.cost)
 	c.Wait()
 	if v, ok := c.Get(mine); ok {
 		t.Errorf("the entry of another key answers: %q", v)
 	}
-	e = &entry[string]{key: mine, value: "mine", expires: e.expires, cost: 300}
+	e = &entry[string]{key: mine, counter: c.generation(mine.Scope), value: "mine", expires: e.expires, cost: 300}
 	c.store.Set(mine.hash(c.seed), e, e.cost)
 	c.Wait()
 	if v, ok := c.Get(mine); !ok || v != "mine" {
@@ -139,7 +139,7 @@ func TestAge(t *testing.T) {
 func TestExpiryIsOurs(t *testing.T) {
 	c := newCache(t, 1<<20)
 	k := key("a", "b")
-	c.store.Set(k.hash(c.seed), &entry[string]{key: k, value: "v", expires: time.Now().UnixNano(), cost: 300}, 300)
+	c.store.Set(k.hash(c.seed), &entry[string]{key: k, counter: c.generation(k.Scope), value: "v", expires: time.Now().UnixNano(), cost: 300}, 300)
 	c.Wait()
 	if _, ok := c.Get(k); ok {
 		t.Error("an expired entry answers because ristretto still has it")

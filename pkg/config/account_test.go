@@ -239,7 +239,7 @@ func TestExplainSignatures(t *testing.T) {
 
 // Keys derived of a secret outlive the configuration that named it, and count for that secret alone.
 func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
-	r, err := NewRuntime(slog.New(slog.DiscardHandler))
+	r, err := NewRuntime(slog.New(slog.DiscardHandler), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,10 +13,11 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
-// What is remembered is bounded: of verified tokens, at some 3 KiB each, the last 20,000 or so; of signing keys, at some 400
-// bytes each, the last 80,000, and of public keys, at some 600 bytes each, the last 25,000.
+// What is remembered is bounded: of verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer where memory is short;
+// of signing keys, at some 400 bytes each, the last 80,000, and of public keys, at some 600 bytes each, the last 25,000.
 const (
-	maxTokenBytes      = 64 << 20
+	maxTokenBytes      = 352 << 20
+	minTokenBytes      = 16 << 20
 	maxSigningKeyBytes = 32 << 20
 	maxPublicKeyBytes  = 16 << 20
 )
@@ -34,9 +35,17 @@ type Runtime struct {
 	memories    memories
 }
 
-// NewRuntime makes a Runtime. It has to be closed.
-func NewRuntime(log *slog.Logger) (*Runtime, error) {
-	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: maxTokenBytes})
+// tokenBytes is what verified tokens may take of so much memory, zero for as much as there is: a quarter, within bounds.
+func tokenBytes(memory int64) int64 {
+	if memory <= 0 {
+		return maxTokenBytes
+	}
+	return min(max(memory/4, minTokenBytes), maxTokenBytes)
+}
+
+// NewRuntime makes a Runtime for a process that is to use so much memory, in bytes; zero sets no bound. It has to be closed.
+func NewRuntime(log *slog.Logger, memory int64) (*Runtime, error) {
+	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: tokenBytes(memory)})
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
 	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
 	r := newRuntime(log)

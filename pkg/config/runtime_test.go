@@ -59,7 +59,7 @@ func TestRuntimeOutlivesConfigurations(t *testing.T) {
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
 	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
-	r, err := NewRuntime(nil)
+	r, err := NewRuntime(nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestMemoryIsOfItsRedis(t *testing.T) {
 		"portcullis.yaml": good + "cache: {redis: {addresses: [127.0.0.1:1], password: {file: password}, key: {file: key}, tls: {caFile: ca.pem}}}\n",
 		"password":        "one", "key": key, "ca.pem": certificate(t),
 	}
-	r, err := NewRuntime(slog.New(slog.DiscardHandler))
+	r, err := NewRuntime(slog.New(slog.DiscardHandler), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,4 +206,14 @@ func certificate(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func TestTokenBytes(t *testing.T) {
+	for memory, want := range map[int64]int64{
+		0: maxTokenBytes, -1: maxTokenBytes, 1 << 20: minTokenBytes, 256 << 20: 64 << 20, 1 << 30: 256 << 20, 1 << 40: maxTokenBytes,
+	} {
+		if got := tokenBytes(memory); got != want {
+			t.Errorf("of %d bytes %d, want %d", memory, got, want)
+		}
+	}
 }

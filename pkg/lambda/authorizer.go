@@ -28,6 +28,13 @@ type Authorizer struct {
 	limits       Limits
 	now          func() time.Time
 	waiting      atomic.Int64
+	last         atomic.Pointer[stageScope]
+}
+
+// stageScope is the scope of one stage of an API.
+type stageScope struct {
+	api, stage string
+	scope      [32]byte
 }
 
 // Call is one request for an authorizer.
@@ -48,7 +55,7 @@ func (a *Authorizer) Authorize(ctx context.Context, c Call) (*Answer, error) {
 	if a.ttl == 0 {
 		return a.ask(ctx, c)
 	}
-	key := cache.Key{Scope: a.Scope(c.API, c.Stage), Parts: c.Identity}
+	key := cache.Key{Scope: a.scope(c.API, c.Stage), Parts: c.Identity}
 	if answer, ok := a.cache.Get(key); ok && answer != nil {
 		return answer, nil
 	}
@@ -62,6 +69,16 @@ func (a *Authorizer) Scope(api, stage string) [32]byte {
 	b = appendText(b, api)
 	b = appendText(b, stage)
 	return sha256.Sum256(b)
+}
+
+// scope is Scope, which is not made again while the same stage is asked about: an authorizer is one API's, which has few.
+func (a *Authorizer) scope(api, stage string) [32]byte {
+	if last := a.last.Load(); last != nil && last.api == api && last.stage == stage {
+		return last.scope
+	}
+	made := &stageScope{strings.Clone(api), strings.Clone(stage), a.Scope(api, stage)}
+	a.last.Store(made)
+	return made.scope
 }
 
 // ask invokes the function for this request alone.

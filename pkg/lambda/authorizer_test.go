@@ -376,3 +376,14 @@ func TestFaults(t *testing.T) {
 		t.Errorf("defaults: TTL %v on HTTP, %v on REST, timeout %v", a.ttl, b.ttl, a.timeout)
 	}
 }
+
+func TestScopeOfStagesInTurn(t *testing.T) {
+	a := mustNew(t, tokenConfig(answers(allowAll)))
+	for range 3 {
+		for _, of := range [][2]string{{"api", "prod"}, {"api", "test"}, {"apiprod", ""}, {"other", "prod"}} {
+			if got, want := a.scope(of[0], of[1]), a.Scope(of[0], of[1]); got != want {
+				t.Errorf("the scope of %q is another's", of)
+			}
+		}
+	}
+}

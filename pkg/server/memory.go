@@ -54,6 +54,18 @@ func (s memorySettings) apply() (restore func()) {
 	}
 }
 
+// Memory is how much the process is to use, in bytes: what c or the environment says, or what its container has; zero where nothing
+// bounds it.
+func (c *Config) Memory() int64 {
+	if s := c.memorySettings(os.Getenv, containerMemory); s.limit > 0 {
+		return s.limit
+	}
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit
+	}
+	return 0
+}
+
 // containerMemory is the memory limit of the control group that the process is in, the least on the way up; zero where there is
 // none, or none can be found.
 func containerMemory() int64 {

@@ -51,6 +51,23 @@ func TestMemorySettingsAreAppliedAndPutBack(t *testing.T) {
 	}
 }
 
+func TestMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(1 << 41)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "2TiB") // as the runtime has read it when the process began
+	if got := (&Config{MemoryLimit: 1 << 30}).Memory(); got != 1<<41 {
+		t.Errorf("with GOMEMLIMIT %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	if got := (&Config{MemoryLimit: 1 << 30}).Memory(); got != 1<<30 {
+		t.Errorf("with a limit of its own %d", got)
+	}
+	debug.SetMemoryLimit(math.MaxInt64)
+	if got, container := (&Config{}).Memory(), containerMemory()/10*9; got != container {
+		t.Errorf("without a limit %d, the container's being %d", got, container)
+	}
+}
+
 func TestCgroupMemory(t *testing.T) {
 	for _, c := range []struct {
 		name, membership string

@@ -83,13 +83,21 @@ func (s *state) hashPayload() *Error {
 		return &Error{Kind: BodyUnknown, Message: "Internal server error",
 			Detail: "the signature covers the body, and the request does not carry all of it"}
 	}
-	sum := sha256.Sum256(s.request.Body)
-	hex.Encode(s.payload[:], sum[:])
+	if len(s.request.Body) == 0 {
+		copy(s.payload[:], emptySHA256)
+	} else {
+		sum := sha256.Sum256(s.request.Body)
+		hex.Encode(s.payload[:], sum[:])
+	}
 	s.payloadMatches = claimed.lines == 0 || claimed.value == string(s.payload[:])
 	return nil
 }
 
-const unsignedPayload = "UNSIGNED-PAYLOAD"
+const (
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+	// emptySHA256 is the SHA-256 of nothing, which most requests have for a body.
+	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)
 
 // createCanonicalRequest is step 1, "Create a canonical request".
 func (s *state) createCanonicalRequest(host string, r reading) []byte {
@@ -156,8 +164,13 @@ func (s *state) appendHeader(b []byte, n int, keepTabs bool) []byte {
 // appendCollapsed trims white space at both ends and makes one space of each run of it. With keepTabs a tab inside stays as
 // it is. A line break never stays: it would begin a line of the canonical request.
 func appendCollapsed(b []byte, value string, keepTabs bool) []byte {
+	plain := 0 // most values have no white space, and a session token is long
+	for plain < len(value) && value[plain] > ' ' {
+		plain++
+	}
 	start, space := len(b), false
-	for i := range len(value) {
+	b = append(b, value[:plain]...)
+	for i := plain; i < len(value); i++ {
 		c := value[i]
 		inside := len(b) > start
 		if kept := keepTabs && inside && c == '\t'; isSpace(c) && !kept {

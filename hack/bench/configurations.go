@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// guarded is the configuration of one API whose routes all ask one authorizer.
+func guarded(authorizer, more string) string {
+	text := strings.Replace(configuration(1, ""), "    defaultAuthorization: NONE\n", "    authorizers: {bench: "+authorizer+"}\n    defaultAuthorizer: bench\n", 1)
+	return text + fmt.Sprintf("issuers:\n  %q: {file: jwks.json}\n", issuer) + more
+}
+
+func jwtAuthorizer(http bool) string {
+	if http {
+		return fmt.Sprintf("{jwt: {issuer: %q, audiences: [%s]}}", issuer, clientID)
+	}
+	return fmt.Sprintf("{jwt: {issuers: [{issuer: %q, audiences: [%s]}]}}", issuer, clientID)
+}
+
+// asHTTP makes the APIs HTTP APIs.
+func asHTTP(text string) string {
+	return strings.ReplaceAll(text, "    region:", "    kind: HTTP\n    region:")
+}
+
+func accessKey(i int) string { return fmt.Sprintf("AKIABENCHEXAMP%06d", i) }
+
+// accounts is an account of so many users, each of whom may ask what the checks ask, and the last one's keys.
+func (p plan) accounts(users, keys int) string {
+	const keysInFile = 5000
+	name := fmt.Sprintf("account-%d.json", users)
+	p.write(name, account(users))
+	var files []string
+	for first := 0; first < keys; first += keysInFile {
+		var b strings.Builder
+		b.WriteString("accessKeys:\n")
+		for i := first; i < min(first+keysInFile, keys); i++ {
+			fmt.Fprintf(&b, "  - {id: %s, secret: {value: %q}, user: %q}\n", accessKey(i), secret, userARN(users-1))
+		}
+		file := fmt.Sprintf("keys-%d-%d-%d.yaml", users, keys, first)
+		p.write(file, b.String())
+		files = append(files, "{file: "+file+"}")
+	}
+	return fmt.Sprintf("iam:\n  accounts: [{file: %s}]\n  accessKeys: [%s]\n", name, strings.Join(files, ", "))
+}
+
+// write writes a file. What cannot be written is missing when the configuration is read.
+func (p plan) write(name, text string) {
+	_ = os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600)
+}
+
+func userARN(i int) string { return fmt.Sprintf("arn:aws:iam::111122223333:user/bench%06d", i) }
+
+// account is what aws iam get-account-authorization-details prints.
+func account(users int) string {
+	list := make([]string, users)
+	for i := range list {
+		list[i] = fmt.Sprintf(`{"Path":"/","UserName":"bench%06d","UserId":"AIDABENCHEXAM%06d","Arn":%q,"CreateDate":"2026-01-01T00:00:00Z","GroupList":[],`+
+			`"AttachedManagedPolicies":[],"Tags":[],"UserPolicyList":[{"PolicyName":"orders","PolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow",`+
+			`"Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:111122223333:*/prod/GET/orders/*"}]}}]}`, i, i, userARN(i))
+	}
+	return `{"UserDetailList":[` + strings.Join(list, ",") + `],"GroupDetailList":[],"RoleDetailList":[],"Policies":[]}`
+}
+
+func host(api int) string { return fmt.Sprintf("api%05d.bench.example.com", api) }
+
+// configuration is a portcullis.yaml with so many APIs of ten routes each; the last one is asked.
+func configuration(apis int, policy string) string {
+	var b strings.Builder
+	b.WriteString("apis:\n")
+	for i := range apis {
+		fmt.Fprintf(&b, "  - id: a%09d\n    account: \"111122223333\"\n    region: us-east-1\n    stages: [{name: prod, domains: [%s]}]\n", i, host(i))
+		if policy != "" {
+			fmt.Fprintf(&b, "    resourcePolicy: '%s'\n", policy)
+		}
+		b.WriteString("    defaultAuthorization: NONE\n    routes:\n")
+		for r := range 9 {
+			fmt.Fprintf(&b, "      - {route: \"GET /things%d/{id}\"}\n", r)
+		}
+		b.WriteString("      - {route: \"GET /orders/v1/customers/{id}/items\"}\n")
+	}
+	return b.String()
+}
+
+// policy allows what the checks ask in its last statement; the others have conditions that do not hold.
+func policy(statements, cidrs int) string {
+	networks := make([]string, cidrs)
+	for i := range networks {
+		networks[i] = fmt.Sprintf(`"172.%d.%d.0/24"`, 16+i/256, i%256)
+	}
+	list := make([]string, 0, statements)
+	for i := range statements - 1 {
+		list = append(list, fmt.Sprintf(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/things%d/%d",`+
+			`"Condition":{"IpAddress":{"aws:SourceIp":["192.0.2.0/24"]},"StringLike":{"aws:UserAgent":"bad*"}}}`, i%9, i))
+	}
+	list = append(list, `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/orders/*",`+
+		`"Condition":{"IpAddress":{"aws:SourceIp":[`+strings.Join(networks, ",")+`,"10.0.0.0/8"]}}}`)
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(list, ",") + `]}`
+}
