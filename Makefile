@@ -7,7 +7,7 @@ TOOL   = $(GO) tool -modfile=hack/tools/go.mod
 FUZZTIME ?= 20s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date envoy-files layering test e2e fuzz bench
+.PHONY: help build demo parts check fmt vet lint generate generated-up-to-date tidy-up-to-date envoy-files layering test e2e e2e-mesh fuzz bench
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -54,6 +54,10 @@ test: parts ## everything, with the race detector and the real Envoy
 
 e2e: parts ## only the tests through the real Envoy
 	E2E=required $(GO) test -race -count=1 -timeout 10m ./envoy/...
+
+e2e-mesh: ## only the tests through a real istiod and its Envoys (builds istiod first, once, for some 14 minutes of a processor's time)
+	@hack/parts.sh envoy && hack/parts.sh issuers && hack/mesh.sh
+	MESH=required E2E=required $(GO) test -race -count=1 -timeout 10m -run '^TestMesh' -v ./envoy/e2e
 
 fuzz: ## every fuzz target for FUZZTIME
 	@hack/fuzz.sh $(FUZZTIME)
