@@ -61,17 +61,36 @@ metadata: {name: pets, namespace: istio-system}
 spec:
   selector: {istio: ingressgateway}
   servers:
-  - {port: {number: PORT, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: [pets.example.com, cats.example.com]}
+  - {port: {number: PORT, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: app, namespace: pets}
+metadata: {name: pets, namespace: pets}
 spec:
-  hosts: [pets.example.com, cats.example.com]
+  hosts: [pets.example.com]
   gateways: [istio-system/pets]
   http:
   - {name: below, match: [{uri: {prefix: /pets}}], route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
   - {name: rest, route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cats, namespace: pets}
+spec:
+  hosts: [cats.example.com]
+  gateways: [istio-system/pets]
+  http:
+  - {route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+---
+# What no API has a part in.
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: rest, namespace: pets}
+spec:
+  hosts: ["*"]
+  gateways: [istio-system/pets]
+  http:
+  - {route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
 `
 	meshSidecar = `
 apiVersion: networking.istio.io/v1
@@ -83,11 +102,11 @@ spec:
   - {port: {number: PORT, protocol: HTTP, name: http-in}, bind: 127.0.0.1, captureMode: NONE, defaultEndpoint: "127.0.0.1:UPSTREAM"}
   egress: [{hosts: ["*/*"]}]
 `
-	meshStrict = `---
+	meshTLS = `---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: app, namespace: pets}
-spec: {mtls: {mode: STRICT}}
+spec: {mtls: {mode: MODE}}
 `
 )
 
@@ -98,18 +117,18 @@ func nodes() []node {
 		labels: "istio: ingressgateway", resources: meshGateway,
 	}
 	sidecar := node{
-		name: "sidecar", id: "sidecar~127.0.0.1~app-1.pets~pets.svc.cluster.local", namespace: "pets", labels: "app: app", resources: meshSidecar,
+		name: "sidecar", id: "sidecar~127.0.0.1~app-1.pets~pets.svc.cluster.local", namespace: "pets", labels: "app: app",
+		resources: meshSidecar + strings.Replace(meshTLS, "MODE", "DISABLE", 1), // else it would wait for certificates
 		flags: []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
 	}
 	strict := sidecar
-	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+meshStrict
+	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+strings.Replace(meshTLS, "MODE", "STRICT", 1)
 	return []node{gateway, sidecar, strict}
 }
 
 // meshStack is a stack whose Envoy is told by istiod what portcullis envoy prints for Istio.
 type meshStack struct {
 	*stack
-	istio  envoytest.Istio
 	istiod *envoytest.Istiod
 	// printed are the resources that portcullis envoy prints, and mesh its MeshConfig with what else istiod has to be told here.
 	printed, mesh string
@@ -120,8 +139,9 @@ type meshStack struct {
 // startMesh runs a node. portcullis is started last: until then nothing passes.
 func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	t.Helper()
-	istio, envoy, program := envoytest.RequireIstio(t), envoytest.Require(t), portcullis(t)
-	m := &meshStack{stack: &stack{dir: t.TempDir()}, istio: istio, port: envoytest.FreePort(t)}
+	envoytest.RequireIstiod(t)
+	envoy, program := envoytest.Require(t), portcullis(t)
+	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t)}
 	var err error
 	if m.upstream, err = envoytest.StartUpstream(nil); err != nil {
 		t.Fatal(err)
@@ -142,7 +162,7 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.portcullis.GRPC, ":")
 	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port)
-	m.istiod = istio.StartIstiod(t, m.mesh, map[string]string{
+	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
 		"services.yaml": ports.Replace(meshServices), "node.yaml": ports.Replace(n.resources), "portcullis.yaml": m.printed,
 	})
 	if n.mutual {

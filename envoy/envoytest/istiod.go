@@ -13,11 +13,13 @@ import (
 // IstioVersion is the Istio that hack/mesh.sh builds.
 const IstioVersion = "0.0.0-20260827124520-eed52ebb66ad"
 
-// Istio are the programs of Istio.
-type Istio struct{ Istiod, Istioctl string }
+// RequireIstiod returns the istiod that hack/mesh.sh builds. Unless MESH=required, the test is skipped.
+func RequireIstiod(tb testing.TB) string {
+	tb.Helper()
+	return requireIstio(tb, "pilot-discovery")
+}
 
-// RequireIstio returns the programs that hack/mesh.sh builds. Unless MESH=required, the test is skipped.
-func RequireIstio(tb testing.TB) Istio {
+func requireIstio(tb testing.TB, program string) string {
 	tb.Helper()
 	if os.Getenv("MESH") != "required" {
 		tb.Skip("needs a real istiod, which takes long to build: make e2e-mesh runs it")
@@ -26,14 +28,11 @@ func RequireIstio(tb testing.TB) Istio {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	bin := filepath.Join(cache, "portcullis", "istio-"+IstioVersion, "bin")
-	i := Istio{filepath.Join(bin, "pilot-discovery"), filepath.Join(bin, "istioctl")}
-	for _, path := range []string{i.Istiod, i.Istioctl} {
-		if _, err := exec.LookPath(path); err != nil {
-			tb.Fatal(errors.Join(err, errors.New("run hack/mesh.sh")))
-		}
+	path, err := exec.LookPath(filepath.Join(cache, "portcullis", "istio-"+IstioVersion, "bin", program))
+	if err != nil {
+		tb.Fatal(errors.Join(err, errors.New("run hack/mesh.sh")))
 	}
-	return i
+	return path
 }
 
 // Istiod is a running istiod. Its configuration is in files, and its Kubernetes API has nothing.
@@ -47,8 +46,9 @@ type Istiod struct {
 var xdsLine = regexp.MustCompile(`starting gRPC discovery service at (127\.0\.0\.1:\d+)`)
 
 // StartIstiod runs istiod until the test ends, with a MeshConfig and files of resources.
-func (i Istio) StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istiod {
+func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istiod {
 	tb.Helper()
+	program := RequireIstiod(tb)
 	d := &Istiod{dir: tb.TempDir()}
 	meshFile := filepath.Join(tb.TempDir(), "mesh.yaml")
 	write(tb, meshFile, mesh)
@@ -56,7 +56,7 @@ func (i Istio) StartIstiod(tb testing.TB, mesh string, resources map[string]stri
 		d.Configure(tb, name, text)
 	}
 	// Without the registry Kubernetes, this istiod does not start with files.
-	cmd := exec.Command(i.Istiod, "discovery", "--configDir", d.dir, "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, kubeAPI(tb).URL),
+	cmd := exec.Command(program, "discovery", "--configDir", d.dir, "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, kubeAPI(tb).URL),
 		"--meshConfig", meshFile, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0")
 	cmd.Env = append(os.Environ(), "POD_NAME=istiod-1", "POD_NAMESPACE=istio-system", "CLUSTER_ID=Kubernetes", "ENABLE_CA_SERVER=false", "PILOT_ENABLE_GATEWAY_API=false",
 		// Filters that only Istio's own build of Envoy has.
@@ -88,9 +88,9 @@ func (d *Istiod) Configure(tb testing.TB, name, text string) {
 }
 
 // Analyze has istioctl analyze files of resources, and returns what it finds.
-func (i Istio) Analyze(tb testing.TB, mesh string, files ...string) error {
+func Analyze(tb testing.TB, mesh string, files ...string) error {
 	tb.Helper()
-	cmd := exec.Command(i.Istioctl, append([]string{"analyze", "--use-kube=false", "--meshConfigFile", mesh, "--failure-threshold", "Warning"}, files...)...)
+	cmd := exec.Command(requireIstio(tb, "istioctl"), append([]string{"analyze", "--use-kube=false", "--meshConfigFile", mesh, "--failure-threshold", "Warning"}, files...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("istioctl analyze: %w\n%s", err, out)

@@ -137,6 +137,8 @@ func (o *Options) validate() error {
 	refuse(o.PortcullisTLS.Cert != "" && o.PortcullisTLS.CA == "", "--portcullis-cert needs --portcullis-ca")
 	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
 		"--secure-transport: %q is none of true, false, x-forwarded-proto", o.SecureTransport)
+	refuse(o.Mesh.Sidecar && o.SecureTransport == "x-forwarded-proto",
+		"--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it: write true where clients have no way in without TLS, else false")
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
 	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks}, o.VPCEndpoints),
 		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME", o.VPCEndpoints)
