@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,6 +23,8 @@ type node struct {
 	id, namespace, labels string
 	// resources are what the owner of the mesh has written for it. PORT is where it listens.
 	resources string
+	// open is the path of an open route, /open unless it is set.
+	open string
 	// mutual says that the Envoy takes connections with certificates of the mesh alone.
 	mutual bool
 }
@@ -119,7 +122,7 @@ func nodes() []node {
 	sidecar := node{
 		name: "sidecar", id: "sidecar~127.0.0.1~app-1.pets~pets.svc.cluster.local", namespace: "pets", labels: "app: app",
 		resources: meshSidecar + strings.Replace(meshTLS, "MODE", "DISABLE", 1), // else it would wait for certificates
-		flags: []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
+		flags:     []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
 	}
 	strict := sidecar
 	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+strings.Replace(meshTLS, "MODE", "STRICT", 1)
@@ -130,10 +133,10 @@ func nodes() []node {
 type meshStack struct {
 	*stack
 	istiod *envoytest.Istiod
-	// printed are the resources that portcullis envoy prints, and mesh its MeshConfig with what else istiod has to be told here.
-	printed, mesh string
-	port          string
-	ca            *meshCA
+	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
+	text, printed, mesh string
+	port, open          string
+	ca                  *meshCA
 }
 
 // startMesh runs a node. portcullis is started last: until then nothing passes.
@@ -141,9 +144,9 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	t.Helper()
 	envoytest.RequireIstiod(t)
 	envoy, program := envoytest.Require(t), portcullis(t)
-	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t)}
+	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: cmp.Or(n.open, "/open")}
 	var err error
-	if m.upstream, err = envoytest.StartUpstream(nil); err != nil {
+	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.upstream.Stop)
@@ -171,7 +174,7 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	m.startEnvoy(t, envoy, n)
 	m.nothingPasses(t)
 	m.serve(t, program, m.portcullis.GRPC)
-	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, "/open").status == 200 })
+	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, m.open).status == 200 })
 	m.upstream.Take()
 	return m
 }
@@ -191,7 +194,7 @@ func (m *meshStack) serve(t *testing.T, program, listen string) {
 func (m *meshStack) nothingPasses(t *testing.T) {
 	t.Helper()
 	for range 3 {
-		m.denied(t, m.get(t, "/open"), 503)
+		m.denied(t, m.get(t, m.open), 503)
 	}
 }
 
@@ -209,7 +212,7 @@ func (m *meshStack) takeApart(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.mesh, m.printed = string(out), rest
+	m.text, m.mesh, m.printed = text, string(out), rest
 }
 
 // startEnvoy runs the node, in plain text or behind a client's sidecar.
