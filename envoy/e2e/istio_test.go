@@ -93,6 +93,9 @@ func TestMesh(t *testing.T) {
 			t.Run("tokens", func(t *testing.T) { m.tokens(t, pool, issuer) })
 			t.Run("function", m.function)
 			t.Run("identity", func(t *testing.T) { m.identity(t, n) })
+			if other != "" {
+				t.Run("together", m.together)
+			}
 			t.Run("excluded", m.excluded)
 			t.Run("outages", m.outages)
 		})
@@ -133,6 +136,25 @@ func (m *meshStack) hosts(t *testing.T, n node) {
 		a := m.from(t, host, "/cats")
 		check(t, m.stack, a, 500, "InternalServerErrorException", internal)
 	}
+}
+
+// together are hosts of two stages in one VirtualService, of which istiod makes one virtual host: it belongs to one of them, and the
+// other's hosts are refused, as the README says.
+func (m *meshStack) together(t *testing.T) {
+	before, _, found := strings.Cut(m.resources, "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: cats")
+	if !found {
+		t.Fatal("the resources are other ones")
+	}
+	m.istiod.Configure(t, "node.yaml", strings.Replace(before, "hosts: [pets.example.com]", "hosts: [pets.example.com, cats.example.com]", 1))
+	eventually(t, "the VirtualServices are one", func() bool { return m.get(t, "/open").status == 403 })
+	m.upstream.Take()
+	check(t, m.stack, m.get(t, "/open"), 403, "ForbiddenException", forbidden)
+	empty := goClient().mustSign(t, by(user(owner, grants), inHeader, "POST", "/pets/7")).without("Content-Length").with("Transfer-Encoding", "chunked")
+	m.denied(t, m.send(t, empty.wire()+"3\r\nabc\r\n0\r\n\r\n"), 403)
+	m.sees(t, m.from(t, "cats.example.com", "/cats"), "x-api: c1a2t3s4e5")
+	m.istiod.Configure(t, "node.yaml", m.resources)
+	eventually(t, "the VirtualServices are two again", func() bool { return m.get(t, "/open").status == 200 })
+	m.upstream.Take()
 }
 
 // signatures are made by aws-sdk-go-v2, over bodies of every byte and over headers that are not text.

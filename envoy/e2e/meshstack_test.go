@@ -136,7 +136,9 @@ type meshStack struct {
 	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
 	text, printed, mesh string
 	port, open          string
-	ca                  *meshCA
+	// resources are the node's, with its ports.
+	resources string
+	ca        *meshCA
 }
 
 // startMesh runs a node. portcullis is started last: until then nothing passes.
@@ -165,8 +167,9 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.portcullis.GRPC, ":")
 	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port)
+	m.resources = ports.Replace(n.resources)
 	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
-		"services.yaml": ports.Replace(meshServices), "node.yaml": ports.Replace(n.resources), "portcullis.yaml": m.printed,
+		"services.yaml": ports.Replace(meshServices), "node.yaml": m.resources, "portcullis.yaml": m.printed,
 	})
 	if n.mutual {
 		m.ca = startMeshCA(t, "spiffe://cluster.local/ns/pets/sa/app")
