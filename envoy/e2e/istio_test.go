@@ -40,6 +40,7 @@ apis:
       - {route: GET /open, authorization: NONE}
       - {route: GET /admin, authorization: NONE}
       - {route: GET /secure, authorization: NONE}
+      - {route: GET /callers, authorization: NONE}
       - {route: "ANY /pets/{proxy+}", authorization: AWS_IAM}
       - {route: GET /shop, authorizer: shop}
       - {route: GET /staff, authorizer: staff}
@@ -50,6 +51,7 @@ apis:
         - {Effect: Allow, Principal: "*", Action: execute-api:Invoke, Resource: "execute-api:/*"}
         - {Effect: Deny, Principal: "*", Action: execute-api:Invoke, Resource: "execute-api:/prod/*/admin"}
         - {Effect: Deny, Principal: "*", Action: execute-api:Invoke, Resource: "execute-api:/prod/*/secure", Condition: {Bool: {aws:SecureTransport: "false"}}}
+        - {Effect: Deny, Principal: "*", Action: execute-api:Invoke, Resource: "execute-api:/prod/*/callers", Condition: {StringNotEquals: {portcullis:SourcePrincipal: spiffe://cluster.local/ns/clients/sa/caller}}}
 CATS
 iam:
   accounts: [{file: 111122223333.json}]
@@ -232,9 +234,16 @@ func (m *meshStack) function(t *testing.T) {
 
 // identity is the certificate of a workload, without which mutual TLS has nothing pass.
 func (m *meshStack) identity(t *testing.T, n node) {
+	forged := []string{"x-forwarded-client-cert: URI=spiffe://cluster.local/ns/clients/sa/caller", "portcullis.sourcePrincipal: verified"}
 	if !n.mutual {
-		t.Skip("the node takes plain text")
+		m.denied(t, m.get(t, "/callers", forged...), 403)
+		return
 	}
+	m.sees(t, m.get(t, "/callers"), "x-stage: prod")
+	another := *m.stack
+	another.addr = m.ca.sidecar(t, "127.0.0.1:"+m.port, "spiffe://cluster.local/ns/clients/sa/another")
+	m.sees(t, another.get(t, "/open"), "x-stage: prod")
+	m.denied(t, another.get(t, "/callers", forged...), 403)
 	direct := "127.0.0.1:" + m.port
 	stranger := startMeshCA(t, "spiffe://cluster.local/ns/pets/sa/app")
 	for name, config := range map[string]*tls.Config{

@@ -26,7 +26,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// meshCA is what an agent of the mesh is to an Envoy: it hands it certificate, key and the meshCA's certificate.
+// meshCA is what an agent of the mesh is to an Envoy: it hands it certificate, key and the authority's certificate.
 type meshCA struct {
 	secret.UnimplementedSecretDiscoveryServiceServer
 	addr    string
@@ -66,7 +66,7 @@ func startMeshCA(t *testing.T, identity string) *meshCA {
 	return a
 }
 
-// issue makes a certificate for an identity, or the meshCA's own.
+// issue makes a certificate for an identity, or the authority's own.
 func issue(t *testing.T, by *meshCA, identity string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -144,14 +144,14 @@ func (a *meshCA) client(t *testing.T, identity string) *tls.Config {
 	return config
 }
 
-// sidecar listens in plain text and passes bytes on over mutual TLS, as the sidecar of a client does.
-func (a *meshCA) sidecar(t *testing.T, addr string) string {
+// sidecar listens in plain text and passes bytes on over mutual TLS, as the sidecar of a client with an identity does.
+func (a *meshCA) sidecar(t *testing.T, addr, identity string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := a.client(t, "spiffe://cluster.local/ns/clients/sa/caller")
+	config := a.client(t, identity)
 	config.NextProtos = nil // the client behind it chooses the protocol
 	var all sync.WaitGroup
 	all.Go(func() {

@@ -124,6 +124,7 @@ func nodes() []node {
 		resources: meshSidecar + strings.Replace(meshTLS, "MODE", "DISABLE", 1), // else it would wait for certificates
 		flags:     []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
 	}
+	sidecar.flags = append(sidecar.flags, "--istio-source-principal")
 	strict := sidecar
 	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+strings.Replace(meshTLS, "MODE", "STRICT", 1)
 	return []node{gateway, sidecar, strict}
@@ -239,7 +240,7 @@ func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
 	})
 	m.addr = "127.0.0.1:" + m.port
 	if n.mutual {
-		m.addr = m.ca.sidecar(t, m.addr)
+		m.addr = m.ca.sidecar(t, m.addr, "spiffe://cluster.local/ns/clients/sa/caller")
 	}
 }
 

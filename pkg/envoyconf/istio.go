@@ -110,6 +110,9 @@ func (m *mesh) inSidecar() error {
 	}
 	only := m.Patches[0]
 	only.About, only.Host = fmt.Sprintf("%s/%s", only.Settings.API, only.Settings.Stage), ""
+	said := *only.Settings
+	said.Principal = m.Mesh.SourcePrincipal
+	only.Settings = &said
 	if only.Body != nil {
 		only.Body.Host = ""
 	}

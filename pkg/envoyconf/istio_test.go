@@ -11,7 +11,7 @@ import (
 func TestIstio(t *testing.T) {
 	for shape, sidecar := range map[string]bool{"open": false, "mixed": false, "signed": true} {
 		t.Run(shape, func(t *testing.T) {
-			o := Options{Target: Istio, Mesh: Mesh{Sidecar: sidecar, Selector: "app=pets,tier=1"}}
+			o := Options{Target: Istio, Mesh: Mesh{Sidecar: sidecar, SourcePrincipal: sidecar, Selector: "app=pets,tier=1"}}
 			text := mustGenerate(t, shapes(t)[shape], o)
 			checkWords(t, text)
 			docs := parse(t, text)
@@ -53,6 +53,9 @@ func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 		settings := maybe(at(t, p, "patch", "value"), append(perRoute, "context_extensions")...)
 		if says := maybe(settings, "portcullis.body") == "buffered"; says != (kind == "HTTP_ROUTE") {
 			t.Errorf("%s says of the body: %v", kind, says)
+		}
+		if verified := maybe(settings, "portcullis.sourcePrincipal") == "verified"; verified != (sidecar && kind == "VIRTUAL_HOST") {
+			t.Errorf("%s says of certificates: %v", kind, verified)
 		}
 		if named := maybe(settings, "portcullis.api") == "a1b2c3d4e5" && maybe(settings, "portcullis.stage") == "prod"; named != (kind == "VIRTUAL_HOST") {
 			t.Errorf("%s names the API: %v", kind, named)

@@ -39,6 +39,7 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Target: Istio, Mesh: Mesh{Namespace: "A b"}}, `--istio-namespace: "A b" is no namespace`},
 		{"open", Options{Target: Istio, Mesh: Mesh{Selector: "app"}}, `--istio-selector: "app" is no label`},
 		{"open", Options{Target: Istio, SecureTransport: "x-forwarded-proto", Mesh: Mesh{Sidecar: true}}, "--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it"},
+		{"open", Options{Target: Istio, Mesh: Mesh{SourcePrincipal: true}}, "--istio-source-principal: only a sidecar's clients"},
 		{"several", Options{Target: Istio}, "domains: api.example.com has several base paths"},
 		{"private and public", Options{}, "--private-listen: private APIs need a listener of their own"},
 		{"open", Options{VPCEndpoints: "networks"}, "--vpc-endpoints: no API is private"},
