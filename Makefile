@@ -55,7 +55,9 @@ test: parts ## everything, with the race detector and the real Envoy
 e2e: parts ## only the tests through the real Envoy
 	E2E=required $(GO) test -race -count=1 -timeout 10m ./envoy/...
 
-e2e-mesh: parts ## what needs Helm, Kubernetes and buildah: the chart, the manifests, the image; the first run builds Helm and an API server
+e2e-mesh: parts ## the real istiod with its Envoys, Helm, a real API server and buildah; the first run builds them, for some 30 minutes of a processor's time
+	@hack/mesh.sh
+	MESH=required E2E=required $(GO) test -race -count=1 -timeout 10m -run '^TestMesh' -v ./envoy/e2e
 	@deploy/tools.sh
 	E2E_MESH=1 $(GO) test -count=1 -timeout 20m ./deploy
 

@@ -65,6 +65,7 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway)")
 	flags.Func("istio-port", "istio: port of the Gateway's server (default 80)", number(&o.Mesh.Port))
+	flags.BoolVar(&o.Mesh.SourcePrincipal, "istio-source-principal", false, "istio: the sidecar verifies clients' certificates, and their SPIFFE ids are portcullis:SourcePrincipal")
 	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }
 

@@ -20,4 +20,8 @@
 // 2026-11-25: the OpenID Connect issuer is oidc-provider in a script of testdata that lets a test rotate its keys and spoil its
 // answers. Faults are at the key set and at the discovery document alone, so that a test gets tokens while they last. Signed is
 // what a test asks for, wrong claims too: a token that is wrong in one claim alone shows that this claim is looked at.
+//
+// 2026-11-25: istiod runs with its configuration in files. It insists on a Kubernetes API, so it gets one that has nothing (kubeAPI): no
+// cluster is needed, and what the tests ask of istiod is what it makes of resources, wherever they come from. It is compiled from its Go
+// module, which takes too long for `make test`.
 package envoytest

@@ -69,6 +69,10 @@ type Request struct {
 	// (portcullis.listener).
 	Listener string
 
+	// SourcePrincipal is the SPIFFE id of the workload at the other end of the connection, by a certificate that Envoy has verified
+	// (portcullis.sourcePrincipal); empty without one.
+	SourcePrincipal string
+
 	headers []Field
 	body    []byte
 	state   BodyState

@@ -29,4 +29,12 @@
 //
 // 2026-11-25: what a target cannot say is an error that names the setting. Istio cannot hand on the PROXY protocol's TLV, and
 // cannot tell base paths of one host apart, for it names routes by what the mesh's owner wrote.
+//
+// 2026-11-25: in a mesh, all virtual hosts of the gateway belong to no API before the patches of single hosts say whose they are. What
+// istiod calls otherwise than we think (one for "*", one on another port) is then answered 500, where it would have had the client choose
+// the policy by its host. Hosts of two stages that istiod makes one virtual host of belong to one, and the other's are refused: matched by
+// domain names, the stages would overwrite what the other said of bodies.
+//
+// 2026-11-25: MeshConfig gets an access log format too, though it is the whole mesh's: Istio's own has the query, and a presigned
+// request's signature in it.
 package envoyconf

@@ -44,6 +44,8 @@ type route struct {
 // settings are those of ext_authz for a route or a virtual host: context extensions, and whether the body is waited for.
 type settings struct {
 	API, Stage, Transport, Listener string
+	// Principal says that certificates of clients are verified.
+	Principal bool
 	// Buffered tells portcullis that the body is waited for, Unbuffered tells Envoy not to.
 	Buffered, Unbuffered bool
 }

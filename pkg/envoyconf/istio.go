@@ -16,6 +16,8 @@ type mesh struct {
 	Labels []label
 	// Context is Istio's name for the listeners that are meant.
 	Context string
+	// Nobody is what is said of virtual hosts that belong to no stage, before Patches say otherwise.
+	Nobody  *settings
 	Patches []patch
 }
 
@@ -31,6 +33,9 @@ type patch struct {
 	Body *patch
 }
 
+// noAPI is the id of no API: they have letters and digits alone.
+const noAPI = "no-api"
+
 var (
 	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
 	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$`)
@@ -39,7 +44,7 @@ var (
 
 // forIstio says it in Istio's terms.
 func (p *plan) forIstio() (*mesh, error) {
-	m := &mesh{plan: p, Context: "GATEWAY"}
+	m := &mesh{plan: p, Context: "GATEWAY", Nobody: &settings{API: noAPI, Stage: noAPI, Transport: "false"}}
 	if p.Mesh.Sidecar {
 		m.Context = "SIDECAR_INBOUND"
 	}
@@ -105,6 +110,9 @@ func (m *mesh) inSidecar() error {
 	}
 	only := m.Patches[0]
 	only.About, only.Host = fmt.Sprintf("%s/%s", only.Settings.API, only.Settings.Stage), ""
+	said := *only.Settings
+	said.Principal = m.Mesh.SourcePrincipal
+	only.Settings = &said
 	if only.Body != nil {
 		only.Body.Host = ""
 	}

@@ -74,6 +74,8 @@ type Mesh struct {
 	Selector  string
 	// Sidecar is for the sidecar of an application, and not for a gateway.
 	Sidecar bool
+	// SourcePrincipal has the SPIFFE ids of clients count, for portcullis:SourcePrincipal: the sidecar verifies their certificates.
+	SourcePrincipal bool
 	// Port is the port of the Gateway's server, as in the Gateway resource. Default: 80.
 	Port int
 }
@@ -113,6 +115,7 @@ func (o *Options) list() []option {
 		{"istio-namespace", o.Mesh.Namespace != "", mesh},
 		{"istio-selector", o.Mesh.Selector != "", mesh},
 		{"istio-sidecar", o.Mesh.Sidecar, mesh},
+		{"istio-source-principal", o.Mesh.SourcePrincipal, mesh},
 		{"istio-port", o.Mesh.Port != 0, mesh},
 	}
 }
@@ -137,12 +140,15 @@ func (o *Options) validate() error {
 	refuse(o.PortcullisTLS.Cert != "" && o.PortcullisTLS.CA == "", "--portcullis-cert needs --portcullis-ca")
 	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
 		"--secure-transport: %q is none of true, false, x-forwarded-proto", o.SecureTransport)
+	refuse(o.Mesh.Sidecar && o.SecureTransport == "x-forwarded-proto",
+		"--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it: write true where clients have no way in without TLS, else false")
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
 	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks}, o.VPCEndpoints),
 		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME", o.VPCEndpoints)
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
 	refuse(o.Mesh.Port < 0 || o.Mesh.Port > 65535, "--istio-port: must be 1 to 65535")
+	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: only a sidecar's clients have an identity of the mesh: remove it")
 	refuse(o.Mesh.Sidecar && o.Mesh.Port != 0, "--istio-port: a sidecar's ports are the application's: remove it")
 	return errors.Join(errs...)
 }

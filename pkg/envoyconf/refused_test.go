@@ -38,6 +38,8 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Target: Istio, Portcullis: "127.0.0.1:9001"}, "--portcullis: .* is no service of a mesh"},
 		{"open", Options{Target: Istio, Mesh: Mesh{Namespace: "A b"}}, `--istio-namespace: "A b" is no namespace`},
 		{"open", Options{Target: Istio, Mesh: Mesh{Selector: "app"}}, `--istio-selector: "app" is no label`},
+		{"open", Options{Target: Istio, SecureTransport: "x-forwarded-proto", Mesh: Mesh{Sidecar: true}}, "--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it"},
+		{"open", Options{Target: Istio, Mesh: Mesh{SourcePrincipal: true}}, "--istio-source-principal: only a sidecar's clients"},
 		{"several", Options{Target: Istio}, "domains: api.example.com has several base paths"},
 		{"private and public", Options{}, "--private-listen: private APIs need a listener of their own"},
 		{"open", Options{VPCEndpoints: "networks"}, "--vpc-endpoints: no API is private"},

@@ -18,6 +18,8 @@ type attributes struct {
 	serverName string
 	// source is the address of the TCP peer; empty for pipes and Envoy's internal listeners.
 	source string
+	// principal is whom Envoy calls the TCP peer by its certificate, verified or not; empty without one.
+	principal string
 	// headers is the map headers, each name once.
 	headers []authz.Field
 	// headerMap are the lines of header_map. torn says that value and raw_value of one of them differ.
@@ -58,6 +60,7 @@ func attributesOf(a *authv3.AttributeContext) attributes {
 		fragment:   h.GetFragment(),
 		serverName: a.GetTlsSession().GetSni(),
 		source:     a.GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		principal:  a.GetSource().GetPrincipal(),
 		headers:    pairs(h.GetHeaders()),
 		body:       []byte(h.GetBody()),
 		rawBody:    h.GetRawBody(),

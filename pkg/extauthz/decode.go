@@ -89,7 +89,7 @@ func (d *decoder) checkRequest(f field) bool {
 func (d *decoder) attributeContext(f field) bool {
 	switch f.tag {
 	case 1<<3 | length: // source
-		return each(f.bytes, 0, func(f field) bool { return peerField(f, d.sourceAddress) })
+		return each(f.bytes, 0, d.sourcePeer)
 	case 2<<3 | length: // destination
 		return each(f.bytes, 0, func(f field) bool { return peerField(f, ignoredAddress) })
 	case 4<<3 | length: // request
@@ -235,6 +235,14 @@ func (d *decoder) extension(f field) bool {
 }
 
 func (d *decoder) tlsSession(f field) bool { return f.tag == 1<<3|length && d.text(&d.serverName, f) }
+
+// sourcePeer takes a field of the AttributeContext.Peer that is the source.
+func (d *decoder) sourcePeer(f field) bool {
+	if f.tag == 4<<3|length {
+		return d.text(&d.principal, f)
+	}
+	return peerField(f, d.sourceAddress)
+}
 
 // peerField takes a field of AttributeContext.Peer.
 func peerField(f field, address func(field) bool) bool {

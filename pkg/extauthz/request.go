@@ -53,7 +53,7 @@ func request(a *attributes) (*authz.Request, *refusal) {
 	}
 	r.SetHeaders(lines)
 	r.ID, _ = r.Header("x-request-id")
-	buffered, refused := extensions(r, a.extensions)
+	buffered, refused := extensions(r, a)
 	if refused != nil {
 		return nil, refused
 	}
@@ -91,8 +91,8 @@ func requestLine(r *authz.Request, a *attributes) *refusal {
 }
 
 // extensions reads what Envoy's configuration attests of the route (ExtAuthzPerRoute.check_settings.context_extensions).
-func extensions(r *authz.Request, values []authz.Field) (buffered bool, _ *refusal) {
-	for _, f := range values {
+func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
+	for _, f := range a.extensions {
 		name, value := f.Name, f.Value
 		var known bool
 		switch name {
@@ -108,6 +108,11 @@ func extensions(r *authz.Request, values []authz.Field) (buffered bool, _ *refus
 		case "portcullis.secureTransport":
 			r.Transport = transports(value)
 			known = r.Transport != authz.TransportUnstated
+		case "portcullis.sourcePrincipal":
+			known = value == "verified"
+			if known {
+				r.SourcePrincipal = spiffeID(a.principal)
+			}
 		default:
 			known = !strings.HasPrefix(name, "portcullis.")
 		}

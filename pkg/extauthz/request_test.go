@@ -236,6 +236,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"unknown extension", envoyRequest(extension("portcullis.apis", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
 		{"unknown body setting", envoyRequest(extension("portcullis.body", "yes")), 500, authz.CodeEnvoyConfig},
 		{"unknown transport setting", envoyRequest(extension("portcullis.secureTransport", "TRUE")), 500, authz.CodeEnvoyConfig},
+		{"unknown principal setting", envoyRequest(extension("portcullis.sourcePrincipal", "true")), 500, authz.CodeEnvoyConfig},
 		{"empty API", envoyRequest(extension("portcullis.api", "")), 500, authz.CodeEnvoyConfig},
 		{"empty stage", envoyRequest(extension("portcullis.stage", "")), 500, authz.CodeEnvoyConfig},
 		{"a time out of range", envoyRequest(func(a *authv3.AttributeContext) {

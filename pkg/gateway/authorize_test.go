@@ -178,6 +178,7 @@ func TestConditionKeys(t *testing.T) {
 		return r
 	}
 	tls := with(get("/"), func(r *authz.Request) { r.ServerName = "pets.example.com" })
+	workload := with(get("/"), func(r *authz.Request) { r.SourcePrincipal = "spiffe://a/b" })
 	for _, tt := range []struct {
 		operator, key, value string
 		request              *authz.Request
@@ -204,6 +205,14 @@ func TestConditionKeys(t *testing.T) {
 		{"StringEquals", "aws:UserAgent", "curl/8", get("/", "user-agent", "curl/8"), true},
 		{"Null", "aws:UserAgent", "true", get("/"), true},
 		{"Null", "aws:UserAgent", "false", get("/", "user-agent", ""), true},
+		{"StringEquals", "portcullis:SourcePrincipal", "spiffe://a/b", workload, true},
+		{"StringEquals", "PORTCULLIS:sourceprincipal", "spiffe://a/c", workload, false},
+		{"StringLike", "portcullis:SourcePrincipal", "spiffe://a/*", workload, true},
+		{"StringNotEquals", "portcullis:SourcePrincipal", "spiffe://a/b", workload, false},
+		{"StringNotEquals", "portcullis:SourcePrincipal", "spiffe://a/b", get("/"), true},
+		{"StringLike", "portcullis:SourcePrincipal", "*", get("/"), false},
+		{"Null", "portcullis:SourcePrincipal", "true", get("/", "portcullis:sourceprincipal", "spiffe://a/b", "x-forwarded-client-cert", "URI=spiffe://a/b"), true},
+		{"Null", "portcullis:SourcePrincipal", "false", workload, true},
 		{"Bool", "aws:ViaAWSService", "false", get("/"), true},
 		{"StringEquals", "aws:PrincipalType", "Anonymous", get("/"), true},
 		{"Null", "aws:PrincipalArn", "true", get("/"), true},

@@ -25,6 +25,8 @@ func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 		return policy.AddrValue(addr), ok
 	case policy.KeySourceVpc, policy.KeySourceVpce, policy.KeyVpcSourceIP:
 		return in.endpointKey(key.ID())
+	case policy.KeySourcePrincipal:
+		return policy.StringValue(in.request.SourcePrincipal), in.request.SourcePrincipal != ""
 	case policy.KeyReferer:
 		value, ok := in.singleHeader("referer")
 		return policy.StringValue(value), ok

@@ -28,6 +28,11 @@
 // before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
 // load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
 //
+// 2026-11-25: portcullis:SourcePrincipal is the one condition key that is not AWS': the SPIFFE id of the workload that has connected to
+// Envoy. A CheckRequest names the peer of any certificate, also of one that Envoy was told to accept unverified, so that it counts only
+// where Envoy's configuration attests it (portcullis.sourcePrincipal: verified), and is absent otherwise. No header has a part in it.
+// Like any key it can be absent: allow by StringEquals or StringLike, or deny by StringNotEquals, never deny by StringEquals alone.
+//
 // 2026-11-23: of a VPC endpoint that the configuration does not list, aws:SourceVpce is known, and no more. A Deny on
 // aws:SourceVpc can therefore hold for listed endpoints only, and is a fault where none has a VPC.
 //

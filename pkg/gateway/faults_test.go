@@ -197,7 +197,7 @@ func TestPolicyTarget(t *testing.T) {
 	}
 	for key, want := range map[string]bool{
 		"aws:SourceIp": true, "AWS:currenttime": true, "aws:EpochTime": true, "aws:SecureTransport": true, "aws:Referer": true, "aws:UserAgent": true,
-		"aws:ViaAWSService": true, "aws:PrincipalType": true,
+		"aws:ViaAWSService": true, "aws:PrincipalType": true, "portcullis:SourcePrincipal": true,
 		"aws:PrincipalArn": false, "aws:PrincipalTag/team": false, "aws:SourceVpce": false, "aws:SourceVpc": false, "aws:userid": false, "custom:key": false,
 	} {
 		if got := target.KeyPossible(policy.NewKey(key)); got != want {

@@ -46,6 +46,8 @@ func (p possibleKeys) possible(key *policy.Key) bool {
 		return true
 	case policy.KeyViaAWSService, policy.KeyPrincipalType: // IAM's "AWS global condition context keys"
 		return true
+	case policy.KeySourcePrincipal: // portcullis' own, wherever Envoy attests it
+		return true
 	case policy.KeySourceIP:
 		return p.sourceIP
 	case policy.KeyVpcSourceIP:

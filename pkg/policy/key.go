@@ -5,7 +5,7 @@ import "strings"
 // KeyID numbers the condition keys that this package knows by name. Every other key is KeyOther and told apart by its name.
 type KeyID uint8
 
-// The condition keys of the IAM User Guide's page "AWS global condition context keys", and execute-api's own.
+// The condition keys of the IAM User Guide's page "AWS global condition context keys", execute-api's own and portcullis' own.
 const (
 	KeyOther KeyID = iota
 	KeyAssumedRoot
@@ -58,7 +58,8 @@ const (
 	KeyVpceAccount
 	KeyVpceOrgID
 	KeyVpceOrgPaths
-	KeyViaDomainArn // execute-api:viaDomainArn
+	KeyViaDomainArn    // execute-api:viaDomainArn
+	KeySourcePrincipal // portcullis:SourcePrincipal
 )
 
 // wellKnown maps the lower-case names; those that end in a slash take a suffix.
@@ -114,6 +115,7 @@ var wellKnown = map[string]KeyID{
 	"aws:vpceorgid":                    KeyVpceOrgID,
 	"aws:vpceorgpaths":                 KeyVpceOrgPaths,
 	"execute-api:viadomainarn":         KeyViaDomainArn,
+	"portcullis:sourceprincipal":       KeySourcePrincipal,
 }
 
 // Key is a condition key as a policy names it, read once when the policy is compiled.

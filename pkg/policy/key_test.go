@@ -19,6 +19,7 @@ func TestKeys(t *testing.T) {
 		"aws:SourceIp/x":             {KeyOther, ""},
 		"s3:ExistingObjectTag/Team":  {KeyOther, ""},
 		"execute-api:viaDomainArn":   {KeyViaDomainArn, ""},
+		"portcullis:SourcePrincipal": {KeySourcePrincipal, ""},
 		"aws:somethingOfTheFuture":   {KeyOther, ""},
 		"aws:MultiFactorAuthPresent": {KeyMultiFactorAuthPresent, ""},
 	} {
@@ -38,8 +39,8 @@ func TestEveryKeyHasItsOwnNumber(t *testing.T) {
 		}
 		names[id] = name
 	}
-	if len(names) != int(KeyViaDomainArn) {
-		t.Errorf("%d names for %d numbers", len(names), KeyViaDomainArn)
+	if len(names) != int(KeySourcePrincipal) {
+		t.Errorf("%d names for %d numbers", len(names), KeySourcePrincipal)
 	}
 }
 

@@ -1,0 +1,278 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// node is what an Envoy is in a mesh.
+type node struct {
+	name string
+	// flags are those of portcullis envoy that say where portcullis guards.
+	flags []string
+	// id, namespace and labels are what istiod is told of the Envoy.
+	id, namespace, labels string
+	// resources are what the owner of the mesh has written for it. PORT is where it listens.
+	resources string
+	// open is the path of an open route, /open unless it is set.
+	open string
+	// mutual says that the Envoy takes connections with certificates of the mesh alone.
+	mutual bool
+}
+
+// What the owner of a mesh has: portcullis and an application as services, and either a gateway or a sidecar before the application.
+const (
+	meshServices = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: portcullis, namespace: portcullis}
+spec:
+  hosts: [portcullis.portcullis.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 9001, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
+  endpoints: [{address: 127.0.0.1}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: app, namespace: pets}
+spec:
+  hosts: [app.pets.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: UPSTREAM}]
+  workloadSelector: {labels: {app: app}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: app-1, namespace: pets}
+spec: {address: 127.0.0.1, labels: {app: app}, serviceAccount: app}
+`
+	meshGateway = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: pets, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {port: {number: PORT, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: pets, namespace: pets}
+spec:
+  hosts: [pets.example.com]
+  gateways: [istio-system/pets]
+  http:
+  - {name: below, match: [{uri: {prefix: /pets}}], route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+  - {name: rest, route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cats, namespace: pets}
+spec:
+  hosts: [cats.example.com]
+  gateways: [istio-system/pets]
+  http:
+  - {route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+---
+# What no API has a part in.
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: rest, namespace: pets}
+spec:
+  hosts: ["*"]
+  gateways: [istio-system/pets]
+  http:
+  - {route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}
+`
+	meshSidecar = `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: app, namespace: pets}
+spec:
+  workloadSelector: {labels: {app: app}}
+  ingress:
+  - {port: {number: PORT, protocol: HTTP, name: http-in}, bind: 127.0.0.1, captureMode: NONE, defaultEndpoint: "127.0.0.1:UPSTREAM"}
+  egress: [{hosts: ["*/*"]}]
+`
+	meshTLS = `---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: app, namespace: pets}
+spec: {mtls: {mode: MODE}}
+`
+)
+
+// nodes are a gateway, and an application's sidecar without and with mutual TLS.
+func nodes() []node {
+	gateway := node{
+		name: "gateway", id: "router~127.0.0.1~gateway-1.istio-system~istio-system.svc.cluster.local", namespace: "istio-system",
+		labels: "istio: ingressgateway", resources: meshGateway,
+	}
+	sidecar := node{
+		name: "sidecar", id: "sidecar~127.0.0.1~app-1.pets~pets.svc.cluster.local", namespace: "pets", labels: "app: app",
+		resources: meshSidecar + strings.Replace(meshTLS, "MODE", "DISABLE", 1), // else it would wait for certificates
+		flags:     []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
+	}
+	sidecar.flags = append(sidecar.flags, "--istio-source-principal")
+	strict := sidecar
+	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+strings.Replace(meshTLS, "MODE", "STRICT", 1)
+	return []node{gateway, sidecar, strict}
+}
+
+// meshStack is a stack whose Envoy is told by istiod what portcullis envoy prints for Istio.
+type meshStack struct {
+	*stack
+	istiod *envoytest.Istiod
+	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
+	text, printed, mesh string
+	port, open          string
+	// resources are the node's, with its ports.
+	resources string
+	ca        *meshCA
+}
+
+// startMesh runs a node. portcullis is started last: until then nothing passes.
+func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
+	t.Helper()
+	envoytest.RequireIstiod(t)
+	envoy, program := envoytest.Require(t), portcullis(t)
+	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: cmp.Or(n.open, "/open")}
+	var err error
+	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.upstream.Stop)
+	for name, text := range c.files {
+		m.write(t, name, text)
+	}
+	m.write(t, "portcullis.yaml", c.config)
+	m.serve(t, program, "127.0.0.1:0")
+	t.Cleanup(func() { m.portcullis.Stop() })
+	m.portcullis.Kill()
+
+	flags := append([]string{"--for", "istio", "--timeout", timeout, "--secure-transport", "true"}, n.flags...)
+	if n.namespace == "istio-system" {
+		flags = append(flags, "--istio-port", m.port)
+	}
+	m.takeApart(t, printed(t, m.dir, flags...))
+	_, at, _ := strings.Cut(m.portcullis.GRPC, ":")
+	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port)
+	m.resources = ports.Replace(n.resources)
+	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
+		"services.yaml": ports.Replace(meshServices), "node.yaml": m.resources, "portcullis.yaml": m.printed,
+	})
+	if n.mutual {
+		m.ca = startMeshCA(t, "spiffe://cluster.local/ns/pets/sa/app")
+	}
+	m.startEnvoy(t, envoy, n)
+	m.nothingPasses(t)
+	m.serve(t, program, m.portcullis.GRPC)
+	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, m.open).status == 200 })
+	m.upstream.Take()
+	return m
+}
+
+// serve runs portcullis.
+func (m *meshStack) serve(t *testing.T, program, listen string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var err error
+	if m.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(m.dir, "portcullis.yaml"), listen); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nothingPasses is how it is without portcullis.
+func (m *meshStack) nothingPasses(t *testing.T) {
+	t.Helper()
+	for range 3 {
+		m.denied(t, m.get(t, m.open), 503)
+	}
+}
+
+// takeApart shares out what portcullis envoy prints: the MeshConfig goes to istiod's file, with what this machine needs, and the
+// resources to another.
+func (m *meshStack) takeApart(t *testing.T, text string) {
+	t.Helper()
+	first, rest, _ := strings.Cut(text, "\n---\n")
+	mesh := mapping(t, mapping(t, documents(t, first)[0])["meshConfig"])
+	maps.Copy(mesh, map[string]any{
+		"rootNamespace": "istio-system", "trustDomain": "cluster.local", "accessLogFile": "/dev/stdout",
+		"enableAutoMtls": false, "defaultProviders": map[string]any{}, // metrics are made by a filter that only Istio's Envoy has
+	})
+	out, err := yaml.Marshal(mesh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.text, m.mesh, m.printed = text, string(out), rest
+}
+
+// startEnvoy runs the node, in plain text or behind a client's sidecar.
+func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	clusters := grpcCluster("xds-grpc", m.istiod.XDS)
+	if n.mutual {
+		clusters += grpcCluster("sds-grpc", m.ca.addr)
+	}
+	var err error
+	if m.envoy, err = envoytest.StartEnvoy(ctx, envoy, m.dir, fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, clusters)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.envoy.Stop)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("portcullis wrote:\n%s\nEnvoy wrote:\n%s%s", m.portcullis.Stderr(), m.envoy.Stdout(), m.envoy.Stderr())
+		}
+	})
+	m.addr = "127.0.0.1:" + m.port
+	if n.mutual {
+		m.addr = m.ca.sidecar(t, m.addr, "spiffe://cluster.local/ns/clients/sa/caller")
+	}
+}
+
+const meshBootstrap = `
+node:
+  id: %q
+  cluster: node
+  metadata: {NAMESPACE: %s, LABELS: {%s}, CLUSTER_ID: Kubernetes, MESH_ID: cluster.local, INTERCEPTION_MODE: NONE, ISTIO_VERSION: 1.31.0}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+dynamic_resources:
+  ads_config:
+    api_type: DELTA_GRPC
+    transport_api_version: V3
+    set_node_on_first_message_only: true
+    grpc_services: [{envoy_grpc: {cluster_name: xds-grpc}}]
+  lds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
+  cds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
+static_resources:
+  clusters:
+%s`
+
+func grpcCluster(name, addr string) string {
+	_, port, _ := strings.Cut(addr, ":")
+	return fmt.Sprintf(`  - name: %[1]s
+    type: STATIC
+    connect_timeout: 1s
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment:
+      cluster_name: %[1]s
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %[2]s}}}}]}]
+`, name, port)
+}

@@ -1,0 +1,116 @@
+package envoytest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// IstioVersion is the Istio that hack/mesh.sh builds.
+const IstioVersion = "0.0.0-20260827124520-eed52ebb66ad"
+
+// RequireIstiod returns the istiod that hack/mesh.sh builds. Unless MESH=required, the test is skipped.
+func RequireIstiod(tb testing.TB) string {
+	tb.Helper()
+	return requireIstio(tb, "pilot-discovery")
+}
+
+func requireIstio(tb testing.TB, program string) string {
+	tb.Helper()
+	if os.Getenv("MESH") != "required" {
+		tb.Skip("needs a real istiod, which takes long to build: make e2e-mesh runs it")
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path, err := exec.LookPath(filepath.Join(cache, "portcullis", "istio-"+IstioVersion, "bin", program))
+	if err != nil {
+		tb.Fatal(errors.Join(err, errors.New("run hack/mesh.sh")))
+	}
+	return path
+}
+
+// Istiod is a running istiod. Its configuration is in files, and its Kubernetes API has nothing.
+type Istiod struct {
+	*Process
+	// XDS is the address that Envoys ask.
+	XDS string
+	dir string
+}
+
+var xdsLine = regexp.MustCompile(`starting gRPC discovery service at (127\.0\.0\.1:\d+)`)
+
+// StartIstiod runs istiod until the test ends, with a MeshConfig and files of resources.
+func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istiod {
+	tb.Helper()
+	program := RequireIstiod(tb)
+	d := &Istiod{dir: tb.TempDir()}
+	meshFile := filepath.Join(tb.TempDir(), "mesh.yaml")
+	write(tb, meshFile, mesh)
+	for name, text := range resources {
+		d.Configure(tb, name, text)
+	}
+	// Without the registry Kubernetes, this istiod does not start with files.
+	cmd := exec.Command(program, "discovery", "--configDir", d.dir, "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, kubeAPI(tb).URL),
+		"--meshConfig", meshFile, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0")
+	cmd.Env = append(os.Environ(), "POD_NAME=istiod-1", "POD_NAMESPACE=istio-system", "CLUSTER_ID=Kubernetes", "ENABLE_CA_SERVER=false", "PILOT_ENABLE_GATEWAY_API=false",
+		// Filters that only Istio's own build of Envoy has.
+		"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false", "PILOT_DISABLE_MX_ALPN=true")
+	s := &service{command: func() *exec.Cmd { return cmd }, ready: func(p *Process) bool {
+		found := xdsLine.FindStringSubmatch(p.Stdout() + p.Stderr())
+		if found == nil {
+			return false
+		}
+		d.XDS = found[1]
+		return true
+	}}
+	if err := s.begin(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	s.keep(tb)
+	d.Process = s.Process
+	return d
+}
+
+// Configure writes a file of resources, in one step.
+func (d *Istiod) Configure(tb testing.TB, name, text string) {
+	tb.Helper()
+	path := filepath.Join(d.dir, name)
+	write(tb, path+".new", text)
+	if err := os.Rename(path+".new", path); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Analyze has istioctl analyze files of resources, and returns what it finds.
+func Analyze(tb testing.TB, mesh string, files ...string) error {
+	tb.Helper()
+	cmd := exec.Command(requireIstio(tb, "istioctl"), append([]string{"analyze", "--use-kube=false", "--meshConfigFile", mesh, "--failure-threshold", "Warning"}, files...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("istioctl analyze: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// FreePort is a loopback port that was free a moment ago, for what takes no port 0.
+func FreePort(tb testing.TB) string {
+	tb.Helper()
+	port, err := freePort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
+}
+
+func write(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
