@@ -74,6 +74,9 @@
 // 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
 // an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
 //
+// 2026-11-25: of what an authorizer says ($context.authorizer), a percent sign that begins an escape is encoded too, as %25: the
+// user "Zo%C3%AB" must not get the header of "Zoë". Decoding a value once gives what the authorizer said.
+//
 // 2026-11-25: HTTP APIs. The routes that match fully come before the greedy ones, those before $default, as API Gateway documents
 // it; among greedy ones the order is that of REST APIs, literal from the left and then the longest. ANY and $default stand for
 // every method, but for those with a small letter, which match nothing: an upstream that takes "get" for GET would serve a
