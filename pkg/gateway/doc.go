@@ -105,8 +105,9 @@
 // for the browser to compare them; an origin that is not allowed gets no CORS header. An origin is compared byte for byte.
 //
 // 2026-11-25: API Gateway ignores CORS headers of integrations. Envoy's ext_authz can set and overwrite an answer's headers, not
-// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. Requests without an
-// Origin are left alone. Vary: Origin is ours, for caches.
+// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. The
+// upstream's headers for a request without an Origin are left alone. Vary: Origin is ours, for caches, and there unless every
+// origin gets the same: a cache must not answer who is allowed with what it kept for who is not.
 //
 // 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
 // upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.
