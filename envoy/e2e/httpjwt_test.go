@@ -86,6 +86,13 @@ func TestJWTOnHTTPAPI(t *testing.T) {
 		if user, list := seen.Header("x-user"), seen.Header("x-list"); !slices.Equal(user, []string{"ann"}) || !slices.Equal(list, []string{"[a b 7]"}) || len(seen.Header("x_list")) != 0 {
 			t.Errorf("the upstream saw %q", seen.Headers)
 		}
+		// An empty claim leaves nothing of the client's, and two claims never look the same upstream.
+		for sub, want := range map[string]string{"": "", "Zoë": "Zo%C3%AB", "Zo%C3%AB": "Zo%25C3%25AB", "a\r\nx-list: b": "a%0D%0Ax-list: b"} {
+			seen := s.takes(t, ask("/pets", "x-user: spoof", "X_User: spoof", bearer(token("RS256", "pets", map[string]any{"sub": sub}))))
+			if user := strings.Join(seen.Header("x-user"), "|"); user != want || len(seen.Header("x_user"))+len(seen.Header("x-list")) != 0 {
+				t.Errorf("sub %q: the upstream saw %q", sub, seen.Headers)
+			}
+		}
 	})
 	t.Run("$default", func(t *testing.T) {
 		// It catches preflights too, as API Gateway's does.

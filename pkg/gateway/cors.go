@@ -44,7 +44,13 @@ var noOrigin = []authz.Field{
 	{Name: "access-control-allow-origin"},
 	{Name: "access-control-allow-credentials"},
 	{Name: "access-control-expose-headers"},
+	varyOrigin,
 }
+
+// varyOrigin tells caches that another origin may get another answer: none must get what was kept for one that may less.
+var varyOrigin = authz.Field{Name: "vary", Value: "Origin"}
+
+var varyAlone = []authz.Field{varyOrigin}
 
 // isPreflight reports whether a browser asks leave for a request of another origin.
 func isPreflight(r *authz.Request) bool {
@@ -56,15 +62,18 @@ func isPreflight(r *authz.Request) bool {
 	return origins > 0 && methods > 0
 }
 
-// corsHeaders are the CORS headers of the answer, none where the API has no CORS or the request no origin. A header without a
-// value is one that the upstream may not set.
+// corsHeaders are the CORS headers of the answer, none where the API has no CORS; without an origin it only says that it would
+// depend on one. A header without a value is one that the upstream may not set.
 func (in *invocation) corsHeaders() []authz.Field {
 	if in.stage == nil || in.stage.api.cors == nil {
 		return nil
 	}
 	origin, lines := in.request.Header("origin")
-	if lines == 0 {
+	switch {
+	case lines == 0 && in.stage.api.cors.everyOrigin != nil:
 		return nil
+	case lines == 0:
+		return varyAlone
 	}
 	headers := otherOrigin
 	if lines == 1 {
@@ -110,7 +119,7 @@ func (c *CORS) headers(origin string) *corsHeaders {
 	}
 	both := []authz.Field{{Name: "access-control-allow-origin", Value: origin}, {Name: "access-control-allow-credentials", Value: credentials}}
 	if origin != "*" {
-		both = append(both, authz.Field{Name: "vary", Value: "Origin"})
+		both = append(both, varyOrigin)
 	}
 	return &corsHeaders{
 		answer: append(slices.Clip(both), authz.Field{Name: "access-control-expose-headers", Value: strings.Join(c.ExposeHeaders, ",")}),

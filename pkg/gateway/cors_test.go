@@ -110,7 +110,7 @@ func TestNoPreflight(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	type answer struct{ origin, vary string }
-	none := answer{}
+	none := answer{"", "Origin"} // a cache must not hand to who is allowed what it kept for others
 	https, http, star := CORS{AllowOrigins: []string{"https://*"}}, CORS{AllowOrigins: []string{"http://*", app}}, CORS{AllowOrigins: []string{"*"}}
 	native := CORS{AllowOrigins: []string{"capacitor://localhost", "https://[2001:db8::1]:8443"}}
 	for _, tt := range []struct {
@@ -184,13 +184,13 @@ func TestUpstreamsAnswerGetsCORS(t *testing.T) {
 		request *authz.Request
 		want    []authz.Field
 	}{
-		{"no origin", get("/pets"), nil},
+		{"no origin", get("/pets"), []authz.Field{{Name: "vary", Value: "Origin"}}},
 		{"allowed", get("/pets", "origin", app), []authz.Field{
 			{Name: "access-control-allow-origin", Value: app}, {Name: "access-control-allow-credentials", Value: "true"}, {Name: "vary", Value: "Origin"},
 			{Name: "access-control-expose-headers", Value: "date,x-api-id"},
 		}},
 		{"other", get("/pets", "origin", "https://evil.example"), []authz.Field{
-			{Name: "access-control-allow-origin"}, {Name: "access-control-allow-credentials"}, {Name: "access-control-expose-headers"},
+			{Name: "access-control-allow-origin"}, {Name: "access-control-allow-credentials"}, {Name: "access-control-expose-headers"}, {Name: "vary", Value: "Origin"},
 		}},
 	} {
 		d := g.Authorize(t.Context(), tt.request)

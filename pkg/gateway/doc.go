@@ -79,6 +79,9 @@
 // 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
 // an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
 //
+// 2026-11-25: of what an authorizer says ($context.authorizer), a percent sign that begins an escape is encoded too, as %25: the
+// user "Zo%C3%AB" must not get the header of "Zoë". Decoding a value once gives what the authorizer said.
+//
 // 2026-11-25: HTTP APIs. The routes that match fully come before the greedy ones, those before $default, as API Gateway documents
 // it; among greedy ones the order is that of REST APIs, literal from the left and then the longest. ANY and $default stand for
 // every method, but for those with a small letter, which match nothing: an upstream that takes "get" for GET would serve a
@@ -107,8 +110,9 @@
 // for the browser to compare them; an origin that is not allowed gets no CORS header. An origin is compared byte for byte.
 //
 // 2026-11-25: API Gateway ignores CORS headers of integrations. Envoy's ext_authz can set and overwrite an answer's headers, not
-// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. Requests without an
-// Origin are left alone. Vary: Origin is ours, for caches.
+// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. The
+// upstream's headers for a request without an Origin are left alone. Vary: Origin is ours, for caches, and there unless every
+// origin gets the same: a cache must not answer who is allowed with what it kept for who is not.
 //
 // 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
 // upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.

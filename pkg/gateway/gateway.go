@@ -57,7 +57,7 @@ type route struct {
 	authorizer *authorizer
 	scopes     []string
 	upstream   []mappedHeader
-	// verify takes the place of the API\'s where it is not nil.
+	// verify takes the place of the API's where it is not nil.
 	verify Verify
 }
 

@@ -59,6 +59,8 @@ func TestGatewayResponses(t *testing.T) {
 			403, "text/html; charset=utf-8", `&lt;script&gt;`},
 		{"problem", map[string]GatewayResponse{missing: {ResponseTemplates: map[string]string{"application/problem+json": `{"p":"$context.path"}`}}},
 			403, "application/problem+json", `{"p":"/a\"b"}`},
+		{"another JSON", map[string]GatewayResponse{missing: {ResponseTemplates: map[string]string{"application/x-amz-json-1.1": `{"p":"$method.request.header.X-Odd","m":$context.error.messageString}`}}},
+			403, "application/x-amz-json-1.1", `{"p":"a\"}\\\u000a","m":"Missing Authentication Token"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, faults := New(Config{APIs: []API{refusing(tt.responses)}})

@@ -72,6 +72,10 @@ func TestHTTPBypasses(t *testing.T) {
 		{"the route key for a method", method("$default", get("/admin")), authz.CodeNoRoute},
 		{"ANY with a variable", method("ANY", get("/things/7")), authz.CodeNotSigned},
 		{"an unknown method with a variable", method("PROPFIND", get("/things/7")), authz.CodeNotSigned},
+		{"HEAD of a guarded ANY", method("HEAD", get("/things/7")), authz.CodeNotSigned},
+		{"OPTIONS that is no preflight", method("OPTIONS", get("/things/7", "origin", app)), authz.CodeNotSigned},
+		{"TRACE with a greedy variable", method("TRACE", get("/secret/a/b")), authz.CodeNotSigned},
+		{"CONNECT with a greedy variable", method("CONNECT", get("/secret/a/b")), authz.CodeNotSigned},
 		// The stage.
 		{"stage name", on(endpoint, get("/prod/admin")), authz.CodeNotSigned},
 		{"stage name encoded", on(endpoint, get("/pro%64/admin")), authz.CodeNotSigned},

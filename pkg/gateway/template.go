@@ -99,6 +99,7 @@ func mediaType(contentType string) string {
 	return lower(strings.TrimSpace(media))
 }
 
+// isJSON reports whether a content type is one of JSON: application/json, application/problem+json, application/x-amz-json-1.1.
 func isJSON(media string) bool {
-	return media == "application/json" || strings.HasSuffix(media, "+json")
+	return strings.Contains(media, "json")
 }

@@ -86,6 +86,22 @@ func encodeHeaderValue(s string) string {
 	return b.String()
 }
 
+// escapePercent encodes the percent signs that begin an escape, so that a text that looks like an encoded one is not taken for
+// what it would be decoded to: two users' names must not become one.
+func escapePercent(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '%' && isEscape(s, i) {
+			b.WriteString("25")
+		}
+	}
+	return b.String()
+}
+
 // isHeaderValue reports whether a header carries a text unchanged: visible ASCII, with spaces only in between.
 func isHeaderValue(s string) bool {
 	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
@@ -162,7 +178,14 @@ func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
 // compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
 func compileUpstreamValue(value string, s scope) (variable, error) {
 	if name, ok := strings.CutPrefix(value, "$"); ok {
-		return s.lookup(name)
+		said, err := s.lookup(name)
+		if err != nil || !strings.HasPrefix(name, "context.authorizer.") {
+			return said, err
+		}
+		return func(in *invocation) (string, bool) {
+			text, ok := said(in)
+			return escapePercent(text), ok
+		}, nil
 	}
 	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
 		return nil, errors.New("a variable stands alone, without text around it")

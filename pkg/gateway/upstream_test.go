@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,42 @@ func TestClientsHeadersAreRemoved(t *testing.T) {
 			t.Errorf("%s: set %q, removed %q; want %q, %q", tt.host, set, d.RemoveHeaders, tt.set, tt.removed)
 		}
 	}
+}
+
+// Two callers never look the same to the upstream: who is called "Zo%C3%AB" does not get the header of "Zoë".
+func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
+	seen := map[string]string{}
+	for _, said := range []string{
+		"Zoë", "Zo%C3%AB", "Zo%25C3%25AB", "Zo%c3%ab", " a", "%20a", "%2520a", "a\n", "a%0A", "a%", "a%\n", "a%2", "a%2\x00", "100%", "100%25", "%", "%%41", "%4\x31", "",
+	} {
+		written := encodeHeaderValue(escapePercent(said))
+		if other, twice := seen[written]; twice || !isHeaderValue(written) {
+			t.Errorf("%q and %q are both written as %q", said, other, written)
+		}
+		seen[written] = said
+		if back := unescape(written, false); back != said {
+			t.Errorf("%q is written as %q, which is decoded to %q", said, written, back)
+		}
+	}
+	a := testAPI("GET /")
+	a.Authorizers = map[string]Authorizer{"pool": {Authorization: Cognito, Token: func(context.Context, string, []string) (Token, error) {
+		return claimToken{"sub": "Zo%C3%AB"}, nil
+	}}}
+	a.Routes[0].Authorization, a.Routes[0].Authorizer = Cognito, "pool"
+	a.UpstreamHeaders = []UpstreamHeader{{"x-literal", "Zo%C3%AB"}, {"x-user", "$context.authorizer.claims.sub"}}
+	d := mustNew(t, a).Authorize(t.Context(), get("/", "authorization", "x"))
+	if want := []authz.Field{{Name: "x-literal", Value: "Zo%C3%AB"}, {Name: "x-user", Value: "Zo%25C3%25AB"}}; !d.Allow || !slices.Equal(d.SetHeaders, want) {
+		t.Errorf("allow %v, %q, want %q", d.Allow, d.SetHeaders, want)
+	}
+}
+
+type claimToken map[string]string
+
+func (c claimToken) Subject() string { return c["sub"] }
+
+func (c claimToken) Claim(name string) (string, bool) {
+	text, ok := c[name]
+	return text, ok
 }
 
 func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {

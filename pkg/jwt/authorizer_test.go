@@ -239,6 +239,12 @@ func TestRefusedConfigurations(t *testing.T) {
 		"a long timeout":      {source(func(s *Source) { s.HTTP.Timeout = time.Hour }), "timeout"},
 		"no certificate":      {source(func(s *Source) { s.HTTP.RootCAs = []byte("x") }), "BEGIN CERTIFICATE"},
 		"no proxy":            {source(func(s *Source) { s.HTTP.ProxyURL = "user:hunter2@proxy" }), "write one such as http://proxy"},
+		"http by a proxy": {source(func(s *Source) {
+			s.JWKSURI, s.HTTP.ProxyURL = "http://localhost:1/keys", "http://me:hunter2@proxy.example.com:3128"
+		}), "proxy: http is believed on this machine only"},
+		"an http issuer by a proxy": {source(func(s *Source) {
+			s.Issuer, s.HTTP.ProxyURL = "http://127.0.0.1:1", "socks5://10.0.0.1:1080"
+		}), "proxy: http is believed on this machine only"},
 		"no audience":         {issuer(func(i *Issuer) { i.Audiences = nil }), "every token of the issuer would count; write"},
 		"an empty audience":   {issuer(func(i *Issuer) { i.Audiences = []string{""} }), "an empty one"},
 		"51 audiences":        {issuer(func(i *Issuer) { i.Audiences = strings.Split(strings.Repeat("a,", 50)+"a", ",") }), "of at most 50"},

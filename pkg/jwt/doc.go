@@ -21,6 +21,7 @@
 //
 // 2026-11-25: a registered claim of another type than its own (iss, sub, aud, exp, nbf, iat, scope, scp, client_id, token_use)
 // makes the token one that counts for nothing. scope is a text; scp is a text or a list. With both, all count.
+// Nothing but blanks parts the scopes of a text (RFC 6749, section 3.3).
 //
 // 2026-11-25: an authorizer without audiences is refused: every token of the issuer would count. client_id stands in for aud on
 // HTTP APIs only, and only where the token has no aud at all; an empty aud is one.

@@ -64,7 +64,7 @@ func (s Source) complete() (Source, error) {
 	if s.HTTP.Timeout == 0 {
 		s.HTTP.Timeout = defaultTimeout
 	}
-	err := errors.Join(s.checkIssuer(), s.checkPlace(), s.checkTimes(), s.HTTP.check())
+	err := errors.Join(s.checkIssuer(), s.checkPlace(), s.checkTimes(), s.HTTP.check(), s.checkProxy())
 	return s, err
 }
 
@@ -114,6 +114,19 @@ func (h HTTPConfig) check() error {
 		return errors.New("proxy: no URL of a proxy; write one such as http://proxy.example.com:3128")
 	}
 	return nil
+}
+
+// checkProxy refuses a proxy on another machine for an http URL, which would mean that machine's loopback, and not ours.
+func (s Source) checkProxy() error {
+	place := s.JWKSURI
+	if place == "" {
+		place = s.Issuer
+	}
+	u, err := url.Parse(s.HTTP.ProxyURL)
+	if s.File != "" || s.HTTP.ProxyURL == "" || err != nil || loopback(u) || !strings.HasPrefix(strings.ToLower(place), "http:") {
+		return nil
+	}
+	return errors.New("proxy: http is believed on this machine only, and the proxy is on another; remove it, or write an https URL for the keys")
 }
 
 // checkURL wants an absolute https URL without what has no place in an issuer's; http only on this machine, or where plain

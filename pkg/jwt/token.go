@@ -34,6 +34,9 @@ type Token struct {
 	generation uint64
 }
 
+// stringBytes is what a string of a list takes, but for its text, which is the token's.
+const stringBytes = 16
+
 type claim struct {
 	text     string
 	isString bool
@@ -119,6 +122,7 @@ func newToken(members []member, how Rendering) (*Token, *Failure) {
 		t.claims[m.name] = c
 		t.bytes += int64(len(m.name)+len(c.text)) + 64
 	}
+	t.bytes += int64(cap(t.scopes)+cap(t.audience)) * stringBytes
 	switch {
 	case t.issuer == "":
 		return nil, malformed("the token has no iss")
@@ -166,7 +170,8 @@ func (t *Token) takeScopes(m member) bool {
 	case m.value.kind == null:
 		return true
 	case m.value.kind == text:
-		t.scopes = append(t.scopes, strings.Fields(m.value.text)...)
+		isBlank := func(c rune) bool { return c == ' ' }
+		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
 	case m.name == "scp":
 		list, ok := oneOrMore(m.value)

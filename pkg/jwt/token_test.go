@@ -78,6 +78,32 @@ func TestTokenNeverChanges(t *testing.T) {
 	}
 }
 
+// Scopes have blanks between them and nothing else (RFC 6749, section 3.3): what an issuer granted as one strange scope is not
+// several, one of which counts.
+func TestOnlyBlanksPartScopes(t *testing.T) {
+	for _, between := range []string{`\t`, `\n`, `\r`, `\u000b`, `\u000c`, `\u0085`, `\u00a0`, `\u2003`, `\u2028`, `\u3000`, ",", ";"} {
+		for _, claim := range []string{`"scope":"read%sadmin"`, `"scp":"read%sadmin"`, `"scp":["read%sadmin"]`} {
+			payload := `{"iss":"i","exp":1,` + strings.Replace(claim, "%s", between, 1) + "}"
+			if token := tokenOf(t, payload, RenderHTTP); token.HasScope([]string{"admin", "read"}) || len(token.Scopes()) != 1 {
+				t.Errorf("%s: scopes %q", payload, token.Scopes())
+			}
+		}
+	}
+	if scopes := tokenOf(t, `{"iss":"i","exp":1,"scope":"  read   admin "}`, RenderHTTP).Scopes(); !slices.Equal(scopes, []string{"read", "admin"}) {
+		t.Errorf("scopes %q", scopes)
+	}
+}
+
+// A cache is told what a token really takes, lists too: an issuer's token of thousands of scopes must not pass for a small one.
+func TestBytesOfLists(t *testing.T) {
+	plain := tokenOf(t, `{"iss":"i","exp":1,"x":"`+strings.Repeat("a ", 5000)+`"}`, RenderHTTP)
+	scopes := tokenOf(t, `{"iss":"i","exp":1,"scope":"`+strings.Repeat("a ", 5000)+`"}`, RenderHTTP)
+	audience := tokenOf(t, `{"iss":"i","exp":1,"aud":[`+strings.Repeat(`"a",`, 4000)+`"a"]}`, RenderHTTP)
+	if least := plain.bytes + 5000*16; scopes.bytes < least || audience.bytes < 4000*16 {
+		t.Errorf("%d bytes for the scopes, %d for the audience", scopes.bytes, audience.bytes)
+	}
+}
+
 func TestNumericDate(t *testing.T) {
 	const far = int64(farthest) * second
 	for literal, want := range map[string]struct {

@@ -3,6 +3,7 @@ package jwt
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,5 +24,43 @@ func TestWaitingLeavesTimeForTheAnswer(t *testing.T) {
 			t.Error("the time for the check is over")
 		}
 		cancel()
+	}
+}
+
+// A configuration that no longer serves may be closed while checks still run: who waits for a key then is refused in time, and
+// whose key was there is judged by it.
+func TestClosedWhileChecksRun(t *testing.T) {
+	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", nil)))
+	c := restConfig(p)
+	c.KeySets = newKeySets(t)
+	a, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Start(t.Context())
+	if err := a.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	known, unknown := sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, nil)), sign(t, "RS256", rsa2(), "k2", nil, good(p.URL, nil))
+	var checks sync.WaitGroup
+	for range 8 {
+		checks.Go(func() {
+			if _, err := a.Authenticate(ctx, known, nil); err != nil {
+				t.Errorf("a good token: %v", err)
+			}
+		})
+		checks.Go(func() {
+			token, err := a.Authenticate(ctx, unknown, nil)
+			if r, ok := errors.AsType[*authz.Refusal](err); !ok || token != nil || r.ResponseType != "UNAUTHORIZED" || ctx.Err() != nil {
+				t.Errorf("a token of an unknown key: %v, want a 401 in time", err)
+			}
+		})
+	}
+	a.Close()
+	checks.Wait()
+	if _, err := a.Authenticate(ctx, unknown, nil); err == nil {
+		t.Error("a closed authorizer takes a token of an unknown key")
 	}
 }
