@@ -1,9 +1,13 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,3 +143,77 @@ func TestHugeValuesAreNotRead(t *testing.T) {
 		}
 	}
 }
+
+// Whoever answers in place of Redis, on the connection for look-ups or on that for flushes, ends nothing but the connection.
+func TestRepliesThatAreTooLarge(t *testing.T) {
+	for what, reply := range map[string]string{
+		"a text beyond all memory": "$9223372036854775800\r\n", "a text of 64 GB": "$68719476736\r\n", "an error of 64 GB": "!68719476736\r\n",
+		"a list beyond all memory": "*9223372036854775800\r\n", "a list of 64 G": "*68719476736\r\n", "a push of 4 G": ">4294967296\r\n",
+		"a map of 4 G": "%4294967296\r\n", "a set of 4 G": "~4294967296\r\n", "lists in lists": strings.Repeat("*1\r\n", 30_000_000),
+		"an endless line": "+" + strings.Repeat("x", 64<<20), "no number": "$x\r\n", "a negative number": "*-2\r\n", "nothing": "\r\n", "empty": "\n",
+	} {
+		t.Run(what, func(t *testing.T) {
+			data := []byte(reply)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Close() }()
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						var err error
+						defer func() { _ = conn.Close() }()
+						_, _ = conn.Read(make([]byte, 1024))
+						for rest := bytes.NewReader(data); err == nil && rest.Len() > 0; {
+							_, err = io.CopyN(conn, rest, min(4096, int64(rest.Len())))
+						}
+						_, _ = conn.Read(make([]byte, 1024)) // until the other side goes
+					}()
+				}
+			}()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			a, _ := replica(t, SharedConfig{Addresses: []string{l.Addr().String()}, Wait: 100 * time.Millisecond})
+			if got := do(t, a, token, &maker{value: "made"}); got != "made" {
+				t.Errorf("%q", got)
+			}
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+				t.Errorf("it takes %d MiB", took>>20)
+			}
+		})
+	}
+}
+
+// FuzzReplies compares what is let through with what came, however it is cut.
+func FuzzReplies(f *testing.F) {
+	f.Add([]byte("*2\r\n$3\r\nabc\r\n:1\r\n+OK\r\n%1\r\n+a\r\n*-1\r\n$-1\r\n"), uint8(1))
+	f.Add([]byte("*0\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$0\r\n\r\n_\r\n"), uint8(7))
+	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
+		whole, err1 := io.ReadAll(&replies{Conn: pieces{bytes.NewReader(stream), len(stream) + 1}})
+		cut, err2 := io.ReadAll(&replies{Conn: pieces{bytes.NewReader(stream), int(step) + 1}})
+		if (err1 == nil) != (err2 == nil) || err1 == nil && (!bytes.Equal(whole, stream) || !bytes.Equal(cut, stream)) {
+			t.Errorf("%q, %v; in pieces %q, %v", whole, err1, cut, err2)
+		}
+	})
+}
+
+// pieces is a connection on which a stream comes in pieces.
+type pieces struct {
+	io.Reader
+	size int
+}
+
+func (p pieces) Read(b []byte) (int, error)     { return p.Reader.Read(b[:min(len(b), p.size)]) }
+func (pieces) Write([]byte) (int, error)        { return 0, io.ErrClosedPipe }
+func (pieces) Close() error                     { return nil }
+func (pieces) LocalAddr() net.Addr              { return nil }
+func (pieces) RemoteAddr() net.Addr             { return nil }
+func (pieces) SetDeadline(time.Time) error      { return nil }
+func (pieces) SetReadDeadline(time.Time) error  { return nil }
+func (pieces) SetWriteDeadline(time.Time) error { return nil }

@@ -32,6 +32,8 @@
 // makes itself: the writer's clock may be ahead. A flush that Redis refuses is an error, and yet one here: epochs from before it
 // count no more.
 //
+// 2026-11-25: replies are bounded before the client library sees them: it makes room for whatever size a reply names.
+//
 // 2026-11-25: replicas that miss at the same moment each make the entry. A lock across machines would make Redis a part of
 // every answer.
 //

@@ -107,7 +107,7 @@ func client(c SharedConfig) redis.UniversalClient {
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: c.Addresses, IsClusterMode: c.Cluster, MasterName: c.Master, DB: c.Database,
 		Username: c.Username, Password: c.Password, SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
-		TLSConfig: c.TLS,
+		TLSConfig: c.TLS, Dialer: dialer(c),
 		// A try that fails is a miss; the caller's time bounds everything.
 		MaxRetries: -1, ContextTimeoutEnabled: true,
 		DialTimeout: c.Wait, ReadTimeout: c.Wait, WriteTimeout: c.Wait, PoolTimeout: c.Wait,
