@@ -262,7 +262,7 @@ func TestFunctionIsGone(t *testing.T) {
 	s.allowed(t, s.get(t, "/token", shows("t")))
 }
 
-// TestNothingListens is the same where the function's port is closed.
+// TestNothingListens is the same where the function's port is closed. After some failures it is left alone.
 func TestNothingListens(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -277,6 +277,9 @@ func TestNothingListens(t *testing.T) {
 		s.denied(t, s.at(t, "http.example.com", "/simple", shows("t")), 500)
 	}
 	s.allowed(t, s.get(t, "/open"))
+	if got := s.metric(t, `portcullis_function_breaker_open{function="arn:aws:lambda:eu-west-1:111122223333:function:door"}`); got != 1 {
+		t.Errorf("the metric of the breaker is %v", got)
+	}
 	if text := s.portcullis.Stderr(); strings.Contains(text, address) {
 		t.Error("the function's address is in the log of decisions")
 	}
