@@ -25,8 +25,14 @@
 // 2026-11-25: what lies in Redis is sealed (AES-256-GCM, a key of its own for each text, derived by a random salt) for its
 // place: the whole key, and the epoch of its scope that was valid before it was made. It cannot be forged, moved, or come back
 // after a flush, and its names tell nothing of the keys. An epoch is random and carries its time: one that is older than what a
-// process has seen counts for nothing there. A process that starts after a flush has seen nothing: to it, whoever kept the
+// process has seen, or was told of by a flush, counts for nothing there, and a new one takes its place. A process that starts after a flush has seen nothing: to it, whoever kept the
 // old epoch and value and can write to Redis could show both, until the expiry that is inside.
+//
+// 2026-11-25: what comes from Redis is kept until the expiry that is inside, and no longer than its reader would keep what it
+// makes itself: the writer's clock may be ahead. A flush that Redis refuses is an error, and yet one here: epochs from before it
+// count no more.
+//
+// 2026-11-25: replies are bounded before the client library sees them: it makes room for whatever size a reply names.
 //
 // 2026-11-25: replicas that miss at the same moment each make the entry. A lock across machines would make Redis a part of
 // every answer.

@@ -41,7 +41,8 @@ func (s *Shared) follow(ctx context.Context) {
 			s.flushAll()
 			s.connected.Add(1)
 		case *redis.Message:
-			if scope, ok := s.seal.openFlush(m.Payload); ok {
+			if scope, created, ok := s.seal.openFlush(m.Payload); ok {
+				s.isNewest(scope, created)
 				s.flush(scope)
 			}
 		}

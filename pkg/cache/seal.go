@@ -87,11 +87,18 @@ func (s *sealer) openEpoch(scope [32]byte, text string) (e epoch, ok bool) {
 	return e, e.created > 0
 }
 
-func (s *sealer) sealFlush(scope [32]byte) string { return s.close(scope[:], "flush") }
+// sealFlush tells of the epoch that a flush has begun.
+func (s *sealer) sealFlush(scope [32]byte, created int64) string {
+	return s.close(binary.BigEndian.AppendUint64(scope[:], uint64(created)), "flush") //nolint:gosec // read back as it is written
+}
 
-func (s *sealer) openFlush(text string) (scope [32]byte, ok bool) {
+func (s *sealer) openFlush(text string) (scope [32]byte, created int64, ok bool) {
 	plain, err := s.open(text, "flush")
-	return scope, err == nil && copy(scope[:], plain) == len(scope) && len(plain) == len(scope)
+	if err != nil || len(plain) != len(scope)+8 {
+		return scope, 0, false
+	}
+	copy(scope[:], plain)
+	return scope, int64(binary.BigEndian.Uint64(plain[len(scope):])), true //nolint:gosec // as it was written
 }
 
 // close seals a text for a purpose. Each text has a key of its own, derived by a random salt, so that no nonce is ever used

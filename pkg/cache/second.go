@@ -12,10 +12,11 @@ func (c *Cache[V]) Share(s *Shared) {
 }
 
 // DoShared is Do for a value that replicas share: before it is made, it is looked for in the second level, if the cache has one.
-// decode reads it again, and says what it costs; what it cannot read is made.
+// decode reads it again, and says what it costs and until when
+// it may be kept here: the clock of who stored it may be ahead. What it cannot read is made.
 func (c *Cache[V]) DoShared(
 	ctx context.Context, k Key, timeout time.Duration,
-	decode func([]byte) (v V, bytes int64, err error), create func(context.Context) (Made[V], error),
+	decode func([]byte) (Made[V], error), create func(context.Context) (Made[V], error),
 ) (v V, hit bool, err error) {
 	if c == nil || c.shared == nil {
 		return c.Do(ctx, k, timeout, create)
@@ -24,9 +25,12 @@ func (c *Cache[V]) DoShared(
 	return c.Do(ctx, k, timeout, func(ctx context.Context) (Made[V], error) {
 		stored, expires, e := c.shared.read(ctx, k)
 		if stored != nil {
-			v, bytes, err := decode(stored)
+			m, err := decode(stored)
 			if err == nil {
-				return Made[V]{Value: v, Bytes: bytes, Expires: expires}, nil
+				if expires.Before(m.Expires) {
+					m.Expires = expires
+				}
+				return m, nil
 			}
 			c.shared.refused.Add(1)
 		}
@@ -36,6 +40,20 @@ func (c *Cache[V]) DoShared(
 		}
 		return m, err
 	})
+}
+
+// FlushShared is Flush in the first level and in the second, with all replicas that share it. An error says that others were
+// not reached. The first level comes last: before the second has forgotten it is filled from there.
+func (c *Cache[V]) FlushShared(ctx context.Context, scope [32]byte) error {
+	if c == nil {
+		return nil
+	}
+	var err error
+	if c.shared != nil {
+		err = c.shared.Flush(ctx, scope)
+	}
+	c.Flush(scope)
+	return err
 }
 
 // FlushAll makes no entry count any more.

@@ -20,7 +20,9 @@ const (
 	defaultWait = 50 * time.Millisecond
 	// maxSharedBytes bounds what is written and what is read.
 	maxSharedBytes = 2 << 20
-	namespace      = "portcullis:"
+	// maxStored is how much of what is stored is asked for. Whoever can write to Redis can write half a gigabyte.
+	maxStored = maxSharedBytes + 1024
+	namespace = "portcullis:"
 )
 
 // SharedConfig says where the second level is.
@@ -105,7 +107,7 @@ func client(c SharedConfig) redis.UniversalClient {
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: c.Addresses, IsClusterMode: c.Cluster, MasterName: c.Master, DB: c.Database,
 		Username: c.Username, Password: c.Password, SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
-		TLSConfig: c.TLS,
+		TLSConfig: c.TLS, Dialer: dialer(c),
 		// A try that fails is a miss; the caller's time bounds everything.
 		MaxRetries: -1, ContextTimeoutEnabled: true,
 		DialTimeout: c.Wait, ReadTimeout: c.Wait, WriteTimeout: c.Wait, PoolTimeout: c.Wait,
@@ -153,10 +155,10 @@ func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Ti
 	defer cancel()
 	var sealedEpoch, sealedValue *redis.StringCmd
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		sealedEpoch, sealedValue = p.Get(ctx, s.seal.epochName(k.Scope)), p.Get(ctx, s.seal.name(k))
+		sealedEpoch, sealedValue = p.GetRange(ctx, s.seal.epochName(k.Scope), 0, maxStored), p.GetRange(ctx, s.seal.name(k), 0, maxStored)
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err != nil {
 		s.failed("reading", err)
 		return nil, time.Time{}, epoch{}
 	}
@@ -188,16 +190,16 @@ func (s *Shared) epoch(ctx context.Context, scope [32]byte, text string) (epoch,
 			return epoch{}, err
 		}
 		var err error
-		if text, err = s.client.Get(ctx, name).Result(); err != nil {
+		if text, err = s.client.GetRange(ctx, name, 0, maxStored).Result(); err != nil {
 			return epoch{}, err
 		}
 	}
-	e, ok := s.seal.openEpoch(scope, text)
-	if !ok || !s.isNewest(scope, e.created) {
-		s.refused.Add(1)
-		return epoch{}, nil
+	if e, ok := s.seal.openEpoch(scope, text); ok && s.isNewest(scope, e.created) {
+		return e, nil
 	}
-	return e, nil
+	// Somebody else has put it there, or a flush has overtaken another. Without a new one nothing would be shared any more.
+	s.refused.Add(1)
+	return epoch{}, s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, s.next(scope)), 0).Err()
 }
 
 // next is when an epoch that begins now was begun: later than any that was seen.
@@ -240,20 +242,21 @@ func (s *Shared) Flush(ctx context.Context, scope [32]byte) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	name := s.seal.epochName(scope)
-	current, err := s.client.Get(ctx, name).Result()
-	if err == nil {
-		// The clock of the replica that began it may be ahead of ours.
-		if e, ok := s.seal.openEpoch(scope, current); ok {
-			s.isNewest(scope, e.created)
-		}
+	current, err := s.client.GetRange(ctx, name, 0, maxStored).Result()
+	// The clock of the replica that began it may be ahead of ours.
+	if e, ok := s.seal.openEpoch(scope, current); err == nil && ok {
+		s.isNewest(scope, e.created)
 	}
-	if err == nil || errors.Is(err, redis.Nil) {
-		err = s.client.Set(ctx, name, s.seal.sealEpoch(scope, s.next(scope)), 0).Err()
+	// Whatever becomes of it in Redis, what was before counts no more here.
+	created := s.next(scope)
+	s.isNewest(scope, created)
+	if err == nil {
+		err = s.client.Set(ctx, name, s.seal.sealEpoch(scope, created), 0).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("the shared cache cannot be reached: %s", withoutAddress(err))
 	}
-	if err = s.client.Publish(ctx, flushChannel, s.seal.sealFlush(scope)).Err(); err != nil {
+	if err = s.client.Publish(ctx, flushChannel, s.seal.sealFlush(scope, created)).Err(); err != nil {
 		return fmt.Errorf("the other replicas cannot be told: %s", withoutAddress(err))
 	}
 	return nil

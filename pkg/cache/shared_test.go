@@ -22,11 +22,11 @@ import (
 
 var sharedKey = bytes.Repeat([]byte{7}, 32)
 
-func decodeText(b []byte) (string, int64, error) {
+func decodeText(b []byte) (Made[string], error) {
 	if string(b) == "broken" {
-		return "", 0, errors.New("broken")
+		return Made[string]{}, errors.New("broken")
 	}
-	return string(b), int64(len(b)), nil
+	return Made[string]{Value: string(b), Bytes: int64(len(b)), Expires: time.Now().Add(time.Hour)}, nil
 }
 
 // replica is a process's two levels.
@@ -176,7 +176,7 @@ func TestSharedValuesAreNotTrusted(t *testing.T) {
 		"another epoch":    w.seal.sealValue(token, epoch{created: e.created}, []byte("forged"), time.Now().Add(time.Hour)),
 		"expired":          w.seal.sealValue(token, e, []byte("expired"), time.Now().Add(-time.Second)),
 		"not decodable":    w.seal.sealValue(token, e, []byte("broken"), time.Now().Add(time.Hour)),
-		"of another kind":  w.seal.sealFlush(token.Scope),
+		"of another kind":  w.seal.sealFlush(token.Scope, 1),
 		"huge":             strings.Repeat("x", maxSharedBytes+2000),
 		"an epoch's value": client.Get(t.Context(), w.seal.epochName(token.Scope)).Val(),
 	} {

@@ -256,12 +256,8 @@ func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (fo
 			continue
 		}
 		found = true
-		scope := f.authorizer.Scope(api, stage)
-		s.answers.cache.Flush(scope)
-		if s.answers.shared != nil {
-			if err := s.answers.shared.Flush(ctx, scope); err != nil {
-				errs = append(errs, fmt.Errorf("the authorizer %s is flushed here, and not in the other replicas: %w", f.name, err))
-			}
+		if err := s.answers.cache.FlushShared(ctx, f.authorizer.Scope(api, stage)); err != nil {
+			errs = append(errs, fmt.Errorf("the authorizer %s is flushed here, and not in the other replicas: %w", f.name, err))
 		}
 	}
 	return found, errors.Join(errs...)

@@ -156,15 +156,15 @@ func (a *Authorizer) call(ctx context.Context, event []byte) (answer *Answer, da
 }
 
 // again reads an answer that the function gave to another replica.
-func (a *Authorizer) again(data []byte) (answer *Answer, bytes int64, err error) {
+func (a *Authorizer) again(data []byte) (made cache.Made[*Answer], err error) {
 	defer func() {
 		if recover() != nil {
-			answer, err = nil, a.internal("panic while an answer was read")
+			made, err = cache.Made[*Answer]{}, a.internal("panic while an answer was read")
 		}
 	}()
 	answer, problem := a.read(data)
 	if problem != "" {
-		return nil, 0, a.malformed(problem)
+		return cache.Made[*Answer]{}, a.malformed(problem)
 	}
-	return answer, answer.bytes, nil
+	return cache.Made[*Answer]{Value: answer, Bytes: answer.bytes, Expires: a.now().Add(a.ttl)}, nil
 }

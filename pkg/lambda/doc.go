@@ -42,5 +42,5 @@
 // 2026-11-25, invocations. There are no retries: one request, one invocation, as the function's own logs and bill say. The
 // breaker counts failures to reach a function and nothing else. A slow function is no such failure, nor one that errs for
 // some token: else one client could close an API for all. Nor is, for the same reason, a connection that breaks once it was
-// there, status 500, or a process of our own that has crashed.
+// there, a status from 500 on, or a process of our own that has crashed.
 package lambda

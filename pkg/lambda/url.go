@@ -265,9 +265,7 @@ func statusError(status int) error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return &InvokeError{Throttled, detail}
-	case status >= 502 && status <= 504: // a gateway that has no function behind it
-		return &InvokeError{Unreachable, detail}
-	case status >= 500:
+	case status >= 500: // also of a proxy: it does not say whether the function is gone, or died of this event
 		return &InvokeError{Broken, detail}
 	default:
 		return &InvokeError{NotPermitted, detail + "; write the address that invokes the function"}

@@ -70,7 +70,7 @@ func TestURLFailures(t *testing.T) {
 		handler http.HandlerFunc
 		want    Failure
 	}{
-		"500": {status(500), Broken}, "503": {status(503), Unreachable}, "502": {status(502), Unreachable}, "504": {status(504), Unreachable},
+		"500": {status(500), Broken}, "503": {status(503), Broken}, "502": {status(502), Broken}, "504": {status(504), Broken},
 		"429": {status(429), Throttled}, "404": {status(404), NotPermitted}, "403": {status(403), NotPermitted},
 		"201": {status(201), NotPermitted}, "307": {status(307), NotPermitted}, "301": {status(301), NotPermitted}, "206": {status(206), NotPermitted},
 		"10 MB": {func(w http.ResponseWriter, _ *http.Request) {

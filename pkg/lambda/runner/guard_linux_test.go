@@ -437,6 +437,11 @@ func TestHardened(t *testing.T) {
 	if os.Getenv("RUNNER_HARDEN") == "" {
 		t.Skip("it is part of TestHarden")
 	}
+	// A pipe that portcullis was started with, as by --tls-key <(…): it is not closed where a program is executed.
+	var pipe [2]int
+	if err := syscall.Pipe(pipe[:]); err != nil {
+		t.Fatal(err)
+	}
 	if err := Harden(); err != nil {
 		t.Fatal(err)
 	}
@@ -447,8 +452,23 @@ func TestHardened(t *testing.T) {
 		}
 	}
 	c, _ := helperConfig(t, "good")
-	if got := mustDo(t, run(t, c), command{"echo", "hello"}); got != `"hello"` {
+	r := run(t, c)
+	if got := mustDo(t, r, command{"echo", "hello"}); got != `"hello"` {
 		t.Errorf("%q", got)
+	}
+	inherited, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", pipe[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := "/proc/" + mustDo(t, r, command{Do: "pid"}) + "/fd/"
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if link, _ := os.Readlink(dir + f.Name()); link == inherited {
+			t.Errorf("the function has portcullis' %s open", link)
+		}
 	}
 }
 

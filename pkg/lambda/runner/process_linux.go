@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -31,8 +32,28 @@ func asRoot(user *User) bool { return user == nil && os.Geteuid() == 0 }
 func restrictThread() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
 
 // Harden keeps other processes of the same user, functions among them, from reading this one's memory and environment, and
-// keeps secrets out of core dumps. It is for the command to call, early.
-func Harden() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+// keeps secrets out of core dumps. What files this one was started with, such as a pipe that a key comes by, its functions do
+// not get. It is for the command to call, early.
+func Harden() error {
+	if err := keepFiles(); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
+// keepFiles has every open file but the first three closed where a program is executed. Go does so with those that it opens.
+func keepFiles() error {
+	names, err := readNames("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
 
 // startProcess starts a program. It gets a SIGKILL when the calling thread ends.
 func startProcess(program string, c *Config, env []string, address string, out *output) (*process, error) {
