@@ -149,7 +149,7 @@ func body(r *authz.Request, a *attributes, buffered bool) *refusal {
 		if bytes.IndexByte(raw, '!') >= 0 { // what Envoy writes for bytes that are not UTF-8
 			state = authz.BodyAltered
 		}
-	case !buffered:
+	case !buffered || isUpgrade(r):
 		state = authz.BodyUnknown
 	}
 	for value := range r.HeaderValues("x-envoy-auth-partial-body") {
@@ -164,6 +164,20 @@ func body(r *authz.Request, a *attributes, buffered bool) *refusal {
 	}
 	r.SetBody(raw, state)
 	return nil
+}
+
+// isUpgrade tells the requests whose bodies Envoy never waits for, whatever its configuration says: those for a WebSocket, of
+// HTTP/1.1 or in the form of HTTP/2. It would rather see too many.
+func isUpgrade(r *authz.Request) bool {
+	if r.Method == "CONNECT" {
+		return true
+	}
+	for value := range r.HeaderValues("upgrade") {
+		if strings.Contains(strings.ToLower(value), "websocket") {
+			return true
+		}
+	}
+	return false
 }
 
 // bodyIsThere holds the body against the length that the client announced.

@@ -131,7 +131,7 @@ func detail(e *sigv4.Error) string {
 func bodyRefusal(state authz.BodyState) error {
 	what := map[authz.BodyState]string{
 		authz.BodyUnknown: "the request's body is not buffered: set with_request_body on the ext_authz filter and " +
-			"context_extensions portcullis.body: buffered on the route",
+			"context_extensions portcullis.body: buffered on the route (Envoy never buffers that of a WebSocket)",
 		authz.BodyPartial: "Envoy cut the request's body: set with_request_body.allow_partial_message: false",
 		authz.BodyAltered: "Envoy may have replaced bytes of the request's body: set with_request_body.pack_as_bytes: true",
 	}[state]
