@@ -477,3 +477,34 @@ func TestAbbreviatedResources(t *testing.T) {
 		}
 	}
 }
+
+// API Gateway takes an authorizer's ARNs that end early; nobody else's.
+func TestShortARNsOfAuthorizers(t *testing.T) {
+	const methodARN = "arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/pets"
+	for text, want := range map[string]bool{
+		"arn:aws:execute-api:*": true, "arn:aws:execute-api:eu-*": true, "arn:aws:execute-api:eu-west-1:*": true, "arn:aws:execute-api:eu-west-1:1111*": true,
+		"arn:aws:execute-api:us-*": false, "arn:aws:execute-api:eu-west-1:2*": false, "arn:aws-cn:execute-api:*": false, "arn:aws:s3:*": false,
+	} {
+		for _, effect := range []string{"Allow", "Deny"} {
+			document := fmt.Sprintf(`{"Statement": {"Effect": %q, "Action": "execute-api:Invoke", "Resource": %q}}`, effect, text)
+			p, faults := Parse([]byte(document), Options{Name: "p", Kind: Authorizer})
+			if p == nil {
+				t.Errorf("%s: %v", text, faults)
+				continue
+			}
+			decision := p.Evaluate(&Request{Action: "execute-api:Invoke", Resource: methodARN, ResourceAccount: "111122223333"}).Decision
+			if got := decision != ImplicitDeny; got != want || got && (decision == Allow) != (effect == "Allow") {
+				t.Errorf("%s %s: %v", effect, text, decision)
+			}
+			if p, _ := Parse([]byte(document), Options{Name: "p", Kind: Identity}); p != nil {
+				t.Errorf("%s: taken from an identity-based policy", text)
+			}
+		}
+	}
+	for _, text := range []string{"arn:aws:execute-api", "arn:aws:execute-api:eu-west-1", "arn:*", "arn:aws:*", "aws:execute-api:*", "arn:aws:execute-*:*"} {
+		document := fmt.Sprintf(`{"Statement": {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": %q}}`, text)
+		if p, _ := Parse([]byte(document), Options{Name: "p", Kind: Authorizer}); p != nil {
+			t.Errorf("%s: taken", text)
+		}
+	}
+}

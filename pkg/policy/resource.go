@@ -30,6 +30,9 @@ func (r *reader) compileResource(text string, s *statement) (*resource, string) 
 		}
 		text = r.o.ExpandPrefix + strings.TrimPrefix(text, abbreviation[:len(abbreviation)-1])
 	}
+	if r.o.Kind == Authorizer {
+		text = filledUp(text)
+	}
 	parts, ok := arn.Split(text)
 	idle := r.grantsNothing(parts, ok, s)
 	if problem := r.resourceProblem(parts, ok, text); problem != "" && idle == "" {
@@ -72,9 +75,18 @@ func (r *reader) grantsNothing(parts arn.Parts, ok bool, s *statement) string {
 	return ""
 }
 
+// filledUp is an ARN of six parts for one that ends early, in a "*": arn:aws:execute-api:* for one. API Gateway was seen to take
+// it from authorizers; "*" fits colons too, so that it stands for all parts that are left out.
+func filledUp(text string) string {
+	if strings.HasPrefix(text, "arn:") && strings.HasSuffix(text, "*") {
+		return text + strings.Repeat(":*", max(0, 5-strings.Count(text, ":")))
+	}
+	return text
+}
+
 // resourceProblem says what is wrong with an ARN in Resource.
 //
-// Choice: an ARN with fewer than six parts is refused; AWS's documents leave open what it would match.
+// Choice: an ARN with fewer than six parts is refused, but for an authorizer's; AWS's documents leave open what it would match.
 func (r *reader) resourceProblem(parts arn.Parts, ok bool, text string) string {
 	if r.variables && strings.Contains(strings.Join(parts[:5], ":"), "${") {
 		return "has a policy variable before its fifth colon; variables may stand only in the last part of an ARN"
