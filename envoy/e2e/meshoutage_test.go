@@ -92,6 +92,21 @@ func TestMeshAnalyze(t *testing.T) {
 			if err := envoytest.Analyze(t, mesh, files...); err != nil {
 				t.Error(err)
 			}
+			m.write(t, "wrong.yaml", wrongVirtualService)
+			if err := envoytest.Analyze(t, mesh, append(files, filepath.Join(m.dir, "wrong.yaml"))...); err == nil || !strings.Contains(err.Error(), "IST0101") {
+				t.Errorf("a gateway that is not there: %v", err)
+			}
 		})
 	}
 }
+
+// wrongVirtualService is what istioctl has to find something in.
+const wrongVirtualService = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: wrong, namespace: pets}
+spec:
+  hosts: [wrong.example.com]
+  gateways: [istio-system/none]
+  http: [{route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}]
+`
