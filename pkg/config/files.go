@@ -187,8 +187,40 @@ func withoutPath(err error) error {
 	return err
 }
 
-// stable reports whether every file is still what it was when it was read.
+// turned reports whether the files were read from two turns of one Kubernetes volume: of such a volume all files are reached by
+// one link, ..data, that leads to a folder whose name begins with two dots. A link that has turned back would not be seen by
+// looking at each file again.
+func (s *fileSet) turned() bool {
+	turns := map[string]string{} // folders with two dots, by where they lie
+	for name, f := range s.files {
+		volume, turn := turnOf(f.resolved)
+		if turn == "" || strings.Contains(name, turn) {
+			continue
+		}
+		if other, ok := turns[volume]; ok && other != turn {
+			return true
+		}
+		turns[volume] = turn
+	}
+	return false
+}
+
+// turnOf returns the part of a path that begins with two dots, and what stands before it.
+func turnOf(resolved string) (volume, turn string) {
+	const separator = string(filepath.Separator)
+	volume, rest, ok := strings.Cut(resolved, separator+"..")
+	if !ok {
+		return "", ""
+	}
+	turn, _, _ = strings.Cut(rest, separator)
+	return volume, separator + ".." + turn + separator
+}
+
+// stable reports whether every file is still what it was when it was read, and all were found by the same links.
 func (s *fileSet) stable() bool {
+	if s.turned() {
+		return false
+	}
 	for name, f := range s.files {
 		if !f.unchanged(name) {
 			return false

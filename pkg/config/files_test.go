@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -162,6 +163,38 @@ func TestConfigMapTurns(t *testing.T) {
 	turning.Wait()
 	if loaded == 0 {
 		t.Error("nothing was ever loaded")
+	}
+}
+
+// A link that has turned back leaves each file where it was found, and the set is torn all the same.
+func TestTurnedVolume(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string // where two files of one folder were found
+		want bool
+	}{
+		{"/etc/p/..one/portcullis.yaml", "/etc/p/..one/policy.json", false},
+		{"/etc/p/..one/portcullis.yaml", "/etc/p/..two/policy.json", true},
+		{"/etc/p/..one/portcullis.yaml", "/etc/p/..two/iam/keys.yaml", true},
+		{"/etc/p/..one/portcullis.yaml", "/run/secrets/..two/key", false},
+		{"/etc/p/..one/portcullis.yaml", "/etc/p/policy.json", false},
+		{"../../p/portcullis.yaml", "../../q/policy.json", false},
+		{"", "/etc/p/..one/policy.json", false},
+	} {
+		s := newFileSet()
+		s.files["/etc/p/a"], s.files["/etc/p/b"] = &file{resolved: tt.a}, &file{resolved: tt.b}
+		if strings.HasPrefix(tt.a, "..") {
+			s.files = map[string]*file{tt.a: {resolved: tt.a}, tt.b: {resolved: tt.b}}
+		}
+		if got := s.turned(); got != tt.want {
+			t.Errorf("%s, %s: %v", tt.a, tt.b, got)
+		}
+	}
+	s := newFileSet()
+	for _, name := range []string{"/etc/p/..one/a", "/etc/p/..two/b"} { // named so, and not by a link
+		s.files[name] = &file{resolved: name}
+	}
+	if s.turned() {
+		t.Error("files that are named by their folders are no turned volume")
 	}
 }
 
