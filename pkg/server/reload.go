@@ -33,8 +33,7 @@ func (r *reloader) first(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.swap(ctx, loaded)
-	return nil
+	return r.swap(ctx, loaded)
 }
 
 // again reads the configuration once more and swaps it in if it is good and another one.
@@ -42,23 +41,31 @@ func (r *reloader) again(ctx context.Context) {
 	loaded, err := r.load()
 	switch {
 	case err != nil:
-		r.metrics.read(resultRefused)
-		line := fmt.Sprintf("the reload of %s was refused: %s", time.Now().UTC().Format(time.RFC3339), oneLine(err))
-		r.refused.Store(&line)
-		r.log.Error("configuration refused, the last good one serves on", "digest", r.gate.serving.Load().Digest, "faults", err.Error())
+		r.refuse(err)
 	case loaded.Digest == r.gate.serving.Load().Digest:
 		r.metrics.read(resultUnchanged)
 		r.refused.Store(nil)
 		loaded.close()
 		r.log.Info("configuration unchanged", "digest", loaded.Digest)
 	default:
-		r.swap(ctx, loaded)
+		if err := r.swap(ctx, loaded); err != nil {
+			r.refuse(err)
+		}
 	}
 }
 
-func (r *reloader) swap(ctx context.Context, loaded *Loaded) {
-	if loaded.Start != nil {
-		loaded.Start(ctx)
+func (r *reloader) refuse(err error) {
+	r.metrics.read(resultRefused)
+	line := fmt.Sprintf("the reload of %s was refused: %s", time.Now().UTC().Format(time.RFC3339), oneLine(err))
+	r.refused.Store(&line)
+	r.log.Error("configuration refused, the last good one serves on", "digest", r.gate.serving.Load().Digest, "faults", err.Error())
+}
+
+// swap starts a configuration and lets it serve; one that cannot be started is closed.
+func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
+	if err := r.start(ctx, loaded); err != nil {
+		loaded.close()
+		return err
 	}
 	if old := r.gate.serving.Swap(loaded); old != nil {
 		time.AfterFunc(retirement, old.close)
@@ -70,6 +77,24 @@ func (r *reloader) swap(ctx context.Context, loaded *Loaded) {
 		r.log.Warn("configuration warning", "warning", warning)
 	}
 	r.log.Info("configuration loaded", "digest", loaded.Digest, "apis", loaded.APIs, "routes", loaded.Routes)
+	return nil
+}
+
+// start makes an error of a panic.
+func (r *reloader) start(ctx context.Context, loaded *Loaded) (err error) {
+	defer r.recovered("starting the configuration", &err)
+	if loaded.Start != nil {
+		loaded.Start(ctx)
+	}
+	return nil
+}
+
+// recovered is deferred: it makes an error of a panic, whose value may hold a secret.
+func (r *reloader) recovered(what string, err *error) {
+	if p := recover(); p != nil {
+		r.log.Error(what+" panicked", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		*err = errors.New(what + " panicked; the log has the stack")
+	}
 }
 
 func (l *Loaded) close() {
@@ -80,12 +105,7 @@ func (l *Loaded) close() {
 
 // load reads the configuration; what goes wrong, a panic included, is an error.
 func (r *reloader) load() (_ *Loaded, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.log.Error("reading the configuration panicked", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			err = errors.New("reading the configuration panicked; the log has the stack")
-		}
-	}()
+	defer r.recovered("reading the configuration", &err)
 	loaded, err := r.read()
 	if len(loaded.Files) > 0 {
 		r.tried = loaded.Files

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -134,6 +135,35 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A configuration whose start panics does not serve, and does not end the process.
+func TestAStartThatPanics(t *testing.T) {
+	var log bytes.Buffer
+	closed := false
+	r := &reloader{
+		gate: &gate{max: 1}, metrics: newMetrics("", nil, func() float64 { return 0 }), log: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	start := func(context.Context) {}
+	r.read = func() (Loaded, error) {
+		return Loaded{Authorizer: allowAs("1"), Digest: fmt.Sprint(closed, r.gate.serving.Load() != nil), Start: start, Close: func() { closed = true }}, nil
+	}
+	if err := r.first(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serving := r.gate.serving.Load()
+	start = func(context.Context) { panic("the secret of a key") }
+	r.again(t.Context())
+	if r.gate.serving.Load() != serving || r.refused.Load() == nil || !closed {
+		t.Errorf("serves: %v, refused: %v, closed: %v", r.gate.serving.Load() != serving, r.refused.Load(), closed)
+	}
+	if text := log.String(); strings.Contains(text, "secret of") || !strings.Contains(text, "panicked") {
+		t.Errorf("log: %s", text)
+	}
+	r.gate.serving.Store(nil)
+	if err := r.first(t.Context()); err == nil || r.gate.serving.Load() != nil {
+		t.Errorf("first: %v", err)
+	}
 }
 
 func TestSamplesOfOthers(t *testing.T) {
