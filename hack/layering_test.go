@@ -36,8 +36,9 @@ var mayImport = map[string][]string{
 
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
-	"pkg/sigv4/sigv4test": {"pkg/authz"},
-	"pkg/lambda/runner":   {},
+	"pkg/sigv4/sigv4test":  {"pkg/authz"},
+	"pkg/lambda/runner":    {},
+	"pkg/internal/logtest": {},
 
 	"proto/portcullis/config/v1": {},
 	"hack":                       {},

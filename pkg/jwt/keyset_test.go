@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/internal/logtest"
 )
 
 // keyFile is an issuer whose keys are in a file: time can be synthetic then.
@@ -170,7 +170,7 @@ func TestSetOutlivesWhoStartsIt(t *testing.T) {
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newKeyFile(t, jwkOf(t, rsa1(), "k1", nil))
-		var logged bytes.Buffer
+		var logged logtest.Buffer
 		c := Config{HTTP: true, Issuers: []Issuer{{Source: f.source(), Audiences: []string{"a1"}}},
 			KeySets: NewKeySets(slog.New(slog.NewTextHandler(&logged, nil))), Cache: newCache(t)}
 		a := start(t, c)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +63,7 @@ func loadsFile(path string) func() (Loaded, error) {
 type running struct {
 	t           *testing.T
 	grpc, admin string
-	log         *syncBuffer
+	log         *logtest.Buffer
 	reload      chan os.Signal
 	cancel      context.CancelFunc
 	done        chan error
@@ -83,7 +82,7 @@ func serve(t *testing.T, c Config) *running {
 func startProcess(t *testing.T, c Config) *running {
 	t.Helper()
 	out, in := io.Pipe()
-	r := &running{t: t, log: &syncBuffer{}, reload: make(chan os.Signal), done: make(chan error, 1)}
+	r := &running{t: t, log: &logtest.Buffer{}, reload: make(chan os.Signal), done: make(chan error, 1)}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
 	}
@@ -227,21 +226,4 @@ func write(t testing.TB, path, text string) {
 
 func withTLS(c credentials.TransportCredentials) grpc.DialOption {
 	return grpc.WithTransportCredentials(c)
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

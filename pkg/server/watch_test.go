@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/portcullis-authz/portcullis/pkg/internal/logtest"
 )
 
 func TestTrail(t *testing.T) {
@@ -89,13 +90,13 @@ func TestDebounce(t *testing.T) {
 type watching struct {
 	*watcher
 	acts atomic.Int64
-	log  *bytes.Buffer
+	log  *logtest.Buffer
 	stop func()
 }
 
 func watchFiles(t *testing.T, files ...string) *watching {
 	t.Helper()
-	w := &watching{log: &bytes.Buffer{}}
+	w := &watching{log: &logtest.Buffer{}}
 	w.watcher = &watcher{
 		files: func() []string { return files }, act: func() { w.acts.Add(1) }, kick: make(chan struct{}, 1),
 		log: slog.New(slog.NewTextHandler(w.log, nil)), metrics: newMetrics("", nil, func() float64 { return 0 }),

@@ -18,6 +18,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/portcullis-authz/portcullis/pkg/internal/logtest"
 )
 
 func TestMain(m *testing.M) {
@@ -33,32 +35,14 @@ func TestMain(m *testing.M) {
 
 const testARN = "arn:aws:lambda:eu-west-1:111122223333:function:partners"
 
-// logBook keeps what a runner logs.
-type logBook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // helperConfig is a function whose program is this test binary.
-func helperConfig(tb testing.TB, start string) (Config, *logBook) {
+func helperConfig(tb testing.TB, start string) (Config, *logtest.Buffer) {
 	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	l := &logBook{}
+	l := &logtest.Buffer{}
 	return Config{
 		ARN: testARN, Command: []string{exe}, Dir: tb.TempDir(), Env: map[string]string{helperStart: start},
 		Timeout: 10 * time.Second, StartTimeout: 10 * time.Second, MemoryMiB: 1024, Log: slog.New(slog.NewTextHandler(l, nil)),

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+	"github.com/portcullis-authz/portcullis/pkg/internal/logtest"
 )
 
 // goFunction is the function in Go, on AWS's own aws-lambda-go: the test binary is its program.
@@ -94,7 +95,7 @@ func nodePath(tb testing.TB) string {
 }
 
 // runReal runs a function in a real runtime.
-func runReal(tb testing.TB, c Config) (*Runner, *logBook) {
+func runReal(tb testing.TB, c Config) (*Runner, *logtest.Buffer) {
 	tb.Helper()
 	common, l := helperConfig(tb, "")
 	delete(common.Env, helperStart)
