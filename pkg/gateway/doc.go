@@ -72,6 +72,11 @@
 // 2026-11-25: a function is not asked about a request whose client address or user agent cannot be told: it would decide on less
 // than it asks for, and the answer may be kept for others.
 //
+// 2026-11-25: x-amz-apigw-id, which is $context.extendedRequestId, is the request id again: one id finds everything.
+//
+// 2026-11-25: $context.identity.apiKey, apiKeyId and what is said there of Cognito identities are variables, and are never there:
+// no method here needs an API key, and nobody who signs is an identity of an identity pool.
+//
 // 2026-11-23: answers given before an API is known (400, 403 Forbidden for a host, 414) and internal errors are no gateway
 // responses and cannot be customized. A customized status of 200 to 399 is legal in API Gateway: it changes what the client
 // is told, and the decision stays a denial.
