@@ -63,7 +63,8 @@
 // several values identifies by all of them, for a function sees them all, and what it answers is kept under what identifies.
 //
 // 2026-11-25: identityValidationExpression has to match the whole value, and is no Java expression but one of Go's: what that
-// cannot say (look-around, back-references) is a fault.
+// cannot say (look-around, back-references) is a fault. So is a character class that both take and read differently: one within
+// another, and &&.
 //
 // 2026-11-25: the resource policy of a route with a Lambda authorizer is asked once, for both phases of API Gateway's flow: the
 // caller stays anonymous to it, so that the second answer could be no other. A token's caller is anonymous to it too, and needs
