@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,28 @@ func TestExpressionMatchesTheWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzCompileExpression(f *testing.F) {
+	for _, seed := range []string{"^x-[a-z]+$", "a|b", "[]a]", `\Q[\E`, "[a&&b]", "(?i)é", `[\]`, "a)|(b"} {
+		f.Add(seed, "x-a")
+	}
+	f.Fuzz(func(t *testing.T, expression, value string) {
+		if len(expression)+len(value) > 200 {
+			return
+		}
+		compiled, err := CompileExpression(expression)
+		if (compiled == nil) == (err == nil) {
+			t.Fatalf("%q: %v, %v", expression, compiled, err)
+		}
+		if compiled != nil && compiled.MatchString(value) {
+			longest := regexp.MustCompile(expression)
+			longest.Longest()
+			if !strings.Contains(longest.FindString(value), value) && !strings.ContainsAny(expression, "^$") {
+				t.Errorf("%q matches %q, of which it is no whole match", expression, value)
+			}
+		}
+	})
 }
 
 // What Go cannot say, and what Go reads otherwise than Java.

@@ -35,9 +35,14 @@ func (in *invocation) show(a *authorizer) error {
 	return nil
 }
 
-// unidentified is the answer to who shows nothing. An HTTP API asks for a token then.
+// unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
+// be shown need not be any.
 func (in *invocation) unidentified(detail string) error {
-	return &refusal{kind: unauthorized, challenge: "Bearer", reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	r := &refusal{kind: unauthorized, reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	if in.route.authorizer.authorization == JWT {
+		r.challenge = "Bearer"
+	}
+	return r
 }
 
 // singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
