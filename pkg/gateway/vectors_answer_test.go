@@ -113,10 +113,9 @@ func (v *answerVector) checkContext(t *testing.T, d authz.Decision) {
 	}
 }
 
-func (v *answerVector) api(a *lambda.Authorizer, config lambda.Config) API {
-	api := testAPI("GET /pets")
-	api.ID, api.Account, api.Region, api.HTTP = "abc123", "123456789012", "us-east-1", config.HTTP
-	api.Authorizers = map[string]Authorizer{"partners": {
+// asked is the authorizer of an API whose function is asked by a.
+func asked(a *lambda.Authorizer, config lambda.Config) Authorizer {
+	return Authorizer{
 		Authorization: Custom, TokenType: config.Type == lambda.Token, IdentitySource: config.IdentitySource,
 		Function: func(ctx context.Context, call LambdaCall) (LambdaAnswer, error) {
 			answer, err := a.Authorize(ctx, lambda.Call(call))
@@ -125,7 +124,13 @@ func (v *answerVector) api(a *lambda.Authorizer, config lambda.Config) API {
 			}
 			return answer, nil
 		},
-	}}
+	}
+}
+
+func (v *answerVector) api(a *lambda.Authorizer, config lambda.Config) API {
+	api := testAPI("GET /pets")
+	api.ID, api.Account, api.Region, api.HTTP = "abc123", "123456789012", "us-east-1", config.HTTP
+	api.Authorizers = map[string]Authorizer{"partners": asked(a, config)}
 	api.Routes[0].Authorization, api.Routes[0].Authorizer = Custom, "partners"
 	for name := range v.Expected.Context {
 		api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{Name: "x-" + strings.ToLower(name), Value: "$context.authorizer." + name})
