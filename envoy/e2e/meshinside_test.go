@@ -88,7 +88,7 @@ func (m *meshStack) startOwn(t *testing.T, n node) {
 func TestMeshInside(t *testing.T) {
 	t.Parallel()
 	envoytest.RequireIstiod(t)
-	for _, way := range []inside{withTLS} {
+	for _, way := range []inside{behindSidecar, withTLS} {
 		for _, n := range []node{nodes()[0], nodes()[2]} {
 			n.inside = way
 			t.Run(n.name+", portcullis "+string(way), func(t *testing.T) {

@@ -46,7 +46,7 @@ spec:
   location: MESH_INTERNAL
   resolution: STATIC
   ports: [{number: 9001, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
-  endpoints: [{address: 127.0.0.1, serviceAccount: portcullis}]
+  endpoints: [{address: 127.0.0.1, serviceAccount: portcullis, labels: {app.kubernetes.io/name: portcullis}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
