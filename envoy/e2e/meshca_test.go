@@ -63,20 +63,20 @@ func (a *meshCA) agent(t *testing.T, identity string) string {
 	}}
 	server := grpc.NewServer()
 	secret.RegisterSecretDiscoveryServiceServer(server, agent)
-	return serveUntilEnd(t, server, "127.0.0.1:0")
-}
-
-// serveUntilEnd runs a server until the test ends, and returns where it listens.
-func serveUntilEnd(t *testing.T, server *grpc.Server, addr string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", addr)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveUntilEnd(t, server, listener)
+	return listener.Addr().String()
+}
+
+// serveUntilEnd runs a server until the test ends.
+func serveUntilEnd(t *testing.T, server *grpc.Server, listener net.Listener) {
+	t.Helper()
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // until Stop
 	t.Cleanup(func() { server.Stop(); serving.Wait() })
-	return listener.Addr().String()
 }
 
 // files writes the certificate of a workload, its key and the authority's certificate to a folder, as an agent does with OUTPUT_CERTS.
