@@ -64,7 +64,17 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s; more than authorizers take, where an API has some)")
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway)")
-	flags.Func("istio-port", "istio: port of the Gateway's server (default 80)", number(&o.Mesh.Port))
+	flags.Func("istio-port", "istio: port of the Gateway's server (default 80); may be repeated", func(s string) error {
+		var port int
+		err := number(&port)(s)
+		o.Mesh.Ports = append(o.Mesh.Ports, port)
+		return err
+	})
+	flags.Func("istio-callers", "istio: portcullis has a sidecar too, and only these may ask it: SPIFFE `ids`, spiffe://…,…; may be repeated", func(s string) error {
+		o.Mesh.Callers = append(o.Mesh.Callers, strings.Split(s, ",")...)
+		return nil
+	})
+	flags.StringVar(&o.Mesh.Workload, "istio-portcullis-selector", "", "istio: `labels` of portcullis, name=value,… (default app.kubernetes.io/name=portcullis)")
 	flags.BoolVar(&o.Mesh.SourcePrincipal, "istio-source-principal", false, "istio: the sidecar verifies clients' certificates, and their SPIFFE ids are portcullis:SourcePrincipal")
 	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }

@@ -57,6 +57,9 @@ issuers:
 %s`, poolARN(shopPool), issuer.Issuer, newCloud(t, allowsGood).URL, keysOf(pool.pool.Issuer, pool.pool.JWKS)), pool, issuer
 }
 
+// withoutCats is a configuration of allControls with no other API.
+func withoutCats(config string) string { return strings.Replace(config, "CATS\n", "", 1) }
+
 // catsAPI is another API of the same gateway.
 const catsAPI = `
   - id: c1a2t3s4e5
@@ -241,7 +244,7 @@ func (m *meshStack) identity(t *testing.T, n node) {
 	m.sees(t, another.get(t, "/open"), "x-stage: prod")
 	m.denied(t, another.get(t, "/callers", forged...), 403)
 	direct := "127.0.0.1:" + m.port
-	stranger := startMeshCA(t, "spiffe://cluster.local/ns/pets/sa/app")
+	stranger := newMeshCA(t)
 	for name, config := range map[string]*tls.Config{
 		"plain text":            nil,
 		"no certificate":        m.ca.client(t, ""),

@@ -13,6 +13,9 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,44 +29,67 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// meshCA is what an agent of the mesh is to an Envoy: it hands it certificate, key and the authority's certificate.
+// meshCA is the authority of a mesh.
 type meshCA struct {
-	secret.UnimplementedSecretDiscoveryServiceServer
-	addr    string
-	cert    *x509.Certificate
-	key     *ecdsa.PrivateKey
-	secrets map[string]*tlsv3.Secret
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
 }
 
-// startMeshCA serves the secrets of a workload with an identity.
-func startMeshCA(t *testing.T, identity string) *meshCA {
+func newMeshCA(t *testing.T) *meshCA {
 	t.Helper()
 	a := &meshCA{}
 	a.cert, a.key = issue(t, nil, "")
+	return a
+}
+
+// meshAgent is what an agent of the mesh is to an Envoy: it hands it certificate, key and the authority's certificate, and whatever
+// files a Gateway names.
+type meshAgent struct {
+	secret.UnimplementedSecretDiscoveryServiceServer
+	secrets map[string]*tlsv3.Secret
+}
+
+// agent serves the secrets of a workload with an identity, and returns where.
+func (a *meshCA) agent(t *testing.T, identity string) string {
+	t.Helper()
 	own, key := issue(t, a, identity)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.secrets = map[string]*tlsv3.Secret{
+	agent := &meshAgent{secrets: map[string]*tlsv3.Secret{
 		"default": {Name: "default", Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
-			CertificateChain: asPEM("CERTIFICATE", own.Raw), PrivateKey: asPEM("PRIVATE KEY", der),
+			CertificateChain: inlined(asPEM("CERTIFICATE", own.Raw)), PrivateKey: inlined(keyPEM(t, key)),
 		}}},
 		"ROOTCA": {Name: "ROOTCA", Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
-			TrustedCa: asPEM("CERTIFICATE", a.cert.Raw),
+			TrustedCa: inlined(asPEM("CERTIFICATE", a.cert.Raw)),
 		}}},
-	}
+	}}
+	server := grpc.NewServer()
+	secret.RegisterSecretDiscoveryServiceServer(server, agent)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.addr = listener.Addr().String()
-	server := grpc.NewServer()
-	secret.RegisterSecretDiscoveryServiceServer(server, a)
+	serveUntilEnd(t, server, listener)
+	return listener.Addr().String()
+}
+
+// serveUntilEnd runs a server until the test ends.
+func serveUntilEnd(t *testing.T, server *grpc.Server, listener net.Listener) {
+	t.Helper()
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // until Stop
 	t.Cleanup(func() { server.Stop(); serving.Wait() })
-	return a
+}
+
+// files writes the certificate of a workload, its key and the authority's certificate to a folder, as an agent does with OUTPUT_CERTS.
+func (a *meshCA) files(t *testing.T, dir, identity string) {
+	t.Helper()
+	own, key := issue(t, a, identity)
+	for name, text := range map[string][]byte{
+		"cert-chain.pem": asPEM("CERTIFICATE", own.Raw), "key.pem": keyPEM(t, key), "root-cert.pem": asPEM("CERTIFICATE", a.cert.Raw),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // issue makes a certificate for an identity, or the authority's own.
@@ -99,12 +125,25 @@ func issue(t *testing.T, by *meshCA, identity string) (*x509.Certificate, *ecdsa
 	return cert, key
 }
 
-func asPEM(kind string, der []byte) *core.DataSource {
-	return &core.DataSource{Specifier: &core.DataSource_InlineBytes{InlineBytes: pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})}}
+func asPEM(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func keyPEM(t *testing.T, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asPEM("PRIVATE KEY", der)
+}
+
+func inlined(text []byte) *core.DataSource {
+	return &core.DataSource{Specifier: &core.DataSource_InlineBytes{InlineBytes: text}}
 }
 
 // StreamSecrets answers what an Envoy asks for, once; what it says after that is that it has it.
-func (a *meshCA) StreamSecrets(stream secret.SecretDiscoveryService_StreamSecretsServer) error {
+func (a *meshAgent) StreamSecrets(stream secret.SecretDiscoveryService_StreamSecretsServer) error {
 	for {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -121,7 +160,7 @@ func (a *meshCA) StreamSecrets(stream secret.SecretDiscoveryService_StreamSecret
 		}
 		response := &discovery.DiscoveryResponse{VersionInfo: "1", Nonce: "1", TypeUrl: request.GetTypeUrl()}
 		for _, name := range request.GetResourceNames() {
-			packed, err := anypb.New(proto.Message(a.secrets[name]))
+			packed, err := anypb.New(proto.Message(a.secret(name)))
 			if err != nil {
 				return err
 			}
@@ -131,6 +170,19 @@ func (a *meshCA) StreamSecrets(stream secret.SecretDiscoveryService_StreamSecret
 			return err
 		}
 	}
+}
+
+// secret is one that Envoy asks for by its name. For a Gateway's files that is file-cert:certificate~key.
+func (a *meshAgent) secret(name string) *tlsv3.Secret {
+	paths, is := strings.CutPrefix(name, "file-cert:")
+	if !is {
+		return a.secrets[name]
+	}
+	cert, key, _ := strings.Cut(paths, "~")
+	file := func(path string) *core.DataSource {
+		return &core.DataSource{Specifier: &core.DataSource_Filename{Filename: path}}
+	}
+	return &tlsv3.Secret{Name: name, Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{CertificateChain: file(cert), PrivateKey: file(key)}}}
 }
 
 // client is how a workload with an identity connects. Whom it reaches is checked by the tests of Istio, not by these.

@@ -27,6 +27,12 @@ type node struct {
 	open string
 	// mutual says that the Envoy takes connections with certificates of the mesh alone.
 	mutual bool
+	// identity is the Envoy's own, where the mesh has an authority.
+	identity string
+	// inside is how portcullis is inside of the mesh.
+	inside inside
+	// tls says that the Envoy ends TLS of its clients.
+	tls bool
 }
 
 // What the owner of a mesh has: portcullis and an application as services, and either a gateway or a sidecar before the application.
@@ -40,7 +46,7 @@ spec:
   location: MESH_INTERNAL
   resolution: STATIC
   ports: [{number: 9001, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
-  endpoints: [{address: 127.0.0.1}]
+  endpoints: [{address: 127.0.0.1, serviceAccount: portcullis, labels: {app.kubernetes.io/name: portcullis}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -125,6 +131,7 @@ func nodes() []node {
 		flags:     []string{"--istio-sidecar", "--istio-namespace", "pets", "--istio-selector", "app=app"},
 	}
 	sidecar.flags = append(sidecar.flags, "--istio-source-principal")
+	gateway.identity, sidecar.identity = "spiffe://cluster.local/ns/istio-system/sa/gateway", "spiffe://cluster.local/ns/pets/sa/app"
 	strict := sidecar
 	strict.name, strict.mutual, strict.resources = "sidecar with mutual TLS", true, meshSidecar+strings.Replace(meshTLS, "MODE", "STRICT", 1)
 	return []node{gateway, sidecar, strict}
@@ -140,6 +147,11 @@ type meshStack struct {
 	// resources are the node's, with its ports.
 	resources string
 	ca        *meshCA
+	// at is where portcullis is asked: its own address, or that of its sidecar, which is own.
+	at  string
+	own *envoytest.Envoy
+	// flags are further ones of portcullis serve.
+	flags []string
 }
 
 // startMesh runs a node. portcullis is started last: until then nothing passes.
@@ -157,25 +169,34 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 		m.write(t, name, text)
 	}
 	m.write(t, "portcullis.yaml", c.config)
+	if n.mutual || n.inside != "" || n.tls {
+		m.ca = newMeshCA(t)
+	}
+	m.enter(t, n)
 	m.serve(t, program, "127.0.0.1:0")
 	t.Cleanup(func() { m.portcullis.Stop() })
 	m.portcullis.Kill()
+	if m.at == "" {
+		m.at = m.portcullis.GRPC
+	}
 
 	flags := append([]string{"--for", "istio", "--timeout", timeout, "--secure-transport", "true"}, n.flags...)
 	if n.namespace == "istio-system" {
 		flags = append(flags, "--istio-port", m.port)
 	}
+	if n.inside != "" {
+		flags = append(flags, "--istio-callers", n.identity)
+	}
 	m.takeApart(t, printed(t, m.dir, flags...))
-	_, at, _ := strings.Cut(m.portcullis.GRPC, ":")
-	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port)
+	_, at, _ := strings.Cut(m.at, ":")
+	_, own, _ := strings.Cut(m.portcullis.GRPC, ":")
+	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "FOLDER", m.dir)
 	m.resources = ports.Replace(n.resources)
 	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
-		"services.yaml": ports.Replace(meshServices), "node.yaml": m.resources, "portcullis.yaml": m.printed,
+		"services.yaml": ports.Replace(meshServices + n.inside.resources()), "node.yaml": m.resources, "portcullis.yaml": m.printed,
 	})
-	if n.mutual {
-		m.ca = startMeshCA(t, "spiffe://cluster.local/ns/pets/sa/app")
-	}
 	m.startEnvoy(t, envoy, n)
+	m.startOwn(t, n)
 	m.nothingPasses(t)
 	m.serve(t, program, m.portcullis.GRPC)
 	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, m.open).status == 200 })
@@ -189,7 +210,7 @@ func (m *meshStack) serve(t *testing.T, program, listen string) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	if m.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(m.dir, "portcullis.yaml"), listen); err != nil {
+	if m.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(m.dir, "portcullis.yaml"), listen, m.flags...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -224,12 +245,8 @@ func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	clusters := grpcCluster("xds-grpc", m.istiod.XDS)
-	if n.mutual {
-		clusters += grpcCluster("sds-grpc", m.ca.addr)
-	}
 	var err error
-	if m.envoy, err = envoytest.StartEnvoy(ctx, envoy, m.dir, fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, clusters)); err != nil {
+	if m.envoy, err = envoytest.StartEnvoy(ctx, envoy, m.dir, m.bootstrap(t, n)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.envoy.Stop)
@@ -242,6 +259,16 @@ func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
 	if n.mutual {
 		m.addr = m.ca.sidecar(t, m.addr, "spiffe://cluster.local/ns/clients/sa/caller")
 	}
+}
+
+// bootstrap is what a node's Envoy starts with.
+func (m *meshStack) bootstrap(t *testing.T, n node) string {
+	t.Helper()
+	clusters := grpcCluster("xds-grpc", m.istiod.XDS)
+	if m.ca != nil {
+		clusters += grpcCluster("sds-grpc", m.ca.agent(t, n.identity))
+	}
+	return fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, clusters)
 }
 
 const meshBootstrap = `

@@ -37,4 +37,8 @@
 //
 // 2026-11-25: MeshConfig gets an access log format too, though it is the whole mesh's: Istio's own has the query, and a presigned
 // request's signature in it.
+//
+// 2026-11-25: portcullis' own place in a mesh is printed only where it is said who may ask it (--istio-callers). Without, nothing is known of
+// its sidecar, and a DestinationRule with mutual TLS would end every check of a portcullis that has none. Callers are whole SPIFFE
+// ids, for Istio would take a wildcard.
 package envoyconf

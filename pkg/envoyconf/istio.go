@@ -14,6 +14,8 @@ import (
 type mesh struct {
 	*plan
 	Labels []label
+	// Own is what is said of portcullis itself, nil where that is left to the mesh.
+	Own *ownWorkload
 	// Context is Istio's name for the listeners that are meant.
 	Context string
 	// Nobody is what is said of virtual hosts that belong to no stage, before Patches say otherwise.
@@ -48,7 +50,13 @@ func (p *plan) forIstio() (*mesh, error) {
 	if p.Mesh.Sidecar {
 		m.Context = "SIDECAR_INBOUND"
 	}
-	errs := []error{m.readLabels()}
+	var errs []error
+	take := func(err error) { errs = append(errs, err) }
+	var err error
+	m.Labels, err = readLabels("istio-selector", p.Mesh.Selector)
+	take(err)
+	m.Own, err = p.ownWorkload()
+	take(err)
 	if !namespace.MatchString(p.Mesh.Namespace) {
 		errs = append(errs, fmt.Errorf("--istio-namespace: %q is no namespace", p.Mesh.Namespace))
 	}
@@ -70,30 +78,37 @@ func (p *plan) forIstio() (*mesh, error) {
 	return m, m.inSidecar()
 }
 
-func (m *mesh) readLabels() error {
-	for text := range strings.SplitSeq(m.Mesh.Selector, ",") {
+// readLabels reads name=value,…, the value of a flag.
+func readLabels(flag, text string) ([]label, error) {
+	var labels []label
+	for text := range strings.SplitSeq(text, ",") {
 		name, value, is := strings.Cut(text, "=")
 		if !is || !labelName.MatchString(name) || !labelValue.MatchString(value) {
-			return fmt.Errorf("--istio-selector: %q is no label; write name=value", text)
+			return nil, fmt.Errorf("--%s: %q is no label; write name=value", flag, text)
 		}
-		m.Labels = append(m.Labels, label{name, value})
+		if slices.ContainsFunc(labels, func(l label) bool { return l.Name == name }) {
+			return nil, fmt.Errorf("--%s: the label %s is given twice", flag, name)
+		}
+		labels = append(labels, label{name, value})
 	}
-	slices.SortFunc(m.Labels, func(a, b label) int { return cmp.Compare(a.Name, b.Name) })
-	return nil
+	slices.SortFunc(labels, func(a, b label) int { return cmp.Compare(a.Name, b.Name) })
+	return labels, nil
 }
 
 // addHost says it of each domain of a virtual host: Istio has one for each host of a Gateway's server.
 func (m *mesh) addHost(h *virtualHost) {
 	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered })
 	for _, domain := range h.Domains {
-		p := patch{
-			About: fmt.Sprintf("%s: %s/%s", domain, h.Settings.API, h.Settings.Stage), Settings: h.Settings,
-			Host: domain + ":" + strconv.Itoa(m.Mesh.Port),
+		for _, port := range m.Mesh.Ports {
+			p := patch{
+				About: fmt.Sprintf("%s: %s/%s", domain, h.Settings.API, h.Settings.Stage), Settings: h.Settings,
+				Host: domain + ":" + strconv.Itoa(port),
+			}
+			if m.Buffers {
+				p.Body = &patch{Host: p.Host, Settings: &settings{Buffered: buffered, Unbuffered: !buffered}}
+			}
+			m.Patches = append(m.Patches, p)
 		}
-		if m.Buffers {
-			p.Body = &patch{Host: p.Host, Settings: &settings{Buffered: buffered, Unbuffered: !buffered}}
-		}
-		m.Patches = append(m.Patches, p)
 	}
 }
 

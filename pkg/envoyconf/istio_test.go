@@ -78,3 +78,40 @@ func checkNobody(t *testing.T, patch any) {
 		t.Errorf("the first virtual hosts: %v", patch)
 	}
 }
+
+// Of portcullis itself nothing is said but where its callers are named; then nobody else gets to it.
+func TestIstioCallers(t *testing.T) {
+	o := Options{Target: Istio, Mesh: Mesh{Ports: []int{80, 443}, Callers: []string{"spiffe://cluster.local/ns/b/sa/y", "spiffe://cluster.local/ns/a/sa/x", "spiffe://cluster.local/ns/b/sa/y"}}}
+	text := mustGenerate(t, shapes(t)["open"], o)
+	checkWords(t, text)
+	docs := parse(t, text)
+	if len(docs) != 6 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	for _, name := range []string{"pets.example.com:80", "pets.example.com:443"} {
+		if !strings.Contains(text, `vhost: {name: "`+name+`"}`) {
+			t.Errorf("nothing of %s", name)
+		}
+	}
+	for _, doc := range docs[3:] {
+		if at(t, doc, "metadata", "namespace") != "portcullis" {
+			t.Errorf("%v", doc)
+		}
+	}
+	for _, doc := range docs[3:5] {
+		if at(t, doc, "spec", "selector", "matchLabels", "app.kubernetes.io/name") != "portcullis" {
+			t.Errorf("%v", doc)
+		}
+	}
+	if at(t, docs[3], "spec", "mtls", "mode") != "STRICT" || at(t, docs[5], "spec", "trafficPolicy", "tls", "mode") != "ISTIO_MUTUAL" {
+		t.Errorf("%v %v", docs[3], docs[5])
+	}
+	spec := at(t, docs[4], "spec").(tree)
+	principals := at(t, spec, "rules", 0, "from", 0, "source", "principals").([]any)
+	if spec["action"] != "ALLOW" || len(spec["rules"].([]any)) != 1 || !slices.Equal(principals, []any{"cluster.local/ns/a/sa/x", "cluster.local/ns/b/sa/y"}) {
+		t.Errorf("%v", spec)
+	}
+	if got := at(t, spec, "rules", 0, "to", 0, "operation", "paths", 0); got != "/envoy.service.auth.v3.Authorization/Check" {
+		t.Errorf("%v", got)
+	}
+}

@@ -76,8 +76,13 @@ type Mesh struct {
 	Sidecar bool
 	// SourcePrincipal has the SPIFFE ids of clients count, for portcullis:SourcePrincipal: the sidecar verifies their certificates.
 	SourcePrincipal bool
-	// Port is the port of the Gateway's server, as in the Gateway resource. Default: 80.
-	Port int
+	// Ports are the ports of the Gateway's servers, as in the Gateway resource. Default: 80.
+	Ports []int
+	// Callers are the SPIFFE ids of those who may ask portcullis, which is in the mesh itself then: it has a sidecar, and is
+	// asked by mutual TLS. Without any, that is left to the mesh.
+	Callers []string
+	// Workload finds portcullis, by labels. Default: app.kubernetes.io/name=portcullis.
+	Workload string
 }
 
 const (
@@ -116,7 +121,9 @@ func (o *Options) list() []option {
 		{"istio-selector", o.Mesh.Selector != "", mesh},
 		{"istio-sidecar", o.Mesh.Sidecar, mesh},
 		{"istio-source-principal", o.Mesh.SourcePrincipal, mesh},
-		{"istio-port", o.Mesh.Port != 0, mesh},
+		{"istio-port", len(o.Mesh.Ports) > 0, mesh},
+		{"istio-callers", len(o.Mesh.Callers) > 0, mesh},
+		{"istio-portcullis-selector", o.Mesh.Workload != "", mesh},
 	}
 }
 
@@ -147,9 +154,13 @@ func (o *Options) validate() error {
 		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME", o.VPCEndpoints)
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
-	refuse(o.Mesh.Port < 0 || o.Mesh.Port > 65535, "--istio-port: must be 1 to 65535")
+	for i, port := range o.Mesh.Ports {
+		refuse(port < 1 || port > 65535, "--istio-port: must be 1 to 65535")
+		refuse(slices.Contains(o.Mesh.Ports[:i], port), "--istio-port: %d is given twice", port)
+	}
+	refuse(o.Mesh.Workload != "" && len(o.Mesh.Callers) == 0, "--istio-portcullis-selector: it is for --istio-callers: write those too")
 	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: only a sidecar's clients have an identity of the mesh: remove it")
-	refuse(o.Mesh.Sidecar && o.Mesh.Port != 0, "--istio-port: a sidecar's ports are the application's: remove it")
+	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: a sidecar's ports are the application's: remove it")
 	return errors.Join(errs...)
 }
 
@@ -174,7 +185,10 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Timeout = cmp.Or(o.Timeout, longestCheck(apis))
 	o.Mesh.Namespace = cmp.Or(o.Mesh.Namespace, "istio-system")
 	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, "istio=ingressgateway")
-	o.Mesh.Port = cmp.Or(o.Mesh.Port, 80)
+	o.Mesh.Workload = cmp.Or(o.Mesh.Workload, "app.kubernetes.io/name=portcullis")
+	if len(o.Mesh.Ports) == 0 {
+		o.Mesh.Ports = []int{80}
+	}
 	return o
 }
 

@@ -1,0 +1,51 @@
+package envoyconf
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ownWorkload is portcullis as a workload of the mesh, with a sidecar that only callers get past.
+type ownWorkload struct {
+	Namespace string
+	Labels    []label
+	// Principals are the callers as Istio writes them, without spiffe://.
+	Principals []string
+}
+
+// callerShape is the SPIFFE id of a workload. It has no wildcard: Istio would take one.
+var callerShape = regexp.MustCompile(`^spiffe://[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?(/[A-Za-z0-9._-]+)+$`)
+
+// ownWorkload is what is said of portcullis itself.
+func (p *plan) ownWorkload() (*ownWorkload, error) {
+	if len(p.Mesh.Callers) == 0 {
+		return nil, nil
+	}
+	var errs []error
+	w := &ownWorkload{}
+	// A service of Kubernetes: name.namespace.svc.…
+	parts := strings.Split(p.PortcullisAt.Host, ".")
+	if len(parts) < 3 || parts[2] != "svc" || !namespace.MatchString(parts[1]) {
+		errs = append(errs, fmt.Errorf("--istio-callers: %q does not say the namespace of portcullis; write --portcullis name.namespace.svc.cluster.local:port", p.Portcullis))
+	} else {
+		w.Namespace = parts[1]
+	}
+	var err error
+	if w.Labels, err = readLabels("istio-portcullis-selector", p.Mesh.Workload); err != nil {
+		errs = append(errs, err)
+	}
+	for _, caller := range p.Mesh.Callers {
+		if !callerShape.MatchString(caller) || slices.ContainsFunc(strings.Split(caller, "/"), isDots) {
+			errs = append(errs, fmt.Errorf("--istio-callers: %q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway", caller))
+		}
+		w.Principals = append(w.Principals, strings.TrimPrefix(caller, "spiffe://"))
+	}
+	slices.Sort(w.Principals)
+	w.Principals = slices.Compact(w.Principals)
+	return w, errors.Join(errs...)
+}
+
+func isDots(segment string) bool { return segment == "." || segment == ".." }
