@@ -23,8 +23,8 @@ type Process struct {
 	done           chan struct{}
 }
 
-// start runs a program until Stop.
-func start(path string, args ...string) (*Process, error) {
+// Start runs a program until Stop.
+func Start(path string, args ...string) (*Process, error) {
 	return startCommand(exec.Command(path, args...))
 }
 
