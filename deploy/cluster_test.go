@@ -19,8 +19,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
 // cluster is a real etcd and the real kube-apiserver on loopback, without nodes: what is asked of them is checked and stored, and no pod
@@ -45,17 +48,49 @@ func startCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal("no etcd: deploy/tools.sh etcd installs it")
 	}
+	for range portTries {
+		if c.start(t, etcd, dir) {
+			return c
+		}
+	}
+	t.Fatalf("the API server did not start on %d choices of ports", portTries)
+	return nil
+}
+
+// portTries is how often ports are chosen: somebody else may have taken one before it is bound.
+const portTries = 5
+
+// start runs etcd and the API server on free ports until the test ends, and waits until they serve. It says false where one has ended.
+func (c *cluster) start(t *testing.T, etcd, dir string) bool {
+	t.Helper()
+	data, err := os.MkdirTemp(dir, "etcd")
+	must(t, err)
 	client, peer, port := freePort(t), freePort(t), freePort(t)
-	background(t, etcd, "--data-dir", filepath.Join(dir, "etcd"), "--listen-client-urls", "http://127.0.0.1:"+client, "--advertise-client-urls", "http://127.0.0.1:"+client,
+	store := background(t, etcd, "--data-dir", data, "--listen-client-urls", "http://127.0.0.1:"+client, "--advertise-client-urls", "http://127.0.0.1:"+client,
 		"--listen-peer-urls", "http://127.0.0.1:"+peer, "--unsafe-no-fsync", "--log-level", "error")
-	background(t, filepath.Join(tool(t, "apiserver"), "kube-apiserver"), "--etcd-servers=http://127.0.0.1:"+client, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
-		"--secure-port="+port, "--cert-dir="+filepath.Join(dir, "certs"), "--token-auth-file="+filepath.Join(dir, "tokens.csv"), "--authorization-mode=RBAC",
+	server := background(t, filepath.Join(tool(t, "apiserver"), "kube-apiserver"), "--etcd-servers=http://127.0.0.1:"+client, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
+		"--secure-port="+port, "--cert-dir="+filepath.Join(data, "certs"), "--token-auth-file="+filepath.Join(dir, "tokens.csv"), "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.96.0.0/24", "--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+filepath.Join(dir, "sa.pub"),
 		"--service-account-signing-key-file="+filepath.Join(dir, "sa.key"), "--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount")
 	c.url = "https://127.0.0.1:" + port
-	until(t, "the API server", func() bool { status, _ := c.do(t, http.MethodGet, "/readyz", nil); return status == http.StatusOK })
-	return c
+	for end := time.Now().Add(clusterPatience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if status, _ := c.do(t, http.MethodGet, "/readyz", nil); status == http.StatusOK {
+			return true
+		}
+		select {
+		case <-store.Done():
+			return false
+		case <-server.Done():
+			return false
+		default:
+		}
+	}
+	t.Fatalf("the API server is not ready within %v", clusterPatience)
+	return false
 }
+
+// clusterPatience is for a start that takes five seconds on two cores that have nothing else to do.
+const clusterPatience = 2 * time.Minute
 
 // freePort is a port that nobody listens on now: neither program says which one it chose.
 func freePort(t *testing.T) string {
@@ -68,21 +103,19 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// background runs a program until the test ends.
-func background(t *testing.T, name string, args ...string) {
+// background runs a program until the test ends, or this process does.
+func background(t *testing.T, name string, args ...string) *envoytest.Process {
 	t.Helper()
-	var out bytes.Buffer
-	cmd := exec.Command(name, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	must(t, cmd.Start())
+	p, err := envoytest.Start(name, args...)
+	must(t, err)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		p.Kill()
 		if t.Failed() {
-			text := out.String()
+			text := p.Stdout() + p.Stderr()
 			t.Logf("%s wrote:\n%s", filepath.Base(name), text[max(0, len(text)-3000):])
 		}
 	})
+	return p
 }
 
 // do sends a request with the administrator's token. A status of 0 is no answer.

@@ -266,6 +266,18 @@ func TestSidecar(t *testing.T) {
 		status, _ := fetch(t, "http://"+at+"/pets", "pets.example.com")
 		return status == http.StatusForbidden
 	})
+	// A ConfigMap with a file that breaks off: what was closed stays closed, and the probe's answer says so.
+	upstream.Take()
+	r.config.write(t, with(m.one(t, "ConfigMap", "pets-config").Data, "pets.policy.json", closed[:len(closed)-2]))
+	until(t, "the refusal of a broken file", func() bool { return strings.Contains(r.readyz(t), "refused") })
+	if status, _ := fetch(t, "http://"+at+"/pets", "pets.example.com"); status != http.StatusForbidden || len(upstream.Take()) > 0 {
+		t.Errorf("with a broken file: %d", status)
+	}
+	r.config.write(t, m.one(t, "ConfigMap", "pets-config").Data)
+	until(t, "the file that is whole again", func() bool {
+		status, _ := fetch(t, "http://"+at+"/pets", "pets.example.com")
+		return status == http.StatusOK
+	})
 	r.Stop()
 	upstream.Take()
 	if status, _ := fetch(t, "http://"+at+"/pets", "pets.example.com"); status != http.StatusServiceUnavailable || len(upstream.Take()) > 0 {

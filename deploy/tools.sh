@@ -104,7 +104,7 @@ folder) # where a tool is: deploy/tools.sh folder helm
 	;;
 '')
 	for tool in kubeconform schemas buildah etcd helm apiserver; do deploy/tools.sh $tool; done
-	echo "tools: ready" >&2
+	echo "tools: ready after $SECONDS s" >&2
 	;;
 *)
 	echo "tools: no tool is named $1" >&2

@@ -12,7 +12,9 @@ for program in pilot/cmd/pilot-discovery istioctl/cmd/istioctl; do
 	if [ -x "$to/${program##*/}" ]; then continue; fi
 	echo "mesh: building ${program##*/} of Istio $version, which takes a while" >&2
 	mkdir -p "$to"
+	from=$SECONDS
 	# Outside the module, whose go.mod is not Istio's. `go install` puts a program in its place in one step, once it is complete.
 	(cd / && GOBIN=$to GOFLAGS= nice go install "istio.io/istio/$program@v$version")
+	echo "mesh: built in $((SECONDS - from)) s" >&2
 done
 echo "mesh: istiod and istioctl are in $to" >&2

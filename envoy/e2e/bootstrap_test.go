@@ -294,6 +294,7 @@ func TestPrintedIsValid(t *testing.T) {
 	both := []string{"--private-listen", "127.0.0.1:0"}
 	certificates := []string{"--tls-cert", dir + "/tls.crt", "--tls-key", dir + "/tls.key"}
 	mutual := []string{"--portcullis", "portcullis.internal:9001", "--portcullis-ca", dir + "/ca.crt", "--portcullis-cert", dir + "/tls.crt", "--portcullis-key", dir + "/tls.key"}
+	texts := map[string]string{}
 	for name, flags := range map[string][]string{
 		"as it is":    both,
 		"TLS":         append(certificates, both...),
@@ -302,16 +303,18 @@ func TestPrintedIsValid(t *testing.T) {
 		"upstreams":   append(both, "--upstream", "pets.internal:80", "--upstream", "a1b2c3d4e5=[::1]:8081", "--timeout", "1500ms", "--max-request-bytes", "4096"),
 		"networks":    append(both, "--vpc-endpoints", "networks", "--secure-transport", "x-forwarded-proto"),
 	} {
-		t.Run(name, func(t *testing.T) { valid(t, printed(t, dir, flags...)) })
+		texts[name] = printed(t, dir, flags...)
 	}
-	bootstrap := printed(t, dir, both...)
-	t.Run("filter", func(t *testing.T) {
-		valid(t, around(t, bootstrap, printed(t, dir, append(mutual, "--for", "filter")...)))
+	texts["filter"] = around(t, texts["as it is"], printed(t, dir, append(mutual, "--for", "filter")...))
+	eachEnvoy(t, func(t *testing.T, bin string) {
+		for name, text := range texts {
+			t.Run(name, func(t *testing.T) { valid(t, bin, text) })
+		}
 	})
 }
 
-// valid fails unless Envoy takes a configuration.
-func valid(t *testing.T, text string) {
+// valid fails unless an Envoy takes a configuration.
+func valid(t *testing.T, bin, text string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -319,7 +322,7 @@ func valid(t *testing.T, text string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := envoytest.Validate(ctx, envoytest.Require(t), file); err != nil {
+	if err := envoytest.Validate(ctx, bin, file); err != nil {
 		t.Fatal(err)
 	}
 }

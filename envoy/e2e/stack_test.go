@@ -60,6 +60,8 @@ func portcullis(t *testing.T) string {
 
 // setup says what a stack is made of.
 type setup struct {
+	// envoy is the program, the pinned Envoy unless it is set.
+	envoy string
 	// file is the Envoy configuration, envoy.yaml unless it is set.
 	file string
 	// edits change the file beyond addresses and ports.
@@ -91,7 +93,10 @@ type stack struct {
 // start runs a stack until the test ends.
 func start(t *testing.T, c setup) *stack {
 	t.Helper()
-	envoy, program := envoytest.Require(t), portcullis(t)
+	envoy, program := c.envoy, portcullis(t)
+	if envoy == "" {
+		envoy = envoytest.Require(t)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s := &stack{dir: t.TempDir()}

@@ -55,7 +55,7 @@ func StartEnvoy(ctx context.Context, bin, dir, bootstrap string) (*Envoy, error)
 		return nil, err
 	}
 	// Without hot restart Envoy takes no shared memory, so that any number of them run side by side.
-	p, err := start(bin, "-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1",
+	p, err := Start(bin, "-c", config, "--admin-address-path", adminFile, "--disable-hot-restart", "--concurrency", "1",
 		"--log-level", "warning", "--file-flush-interval-msec", "20")
 	if err != nil {
 		return nil, err

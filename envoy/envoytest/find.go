@@ -13,6 +13,9 @@ import (
 // Version is the Envoy that hack/envoy-requirements.txt pins.
 const Version = "1.40.0"
 
+// OldestVersion is the oldest Envoy that portcullis is tested with: hack/envoy-oldest-requirements.txt pins it and says why it is this one.
+const OldestVersion = "1.37.0"
+
 // ErrNoEnvoy says how to get an Envoy.
 var ErrNoEnvoy = errors.New("no Envoy: run hack/parts.sh, or set ENVOY_BIN to an envoy program")
 
@@ -21,15 +24,22 @@ func Find() (string, error) {
 	if bin := os.Getenv("ENVOY_BIN"); bin != "" {
 		return exec.LookPath(bin)
 	}
-	if cache, err := cacheDir(); err == nil {
-		if bin, err := exec.LookPath(filepath.Join(cache, "portcullis", "envoy-"+Version, "envoy", "_bin", "envoy")); err == nil {
-			return bin, nil
-		}
+	if bin, err := installed(Version); err == nil {
+		return bin, nil
 	}
 	if bin, err := exec.LookPath("envoy"); err == nil {
 		return bin, nil
 	}
 	return "", ErrNoEnvoy
+}
+
+// installed returns the Envoy of a version that hack/parts.sh installed.
+func installed(version string) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	return exec.LookPath(filepath.Join(cache, "portcullis", "envoy-"+version, "envoy", "_bin", "envoy"))
 }
 
 // cacheDir is where hack/parts.sh puts things, on every system.
@@ -51,6 +61,16 @@ func Require(tb testing.TB) string {
 	}
 	skip(tb, err)
 	return ""
+}
+
+// RequireOldest returns the program of OldestVersion, or ends the test as Require does. ENVOY_BIN does not replace it.
+func RequireOldest(tb testing.TB) string {
+	tb.Helper()
+	bin, err := installed(OldestVersion)
+	if err != nil {
+		skip(tb, fmt.Errorf("no Envoy %s: run hack/parts.sh envoy-oldest", OldestVersion))
+	}
+	return bin
 }
 
 // skip ends a test that lacks a part.

@@ -159,3 +159,40 @@ func TestRequireRedis(t *testing.T) {
 		})
 	}
 }
+
+// The oldest Envoy is that version and no other.
+func TestRequireOldest(t *testing.T) {
+	other, full := t.TempDir(), t.TempDir()
+	for cache, version := range map[string]string{other: Version, full: OldestVersion} {
+		dir := filepath.Join(cache, "portcullis", "envoy-"+version, "envoy", "_bin")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "envoy"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct{ cache, ci, want string }{
+		{full, "true", "found"},
+		{other, "true", "failed"},
+		{other, "", "skipped"},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			t.Setenv("XDG_CACHE_HOME", tc.cache)
+			t.Setenv("ENVOY_BIN", filepath.Join(other, "portcullis", "envoy-"+Version, "envoy", "_bin", "envoy"))
+			t.Setenv("CI", tc.ci)
+			t.Setenv("E2E", "")
+			o, done := &outcome{}, make(chan struct{})
+			go func() {
+				defer close(done)
+				if RequireOldest(o) != "" {
+					o.end = "found"
+				}
+			}()
+			<-done
+			if o.end != tc.want {
+				t.Errorf("%q, want %q", o.end, tc.want)
+			}
+		})
+	}
+}

@@ -33,7 +33,7 @@ var (
 // StartPortcullis runs `portcullis serve` with a configuration and further flags, listening for Envoy where listen says, and
 // waits until both its addresses are bound.
 func StartPortcullis(ctx context.Context, bin, config, listen string, flags ...string) (*Portcullis, error) {
-	p, err := start(bin, append([]string{"serve", "--config", config, "--listen", listen, "--admin", "127.0.0.1:0"}, flags...)...)
+	p, err := Start(bin, append([]string{"serve", "--config", config, "--listen", listen, "--admin", "127.0.0.1:0"}, flags...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ type Process struct {
 	done           chan struct{}
 }
 
-// start runs a program until Stop.
-func start(path string, args ...string) (*Process, error) {
+// Start runs a program until Stop.
+func Start(path string, args ...string) (*Process, error) {
 	return startCommand(exec.Command(path, args...))
 }
 
@@ -66,6 +66,9 @@ func (p *Process) Kill() {
 
 // Signal sends a signal. A process that has ended does not get it.
 func (p *Process) Signal(sig os.Signal) { _ = p.cmd.Process.Signal(sig) }
+
+// Pid is the process's id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }

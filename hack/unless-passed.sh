@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Runs a command unless it has passed before with the same files: hack/unless-passed.sh NAME PATH... -- COMMAND...
+#
+# What the files are is what git has of them, by a digest. A digest with which the command passed is remembered as a file below
+# ${XDG_CACHE_HOME:-~/.cache}/portcullis/passed, outside the clone: a fresh clone knows no commit that it could be compared with. Where
+# files differ from what is committed, or there is no git, the command runs, and nothing is remembered.
+set -euo pipefail
+
+name=${1:?usage: hack/unless-passed.sh NAME PATH... -- COMMAND...}
+shift
+paths=()
+while [ "${1:?no -- before the command}" != -- ]; do
+	paths+=("$1")
+	shift
+done
+shift
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis/passed
+
+# Prints the digest of the paths, or says why there is none.
+digest() {
+	local path changed
+	for path in "${paths[@]}"; do
+		[ -n "$(git ls-files -- "$path")" ] || {
+			echo "$name: git has no $path" >&2
+			return 1
+		}
+	done
+	changed=$(git status --porcelain --untracked-files=all -- "${paths[@]}") || return 1
+	[ -z "$changed" ] || {
+		echo "$name: files are not committed" >&2
+		return 1
+	}
+	git ls-files -s -- "${paths[@]}" | (sha256sum 2>/dev/null || shasum -a 256) | cut -c1-64
+}
+
+before=$(digest) || before=
+if [ -n "$before" ] && [ -e "$cache/$name-$before" ]; then
+	echo "$name: skipped, for it passed with the same ${paths[*]} ($(cat "$cache/$name-$before")); remove $cache/$name-$before to run it"
+	exit
+fi
+if [ -n "$before" ]; then echo "$name: runs, for it has not passed yet with what is in ${paths[*]}"; fi
+from=$SECONDS
+"$@"
+echo "$name: passed in $((SECONDS - from)) s"
+# Not if somebody has changed files meanwhile: it is not known with which of them it passed.
+if [ -n "$before" ] && [ "$(digest)" = "$before" ]; then
+	mkdir -p "$cache"
+	date -u '+on %Y-%m-%d at %H:%M UTC' >"$cache/.$name-$before.$$"
+	mv "$cache/.$name-$before.$$" "$cache/$name-$before"
+fi
