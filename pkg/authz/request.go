@@ -73,6 +73,10 @@ type Request struct {
 	// (portcullis.sourcePrincipal); empty without one.
 	SourcePrincipal string
 
+	// TextHeaders says that Envoy sent the headers as text: a "!" in a value may stand for bytes that are not UTF-8
+	// (encode_raw_headers is off).
+	TextHeaders bool
+
 	headers []Field
 	body    []byte
 	state   BodyState

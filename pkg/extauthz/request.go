@@ -52,6 +52,7 @@ func request(a *attributes) (*authz.Request, *refusal) {
 		return nil, refused
 	}
 	r.SetHeaders(lines)
+	r.TextHeaders = len(a.headerMap) == 0
 	r.ID, _ = r.Header("x-request-id")
 	buffered, refused := extensions(r, a)
 	if refused != nil {

@@ -63,8 +63,8 @@ func TestRequestFromTheHeadersMap(t *testing.T) {
 		t.Error(diff)
 	}
 	wantFields := []authz.Field{{Name: "accept", Value: "*/*"}, {Name: "cookie", Value: "a=1,b=2"}, {Name: "x-mixed", Value: "1"}, {Name: "x-request-id", Value: "0d5c1b9e"}}
-	if diff := cmp.Diff(wantFields, fields(r)); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(wantFields, fields(r)); diff != "" || !r.TextHeaders {
+		t.Errorf("%s, as text: %t", diff, r.TextHeaders)
 	}
 }
 
@@ -75,8 +75,8 @@ func TestRequestFromHeaderMapKeepsLinesAndBytes(t *testing.T) {
 		t.Fatal("refused")
 	}
 	want := []authz.Field{{Name: "x-b", Value: "2"}, {Name: "x-a", Value: "\xff\x80"}, {Name: "x-b", Value: "1"}, {Name: "x-request-id", Value: "0d5c1b9e"}}
-	if diff := cmp.Diff(want, fields(r)); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(want, fields(r)); diff != "" || r.TextHeaders {
+		t.Errorf("%s, as text: %t", diff, r.TextHeaders)
 	}
 }
 

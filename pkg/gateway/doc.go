@@ -40,9 +40,9 @@
 // 2026-11-23: of a VPC endpoint that the configuration does not list, aws:SourceVpce is known, and no more. A Deny on
 // aws:SourceVpc can therefore hold for listed endpoints only, and is a fault where none has a VPC.
 //
-// 2026-11-23: a VPC endpoint policy is asked about the anonymous caller. A request that claims to be signed is denied where
-// there is one, in the words for a caller whom no endpoint policy allows: taken for anonymous, it would be let in by a policy
-// that denies the very user who signed it.
+// 2026-11-25: a VPC endpoint policy is asked about who has signed, whatever the route's authorization, and about the anonymous caller
+// where nobody claims to have. A signature that does not count is denied before the policy is asked: taken for anonymous, the request
+// would be let in by a policy that denies the very user whose key id it names.
 //
 // 2026-11-23: the name that an endpoint has for a private API (<id>-<endpoint>.execute-api…) belongs to the API, and is
 // refused to requests that came by another endpoint. For other APIs the form means nothing.

@@ -3,6 +3,7 @@ package iam
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -79,6 +80,9 @@ func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 		return nil, refusal(err, state)
 	case state != authz.BodyComplete && !result.UnsignedPayload:
 		return nil, bodyRefusal(state)
+	case r.TextHeaders && maybeAltered(r, result.SignedHeaders):
+		return nil, &authz.Refusal{Reason: authz.Reason{Code: authz.CodeEnvoyConfig, Detail: "AWS_IAM: Envoy may have replaced bytes of " +
+			"a signed header: set encode_raw_headers: true on the ext_authz filter"}}
 	}
 	found := v.store.identity(result.KeyID)
 	if found == nil {
@@ -89,6 +93,19 @@ func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 		at = v.now()
 	}
 	return &Caller{identity: found, signature: result, at: at}, nil
+}
+
+// maybeAltered tells a signed header in which Envoy may have written "!" for bytes that are not UTF-8: it would match the signature over a
+// "!", and the upstream would get the bytes.
+func maybeAltered(r *authz.Request, names string) bool {
+	for name := range strings.SplitSeq(names, ";") {
+		for value := range r.HeaderValues(name) {
+			if strings.IndexByte(value, '!') >= 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // refusal is what a failed verification means for client and operator.

@@ -101,6 +101,35 @@ func TestUnbufferedBodyWithHash(t *testing.T) {
 	}
 }
 
+// As text, a "!" in a header may stand for bytes that nobody signed.
+func TestHeadersAsText(t *testing.T) {
+	b := mustBuilder(t)
+	mustAdd(t, b, aliceKey())
+	for _, test := range []struct {
+		signed, unsigned string
+		text, verified   bool
+	}{
+		{"a!b", "c", false, true}, {"a!b", "c", true, false}, {"ab", "c!", true, true}, {"!", "", true, false},
+	} {
+		r := request()
+		r.SetHeaders([]authz.Field{{Name: "x-tag", Value: test.signed}})
+		signerOf(aliceKey()).Sign(r)
+		var lines []authz.Field
+		for name, value := range r.Headers() {
+			lines = append(lines, authz.Field{Name: name, Value: value})
+		}
+		r.SetHeaders(append(lines, authz.Field{Name: "user-agent", Value: test.unsigned}))
+		r.TextHeaders = test.text
+		c, err := mustVerifier(t, b).Verify(r)
+		if (c != nil) != test.verified {
+			t.Errorf("%+v: %v", test, err)
+		}
+		if refused, ok := errors.AsType[*authz.Refusal](err); !test.verified && (!ok || refused.Reason.Code != authz.CodeEnvoyConfig || !strings.Contains(refused.Reason.Detail, "encode_raw_headers")) {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
 func TestSpent(t *testing.T) {
 	b := mustBuilder(t)
 	k := deployerKey()

@@ -27,5 +27,9 @@
 // request with a chunked body looks like one without. The exception is a signature that leaves the body out, where
 // AllowUnsignedPayload says so.
 //
+// 2026-11-25: where Envoy sends headers as text, it writes "!" for bytes that are not UTF-8. A signed header that holds a "!" is then no
+// proof of what the upstream gets, and the answer is 500 with the setting that ends it; without it, whoever sees a signed "a!b" could
+// send other bytes in its place.
+//
 // 2026-11-25: an inactive key is answered as one that is not known: AWS does not tell which it is.
 package iam

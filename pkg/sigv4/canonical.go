@@ -72,10 +72,7 @@ func (s *state) parameter(name string) *pair {
 // hashPayload is "HashedPayload": the SHA-256 of the body, which x-amz-content-sha256 must equal where it is sent.
 func (s *state) hashPayload() *Error {
 	claimed := s.headers[amzContentSHA256]
-	if claimed.lines > 1 {
-		return incomplete("The request has more than one x-amz-content-sha256 header.")
-	}
-	if claimed.value == unsignedPayload && s.config.AllowUnsignedPayload {
+	if claimed.lines == 1 && claimed.value == unsignedPayload && s.config.AllowUnsignedPayload {
 		s.unsigned, s.payloadMatches = true, true
 		return nil
 	}
@@ -89,7 +86,7 @@ func (s *state) hashPayload() *Error {
 		sum := sha256.Sum256(s.request.Body)
 		hex.Encode(s.payload[:], sum[:])
 	}
-	s.payloadMatches = claimed.lines == 0 || claimed.value == string(s.payload[:])
+	s.payloadMatches = claimed.lines == 0 || claimed.lines == 1 && claimed.value == string(s.payload[:])
 	return nil
 }
 

@@ -22,8 +22,22 @@ func (s *state) createStringToSign(canonicalRequest []byte) []byte {
 	return b[start:]
 }
 
-// checker compares the signature that came with the one that belongs to a string to sign. A signature that came in any other
-// form than lower-case hexadecimal is left out, and nothing equals it then.
+// maxDER is the length of the longest ECDSA signature with P-256.
+const maxDER = 72
+
+// checkSignatureForm wants lower-case hexadecimal of the right length, before a key is looked up.
+func (s *state) checkSignatureForm() *Error {
+	right := len(s.signature) == 2*sha256.Size
+	if s.algorithm == AlgorithmV4A {
+		right = len(s.signature) <= 2*maxDER
+	}
+	if !right || !isLowerHex(s.signature) {
+		return mismatch("the signature is not lower-case hexadecimal, or has another length than its algorithm's")
+	}
+	return nil
+}
+
+// checker compares the signature that came with the one that belongs to a string to sign.
 type checker struct {
 	signingKey [32]byte
 	signature  [32]byte
@@ -37,17 +51,13 @@ type checker struct {
 func (s *state) checker(id string, key Key) checker {
 	if s.algorithm == AlgorithmV4A {
 		c := checker{publicKey: s.config.PublicKey(PublicKeyID{KeyID: id, Version: key.Version}, key.Secret), v4a: true}
-		if isLowerHex(s.signature) {
-			c.der = appendUnhex(nil, s.signature)
-		}
+		c.der = appendUnhex(nil, s.signature)
 		return c
 	}
 	c := checker{signingKey: s.config.SigningKey(SigningKeyID{
 		KeyID: id, Version: key.Version, Date: s.date[:8], Region: s.region, Service: s.config.Service,
 	}, key.Secret)}
-	if len(s.signature) == 2*len(c.signature) && isLowerHex(s.signature) {
-		appendUnhex(c.signature[:0], s.signature)
-	}
+	appendUnhex(c.signature[:0], s.signature) // 64 digits, by checkSignatureForm
 	return c
 }
 

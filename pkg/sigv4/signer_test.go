@@ -99,10 +99,7 @@ func (s signer) canonical(method, target string, headers [][2]string, body []byt
 		if name == "host" && s.authority {
 			name = ":authority"
 		}
-		value := strings.Join(strings.Fields(h[1]), " ")
-		if s.spacesOnly {
-			value = strings.Join(strings.FieldsFunc(h[1], func(r rune) bool { return r == ' ' }), " ")
-		}
+		value := strings.Join(strings.FieldsFunc(h[1], func(r rune) bool { return r == ' ' || r == '\t' && !s.spacesOnly }), " ")
 		values[name] = append(values[name], value)
 	}
 	var sorted []string
@@ -132,7 +129,18 @@ func canonicalPath(raw string) string {
 	return strings.ReplaceAll(escape(clean), "%2F", "/")
 }
 
-// naiveQuery is a canonical query string by way of net/url, for queries that it can read. A plus sign is a space.
+// escapePercent escapes the percent signs that begin no escape, which net/url does not read.
+func escapePercent(text string) string {
+	pieces := strings.Split(text, "%")
+	for i, piece := range pieces[1:] {
+		if len(piece) < 2 || strings.Trim(piece[:2], "0123456789abcdefABCDEF") != "" {
+			pieces[i+1] = "25" + piece
+		}
+	}
+	return strings.Join(pieces, "%")
+}
+
+// naiveQuery is a canonical query string by way of net/url. A plus sign is a space.
 func naiveQuery(raw string) string {
 	var pairs [][2]string
 	for _, piece := range strings.Split(raw, "&") {
@@ -140,8 +148,8 @@ func naiveQuery(raw string) string {
 			continue
 		}
 		parts := append(strings.SplitN(piece, "=", 2), "")
-		name, _ := url.QueryUnescape(parts[0])
-		value, _ := url.QueryUnescape(parts[1])
+		name, _ := url.QueryUnescape(escapePercent(parts[0]))
+		value, _ := url.QueryUnescape(escapePercent(parts[1]))
 		pairs = append(pairs, [2]string{escape(name), escape(value)})
 	}
 	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
@@ -156,9 +164,13 @@ func escape(text string) string {
 	return strings.NewReplacer("+", "%20", "%7E", "~").Replace(url.QueryEscape(text))
 }
 
-func (s signer) signature(canonicalRequest string) string {
+func (s signer) stringToSign(canonicalRequest string) string {
 	hash := sha256.Sum256([]byte(canonicalRequest))
-	text := s.algorithm() + "\n" + s.date() + "\n" + s.scope() + "\n" + hex.EncodeToString(hash[:])
+	return s.algorithm() + "\n" + s.date() + "\n" + s.scope() + "\n" + hex.EncodeToString(hash[:])
+}
+
+func (s signer) signature(canonicalRequest string) string {
+	text := s.stringToSign(canonicalRequest)
 	if s.regionSet != "" {
 		digest := sha256.Sum256([]byte(text))
 		der, err := ecdsa.SignASN1(rand.Reader, s.privateKey(), digest[:])

@@ -45,6 +45,7 @@ func (s *state) verify() error {
 		(*state).splitCredential,
 		(*state).checkScope,
 		(*state).hashPayload,
+		(*state).checkSignatureForm,
 		(*state).checkSignature,
 	} {
 		if err := step(s); err != nil {

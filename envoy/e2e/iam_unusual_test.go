@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// Why a request that a client has signed is refused, by its client or by its client and mode. README.md says so too.
+var (
+	unescapedByEnvoy = map[string]string{
+		"aws-sdk-go-v2": envoyUnescapes, "botocore": envoyUnescapes, "awscrt": envoyUnescapes, "smithy": envoyUnescapes, "aws4": envoyUnescapes,
+	}
+	signedAsWritten = map[string]string{"aws-sdk-go-v2": "it signs the path as written, and Envoy cleans it up"}
+	takesAsEncoded  = map[string]string{"botocore header": "it takes the URL for encoded already, and signs the query as written"}
+)
+
+const envoyUnescapes = "Envoy decodes what needs no escape in a path, after it was signed"
+
+func unusual() []signable {
+	tag := func(value string) [][2]string { return [][2]string{{"X-Tag", value}} }
+	notParsed := map[string]string{"botocore header": takesAsEncoded["botocore header"], "awscrt": "it takes the query for an address"}
+	return []signable{
+		{name: "marks", target: "/pets/a*b'c(d)!~e"},
+		{name: "escaped marks", target: "/pets/%2A%27%28%29%21"},
+		{name: "an escaped tilde", target: "/pets/a%7Eb", not: unescapedByEnvoy},
+		{name: "an escaped letter", target: "/pets/%41", not: unescapedByEnvoy},
+		{name: "marks in the query", target: "/pets?q=*'()!~&a=%2A%27%28%29%21%7E", not: takesAsEncoded},
+		{name: "two slashes", target: "/pets//7", not: signedAsWritten},
+		{name: "a slash at the end", target: "/pets/7/"},
+		{name: "dots at the end", target: "/pets/7..."},
+		{name: "a dot segment", target: "/pets/./7", not: signedAsWritten},
+		{name: "two dots", target: "/pets/x/../7", not: signedAsWritten},
+		{name: "a plus in the path", target: "/pets/a+b"},
+		{name: "an escaped plus in the path", target: "/pets/a%2Bb"},
+		{name: "an escaped percent", target: "/pets/a%25b"},
+		{name: "an escaped escape", target: "/pets/a%2541b"},
+		{name: "reserved in the path", target: "/pets/a=b&c;d:e@f$g,h"},
+		{name: "a lower-case escape", target: "/pets/%c3%a9"},
+		{name: "a question mark alone", target: "/pets?"},
+		{name: "empty pieces", target: "/pets?&a=1&&b=2&", not: takesAsEncoded},
+		{name: "equal signs", target: "/pets?a=b=c==&=x", not: takesAsEncoded},
+		{name: "escaped delimiters", target: "/pets?a=x%26b%3D1&c=%25%23%3B"},
+		{name: "question marks", target: "/pets?a=?&b=??", not: takesAsEncoded},
+		{name: "lower-case escapes in the query", target: "/pets?a=%c3%a9%2f", not: takesAsEncoded},
+		{name: "an address in the query", target: "/pets?u=http://a/b:c@d,e;f", not: notParsed},
+		{name: "brackets", target: "/pets?a[]=1&a[]=2", not: takesAsEncoded},
+		{name: "a header not ASCII", target: "/pets", headers: tag("é")},
+		{name: "quotes", target: "/pets", headers: tag(`"a   b"`)},
+		{name: "a tab", target: "/pets", headers: tag("a\tb")},
+		{name: "an empty header", target: "/pets", headers: tag("")},
+		{name: "commas", target: "/pets", headers: tag("a, b,c")},
+		{name: "an exclamation mark in a header", target: "/pets", headers: tag("a!b")},
+	}
+}
+
+// Each client signs what is unusual, and each request passes, or is refused for the reason that is given.
+func TestClientsSignTheUnusual(t *testing.T) {
+	t.Parallel()
+	s := start(t, signing(""))
+	eachClient(t, func(t *testing.T, c client, m mode) {
+		for _, tc := range unusual() {
+			tc.method = "GET"
+			request := c.mustSign(t, tc.signedBy(user(owner, member), m))
+			a := s.send11(t, request)
+			seen := s.upstream.Take()
+			why := tc.not[c.name] + tc.not[c.name+" "+string(m)]
+			switch passes := a.status == 200 && len(seen) == 1; {
+			case why == "" && !passes:
+				t.Errorf("%s: %d %s", tc.name, a.status, a.body)
+			case why == "":
+				s.keepsSignature(t, seen[0], request)
+			case a.status != 403 || len(seen) > 0:
+				t.Errorf("%s: %d, although %s", tc.name, a.status, why)
+			}
+		}
+	})
+}
+
+// Where Envoy sends headers as text, it writes "!" for bytes that are not UTF-8: those bytes must not pass under the signature of a "!".
+func TestBytesForAnExclamationMark(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]envoytest.Edit{"as shipped": nil, "headers joined": {joinedHeaders}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := signing("")
+			c.edits = edits
+			s := start(t, c)
+			for _, m := range []mode{inHeader, presigned} {
+				r := by(user(owner, member), m, "GET", "/pets/7")
+				r.Headers = append(r.Headers, [2]string{"X-Tag", "a!b"})
+				good := goClient().mustSign(t, r)
+				bad := good.without("X-Tag").with("X-Tag", "a\xffb")
+				if edits == nil {
+					s.allowed(t, s.send11(t, good))
+					check(t, s, s.send11(t, bad), 403, invalidSignature, mismatch)
+					continue
+				}
+				for _, request := range []signed{good, bad} {
+					a := s.send11(t, request)
+					check(t, s, a, 500, "InternalServerErrorException", internal)
+					s.explained(t, a, "AWS_IAM", "encode_raw_headers: true")
+				}
+			}
+		})
+	}
+}
