@@ -57,16 +57,16 @@ func New(c Config) (*Authorizer, error) {
 	return a, nil
 }
 
-// compileExpression makes an expression match the whole of a text; nil for none. It is compiled by itself first: "a)|(b" would
-// break out of what is put around it.
+// compileExpression compiles an expression; nil for none.
 func compileExpression(expression string) (*regexp.Regexp, error) {
 	if expression == "" {
 		return nil, nil
 	}
-	if _, err := regexp.Compile(expression); err != nil {
-		return nil, fmt.Errorf("identityValidationExpression: %w; look-around and back-references are not known here: write it without", err)
+	compiled, err := authz.CompileExpression(expression)
+	if err != nil {
+		return nil, fmt.Errorf("identityValidationExpression: %w", err)
 	}
-	return regexp.Compile(`^(?:` + expression + `)$`)
+	return compiled, nil
 }
 
 // sources says where the keys of every pool are.

@@ -6,8 +6,9 @@
 // # Decisions
 //
 // 2026-11-25: identityValidationExpression has to match the whole of the token's aud. An expression that RE2 cannot compile
-// (look-around, back-references) is refused. Access tokens have no aud and are refused where there is an expression, as API
-// Gateway refuses them; a user pool's token whose aud is a list has to match with each of its elements.
+// (look-around, back-references), or reads otherwise than Java (a class within a class, &&), is refused. Access tokens have no aud
+// and are refused where there is an expression, as API Gateway refuses them; a user pool's token whose aud is a list has to match
+// with each of its elements.
 //
 // 2026-11-25: the token says which pool it is from by its iss; a token of a pool that is not one of the authorizer's is refused
 // before a key is looked for.

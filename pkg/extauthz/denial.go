@@ -20,6 +20,7 @@ func deny(d *authz.Decision, status int) {
 	headers := []authz.Field{
 		{Name: "content-type", Value: "application/json"},
 		{Name: "x-amzn-RequestId", Value: d.RequestID},
+		{Name: "x-amz-apigw-id", Value: d.RequestID},
 	}
 	if errorType != "" {
 		headers = append(headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})

@@ -218,7 +218,10 @@ func TestOwnDenials(t *testing.T) {
 	for _, h := range denied.GetHeaders() {
 		got[h.GetHeader().GetKey()] = h.GetHeader().GetValue()
 	}
-	want := map[string]string{"content-type": "application/json", "x-amzn-RequestId": recorded.RequestID, "x-amzn-ErrorType": "InternalServerErrorException"}
+	want := map[string]string{
+		"content-type": "application/json", "x-amzn-ErrorType": "InternalServerErrorException",
+		"x-amzn-RequestId": recorded.RequestID, "x-amz-apigw-id": recorded.RequestID,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -102,10 +101,9 @@ func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 	if expression == "" {
 		return nil
 	}
-	_, err := regexp.Compile(expression) // alone, for "a)|(b" is none and would be one within the brackets
-	compiled, errWhole := regexp.Compile(`^(?:` + expression + `)$`)
-	if err = cmp.Or(err, errWhole); err != nil {
-		f.add(at+".identityValidationExpression", "%q is not an expression that can be used: %v; look-around and back-references are not known here", expression, err)
+	compiled, err := authz.CompileExpression(expression)
+	if err != nil {
+		f.add(at+".identityValidationExpression", "%q is not an expression that can be used: %v", expression, err)
 	}
 	return compiled
 }

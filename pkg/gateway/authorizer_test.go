@@ -359,6 +359,9 @@ func TestAuthorizerFaults(t *testing.T) {
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.header."} }), `.authorizers["partners"].identitySource[0]`, "no identity source"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.path.a"} }), `.authorizers["partners"].identitySource[0]`, "no identity source"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"context.authorizer.a"} }), `.authorizers["partners"].identitySource[0]`, "not known before"},
+		{with(lambda, func(_ *API, a *Authorizer) {
+			a.IdentitySource = []string{"method.request.querystring.a, method.request.header.b"}
+		}), `.authorizers["partners"].identitySource[0]`, "one item of the list for each"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"context.nothing"} }), `.authorizers["partners"].identitySource[0]`, "unknown variable"},
 		{with(lambda, func(_ *API, a *Authorizer) {
 			a.IdentitySource = []string{"method.request.header.a", "method.request.header.a"}
@@ -389,6 +392,28 @@ func TestAuthorizerFaults(t *testing.T) {
 		}
 		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
 			t.Errorf("%s %q is not among %+v", path, tt.message, faults)
+		}
+	}
+}
+
+// An identity source that no request has closes the API, which is safe, and nobody means it.
+func TestSourcesThatNobodyHasAreWarnedOf(t *testing.T) {
+	for source, warned := range map[string]bool{
+		"stageVariables.none": true, "context.identity.userArn": true, "context.identity.apiKey": true, "context.identity.cognitoIdentityId": true,
+		"stageVariables.alias": false, "context.identity.sourceIp": false, "context.httpMethod": false,
+	} {
+		var calls []LambdaCall
+		a := function(&testAnswer{policy: answerPolicy(t, allowEverything)}, nil, &calls)
+		a.TokenType, a.IdentitySource = false, []string{source}
+		api := guardedByAuthorizer(a, "GET /pets")
+		api.Stages[0].Variables = map[string]string{"alias": "live"}
+		g, faults := New(Config{APIs: []API{api}})
+		is := slices.ContainsFunc(faults, func(f Fault) bool { return f.Warning && strings.Contains(f.Message, "every caller gets a 401") })
+		if g == nil || is != warned {
+			t.Fatalf("%s: %+v, want a warning: %v", source, faults, warned)
+		}
+		if d := g.Authorize(t.Context(), get("/pets")); d.Allow == warned || warned && d.Denial.Status != 401 || warned && len(calls) != 0 {
+			t.Errorf("%s: %+v after %d calls", source, d, len(calls))
 		}
 	}
 }

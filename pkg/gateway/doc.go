@@ -63,7 +63,8 @@
 // several values identifies by all of them, for a function sees them all, and what it answers is kept under what identifies.
 //
 // 2026-11-25: identityValidationExpression has to match the whole value, and is no Java expression but one of Go's: what that
-// cannot say (look-around, back-references) is a fault.
+// cannot say (look-around, back-references) is a fault. So is a character class that both take and read differently: one within
+// another, and &&.
 //
 // 2026-11-25: the resource policy of a route with a Lambda authorizer is asked once, for both phases of API Gateway's flow: the
 // caller stays anonymous to it, so that the second answer could be no other. A token's caller is anonymous to it too, and needs
@@ -71,6 +72,11 @@
 //
 // 2026-11-25: a function is not asked about a request whose client address or user agent cannot be told: it would decide on less
 // than it asks for, and the answer may be kept for others.
+//
+// 2026-11-25: x-amz-apigw-id, which is $context.extendedRequestId, is the request id again: one id finds everything.
+//
+// 2026-11-25: $context.identity.apiKey, apiKeyId and what is said there of Cognito identities are variables, and are never there:
+// no method here needs an API key, and nobody who signs is an identity of an identity pool.
 //
 // 2026-11-23: answers given before an API is known (400, 403 Forbidden for a host, 414) and internal errors are no gateway
 // responses and cannot be customized. A customized status of 200 to 399 is legal in API Gateway: it changes what the client

@@ -44,6 +44,8 @@ func TestGatewayResponses(t *testing.T) {
 			403, "application/json", `{"m":"Missing Authentication Token."}`},
 		{"context", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`["$context.apiId","$context.stage","$context.requestId","$context.path","$context.resourcePath","$context.identity.sourceIp"]`)}},
 			403, "application/json", `["a1b2c3d4e5","prod","` + testID + `","/a\"b","","192.0.2.9"]`},
+		{"what nobody has", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`["$context.extendedRequestId","$context.identity.apiKey","$context.identity.cognitoIdentityId","$context.identity.userArn"]`)}},
+			403, "application/json", `["` + testID + `","","",""]`},
 		{"stage variable", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`"$stageVariables.alias"`)}}, 403, "application/json", `"li\"ve"`},
 		{"request", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`["$method.request.header.X-Odd","$method.request.querystring.q","$method.request.path.petId","$method.request.header.none"]`)}},
 			403, "application/json", `["a\"}\\\u000a","x\"y","",""]`},
@@ -103,7 +105,7 @@ func TestGatewayResponseHeaders(t *testing.T) {
 		got[f.Name] = f.Value
 	}
 	want := map[string]string{
-		"Content-Type": "application/problem+json", "x-amzn-ErrorType": "MissingAuthenticationTokenException", "x-amzn-RequestId": testID,
+		"Content-Type": "application/problem+json", "x-amzn-ErrorType": "MissingAuthenticationTokenException", "x-amzn-RequestId": testID, "x-amz-apigw-id": testID,
 		"Access-Control-Allow-Origin": "*", "X-Id": testID, "X-Path": "/a", "X-Alias": `li"ve`, "X-Origin": "https://a.example", "X-Query": "1",
 	}
 	if !maps.Equal(got, want) {

@@ -108,7 +108,7 @@ func checkDenial(t *testing.T, d authz.Decision, status int, code authz.Code, er
 		t.Errorf("%d %q %q %s, want %d %q %q %s\nreason: %+v", d.Denial.Status, d.Reason.Code, header(d, "x-amzn-ErrorType"), d.Denial.Body,
 			status, code, errorType, body, d.Reason)
 	}
-	if header(d, "Content-Type") != "application/json" || header(d, "x-amzn-RequestId") != d.RequestID || !isUUID(d.RequestID) {
+	if header(d, "Content-Type") != "application/json" || header(d, "x-amzn-RequestId") != d.RequestID || header(d, "x-amz-apigw-id") != d.RequestID || !isUUID(d.RequestID) {
 		t.Errorf("headers %v of request %q", d.Denial.Headers, d.RequestID)
 	}
 }

@@ -364,7 +364,7 @@ func TestHTTPUpstreamHeaders(t *testing.T) {
 		}
 		want := map[string]string{
 			"x-accountid": "111122223333", "x-apiid": "a1b2c3d4e5", "x-domainname": "pets.example.com", "x-domainprefix": "pets", "x-httpmethod": "GET",
-			"x-identity-sourceip": "192.0.2.9", "x-identity-useragent": "curl/8", "x-path": target, "x-protocol": "HTTP/1.1", "x-requestid": testID,
+			"x-identity-sourceip": "192.0.2.9", "x-identity-useragent": "curl/8", "x-path": target, "x-protocol": "HTTP/1.1", "x-requestid": testID, "x-extendedrequestid": testID,
 			"x-requesttime": "12/Mar/2020:19:03:58 +0000", "x-requesttimeepoch": "1584039838000", "x-routekey": key, "x-stage": "$default",
 		}
 		if diff := cmp.Diff(want, got); diff != "" || !d.Allow {

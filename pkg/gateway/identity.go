@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -34,9 +35,14 @@ func (in *invocation) show(a *authorizer) error {
 	return nil
 }
 
-// unidentified is the answer to who shows nothing. An HTTP API asks for a token then.
+// unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
+// be shown need not be any.
 func (in *invocation) unidentified(detail string) error {
-	return &refusal{kind: unauthorized, challenge: "Bearer", reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	r := &refusal{kind: unauthorized, reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	if in.route.authorizer.authorization == JWT {
+		r.challenge = "Bearer"
+	}
+	return r
 }
 
 // singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
@@ -67,6 +73,9 @@ func (f *faults) compileSources(written []string, api *API, at string) []identit
 		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "stageVariables."); ok && !api.hasStageVariable(variable) {
 			f.warn(at, "no stage of the API has a variable %q: every caller gets a 401", variable)
 		}
+		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "context."); ok && slices.Contains(unknownBefore, variable) {
+			f.warn(at, "nobody whom an authorizer is asked about has %s: every caller gets a 401", text)
+		}
 		switch {
 		case err != nil:
 			f.add(at, "%v", err)
@@ -78,6 +87,12 @@ func (f *faults) compileSources(written []string, api *API, at string) []identit
 	}
 	return sources
 }
+
+// unknownBefore are the variables that no request has before an authorizer is asked: those of callers who sign, and those that
+// none has.
+var unknownBefore = append([]string{
+	"identity.accessKey", "identity.accountId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
+}, absentVariables...)
 
 // compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X and
 // context.X on a REST API, the same with a dollar sign, and without "method.", on an HTTP API.
@@ -100,6 +115,9 @@ func compileSource(text string, api *API) (variable, error) {
 		}, nil
 	}
 	if query, ok := strings.CutPrefix(name, "method.request.querystring."); ok && query != "" {
+		if strings.ContainsAny(query, ", ") {
+			return nil, fmt.Errorf("%q: an identity source is one parameter of the query; write one item of the list for each source", text)
+		}
 		return querySource(query, api.HTTP), nil
 	}
 	if strings.HasPrefix(name, "context.") || strings.HasPrefix(name, "stageVariables.") {

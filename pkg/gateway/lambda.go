@@ -127,6 +127,9 @@ func (in *invocation) Event() *authz.Event {
 		RequestID: in.requestID, Domain: in.host,
 		Identity: in.values,
 	}
+	if in.route == in.stage.api.fallback {
+		e.Resource = DefaultRoute
+	}
 	e.DomainPrefix, _ = in.domainPrefix()
 	e.SourceIP, _ = in.sourceIPText()
 	e.UserAgent, _ = in.userAgent()

@@ -145,12 +145,13 @@ func (in *invocation) render() authz.Response {
 			contentType, response.Body = custom.contentType, custom.body.expand(in)
 		}
 	}
-	response.Headers = make([]authz.Field, 0, 4)
+	response.Headers = make([]authz.Field, 0, 5)
 	response.Headers = append(response.Headers, authz.Field{Name: "Content-Type", Value: contentType})
 	if errorType := r.errorTypeHeader(); errorType != "" {
 		response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})
 	}
-	response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-RequestId", Value: in.requestID})
+	response.Headers = append(response.Headers,
+		authz.Field{Name: "x-amzn-RequestId", Value: in.requestID}, authz.Field{Name: "x-amz-apigw-id", Value: in.requestID})
 	if custom != nil {
 		response.Headers = custom.appendHeaders(response.Headers, in)
 	}

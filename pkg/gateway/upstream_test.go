@@ -35,7 +35,7 @@ func TestUpstreamHeaders(t *testing.T) {
 	want := map[string]string{
 		"x-accountid": "111122223333", "x-apiid": "a1b2c3d4e5", "x-domainname": "api.example.com", "x-domainprefix": "api", "x-httpmethod": "GET",
 		"x-identity-sourceip": "192.0.2.9", "x-identity-useragent": "curl/8", "x-path": "/v1/pets/7 %C3%A9", "x-protocol": "HTTP/1.1",
-		"x-requestid": testID, "x-requesttime": "12/Mar/2020:19:03:58 +0000", "x-requesttimeepoch": "1584039838000",
+		"x-requestid": testID, "x-extendedrequestid": testID, "x-requesttime": "12/Mar/2020:19:03:58 +0000", "x-requesttimeepoch": "1584039838000",
 		"x-resourcepath": "/pets/{petId}", "x-stage": "prod", "x-alias": "live", "x-name": "Zo%C3%AB", "x-literal": "a, b=c",
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !d.Allow {

@@ -21,6 +21,7 @@ var contextVariables = map[string]variable{
 	"authorizer.principalId":  (*invocation).principalID,
 	"domainName":              func(in *invocation) (string, bool) { return in.host, in.host != "" },
 	"domainPrefix":            (*invocation).domainPrefix,
+	"extendedRequestId":       func(in *invocation) (string, bool) { return in.requestID, true },
 	"httpMethod":              func(in *invocation) (string, bool) { return in.request.Method, true },
 	"identity.accessKey":      ofIdentity(func(s *Signed) string { return s.AccessKey }),
 	"identity.accountId":      ofIdentity(func(s *Signed) string { return s.Principal.Account }),
@@ -42,13 +43,21 @@ var contextVariables = map[string]variable{
 	"stage":                   func(in *invocation) (string, bool) { return in.stage.name, true },
 }
 
+// absentVariables are those that no request here has: there are neither API keys nor identities of a Cognito identity pool.
+var absentVariables = []string{
+	"identity.apiKey", "identity.apiKeyId", "identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType",
+	"identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
+}
+
+func absent(*invocation) (string, bool) { return "", false }
+
 // errorVariables are the $context.error variables, which only a gateway response has.
 var errorVariables = map[string]variable{
 	"error.message":       func(in *invocation) (string, bool) { return in.refusal.text() },
 	"error.messageString": func(in *invocation) (string, bool) { return in.refusal.messageString(), true },
 	"error.responseType":  func(in *invocation) (string, bool) { return gatewayResponses[in.refusal.kind].name, true },
 	// A request validator's finding: portcullis validates no bodies.
-	"error.validationErrorString": func(*invocation) (string, bool) { return "", false },
+	"error.validationErrorString": absent,
 }
 
 // principalID is the caller as a Lambda authorizer's function names it.
@@ -129,6 +138,9 @@ func (s scope) contextVariable(name string) (variable, error) {
 	if rest, is := strings.CutPrefix(name, "authorizer."); is && !ok {
 		return s.authorizerVariable(rest)
 	}
+	if !ok && slices.Contains(absentVariables, name) {
+		v, ok = absent, true
+	}
 	if !ok || !s.offers(name) {
 		return nil, fmt.Errorf("unknown variable context.%s; %s", name, s.known())
 	}
@@ -190,7 +202,7 @@ func (s scope) offers(name string) bool {
 	switch name {
 	case "routeKey":
 		return s.api.HTTP
-	case "identity.accessKey", "identity.vpcId", "identity.vpceId", "resourcePath":
+	case "identity.accessKey", "identity.apiKey", "identity.apiKeyId", "identity.vpcId", "identity.vpceId", "resourcePath":
 		return !s.api.HTTP
 	default:
 		return true

@@ -144,12 +144,7 @@ func (v *tokenVector) authorizer(t *testing.T) (Authorizer, error) {
 	t.Helper()
 	sets := jwt.NewKeySets(slog.New(slog.DiscardHandler))
 	t.Cleanup(sets.Close)
-	var checks interface {
-		Start(context.Context)
-		WaitReady(context.Context) error
-		Close()
-		Authenticate(context.Context, string, []string) (*jwt.Token, error)
-	}
+	var checks tokenChecker
 	var err error
 	if v.Given.Auth == string(Cognito) {
 		checks, err = cognito.New(cognito.Config{
@@ -161,6 +156,24 @@ func (v *tokenVector) authorizer(t *testing.T) (Authorizer, error) {
 	if err != nil {
 		return Authorizer{}, err
 	}
+	a := Authorizer{Authorization: Authorization(v.Given.Auth), Token: started(t, checks)}
+	if v.row.Given.IdentitySource != "" {
+		a.IdentitySource = []string{v.row.Given.IdentitySource}
+	}
+	return a, nil
+}
+
+// tokenChecker is an authorizer for tokens.
+type tokenChecker interface {
+	Start(context.Context)
+	WaitReady(context.Context) error
+	Close()
+	Authenticate(context.Context, string, []string) (*jwt.Token, error)
+}
+
+// started checks tokens as soon as it has keys.
+func started(t *testing.T, checks tokenChecker) func(context.Context, string, []string) (Token, error) {
+	t.Helper()
 	t.Cleanup(checks.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -168,7 +181,7 @@ func (v *tokenVector) authorizer(t *testing.T) (Authorizer, error) {
 	if err := checks.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	a := Authorizer{Authorization: Authorization(v.Given.Auth), Token: func(ctx context.Context, shown string, scopes []string) (Token, error) {
+	return func(ctx context.Context, shown string, scopes []string) (Token, error) {
 		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond) // nobody waits here for a key that may be new
 		defer cancel()
 		token, err := checks.Authenticate(ctx, shown, scopes)
@@ -176,11 +189,7 @@ func (v *tokenVector) authorizer(t *testing.T) (Authorizer, error) {
 			return nil, err
 		}
 		return token, nil
-	}}
-	if v.row.Given.IdentitySource != "" {
-		a.IdentitySource = []string{v.row.Given.IdentitySource}
 	}
-	return a, nil
 }
 
 func (v *tokenVector) pools() []string {

@@ -261,7 +261,6 @@ func TestRefusedConfigurations(t *testing.T) {
 		"a claim without a name": {additional(AdditionalClaim{Format: "SINGLE_STRING", Required: true}), "without a claimName; write"},
 		"scope as a claim":       {additional(AdditionalClaim{ClaimName: "scope", Format: "SINGLE_STRING", Required: true}), "scope is checked in its own way"},
 		"an unknown format":      {additional(AdditionalClaim{ClaimName: "a", Format: "LIST", Required: true}), "write SINGLE_STRING"},
-		"a claim for nothing":    {additional(AdditionalClaim{ClaimName: "a", Format: "SINGLE_STRING"}), "checks nothing; write"},
 		"a negative skew":        {func(c *Config) { c.ClockSkew = -1 }, "clockSkew"},
 		"an hour of skew":        {func(c *Config) { c.ClockSkew = time.Hour }, "clockSkew"},
 		"no registry":            {func(c *Config) { c.KeySets = nil }, "registry"},

@@ -26,7 +26,8 @@
 // 2026-11-25: an authorizer without audiences is refused: every token of the issuer would count. client_id stands in for aud on
 // HTTP APIs only, and only where the token has no aud at all; an empty aud is one.
 //
-// 2026-11-25: an additional claim that is there has to be a string, also where it is not required, for its format says so.
+// 2026-11-25: an additional claim that is there has to be a string, also where it is not required, for its format says so. One that
+// is not required and expects no values is therefore no fault: it holds tokens to that.
 //
 // 2026-11-25: keys that are not for us are passed over: of another use than sig, without verify among their operations, without
 // kid, symmetric, private, of other kinds or curves, RSA keys under 2,048 and over 8,192 bits. Of two different keys of one kid

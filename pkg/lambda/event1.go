@@ -90,8 +90,12 @@ func (a *Authorizer) newEvent1(e *authz.Event, identity []string) *event1 {
 
 func (a *Authorizer) newContext1(e *authz.Event) context1 {
 	text, epoch := a.requestTime(e)
+	resource := e.Route // so it is in events of HTTP APIs
+	if !a.http {
+		resource = resourceID(e)
+	}
 	return context1{
-		ResourceID: resourceID(e), ResourcePath: e.Resource, HTTPMethod: e.Request.Method, ExtendedRequestID: e.RequestID,
+		ResourceID: resource, ResourcePath: e.Resource, HTTPMethod: e.Request.Method, ExtendedRequestID: e.RequestID,
 		RequestTime: text, Path: e.FullPath, AccountID: e.Account, Protocol: e.Request.Protocol, Stage: e.Stage,
 		DomainPrefix: e.DomainPrefix, RequestTimeEpoch: epoch, RequestID: e.RequestID,
 		Identity:   identity1{SourceIP: orNil(e.SourceIP), UserAgent: orNil(e.UserAgent)},
