@@ -68,9 +68,9 @@ type entry[V any] struct {
 	value   V
 	made    int64 // nanoseconds since 1970, as expires
 	expires int64
-	// generation is what the scope's counter said when the entry was begun; counter is that counter.
+	// generation is what the counters of its flush scopes said, together, when the entry was begun.
 	generation uint64
-	counter    *atomic.Uint64
+	counters   counters
 	cost       int64
 }
 
@@ -112,7 +112,7 @@ func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
 	}
 }
 
-// Get returns the entry of a key unless it has expired, or its scope was flushed after it was made.
+// Get returns the entry of a key unless it has expired, or was flushed after it was made.
 func (c *Cache[V]) Get(k Key) (value V, ok bool) {
 	if c == nil {
 		return value, false
@@ -130,7 +130,7 @@ func (c *Cache[V]) Get(k Key) (value V, ok bool) {
 
 func (c *Cache[V]) find(s *shard, hash uint64, k Key, now int64) *entry[V] {
 	e := c.stored(s, hash)
-	if e == nil || !k.equal(&e.key.Scope, e.key.Parts) || e.generation != e.counter.Load() || now >= e.expires {
+	if e == nil || !k.equal(&e.key.Scope, e.key.Parts) || e.generation != e.counters.sum() || now >= e.expires {
 		return nil
 	}
 	return e
@@ -153,7 +153,7 @@ func (c *Cache[V]) Set(k Key, v V, bytes int64, expires time.Time) {
 	if c == nil {
 		return
 	}
-	c.set(k, c.generation(k.Scope).Load(), Made[V]{Value: v, Bytes: bytes, Expires: expires})
+	c.set(k, c.counters(k).sum(), Made[V]{Value: v, Bytes: bytes, Expires: expires})
 }
 
 func (c *Cache[V]) set(k Key, generation uint64, m Made[V]) {
@@ -168,7 +168,7 @@ func (c *Cache[V]) set(k Key, generation uint64, m Made[V]) {
 	}
 	k = k.clone()
 	c.put(&entry[V]{
-		key: k, value: m.Value, generation: generation, counter: c.generation(k.Scope),
+		key: k, value: m.Value, generation: generation, counters: c.counters(k),
 		made: now.UnixNano(), expires: now.Add(ttl).UnixNano(), cost: m.Bytes + k.bytes() + entryBytes,
 	}, ttl)
 }
@@ -190,11 +190,30 @@ func (c *Cache[V]) put(e *entry[V], ttl time.Duration) {
 	}
 }
 
+// counters are those of an entry's flush scopes. Each only grows, so that their sum is the same only if all of them are.
+type counters []*atomic.Uint64
+
+func (c counters) sum() (n uint64) {
+	for _, counter := range c {
+		n += counter.Load()
+	}
+	return n
+}
+
+func (c *Cache[V]) counters(k Key) counters {
+	scopes := k.flushScopes()
+	list := make(counters, len(scopes))
+	for i, scope := range scopes {
+		list[i] = c.generation(scope)
+	}
+	return list
+}
+
 func (c *Cache[V]) generation(scope [32]byte) *atomic.Uint64 {
 	return &c.generations[maphash.Bytes(c.seed, scope[:])%generations]
 }
 
-// Flush makes the entries of a scope count no more, those included that are being made.
+// Flush makes the entries that a scope covers count no more, those included that are being made.
 func (c *Cache[V]) Flush(scope [32]byte) {
 	if c != nil {
 		c.generation(scope).Add(1)

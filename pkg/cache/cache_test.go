@@ -69,13 +69,13 @@ func TestKeysAreApart(t *testing.T) {
 func TestHashesThatCollide(t *testing.T) {
 	c := newCache(t, 1<<20)
 	mine, other := key("a", "mine"), key("a", "other")
-	e := &entry[string]{key: other, counter: c.generation(other.Scope), value: "other", expires: time.Now().Add(time.Hour).UnixNano(), cost: 300}
+	e := &entry[string]{key: other, counters: c.counters(other), value: "other", expires: time.Now().Add(time.Hour).UnixNano(), cost: 300}
 	c.store.Set(mine.hash(c.seed), e, e.cost)
 	c.Wait()
 	if v, ok := c.Get(mine); ok {
 		t.Errorf("the entry of another key answers: %q", v)
 	}
-	e = &entry[string]{key: mine, counter: c.generation(mine.Scope), value: "mine", expires: e.expires, cost: 300}
+	e = &entry[string]{key: mine, counters: c.counters(mine), value: "mine", expires: e.expires, cost: 300}
 	c.store.Set(mine.hash(c.seed), e, e.cost)
 	c.Wait()
 	if v, ok := c.Get(mine); !ok || v != "mine" {
@@ -139,7 +139,7 @@ func TestAge(t *testing.T) {
 func TestExpiryIsOurs(t *testing.T) {
 	c := newCache(t, 1<<20)
 	k := key("a", "b")
-	c.store.Set(k.hash(c.seed), &entry[string]{key: k, counter: c.generation(k.Scope), value: "v", expires: time.Now().UnixNano(), cost: 300}, 300)
+	c.store.Set(k.hash(c.seed), &entry[string]{key: k, counters: c.counters(k), value: "v", expires: time.Now().UnixNano(), cost: 300}, 300)
 	c.Wait()
 	if _, ok := c.Get(k); ok {
 		t.Error("an expired entry answers because ristretto still has it")
@@ -369,7 +369,7 @@ func TestGetAllocatesNothing(t *testing.T) {
 	c := newCache(t, 1<<20)
 	long := strings.Repeat("x", 1024)
 	scope := sha256.Sum256([]byte("a"))
-	c.Set(Key{scope, []string{long}}, "v", 1, time.Now().Add(time.Hour))
+	c.Set(Key{Scope: scope, Parts: []string{long}}, "v", 1, time.Now().Add(time.Hour))
 	c.Wait()
 	if n := testing.AllocsPerRun(1000, func() {
 		if _, ok := c.Get(Key{Scope: scope, Parts: []string{long}}); !ok {
@@ -385,7 +385,7 @@ func BenchmarkGet(b *testing.B) {
 		b.Run(fmt.Sprint(n, " bytes"), func(b *testing.B) {
 			c := newCache(b, 1<<24)
 			scope, stored, asked := sha256.Sum256([]byte("a")), strings.Repeat("x", n), strings.Repeat("x", n)
-			c.Set(Key{scope, []string{stored}}, "v", 1, time.Now().Add(time.Hour))
+			c.Set(Key{Scope: scope, Parts: []string{stored}}, "v", 1, time.Now().Add(time.Hour))
 			c.Wait()
 			b.ReportAllocs()
 			for b.Loop() {

@@ -43,7 +43,7 @@ func (c *Cache[V]) Do(ctx context.Context, k Key, timeout time.Duration, create 
 // fly joins the flight of a key, or starts it.
 func (c *Cache[V]) fly(ctx context.Context, k Key, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, err error) {
 	var first atomic.Bool
-	generation := c.generation(k.Scope).Load()
+	generation := c.counters(k).sum()
 	landed := c.flights.DoChan(k.text(generation), func() (any, error) {
 		first.Store(true)
 		v, err := c.flight(ctx, k, generation, timeout, create)

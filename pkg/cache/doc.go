@@ -14,6 +14,13 @@
 // has left, for at most the time that it was given. A result that was begun before its scope was flushed is handed to those
 // who asked before the flush, and is not kept.
 //
+// 2026-11-25: what a flush names may be wider than an entry's scope, and is part of its key: a flush has to cover what scopes
+// hold that nobody knows any more, or knows in another replica only. A list of former scopes would be one process's, and would
+// have to be bounded by forgetting some.
+//
+// 2026-11-25: of 131,072 scopes the newest epoch is remembered. Beyond, the older half is forgotten, and with it that of a scope
+// that is not known nothing counts that is as old: what was flushed stays flushed, and what was not is made once more.
+//
 // 2026-11-25: scopes share 1,024 generation counters. A flush may take entries of another scope with it, which then are made
 // again; memory does not grow with the number of scopes.
 //
@@ -23,7 +30,7 @@
 // 2026-11-25: an entry that grows is removed and added again. Ristretto does not make room for an update.
 //
 // 2026-11-25: what lies in Redis is sealed (AES-256-GCM, a key of its own for each text, derived by a random salt) for its
-// place: the whole key, and the epoch of its scope that was valid before it was made. It cannot be forged, moved, or come back
+// place: the whole key, and the epochs of its flush scopes that were valid before it was made. It cannot be forged, moved, or come back
 // after a flush, and its names tell nothing of the keys. An epoch is random and carries its time: one that is older than what a
 // process has seen, or was told of by a flush, counts for nothing there, and a new one takes its place. A process that starts after a flush has seen nothing: to it, whoever kept the
 // old epoch and value and can write to Redis could show both, until the expiry that is inside.

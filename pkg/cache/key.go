@@ -12,6 +12,9 @@ import (
 type Key struct {
 	// Scope is a digest of everything but the values: which configuration, API, stage and the like.
 	Scope [32]byte
+	// FlushScopes are those whose flush covers the entry, the same for all keys of a Scope; none stands for Scope itself. They
+	// may be wider: a flush by one of them covers entries of Scopes that nobody knows any more.
+	FlushScopes [][32]byte
 	// Parts are the values.
 	Parts []string
 }
@@ -26,7 +29,14 @@ func (k Key) clone() Key {
 	for i, p := range k.Parts {
 		parts[i] = strings.Clone(p)
 	}
-	return Key{Scope: k.Scope, Parts: parts}
+	return Key{Scope: k.Scope, FlushScopes: k.FlushScopes, Parts: parts}
+}
+
+func (k Key) flushScopes() [][32]byte {
+	if len(k.FlushScopes) == 0 {
+		return [][32]byte{k.Scope}
+	}
+	return k.FlushScopes
 }
 
 func (k Key) bytes() int64 {

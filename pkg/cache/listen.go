@@ -42,7 +42,7 @@ func (s *Shared) follow(ctx context.Context) {
 			s.connected.Add(1)
 		case *redis.Message:
 			if scope, created, ok := s.seal.openFlush(m.Payload); ok {
-				s.isNewest(scope, created)
+				s.seen.isNewest(scope, created)
 				s.flush(scope)
 			}
 		}

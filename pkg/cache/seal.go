@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,9 @@ type epoch struct {
 	created int64
 	random  [epochBytes]byte
 }
+
+// epochs are those of an entry's flush scopes, none if one of them is not known.
+type epochs []epoch
 
 // sealer makes what is stored unreadable to others, and refuses what others have stored: forged, moved from another key, or
 // from before a flush.
@@ -53,17 +57,25 @@ func (s *sealer) epochName(scope [32]byte) string {
 	return namespace + "v1:" + hex.EncodeToString(derive(s.names, "epoch", string(scope[:])))
 }
 
-func (s *sealer) sealValue(k Key, e epoch, value []byte, expires time.Time) string {
+func (s *sealer) sealValue(k Key, e epochs, value []byte, expires time.Time) string {
 	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(expires.UnixNano()))
 	return s.close(append(plain, value...), "value", k.text(0), e.text())
 }
 
-func (s *sealer) openValue(k Key, e epoch, text string) ([]byte, time.Time, bool) {
+func (s *sealer) openValue(k Key, e epochs, text string) ([]byte, time.Time, bool) {
 	plain, err := s.open(text, "value", k.text(0), e.text())
 	if err != nil || len(plain) < 8 {
 		return nil, time.Time{}, false
 	}
 	return plain[8:], time.Unix(0, int64(binary.BigEndian.Uint64(plain))), true //nolint:gosec // as it was written
+}
+
+func (l epochs) text() string {
+	var b strings.Builder
+	for _, e := range l {
+		b.WriteString(e.text())
+	}
+	return b.String()
 }
 
 func (e epoch) text() string {

@@ -55,9 +55,9 @@ type Shared struct {
 	log     *slog.Logger
 	breaker breaker
 
-	// newest are the newest epochs seen, by scope: an older one that turns up again was put there by somebody else.
-	mu     sync.Mutex
-	newest map[[32]byte]int64
+	seen seenEpochs
+
+	mu sync.Mutex
 	// flushed are what empties the first levels.
 	flushed []flusher
 
@@ -96,7 +96,7 @@ func NewShared(c SharedConfig) (*Shared, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Shared{client: client(c), seal: seal, wait: c.Wait, log: c.Log, newest: map[[32]byte]int64{}}, nil
+	return &Shared{client: client(c), seal: seal, wait: c.Wait, log: c.Log}, nil
 }
 
 // silent keeps go-redis, which has one logger for a process, from writing past our log.
@@ -144,32 +144,22 @@ func (s *Shared) Close() {
 	}
 }
 
-// read returns what is stored under a key, and the epoch that was valid before: what is made now is written under it. An epoch
-// of zero stands for none; nothing is written then.
-func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Time, e epoch) {
+// read returns what is stored under a key, and the epochs that were valid before: what is made now is written under them.
+// Without epochs nothing is written.
+func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Time, e epochs) {
 	if !s.breaker.allow(time.Now()) {
 		s.skipped.Add(1)
-		return nil, time.Time{}, epoch{}
+		return nil, time.Time{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
-	var sealedEpoch, sealedValue *redis.StringCmd
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		sealedEpoch, sealedValue = p.GetRange(ctx, s.seal.epochName(k.Scope), 0, maxStored), p.GetRange(ctx, s.seal.name(k), 0, maxStored)
-		return nil
-	})
+	text, e, err := s.stored(ctx, k)
 	if err != nil {
 		s.failed("reading", err)
-		return nil, time.Time{}, epoch{}
-	}
-	e, err = s.epoch(ctx, k.Scope, sealedEpoch.Val())
-	if err != nil {
-		s.failed("reading", err)
-		return nil, time.Time{}, epoch{}
+		return nil, time.Time{}, nil
 	}
 	s.breaker.succeeded()
-	text := sealedValue.Val()
-	if text == "" || e.created == 0 {
+	if text == "" || e == nil {
 		s.misses.Add(1)
 		return nil, time.Time{}, e
 	}
@@ -182,10 +172,38 @@ func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Ti
 	return value, expires, e
 }
 
+// stored is the text under a key, and the epochs that are valid.
+func (s *Shared) stored(ctx context.Context, k Key) (string, epochs, error) {
+	scopes := k.flushScopes()
+	sealed := make([]*redis.StringCmd, len(scopes))
+	var value *redis.StringCmd
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, scope := range scopes {
+			sealed[i] = p.GetRange(ctx, s.seal.epochName(scope), 0, maxStored)
+		}
+		value = p.GetRange(ctx, s.seal.name(k), 0, maxStored)
+		return nil
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	list, known := make(epochs, len(scopes)), true
+	for i, scope := range scopes {
+		if list[i], err = s.epoch(ctx, scope, sealed[i].Val()); err != nil {
+			return "", nil, err
+		}
+		known = known && list[i].created != 0
+	}
+	if !known {
+		return value.Val(), nil, nil
+	}
+	return value.Val(), list, nil
+}
+
 // epoch reads a scope's epoch, and begins one where there is none.
 func (s *Shared) epoch(ctx context.Context, scope [32]byte, text string) (epoch, error) {
 	if text == "" {
-		name, begun := s.seal.epochName(scope), s.seal.sealEpoch(scope, s.next(scope))
+		name, begun := s.seal.epochName(scope), s.seal.sealEpoch(scope, s.seen.next(scope))
 		if err := s.client.SetNX(ctx, name, begun, 0).Err(); err != nil {
 			return epoch{}, err
 		}
@@ -194,37 +212,19 @@ func (s *Shared) epoch(ctx context.Context, scope [32]byte, text string) (epoch,
 			return epoch{}, err
 		}
 	}
-	if e, ok := s.seal.openEpoch(scope, text); ok && s.isNewest(scope, e.created) {
+	if e, ok := s.seal.openEpoch(scope, text); ok && s.seen.isNewest(scope, e.created) {
 		return e, nil
 	}
 	// Somebody else has put it there, or a flush has overtaken another. Without a new one nothing would be shared any more.
 	s.refused.Add(1)
-	return epoch{}, s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, s.next(scope)), 0).Err()
+	return epoch{}, s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, s.seen.next(scope)), 0).Err()
 }
 
-// next is when an epoch that begins now was begun: later than any that was seen.
-func (s *Shared) next(scope [32]byte) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(time.Now().UnixNano(), s.newest[scope]+1)
-}
-
-// isNewest refuses an epoch that is older than one that was seen.
-func (s *Shared) isNewest(scope [32]byte, created int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if created < s.newest[scope] {
-		return false
-	}
-	s.newest[scope] = created
-	return true
-}
-
-// write stores a value until it expires, under the epoch that was valid before it was made.
-func (s *Shared) write(ctx context.Context, k Key, e epoch, value []byte, expires time.Time) {
+// write stores a value until it expires, under the epochs that were valid before it was made.
+func (s *Shared) write(ctx context.Context, k Key, e epochs, value []byte, expires time.Time) {
 	now := time.Now()
 	ttl := expires.Sub(now)
-	if e.created == 0 || ttl < time.Millisecond || len(value) > maxSharedBytes || !s.breaker.allow(now) {
+	if e == nil || ttl < time.Millisecond || len(value) > maxSharedBytes || !s.breaker.allow(now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
@@ -237,7 +237,7 @@ func (s *Shared) write(ctx context.Context, k Key, e epoch, value []byte, expire
 	s.writes.Add(1)
 }
 
-// Flush makes the entries of a scope count no more, here and in every replica.
+// Flush makes the entries that a scope covers count no more, here and in every replica.
 func (s *Shared) Flush(ctx context.Context, scope [32]byte) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -245,11 +245,11 @@ func (s *Shared) Flush(ctx context.Context, scope [32]byte) error {
 	current, err := s.client.GetRange(ctx, name, 0, maxStored).Result()
 	// The clock of the replica that began it may be ahead of ours.
 	if e, ok := s.seal.openEpoch(scope, current); err == nil && ok {
-		s.isNewest(scope, e.created)
+		s.seen.isNewest(scope, e.created)
 	}
 	// Whatever becomes of it in Redis, what was before counts no more here.
-	created := s.next(scope)
-	s.isNewest(scope, created)
+	created := s.seen.next(scope)
+	s.seen.isNewest(scope, created)
 	if err == nil {
 		err = s.client.Set(ctx, name, s.seal.sealEpoch(scope, created), 0).Err()
 	}

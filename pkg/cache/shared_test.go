@@ -172,10 +172,10 @@ func TestSharedValuesAreNotTrusted(t *testing.T) {
 		"nothing": "", "text": "good", "truncated": good[:len(good)-1], "cut to the salt": good[:saltBytes], "longer": good + "x",
 		"a bit of the salt": flipped(0), "a bit of the text": flipped(saltBytes), "a bit of the tag": flipped(len(good) - 1),
 		"moved":            otherGood,
-		"another key":      stranger.sealValue(token, e, []byte("forged"), time.Now().Add(time.Hour)),
-		"another epoch":    w.seal.sealValue(token, epoch{created: e.created}, []byte("forged"), time.Now().Add(time.Hour)),
-		"expired":          w.seal.sealValue(token, e, []byte("expired"), time.Now().Add(-time.Second)),
-		"not decodable":    w.seal.sealValue(token, e, []byte("broken"), time.Now().Add(time.Hour)),
+		"another key":      stranger.sealValue(token, epochs{e}, []byte("forged"), time.Now().Add(time.Hour)),
+		"another epoch":    w.seal.sealValue(token, epochs{{created: e.created}}, []byte("forged"), time.Now().Add(time.Hour)),
+		"expired":          w.seal.sealValue(token, epochs{e}, []byte("expired"), time.Now().Add(-time.Second)),
+		"not decodable":    w.seal.sealValue(token, epochs{e}, []byte("broken"), time.Now().Add(time.Hour)),
 		"of another kind":  w.seal.sealFlush(token.Scope, 1),
 		"huge":             strings.Repeat("x", maxSharedBytes+2000),
 		"an epoch's value": client.Get(t.Context(), w.seal.epochName(token.Scope)).Val(),
@@ -363,7 +363,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	e := epoch{created: 1}
+	e := epochs{{created: 1}}
 	f.Add(s.sealValue(token, e, []byte("v"), time.Unix(1, 0)))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -7,9 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -242,23 +242,22 @@ func (c *compiler) gatherCache() {
 
 // flushable is an authorizer whose answers are remembered.
 type flushable struct {
-	api        *gateway.API
-	name       string
-	authorizer *lambda.Authorizer
+	api  *gateway.API
+	name string
 }
 
 // Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
-// one Lambda authorizer, or of all if its name is empty. found says that there are such.
+// one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
+// configured otherwise. found says that there are such authorizers.
 func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
-	var errs []error
-	for _, f := range s.flushable {
-		if f.api.ID != api || authorizer != "" && f.name != authorizer || !f.api.HasStage(stage) {
-			continue
-		}
-		found = true
-		if err := s.answers.cache.FlushShared(ctx, f.authorizer.Scope(api, stage)); err != nil {
-			errs = append(errs, fmt.Errorf("the authorizer %s is flushed here, and not in the other replicas: %w", f.name, err))
-		}
+	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
+		return f.api.ID == api && (authorizer == "" || f.name == authorizer) && f.api.HasStage(stage)
+	})
+	if !found {
+		return false, nil
 	}
-	return found, errors.Join(errs...)
+	if err := s.answers.cache.FlushShared(ctx, lambda.FlushScope(api, stage, authorizer)); err != nil {
+		return true, fmt.Errorf("the answers are flushed here, and not in the other replicas: %w", err)
+	}
+	return true, nil
 }

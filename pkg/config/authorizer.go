@@ -268,6 +268,17 @@ func one(text string) []string {
 // span is the least and the most that a time may be.
 type span struct{ least, most time.Duration }
 
+// examples are times as they are written, of those that may be.
+func (s span) examples() string {
+	var fit []string
+	for _, text := range []string{"100ms", "1s", "30s", "5m", "1h"} {
+		if d, err := time.ParseDuration(text); err == nil && s.least <= d && d <= s.most {
+			fit = append(fit, text)
+		}
+	}
+	return oneOf(fit)
+}
+
 // duration reads a time such as 300s; otherwise is what none stands for.
 func (c *compiler) duration(text string, at *path, within span, otherwise time.Duration) time.Duration {
 	if text == "" {
@@ -275,7 +286,7 @@ func (c *compiler) duration(text string, at *path, within span, otherwise time.D
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < within.least || d > within.most {
-		c.ifNew(at, at.label()+" must be a time from "+shortest(within.least)+" to "+shortest(within.most)+", such as 30s, 5m or 1h")
+		c.ifNew(at, at.label()+" must be a time from "+shortest(within.least)+" to "+shortest(within.most)+", with its unit, such as "+within.examples())
 		return otherwise
 	}
 	return d

@@ -152,6 +152,9 @@ func (c *compiler) api(m *configv1.API, at *path) gateway.API {
 	for i, r := range m.GetRoutes() {
 		api.Routes = append(api.Routes, c.route(r, m, at.field("routes").item(i), at))
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
+		c.warnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.field("authorizers").key(name).field("lambda"))
+	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
 	api.Signatures = signatureOptions(m.GetSignatures())
 	return api

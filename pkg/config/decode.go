@@ -44,7 +44,7 @@ func (d *decoder) fault(n *yaml.Node, at *path, format string, args ...any) {
 
 func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *path) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, at, "%s must be fields with their values, as in name: value", at.label())
+		d.fault(n, at, "%s must be fields with their values, such as %s: …", at.label(), m.Descriptor().Fields().Get(0).JSONName())
 		return
 	}
 	fields := m.Descriptor().Fields()

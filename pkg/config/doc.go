@@ -46,6 +46,9 @@
 // size and time, reached on the same way through symbolic links. A Kubernetes ConfigMap changes all of its files by turning
 // one link, ..data, so that a set read across the turn is seen by any of its files.
 //
+// 2026-11-25: Lambda authorizers whose remembered answers count for more than one caller, or as simple responses for more than one
+// route, are warned of. A policy that is remembered is not, for it is judged for each request anew.
+//
 // 2026-11-25: verified tokens may take a quarter of the memory that the process is to use, at least 16 MiB and at most 352 MiB, in which
 // 100,000 tokens of a user pool lie. A token that is forgotten is verified again, at the cost of four checks; a process that is killed for its
 // memory answers nobody. Nobody fills it without as many tokens of an issuer's.

@@ -114,7 +114,9 @@ func TestRuntimeOutlivesConfigurations(t *testing.T) {
 	}
 }
 
-func TestFlushFindsStages(t *testing.T) {
+// loadEverything loads a configuration that uses every part, for looking at.
+func loadEverything(t *testing.T) *Snapshot {
+	t.Helper()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")
 	write(t, name, []byte(withEverything))
@@ -123,7 +125,12 @@ func TestFlushFindsStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestFlushFindsStages(t *testing.T) {
+	s := loadEverything(t)
 	for what, want := range map[[3]string]bool{
 		{"a1b2c3d4e5", "prod", ""}: true, {"a1b2c3d4e5", "prod", "partners"}: true,
 		{"a1b2c3d4e5", "prod", "staff"}: false, {"a1b2c3d4e5", "dev", ""}: false, {"other", "prod", ""}: false,
@@ -136,15 +143,7 @@ func TestFlushFindsStages(t *testing.T) {
 
 // An authorizer that cannot be asked denies.
 func TestUnstartedConfigurationDenies(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "portcullis.yaml")
-	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
-	s, err := Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := loadEverything(t)
 	r := &authz.Request{Method: "GET", Target: "/", Host: "pets.example.com", Time: time.Now()}
 	r.SetHeaders([]authz.Field{{Name: "authorization", Value: "a.b.c"}})
 	if d := s.Gateway.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 401 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,9 @@ func oneOf(names []string) string {
 // wrong.
 func suggest(given string, names []string) string {
 	given = letters(given)
+	if ours := elsewhere[given]; slices.Contains(names, ours) {
+		return ours
+	}
 	best, meant := len(given)/3+1, ""
 	for _, name := range names {
 		if n := distance(given, letters(name), best); n < best {
@@ -31,6 +35,20 @@ func suggest(given string, names []string) string {
 		}
 	}
 	return meant
+}
+
+// elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and here not, as letters.
+var elsewhere = map[string]string{
+	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
+	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",
+	"stagename": "name", "stagevariables": "variables", "domain": "domains", "domainname": "domains", "host": "domains", "hosts": "domains",
+	"routekey": "route", "path": "route", "method": "route", "httpmethod": "route", "resource": "route",
+	"authorizationtype": "authorization", "authorizerid": "authorizer", "authorizationscopes": "scopes",
+	"authorizeruri": "function", "functionarn": "function", "authorizerresultttlinseconds": "resultTtl", "ttl": "resultTtl",
+	"authorizercredentials": "credentials", "authorizercredentialsarn": "credentials", "authorizerpayloadformatversion": "payloadFormatVersion",
+	"identityvalidation": "identityValidationExpression", "providerarns": "userPools", "userpoolarn": "userPools",
+	"responseparameters": "upstreamHeaders", "requestparameters": "upstreamHeaders",
+	"secretaccesskey": "secret", "userarn": "user", "rolearn": "role", "rolesessionname": "sessionName",
 }
 
 // letters is a name without case, hyphens and underscores.

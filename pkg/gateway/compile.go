@@ -89,6 +89,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	if len(c.Routes) == 0 {
 		f.add(at+".routes", "the API has no route: write at least one")
 	}
+	routes := make([]*route, len(c.Routes))
 	for i := range c.Routes {
 		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
@@ -98,7 +99,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
+		routes[i] = r
 	}
+	a.warnOpenRoutes(routes, at, f)
 	g.addMapped(upstream)
 	return a
 }

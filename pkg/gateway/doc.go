@@ -126,4 +126,8 @@
 //
 // 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
 // upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.
+//
+// 2026-11-25: an open route that takes what guarded ones leave over (other methods of their path, what lies below it, the path
+// before a greedy variable) is routed as on API Gateway, and warned of. No warning where the open route is written for just that:
+// one method on one path, or OPTIONS, by which browsers ask.
 package gateway

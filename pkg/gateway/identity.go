@@ -56,8 +56,10 @@ func (f *faults) singleSource(written []string, api *API, at string) []string {
 		return []string{"method.request.header.Authorization"}
 	case !api.HTTP && !strings.HasPrefix(written[0], "method.request.header."):
 		f.add(at+".identitySource[0]", "%q: such an authorizer of a REST API looks at a header; write method.request.header.<name>", written[0])
+		return nil
 	case api.HTTP && !strings.HasPrefix(written[0], "$request."):
 		f.add(at+".identitySource[0]", "%q: write $request.header.<name> or $request.querystring.<name>", written[0])
+		return nil
 	}
 	return written
 }

@@ -16,12 +16,19 @@ func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 	}
 	keys.signed = slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Authorization == IAM })
 	t := policy.Target{ARNPrefix: a.ARNPrefix(), KeyPossible: keys.possible, AWSPrincipals: keys.signed}
-	t.LambdaAuthorizers = slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Authorization == Custom })
 	for _, s := range a.Stages {
 		t.Stages = append(t.Stages, s.Name)
 	}
 	for _, r := range a.Routes {
-		t.Routes = append(t.Routes, policy.TargetRoute{Method: r.Method, Resource: r.Resource})
+		route := policy.TargetRoute{Method: r.Method, Resource: r.Resource}
+		t.Routes = append(t.Routes, route)
+		switch r.Authorization {
+		case Custom:
+			t.LambdaRoutes = append(t.LambdaRoutes, route)
+		case IAM:
+			t.SignedRoutes = append(t.SignedRoutes, route)
+		default:
+		}
 	}
 	return t
 }

@@ -46,6 +46,9 @@
 // 2026-11-25: jwk.Cache of the library is not used: an empty key set replaces good keys there, a failed first fetch never
 // recovers, and a refresh on demand has no limit.
 //
+// 2026-11-25: the series of an issuer end with its last key set, the counters too: Prometheus takes what begins again at zero for
+// a restart, and else a name that was written once would be exported for ever.
+//
 // 2026-11-25: of the texts in www-authenticate only two are known from API Gateway ("the token does not have a valid audience",
 // "token contains an invalid number of segments"). All are fixed: nothing of a token is in them.
 //

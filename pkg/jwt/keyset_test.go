@@ -123,6 +123,7 @@ func TestReleaseEndsFetching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newKeyFile(t, jwkOf(t, rsa1(), "k1", nil))
 		k := NewKeySets(slog.New(slog.DiscardHandler))
+		use(t, k, Source{Issuer: fileIssuer, MaxAge: time.Hour}) // is not started, and keeps the issuer's counts
 		a, b := use(t, k, f.source()), use(t, k, f.source())
 		a.Start(t.Context())
 		b.Start(t.Context())
@@ -454,4 +455,27 @@ func TestSamples(t *testing.T) {
 		}
 		k.Close()
 	})
+}
+
+// The counts of an issuer go with its last set, a fetch that ends later does not bring them back, and others stay.
+func TestCountsGoWithTheirIssuer(t *testing.T) {
+	k := newKeySets(t)
+	a, b := use(t, k, Source{Issuer: fileIssuer}), use(t, k, Source{Issuer: fileIssuer, MaxAge: time.Hour})
+	use(t, k, Source{Issuer: "https://other.example.com"})
+	for range 2 {
+		k.count(fileIssuer, "ok")
+		k.count("https://other.example.com", "failed")
+	}
+	if a.Release(); fetches(k, "ok") != 2 {
+		t.Error("the counts of an issuer that still has a set are gone")
+	}
+	b.Release()
+	k.count(fileIssuer, "ok")
+	if fetches(k, "ok") != 0 || fetches(k, "failed") != 2 || len(k.issuers) != 1 {
+		t.Errorf("%v", k.Samples())
+	}
+	use(t, k, Source{Issuer: fileIssuer})
+	if k.count(fileIssuer, "ok"); fetches(k, "ok") != 1 {
+		t.Error("an issuer that comes back does not begin anew")
+	}
 }

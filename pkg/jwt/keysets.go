@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type KeySets struct {
 
 	mu      sync.Mutex
 	sets    map[[32]byte]*keySet
+	issuers map[string]int // how many sets each has
 	fetches map[fetchCount]uint64
 	closed  bool
 	running sync.WaitGroup
@@ -32,7 +34,7 @@ func NewKeySets(logger *slog.Logger) *KeySets {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &KeySets{logger: logger, sets: map[[32]byte]*keySet{}, fetches: map[fetchCount]uint64{}}
+	return &KeySets{logger: logger, sets: map[[32]byte]*keySet{}, issuers: map[string]int{}, fetches: map[fetchCount]uint64{}}
 }
 
 // KeySet is one holder's share in a set of keys. Nothing is fetched before Start.
@@ -58,6 +60,7 @@ func (k *KeySets) Use(s Source) (*KeySet, error) {
 		}
 		rand.Read(set.id[:]) // never fails, says its documentation
 		k.sets[digest] = set
+		k.issuers[s.Issuer]++
 	}
 	set.holders++
 	return &KeySet{keySet: set}, nil
@@ -74,6 +77,7 @@ func (h *KeySet) Release() {
 		}
 		if k.sets[h.digest] == h.keySet {
 			delete(k.sets, h.digest)
+			k.leave(h.source.Issuer)
 		}
 		if h.stop != nil {
 			h.stop()
@@ -108,10 +112,22 @@ func (k *KeySets) Close() {
 	k.running.Wait()
 }
 
+// count counts a fetch. One that ends when its issuer is gone would bring the series back.
 func (k *KeySets) count(issuer, result string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.fetches[fetchCount{issuer, result}]++
+	if k.issuers[issuer] > 0 {
+		k.fetches[fetchCount{issuer, result}]++
+	}
+}
+
+// leave drops the counts of an issuer with its last set. Should it come back they begin anew, which to Prometheus is what a
+// restart is.
+func (k *KeySets) leave(issuer string) {
+	if k.issuers[issuer]--; k.issuers[issuer] == 0 {
+		delete(k.issuers, issuer)
+		maps.DeleteFunc(k.fetches, func(c fetchCount, _ uint64) bool { return c.issuer == issuer })
+	}
 }
 
 // Samples are the numbers of the sets that were started: by issuer, of which the oldest set counts.

@@ -31,10 +31,11 @@ type Authorizer struct {
 	last         atomic.Pointer[stageScope]
 }
 
-// stageScope is the scope of one stage of an API.
+// stageScope is where the answers for one stage of an API lie in the cache.
 type stageScope struct {
 	api, stage string
 	scope      [32]byte
+	flushes    [][32]byte
 }
 
 // Call is one request for an authorizer.
@@ -55,30 +56,43 @@ func (a *Authorizer) Authorize(ctx context.Context, c Call) (*Answer, error) {
 	if a.ttl == 0 {
 		return a.ask(ctx, c)
 	}
-	key := cache.Key{Scope: a.scope(c.API, c.Stage), Parts: c.Identity}
+	scope := a.scope(c.API, c.Stage)
+	key := cache.Key{Scope: scope.scope, FlushScopes: scope.flushes, Parts: c.Identity}
 	if answer, ok := a.cache.Get(key); ok && answer != nil {
 		return answer, nil
 	}
 	return a.askOnce(ctx, key, c)
 }
 
-// Scope is where the answers for one stage of an API lie in the cache, so that they can be flushed.
-func (a *Authorizer) Scope(api, stage string) [32]byte {
+// FlushScope is what to flush in the cache so that the answers for one stage of an API count no more: those of the authorizers
+// of that name, now and as they were before, or where the name is empty of all.
+func FlushScope(api, stage, authorizer string) [32]byte {
+	kind := "authorizer"
+	if authorizer == "" {
+		kind = "stage"
+	}
+	return scopeOf(kind, api, stage, authorizer)
+}
+
+func scopeOf(parts ...string) [32]byte {
 	b := make([]byte, 0, 256)
-	b = append(b, a.digest[:]...)
-	b = appendText(b, api)
-	b = appendText(b, stage)
+	for _, p := range parts {
+		b = appendText(b, p)
+	}
 	return sha256.Sum256(b)
 }
 
-// scope is Scope, which is not made again while the same stage is asked about: an authorizer is one API's, which has few.
-func (a *Authorizer) scope(api, stage string) [32]byte {
+// scope is not made again while the same stage is asked about: an authorizer is one API's, which has few.
+func (a *Authorizer) scope(api, stage string) *stageScope {
 	if last := a.last.Load(); last != nil && last.api == api && last.stage == stage {
-		return last.scope
+		return last
 	}
-	made := &stageScope{strings.Clone(api), strings.Clone(stage), a.Scope(api, stage)}
+	made := &stageScope{
+		strings.Clone(api), strings.Clone(stage), scopeOf("answers", string(a.digest[:]), api, stage),
+		[][32]byte{FlushScope(api, stage, ""), FlushScope(api, stage, a.name)},
+	}
 	a.last.Store(made)
-	return made.scope
+	return made
 }
 
 // ask invokes the function for this request alone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -278,7 +279,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("change %d: found the answer of another", i)
 		}
 	}
-	c.Flush(mustNew(t, config()).Scope("api", "prod"))
+	c.Flush(FlushScope("api", "prod", config().Name))
 	before := f.calls.Load()
 	ask(config(), "api", "prod", "a", "b")
 	if f.calls.Load() != before+1 {
@@ -381,7 +382,9 @@ func TestScopeOfStagesInTurn(t *testing.T) {
 	a := mustNew(t, tokenConfig(answers(allowAll)))
 	for range 3 {
 		for _, of := range [][2]string{{"api", "prod"}, {"api", "test"}, {"apiprod", ""}, {"other", "prod"}} {
-			if got, want := a.scope(of[0], of[1]), a.Scope(of[0], of[1]); got != want {
+			got := a.scope(of[0], of[1])
+			fresh := mustNew(t, tokenConfig(answers(allowAll))).scope(of[0], of[1])
+			if got.scope != fresh.scope || !slices.Equal(got.flushes, fresh.flushes) {
 				t.Errorf("the scope of %q is another's", of)
 			}
 		}

@@ -71,6 +71,8 @@ var (
 func (a *AWS) Function(function, role string) (Invoker, error) {
 	f, r := functionARN.FindStringSubmatch(function), roleShape.MatchString(role)
 	switch {
+	case f == nil && strings.Contains(function, ":lambda:path/"):
+		return nil, fmt.Errorf("function %q is the URI by which API Gateway invokes a function; write the function's ARN that stands in it", function)
 	case f == nil:
 		return nil, fmt.Errorf("function %q is no ARN of a Lambda function; write arn:aws:lambda:region:account:function:name", function)
 	case role != "" && !r:

@@ -39,6 +39,8 @@
 // 2026-11-25, cache. A key that is not there is invoked for once, however many ask; the flight is nobody's, so that a caller who
 // leaves takes nothing from the others. An event is built before the flight, for it is made of a buffer that the caller gets
 // back. The key has a digest of the authorizer, so that a changed one finds nothing of the old one.
+// A flush names API, stage and, if it is to be one authorizer's, its name, and not the digest: it covers the answers of that
+// authorizer as it was before, which would count again if it were changed back within the TTL.
 //
 // 2026-11-25, invocations. There are no retries: one request, one invocation, as the function's own logs and bill say. The
 // breaker counts failures to reach a function and nothing else. A slow function is no such failure, nor one that errs for

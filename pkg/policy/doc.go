@@ -27,4 +27,8 @@
 //
 // 2026-11-23: where AWS's documents leave a point open, the choice stands in the comment of the function that makes it, after
 // the word "Choice". Each choice is the closed one: what is unclear does not help an Allow and does not stop a Deny.
+//
+// 2026-11-25: an Allow for everybody without conditions is warned of where its Resource takes in routes with a Lambda authorizer
+// or AWS_IAM, also by a wildcard that runs across slashes: "/prod/*/admin*" takes in GET /orders/admin. Where it takes in other
+// routes alone there is no warning, for those need such an Allow.
 package policy

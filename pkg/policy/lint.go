@@ -20,8 +20,8 @@ type Target struct {
 	KeyPossible func(key *Key) bool
 	// AWSPrincipals says that some route is AWS_IAM.
 	AWSPrincipals bool
-	// LambdaAuthorizers says that some route has a Lambda authorizer, beside whose policy this one counts.
-	LambdaAuthorizers bool
+	// LambdaRoutes and SignedRoutes are those with a Lambda authorizer, and with AWS_IAM: beside the caller's policy this one counts.
+	LambdaRoutes, SignedRoutes []TargetRoute
 }
 
 // TargetRoute is a route: Method is a verb or ANY, Resource a path such as /pets/{petId} or /{proxy+}.
@@ -37,25 +37,8 @@ func (p *Policy) Lint(t Target) []Fault {
 	for _, s := range p.statements {
 		l.statement(s)
 	}
-	if t.LambdaAuthorizers {
-		l.silentAuthorizers(p)
-	}
+	l.forEverybody(p)
 	return l.faults
-}
-
-// silentAuthorizers warns of an Allow for everybody beside a Deny with conditions. It is how a policy is written that only
-// narrows down who calls; but where an authorizer's policy says nothing about a request, this Allow lets it in.
-func (l *linter) silentAuthorizers(p *Policy) {
-	conditional := func(s *statement) bool { return s.effect == deny && len(s.conditions) > 0 }
-	if !slices.ContainsFunc(p.statements, conditional) {
-		return
-	}
-	for _, s := range p.statements {
-		if s.effect == allow && len(s.conditions) == 0 && s.principals != nil && s.principals.everyone && !s.notPrincipal {
-			l.report(s, s.start, true, "where a Lambda authorizer's policy neither allows nor denies a request, this Allow lets it pass; "+
-				"let the authorizer end in a Deny, or leave the Allow out, for the authorizer's own is enough")
-		}
-	}
 }
 
 type linter struct {

@@ -94,9 +94,9 @@ func (c *Config) check() error {
 	case !filepath.IsAbs(c.Dir):
 		faults = append(faults, fmt.Errorf("the folder of the code must be an absolute path, not %q", c.Dir))
 	case err != nil:
-		faults = append(faults, fmt.Errorf("the folder of the code: %w", err))
+		faults = append(faults, fmt.Errorf("directory: the folder of the code cannot be entered: %w", err))
 	case !info.IsDir():
-		faults = append(faults, fmt.Errorf("%s is a file; name the folder that holds the function's code", c.Dir))
+		faults = append(faults, fmt.Errorf("directory: %s is a file; name the folder that holds the function's code", c.Dir))
 	default:
 		_, err := c.program()
 		faults = append(faults, err)

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// leftOver is what guarded routes leave to an open one.
+type leftOver struct {
+	// methods are the guarded routes whose path the open one has with other methods, and example is such a method.
+	methods []*route
+	example string
+	// below are those whose path goes on in the open route, above those that have a greedy variable, and not the path before it.
+	below, above []*route
+}
+
+// warnOpenRoutes warns of open routes that take what guarded ones leave over: other methods of their path, or what lies above or
+// below it. API Gateway routes so too, and says nothing.
+func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
+	if f.fatal() || !slices.ContainsFunc(routes, (*route).isOpen) {
+		return
+	}
+	left := map[*route]*leftOver{}
+	for _, r := range routes {
+		if r.guard != nil && !r.isOpen() && r != a.fallback {
+			a.leftOver(r, left)
+		}
+	}
+	for i, r := range routes {
+		if l := left[r]; l != nil {
+			f.warn(routeAt(at, i)+".route", "%s", l.text())
+		}
+	}
+}
+
+func (r *route) isOpen() bool { return r.guard == guards[None] }
+
+func (r *route) isGreedy() bool { return strings.HasSuffix(r.resource, "+}") }
+
+// takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
+func (r *route) takesPaths() bool {
+	return r.method == DefaultRoute || r.isGreedy() && r.method != "OPTIONS"
+}
+
+// takesMethods reports whether a route is written for whatever method comes, to its path.
+func (r *route) takesMethods() bool { return r.method == anyMethod || r.takesPaths() }
+
+// examples are the methods that are tried, HEAD first: many servers answer it as they do GET.
+var examples = append([]string{"HEAD"}, anyMethods[:]...)
+
+// leftOver finds what a guarded route leaves to open ones.
+func (a *api) leftOver(r *route, left map[*route]*leftOver) {
+	path := samplePath(r.resource)
+	base := path[:strings.LastIndexByte(path, '/')+1]
+	for _, method := range examples {
+		if l := a.openAt(path, method, (*route).takesMethods, left); l != nil {
+			l.methods = withRoute(l.methods, r)
+			if l.example == "" {
+				l.example = method
+			}
+		}
+		switch {
+		case r.resource == "/" || method != r.method && r.method != anyMethod:
+		case !r.isGreedy():
+			if l := a.openAt(path+"/"+sampleSegment, method, (*route).takesPaths, left); l != nil {
+				l.below = withRoute(l.below, r)
+			}
+		case base != "/":
+			if l := a.openAt(trimTrailing(base), method, (*route).takesPaths, left); l != nil {
+				l.above = withRoute(l.above, r)
+			}
+		}
+	}
+}
+
+// openAt is what is left to the route that a path and a method lead to, nil if it is not open, or not of a kind.
+func (a *api) openAt(path, method string, kind func(*route) bool, left map[*route]*leftOver) *leftOver {
+	r := a.find(path, method)
+	if r == nil || !r.isOpen() || !kind(r) {
+		return nil
+	}
+	if left[r] == nil {
+		left[r] = &leftOver{}
+	}
+	return left[r]
+}
+
+// withRoute adds a route that is not the last one already.
+func withRoute(list []*route, r *route) []*route {
+	if len(list) > 0 && list[len(list)-1] == r {
+		return list
+	}
+	return append(list, r)
+}
+
+// sampleSegment is a segment that no route has literally.
+const sampleSegment = "\x01"
+
+// samplePath is a path that a route is for, and no more literal one.
+func samplePath(resource string) string {
+	parts := strings.Split(resource, "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, "{") {
+			parts[i] = sampleSegment
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func (l *leftOver) text() string {
+	var parts []string
+	if len(l.methods) > 0 {
+		parts = append(parts, "other methods than "+names(l.methods)+", such as "+l.example+" (write ANY there)")
+	}
+	if len(l.below) > 0 {
+		parts = append(parts, "what lies below "+names(l.below)+" (write "+l.below[0].resource+"/{proxy+}, too)")
+	}
+	if len(l.above) > 0 {
+		resource := l.above[0].resource
+		parts = append(parts, "the path before "+names(l.above)+" (write "+resource[:strings.LastIndexByte(resource, '/')]+", too)")
+	}
+	return "this open route takes what guarded ones leave over, as on API Gateway: " + strings.Join(parts, "; ") +
+		"; or guard this route, unless all of that is meant to be open"
+}
+
+// names are the first routes of a list.
+func names(routes []*route) string {
+	const most = 3
+	var keys []string
+	for _, r := range routes[:min(len(routes), most)] {
+		keys = append(keys, r.key)
+	}
+	text := strings.Join(keys, ", ")
+	if more := len(routes) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
