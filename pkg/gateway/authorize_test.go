@@ -159,6 +159,14 @@ func TestDenyOnOtherSpellings(t *testing.T) {
 			t.Errorf("a Deny on %s lets %s pass: %+v", tt.denied, tt.path, d)
 		}
 	}
+	// What an Allow leaves out, it leaves out in every spelling.
+	but := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","NotResource":"execute-api:/prod/GET/admin"}}`
+	for path, want := range map[string]bool{"/admin": false, "/admin/": false, "/admin//": false, "//admin": false, "/admin/x": true, "/pets": true} {
+		g := mustNew(t, guardedBy(t, testAPI("ANY /{proxy+}"), but))
+		if d := g.Authorize(t.Context(), get(path)); d.Allow != want {
+			t.Errorf("an Allow for all but /admin: %s: allow %v, want %v", path, d.Allow, want)
+		}
+	}
 	// An Allow is no wider than it is written.
 	g := mustNew(t, guardedBy(t, testAPI("ANY /{proxy+}"), allowOnly("execute-api:/prod/GET/pets")))
 	for path, want := range map[string]bool{"/pets": true, "/pets/": false, "//pets": true, "/pets//": false} {

@@ -125,6 +125,35 @@ func TestTableAOfLambdaAuthorizers(t *testing.T) {
 	}
 }
 
+// A resource policy whose Allow names AWS principals fails whoever is not known by a signature, whatever the function says.
+func TestLambdaAuthorizerBesideAWSPrincipals(t *testing.T) {
+	const (
+		forRole   = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/dev"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}`
+		elsewhere = `{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/other"}`
+		denyRole  = `{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:role/dev"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}`
+		forAll    = `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/pets"}`
+		byPolicy  = `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:eu-west-1:********3333:a1b2c3d4e5/prod/GET/pets because no resource-based policy allows the execute-api:Invoke action"}`
+		denied    = `{"Message":"User is not authorized to access this resource with an explicit deny in an identity-based policy"}`
+	)
+	for name, tt := range map[string]struct{ answer, resource, body string }{
+		"allowed by the function":       {allowEverything, forRole, byPolicy},
+		"elsewhere":                     {allowEverything, elsewhere, byPolicy},
+		"function silent":               {allowElsewhere, forRole, byPolicy},
+		"denied by the function":        {denyEverything, forRole, denied},
+		"everybody in one more":         {allowEverything, forRole + "," + forAll, ""},
+		"everybody, function silent":    {allowElsewhere, forRole + "," + forAll, ""},
+		"a Deny alone is no such Allow": {allowEverything, denyRole, ""},
+	} {
+		var calls []LambdaCall
+		api := guardedByAuthorizer(function(&testAnswer{principal: "alice", policy: answerPolicy(t, tt.answer)}, nil, &calls), "GET /pets")
+		api = guardedBy(t, api, `{"Version":"2012-10-17","Statement":[`+tt.resource+`]}`)
+		d := mustNew(t, api).Authorize(t.Context(), get("/pets", "authorization", "t"))
+		if d.Allow != (tt.body == "") || !d.Allow && d.Denial.Body != tt.body || len(calls) != 1 {
+			t.Errorf("%s: allow %v, %s, %d calls", name, d.Allow, d.Denial.Body, len(calls))
+		}
+	}
+}
+
 func TestIdentitySources(t *testing.T) {
 	for _, tt := range []struct {
 		sources []string

@@ -11,6 +11,9 @@
 // this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
 // route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
 //
+// 2026-11-25: policies are asked about the path as it came, and a path's other spellings (its trailing slash, merged slashes) can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow, for routing takes them for the same.
+//
 // 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
 // "pets" is "/7".
 //
@@ -73,6 +76,11 @@
 // 2026-11-25: the resource policy of a route with a Lambda authorizer is asked once, for both phases of API Gateway's flow: the
 // caller stays anonymous to it, so that the second answer could be no other. A token's caller is anonymous to it too, and needs
 // an explicit Allow where a policy is attached, with a JWT authorizer as with a user pool.
+//
+// 2026-11-25: where the resource policy has an Allow that names AWS principals, "authorization will fail for all resources not secured
+// with AWS_IAM" ("Create and attach an API Gateway resource policy to an API"), which Table A does not say of Lambda authorizers. So
+// their Allow is not enough there: the resource policy must allow the request for "*" as well, in another statement. The answer is
+// the resource policy's implicit deny. The function is asked before, as phase one looks for explicit denies only.
 //
 // 2026-11-25: a function is not asked about a request whose client address or user agent cannot be told: it would decide on less
 // than it asks for, and the answer may be kept for others.

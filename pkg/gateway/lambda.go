@@ -75,7 +75,8 @@ func (in *invocation) tellable() error {
 }
 
 // byFunction combines the function's answer and the resource policy by Table A: a Deny of either is final, and either's Allow
-// is enough. The answer's policy is evaluated for this very request, wherever the answer comes from.
+// is enough. The answer's policy is evaluated for this very request, wherever the answer comes from. A resource policy that
+// allows AWS principals and not this request's caller, who is anonymous to it, is more than silent (see the package's decisions).
 func (in *invocation) byFunction() (authz.Reason, error) {
 	name := in.route.authorizer.name
 	if in.answer.Policy() == nil {
@@ -91,6 +92,8 @@ func (in *invocation) byFunction() (authz.Reason, error) {
 	switch {
 	case result.Decision == policy.ExplicitDeny:
 		return authz.Reason{}, in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement})
+	case in.resource.Decision != policy.Allow && in.stage.api.policy.AllowsPrincipals():
+		return in.outcome(in.resource, policy.Resource)
 	case result.Decision == policy.Allow:
 		return authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil
 	case in.resource.Decision == policy.Allow:

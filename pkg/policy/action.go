@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
@@ -22,6 +23,9 @@ func compileAction(text string) (action, string) {
 	}
 	service, name, found := strings.Cut(lower(text), ":")
 	switch {
+	case !isASCII(text):
+		// The Kelvin sign has a "k" for its small letter.
+		return action{}, "holds a character that no action has; write it as execute-api:Invoke"
 	case !found || service == "" || name == "":
 		return action{}, "is not of the form service:Name, such as execute-api:Invoke"
 	case strings.ContainsAny(service, "*?"):
@@ -51,7 +55,11 @@ func (s *statement) concerns(service, name string) bool {
 	return s.notAction
 }
 
-// lower is the text with its ASCII letters in lower case. The actions that API Gateway asks about cost no allocation.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII })
+}
+
+// lower is the text in lower case. The actions that API Gateway asks about cost no allocation.
 func lower(text string) string {
 	switch text {
 	case "execute-api:Invoke":

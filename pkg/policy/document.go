@@ -83,6 +83,9 @@ func (r *reader) finish(n *node, err error) (*Policy, []Fault) {
 	}
 	p.denyIndex = newIndex(p.statements, deny)
 	p.allowIndex = newIndex(p.statements, allow)
+	p.allowsPrincipals = slices.ContainsFunc(p.statements, func(s *statement) bool {
+		return s.effect == allow && s.principals != nil && !s.principals.everyone && len(s.principals.names) > 0
+	})
 	return p, r.faults
 }
 

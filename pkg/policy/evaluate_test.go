@@ -446,6 +446,9 @@ func TestSpellings(t *testing.T) {
 		{`"Effect": "Deny", "NotResource": "` + admin + `/"`, false},
 		{`"Effect": "Allow", "Resource": "` + admin + `"`, false},
 		{`"Effect": "Allow", "Resource": "` + admin + `/"`, true},
+		{`"Effect": "Allow", "NotResource": "` + admin + `"`, false},
+		{`"Effect": "Allow", "NotResource": ["` + admin + `/x", "` + admin + `/"]`, false},
+		{`"Effect": "Allow", "NotResource": "` + admin + `/x"`, true},
 	} {
 		p, faults := Parse([]byte(`{"Statement": [{"Effect": "Deny", "Action": "execute-api:*", "Resource": "arn:aws:s3:::b"}, {"Action": "execute-api:Invoke", `+c.statement+`}]}`), Options{})
 		if p == nil {

@@ -210,14 +210,14 @@ func naiveResource(s map[string]any, r *naiveRequest, variables bool) bool {
 		return matched, resolved
 	}
 	matched, resolved := matches(r.resource)
-	if !positive {
-		return !matched && (resolved || s["Effect"] == "Deny")
-	}
-	if s["Effect"] == "Deny" {
+	if positive == (s["Effect"] == "Deny") {
 		for _, spelling := range r.spellings {
 			other, _ := matches(spelling)
 			matched = matched || other
 		}
+	}
+	if !positive {
+		return !matched && (resolved || s["Effect"] == "Deny")
 	}
 	return matched
 }

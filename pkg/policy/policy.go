@@ -105,10 +105,14 @@ type Policy struct {
 	statements []*statement
 	// The indexes find the statements that a request could concern.
 	denyIndex, allowIndex index
+	allowsPrincipals      bool
 }
 
 // Name is the name that Options gave.
 func (p *Policy) Name() string { return p.name }
+
+// AllowsPrincipals reports whether an Allow of the policy names AWS principals, who can only be told where requests are signed.
+func (p *Policy) AllowsPrincipals() bool { return p != nil && p.allowsPrincipals }
 
 // Kind is the kind that Options gave.
 func (p *Policy) Kind() Kind { return p.kind }

@@ -58,7 +58,7 @@ func (e *entry) applies(q *query) (Grant, bool) {
 
 func (e *entry) fits(q *query) bool {
 	if e.resource == nil {
-		return !e.statement.excludes(q.request.Context, &q.parts, q.isARN)
+		return !e.statement.excludes(q.request.Context, &q.parts, q.isARN) && !e.statement.excludesSpelling(q)
 	}
 	return e.resource.matches(q.request.Context, &q.parts, q.isARN)
 }

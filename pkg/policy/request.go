@@ -42,8 +42,8 @@ type Request struct {
 	Action string
 	// Resource is the ARN of what is acted on.
 	Resource string
-	// Spellings are other spellings of the same resource. A Deny whose Resource names one of them holds; Allow and
-	// NotResource look at Resource alone.
+	// Spellings are other spellings of the same resource. A Deny whose Resource names one of them holds, and an Allow whose
+	// NotResource names one does not; Resource in an Allow and NotResource in a Deny are about Resource alone.
 	Spellings []string
 	// ResourceAccount is the 12-digit id of the account that owns the resource.
 	ResourceAccount string

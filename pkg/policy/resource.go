@@ -143,3 +143,18 @@ func (s *statement) excludes(ctx Context, parts *arn.Parts, isARN bool) bool {
 	}
 	return s.effect == allow && !some
 }
+
+// excludesSpelling reports whether the NotResource of an Allow leaves out another spelling of the resource: what it keeps from
+// /admin it keeps from /admin/ too.
+func (s *statement) excludesSpelling(q *query) bool {
+	if s.effect != allow {
+		return false
+	}
+	for _, spelling := range q.request.Spellings {
+		parts, isARN := arn.Split(spelling)
+		if s.excludes(q.request.Context, &parts, isARN) {
+			return true
+		}
+	}
+	return false
+}
