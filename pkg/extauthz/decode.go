@@ -43,7 +43,7 @@ func each(message []byte, repeated uint16, take func(field) bool) bool {
 		case varint:
 			f.number, n = protowire.ConsumeVarint(message[1:])
 		case length:
-			f.bytes, n = protowire.ConsumeBytes(message[1:])
+			f.bytes, n = consumeBytes(message[1:])
 		}
 		if n < 0 || !take(f) {
 			return false
@@ -51,6 +51,24 @@ func each(message []byte, repeated uint16, take func(field) bool) bool {
 		message = message[1+n:]
 	}
 	return true
+}
+
+// consumeBytes is protowire.ConsumeBytes, faster for what is shorter than 16 KiB.
+func consumeBytes(b []byte) ([]byte, int) {
+	if len(b) == 0 {
+		return protowire.ConsumeBytes(b)
+	}
+	size, at := int(b[0]), 1
+	if size >= 0x80 {
+		if len(b) < 2 || b[1] >= 0x80 {
+			return protowire.ConsumeBytes(b)
+		}
+		size, at = size&0x7f|int(b[1])<<7, 2
+	}
+	if len(b)-at < size {
+		return protowire.ConsumeBytes(b)
+	}
+	return b[at : at+size], at + size
 }
 
 // decoder fills in attributes from the wire form of a CheckRequest. Whatever Envoy does not send, or not usually, it does not
@@ -67,7 +85,7 @@ type decoder struct {
 // reads the same; what that refuses, it never understands. Where it reports false, a is to be thrown away.
 func decode(message []byte, a *attributes) bool {
 	d := &decoder{attributes: a}
-	d.arena.grow(len(message))
+	d.arena.read(message)
 	return each(message, 0, d.checkRequest)
 }
 
@@ -175,8 +193,28 @@ func (d *decoder) httpRequest(f field) bool {
 // header takes an entry of the map headers. Of two entries with one name protobuf takes the last; here none may be there
 // twice.
 func (d *decoder) header(f field) bool {
-	var h authz.Field
-	return d.entry(f, &h) && d.set.add(h)
+	name, value, plain := plainEntry(f.bytes)
+	if !plain {
+		var h authz.Field
+		return d.entry(f, &h) && d.set.add(h)
+	}
+	return utf8.Valid(name) && utf8.Valid(value) && d.set.add(authz.Field{Name: d.arena.text(name), Value: d.arena.text(value)})
+}
+
+// plainEntry takes an entry of a map of strings apart that is as everybody writes it: the name, the value, and nothing else.
+func plainEntry(b []byte) (name, value []byte, plain bool) {
+	if len(b) < 2 || b[0] != 1<<3|length {
+		return nil, nil, false
+	}
+	name, n := consumeBytes(b[1:])
+	if n < 0 {
+		return nil, nil, false
+	}
+	if b = b[1+n:]; len(b) < 2 || b[0] != 2<<3|length {
+		return nil, nil, false
+	}
+	value, n = consumeBytes(b[1:])
+	return name, value, n == len(b)-1
 }
 
 // entry reads an entry of a map of strings. Name or value that are not there are empty.

@@ -70,10 +70,13 @@ func (c *collector) add(name, value string) *refusal {
 		return badRequest("a header value holds NUL, CR or LF")
 	case strings.HasPrefix(name, ":"):
 		return c.pseudo(name, value)
-	case !authz.IsToken(name):
-		return badRequest("a header name is no token")
 	}
-	name = strings.ToLower(name)
+	if !isLowerToken(name) {
+		if !authz.IsToken(name) {
+			return badRequest("a header name is no token")
+		}
+		name = strings.ToLower(name)
+	}
 	if name == "host" && value != c.attributes.host {
 		return badRequest("host and the host header differ")
 	}
@@ -125,9 +128,38 @@ func join(lines []authz.Field) map[string]string {
 	return joined
 }
 
+// isLowerToken tells the usual header name: letters in lower case, digits and hyphens.
+func isLowerToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && c != '-' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // isFieldValue tells a value that cannot end its own line.
 func isFieldValue(s string) bool {
-	return strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 && strings.IndexByte(s, 0) < 0
+	return hasNoControls(s) || strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 && strings.IndexByte(s, 0) < 0
+}
+
+// hasNoControls tells a text without bytes below the blank, looking at eight of them at a time.
+func hasNoControls(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// The highest bit of a byte comes out where the byte is below 0x20. A borrow from the byte before can only make that
+		// too often, and only where that one is below it too.
+		if (word-0x2020202020202020)&^word&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if s[i] < ' ' {
+			return false
+		}
+	}
+	return true
 }
 
 // isVisible tells a text without blanks and control characters.

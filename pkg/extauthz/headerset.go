@@ -58,6 +58,10 @@ func (s *headerSet) sorted() []authz.Field {
 
 // headOf is the first eight bytes of a name, in their order; a shorter name ends in zeros, and may share its head with a longer one.
 func headOf(name string) uint64 {
+	if len(name) >= 8 {
+		return uint64(name[0])<<56 | uint64(name[1])<<48 | uint64(name[2])<<40 | uint64(name[3])<<32 |
+			uint64(name[4])<<24 | uint64(name[5])<<16 | uint64(name[6])<<8 | uint64(name[7])
+	}
 	var head [8]byte
 	copy(head[:], name)
 	return binary.BigEndian.Uint64(head[:])

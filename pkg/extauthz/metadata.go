@@ -28,8 +28,7 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 	if d.Allow {
 		decision = "allow"
 	}
-	m := make([]byte, metadataRoom, 512)
-	for _, f := range [...]authz.Field{
+	fields := [...]authz.Field{
 		{Name: "decision", Value: decision},
 		{Name: "api", Value: d.API},
 		{Name: "stage", Value: d.Stage},
@@ -39,7 +38,13 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 		{Name: "policy", Value: d.Reason.Policy},
 		{Name: "statement", Value: d.Reason.Statement},
 		{Name: "request_id", Value: d.RequestID},
-	} {
+	}
+	room := metadataRoom + entryRoom
+	for i := range fields {
+		room += entryRoom + len(fields[i].Value)
+	}
+	m := make([]byte, metadataRoom, room)
+	for _, f := range fields {
 		if f.Value != "" {
 			m = appendText(m, f.Name, utf8Text(f.Value))
 		}
@@ -55,6 +60,9 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 
 // metadataRoom is what a tag and a length take at most.
 const metadataRoom = 1 + 10
+
+// entryRoom is what an entry takes beside its value, for the most part: the name, tags and lengths.
+const entryRoom = 22
 
 func appendText(m []byte, name, text string) []byte {
 	m = appendEntry(m, name, protowire.SizeTag(valueText)+protowire.SizeBytes(len(text)))

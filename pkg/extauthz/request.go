@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
@@ -197,16 +195,21 @@ func bodyIsThere(r *authz.Request, length int) *refusal {
 	return nil
 }
 
+// The years 1 to 9999, which are a google.protobuf.Timestamp's.
+const (
+	minSeconds = -62135596800
+	maxSeconds = 253402300799
+)
+
 // received is when Envoy received the request; now, where it does not say.
 func received(t timestamp) (time.Time, *refusal) {
 	if !t.present {
 		return time.Now(), nil
 	}
-	stamp := timestamppb.Timestamp{Seconds: t.seconds, Nanos: t.nanos}
-	if stamp.CheckValid() != nil {
+	if t.seconds < minSeconds || t.seconds > maxSeconds || t.nanos < 0 || t.nanos >= 1e9 {
 		return time.Time{}, badRequest("the time of the request is out of range")
 	}
-	return stamp.AsTime(), nil
+	return time.Unix(t.seconds, int64(t.nanos)).UTC(), nil
 }
 
 // peer is the address of the TCP peer; the zero Addr for pipes and Envoy's internal listeners.

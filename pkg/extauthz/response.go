@@ -14,10 +14,19 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
+// What the answers of allowed have in common. Nobody writes to them.
+var (
+	statusOK  = &rpcstatus.Status{Code: int32(codes.OK)}
+	unchanged = &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}}
+)
+
 // allowed is the only place where an answer that Envoy lets pass is built.
 func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
+	if len(d.SetHeaders)+len(d.RemoveHeaders)+len(d.RemoveQuery)+len(d.ResponseHeaders) == 0 {
+		return withMetadata(&authv3.CheckResponse{Status: statusOK, HttpResponse: unchanged}, d, took)
+	}
 	return withMetadata(&authv3.CheckResponse{
-		Status: &rpcstatus.Status{Code: int32(codes.OK)},
+		Status: statusOK,
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers:                 headerOptions(d.SetHeaders),
 			HeadersToRemove:         d.RemoveHeaders,

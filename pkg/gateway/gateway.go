@@ -78,7 +78,6 @@ func New(c Config) (*Gateway, []Fault) {
 		apis:     make(map[string]*api, len(c.APIs)),
 		hosts:    make(map[string]*host, len(c.APIs)),
 		mappings: make(map[domain]*stage, len(c.APIs)),
-		mapped:   headerNames{},
 
 		signatures: c.Signatures,
 	}

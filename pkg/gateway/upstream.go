@@ -39,12 +39,27 @@ func removeHeader(d *authz.Decision, name string) {
 }
 
 // headerNames is a set of header names that treats every character but letters and digits as a hyphen.
-type headerNames map[string]struct{}
+type headerNames struct {
+	names map[string]struct{}
+	// lengths has the bit of each name's length, of those from 63 on the last: most names are told by it.
+	lengths uint64
+}
 
-func (n headerNames) add(name string) { n[hyphenated(name)] = struct{}{} }
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
-func (n headerNames) has(name string) bool {
-	_, ok := n[hyphenated(name)]
+func (n *headerNames) add(name string) {
+	if n.names == nil {
+		n.names = map[string]struct{}{}
+	}
+	n.names[hyphenated(name)] = struct{}{}
+	n.lengths |= lengthBit(name)
+}
+
+func (n *headerNames) has(name string) bool {
+	if n.lengths&lengthBit(name) == 0 {
+		return false
+	}
+	_, ok := n.names[hyphenated(name)]
 	return ok
 }
 

@@ -146,3 +146,26 @@ func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
 	d = mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a", "user-agent", "b"))
 	checkDenial(t, d, 400, authz.CodeBadRequest, "BadRequestException", `{"message":"Bad Request"}`)
 }
+
+// TestHeaderNames: a name that is there is found in every spelling, whatever its length.
+func TestHeaderNames(t *testing.T) {
+	var n headerNames
+	if n.has("x-user") || n.has("") {
+		t.Error("the empty set has a name")
+	}
+	for _, length := range []int{1, 2, 6, 62, 63, 64, 65, 127, 128, 300} {
+		name := strings.Repeat("a", length/2) + "-" + strings.Repeat("b", length-length/2-1)
+		if n.has(name) {
+			t.Errorf("%d: there before it was added", length)
+		}
+		n.add(name)
+		for _, separator := range []string{"-", "_", ".", "!"} {
+			if !n.has(strings.ReplaceAll(name, "-", separator)) {
+				t.Errorf("%d: not found with %s", length, separator)
+			}
+		}
+		if n.has(name[1:] + "c") {
+			t.Errorf("%d: another name of its length is found", length)
+		}
+	}
+}

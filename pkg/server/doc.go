@@ -6,9 +6,10 @@
 // 2026-11-25: a CORS preflight that the gateway answers is a deny with the reason "preflight" in metrics and logs, for Envoy is
 // told to deny it. The decision log treats it as an allowed request: --decision-log=denied leaves it out, and the sample applies.
 //
-// 2026-11-23: both sockets answer from the start, /readyz and the gRPC health service with no, checks with a denial, so that a
-// long first load looks like a process that is not ready and not like a dead one. The bound addresses are printed when the
-// configuration serves.
+// 2026-11-25: the admin port answers from the start, /readyz with no, so that a long first load looks like a process that is not ready
+// and not like a dead one. The port for checks opens when the configuration serves, and the addresses are printed then. It too was open
+// from the start, and denied with 503 until then: whoever takes an open port for a server that is ready (a TCP probe, Envoy's choice among
+// several portcullis) had requests denied that the configuration allows. A port that refuses sends them to another one.
 //
 // 2026-11-23: decision lines are written by one goroutine behind a bounded queue. A log that nobody reads must not hold up
 // checks; what does not fit is dropped and counted (portcullis_decision_log_dropped_total).

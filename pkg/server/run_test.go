@@ -3,9 +3,7 @@ package server
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -148,81 +146,6 @@ func TestReflectionListsTheService(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	_ = stream.CloseSend()
-}
-
-// TestNotReadyUntilLoaded holds a first load and looks at the process meanwhile.
-func TestNotReadyUntilLoaded(t *testing.T) {
-	entered, release := make(chan struct{}), make(chan struct{})
-	p := newProcess(Config{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Load: func() (Loaded, error) {
-		close(entered)
-		<-release
-		return loads(allowAs("v1"))()
-	}}.withDefaults())
-	if err := p.bind(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.run(ctx) }()
-	<-entered
-	r := &running{t: t, grpc: address(p.listener), admin: address(p.adminListener)}
-	if got := check(t, r.client()); got != "503" {
-		t.Errorf("answer %s", got)
-	}
-	if status, _ := r.get("/readyz"); status != 503 {
-		t.Errorf("/readyz %d", status)
-	}
-	if status, _ := r.get("/healthz"); status != 200 {
-		t.Errorf("/healthz %d", status)
-	}
-	health := healthpb.NewHealthClient(r.dial())
-	if got, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
-		t.Errorf("health: %v, %v", got, err)
-	}
-	r.metric(`portcullis_checks_total{decision="deny",reason="not_ready"} 1`)
-	close(release)
-	eventually(t, "ready", func() bool { status, _ := r.get("/readyz"); return status == 200 })
-	if got := check(t, r.client()); got != "v1" {
-		t.Errorf("answer %s", got)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestABadConfigurationDoesNotStart(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "grpc.sock")
-	for name, load := range map[string]func() (Loaded, error){
-		"faults":     func() (Loaded, error) { return Loaded{}, errors.New("a:1: x\nb:2: y") },
-		"a panic":    func() (Loaded, error) { panic("no") },
-		"no decider": func() (Loaded, error) { return Loaded{}, nil },
-	} {
-		r := startProcess(t, Config{Load: load, Listen: "unix:" + socket, DrainDelay: time.Hour})
-		if r.grpc != "" {
-			t.Errorf("%s: serves", name)
-		}
-		if err := r.stop(); err == nil || name == "faults" && err.Error() != "a:1: x\nb:2: y" {
-			t.Errorf("%s: got %v", name, err)
-		}
-		if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: the socket is still there", name)
-		}
-	}
-}
-
-func TestAPortInUse(t *testing.T) {
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	for _, c := range []Config{{Listen: l.Addr().String()}, {Admin: l.Addr().String()}} {
-		c.Load = loads(allowAs("v1"))
-		if err := startProcess(t, c).stop(); err == nil || !strings.Contains(err.Error(), "address already in use") {
-			t.Errorf("got %v", err)
-		}
-	}
 }
 
 func TestValidateNamesEverything(t *testing.T) {

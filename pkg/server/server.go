@@ -66,19 +66,16 @@ func newProcess(c Config) *process {
 	return p
 }
 
-// bind takes the addresses and makes the servers. Nothing is left open if it fails.
+// bind takes the admin address and makes the servers. Nothing is left open if it fails.
 func (p *process) bind(ctx context.Context) (err error) {
 	if p.tls != nil {
 		if _, err := p.tls.load(); err != nil {
 			return err
 		}
 	}
-	if p.listener, err = listen(ctx, p.config.Listen); err != nil {
-		return err
-	}
 	if p.config.Admin != "" {
 		if p.adminListener, err = listen(ctx, p.config.Admin); err != nil {
-			return errors.Join(err, p.listener.Close())
+			return err
 		}
 		p.admin = p.adminServer()
 	}
@@ -132,7 +129,6 @@ func (p *process) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	group.Go(func() error { return ignoreStopped(p.grpc.Serve(p.listener)) })
 	if p.admin != nil {
 		group.Go(func() error { return ignoreStopped(p.admin.Serve(p.adminListener)) })
 	}
@@ -145,11 +141,15 @@ func (p *process) run(ctx context.Context) error {
 	return errors.Join(err, group.Wait())
 }
 
-// start loads the configuration, with its files watched from before they are read, and opens the gate.
+// start loads the configuration, with its files watched from before they are read, and then takes the address of the checks.
 func (p *process) start(ctx context.Context, group *errgroup.Group) error {
 	config := p.watcher(p.reloader.files, func() { p.reloader.again(ctx) })
 	config.start()
 	if err := p.reloader.first(ctx); err != nil {
+		config.close()
+		return err
+	}
+	if err := p.serveChecks(ctx, group); err != nil {
 		config.close()
 		return err
 	}
@@ -166,8 +166,17 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) error {
 		group.Go(func() error { w.run(ctx); return nil })
 	}
 	group.Go(func() error { forward(ctx, p.config.Reload, kicks); return nil })
-	setServing(p.health, healthpb.HealthCheckResponse_SERVING)
 	p.announce()
+	return nil
+}
+
+// serveChecks opens the port to Envoy. A process that is told to end meanwhile has stopped the server, which closes it again.
+func (p *process) serveChecks(ctx context.Context, group *errgroup.Group) (err error) {
+	if p.listener, err = listen(context.WithoutCancel(ctx), p.config.Listen); err != nil {
+		return err
+	}
+	setServing(p.health, healthpb.HealthCheckResponse_SERVING)
+	group.Go(func() error { return ignoreStopped(p.grpc.Serve(p.listener)) })
 	return nil
 }
 

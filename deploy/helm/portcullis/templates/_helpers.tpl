@@ -128,7 +128,7 @@ ports:
   - {name: grpc, containerPort: 9001}
 {{- end }}
   - {name: admin, containerPort: 9002}
-# Both ports answer from the start, with no until a configuration is loaded: its first load may take two minutes.
+# The port opens when a configuration is loaded, the admin port before: the first load may take two minutes.
 startupProbe:
 {{- if and $central (not .Values.tls.existingSecret) }}
   grpc: {port: 9001}
