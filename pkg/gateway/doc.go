@@ -17,6 +17,10 @@
 // 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
 // is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
 //
+// 2026-11-25: a host that is no authority is refused whatever Envoy's configuration names. It is not one that nobody owns: where Envoy
+// ignores ports it reads "api.example.com:+80" as api.example.com, with "-0", "0x50" and "_80" alike, and served whole, with the base path
+// for a part of the API's path, the request would be judged as another one than the upstream gets.
+//
 // 2026-11-23: X-Forwarded-For is read when a policy or a mapping asks for the client's address. If it cannot be read then, the
 // request is denied (403 Forbidden), whatever the policy says. So it is with Referer and User-Agent of several lines (400) and
 // with a request without a time (500): a condition on a value that cannot be told never decides.

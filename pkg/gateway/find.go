@@ -15,6 +15,9 @@ func (in *invocation) find() error {
 		return badRequest(authz.CodeBadPath, err.Error())
 	}
 	in.host, in.fullPath = canonicalHost(in.request.Host), p.text
+	if in.host == "" && in.request.Host != "" {
+		return forbidden(authz.CodeUnknownHost, "the host is no authority: a name or an address, and a port of digits")
+	}
 	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
 		return err
 	}

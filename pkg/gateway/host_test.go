@@ -169,3 +169,21 @@ func TestFindByContextExtensions(t *testing.T) {
 		}
 	}
 }
+
+// A host that is no authority is nobody's, and not one that Envoy's configuration may name an API for: the base path would count as a
+// part of the API's path.
+func TestNoAuthorityIsRefusedWhateverEnvoyNames(t *testing.T) {
+	a := guardedBy(t, testAPI("ANY /{proxy+}"), allowBut(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/admin"}`))
+	a.Stages = []Stage{{Name: "prod", Domains: []string{"api.example.com/pets"}}}
+	g := mustNew(t, a)
+	for _, host := range []string{
+		"api.example.com", "api.example.com:80", "api.example.com.", "api.example.com:+80", "api.example.com:-0", "api.example.com:0x50",
+		"api.example.com:_80", "API.example.com:+1", "api.example.com:80:+80", ".:+80", "[::1]:+80", "[::1", "[api.example.com]",
+	} {
+		r := on(host, get("/pets/admin"))
+		r.API, r.Stage = a.ID, "prod"
+		if d := g.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 403 {
+			t.Errorf("%s: %+v", host, d)
+		}
+	}
+}
