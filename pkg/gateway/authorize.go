@@ -47,6 +47,9 @@ func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.
 	if reason.Code != authz.CodeNoPolicy && reason.Code != authz.CodeAllowed {
 		return in.denial(internal(authz.CodeInternal, "the flow ended without a decision"))
 	}
+	if in.losesUpstream() {
+		return in.denial(badRequest(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
+	}
 	d := in.decision(reason)
 	in.setUpstream(&d)
 	d.ResponseHeaders = in.corsHeaders()

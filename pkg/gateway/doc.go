@@ -50,6 +50,10 @@
 // 2026-11-23: the name that an endpoint has for a private API (<id>-<endpoint>.execute-api…) belongs to the API, and is
 // refused to requests that came by another endpoint. For other APIs the form means nothing.
 //
+// 2026-11-25: a request that would pass is refused with 400 if its Connection header lists a header that an API maps. It comes with a
+// protocol upgrade only, where Envoy hands Connection on as it is, and the next proxy would take the mapped header away. Cut out of the
+// list it could not be: Envoy takes an upgrade from what the client wrote.
+//
 // 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, going back where the verb is
 // missing. Each node is visited at most once and no more segments are cut off than the tree is deep, so that the time is
 // bounded by the configuration.

@@ -30,6 +30,20 @@ func (in *invocation) setUpstream(d *authz.Decision) {
 	in.removeSignature(d)
 }
 
+// losesUpstream reports whether Connection lists a header that some API maps. What is listed ends at the next hop (RFC 9110, section
+// 7.6.1): a proxy behind Envoy would drop what is set for the upstream, which then takes the request for one without. Envoy itself hands
+// Connection on with a protocol upgrade alone.
+func (in *invocation) losesUpstream() bool {
+	for line := range in.request.HeaderValues("connection") {
+		for name := range strings.SplitSeq(line, ",") {
+			if in.gateway.mapped.has(strings.Trim(name, " \t")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // removeHeader removes a header from the upstream's request unless it is set there.
 func removeHeader(d *authz.Decision, name string) {
 	set := func(f authz.Field) bool { return f.Name == name }
