@@ -76,7 +76,7 @@ etcd() { system etcd etcd-server; }
 
 # Installs the system's program $1 from its package $2.
 system() {
-	if command -v "$1" >/dev/null; then return; fi
+	if type -P "$1" >/dev/null; then return; fi # -P, for functions have these names too
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 		echo "tools: no $1; on Debian, as root: apt-get install --no-install-recommends $2" >&2
 		return 1
