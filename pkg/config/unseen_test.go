@@ -33,6 +33,24 @@ func TestNothingHidesInAComment(t *testing.T) {
 	}
 }
 
+// A name that holds a line break makes no line of its own among the faults.
+func TestNoFaultIsForged(t *testing.T) {
+	const forged = `"a\nportcullis.yaml:1:1: forged"`
+	for _, broken := range []string{
+		"    authorizers: {" + forged + ": {jwt: {issuer: \"https://id.example.com\", audiences: [a]}}}\n    routes: [{route: GET /, authorizer: b}]\n",
+		"    routes: [{route: GET /, authorization: NONE}]\n    resourcePolicy: {file: " + forged + "}\n",
+	} {
+		before, _, _ := strings.Cut(good, "    routes:")
+		got := tell(t, []txtar.File{{Name: "portcullis.yaml", Data: []byte(before + broken)}})
+		if strings.Contains("\n"+got, "\nportcullis.yaml:1:1: forged") {
+			t.Errorf("forged: %q", got)
+		}
+		if !strings.Contains(got, "forged") {
+			t.Errorf("nothing is told of the name: %q", got)
+		}
+	}
+}
+
 // A secret that was written where the name of its file or variable belongs is told by no fault.
 func TestSecretInPlaceOfItsName(t *testing.T) {
 	const secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
