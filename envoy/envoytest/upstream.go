@@ -17,6 +17,8 @@ type Seen struct {
 	// Headers are the header lines in their order.
 	Headers []string
 	Body    string
+	// Trailers are the lines behind a chunked body.
+	Trailers []string
 }
 
 // Header returns the values of a header's lines. The name's case does not matter.
@@ -135,10 +137,10 @@ func (u *Upstream) receive(r *bufio.Reader) (Seen, error) {
 	u.mu.Lock()
 	u.seen = append(u.seen, &head)
 	u.mu.Unlock()
-	body, err := readBody(r, head)
+	body, trailers, err := readBody(r, head)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	head.Body = body
+	head.Body, head.Trailers = body, trailers
 	return head, err
 }
 
@@ -151,15 +153,19 @@ func readHead(r *bufio.Reader) (Seen, error) {
 	}
 	s.Method, line, _ = strings.Cut(line, " ")
 	s.Target = strings.TrimSuffix(line, " HTTP/1.1")
+	s.Headers, err = readLines(r)
+	return s, err
+}
+
+// readLines reads up to an empty line.
+func readLines(r *bufio.Reader) ([]string, error) {
+	var lines []string
 	for {
 		line, err := readLine(r)
-		if err != nil {
-			return s, err
+		if err != nil || line == "" {
+			return lines, err
 		}
-		if line == "" {
-			return s, nil
-		}
-		s.Headers = append(s.Headers, line)
+		lines = append(lines, line)
 	}
 }
 
@@ -168,23 +174,23 @@ func readLine(r *bufio.Reader) (string, error) {
 	return strings.TrimRight(line, "\r\n"), err
 }
 
-func readBody(r *bufio.Reader, s Seen) (string, error) {
+func readBody(r *bufio.Reader, s Seen) (text string, trailers []string, err error) {
 	if len(s.Header("Transfer-Encoding")) > 0 {
 		body, err := io.ReadAll(httputil.NewChunkedReader(r))
 		if err == nil {
-			_, err = readLine(r) // the empty line after the last chunk
+			trailers, err = readLines(r)
 		}
-		return string(body), err
+		return string(body), trailers, err
 	}
 	length := s.Header("Content-Length")
 	if len(length) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
 	n, err := strconv.Atoi(length[0])
 	if err != nil {
-		return "", fmt.Errorf("content-length: %w", err)
+		return "", nil, fmt.Errorf("content-length: %w", err)
 	}
 	body := make([]byte, n)
 	_, err = io.ReadFull(r, body)
-	return string(body), err
+	return string(body), nil, err
 }

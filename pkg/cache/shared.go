@@ -85,6 +85,12 @@ func NewShared(c SharedConfig) (*Shared, error) {
 		return nil, errors.New("it is either a cluster or a master of sentinels: write one")
 	case c.Cluster && c.Database != 0:
 		return nil, errors.New("a cluster has database 0 only")
+	case c.Database < 0:
+		return nil, errors.New("the database is a number from 0 on")
+	case c.Username != "" && c.Password == "", c.SentinelUsername != "" && c.SentinelPassword == "":
+		return nil, errors.New("a user name alone is not sent: write its password too, or remove it")
+	case c.Master == "" && (c.SentinelUsername != "" || c.SentinelPassword != ""):
+		return nil, errors.New("there is no master of sentinels whom a user name or password is for: write sentinelMaster, or username and password for the server itself")
 	}
 	seal, err := newSealer(c.Key)
 	if err != nil {

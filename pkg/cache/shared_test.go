@@ -348,6 +348,9 @@ func TestSharedFaults(t *testing.T) {
 	for want, c := range map[string]SharedConfig{
 		"no address":        {Key: sharedKey},
 		"several addresses": {Addresses: []string{"a:1", "b:1"}, Key: sharedKey},
+		"no master":         {Addresses: []string{"a:1"}, Key: sharedKey, SentinelPassword: "secret"},
+		"a user name alone": {Addresses: []string{"a:1"}, Key: sharedKey, Username: "portcullis"},
+		"number from 0 on":  {Addresses: []string{"a:1"}, Key: sharedKey, Database: -1},
 		"write one":         {Addresses: []string{"a:1"}, Cluster: true, Master: "m", Key: sharedKey},
 		"database 0":        {Addresses: []string{"a:1"}, Cluster: true, Database: 1, Key: sharedKey},
 		"has to have 32":    {Addresses: []string{"a:1"}, Key: []byte("short")},

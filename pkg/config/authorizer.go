@@ -187,6 +187,7 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *path) jwt.Sourc
 		},
 	}
 	if m.GetFile() != "" {
+		c.notFetched(m, at)
 		name, data, ok := c.namedFile(m.GetFile(), maxNamedSize, at.field("file"))
 		s.File, s.FileVersion = name, digest(data)
 		// A file that has gone bad is another source: its keys would not be those of the last good one.
@@ -200,6 +201,16 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *path) jwt.Sourc
 		_, s.HTTP.RootCAs, _ = c.namedFile(m.GetCaFile(), maxNamedSize, at.field("caFile"))
 	}
 	return s
+}
+
+// notFetched refuses what says how keys are fetched, of an issuer whose keys are in a file.
+func (c *compiler) notFetched(m *configv1.Issuer, at *path) {
+	given := map[string]string{"proxy": m.GetProxy(), "caFile": m.GetCaFile(), "timeout": m.GetTimeout()}
+	for _, field := range slices.Sorted(maps.Keys(given)) {
+		if given[field] != "" {
+			c.ifNew(at.field(field), field+" is for keys that are fetched, and these are in a file: remove one of the two")
+		}
+	}
 }
 
 // source is where the keys of an issuer are.

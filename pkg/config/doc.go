@@ -32,7 +32,8 @@
 // empty value and null are not text.
 //
 // 2026-11-23: a fault quotes names (fields, keys, routes, domains, files), never another value and never a part of the file.
-// Of an access key file it quotes no field either: a secret that was written in the wrong place may look like one.
+// Of an access key file it quotes no field either, and nowhere the name of a secret's file or variable: a secret that was written in the wrong
+// place may look like one.
 //
 // 2026-11-23: access keys are read into a message of config.proto, as portcullis.yaml is, and checked by pkg/iam. An access
 // key of a user or role that no account has is a fault: a configuration that takes a user away takes the key away too. Where
@@ -52,4 +53,8 @@
 // 2026-11-25: verified tokens may take a quarter of the memory that the process is to use, at least 16 MiB and at most 352 MiB, in which
 // 100,000 tokens of a user pool lie. A token that is forgotten is verified again, at the cost of four checks; a process that is killed for its
 // memory answers nobody. Nobody fills it without as many tokens of an issuer's.
+//
+// 2026-11-25: a line ends with a line feed, or carriage return and line feed. YAML takes a lone carriage return, U+0085, U+2028 and
+// U+2029 for the end of a line too, also of a comment, where editors and reviews show the comment going on: an open route could stand there
+// unseen. They are refused, and so are the characters that change the direction of text. Within quotes both can be written as escapes.
 package config

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Fault is one thing that is wrong with a configuration: where it stands, what it is and what to write instead. It never
@@ -19,8 +20,17 @@ type Fault struct {
 	Warning bool `json:"warning,omitempty"`
 }
 
-// String is the fault in one line: file:line:column: message.
+// String is the fault in one line: file:line:column: message. A name in it that holds a line break begins no other.
 func (f Fault) String() string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, f.text())
+}
+
+func (f Fault) text() string {
 	message := f.Message
 	if f.Warning {
 		message = "warning: " + message

@@ -217,7 +217,8 @@ func (c *compiler) instant(text string, at *path) time.Time {
 	return t
 }
 
-// secret reads a secret from where it is. No fault tells any of it.
+// secret reads a secret from where it is. No fault tells any of it, nor what was written for the name of its file or variable, which
+// may be the secret itself.
 func (c *compiler) secret(m *configv1.Secret, at *path) string {
 	if m == nil || c.report.follows(at.String()) {
 		return ""
@@ -227,14 +228,28 @@ func (c *compiler) secret(m *configv1.Secret, at *path) string {
 	case len(given) != 1:
 		c.fault(at, "%s must have one of value, file and env", at.label())
 	case m.GetFile() != "":
-		if _, data, ok := c.namedFile(m.GetFile(), maxSecretSize, at.field("file")); ok {
+		if data, ok := c.secretFile(at.field("file")); ok {
 			return c.notEmpty(strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), at.field("file"), "the file is empty")
 		}
 		c.report.mark(at.String())
 	case m.GetEnv() != "":
-		return c.notEmpty(os.Getenv(m.GetEnv()), at.field("env"), "the environment variable "+quoted(m.GetEnv())+" is not set, or empty")
+		return c.notEmpty(os.Getenv(m.GetEnv()), at.field("env"), "the environment variable that is named here is not set, or empty")
 	}
 	return m.GetValue()
+}
+
+// secretFile reads a secret's file.
+func (c *compiler) secretFile(at *path) ([]byte, bool) {
+	name, ok := c.named(find(c.root, at.String()))
+	if !ok {
+		c.ifNew(at, "file must be the name of a file, relative to the folder of this one")
+		return nil, false
+	}
+	data, err := c.files.read(name, maxSecretSize)
+	if err != nil {
+		c.fault(at, "the file that is named here cannot be read: %v", err)
+	}
+	return data, err == nil
 }
 
 func (c *compiler) notEmpty(secret string, at *path, otherwise string) string {

@@ -48,24 +48,35 @@ func parse(data []byte) (*yaml.Node, *Fault) {
 	}
 }
 
-// badCharacter finds the first character that YAML does not take: yaml/v3 says that there is one, but not where.
+// badCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
+// readers take for something else than YAML does: what follows it must not look like the end of a comment and be a route.
 func badCharacter(data []byte) *Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return &Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: "not UTF-8: save the file as UTF-8"}
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
-			return &Fault{
-				Line: line, Column: utf8.RuneCount(data[start:i]) + 1,
-				Message: fmt.Sprintf("the control character %U is not allowed: remove it", r),
-			}
-		case r == '\n':
+		if message := unfitCharacter(r, size, data[i:]); message != "" {
+			return &Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: message}
+		}
+		if r == '\n' {
 			line, start = line+1, i+1
 		}
 		i += size
 	}
 	return nil
+}
+
+// unfitCharacter says what is wrong with the character that a text begins with, empty if nothing is.
+func unfitCharacter(r rune, size int, text []byte) string {
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return "not UTF-8: save the file as UTF-8"
+	case r == '\r' && !bytes.HasPrefix(text, []byte("\r\n")), r == 0x85, r == 0x2028, r == 0x2029:
+		return fmt.Sprintf("%U ends a line for YAML, though editors do not show it so: write a line feed, or remove it", r)
+	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0, r == 0xfffe, r == 0xffff:
+		return fmt.Sprintf("the control character %U is not allowed: remove it", r)
+	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return fmt.Sprintf("%U has editors show the line in another order than it is read in: remove it, or write it as \"\\u%04X\"", r, r)
+	}
+	return ""
 }
 
 // yamlLine is how yaml/v3 names a line, if it does: often that of what the error is in, not of the error.

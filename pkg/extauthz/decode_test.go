@@ -314,6 +314,40 @@ func TestDecodeTruncated(t *testing.T) {
 	}
 }
 
+// mergers are messages of several parts that protobuf merges, the last word of each field counting: whoever reads the first one
+// judges another request.
+func mergers(t testing.TB) [][]byte {
+	t.Helper()
+	good := marshal(t, envoyRequest())
+	path := func(p string) []byte { return bytesField(4, []byte(p)...) }
+	part := func(b ...[]byte) []byte { return bytesField(2, concat(b...)...) }
+	extension := func(name, value string) []byte {
+		return bytesField(10, concat(bytesField(1, []byte(name)...), bytesField(2, []byte(value)...))...)
+	}
+	return [][]byte{
+		concat(good, good),
+		concat(good, inHTTP(path("/admin"))),
+		inAttributes(bytesField(4, concat(part(path("/open")), part(path("/admin")))...), bytesField(4, part(bytesField(3, bytesField(1, 'a')...))...)),
+		bytesField(1, bytesField(4, concat(part(path("/open")), part(path("/admin")))...)...),
+		concat(good, inAttributes(extension("portcullis.api", "a"), extension("portcullis.api", "b"))),
+		concat(good, inAttributes(extension("portcullis.body", "buffered"), extension("Portcullis.api", "b"))),
+		concat(good, inHTTP(protowire.AppendTag(nil, 4, protowire.StartGroupType), protowire.AppendTag(nil, 4, protowire.EndGroupType))),
+		concat(good, inHTTP(protowire.AppendVarint(protowire.AppendTag(nil, 1<<20, protowire.VarintType), 1))),
+		concat(good, inHTTP([]byte{0xa2, 0x80, 0}, []byte{3, '/', 'x', 'y'})), // field 4 by a tag of three bytes
+		inHTTP(bytesField(11, bytesField(1, concat(bytesField(1, 'a'), bytesField(2, 'b'), bytesField(3, 'c'))...)...), bytesField(12, 'a'), bytesField(10, 'b')),
+	}
+}
+
+// What is merged is judged as protobuf merges it.
+func TestDecodeMerges(t *testing.T) {
+	for i, wire := range mergers(t) {
+		understood := agree(t, wire)
+		if twice := i < 5; twice && understood {
+			t.Errorf("%x: understood though a field is there twice", wire)
+		}
+	}
+}
+
 // FuzzDecode holds decode to the generated decoder.
 func FuzzDecode(f *testing.F) {
 	for _, in := range envoySends() {
@@ -323,6 +357,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add(wire)
 	}
 	f.Add(inHTTP(bytesField(3, concat(bytesField(1, 'a'), bytesField(2, 'b'))...)))
+	for _, wire := range mergers(f) {
+		f.Add(wire)
+	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		agree(t, wire)
 		// What was not understood is judged all the same, and as by a server that has no decoder of its own.

@@ -113,13 +113,20 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 				r.SourcePrincipal = a.principal
 			}
 		default:
-			known = !strings.HasPrefix(name, "portcullis.")
+			known = !isOurs(name)
 		}
 		if !known {
 			return false, envoyConfig("context_extensions: unknown setting " + strconv.Quote(name) + ": " + strconv.Quote(value))
 		}
 	}
 	return buffered, nil
+}
+
+// isOurs tells a name that was meant for portcullis, whatever its spelling: one that is passed over would leave it to the client's host
+// which API is asked.
+func isOurs(name string) bool {
+	const prefix = "portcullis"
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
 func transports(value string) authz.SecureTransport {

@@ -94,7 +94,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
-		r.verify = g.routeVerifier(a, &c.Routes[i], at, f)
+		r.verify, r.signatures = g.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && g.signatures == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}

@@ -55,7 +55,7 @@ type API struct {
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
-	// StrictPaths refuses paths with an encoded slash, a semicolon, or anything that is encoded twice.
+	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice.
 	StrictPaths bool
 	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
 	LegacyMessages bool

@@ -117,7 +117,7 @@
 // without it, some 404, some a {proxy+} that is empty. The route is that of the path without the slash if that is a full match, or
 // else the one that takes the slash for an empty segment. Whichever is taken, the other one must be guarded in the same way, or
 // the answer is 400: a slash is no way around a guarded "GET /admin" beside an open $default. Routes are guarded
-// in the same way if type, authorizer and scopes are the same.
+// in the same way if type, authorizer, scopes and the options of signatures are the same.
 //
 // 2026-11-25: the stage $default has no name in a path: "/$default/pets" on the default endpoint is a path of that stage.
 //

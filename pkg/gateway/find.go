@@ -24,8 +24,8 @@ func (in *invocation) find() error {
 	if err := in.arrive(); err != nil {
 		return err
 	}
-	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon || p.encodedTwice) {
-		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, a semicolon, or something that is encoded twice")
+	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon || p.delimiter || p.encodedTwice) {
+		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
 	}
 	in.route = in.stage.api.find(in.path, in.request.Method)
 	if in.stage.api.http {

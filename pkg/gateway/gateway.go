@@ -57,8 +57,9 @@ type route struct {
 	authorizer *authorizer
 	scopes     []string
 	upstream   []mappedHeader
-	// verify takes the place of the API's where it is not nil.
-	verify Verify
+	// verify takes the place of the API's where it is not nil, and signatures are what it verifies by.
+	verify     Verify
+	signatures RouteSignatures
 }
 
 // stage returns the stage of a name, nil if there is none.

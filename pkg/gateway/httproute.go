@@ -131,7 +131,8 @@ func (in *invocation) sameWithoutSlash() error {
 
 // sameGuard reports whether two routes are guarded alike.
 func sameGuard(a, b *route) bool {
-	return a == b || a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes)
+	return a == b ||
+		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
 }
 
 // endpointStage returns the stage of a path on the default endpoint, and the path within it: the first segment names a stage,

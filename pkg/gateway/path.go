@@ -13,9 +13,10 @@ type path struct {
 	text string
 	// doubled says that text holds two slashes in a row before its last segment.
 	doubled bool
-	// slashInSegment, semicolon and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any form, and
-	// an escape that appears only once the path is decoded.
-	slashInSegment, semicolon, encodedTwice bool
+	// slashInSegment, semicolon, delimiter and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
+	// form, an encoded question mark or number sign, at which who decodes too early cuts the path off, and an escape that
+	// appears only once the path is decoded.
+	slashInSegment, semicolon, delimiter, encodedTwice bool
 }
 
 // The reasons why a path is refused.
@@ -58,6 +59,7 @@ func canonicalPath(target string) (path, error) {
 		doubled:        strings.Contains(trimTrailing(text), "//"),
 		slashInSegment: hasEscapedSlash(raw),
 		semicolon:      strings.Contains(twice, ";"),
+		delimiter:      strings.ContainsAny(twice, "?#"),
 		encodedTwice:   twice != once,
 	}, nil
 }

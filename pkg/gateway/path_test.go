@@ -126,6 +126,9 @@ func TestCanonicalPathNotes(t *testing.T) {
 		{"/a%252Fb", path{text: "/a%252Fb", encodedTwice: true}},
 		{"/a;b", path{text: "/a;b", semicolon: true}},
 		{"/a%3bb", path{text: "/a;b", semicolon: true}},
+		{"/a%3Fb", path{text: "/a?b", delimiter: true}},
+		{"/a%23b?c", path{text: "/a#b", delimiter: true}},
+		{"/a%253fb", path{text: "/a%253fb", delimiter: true, encodedTwice: true}},
 		{"/a%253bb", path{text: "/a%253bb", semicolon: true, encodedTwice: true}},
 	} {
 		got, err := canonicalPath(tt.target)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,11 +99,17 @@ func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
 		return nil
 	}
 	o := a.signatures
-	o.UnsignedPayload = c.Signatures.UnsignedPayload
-	if c.Signatures.MaxExpires != 0 {
-		o.MaxExpires = c.Signatures.MaxExpires
-	}
+	own := a.routeSignatures(c)
+	o.MaxExpires, o.UnsignedPayload = own.MaxExpires, own.UnsignedPayload
 	return g.verifier(o, at+".signatures", f)
+}
+
+// routeSignatures are the options that hold for a route, said by it or by its API.
+func (a *api) routeSignatures(c *Route) RouteSignatures {
+	return RouteSignatures{
+		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, maxExpires),
+		UnsignedPayload: c.Signatures.UnsignedPayload,
+	}
 }
 
 // checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.

@@ -202,3 +202,26 @@ func TestVerifiersAreShared(t *testing.T) {
 		}
 	}
 }
+
+// On an HTTP API, where a slash at the end can be read in two ways, what one route allows of signatures is no way into the other.
+func TestASlashDoesNotChangeTheOptions(t *testing.T) {
+	for name, lax := range map[string]RouteSignatures{"unsigned payload": {UnsignedPayload: true}, "expires": {MaxExpires: time.Hour}} {
+		g := callers{statement: statement("Allow", all)}.gateway(t, "", func(a *API) {
+			a.HTTP, a.Stages[0].Name = true, DefaultStage
+			a.Signatures.MaxExpires = time.Minute
+			a.Routes = []Route{
+				{Method: "GET", Resource: "/lax", Authorization: IAM, Signatures: lax},
+				{Method: "GET", Resource: "/lax/{proxy+}", Authorization: IAM},
+				{Method: "GET", Resource: "/same", Authorization: IAM, Signatures: RouteSignatures{MaxExpires: time.Minute}},
+				{Method: "GET", Resource: "/same/{proxy+}", Authorization: IAM},
+			}
+		})
+		for target, want := range map[string]authz.Code{
+			"/lax": authz.CodeAllowed, "/lax/x": authz.CodeAllowed, "/lax/": authz.CodeBadPath, "/lax//": authz.CodeBadPath, "/same/": authz.CodeAllowed,
+		} {
+			if d := g.Authorize(t.Context(), signed(signerOf(owner), target)); d.Reason.Code != want || d.Allow != (want == authz.CodeAllowed) {
+				t.Errorf("%s, %s: %+v", name, target, d.Reason)
+			}
+		}
+	}
+}

@@ -3,8 +3,10 @@ package server
 import (
 	"crypto/subtle"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,13 +22,27 @@ func (p *process) adminServer() *http.Server {
 	mux.Handle("DELETE /v2/apis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusNoContent)))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return &http.Server{
-		Handler:           mux,
+		Handler:           p.withoutPanics(mux),
+		ErrorLog:          slog.NewLogLogger(p.config.Log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      15 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
+}
+
+// withoutPanics answers 500 for a panic, whose value net/http would log and which may hold a secret.
+func (p *process) withoutPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				p.config.Log.Error("an admin request panicked", "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+				http.Error(w, "internal error; the log has the stack", http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // readyz is about taking traffic. A refused reload does not end it, for the last good configuration serves, but is told: it
@@ -68,6 +84,9 @@ func (p *process) isAdminToken(shown string) bool {
 	data, err := os.ReadFile(p.config.AdminTokenFile)
 	token := strings.TrimSpace(string(data))
 	if err != nil || len(token) < minAdminToken {
+		if !p.badToken.Allow() { // whoever asks without a token makes a line
+			return false
+		}
 		p.config.Log.Error("the admin token cannot be used", "file", p.config.AdminTokenFile, "needs", fmt.Sprintf("a readable file with at least %d characters", minAdminToken))
 		return false
 	}

@@ -45,7 +45,7 @@ func (r *reloader) again(ctx context.Context) {
 	case loaded.Digest == r.gate.serving.Load().Digest:
 		r.metrics.read(resultUnchanged)
 		r.refused.Store(nil)
-		loaded.close()
+		r.close(loaded)
 		r.log.Info("configuration unchanged", "digest", loaded.Digest)
 	default:
 		if err := r.swap(ctx, loaded); err != nil {
@@ -64,11 +64,11 @@ func (r *reloader) refuse(err error) {
 // swap starts a configuration and lets it serve; one that cannot be started is closed.
 func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
 	if err := r.start(ctx, loaded); err != nil {
-		loaded.close()
+		r.close(loaded)
 		return err
 	}
 	if old := r.gate.serving.Swap(loaded); old != nil {
-		time.AfterFunc(retirement, old.close)
+		time.AfterFunc(retirement, func() { r.close(old) })
 	}
 	r.refused.Store(nil)
 	r.metrics.read(resultLoaded)
@@ -97,7 +97,10 @@ func (r *reloader) recovered(what string, err *error) {
 	}
 }
 
-func (l *Loaded) close() {
+// close ends a configuration that does not serve. A panic of it ends nothing else.
+func (r *reloader) close(l *Loaded) {
+	var err error // logged
+	defer r.recovered("closing a configuration", &err)
 	if l.Close != nil {
 		l.Close()
 	}

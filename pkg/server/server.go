@@ -13,6 +13,7 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -45,6 +46,8 @@ type process struct {
 	reloader *reloader
 	tls      *certificates // nil: plain text
 	draining atomic.Bool
+	// badToken bounds the lines about an admin token that cannot be used.
+	badToken *rate.Limiter
 
 	grpc   *grpc.Server
 	health *health.Server
@@ -56,7 +59,7 @@ type process struct {
 }
 
 func newProcess(c Config) *process {
-	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks), maxBodies: int64(c.MaxBodyBytes)}}
+	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks), maxBodies: int64(c.MaxBodyBytes)}, badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
 	p.metrics = newMetrics(c.Version, c.Samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}

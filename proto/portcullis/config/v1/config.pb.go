@@ -419,8 +419,8 @@ type API struct {
 	// with it. A private API also answers on `<id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/…` then, to
 	// requests that came by that endpoint.
 	ExecuteApiEndpoint bool `protobuf:"varint,7,opt,name=execute_api_endpoint,json=executeApiEndpoint,proto3" json:"execute_api_endpoint,omitempty"`
-	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F and ; within a
-	// segment, and what is encoded twice, such as %2561.
+	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F, %3F, %23
+	// and ; within a segment, and what is encoded twice, such as %2561.
 	StrictPaths bool `protobuf:"varint,8,opt,name=strict_paths,json=strictPaths,proto3" json:"strict_paths,omitempty"`
 	// Words denials as API Gateway did before 2025: without the kind of policy that denied.
 	// AWS: "Troubleshoot access denied error messages" (IAM User Guide).
