@@ -31,7 +31,10 @@ type node struct {
 	identity string
 	// inside is how portcullis is inside of the mesh.
 	inside inside
-	// tls says that the Envoy ends TLS of its clients.
+	// proxyConfig is what the owner of the mesh says of the Envoy in its ProxyConfig.
+	proxyConfig string
+	// tls says that the Envoy ends TLS of its clients. It has two ports more then, SECURE and REDIRECT in resources, and the folder FOLDER
+	// has its certificate.
 	tls bool
 }
 
@@ -144,6 +147,8 @@ type meshStack struct {
 	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
 	text, printed, mesh string
 	port, open          string
+	// securePort ends TLS, and redirectPort leads there.
+	securePort, redirectPort string
 	// resources are the node's, with its ports.
 	resources string
 	ca        *meshCA
@@ -172,6 +177,10 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	if n.mutual || n.inside != "" || n.tls {
 		m.ca = newMeshCA(t)
 	}
+	if n.tls {
+		m.ca.serverFiles(t, m.dir, "pets.example.com", "cats.example.com")
+		m.securePort, m.redirectPort = envoytest.FreePort(t), envoytest.FreePort(t)
+	}
 	m.enter(t, n)
 	m.serve(t, program, "127.0.0.1:0")
 	t.Cleanup(func() { m.portcullis.Stop() })
@@ -184,13 +193,17 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	if n.namespace == "istio-system" {
 		flags = append(flags, "--istio-port", m.port)
 	}
+	if n.tls {
+		flags = append(flags, "--istio-port", m.securePort, "--istio-port", m.redirectPort)
+	}
 	if n.inside != "" {
 		flags = append(flags, "--istio-callers", n.identity)
 	}
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.at, ":")
 	_, own, _ := strings.Cut(m.portcullis.GRPC, ":")
-	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "FOLDER", m.dir)
+	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "FOLDER", m.dir,
+		"SECURE", m.securePort, "REDIRECT", m.redirectPort)
 	m.resources = ports.Replace(n.resources)
 	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
 		"services.yaml": ports.Replace(meshServices + n.inside.resources()), "node.yaml": m.resources, "portcullis.yaml": m.printed,
@@ -268,14 +281,14 @@ func (m *meshStack) bootstrap(t *testing.T, n node) string {
 	if m.ca != nil {
 		clusters += grpcCluster("sds-grpc", m.ca.agent(t, n.identity))
 	}
-	return fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, clusters)
+	return fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, n.proxyConfig, clusters)
 }
 
 const meshBootstrap = `
 node:
   id: %q
   cluster: node
-  metadata: {NAMESPACE: %s, LABELS: {%s}, CLUSTER_ID: Kubernetes, MESH_ID: cluster.local, INTERCEPTION_MODE: NONE, ISTIO_VERSION: 1.31.0}
+  metadata: {NAMESPACE: %s, LABELS: {%s}, CLUSTER_ID: Kubernetes, MESH_ID: cluster.local, INTERCEPTION_MODE: NONE, PROXY_CONFIG: {%s}, ISTIO_VERSION: 1.31.0}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
 dynamic_resources:
   ads_config:
