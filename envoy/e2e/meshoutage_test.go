@@ -15,7 +15,7 @@ import (
 func (m *meshStack) outages(t *testing.T) {
 	m.portcullis.Kill()
 	m.nothingPasses(t)
-	m.serve(t, portcullis(t), m.portcullis.GRPC)
+	m.serve(t)
 	eventually(t, "Envoy is connected again", func() bool { return m.get(t, "/open").status == 200 })
 	m.upstream.Take()
 	m.noneRejected(t)
@@ -79,7 +79,7 @@ func TestMeshAnalyze(t *testing.T) {
 			m.takeApart(t, printed(t, m.dir, append([]string{"--for", "istio"}, n.flags...)...))
 			var files []string
 			for name, text := range map[string]string{
-				"printed.yaml": m.printed, "services.yaml": strings.NewReplacer("PORTCULLIS", "9001", "UPSTREAM", "8081").Replace(meshServices),
+				"printed.yaml": m.printed, "services.yaml": strings.NewReplacer("PORTCULLIS", "9001", "SERVICE", "9001", "UPSTREAM", "8081").Replace(meshServices),
 				"node.yaml": strings.NewReplacer("PORT", "80", "UPSTREAM", "8081").Replace(n.resources),
 			} {
 				files = append(files, filepath.Join(m.dir, name))

@@ -48,7 +48,7 @@ spec:
   hosts: [portcullis.portcullis.svc.cluster.local]
   location: MESH_INTERNAL
   resolution: STATIC
-  ports: [{number: 9001, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
+  ports: [{number: SERVICE, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
   endpoints: [{address: 127.0.0.1, serviceAccount: portcullis, labels: {app.kubernetes.io/name: portcullis}}]
 ---
 apiVersion: networking.istio.io/v1
@@ -112,7 +112,7 @@ spec:
   workloadSelector: {labels: {app: app}}
   ingress:
   - {port: {number: PORT, protocol: HTTP, name: http-in}, bind: 127.0.0.1, captureMode: NONE, defaultEndpoint: "127.0.0.1:UPSTREAM"}
-  egress: [{hosts: ["*/*"]}]
+  egress: [{hosts: [portcullis/*]}]
 `
 	meshTLS = `---
 apiVersion: security.istio.io/v1
@@ -152,9 +152,9 @@ type meshStack struct {
 	// resources are the node's, with its ports.
 	resources string
 	ca        *meshCA
-	// at is where portcullis is asked: its own address, or that of its sidecar, which is own.
-	at  string
-	own *envoytest.Envoy
+	// listen is where portcullis listens, and at where it is asked: there, or at its sidecar, which is own. service is its port as a service.
+	listen, at, service string
+	own                 *envoytest.Envoy
 	// flags are further ones of portcullis serve.
 	flags []string
 }
@@ -163,7 +163,7 @@ type meshStack struct {
 func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	t.Helper()
 	envoytest.RequireIstiod(t)
-	envoy, program := envoytest.Require(t), portcullis(t)
+	envoy := envoytest.Require(t)
 	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: cmp.Or(n.open, "/open")}
 	var err error
 	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
@@ -181,17 +181,16 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 		m.ca.serverFiles(t, m.dir, "pets.example.com", "cats.example.com")
 		m.securePort, m.redirectPort = envoytest.FreePort(t), envoytest.FreePort(t)
 	}
+	m.listen = "127.0.0.1:" + envoytest.FreePort(t)
+	m.at, m.service = m.listen, "9001"
 	m.enter(t, n)
-	m.serve(t, program, "127.0.0.1:0")
-	t.Cleanup(func() { m.portcullis.Stop() })
-	m.portcullis.Kill()
-	if m.at == "" {
-		m.at = m.portcullis.GRPC
-	}
 
 	flags := append([]string{"--for", "istio", "--timeout", timeout, "--secure-transport", "true"}, n.flags...)
 	if n.namespace == "istio-system" {
 		flags = append(flags, "--istio-port", m.port)
+	} else {
+		m.service = envoytest.FreePort(t) // a sidecar has a listener there for the application behind it
+		flags = append(flags, "--portcullis", "portcullis.portcullis.svc.cluster.local:"+m.service)
 	}
 	if n.tls {
 		flags = append(flags, "--istio-port", m.securePort, "--istio-port", m.redirectPort)
@@ -201,8 +200,8 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	}
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.at, ":")
-	_, own, _ := strings.Cut(m.portcullis.GRPC, ":")
-	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "FOLDER", m.dir,
+	_, own, _ := strings.Cut(m.listen, ":")
+	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "SERVICE", m.service, "FOLDER", m.dir,
 		"SECURE", m.securePort, "REDIRECT", m.redirectPort)
 	m.resources = ports.Replace(n.resources)
 	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
@@ -211,19 +210,20 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	m.startEnvoy(t, envoy, n)
 	m.startOwn(t, n)
 	m.nothingPasses(t)
-	m.serve(t, program, m.portcullis.GRPC)
+	m.serve(t)
+	t.Cleanup(func() { m.portcullis.Stop() })
 	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, m.open).status == 200 })
 	m.upstream.Take()
 	return m
 }
 
-// serve runs portcullis.
-func (m *meshStack) serve(t *testing.T, program, listen string) {
+// serve runs portcullis, where it was before if it was.
+func (m *meshStack) serve(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	if m.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(m.dir, "portcullis.yaml"), listen, m.flags...); err != nil {
+	if m.portcullis, err = envoytest.StartPortcullis(ctx, portcullis(t), filepath.Join(m.dir, "portcullis.yaml"), m.listen, m.flags...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -265,7 +265,10 @@ func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
 	t.Cleanup(m.envoy.Stop)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("portcullis wrote:\n%s\nEnvoy wrote:\n%s%s", m.portcullis.Stderr(), m.envoy.Stdout(), m.envoy.Stderr())
+			if m.portcullis != nil {
+				t.Logf("portcullis wrote:\n%s", m.portcullis.Stderr())
+			}
+			t.Logf("Envoy wrote:\n%s%s", m.envoy.Stdout(), m.envoy.Stderr())
 		}
 	})
 	m.addr = "127.0.0.1:" + m.port
