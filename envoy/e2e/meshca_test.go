@@ -83,17 +83,29 @@ func serveUntilEnd(t *testing.T, server *grpc.Server, listener net.Listener) {
 func (a *meshCA) files(t *testing.T, dir, identity string) {
 	t.Helper()
 	own, key := issue(t, a, identity)
-	for name, text := range map[string][]byte{
+	writePEM(t, dir, map[string][]byte{
 		"cert-chain.pem": asPEM("CERTIFICATE", own.Raw), "key.pem": keyPEM(t, key), "root-cert.pem": asPEM("CERTIFICATE", a.cert.Raw),
-	} {
+	})
+}
+
+// serverFiles writes a certificate for a server's names, and its key, to a folder.
+func (a *meshCA) serverFiles(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	own, key := issue(t, a, "", names...)
+	writePEM(t, dir, map[string][]byte{"tls.crt": asPEM("CERTIFICATE", own.Raw), "tls.key": keyPEM(t, key)})
+}
+
+func writePEM(t *testing.T, dir string, files map[string][]byte) {
+	t.Helper()
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// issue makes a certificate for an identity, or the authority's own.
-func issue(t *testing.T, by *meshCA, identity string) (*x509.Certificate, *ecdsa.PrivateKey) {
+// issue makes a certificate for an identity, for a server's names, or the authority's own.
+func issue(t *testing.T, by *meshCA, identity string, names ...string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -106,11 +118,14 @@ func issue(t *testing.T, by *meshCA, identity string) (*x509.Certificate, *ecdsa
 	if by == nil {
 		template.Subject, template.IsCA, template.BasicConstraintsValid, template.KeyUsage = pkix.Name{CommonName: "mesh"}, true, true, x509.KeyUsageCertSign
 	} else {
-		id, err := url.Parse(identity)
-		if err != nil {
-			t.Fatal(err)
+		if identity != "" {
+			id, err := url.Parse(identity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			template.URIs = []*url.URL{id}
 		}
-		template.URIs, template.KeyUsage = []*url.URL{id}, x509.KeyUsageDigitalSignature
+		template.DNSNames, template.KeyUsage = names, x509.KeyUsageDigitalSignature
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
 		parent, signer = by.cert, by.key
 	}
@@ -199,12 +214,18 @@ func (a *meshCA) client(t *testing.T, identity string) *tls.Config {
 // sidecar listens in plain text and passes bytes on over mutual TLS, as the sidecar of a client with an identity does.
 func (a *meshCA) sidecar(t *testing.T, addr, identity string) string {
 	t.Helper()
+	config := a.client(t, identity)
+	config.NextProtos = nil // the client behind it chooses the protocol
+	return overTLS(t, addr, config)
+}
+
+// overTLS listens in plain text and passes bytes on over TLS.
+func overTLS(t *testing.T, addr string, config *tls.Config) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := a.client(t, identity)
-	config.NextProtos = nil // the client behind it chooses the protocol
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {

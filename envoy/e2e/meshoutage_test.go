@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,7 +13,7 @@ import (
 func (m *meshStack) outages(t *testing.T) {
 	m.portcullis.Kill()
 	m.nothingPasses(t)
-	m.serve(t, portcullis(t), m.portcullis.GRPC)
+	m.serve(t)
 	eventually(t, "Envoy is connected again", func() bool { return m.get(t, "/open").status == 200 })
 	m.upstream.Take()
 	m.noneRejected(t)
@@ -64,49 +62,3 @@ func TestMeshPortcullisHangs(t *testing.T) {
 		})
 	}
 }
-
-// istioctl finds nothing wrong with what is printed, beside what the owner of the mesh has.
-func TestMeshAnalyze(t *testing.T) {
-	t.Parallel()
-	envoytest.RequireIstiod(t)
-	for _, n := range nodes() {
-		t.Run(n.name, func(t *testing.T) {
-			t.Parallel()
-			m := &meshStack{stack: &stack{dir: t.TempDir()}}
-			m.write(t, owner+".json", export(owner))
-			m.write(t, "access-keys.yaml", ownKeys())
-			m.write(t, "portcullis.yaml", meshed)
-			m.takeApart(t, printed(t, m.dir, append([]string{"--for", "istio"}, n.flags...)...))
-			var files []string
-			for name, text := range map[string]string{
-				"printed.yaml": m.printed, "services.yaml": strings.NewReplacer("PORTCULLIS", "9001", "UPSTREAM", "8081").Replace(meshServices),
-				"node.yaml": strings.NewReplacer("PORT", "80", "UPSTREAM", "8081").Replace(n.resources),
-			} {
-				files = append(files, filepath.Join(m.dir, name))
-				m.write(t, name, text)
-			}
-			mesh := filepath.Join(m.dir, "mesh.yaml")
-			if err := os.WriteFile(mesh, []byte(m.mesh), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := envoytest.Analyze(t, mesh, files...); err != nil {
-				t.Error(err)
-			}
-			m.write(t, "wrong.yaml", wrongVirtualService)
-			if err := envoytest.Analyze(t, mesh, append(files, filepath.Join(m.dir, "wrong.yaml"))...); err == nil || !strings.Contains(err.Error(), "IST0101") {
-				t.Errorf("a gateway that is not there: %v", err)
-			}
-		})
-	}
-}
-
-// wrongVirtualService is what istioctl has to find something in.
-const wrongVirtualService = `
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: wrong, namespace: pets}
-spec:
-  hosts: [wrong.example.com]
-  gateways: [istio-system/none]
-  http: [{route: [{destination: {host: app.pets.svc.cluster.local, port: {number: 80}}}]}]
-`

@@ -31,7 +31,10 @@ type node struct {
 	identity string
 	// inside is how portcullis is inside of the mesh.
 	inside inside
-	// tls says that the Envoy ends TLS of its clients.
+	// proxyConfig is what the owner of the mesh says of the Envoy in its ProxyConfig.
+	proxyConfig string
+	// tls says that the Envoy ends TLS of its clients. It has two ports more then, SECURE and REDIRECT in resources, and the folder FOLDER
+	// has its certificate.
 	tls bool
 }
 
@@ -45,7 +48,7 @@ spec:
   hosts: [portcullis.portcullis.svc.cluster.local]
   location: MESH_INTERNAL
   resolution: STATIC
-  ports: [{number: 9001, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
+  ports: [{number: SERVICE, name: grpc, protocol: GRPC, targetPort: PORTCULLIS}]
   endpoints: [{address: 127.0.0.1, serviceAccount: portcullis, labels: {app.kubernetes.io/name: portcullis}}]
 ---
 apiVersion: networking.istio.io/v1
@@ -109,7 +112,7 @@ spec:
   workloadSelector: {labels: {app: app}}
   ingress:
   - {port: {number: PORT, protocol: HTTP, name: http-in}, bind: 127.0.0.1, captureMode: NONE, defaultEndpoint: "127.0.0.1:UPSTREAM"}
-  egress: [{hosts: ["*/*"]}]
+  egress: [{hosts: [portcullis/*]}]
 `
 	meshTLS = `---
 apiVersion: security.istio.io/v1
@@ -144,12 +147,14 @@ type meshStack struct {
 	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
 	text, printed, mesh string
 	port, open          string
+	// securePort ends TLS, and redirectPort leads there.
+	securePort, redirectPort string
 	// resources are the node's, with its ports.
 	resources string
 	ca        *meshCA
-	// at is where portcullis is asked: its own address, or that of its sidecar, which is own.
-	at  string
-	own *envoytest.Envoy
+	// listen is where portcullis listens, and at where it is asked: there, or at its sidecar, which is own. service is its port as a service.
+	listen, at, service string
+	own                 *envoytest.Envoy
 	// flags are further ones of portcullis serve.
 	flags []string
 }
@@ -158,7 +163,7 @@ type meshStack struct {
 func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	t.Helper()
 	envoytest.RequireIstiod(t)
-	envoy, program := envoytest.Require(t), portcullis(t)
+	envoy := envoytest.Require(t)
 	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: cmp.Or(n.open, "/open")}
 	var err error
 	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
@@ -172,25 +177,32 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	if n.mutual || n.inside != "" || n.tls {
 		m.ca = newMeshCA(t)
 	}
-	m.enter(t, n)
-	m.serve(t, program, "127.0.0.1:0")
-	t.Cleanup(func() { m.portcullis.Stop() })
-	m.portcullis.Kill()
-	if m.at == "" {
-		m.at = m.portcullis.GRPC
+	if n.tls {
+		m.ca.serverFiles(t, m.dir, "pets.example.com", "cats.example.com")
+		m.securePort, m.redirectPort = envoytest.FreePort(t), envoytest.FreePort(t)
 	}
+	m.listen = "127.0.0.1:" + envoytest.FreePort(t)
+	m.at, m.service = m.listen, "9001"
+	m.enter(t, n)
 
 	flags := append([]string{"--for", "istio", "--timeout", timeout, "--secure-transport", "true"}, n.flags...)
 	if n.namespace == "istio-system" {
 		flags = append(flags, "--istio-port", m.port)
+	} else {
+		m.service = envoytest.FreePort(t) // a sidecar has a listener there for the application behind it
+		flags = append(flags, "--portcullis", "portcullis.portcullis.svc.cluster.local:"+m.service)
+	}
+	if n.tls {
+		flags = append(flags, "--istio-port", m.securePort, "--istio-port", m.redirectPort)
 	}
 	if n.inside != "" {
 		flags = append(flags, "--istio-callers", n.identity)
 	}
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.at, ":")
-	_, own, _ := strings.Cut(m.portcullis.GRPC, ":")
-	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "FOLDER", m.dir)
+	_, own, _ := strings.Cut(m.listen, ":")
+	ports := strings.NewReplacer("PORTCULLIS", at, "UPSTREAM", m.upstream.Port(), "PORT", m.port, "OWN", own, "SERVICE", m.service, "FOLDER", m.dir,
+		"SECURE", m.securePort, "REDIRECT", m.redirectPort)
 	m.resources = ports.Replace(n.resources)
 	m.istiod = envoytest.StartIstiod(t, m.mesh, map[string]string{
 		"services.yaml": ports.Replace(meshServices + n.inside.resources()), "node.yaml": m.resources, "portcullis.yaml": m.printed,
@@ -198,19 +210,20 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	m.startEnvoy(t, envoy, n)
 	m.startOwn(t, n)
 	m.nothingPasses(t)
-	m.serve(t, program, m.portcullis.GRPC)
+	m.serve(t)
+	t.Cleanup(func() { m.portcullis.Stop() })
 	eventually(t, "Envoy has found portcullis", func() bool { return m.get(t, m.open).status == 200 })
 	m.upstream.Take()
 	return m
 }
 
-// serve runs portcullis.
-func (m *meshStack) serve(t *testing.T, program, listen string) {
+// serve runs portcullis, where it was before if it was.
+func (m *meshStack) serve(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	if m.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(m.dir, "portcullis.yaml"), listen, m.flags...); err != nil {
+	if m.portcullis, err = envoytest.StartPortcullis(ctx, portcullis(t), filepath.Join(m.dir, "portcullis.yaml"), m.listen, m.flags...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -252,7 +265,10 @@ func (m *meshStack) startEnvoy(t *testing.T, envoy string, n node) {
 	t.Cleanup(m.envoy.Stop)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("portcullis wrote:\n%s\nEnvoy wrote:\n%s%s", m.portcullis.Stderr(), m.envoy.Stdout(), m.envoy.Stderr())
+			if m.portcullis != nil {
+				t.Logf("portcullis wrote:\n%s", m.portcullis.Stderr())
+			}
+			t.Logf("Envoy wrote:\n%s%s", m.envoy.Stdout(), m.envoy.Stderr())
 		}
 	})
 	m.addr = "127.0.0.1:" + m.port
@@ -268,14 +284,14 @@ func (m *meshStack) bootstrap(t *testing.T, n node) string {
 	if m.ca != nil {
 		clusters += grpcCluster("sds-grpc", m.ca.agent(t, n.identity))
 	}
-	return fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, clusters)
+	return fmt.Sprintf(meshBootstrap, n.id, n.namespace, n.labels, n.proxyConfig, clusters)
 }
 
 const meshBootstrap = `
 node:
   id: %q
   cluster: node
-  metadata: {NAMESPACE: %s, LABELS: {%s}, CLUSTER_ID: Kubernetes, MESH_ID: cluster.local, INTERCEPTION_MODE: NONE, ISTIO_VERSION: 1.31.0}
+  metadata: {NAMESPACE: %s, LABELS: {%s}, CLUSTER_ID: Kubernetes, MESH_ID: cluster.local, INTERCEPTION_MODE: NONE, PROXY_CONFIG: {%s}, ISTIO_VERSION: 1.31.0}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
 dynamic_resources:
   ads_config:

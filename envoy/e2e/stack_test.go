@@ -110,7 +110,7 @@ func start(t *testing.T, c setup) *stack {
 		s.write(t, name, text)
 	}
 	s.write(t, "portcullis.yaml", c.config)
-	listen, edits, listener := s.wiring(c.file)
+	listen, edits, listener := s.wiring(t, c.file)
 	s.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(s.dir, "portcullis.yaml"), listen, c.flags...)
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +144,11 @@ func start(t *testing.T, c setup) *stack {
 	return s
 }
 
-// wiring is where portcullis listens for a file, which addresses are replaced in it, and the name of its listener.
-func (s *stack) wiring(file string) (listen string, edits []envoytest.Edit, listener string) {
-	listen, listener = "127.0.0.1:0", "http"
+// wiring is where portcullis listens for a file, to come back there if the test ends it, which addresses are replaced in the file, and the
+// name of its listener.
+func (s *stack) wiring(t *testing.T, file string) (listen string, edits []envoytest.Edit, listener string) {
+	t.Helper()
+	listen, listener = "127.0.0.1:"+envoytest.FreePort(t), "http"
 	edits = []envoytest.Edit{envoytest.Port(9901, "0"), envoytest.Port(8081, s.upstream.Port())}
 	switch file {
 	case "https.yaml":

@@ -44,7 +44,7 @@ func StartCognitoLocal(tb testing.TB, issuer string, pools ...string) *Cognito {
 // it knows in dir, until Stop.
 func RunCognitoLocal(ctx context.Context, part, dir, issuer string, pools ...string) (*Cognito, error) {
 	modules, c := filepath.Join(part, "node_modules"), &Cognito{}
-	err := onFreePort(func(port string) error {
+	release, err := onFreePort(func(port string) error {
 		c.URL, c.issuer = "http://127.0.0.1:"+port, issuer
 		if issuer == "" {
 			c.issuer = c.URL
@@ -64,7 +64,11 @@ func RunCognitoLocal(ctx context.Context, part, dir, issuer string, pools ...str
 		}
 		return c.begin(ctx)
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	release()
+	return c, nil
 }
 
 func writeCognitoConfig(dir, issuer string, pools []string) error {

@@ -100,16 +100,6 @@ func Analyze(tb testing.TB, mesh string, files ...string) error {
 	return nil
 }
 
-// FreePort is a loopback port that was free a moment ago, for what takes no port 0.
-func FreePort(tb testing.TB) string {
-	tb.Helper()
-	port, err := freePort()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return port
-}
-
 func write(tb testing.TB, path, text string) {
 	tb.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -31,7 +31,7 @@ func StartRedis(tb testing.TB, o RedisOptions) *Redis {
 	bin := RequireRedis(tb)
 	dir := tb.TempDir()
 	r := &Redis{}
-	err := onFreePort(func(port string) error {
+	release, err := onFreePort(func(port string) error {
 		config, err := r.configure(dir, port, o)
 		if err != nil {
 			return err
@@ -45,6 +45,7 @@ func StartRedis(tb testing.TB, o RedisOptions) *Redis {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(release) // so that Restart finds it free
 	r.keep(tb)
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -64,30 +63,34 @@ func (s *service) Restart(tb testing.TB) {
 	}
 }
 
-// onFreePort starts what takes no port 0. Somebody else may take the port before it does: then it gets another one.
-func onFreePort(try func(port string) error) error {
+// onFreePort starts what takes no port 0, and keeps the port for it until release. Where a port cannot be held, somebody else may take it
+// before: then it gets another one.
+func onFreePort(try func(port string) error) (release func(), err error) {
 	var failures []error
 	for range portTries {
-		port, err := freePort()
+		port, release, err := holdPort()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err = try(port); err == nil {
-			return nil
+			return release, nil
 		}
+		release()
 		failures = append(failures, err)
 	}
-	return fmt.Errorf("no start on %d ports: %w", portTries, errors.Join(failures...))
+	return nil, fmt.Errorf("no start on %d ports: %w", portTries, errors.Join(failures...))
 }
 
-// freePort is a loopback port that was free a moment ago.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// FreePort is a free loopback port, for what takes no port 0 or has to come back where it was. Until the test ends the kernel gives it to
+// nobody else.
+func FreePort(tb testing.TB) string {
+	tb.Helper()
+	port, release, err := holdPort()
 	if err != nil {
-		return "", err
+		tb.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's own address has one
-	return port, l.Close()
+	tb.Cleanup(release)
+	return port
 }
 
 // post sends a body. What is answered is read as JSON into out, unless that is nil.

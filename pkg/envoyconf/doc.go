@@ -28,7 +28,9 @@
 // portcullis does not answer.
 //
 // 2026-11-25: what a target cannot say is an error that names the setting. Istio cannot hand on the PROXY protocol's TLV, and
-// cannot tell base paths of one host apart, for it names routes by what the mesh's owner wrote.
+// cannot tell base paths of one host apart, for it names routes by what the mesh's owner wrote. At a gateway it has no
+// virtual host for an IPv6 address, for a label with an underscore, or for a name without a dot, which it takes for a service: a patch for
+// one of those would be of no effect.
 //
 // 2026-11-25: in a mesh, all virtual hosts of the gateway belong to no API before the patches of single hosts say whose they are. What
 // istiod calls otherwise than we think (one for "*", one on another port) is then answered 500, where it would have had the client choose

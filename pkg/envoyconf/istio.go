@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
 // mesh is what Istio is told.
@@ -41,7 +43,9 @@ const noAPI = "no-api"
 var (
 	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
 	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$`)
-	namespace  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	// istioHost is what istiod takes for a host.
+	istioHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	namespace = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
 // forIstio says it in Istio's terms.
@@ -65,8 +69,8 @@ func (p *plan) forIstio() (*mesh, error) {
 	}
 	for _, l := range p.Listeners {
 		for _, h := range l.Hosts {
-			if h.Settings == nil {
-				errs = append(errs, fmt.Errorf("domains: %s has several base paths, which Istio's routes cannot be told apart by: give each stage a host of its own", h.Name))
+			if err := m.checkHost(&h); err != nil {
+				errs = append(errs, err)
 				continue
 			}
 			m.addHost(&h)
@@ -76,6 +80,49 @@ func (p *plan) forIstio() (*mesh, error) {
 		return nil, err
 	}
 	return m, m.inSidecar()
+}
+
+// checkHost refuses a host that no virtual host of Istio's stands for.
+func (m *mesh) checkHost(h *virtualHost) error {
+	if h.Settings == nil && m.isEndpoint(h.Name) {
+		return fmt.Errorf("executeApiEndpoint: %s has the API's stages as base paths, which Istio's routes cannot be told apart by: give each stage a domain of its own, and remove executeApiEndpoint", h.Name)
+	}
+	if h.Settings == nil {
+		return fmt.Errorf("domains: %s has several base paths, which Istio's routes cannot be told apart by: give each stage a host of its own", h.Name)
+	}
+	if m.unbufferedBeside(h.Settings.API) {
+		return fmt.Errorf("--unbuffered-uploads: API %s has routes beside the uploads whose signatures are over the body, and Istio's routes cannot be told apart: give the uploads an API and a host of their own", h.Settings.API)
+	}
+	if m.Mesh.Sidecar {
+		return nil // it has one virtual host, whatever the host
+	}
+	var errs []error
+	for _, domain := range h.Domains {
+		switch {
+		case strings.HasPrefix(domain, "["):
+			errs = append(errs, fmt.Errorf("domains: %s: a gateway of Istio has no virtual host for an IPv6 address: write a name", domain))
+		case !strings.Contains(domain, "."):
+			errs = append(errs, fmt.Errorf("domains: %s: Istio takes a host without a dot for a service in the VirtualService's namespace: write a name with its domain", domain))
+		case !istioHost.MatchString(domain):
+			errs = append(errs, fmt.Errorf("domains: %s: a VirtualService cannot have that host: write labels of letters, digits and hyphens", domain))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unbufferedBeside says whether an API has signed routes of both kinds: whose bodies are waited for, and whose are not.
+func (m *mesh) unbufferedBeside(id string) bool {
+	i := slices.IndexFunc(m.apis, func(api gateway.API) bool { return api.ID == id })
+	api := &m.apis[i]
+	signed := func(waits bool) bool {
+		return slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return r.Authorization == gateway.IAM && m.needsBody(api, &r) == waits })
+	}
+	return signed(true) && signed(false)
+}
+
+// isEndpoint says whether a host is the default endpoint of an API.
+func (m *mesh) isEndpoint(host string) bool {
+	return slices.ContainsFunc(m.apis, func(api gateway.API) bool { return slices.Contains(m.endpointHosts(&api), host) })
 }
 
 // readLabels reads name=value,…, the value of a flag.

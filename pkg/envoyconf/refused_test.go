@@ -78,8 +78,33 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A sidecar has one virtual host, so that there can be one stage only; a listener's name is for private APIs alone.
+// What no virtual host of Istio's stands for; a sidecar has one, so that there can be one stage only; a listener's name is for private APIs alone.
 func TestRefusedInAMesh(t *testing.T) {
+	endpoint := api("a1b2c3d4e5", on("a.example.com"), "GET /pets")
+	endpoint.Stages, endpoint.ExecuteAPIEndpoint = append(endpoint.Stages, gateway.Stage{Name: "test", Domains: on("t.example.com")}), true
+	uploads := api("a1b2c3d4e5", on("a.example.com"), "PUT /uploads AWS_IAM", "GET /pets AWS_IAM")
+	uploads.Routes[0].Signatures.UnsignedPayload = true
+	open := func(domains ...string) *gateway.Config { return config(api("a1b2c3d4e5", domains, "GET /pets")) }
+	for want, c := range map[string]*gateway.Config{
+		"executeApiEndpoint: a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com has the API's stages as base paths": config(endpoint),
+		"--unbuffered-uploads: API a1b2c3d4e5 has routes beside the uploads":                                    config(uploads),
+		"domains: [::1]: a gateway of Istio has no virtual host for an IPv6 address":                            open("a.example.com", "[::1]"),
+		"domains: pets: Istio takes a host without a dot for a service":                                         open("a.example.com", "pets"),
+		"domains: my_pets.example.com: a VirtualService cannot have that host":                                  open("a.example.com", "my_pets.example.com"),
+	} {
+		o := Options{Target: Istio, UnbufferedUploads: true}
+		if out, err := Generate(c, o); err == nil || out.Text != "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+		o.Mesh.Sidecar = true
+		if _, err := Generate(c, o); (err == nil) != strings.HasPrefix(want, "domains") {
+			t.Errorf("a sidecar, which has hosts of any kind, and %s: %v", want, err)
+		}
+	}
+	uploads.Routes = uploads.Routes[:1]
+	if text := mustGenerate(t, config(uploads), Options{Target: Istio, UnbufferedUploads: true}); strings.Contains(text, "includeRequestBodyInCheck") {
+		t.Error("uploads are buffered")
+	}
 	two := config(api("a1b2c3d4e5", on("a.example.com"), "GET /pets"), api("b1b2c3d4e5", on("b.example.com"), "GET /pets"))
 	if _, err := Generate(two, Options{Target: Istio, Mesh: Mesh{Sidecar: true}}); err == nil || !strings.Contains(err.Error(), "--istio-sidecar: a sidecar does not tell hosts apart") {
 		t.Errorf("%v", err)
