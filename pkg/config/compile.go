@@ -127,7 +127,7 @@ func (c *compiler) networks(texts []string, at *path) []netip.Prefix {
 
 func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, n *yaml.Node, at *path) gateway.VPCEndpoint {
 	e := gateway.VPCEndpoint{
-		ID: m.GetId(), VPC: m.GetVpc(), Listeners: m.GetListeners(),
+		ID: m.GetId(), VPC: m.GetVpc(), Listeners: m.GetListeners(), Principals: m.GetPrincipals(),
 		Networks: c.networks(m.GetNetworks(), at.field("networks")),
 	}
 	e.Policy = c.endpointPolicy(&e, child(n, "policy"), at.field("policy"))

@@ -46,8 +46,8 @@ type Options struct {
 	TLS ServerTLS
 	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: whether there is TLS.
 	SecureTransport string
-	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks, or
-	// listener:NAME. Default: proxy-protocol.
+	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks,
+	// listener:NAME, or principals. Default: proxy-protocol.
 	VPCEndpoints string
 	// MaxRequestBytes is the longest body of a signed request. Default: 1 MiB.
 	MaxRequestBytes int
@@ -88,6 +88,7 @@ type Mesh struct {
 const (
 	proxyProtocol    = "proxy-protocol"
 	networks         = "networks"
+	principals       = "principals"
 	listenerPrefix   = "listener:"
 	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
 	defaultBodyBytes = 1 << 20
@@ -150,8 +151,10 @@ func (o *Options) validate() error {
 	refuse(o.Mesh.Sidecar && o.SecureTransport == "x-forwarded-proto",
 		"--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it: write true where clients have no way in without TLS, else false")
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
-	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks}, o.VPCEndpoints),
-		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME", o.VPCEndpoints)
+	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks, principals}, o.VPCEndpoints),
+		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME, principals", o.VPCEndpoints)
+	refuse(o.VPCEndpoints == principals && !o.Mesh.SourcePrincipal,
+		"--vpc-endpoints principals: only the sidecar of a mesh attests them: write --for istio --istio-sidecar --istio-source-principal")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
 	for i, port := range o.Mesh.Ports {

@@ -96,15 +96,18 @@ func (p *plan) checkPrivate() error {
 	name, byListener := strings.CutPrefix(p.VPCEndpoints, listenerPrefix)
 	lists := func(e gateway.VPCEndpoint) bool { return slices.Contains(e.Listeners, name) }
 	mapped := func(e gateway.VPCEndpoint) bool { return len(e.Networks) > 0 }
+	known := func(e gateway.VPCEndpoint) bool { return len(e.Principals) > 0 }
 	switch {
 	case byListener && !slices.ContainsFunc(p.endpoints, lists):
 		return fmt.Errorf("%s: --vpc-endpoints %s: no entry of vpcEndpoints lists the listener %q", at, p.VPCEndpoints, name)
 	case p.VPCEndpoints == networks && !slices.ContainsFunc(p.endpoints, mapped):
 		return fmt.Errorf("%s: --vpc-endpoints networks: no entry of vpcEndpoints has networks", at)
+	case p.VPCEndpoints == principals && !slices.ContainsFunc(p.endpoints, known):
+		return fmt.Errorf("%s: --vpc-endpoints principals: no entry of vpcEndpoints has principals", at)
 	case byListener && p.Target == Istio && !p.allPrivate():
 		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and who calls them would count as one who came by the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
 	case p.VPCEndpoints == proxyProtocol && p.Target == Istio:
-		return fmt.Errorf("%s: Istio cannot hand on the TLV of the PROXY protocol's header: write --vpc-endpoints networks or listener:NAME, or put portcullis at an Envoy of your own", at)
+		return fmt.Errorf("%s: Istio cannot hand on the TLV of the PROXY protocol's header: write --vpc-endpoints networks, listener:NAME or principals, or put portcullis at an Envoy of your own", at)
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func TestRefused(t *testing.T) {
 		{"private", Options{VPCEndpoints: "header"}, `--vpc-endpoints: "header" is none of`},
 		{"private", Options{VPCEndpoints: "networks"}, `apis\[0\].endpoint: PRIVATE: --vpc-endpoints networks: no entry of vpcEndpoints has networks`},
 		{"private", Options{VPCEndpoints: "listener:internal"}, `apis\[0\].endpoint: PRIVATE: .* lists the listener "internal"`},
+		{"private", Options{VPCEndpoints: "principals"}, "--vpc-endpoints principals: only the sidecar of a mesh attests them"},
+		{"private", Options{Target: Istio, VPCEndpoints: "principals", Mesh: Mesh{Sidecar: true}}, "--vpc-endpoints principals: .* --istio-source-principal"},
+		{"private", Options{Target: Istio, VPCEndpoints: "principals", Mesh: Mesh{Sidecar: true, SourcePrincipal: true}}, `apis\[0\].endpoint: PRIVATE: .* no entry of vpcEndpoints has principals`},
 		{"private", Options{Target: Istio}, `apis\[0\].endpoint: PRIVATE: Istio cannot hand on the TLV`},
 		{"no domain", Options{}, "apis: no stage has domains"},
 	} {

@@ -109,8 +109,8 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 			known = r.Transport != authz.TransportUnstated
 		case "portcullis.sourcePrincipal":
 			known = value == "verified"
-			if known {
-				r.SourcePrincipal = spiffeID(a.principal)
+			if known && authz.IsSPIFFE(a.principal) {
+				r.SourcePrincipal = a.principal
 			}
 		default:
 			known = !strings.HasPrefix(name, "portcullis.")

@@ -34,6 +34,9 @@ type VPCEndpoint struct {
 	// Listeners are Envoy's listeners whose requests all come by the endpoint, by the names that Envoy's configuration
 	// gives them.
 	Listeners []string
+	// Principals are the SPIFFE ids of workloads that come by the endpoint, as a mesh's mutual TLS attests them. One that ends in
+	// "/*" is for all below it. Of several that hold a workload's id, the longest counts.
+	Principals []string
 	// Policy is the VPC endpoint policy; nil stands for full access.
 	Policy *policy.Policy
 }

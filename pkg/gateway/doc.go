@@ -35,6 +35,10 @@
 // before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
 // load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
 //
+// 2026-11-26: between the listener and the network stands the workload's verified SPIFFE id (vpcEndpoints[].principals): a certificate is
+// surer than an address, and says less of the request than what the owner of Envoy wrote about a listener. As with networks, it says
+// nothing about a public API, which the same workloads may call. Its wildcard is for whole segments at the end alone.
+//
 // 2026-11-25: portcullis:SourcePrincipal is the one condition key that is not AWS': the SPIFFE id of the workload that has connected to
 // Envoy. A CheckRequest names the peer of any certificate, also of one that Envoy was told to accept unverified, so that it counts only
 // where Envoy's configuration attests it (portcullis.sourcePrincipal: verified), and is absent otherwise. No header has a part in it.

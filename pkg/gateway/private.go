@@ -9,8 +9,8 @@ import (
 )
 
 // arrive finds the VPC endpoint that the request came by, and refuses a request that came in the wrong way: a private API is
-// called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Networks are looked at for private
-// APIs alone, since a public one may be called from everywhere.
+// called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Principals and networks are looked at for
+// private APIs alone, since a public one may be called from everywhere.
 func (in *invocation) arrive() error {
 	e, err := in.gateway.endpoints.attested(in.request)
 	if err != nil {
@@ -21,6 +21,9 @@ func (in *invocation) arrive() error {
 			return forbidden(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
 		}
 		return nil
+	}
+	if e == nil {
+		e = in.gateway.endpoints.ofPrincipal(in.request.SourcePrincipal)
 	}
 	if e == nil {
 		if e, err = in.endpointOfNetwork(); err != nil {

@@ -34,6 +34,8 @@ func endpoints() []VPCEndpoint {
 		{ID: "vpce-22222222", VPC: "vpc-22222222", Networks: prefixes("192.0.2.0/24", "2001:db8:1::/48")},
 		{VPC: "vpc-33333333", Networks: prefixes("192.0.2.64/26")},
 		{ID: "vpce-44444444", Networks: prefixes("198.51.100.0/24")},
+		{ID: "vpce-55555555", VPC: "vpc-55555555", Principals: []string{"spiffe://cluster.local/ns/a/*", "spiffe://other.local/ns/*"}},
+		{VPC: "vpc-66666666", Principals: []string{"spiffe://cluster.local/ns/a/sa/b"}},
 	}
 }
 
@@ -46,6 +48,12 @@ func by(endpoint string, r *authz.Request) *authz.Request {
 // listener makes a request one that came in by a listener of Envoy's.
 func listener(name string, r *authz.Request) *authz.Request {
 	r.Listener = name
+	return r
+}
+
+// workload makes a request one of a workload whose certificate Envoy has verified.
+func workload(principal string, r *authz.Request) *authz.Request {
+	r.SourcePrincipal = principal
 	return r
 }
 
@@ -78,6 +86,11 @@ func TestPrivateAPIWithoutAnEndpoint(t *testing.T) {
 		"forwarded by a proxy":     from("10.1.1.1", get("/pets", "x-forwarded-for", "192.0.2.9, 203.0.113.5")),
 		"a proxy of ours":          from("10.1.1.1", get("/pets")),
 		"query":                    public("/pets?vpce=" + claim),
+		"another workload":         workload("spiffe://cluster.local/ns/ab/sa/b", public("/pets")),
+		"a workload's namespace":   workload("spiffe://cluster.local/ns/a", public("/pets")),
+		"another trust domain":     workload("spiffe://evil.local/ns/a/sa/b", public("/pets")),
+		"a longer trust domain":    workload("spiffe://other.local.evil/ns/a", public("/pets")),
+		"a longer name":            workload("spiffe://cluster.local/ns/b/sa/b", public("/pets")),
 		"named by Envoy":           as("a1b2c3d4e5", on("203.0.113.77", public("/pets"))),
 		"near the network":         from("192.0.3.0", get("/pets")),
 		"the network within IPv6":  from("2001:db8:2::c000:209", get("/pets")),
@@ -113,6 +126,13 @@ func TestVPCEndpointOfARequest(t *testing.T) {
 		{"its other name", listener("other", from("203.0.113.5", get("/pets"))), "vpce-11111111", "vpc-11111111", "203.0.113.5"},
 		{"listener before network", listener("internal", get("/pets")), "vpce-11111111", "vpc-11111111", "192.0.2.9"},
 		{"listener, behind a proxy", listener("internal", from("10.1.1.1", get("/pets", "x-forwarded-for", "203.0.113.5"))), "vpce-11111111", "vpc-11111111", "203.0.113.5"},
+		{"principal", workload("spiffe://cluster.local/ns/a/sa/c", from("203.0.113.5", get("/pets"))), "vpce-55555555", "vpc-55555555", "203.0.113.5"},
+		{"principal, deep below", workload("spiffe://other.local/ns/z/sa/c/d", from("203.0.113.5", get("/pets"))), "vpce-55555555", "vpc-55555555", "203.0.113.5"},
+		{"principal, whole before what holds it", workload("spiffe://cluster.local/ns/a/sa/b", from("203.0.113.5", get("/pets"))), "", "vpc-66666666", "203.0.113.5"},
+		{"principal before network", workload("spiffe://cluster.local/ns/a/sa/c", get("/pets")), "vpce-55555555", "vpc-55555555", "192.0.2.9"},
+		{"principal that nothing is said of, network", workload("spiffe://cluster.local/ns/b/sa/c", get("/pets")), "vpce-22222222", "vpc-22222222", "192.0.2.9"},
+		{"listener before principal", listener("internal", workload("spiffe://cluster.local/ns/a/sa/c", get("/pets"))), "vpce-11111111", "vpc-11111111", "192.0.2.9"},
+		{"load balancer before principal", by("vpce-1a2b3c4d", workload("spiffe://cluster.local/ns/a/sa/c", get("/pets"))), "vpce-1a2b3c4d", "vpc-1a2b3c4d", "192.0.2.9"},
 		{"network", get("/pets"), "vpce-22222222", "vpc-22222222", "192.0.2.9"},
 		{"network of IPv6", from("2001:db8:1::7", get("/pets")), "vpce-22222222", "vpc-22222222", "2001:db8:1::7"},
 		{"network within IPv6", from("::ffff:192.0.2.9", get("/pets")), "vpce-22222222", "vpc-22222222", "192.0.2.9"},
@@ -165,6 +185,9 @@ func TestRegionalAPIByAnEndpoint(t *testing.T) {
 		by("vpce-1a2b3c4d", get("/pets")), by("vpce-ffffffff", get("/pets")), listener("internal", get("/pets")), by("vpce-1a2b3c4d", get("/nothing")),
 	} {
 		checkDenial(t, g.Authorize(t.Context(), r), 403, authz.CodeWrongEndpoint, "ForbiddenException", forbiddenBody)
+	}
+	if d := g.Authorize(t.Context(), workload("spiffe://cluster.local/ns/a/sa/c", get("/pets"))); !d.Allow {
+		t.Errorf("a mapped workload changes a public API: %+v", d.Reason)
 	}
 	if d := g.Authorize(t.Context(), get("/pets")); !d.Allow {
 		t.Errorf("a mapped network changes a public API: %+v", d.Reason)

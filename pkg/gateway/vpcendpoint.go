@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 
 	"github.com/gaissmai/bart"
 
@@ -22,6 +23,8 @@ type vpcEndpoint struct {
 type vpcEndpoints struct {
 	byID, byListener map[string]*vpcEndpoint
 	byNetwork        bart.Table[*vpcEndpoint]
+	// byPrincipal has SPIFFE ids, and with a slash at the end those that hold all below them.
+	byPrincipal map[string]*vpcEndpoint
 }
 
 // attested is the endpoint that the load balancer names, or else the one of Envoy's listener; nil if neither says anything.
@@ -41,6 +44,23 @@ func (e *vpcEndpoints) attested(r *authz.Request) (*vpcEndpoint, error) {
 	return found, nil
 }
 
+// ofPrincipal is the endpoint of a workload by its SPIFFE id: the id itself counts before those that hold it, the longest first. nil if
+// nothing is said of it, or there is no id.
+func (e *vpcEndpoints) ofPrincipal(id string) *vpcEndpoint {
+	if id == "" || len(e.byPrincipal) == 0 {
+		return nil
+	}
+	if found := e.byPrincipal[id]; found != nil {
+		return found
+	}
+	for end := strings.LastIndexByte(id, '/'); end > 0; end = strings.LastIndexByte(id[:end], '/') {
+		if found := e.byPrincipal[id[:end+1]]; found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
 var (
 	vpcEndpointShape = regexp.MustCompile(`^vpce-[a-z0-9]{1,32}$`)
 	vpcShape         = regexp.MustCompile(`^vpc-[a-z0-9]{1,32}$`)
@@ -49,6 +69,7 @@ var (
 // addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
 func (g *Gateway) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
 	g.endpoints.byID, g.endpoints.byListener = map[string]*vpcEndpoint{}, map[string]*vpcEndpoint{}
+	g.endpoints.byPrincipal = map[string]*vpcEndpoint{}
 	for i := range endpoints {
 		c, at := &endpoints[i], fmt.Sprintf("vpcEndpoints[%d]", i)
 		f.checkVPCEndpoint(c, at)
@@ -65,6 +86,9 @@ func (g *Gateway) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
 		for j, name := range c.Listeners {
 			g.mapListener(name, e, fmt.Sprintf("%s.listeners[%d]", at, j), f)
 		}
+		for j, id := range c.Principals {
+			g.mapPrincipal(id, e, fmt.Sprintf("%s.principals[%d]", at, j), f)
+		}
 	}
 }
 
@@ -78,8 +102,8 @@ func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
 	switch {
 	case c.ID == "" && c.VPC == "":
 		f.add(at, "the entry names no VPC endpoint and no VPC: write id, vpc or both")
-	case c.ID == "" && len(c.Networks)+len(c.Listeners) == 0:
-		f.add(at, "no request leads to this entry: write id, networks or listeners")
+	case c.ID == "" && len(c.Networks)+len(c.Listeners)+len(c.Principals) == 0:
+		f.add(at, "no request leads to this entry: write id, networks, listeners or principals")
 	}
 }
 
@@ -115,4 +139,25 @@ func (g *Gateway) mapListener(name string, e *vpcEndpoint, at string, f *faults)
 		f.add(at, "the listener %q is written twice", name)
 	}
 	g.endpoints.byListener[name] = e
+}
+
+// mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
+// whoever may make up a name that begins so.
+func (g *Gateway) mapPrincipal(id string, e *vpcEndpoint, at string, f *faults) {
+	text := id
+	above, all := strings.CutSuffix(id, "/*")
+	switch {
+	case all && authz.IsSPIFFE(above+"/x"):
+		id = above + "/"
+	case !authz.IsSPIFFE(id):
+		f.add(at, "%q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/orders/sa/api, or spiffe://cluster.local/ns/orders/* for all below it", id)
+		return
+	}
+	if g.endpoints.byPrincipal[id] != nil {
+		f.add(at, "the principal %q is written twice", text)
+	}
+	if all && strings.Count(above, "/") == 2 {
+		f.warn(at, "%q is everybody in the trust domain: every workload counts as one that came by the VPC endpoint", text)
+	}
+	g.endpoints.byPrincipal[id] = e
 }

@@ -2247,10 +2247,12 @@ func (x *ClientAddress) GetTrustedProxies() []string {
 //  1. The load balancer: a Network Load Balancer that serves an endpoint service (AWS PrivateLink) names the endpoint in the
 //     PROXY protocol's header, version 2, in the TLV of type 0xEA. It needs an Envoy that is set as in envoy/private-api.yaml.
 //  2. Envoy's listener: context_extensions `portcullis.listener` names one that is among an entry's listeners.
-//  3. The client's address, as ClientAddress finds it: it lies in one of an entry's networks.
+//  3. The workload that has connected to Envoy by the mutual TLS of a mesh: its SPIFFE id is one of an entry's principals. It
+//     counts where context_extensions `portcullis.sourcePrincipal` is `verified`.
+//  4. The client's address, as ClientAddress finds it: it lies in one of an entry's networks.
 //
-// No header of a client ever says so. Without any of the three, a private API answers 403 Forbidden. An API that is not
-// private answers so to what the load balancer or the listener attests, and does not look at networks.
+// No header of a client ever says so. Without any of the four, a private API answers 403 Forbidden. An API that is not
+// private answers so to what the load balancer or the listener attests, and does not look at principals and networks.
 //
 // Of such a request the condition keys aws:SourceVpce and aws:SourceVpc are the endpoint's id and VPC, as far as they are
 // known, aws:VpcSourceIp is the client's address, and aws:SourceIp is absent. $context.identity.vpceId, vpcId and sourceIp
@@ -2277,7 +2279,11 @@ type VpcEndpoint struct {
 	// before anything of the API: without an Allow of it nothing passes. Without a policy, everything does. The caller is who
 	// has signed the request (Signature Version 4, with one of the access keys of Iam), whatever the route's authorization, or
 	// else anonymous. Where there is a policy, a signature that cannot be verified is denied.
-	Policy        *structpb.Value `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy *structpb.Value `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The workloads of a mesh that come by the endpoint, by their SPIFFE ids, such as spiffe://cluster.local/ns/orders/sa/api. One
+	// that ends in `/*`, such as spiffe://cluster.local/ns/orders/*, is for all below it; of several that hold an id, the longest
+	// counts. No principal is written twice. This is portcullis' own: AWS knows of no meshes.
+	Principals    []string `protobuf:"bytes,6,rep,name=principals,proto3" json:"principals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2343,6 +2349,13 @@ func (x *VpcEndpoint) GetListeners() []string {
 func (x *VpcEndpoint) GetPolicy() *structpb.Value {
 	if x != nil {
 		return x.Policy
+	}
+	return nil
+}
+
+func (x *VpcEndpoint) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
 	}
 	return nil
 }
@@ -3114,7 +3127,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
 	"\rClientAddress\x12'\n" +
-	"\x0ftrusted_proxies\x18\x01 \x03(\tR\x0etrustedProxies\"\x89\x03\n" +
+	"\x0ftrusted_proxies\x18\x01 \x03(\tR\x0etrustedProxies\"\xa9\x03\n" +
 	"\vVpcEndpoint\x12\x8a\x01\n" +
 	"\x02id\x18\x01 \x01(\tBz\xbaHw\xba\x01t\n" +
 	"\x0fvpc_endpoint.id\x127must be the id of a VPC endpoint, such as vpce-1a2b3c4d\x1a(this.matches('^(vpce-[a-z0-9]{1,32})?$')R\x02id\x12\x82\x01\n" +
@@ -3122,7 +3135,10 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x10vpc_endpoint.vpc\x12-must be the id of a VPC, such as vpc-1a2b3c4d\x1a'this.matches('^(vpc-[a-z0-9]{1,32})?$')R\x03vpc\x12\x1a\n" +
 	"\bnetworks\x18\x03 \x03(\tR\bnetworks\x12\x1c\n" +
 	"\tlisteners\x18\x04 \x03(\tR\tlisteners\x12.\n" +
-	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\"\xb8\x01\n" +
+	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
+	"\n" +
+	"principals\x18\x06 \x03(\tR\n" +
+	"principals\"\xb8\x01\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +

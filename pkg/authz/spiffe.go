@@ -1,4 +1,4 @@
-package extauthz
+package authz
 
 import "strings"
 
@@ -7,23 +7,23 @@ const (
 	maxSPIFFE    = 2048 // by the SPIFFE standard
 )
 
-// spiffeID is the principal if it is a SPIFFE id, spiffe://trust-domain/path, else nothing: a DNS name or a subject, which Envoy falls
-// back to, is no identity of a mesh.
-func spiffeID(principal string) string {
-	rest, is := strings.CutPrefix(principal, spiffeScheme)
-	if !is || len(principal) > maxSPIFFE {
-		return ""
+// IsSPIFFE reports whether text is a SPIFFE id, spiffe://trust-domain/path: a DNS name or a subject, which Envoy falls back to, is no
+// identity of a mesh.
+func IsSPIFFE(text string) bool {
+	rest, is := strings.CutPrefix(text, spiffeScheme)
+	if !is || len(text) > maxSPIFFE {
+		return false
 	}
 	domain, path, _ := strings.Cut(rest, "/")
 	if domain == "" || strings.ContainsFunc(domain, func(c rune) bool { return !inSPIFFE(c) || 'A' <= c && c <= 'Z' }) {
-		return ""
+		return false
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." || strings.ContainsFunc(segment, func(c rune) bool { return !inSPIFFE(c) }) {
-			return ""
+			return false
 		}
 	}
-	return principal
+	return true
 }
 
 // inSPIFFE says whether a character may be in a SPIFFE id between the slashes.
