@@ -37,7 +37,8 @@
 // sixty. Whether a text is a piece of the message is looked up by its address, so that a mistake costs a copy and is no wrong text.
 //
 // 2026-11-25: Register describes the service itself, since the generated handler makes a CheckRequest of every message. Answers are
-// still generated messages. Those that allow and change nothing share what they have in common, which nobody writes to: the edge makes 10 allocations where it made 14.
+// still generated messages. Those that allow and change nothing share what they have in common, which nobody writes to: the edge makes 10 allocations
+// where it made 14. Only what grpc-go marshals at once shares; Check, and an interceptor, get answers of their own.
 //
 // 2026-11-25: portcullis.body: buffered says nothing of a request for a WebSocket. Envoy's filter asks about such a request at once,
 // whatever with_request_body says, and Istio's listeners let it pass: whoever had somebody else's signature over an empty body could

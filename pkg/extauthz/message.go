@@ -97,6 +97,6 @@ func (s *Server) handle(_ any, ctx context.Context, receive func(any) error, int
 	}
 	info := &grpc.UnaryServerInfo{Server: s, FullMethod: authv3.Authorization_Check_FullMethodName}
 	return interceptor(ctx, m, info, func(ctx context.Context, in any) (any, error) {
-		return s.check(ctx, in.(*message)), nil
+		return own(s.check(ctx, in.(*message))), nil
 	})
 }

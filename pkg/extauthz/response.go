@@ -10,11 +10,12 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// What the answers of allowed have in common. Nobody writes to them.
+// What the answers of allowed have in common. Nobody writes to them: an answer that is not marshalled at once is made one's own.
 var (
 	statusOK  = &rpcstatus.Status{Code: int32(codes.OK)}
 	unchanged = &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}}
@@ -35,6 +36,10 @@ func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
 		}},
 	}, d, took)
 }
+
+// own shares nothing with another answer. An interceptor, or a program that calls Check, may write to what it gets, and would write
+// into everybody's answers.
+func own(out *authv3.CheckResponse) *authv3.CheckResponse { return proto.CloneOf(out) }
 
 // denied never writes a zero: neither in status.code, which Envoy would take for Allow, nor in the HTTP status.
 func denied(d *authz.Decision, took time.Duration) *authv3.CheckResponse {

@@ -54,7 +54,7 @@ func New(c Config) *Server {
 
 // Check answers one request. The error is always nil.
 func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	return s.check(ctx, s.messageOf(in)), nil
+	return own(s.check(ctx, s.messageOf(in))), nil
 }
 
 func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckResponse) {
