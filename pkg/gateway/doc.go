@@ -11,6 +11,11 @@
 // this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
 // route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
 //
+// 2026-11-28: nothing that a client names becomes a pattern. A function gets path, method and host, and returns a policy whose Resource it
+// copies or builds from them; the answer may be kept and judged for other requests. So a route with a Lambda authorizer refuses a path that
+// holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of letters and
+// hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
+//
 // 2026-11-25: policies are asked about the path as it came, and a path's other spellings (its trailing slash, merged slashes) can only
 // take away: a Deny on one holds, and so does a NotResource in an Allow, for routing takes them for the same.
 //

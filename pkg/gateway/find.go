@@ -10,13 +10,16 @@ type place struct {
 
 // find fills in API, stage, path and route.
 func (in *invocation) find() error {
+	if !authz.IsMethod(in.request.Method) {
+		return badRequest(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
+	}
 	p, err := canonicalPath(in.request.Target)
 	if err != nil {
 		return badRequest(authz.CodeBadPath, err.Error())
 	}
 	in.host, in.fullPath = canonicalHost(in.request.Host), p.text
 	if in.host == "" && in.request.Host != "" {
-		return forbidden(authz.CodeUnknownHost, "the host is no authority: a name or an address, and a port of digits")
+		return forbidden(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
 	}
 	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
 		return err
@@ -35,6 +38,9 @@ func (in *invocation) find() error {
 	}
 	if in.route == nil {
 		return in.noRoute()
+	}
+	if p.pattern && in.route.guard == guards[Custom] {
+		return badRequest(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
 	}
 	if p.doubled {
 		return in.sameWhenMerged(p.text)

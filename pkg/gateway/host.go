@@ -88,16 +88,27 @@ func segmentEnd(path string, start int) int {
 }
 
 // canonicalHost makes the canonical form of an authority: in lower case, without port and without one trailing dot; an
-// IPv6 address in its shortest form. What is no authority becomes the empty text, which no API owns.
+// IPv6 address in its shortest form. Anything else becomes the empty text, which no API owns.
 func canonicalHost(authority string) string {
 	if strings.HasPrefix(authority, "[") {
 		return canonicalIPv6(authority)
 	}
 	name, port, _ := strings.Cut(authority, ":")
-	if !isDigits(port) {
+	if !isDigits(port) || !isHostName(name) {
 		return ""
 	}
 	return lower(strings.TrimSuffix(name, "."))
+}
+
+// isHostName reports whether a name holds only letters, digits, dots, hyphens and underscores. RFC 3986 allows more, and no name that is
+// looked up in the DNS uses it. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
+func isHostName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !isLowerAlphanumeric(c|0x20) && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 func canonicalIPv6(authority string) string {

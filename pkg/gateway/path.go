@@ -17,6 +17,8 @@ type path struct {
 	// form, an encoded question mark or number sign, at which who decodes too early cuts the path off, and an escape that
 	// appears only once the path is decoded.
 	slashInSegment, semicolon, delimiter, encodedTwice bool
+	// pattern says that the path holds "*", "?" or "${" as it stands or after one or two decodings.
+	pattern bool
 }
 
 // The reasons why a path is refused.
@@ -61,7 +63,13 @@ func canonicalPath(target string) (path, error) {
 		semicolon:      strings.Contains(twice, ";"),
 		delimiter:      strings.ContainsAny(twice, "?#"),
 		encodedTwice:   twice != once,
+		pattern:        isPattern(raw) || isPattern(once) || isPattern(twice),
 	}, nil
+}
+
+// isPattern reports whether a policy would read a text, or a part of it, as a wildcard or as a policy variable.
+func isPattern(text string) bool {
+	return strings.ContainsAny(text, "*?") || strings.Contains(text, "${")
 }
 
 // isPlain reports whether a path is its own canonical form: only letters, digits and marks that mean nothing to any
@@ -78,11 +86,11 @@ func isPlain(p string) bool {
 	return true
 }
 
-// plain holds RFC 3986's pchar without the percent sign and the semicolon, and the slash.
+// plain holds RFC 3986's pchar without the percent sign, the semicolon and the asterisk, and the slash.
 var plain = func() (set [256]bool) {
 	for c := range set {
 		b := byte(c)
-		set[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()*+,=:@/", b) >= 0
+		set[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()+,=:@/", b) >= 0
 	}
 	return set
 }()
