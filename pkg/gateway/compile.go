@@ -185,6 +185,11 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	}
 	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
 	g.mappings[d] = s
+	if d.basePath == "" {
+		s.whole = true
+	} else {
+		s.below = true
+	}
 	return nil
 }
 

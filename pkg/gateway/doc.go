@@ -20,6 +20,10 @@
 // 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
 // is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
 //
+// 2026-11-28: a host that nobody owns is refused where each host of the stage that Envoy's configuration names has a base path, or the
+// stage's name in the path. Served whole, "/v1/admin" would be another path of the API than the same one on the stage's own host, and
+// the upstream gets one path. Where a host of the stage has no base path, an unknown host is read as that one is.
+//
 // 2026-11-25: a host that is no authority is refused whatever Envoy's configuration names. It is not one that nobody owns: where Envoy
 // ignores ports it reads "api.example.com:+80" as api.example.com, with "-0", "0x50" and "_80" alike, and served whole, with the base path
 // for a part of the API's path, the request would be judged as another one than the upstream gets.

@@ -64,8 +64,9 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	return place{l.stage, l.path}, nil
 }
 
-// namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then; one
-// that another API or stage owns is refused, for Envoy's routes and ours disagree about it.
+// namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
+// host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
+// refused, for Envoy's routes and ours disagree about it.
 func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error) {
 	a := g.apis[r.API]
 	if a == nil {
@@ -79,6 +80,9 @@ func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error)
 	if !l.known {
 		if named == nil {
 			return place{}, envoyConfig("context_extensions portcullis.stage is missing, and the API has several stages")
+		}
+		if named.onlyBelow() {
+			return place{stage: named}, forbidden(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
 		}
 		return place{named, path}, nil
 	}

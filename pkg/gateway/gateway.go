@@ -46,6 +46,8 @@ type stage struct {
 	// arn is a method ARN up to the verb, maskedARN the same as clients are told it.
 	arn, maskedARN string
 	variables      map[string]string
+	// whole says that a host leads to the stage without a base path, below that one leads to it with a base path.
+	whole, below bool
 }
 
 type route struct {

@@ -79,6 +79,11 @@ func (g *Gateway) endpointHost(name string) (endpoint string, owner *api) {
 	return endpoint, h.owner
 }
 
+// onlyBelow reports whether the stage has hosts, and is below a base path or its name on each of them.
+func (s *stage) onlyBelow() bool {
+	return !s.whole && (s.below || s.api.endpoint && s.name != DefaultStage)
+}
+
 // segmentEnd returns where the segment ends that follows the slash at start.
 func segmentEnd(path string, start int) int {
 	if i := strings.IndexByte(path[start+1:], '/'); i >= 0 {

@@ -187,3 +187,46 @@ func TestNoAuthorityIsRefusedWhateverEnvoyNames(t *testing.T) {
 		}
 	}
 }
+
+// A host that nobody owns has no base path to take off. It is served where the stage has a host without a base path, or no host at all.
+func TestUnknownHostOfAStageBelowABasePath(t *testing.T) {
+	http := func(a *API) { a.HTTP, a.Stages[0].Name = true, DefaultStage }
+	endpoint := func(a *API) { a.ExecuteAPIEndpoint = true }
+	for _, tt := range []struct {
+		name    string
+		domains []string
+		change  func(*API)
+		want    authz.Code
+	}{
+		{"one base path", []string{"pets.example.com/v1"}, nil, authz.CodeUnknownHost},
+		{"a base path of two segments", []string{"pets.example.com/v1/pets"}, nil, authz.CodeUnknownHost},
+		{"two base paths", []string{"pets.example.com/v1", "api.example.com/pets"}, nil, authz.CodeUnknownHost},
+		{"a base path, and the endpoint", []string{"pets.example.com/v1"}, endpoint, authz.CodeUnknownHost},
+		{"the endpoint alone", nil, endpoint, authz.CodeUnknownHost},
+		{"a base path of the stage $default", []string{"pets.example.com/v1"}, http, authz.CodeUnknownHost},
+		{"a base path of the stage $default, and its endpoint", []string{"pets.example.com/v1"}, func(a *API) { http(a); endpoint(a) }, authz.CodeUnknownHost},
+		{"one with, one without", []string{"pets.example.com/v1", "pets.example.org"}, nil, authz.CodeNotSigned},
+		{"one without, the endpoint", []string{"pets.example.org"}, endpoint, authz.CodeNotSigned},
+		{"no domain", nil, nil, authz.CodeNotSigned},
+		{"no domain, the endpoint of the stage $default", nil, func(a *API) { http(a); endpoint(a) }, authz.CodeNotSigned},
+	} {
+		a := testAPI("ANY /admin/{proxy+}", "ANY /{proxy+}")
+		a.Routes[0].Authorization = IAM
+		a.Stages[0].Domains = tt.domains
+		if tt.change != nil {
+			tt.change(&a)
+		}
+		g := mustNew(t, a)
+		for _, host := range []string{"other", "10.0.0.7:8080", "v1.pets.example.com", ""} {
+			r := on(host, get("/admin/x"))
+			r.API, r.Stage = a.ID, a.Stages[0].Name
+			if d := g.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 403 || d.Reason.Code != tt.want {
+				t.Errorf("%s, host %q: %+v", tt.name, host, d)
+			}
+			r.Target = "/v1/admin/x"
+			if d := g.Authorize(t.Context(), r); d.Allow != (tt.want != authz.CodeUnknownHost) {
+				t.Errorf("%s, host %q, with the base path: %+v", tt.name, host, d)
+			}
+		}
+	}
+}
