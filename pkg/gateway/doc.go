@@ -73,6 +73,11 @@
 // told Missing Authentication Token, as API Gateway does. A signature is looked at on a route with AWS_IAM, without a route,
 // and where a VPC endpoint policy asks who calls; wherever one was verified, it is taken out of the upstream's request.
 //
+// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. Envoy hands on any host where
+// its virtual host has a wildcard, as sidecars have, and what was signed for another service would be good for this one. The client is
+// told that the signature does not match, as API Gateway would, which calculates it over its own host: an answer of its own would tell
+// who has a good key from who has none. An alias that leads to a stage of the API counts for that stage alone.
+//
 // 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
 // resource policies has neither; service control policies lean on the first.
 //

@@ -38,6 +38,8 @@ type api struct {
 	// signatures are the API's options, verify what they make.
 	signatures SignatureOptions
 	verify     Verify
+	// aliases are the canonical hosts of the aliases that clients may have signed.
+	aliases []string
 }
 
 type stage struct {

@@ -2000,8 +2000,11 @@ type Signatures struct {
 	// sign a plus sign. It is one or the other: with both, a signed %2B could be changed to + on the way.
 	LiteralPlus bool `protobuf:"varint,2,opt,name=literal_plus,json=literalPlus,proto3" json:"literal_plus,omitempty"`
 	// Hosts that clients may have signed in place of the one that Envoy gets, for a proxy in front that rewrites it: as clients
-	// sign them, with the port unless it is the scheme's own; at most eight. A signature for such a host is good for each API
-	// that has the alias. A host of another API of this configuration is refused.
+	// sign them, with the port unless it is the scheme's own; at most eight. Also the hosts that no stage has under domains and
+	// that clients sign nevertheless, such as a Service's name in a mesh or 127.0.0.1: a signature for a host that is neither a
+	// domain of the stage, nor its default endpoint, nor an alias, does not pass. A signature for an alias is good for each API
+	// that has it; one for a host of a stage of the API is good for that stage alone. A host of another API of this configuration
+	// is refused.
 	HostAliases []string `protobuf:"bytes,3,rep,name=host_aliases,json=hostAliases,proto3" json:"host_aliases,omitempty"`
 	// Refuses Signature Version 4A (AWS4-ECDSA-P256-SHA256), which is accepted otherwise.
 	DisableSigv4A bool `protobuf:"varint,4,opt,name=disable_sigv4a,json=disableSigv4a,proto3" json:"disable_sigv4a,omitempty"`
