@@ -14,6 +14,10 @@
 // 2026-11-25: policies are asked about the path as it came, and a path's other spellings (its trailing slash, merged slashes) can only
 // take away: a Deny on one holds, and so does a NotResource in an Allow, for routing takes them for the same.
 //
+// 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
+// "//pets" are no paths of the base path "pets" to its routes, and would go to whichever upstream the rest of the host has. The answer is
+// 400, and so it is where Envoy's own normalisation leaves such a path.
+//
 // 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
 // "pets" is "/7".
 //

@@ -1,6 +1,10 @@
 package gateway
 
-import "github.com/portcullis-authz/portcullis/pkg/authz"
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
 
 // place is what a request is for: a stage of an API, and the path within it.
 type place struct {
@@ -54,10 +58,13 @@ func (in *invocation) sameWhenMerged(path string) error {
 
 // place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
 func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
-	if r.API != "" || r.Stage != "" {
-		return g.namedPlace(r, host, path)
-	}
 	l := g.locate(host, path)
+	if !strings.HasPrefix(r.Target, l.base) {
+		return place{stage: l.stage}, badRequest(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
+	}
+	if r.API != "" || r.Stage != "" {
+		return g.namedPlace(r, l, path)
+	}
 	if l.stage == nil {
 		return place{}, l.nothing("no API owns the host and base path")
 	}
@@ -67,7 +74,7 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 // namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
 // host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
 // refused, for Envoy's routes and ours disagree about it.
-func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error) {
+func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, error) {
 	a := g.apis[r.API]
 	if a == nil {
 		return place{}, envoyConfig("context_extensions portcullis.api is missing or names no API of the configuration")
@@ -76,7 +83,6 @@ func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error)
 	if err != nil {
 		return place{}, err
 	}
-	l := g.locate(host, path)
 	if !l.known {
 		if named == nil {
 			return place{}, envoyConfig("context_extensions portcullis.stage is missing, and the API has several stages")

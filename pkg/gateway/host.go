@@ -25,8 +25,8 @@ type location struct {
 	owner *api
 	// stage is nil where the host has no such base path, or its API no such stage.
 	stage *stage
-	// path is the canonical path without base path or stage name.
-	path string
+	// base is the base path, or the stage's name with its slash, and path the canonical path without it.
+	base, path string
 }
 
 // locate finds whom a canonical host name and path belong to. The longest base path wins.
@@ -39,7 +39,7 @@ func (g *Gateway) locate(name, path string) location {
 	end := 0
 	for depth := 0; ; depth++ {
 		if s := g.mappings[domain{name, path[:end]}]; s != nil {
-			l.stage, l.path = s, collapseLeading(path[end:])
+			l.lead(s, path, end)
 		}
 		if depth == h.depth || end == len(path) {
 			break
@@ -47,9 +47,15 @@ func (g *Gateway) locate(name, path string) location {
 		end = segmentEnd(path, end)
 	}
 	if l.stage == nil && h.owner != nil && h.owner.endpoint {
-		l.stage, l.path = h.owner.endpointStage(path)
+		s, end := h.owner.endpointStage(path)
+		l.lead(s, path, end)
 	}
 	return l
+}
+
+// lead says that the beginning of a path, up to an end, leads to a stage.
+func (l *location) lead(s *stage, path string, end int) {
+	l.stage, l.base, l.path = s, path[:end], collapseLeading(path[end:])
 }
 
 // host returns what is known of a host name, nil if nothing is. Each VPC endpoint has a name for a private API's default

@@ -62,8 +62,6 @@ func TestFindByHost(t *testing.T) {
 		{"api.example.com", "/pets", "a1b2c3d4e5/prod /"},
 		{"api.example.com", "/pets/", "a1b2c3d4e5/prod /"},
 		{"api.example.com", "/pets//", "a1b2c3d4e5/prod /"},
-		{"api.example.com", "//pets/x", "a1b2c3d4e5/prod /x"},
-		{"api.example.com", "/p%65ts/x", "a1b2c3d4e5/prod /x"},
 		{"api.example.com", "/pets/v2", "a1b2c3d4e5/prod /v2"},
 		{"api.example.com", "/pets/v2/beta", "a1b2c3d4e5/beta /"},
 		{"api.example.com", "/pets/v2/beta/x", "a1b2c3d4e5/beta /x"},
@@ -103,6 +101,48 @@ func TestFindByHost(t *testing.T) {
 		}
 		if got := d.API + "/" + d.Stage + " " + in.path; !d.Allow || got != tt.want {
 			t.Errorf("%s%s: %s, allow %v; want %s", tt.host, tt.target, got, d.Allow, tt.want)
+		}
+	}
+}
+
+// Envoy's routes read a path as it came: a base path or stage name that only decoding or collapsing slashes shows is none to them.
+func TestBasePathSpelledOtherwise(t *testing.T) {
+	pets := testAPI("ANY /{proxy+}")
+	pets.ExecuteAPIEndpoint = true
+	pets.Stages = []Stage{{Name: "prod", Domains: []string{"api.example.com/pets", "api.example.com/pets/v2/a-b"}}}
+	rest := testAPI("ANY /{proxy+}")
+	rest.ID, rest.Stages = "f6g7h8i9j0", []Stage{{Name: "v1", Domains: []string{"api.example.com"}}}
+	g := mustNew(t, pets, rest)
+	const endpoint = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+	for _, tt := range []struct {
+		host, target string
+		want         authz.Code
+	}{
+		{"api.example.com", "/pets/x", authz.CodeAllowed},
+		{"api.example.com", "/pets//x", authz.CodeAllowed},
+		{"api.example.com", "/pets/%78", authz.CodeAllowed},
+		{"api.example.com", "/pets/v2/a-b/x%20y", authz.CodeAllowed},
+		{"api.example.com", "/other/%78", authz.CodeAllowed},
+		{"api.example.com", "//other/x", authz.CodeAllowed},
+		{endpoint, "/prod/%78", authz.CodeAllowed},
+		{"api.example.com", "/%70ets/x", authz.CodeBadPath},
+		{"api.example.com", "/%70ets", authz.CodeBadPath},
+		{"api.example.com", "/pet%73?x", authz.CodeBadPath},
+		{"api.example.com", "//pets/x", authz.CodeBadPath},
+		{"api.example.com", "///pets", authz.CodeBadPath},
+		{"api.example.com", "/pets/%762/a-b/x", authz.CodeBadPath},
+		{"api.example.com", "/pets/v2/a%2Db/x", authz.CodeBadPath},
+		{"api.example.com", "//pets/v2/a-b/x", authz.CodeBadPath},
+		{endpoint, "/%70rod/x", authz.CodeBadPath},
+		{endpoint, "//prod/x", authz.CodeBadPath},
+	} {
+		for _, api := range []string{"", "a1b2c3d4e5", "f6g7h8i9j0"} {
+			d := g.Authorize(t.Context(), as(api, on(tt.host, get(tt.target))))
+			if tt.want == authz.CodeBadPath {
+				checkDenial(t, d, 400, authz.CodeBadPath, "BadRequestException", `{"message":"Bad Request"}`)
+			} else if !d.Allow && (api == "" || d.Reason.Code != authz.CodeHostMismatch) {
+				t.Errorf("%s %s%s: %+v", api, tt.host, tt.target, d.Reason)
+			}
 		}
 	}
 }

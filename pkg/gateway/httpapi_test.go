@@ -118,8 +118,8 @@ func TestHTTPStages(t *testing.T) {
 	}{
 		{both, host, "/pets", "$default", "GET /pets", 0},
 		{both, host, "/prod/pets", "prod", "GET /pets", 0},
-		{both, host, "/%70rod/pets", "prod", "GET /pets", 0},
-		{both, host, "//prod/pets", "prod", "GET /pets", 0},
+		{both, host, "/%70rod/pets", "prod", "", 400},
+		{both, host, "//prod/pets", "prod", "", 400},
 		{both, host, "/prod", "prod", "GET /", 0},
 		{both, host, "/prod/", "prod", "GET /", 0},
 		{both, host, "/", "$default", "GET /", 0},

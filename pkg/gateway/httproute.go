@@ -135,16 +135,16 @@ func sameGuard(a, b *route) bool {
 		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
 }
 
-// endpointStage returns the stage of a path on the default endpoint, and the path within it: the first segment names a stage,
-// or else the path belongs to the stage $default. That stage has no name in a path.
-func (a *api) endpointStage(path string) (*stage, string) {
-	end := segmentEnd(path, 0)
+// endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
+// stage, or else the path belongs to the stage $default. That stage has no name in a path.
+func (a *api) endpointStage(path string) (s *stage, end int) {
+	end = segmentEnd(path, 0)
 	if name := path[1:end]; name != DefaultStage {
 		if s := a.stage(name); s != nil {
-			return s, collapseLeading(path[end:])
+			return s, end
 		}
 	}
-	return a.stage(DefaultStage), path
+	return a.stage(DefaultStage), 0
 }
 
 // nothing is the answer where a host serves no stage for a path.
