@@ -11,8 +11,17 @@
 // this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
 // route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
 //
-// 2026-11-25: policies are asked about the path as it came, and a path's other spellings (its trailing slash, merged slashes) can only
-// take away: a Deny on one holds, and so does a NotResource in an Allow, for routing takes them for the same.
+// 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. reading.go has them: path parameters cut off;
+// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; blanks trimmed, and as Windows does it dots
+// at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
+// otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
+// path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
+// did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
+// that differ in case alone are a fault, as are two such resources under strictPaths.
+//
+// 2026-11-25: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. Under strictPaths they are in lower case too: a Deny that is to
+// hold whatever the case is written in lower case.
 //
 // 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
 // "//pets" are no paths of the base path "pets" to its routes, and would go to whichever upstream the rest of the host has. The answer is

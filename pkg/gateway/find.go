@@ -10,6 +10,8 @@ import (
 type place struct {
 	stage *stage
 	path  string
+	// shared is the host if base paths or stage names share it out, or else nil.
+	shared *host
 }
 
 // find fills in API, stage, path and route.
@@ -40,20 +42,7 @@ func (in *invocation) find() error {
 	if in.route == nil {
 		return in.noRoute()
 	}
-	if p.doubled {
-		return in.sameWhenMerged(p.text)
-	}
-	return nil
-}
-
-// sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do.
-// API Gateway serves such a request; we do not, for route and upstream could mean different things.
-func (in *invocation) sameWhenMerged(path string) error {
-	merged, err := in.gateway.place(in.request, in.host, mergeSlashes(path))
-	if err != nil || merged.stage != in.stage || merged.stage.api.find(merged.path, in.request.Method) != in.route {
-		return badRequest(authz.CodeBadPath, "the path leads to another route once its doubled slashes are merged")
-	}
-	return nil
+	return in.sameInEveryReading(p)
 }
 
 // place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
@@ -68,7 +57,7 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	if l.stage == nil {
 		return place{}, l.nothing("no API owns the host and base path")
 	}
-	return place{l.stage, l.path}, nil
+	return place{l.stage, l.path, l.shared}, nil
 }
 
 // namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
@@ -90,7 +79,7 @@ func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, 
 		if named.onlyBelow() {
 			return place{stage: named}, forbidden(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
 		}
-		return place{named, path}, nil
+		return place{stage: named, path: path}, nil
 	}
 	if l.owner != nil && l.owner != a || l.stage != nil && l.stage.api != a {
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
@@ -101,7 +90,7 @@ func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, 
 	if r.Stage != "" && l.stage != named {
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
 	}
-	return place{l.stage, l.path}, nil
+	return place{l.stage, l.path, l.shared}, nil
 }
 
 // namedStage returns the stage of a name, the only one where the name is empty, and nil where there are several.

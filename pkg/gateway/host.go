@@ -12,6 +12,8 @@ type host struct {
 	owner *api
 	// depth is the number of segments of the longest base path on the host: no longer prefix of a path is looked up.
 	depth int
+	// upper says that a base path holds a letter from A to Z.
+	upper bool
 }
 
 // domain is a custom domain name with a base path: "" or "/v1/pets".
@@ -27,6 +29,8 @@ type location struct {
 	stage *stage
 	// base is the base path, or the stage's name with its slash, and path the canonical path without it.
 	base, path string
+	// shared is the host if base paths or stage names share it out, or else nil.
+	shared *host
 }
 
 // locate finds whom a canonical host name and path belong to. The longest base path wins.
@@ -36,6 +40,9 @@ func (g *Gateway) locate(name, path string) location {
 		return location{}
 	}
 	l := location{known: true, owner: h.owner}
+	if h.depth > 0 || h.owner != nil && h.owner.endpoint {
+		l.shared = h
+	}
 	end := 0
 	for depth := 0; ; depth++ {
 		if s := g.mappings[domain{name, path[:end]}]; s != nil {
@@ -51,6 +58,34 @@ func (g *Gateway) locate(name, path string) location {
 		l.lead(s, path, end)
 	}
 	return l
+}
+
+// locateFolded finds the stage that a path on a shared host would lead to if case did not count; nil if it cannot be another one than
+// locate's.
+func (g *Gateway) locateFolded(name string, h *host, path string) *stage {
+	path = foldWide(path)
+	var found *stage
+	if h.depth > 0 && (h.upper || hasUpper(path)) {
+		var buffer [128]byte
+		base, end := buffer[:0], 0
+		for depth := 0; ; depth++ {
+			if s := g.mappings[domain{name, string(base)}]; s != nil {
+				found = s
+			} else if s := g.folded[domain{name, string(base)}]; s != nil {
+				found = s
+			}
+			if depth == h.depth || end == len(path) {
+				break
+			}
+			start := end
+			end = segmentEnd(path, start)
+			base = appendLower(base, path[start:end])
+		}
+	}
+	if found == nil && h.owner != nil && h.owner.endpoint {
+		return h.owner.stageInAnyCase(path[1:segmentEnd(path, 0)])
+	}
+	return found
 }
 
 // lead says that the beginning of a path, up to an end, leads to a stage.
@@ -122,6 +157,17 @@ func canonicalIPv6(authority string) string {
 
 // isDigits reports whether s holds nothing but digits; the empty text does.
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+func appendLower(to []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		to = append(to, c)
+	}
+	return to
+}
 
 // lower maps A-Z only: with Unicode's rules the Kelvin sign would become a k.
 func lower(s string) string {

@@ -123,7 +123,7 @@ func TestHTTPStages(t *testing.T) {
 		{both, host, "/prod", "prod", "GET /", 0},
 		{both, host, "/prod/", "prod", "GET /", 0},
 		{both, host, "/", "$default", "GET /", 0},
-		{both, host, "/PROD/pets", "$default", "GET /{x}/pets", 0},
+		{both, host, "/PROD/pets", "$default", "GET /{x}/pets", 400},
 		{both, host, "/$default/pets", "$default", "GET /{x}/pets", 0},
 		{both, host, "/%24default/pets", "$default", "GET /{x}/pets", 0},
 		{both, "pets.example.com", "/prod/pets", "$default", "GET /{x}/pets", 0},

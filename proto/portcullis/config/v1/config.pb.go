@@ -420,7 +420,10 @@ type API struct {
 	// requests that came by that endpoint.
 	ExecuteApiEndpoint bool `protobuf:"varint,7,opt,name=execute_api_endpoint,json=executeApiEndpoint,proto3" json:"execute_api_endpoint,omitempty"`
 	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F, %3F, %23
-	// and ; within a segment, and what is encoded twice, such as %2561.
+	// and ; within a segment, and what is encoded twice, such as %2561. A path that leads to a route that is guarded otherwise
+	// once case does not count is refused too, a Deny that is written in lower case holds in any case, and two resources that
+	// differ in case alone are a fault. Without it, such paths are refused only where another reading of them leads to a route
+	// that is guarded otherwise, or to another stage on the host.
 	StrictPaths bool `protobuf:"varint,8,opt,name=strict_paths,json=strictPaths,proto3" json:"strict_paths,omitempty"`
 	// Words denials as API Gateway did before 2025: without the kind of policy that denied.
 	// AWS: "Troubleshoot access denied error messages" (IAM User Guide).
@@ -740,7 +743,9 @@ type Stage struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where the stage is reached: a host, as in pets.example.com, or a host and a base path, as in api.example.com/pets. The
 	// base path is taken off before the route is found and is not part of the ARN. No two stages, of any APIs, have the same
-	// one.
+	// one, nor two that differ in case alone. The base path must stand in a request as it is written here, neither encoded nor
+	// behind doubled slashes. A host that no stage has is refused where each host of the stage that Envoy's configuration names
+	// has a base path.
 	// AWS: "Custom domain name for public REST APIs in API Gateway" (API Gateway Developer Guide).
 	Domains []string `protobuf:"bytes,2,rep,name=domains,proto3" json:"domains,omitempty"`
 	// The stage variables, for $stageVariables: names of 1 to 64 letters, digits and underscores, values of up to 512 letters,
