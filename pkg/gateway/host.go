@@ -60,19 +60,18 @@ func (g *Gateway) locate(name, path string) location {
 	return l
 }
 
-// locateFolded finds the stage that a path on a shared host would lead to if case did not count; nil if it cannot be another one than
-// locate's.
-func (g *Gateway) locateFolded(name string, h *host, path string) *stage {
+// locateFolded finds where a path on a shared host would lead if case did not count in base paths and stage names. It finds nothing
+// where that cannot be another place than locate's.
+func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
 	path = foldWide(path)
-	var found *stage
 	if h.depth > 0 && (h.upper || hasUpper(path)) {
 		var buffer [128]byte
 		base, end := buffer[:0], 0
 		for depth := 0; ; depth++ {
 			if s := g.mappings[domain{name, string(base)}]; s != nil {
-				found = s
+				l.lead(s, path, end)
 			} else if s := g.folded[domain{name, string(base)}]; s != nil {
-				found = s
+				l.lead(s, path, end)
 			}
 			if depth == h.depth || end == len(path) {
 				break
@@ -82,10 +81,11 @@ func (g *Gateway) locateFolded(name string, h *host, path string) *stage {
 			base = appendLower(base, path[start:end])
 		}
 	}
-	if found == nil && h.owner != nil && h.owner.endpoint {
-		return h.owner.stageInAnyCase(path[1:segmentEnd(path, 0)])
+	if l.stage == nil && h.owner != nil && h.owner.endpoint {
+		end := segmentEnd(path, 0)
+		l.lead(h.owner.stageInAnyCase(path[1:end]), path, end)
 	}
-	return found
+	return l
 }
 
 // lead says that the beginning of a path, up to an end, leads to a stage.

@@ -17,16 +17,20 @@ const (
 	maxReadingBytes = 64 << 10
 )
 
+// inAnotherWay is how a server may read a path.
+const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
+
 var (
 	errReadings  = errors.New("the path can be read in more ways than are looked at")
-	errOtherway  = errors.New("the path leads to a route that is guarded otherwise, or to another stage, if a server reads it otherwise: path parameters cut off, slashes, question marks or number signs decoded, decoded twice, blanks and dots trimmed, slashes merged or the one at the end cut off, or case ignored")
+	errOtherway  = errors.New("the path leads to a route that is guarded otherwise if a server " + inAnotherWay)
+	errNeighbour = errors.New("the path leads to another stage on the host if a server " + inAnotherWay)
 	errDoubled   = errors.New("the path leads to another route once its doubled slashes are merged")
-	errNeighbour = errors.New("the path leads to another stage if case does not count in base paths and stage names")
 )
 
-// rereadings are what servers do to a path beyond its canonical form, each in its own way. All but the first two make it shorter.
+// rereadings are what servers do to a path beyond its canonical form, each in its own way. All make it shorter, or leave it alone.
 var rereadings = [...]func(string) string{
-	decodeSlashes, decodeAgain, cutParameters, cutQuery, cutFragment, trimBegins, trimEnds, trimEnd, trimDots, mergeSlashes,
+	decodeSlashes, decodeAgain, cutParameters, cutQuery, cutFragment,
+	trimBegins, trimEnds, trimEnd, trimWideBegins, trimWideEnds, trimWideEnd, trimDots, mergeSlashes,
 }
 
 // readings returns what servers may make of a path: its canonical form first, and then whatever the rereadings lead to, alone and one
@@ -105,22 +109,31 @@ func cutFragment(p string) string {
 	return p
 }
 
-// trimBegins and trimEnds cut the blanks off at one end of each segment, trimEnd those at the end of the path.
-func trimBegins(p string) string { return eachSegment(p, isBlank, trimBegin) }
-func trimEnds(p string) string   { return eachSegment(p, isBlank, trimEnd) }
+// trimBegins and trimEnds cut the spaces off at one end of each segment, trimEnd those at the end of the path.
+func trimBegins(p string) string { return eachSegment(p, isSpace, trimBegin) }
+func trimEnds(p string) string   { return eachSegment(p, isSpace, trimEnd) }
 
-func trimBegin(s string) string { return strings.TrimLeftFunc(s, isBlank) }
-func trimEnd(s string) string   { return strings.TrimRightFunc(s, isBlank) }
+func trimBegin(s string) string { return strings.TrimLeft(s, " ") }
+func trimEnd(s string) string   { return strings.TrimRight(s, " ") }
 
-// trimDots cuts blanks and dots off at the end of each segment, as Windows does to names of files.
-func trimDots(p string) string { return eachSegment(p, isBlankOrDot, trimDot) }
+func isSpace(r rune) bool { return r == ' ' }
 
-func trimDot(s string) string { return strings.TrimRightFunc(s, isBlankOrDot) }
+// trimWideBegins, trimWideEnds and trimWideEnd are the same of all that is white space by Unicode.
+func trimWideBegins(p string) string { return eachSegment(p, isWideSpace, trimWideBegin) }
+func trimWideEnds(p string) string   { return eachSegment(p, isWideSpace, trimWideEnd) }
 
-func isBlankOrDot(r rune) bool { return r == '.' || isBlank(r) }
+func trimWideBegin(s string) string { return strings.TrimLeftFunc(s, isWideSpace) }
+func trimWideEnd(s string) string   { return strings.TrimRightFunc(s, isWideSpace) }
 
-// isBlank reports whether some language's trim takes a character for white space. Control characters never come here.
-func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
+// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here.
+func isWideSpace(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
+
+// trimDots cuts spaces and dots off at the end of each segment, as Windows does to names of files.
+func trimDots(p string) string { return eachSegment(p, isDot, trimDot) }
+
+func trimDot(s string) string { return strings.TrimRight(s, ". ") }
+
+func isDot(r rune) bool { return r == '.' }
 
 // eachSegment changes the segments of a path that holds a mark.
 func eachSegment(p string, mark func(rune) bool, change func(string) string) string {
@@ -167,16 +180,21 @@ func (in *invocation) sameInEveryReading(p path) error {
 	if err != nil {
 		return badRequest(authz.CodeBadPath, err.Error())
 	}
-	for i, reading := range all {
-		within, err := in.sameInReading(reading)
-		if err == nil && p.doubled && reading == mergeSlashes(p.text) {
-			err = in.sameWhenMerged(within)
+	for _, reading := range all {
+		l := in.gateway.locate(in.host, reading)
+		if !l.known {
+			l.stage, l.path = in.stage, reading
 		}
-		if err != nil {
-			return badRequest(authz.CodeBadPath, err.Error())
+		if err := in.sameAt(l); err != nil {
+			return err
 		}
-		if i > 0 && within != "" && within != in.path {
-			in.readings = append(in.readings, within)
+		if err := in.sameInAnotherCase(reading); err != nil {
+			return err
+		}
+		if p.doubled && reading == mergeSlashes(p.text) {
+			if err := in.sameWhenMerged(l); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -185,43 +203,48 @@ func (in *invocation) sameInEveryReading(p path) error {
 // sameIfPlain is sameInEveryReading for a plain path: a slash at its end and its case are all there is to read otherwise.
 func (in *invocation) sameIfPlain() error {
 	api := in.stage.api
-	if in.neighbourInAnotherCase(in.fullPath) {
-		return badRequest(authz.CodeBadPath, errNeighbour.Error())
-	}
 	slash := api.http && strings.HasSuffix(in.path, "/")
 	cased := api.strictPaths && (api.upper || hasUpper(in.path))
 	if (slash || cased) && !in.guardedAlike(in.path) {
 		return badRequest(authz.CodeBadPath, errOtherway.Error())
 	}
-	return nil
+	return in.sameInAnotherCase(in.fullPath)
 }
 
-// sameInReading refuses a reading that leads to another stage, or to a route that is guarded otherwise. It returns the path within the
-// stage. A reading that leads nowhere does no harm, and has none.
-func (in *invocation) sameInReading(reading string) (within string, err error) {
-	l := in.gateway.locate(in.host, reading)
+// sameInAnotherCase is sameAt where a path leads if case does not count in base paths and stage names.
+func (in *invocation) sameInAnotherCase(path string) error {
+	if in.shared == nil {
+		return nil
+	}
+	l := in.gateway.locateFolded(in.host, in.shared, path)
+	if l.stage == in.stage && l.path == in.path {
+		return nil
+	}
+	return in.sameAt(l)
+}
+
+// sameAt refuses a reading of the path that leads to another stage, or to a route that is guarded otherwise, and keeps it for policies
+// to be asked about. One that leads nowhere does no harm.
+func (in *invocation) sameAt(l location) error {
 	switch {
-	case !l.known:
-		l.path = reading
 	case l.stage == nil:
-		return "", nil
+		return nil
 	case l.stage != in.stage:
-		return "", errOtherway
+		return badRequest(authz.CodeBadPath, errNeighbour.Error())
+	case !in.guardedAlike(l.path):
+		return badRequest(authz.CodeBadPath, errOtherway.Error())
 	}
-	if in.neighbourInAnotherCase(reading) {
-		return "", errNeighbour
+	if l.path != in.path {
+		in.readings = append(in.readings, l.path)
 	}
-	if !in.guardedAlike(l.path) {
-		return "", errOtherway
-	}
-	return l.path, nil
+	return nil
 }
 
 // sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do, guarded alike
 // or not: what a path parameter holds would be another thing to route and upstream.
-func (in *invocation) sameWhenMerged(within string) error {
-	if within == "" || in.stage.api.find(within, in.request.Method) != in.route {
-		return errDoubled
+func (in *invocation) sameWhenMerged(l location) error {
+	if l.stage == nil || in.stage.api.find(l.path, in.request.Method) != in.route {
+		return badRequest(authz.CodeBadPath, errDoubled.Error())
 	}
 	return nil
 }
@@ -239,12 +262,3 @@ func (in *invocation) guardedAlike(path string) bool {
 }
 
 func (in *invocation) harmless(r *route) bool { return r == nil || sameGuard(r, in.route) }
-
-// neighbourInAnotherCase reports whether a path would lead to another stage if case did not count in base paths and stage names.
-func (in *invocation) neighbourInAnotherCase(path string) bool {
-	if in.shared == nil {
-		return false
-	}
-	s := in.gateway.locateFolded(in.host, in.shared, path)
-	return s != nil && s != in.stage
-}
