@@ -186,8 +186,6 @@ var targets = []struct{ target, literal string }{
 	{"/Admin/users", "API Gateway's paths have a case"},
 }
 
-
-
 // closeSoon has Envoy close a connection that it turned away at once, where it would wait a second for the client to do so.
 var closeSoon = envoytest.Edit{Old: "stat_prefix: http\n", New: "stat_prefix: http\n          delayed_close_timeout: 0.01s\n"}
 
