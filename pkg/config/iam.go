@@ -84,7 +84,7 @@ func signed(c *iam.Caller) *gateway.Signed {
 	return &gateway.Signed{
 		Principal: c.Principal(), Policies: c.Policies(), Facts: c,
 		AccessKey: c.AccessKeyID(), UserID: c.UserID(), OrganizationID: c.OrganizationID(),
-		SpentHeaders: c.SpentHeaders(), SpentQuery: c.SpentQuery(),
+		Host: c.SignedHost(), SpentHeaders: c.SpentHeaders(), SpentQuery: c.SpentQuery(),
 	}
 }
 

@@ -55,7 +55,8 @@ type API struct {
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
-	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice.
+	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice, and
+	// paths that lead to a route that is guarded otherwise if case does not count.
 	StrictPaths bool
 	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
 	LegacyMessages bool

@@ -78,7 +78,7 @@ func TestHTTPBypasses(t *testing.T) {
 		{"CONNECT with a greedy variable", method("CONNECT", get("/secret/a/b")), authz.CodeNotSigned},
 		// The stage.
 		{"stage name", on(endpoint, get("/prod/admin")), authz.CodeNotSigned},
-		{"stage name encoded", on(endpoint, get("/pro%64/admin")), authz.CodeNotSigned},
+		{"stage name encoded", on(endpoint, get("/pro%64/admin")), authz.CodeBadPath},
 		{"no stage name", on(endpoint, get("/admin")), authz.CodeNotSigned},
 		// A preflight opens nothing: it is answered here.
 		{"preflight", preflight("/admin", app), authz.CodePreflight},

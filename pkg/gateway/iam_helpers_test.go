@@ -43,7 +43,7 @@ func signaturesAt(b *iam.Builder, now time.Time) func(SignatureOptions) (Verify,
 			return &Signed{
 				Principal: caller.Principal(), Policies: caller.Policies(), Facts: caller,
 				AccessKey: caller.AccessKeyID(), UserID: caller.UserID(), OrganizationID: caller.OrganizationID(),
-				SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
+				Host: caller.SignedHost(), SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
 			}, nil
 		}, nil
 	}

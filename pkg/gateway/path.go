@@ -11,6 +11,8 @@ import (
 type path struct {
 	// text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
 	text string
+	// plain says that the path came in its canonical form, and that servers read it in one way but for its case and a slash at its end.
+	plain bool
 	// doubled says that text holds two slashes in a row before its last segment.
 	doubled bool
 	// slashInSegment, semicolon, delimiter and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
@@ -40,7 +42,7 @@ func canonicalPath(target string) (path, error) {
 		return path{}, errNoLeadingSlash
 	}
 	if isPlain(raw) {
-		return path{text: raw}, nil
+		return path{text: raw, plain: true}, nil
 	}
 	if strings.Contains(raw, "#") {
 		return path{}, errFragment
@@ -73,13 +75,16 @@ func isPattern(text string) bool {
 }
 
 // isPlain reports whether a path is its own canonical form: only letters, digits and marks that mean nothing to any
-// parser, no segment that is empty or begins with a dot, except that one trailing slash is fine. Most paths are.
+// parser, no segment that is empty or begins or ends with a dot, except that one trailing slash is fine. Most paths are.
 func isPlain(p string) bool {
 	for i := 0; i < len(p); i++ {
 		if !plain[p[i]] {
 			return false
 		}
 		if p[i] == '/' && i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
+			return false
+		}
+		if p[i] == '.' && (i+1 == len(p) || p[i+1] == '/') {
 			return false
 		}
 	}

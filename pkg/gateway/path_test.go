@@ -118,7 +118,7 @@ func TestCanonicalPathNotes(t *testing.T) {
 		target string
 		want   path
 	}{
-		{"/a/b/", path{text: "/a/b/"}},
+		{"/a/b/", path{text: "/a/b/", plain: true}},
 		{"//a", path{text: "/a"}},
 		{"/a//", path{text: "/a//"}},
 		{"/a//b", path{text: "/a//b", doubled: true}},

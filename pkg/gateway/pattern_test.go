@@ -93,7 +93,7 @@ func TestClientTextIsNoPatternInAFunctionsPolicy(t *testing.T) {
 
 // Elsewhere such characters are text: they match what an owner wrote for them and nothing else.
 func TestPatternCharactersAreText(t *testing.T) {
-	open := guardedBy(t, testAPI("ANY /{proxy+}"), allowBut(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/GET/closed*","execute-api:/*/GET/admi"]}`))
+	open := guardedBy(t, testAPI("ANY /{proxy+}"), allowBut(`{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/GET/closed*","execute-api:/*/GET/admix"]}`))
 	g := mustNew(t, open)
 	for target, allowed := range map[string]bool{
 		"/*": true, "/%2A": true, "/admi%3F": true, "/$%7Bx%7D": true,
