@@ -1,30 +1,17 @@
-package config
+package pool
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
-	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
-	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-const (
-	// maxAnswerBytes bounds what is remembered of authorizers' answers: at some 16 KiB each, the last 8,000 or so.
-	maxAnswerBytes = 128 << 20
-	maxSharedWait  = time.Second
-)
+// maxAnswerBytes bounds what is remembered of authorizers' answers: at some 16 KiB each, the last 8,000 or so.
+const maxAnswerBytes = 128 << 20
 
 // answers is the memory for authorizers' answers, and how many configurations hold it. It outlives them: a reload that shares
 // by the same Redis, or by none as before, forgets nothing.
@@ -147,117 +134,4 @@ func (m *memories) samples() []authz.Sample {
 		return nil
 	}
 	return append(serving.cache.Samples(), serving.shared.Samples()...)
-}
-
-// memory reads how answers are shared, and takes the memory for them.
-func (c *compiler) memory(m *configv1.Cache, at *path) {
-	var config *cache.SharedConfig
-	if m.GetRedis() != nil {
-		before := len(c.report.faults)
-		config = c.redis(m.GetRedis(), at.field("redis"))
-		if len(c.report.faults) > before {
-			config = nil
-		}
-	}
-	held, err := c.runtime.memories.use(config, c.digestOfRedis(config, m.GetRedis()))
-	if err != nil {
-		c.faults(at.field("redis"), err)
-		held, err = c.runtime.memories.use(nil, [32]byte{})
-		if err != nil {
-			panic(err) // a memory of a fixed size
-		}
-	}
-	c.answers = held
-	c.resources = append(c.resources, held)
-}
-
-// digestOfRedis is equal for equal configurations, with equal secrets and certificates in their files.
-func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]byte {
-	if s == nil {
-		return [32]byte{}
-	}
-	parts := []any{m, s.Key, s.Password, s.SentinelPassword}
-	for _, file := range []string{m.GetTls().GetCaFile(), m.GetTls().GetCertFile(), m.GetTls().GetKeyFile()} {
-		if name := c.relative(file); file != "" {
-			data, _ := c.files.read(name, maxNamedSize) // read before
-			parts = append(parts, data)
-		}
-	}
-	text, err := json.Marshal(parts)
-	if err != nil {
-		panic(err) // texts and numbers
-	}
-	return sha256.Sum256(text)
-}
-
-func (c *compiler) redis(m *configv1.Redis, at *path) *cache.SharedConfig {
-	s := &cache.SharedConfig{
-		Addresses: m.GetAddresses(), Cluster: m.GetCluster(), Master: m.GetSentinelMaster(), Database: int(m.GetDatabase()),
-		Username: m.GetUsername(), Password: c.secret(m.GetPassword(), at.field("password")),
-		SentinelUsername: m.GetSentinelUsername(), SentinelPassword: c.secret(m.GetSentinelPassword(), at.field("sentinelPassword")),
-		Wait: c.duration(m.GetWait(), at.field("wait"), span{time.Millisecond, maxSharedWait}, 0),
-		TLS:  c.redisTLS(m.GetTls(), at.field("tls")),
-	}
-	key, err := hex.DecodeString(c.secret(m.GetKey(), at.field("key")))
-	if err != nil || len(key) != 32 {
-		c.ifNew(at.field("key"), "key must be 32 bytes, as 64 hexadecimal digits: openssl rand -hex 32 prints such a key")
-	}
-	s.Key = key
-	return s
-}
-
-func (c *compiler) redisTLS(m *configv1.RedisTls, at *path) *tls.Config {
-	if m == nil {
-		return nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: m.GetServerName()}
-	if ca := c.optionalFile(m.GetCaFile(), at.field("caFile")); ca != nil {
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(ca) {
-			c.ifNew(at.field("caFile"), "caFile must hold certificates in PEM")
-		}
-	}
-	cert, key := c.optionalFile(m.GetCertFile(), at.field("certFile")), c.optionalFile(m.GetKeyFile(), at.field("keyFile"))
-	if (cert == nil) != (key == nil) {
-		c.ifNew(at, "certFile and keyFile belong together")
-	}
-	if cert != nil && key != nil {
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			c.ifNew(at, "certFile and keyFile must hold a certificate and its private key in PEM")
-		}
-		t.Certificates = []tls.Certificate{pair}
-	}
-	return t
-}
-
-// gatherCache reads the files that the cache names.
-func (c *compiler) gatherCache() {
-	redis := child(child(c.root, "cache"), "redis")
-	c.gatherNamed(child(redis, "tls"), "caFile", "certFile", "keyFile")
-	for _, secret := range []string{"password", "sentinelPassword", "key"} {
-		c.gatherFile(child(redis, secret), maxSecretSize)
-	}
-}
-
-// flushable is an authorizer whose answers are remembered.
-type flushable struct {
-	api  *gateway.API
-	name string
-}
-
-// Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
-// one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
-// configured otherwise. found says that there are such authorizers.
-func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
-	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
-		return f.api.ID == api && (authorizer == "" || f.name == authorizer) && f.api.HasStage(stage)
-	})
-	if !found {
-		return false, nil
-	}
-	if err := s.answers.cache.FlushShared(ctx, lambda.FlushScope(api, stage, authorizer)); err != nil {
-		return true, fmt.Errorf("the answers are flushed here, and not in the other replicas: %w", err)
-	}
-	return true, nil
 }

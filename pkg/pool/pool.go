@@ -1,4 +1,4 @@
-package config
+package pool
 
 import (
 	"crypto/ecdsa"
@@ -22,10 +22,9 @@ const (
 	maxPublicKeyBytes  = 16 << 20
 )
 
-// Runtime is what outlives a configuration: the keys of issuers, functions, what was learned of tokens and answers, and what was
-// derived of secrets. A configuration takes from it what it needs, so that a reload does not fetch or start again what has not
-// changed. Its caches are nil where nothing is remembered.
-type Runtime struct {
+// Pool is what outlives a configuration: the keys of issuers, functions, what was learned of tokens and answers, and what was
+// derived of secrets. Its methods may be called at the same time.
+type Pool struct {
 	keys        *jwt.KeySets
 	tokens      *jwt.Cache
 	signingKeys *iam.SigningKeys
@@ -35,7 +34,9 @@ type Runtime struct {
 	memories    memories
 }
 
-// tokenBytes is what verified tokens may take of so much memory, zero for as much as there is: a quarter, within bounds.
+// tokenBytes is what verified tokens may take of so much memory, zero for as much as there is: a quarter, within bounds. In the most,
+// 100,000 tokens of a user pool lie. A token that is forgotten is verified again, at the cost of four checks; a process that is killed
+// for its memory answers nobody. Nobody fills it without as many tokens of an issuer's.
 func tokenBytes(memory int64) int64 {
 	if memory <= 0 {
 		return maxTokenBytes
@@ -43,37 +44,53 @@ func tokenBytes(memory int64) int64 {
 	return min(max(memory/4, minTokenBytes), maxTokenBytes)
 }
 
-// NewRuntime makes a Runtime for a process that is to use so much memory, in bytes; zero sets no bound. It has to be closed.
-func NewRuntime(log *slog.Logger, memory int64) (*Runtime, error) {
+// New makes a Pool for a process that is to use so much memory, in bytes; zero sets no bound. It has to be closed.
+func New(log *slog.Logger, memory int64) (*Pool, error) {
 	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: tokenBytes(memory)})
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
 	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
-	r := newRuntime(log)
-	r.memories.remembers = true
-	r.tokens, r.signingKeys, r.publicKeys = tokens, signing, public
+	p := newPool(log)
+	p.memories.remembers = true
+	p.tokens, p.signingKeys, p.publicKeys = tokens, signing, public
 	if err := errors.Join(err1, err2, err3); err != nil {
-		r.Close()
+		p.Close()
 		return nil, err
 	}
-	return r, nil
+	return p, nil
 }
 
-func newRuntime(log *slog.Logger) *Runtime {
-	return &Runtime{keys: jwt.NewKeySets(log), functions: functions{log: log}, memories: memories{log: log}}
+// Dry returns a Pool for configurations that are looked at and do not serve: it remembers nothing, logs nothing, and need not be
+// closed.
+func Dry() *Pool { return newPool(slog.New(slog.DiscardHandler)) }
+
+func newPool(log *slog.Logger) *Pool {
+	return &Pool{keys: jwt.NewKeySets(log), functions: functions{log: log}, memories: memories{log: log}}
 }
 
-// Close ends everything that was begun for configurations.
-func (r *Runtime) Close() {
-	r.functions.closeAll()
-	r.keys.Close()
-	r.memories.closeAll()
-	r.tokens.Close()
-	r.signingKeys.Close()
-	r.publicKeys.Close()
+// KeySets are the keys of issuers.
+func (p *Pool) KeySets() *jwt.KeySets { return p.keys }
+
+// Tokens are the verified tokens, nil where none are remembered.
+func (p *Pool) Tokens() *jwt.Cache { return p.tokens }
+
+// SigningKeys are those that were derived of secrets, nil where none are remembered.
+func (p *Pool) SigningKeys() *iam.SigningKeys { return p.signingKeys }
+
+// PublicKeys are those that were derived of secrets, nil where none are remembered.
+func (p *Pool) PublicKeys() *iam.PublicKeys { return p.publicKeys }
+
+// Close ends everything that was begun for configurations. It is called when none of them serves any more.
+func (p *Pool) Close() {
+	p.functions.closeAll()
+	p.keys.Close()
+	p.memories.closeAll()
+	p.tokens.Close()
+	p.signingKeys.Close()
+	p.publicKeys.Close()
 }
 
-// Samples are the numbers that operators watch.
-func (r *Runtime) Samples() []authz.Sample {
-	return slices.Concat(r.keys.Samples(), r.tokens.Samples(), r.signingKeys.Samples(), r.publicKeys.Samples(),
-		r.memories.samples(), r.functions.samples(), r.guards.Samples())
+// Samples are the numbers that operators watch: of key sets, caches, functions and the guards before them.
+func (p *Pool) Samples() []authz.Sample {
+	return slices.Concat(p.keys.Samples(), p.tokens.Samples(), p.signingKeys.Samples(), p.publicKeys.Samples(),
+		p.memories.samples(), p.functions.samples(), p.guards.Samples())
 }

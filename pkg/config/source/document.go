@@ -1,115 +1,158 @@
-package config
+package source
 
 import (
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// path is the way from the configuration to a value, as a chain from the value upwards: text is made of it only for a fault.
-type path struct {
-	up   *path
-	step string // ".field", `["key"]` or "[3]"
+// Document is the one YAML or JSON document of a file, of which each value is known by its Place.
+type Document struct {
+	file    string
+	root    *yaml.Node
+	secrets bool
 }
 
-func (p *path) field(name string) *path { return &path{p, "." + name} }
-func (p *path) key(name string) *path   { return &path{p, "[" + strconv.Quote(name) + "]"} }
-func (p *path) item(index int) *path    { return &path{p, "[" + strconv.Itoa(index) + "]"} }
-
-// String is the path in the terms of portcullis.yaml, as in apis[3].gatewayResponses["ACCESS_DENIED"].statusCode.
-func (p *path) String() string {
-	if p == nil {
-		return ""
-	}
-	return strings.TrimPrefix(p.up.String()+p.step, ".")
+// File is what Parse reads.
+type File struct {
+	// Name is how faults name the file.
+	Name string
+	Data []byte
+	// Empty is what a fault says of a file that has nothing in it.
+	Empty string
+	// Secrets says that a key may be a secret that was written in the wrong place: then faults quote no key.
+	Secrets bool
 }
 
-// label is how a fault names the value: the field, with the key or the item where it is one.
-func (p *path) label() string {
-	if p == nil {
-		return "the configuration"
+// Parse reads a file's one document and reports what is not plain in it. It returns nil if it cannot be read, or is empty.
+func Parse(f File, r *fault.Report) *Document {
+	root, wrong := parse(f.Data)
+	if wrong != nil {
+		r.Add(wrong.In(f.Name))
 	}
-	text := ""
-	for ; p != nil; p = p.up {
-		if field, ok := strings.CutPrefix(p.step, "."); ok {
-			return field + text
+	if root == nil {
+		if wrong == nil {
+			r.Add(fault.Fault{File: f.Name, Line: 1, Column: 1, Message: f.Empty})
 		}
-		text = p.step + text
-	}
-	return text
-}
-
-// find follows a path from a node downwards, as far as it goes, and returns the last node: for a field that is not there,
-// the mapping that lacks it.
-func find(n *yaml.Node, path string) *yaml.Node {
-	for path != "" {
-		next, rest := step(n, path)
-		if next == nil {
-			return n
-		}
-		n, path = next, rest
-	}
-	return n
-}
-
-// step goes down one step.
-func step(n *yaml.Node, path string) (next *yaml.Node, rest string) {
-	inner, bracket := strings.CutPrefix(path, "[")
-	if !bracket {
-		path = strings.TrimPrefix(path, ".")
-		end := strings.IndexAny(path+".", ".[")
-		return child(n, path[:end]), path[end:]
-	}
-	if quoted, err := strconv.QuotedPrefix(inner); err == nil {
-		key, _ := strconv.Unquote(quoted)
-		return child(n, key), strings.TrimPrefix(inner[len(quoted):], "]")
-	}
-	text, rest, _ := strings.Cut(inner, "]")
-	if i, err := strconv.Atoi(text); err == nil {
-		return item(n, i), rest
-	}
-	return nil, ""
-}
-
-// child returns a mapping's value for a key, nil if there is none.
-func child(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
+	plain(root, func(n *yaml.Node, message string) {
+		if rest, named := strings.CutPrefix(message, fault.Quoted(n.Value)); named && f.Secrets {
+			message = "the key" + rest
 		}
+		r.Refuse(faultAt(f.Name, n, message))
+	})
+	return &Document{file: f.Name, root: root, secrets: f.Secrets}
+}
+
+// Root is the Place of the whole document.
+func (d *Document) Root() *fault.Place { return fault.Root(d) }
+
+// Position returns where the value at a Place stands: for one that is missing, the mapping that lacks it.
+func (d *Document) Position(at *fault.Place) (file string, line, column int) {
+	n, _ := d.find(at)
+	return d.file, n.Line, n.Column
+}
+
+// Node returns the value at a Place, nil if there is none.
+func (d *Document) Node(at *fault.Place) *yaml.Node {
+	if n, ok := d.find(at); ok {
+		return n
 	}
 	return nil
 }
 
-// item returns an item of a list, nil if there is none.
-func item(n *yaml.Node, i int) *yaml.Node {
-	if n == nil || n.Kind != yaml.SequenceNode || i < 0 || i >= len(n.Content) {
-		return nil
+// Text returns the scalar at a Place as it is written; false for anything else, for null and for an empty text.
+func (d *Document) Text(at *fault.Place) (string, bool) {
+	n := d.Node(at)
+	if n == nil || n.Kind != yaml.ScalarNode || isNull(n) || n.Value == "" {
+		return "", false
 	}
-	return n.Content[i]
+	return n.Value, true
 }
 
-// items yields the items of a list that a mapping has; none if there is no list.
-func items(n *yaml.Node, list string) iter.Seq[*yaml.Node] {
-	return func(yield func(*yaml.Node) bool) {
-		for i := 0; ; i++ {
-			if next := item(child(n, list), i); next == nil || !yield(next) {
+// Items yields the Places of the items of a list; none if there is no list.
+func (d *Document) Items(at *fault.Place) iter.Seq[*fault.Place] {
+	return func(yield func(*fault.Place) bool) {
+		n := d.Node(at)
+		if n == nil || n.Kind != yaml.SequenceNode {
+			return
+		}
+		for i := range n.Content {
+			if !yield(at.Item(i)) {
 				return
 			}
 		}
 	}
 }
 
+// Values yields the Places of the values of a mapping; none if there is no mapping.
+func (d *Document) Values(at *fault.Place) iter.Seq[*fault.Place] {
+	return func(yield func(*fault.Place) bool) {
+		n := d.Node(at)
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(at.Key(n.Content[i].Value)) {
+				return
+			}
+		}
+	}
+}
+
+// find follows a Place as far as it goes, and returns the last node: for a value that is missing, what lacks it, and false.
+func (d *Document) find(at *fault.Place) (n *yaml.Node, ok bool) {
+	n = d.root
+	var holder *yaml.Node
+	for _, s := range at.Steps() {
+		if s.Kind == fault.Name {
+			return keyOf(holder, n), true
+		}
+		next := child(n, s)
+		if next == nil {
+			return n, false
+		}
+		holder, n = n, next
+	}
+	return n, true
+}
+
+// child returns what a step leads to, nil if there is nothing.
+func child(n *yaml.Node, s fault.Step) *yaml.Node {
+	switch {
+	case s.Kind == fault.Item && n.Kind == yaml.SequenceNode && s.Index >= 0 && s.Index < len(n.Content):
+		return n.Content[s.Index]
+	case s.Kind == fault.Item || n.Kind != yaml.MappingNode:
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == s.Name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
 // keyOf returns the key of a mapping's value.
 func keyOf(mapping, value *yaml.Node) *yaml.Node {
+	if mapping == nil {
+		return value
+	}
 	if i := slices.Index(mapping.Content, value); i > 0 {
 		return mapping.Content[i-1]
 	}
 	return value
 }
+
+// faultAt gives a fault at a node of a file.
+func faultAt(file string, n *yaml.Node, message string) fault.Fault {
+	return fault.Fault{File: file, Line: n.Line, Column: n.Column, Message: message}
+}
+
+// isNull reports whether a node is null, or nothing at all.
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

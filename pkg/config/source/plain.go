@@ -1,9 +1,11 @@
-package config
+package source
 
 import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 const (
@@ -15,25 +17,25 @@ const (
 
 // plain refuses what YAML can say and portcullis.yaml must not: aliases, anchors, merge keys, tags, a key that is not text,
 // a key that is given twice. It looks at everything, inline policies too.
-func plain(n *yaml.Node, fault func(*yaml.Node, string)) {
+func plain(n *yaml.Node, refuse func(*yaml.Node, string)) {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		fault(n, noAliases)
+		refuse(n, noAliases)
 		return
 	case n.Anchor != "":
-		fault(n, noAnchors)
+		refuse(n, noAnchors)
 	case n.Style&yaml.TaggedStyle != 0:
-		fault(n, noTags)
+		refuse(n, noTags)
 	}
 	if n.Kind == yaml.MappingNode {
-		plainKeys(n, fault)
+		plainKeys(n, refuse)
 	}
 	for _, child := range n.Content {
-		plain(child, fault)
+		plain(child, refuse)
 	}
 }
 
-func plainKeys(n *yaml.Node, fault func(*yaml.Node, string)) {
+func plainKeys(n *yaml.Node, refuse func(*yaml.Node, string)) {
 	first := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
@@ -41,11 +43,11 @@ func plainKeys(n *yaml.Node, fault func(*yaml.Node, string)) {
 		switch {
 		case key.Kind == yaml.AliasNode: // refused as such
 		case key.Kind != yaml.ScalarNode:
-			fault(key, "a key must be text")
+			refuse(key, "a key must be text")
 		case key.Tag == "!!merge":
-			fault(key, noMerge)
+			refuse(key, noMerge)
 		case given:
-			fault(key, fmt.Sprintf("%s is given twice, first in line %d: keep one", quoted(key.Value), earlier.Line))
+			refuse(key, fmt.Sprintf("%s is given twice, first in line %d: keep one", fault.Quoted(key.Value), earlier.Line))
 		default:
 			first[key.Value] = key
 		}

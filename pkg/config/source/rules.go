@@ -1,4 +1,4 @@
-package config
+package source
 
 import (
 	"errors"
@@ -6,48 +6,49 @@ import (
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
-	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// checkRules reports where a configuration breaks the rules that stand in config.proto.
-func checkRules(c *configv1.Config, root *yaml.Node, file string, r *report) {
-	err := protovalidate.Validate(c)
+// Check reports where a message that was decoded from the document breaks the rules that stand in its .proto file, unless that
+// follows from another fault.
+func (d *Document) Check(m proto.Message, r *fault.Report) {
+	err := protovalidate.Validate(m)
 	if err == nil {
 		return
 	}
 	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
-	if !ok { // a rule in config.proto that cannot be evaluated
-		r.add(Fault{File: file, Message: "cannot be checked: " + err.Error()})
+	if !ok { // a rule that cannot be evaluated
+		r.Add(fault.Fault{File: d.file, Message: "cannot be checked: " + err.Error()})
 		return
 	}
 	for _, v := range broken.Violations {
-		at := rulePath(c.ProtoReflect().Descriptor(), v.Proto.GetField().GetElements())
-		if r.follows(at.String()) {
+		at := d.rulePlace(m.ProtoReflect().Descriptor(), v.Proto.GetField().GetElements())
+		if r.Follows(at) {
 			continue
 		}
-		r.mark(at.String())
-		n := find(root, at.String())
+		r.Mark(at)
+		message := fmt.Sprintf("%s: %s", at.Label(), v.Proto.GetMessage())
 		if v.Proto.GetForKey() {
-			n = keyOf(find(root, at.up.String()), n)
+			at = at.Name()
 		}
-		r.add(faultAt(file, n, fmt.Sprintf("%s: %s", at.label(), v.Proto.GetMessage())))
+		r.Add(fault.Fault{At: at, Message: message})
 	}
 }
 
-// rulePath is a violation's place in the terms of portcullis.yaml.
-func rulePath(m protoreflect.MessageDescriptor, elements []*validate.FieldPathElement) *path {
-	var at *path
+// rulePlace is the Place of a violation, which has the path of the field in the message.
+func (d *Document) rulePlace(m protoreflect.MessageDescriptor, elements []*validate.FieldPathElement) *fault.Place {
+	at := d.Root()
 	for _, e := range elements {
 		field := m.Fields().ByNumber(protoreflect.FieldNumber(e.GetFieldNumber()))
-		at = at.field(field.JSONName())
+		at = at.Field(field.JSONName())
 		switch {
 		case e.HasIndex():
-			at = at.item(int(e.GetIndex())) //nolint:gosec // the index of an item that is in memory
+			at = at.Item(int(e.GetIndex())) //nolint:gosec // the index of an item that is in memory
 		case e.HasStringKey():
-			at = at.key(e.GetStringKey())
+			at = at.Key(e.GetStringKey())
 		}
 		if m = field.Message(); field.IsMap() {
 			m = field.MapValue().Message()

@@ -1,4 +1,4 @@
-package config
+package source
 
 import (
 	"slices"
@@ -10,10 +10,11 @@ func instead(meant string, names []string) string {
 	if meant != "" {
 		return "did you mean " + meant + "?"
 	}
-	return "write " + oneOf(names)
+	return "write " + OneOf(names)
 }
 
-func oneOf(names []string) string {
+// OneOf joins names as a sentence does: a, b or c.
+func OneOf(names []string) string {
 	if len(names) == 1 {
 		return names[0]
 	}
@@ -23,9 +24,9 @@ func oneOf(names []string) string {
 
 // suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them
 // wrong.
-func suggest(given string, names []string) string {
+func (s *Schema) suggest(given string, names []string) string {
 	given = letters(given)
-	if ours := elsewhere[given]; slices.Contains(names, ours) {
+	if ours := s.Elsewhere[given]; slices.Contains(names, ours) {
 		return ours
 	}
 	best, meant := len(given)/3+1, ""
@@ -35,20 +36,6 @@ func suggest(given string, names []string) string {
 		}
 	}
 	return meant
-}
-
-// elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and here not, as letters.
-var elsewhere = map[string]string{
-	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
-	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",
-	"stagename": "name", "stagevariables": "variables", "domain": "domains", "domainname": "domains", "host": "domains", "hosts": "domains",
-	"routekey": "route", "path": "route", "method": "route", "httpmethod": "route", "resource": "route",
-	"authorizationtype": "authorization", "authorizerid": "authorizer", "authorizationscopes": "scopes",
-	"authorizeruri": "function", "functionarn": "function", "authorizerresultttlinseconds": "resultTtl", "ttl": "resultTtl",
-	"authorizercredentials": "credentials", "authorizercredentialsarn": "credentials", "authorizerpayloadformatversion": "payloadFormatVersion",
-	"identityvalidation": "identityValidationExpression", "providerarns": "userPools", "userpoolarn": "userPools",
-	"responseparameters": "upstreamHeaders", "requestparameters": "upstreamHeaders",
-	"secretaccesskey": "secret", "userarn": "user", "rolearn": "role", "rolesessionname": "sessionName",
 }
 
 // letters is a name without case, hyphens and underscores.

@@ -1,4 +1,4 @@
-package config
+package source
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // maxPlaced is the largest file in which the column of a syntax error is looked for: that takes ten readings of it, its line
@@ -22,11 +24,14 @@ type position struct{ line, column int }
 
 var byteOrderMark = []byte("\ufeff")
 
+// WithoutMark returns a text without the byte order mark that it may begin with.
+func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMark) }
+
 // parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
-func parse(data []byte) (*yaml.Node, *Fault) {
-	data = bytes.TrimPrefix(data, byteOrderMark)
-	if fault := badCharacter(data); fault != nil {
-		return nil, fault
+func parse(data []byte) (*yaml.Node, *fault.Fault) {
+	data = WithoutMark(data)
+	if bad := badCharacter(data); bad != nil {
+		return nil, bad
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
@@ -42,7 +47,7 @@ func parse(data []byte) (*yaml.Node, *Fault) {
 	case err != nil:
 		return nil, syntaxFault(data, err)
 	}
-	return document.Content[0], &Fault{
+	return document.Content[0], &fault.Fault{
 		Line: second.Line, Column: second.Column,
 		Message: "a second YAML document begins here: remove it, or the --- before it",
 	}
@@ -50,11 +55,11 @@ func parse(data []byte) (*yaml.Node, *Fault) {
 
 // badCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
 // readers take for something else than YAML does: what follows it must not look like the end of a comment and be a route.
-func badCharacter(data []byte) *Fault {
+func badCharacter(data []byte) *fault.Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if message := unfitCharacter(r, size, data[i:]); message != "" {
-			return &Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: message}
+			return &fault.Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: message}
 		}
 		if r == '\n' {
 			line, start = line+1, i+1
@@ -83,7 +88,7 @@ func unfitCharacter(r rune, size int, text []byte) string {
 var yamlLine = regexp.MustCompile(`^line \d+: `)
 
 // syntaxFault says what yaml/v3 has against a text, where it really is.
-func syntaxFault(data []byte, err error) *Fault {
+func syntaxFault(data []byte, err error) *fault.Fault {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	message = message[len(yamlLine.FindString(message)):]
 	at := placeError(data, err)
@@ -92,7 +97,7 @@ func syntaxFault(data []byte, err error) *Fault {
 	} else {
 		message = "not YAML: " + message + syntaxHint(message)
 	}
-	return &Fault{Line: at.line, Column: at.column, Message: message}
+	return &fault.Fault{Line: at.line, Column: at.column, Message: message}
 }
 
 // syntaxHint says what to write instead, for the mistakes that are made.
