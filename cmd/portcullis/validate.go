@@ -14,11 +14,11 @@ import (
 
 // report is what validate -o json prints.
 type report struct {
-	File   string        `json:"file"`
-	Valid  bool          `json:"valid"`
-	APIs   int           `json:"apis"`
-	Routes int           `json:"routes"`
-	Digest string        `json:"digest,omitempty"`
+	File   string     `json:"file"`
+	Valid  bool       `json:"valid"`
+	APIs   int        `json:"apis"`
+	Routes int        `json:"routes"`
+	Digest string     `json:"digest,omitempty"`
 	Faults fault.List `json:"faults"` // warnings too
 }
 

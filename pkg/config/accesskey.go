@@ -14,7 +14,9 @@ type keyFile struct {
 	used bool
 }
 
-// accessKeys reads a file of access keys. Without a builder, keys are only read.
+// accessKeys reads a file of access keys, into a message of config.proto as portcullis.yaml is; pkg/iam checks them. A key of a user or
+// role that no account has is a fault: a configuration that takes a user away takes the key away too. Without a builder, where an
+// account is at fault, keys are read and not looked up.
 func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
 	name, _, ok := c.namedFile(file, maxConfigSize, at)
 	if !ok {

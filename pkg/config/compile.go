@@ -14,7 +14,7 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// compiler makes a gateway's configuration of a message of config.proto and the nodes that it was read from.
+// compiler makes a gateway's configuration of a message of config.proto and the document that it was read from.
 type compiler struct {
 	reader
 	// keyFiles are the access key files by name.
@@ -74,7 +74,8 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	return g, config
 }
 
-// place is where a path of the gateway's leads, such as apis[3].stages[0].name. An authorizer's fields stand one level deeper here.
+// place is where a path of the gateway's faults leads, such as apis[3].stages[0].name. An authorizer's fields stand one level deeper
+// here. It is the one place where a position is text.
 func (c *compiler) place(path string) *fault.Place {
 	at := c.doc.Root()
 	if end := strings.LastIndex(path, `"].`); end >= 0 {

@@ -156,7 +156,8 @@ func (c *compiler) exports(m *configv1.IamAccount, at *fault.Place) []export {
 	return exports
 }
 
-// export reads one account.
+// export reads one account. Accounts are read one after the other, and their bytes are dropped: together they may be larger than what
+// is kept of them. They are read while the configuration is compiled, so the check that no file has changed comes after compiling.
 func (c *compiler) export(b *iam.Builder, e export, o iam.Organization) {
 	if c.accounts[e.name] {
 		c.Fault(e.at, "the account of %s is given twice: keep one", fault.Quoted(e.given))

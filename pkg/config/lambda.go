@@ -82,8 +82,9 @@ func stageVariables(api *gateway.API) string {
 	return string(text)
 }
 
-// warnRemembered warns where an answer that is remembered of one request opens others that its owner may not have thought of. It
-// is so on API Gateway too, which says nothing.
+// warnRemembered warns where an answer that is remembered of one request opens others that its owner may not have thought of: it counts
+// for more than one caller, or as a simple response for more than one route. A policy that is remembered is judged for each request
+// anew, so nothing is said of its routes. API Gateway gives no such warning.
 func (c *compiler) warnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
 	sources := m.GetIdentitySource()
 	if !remembers(m, api.HTTP) || len(sources) == 0 || m.GetType() != configv1.LambdaType_REQUEST {

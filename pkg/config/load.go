@@ -138,7 +138,8 @@ func (c *compiler) gather() {
 	c.gatherCache()
 }
 
-// compileAll compiles what was read, and reads the accounts on the way.
+// compileAll compiles what was read, and reads the accounts on the way. If a file turns out to have changed, what was compiled of the
+// torn set is thrown away.
 func (l *loading) compileAll() *Snapshot {
 	s := &Snapshot{lease: l.lease}
 	if l.doc != nil {

@@ -5,7 +5,8 @@ import "github.com/portcullis-authz/portcullis/pkg/config/source"
 // schema is what config.proto does not say of its fields: names that people write for them, and what is not supported.
 var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported}
 
-// elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and here not, in the form of source.Schema.
+// elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and not here, as source.Schema has
+// them.
 var elsewhere = map[string]string{
 	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
 	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",

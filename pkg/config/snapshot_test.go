@@ -27,14 +27,19 @@ functions:
 
 const oneKey = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "use": "sig", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 
+// everything writes a configuration that uses every part.
+func everything(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "portcullis.yaml"), []byte(withEverything))
+	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
+	return dir
+}
+
 // loadEverything loads a configuration that uses every part, for looking at.
 func loadEverything(t *testing.T) *Snapshot {
 	t.Helper()
-	dir := t.TempDir()
-	name := filepath.Join(dir, "portcullis.yaml")
-	write(t, name, []byte(withEverything))
-	write(t, filepath.Join(dir, "keys.json"), []byte(oneKey))
-	s, err := Load(name, pool.Dry())
+	s, err := Load(filepath.Join(everything(t), "portcullis.yaml"), pool.Dry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,11 @@ type File struct {
 }
 
 // Parse reads a file's one document and reports what is not plain in it. It returns nil if it cannot be read, or is empty.
+//
+// The file is parsed once, into the nodes of go.yaml.in/yaml/v3, which keep positions, and numbers as they are written. Measured on
+// 10,000 APIs with ten routes and a small policy each (11 MB), on 2 cores (2026-11-23): yaml/v3 takes 1.6 s and 230 MB. protoyaml
+// takes 1.8 s and 290 MB, loses positions, makes floats of a policy's numbers, and does not see a duplicate key or a second document.
+// goccy/go-yaml took 2.7 s and 680 MB up to where it stopped.
 func Parse(f File, r *fault.Report) *Document {
 	root, wrong := parse(f.Data)
 	if wrong != nil {

@@ -15,8 +15,9 @@ const (
 	noTags    = "tags are not supported: remove it, and put the value in quotes if it is text"
 )
 
-// plain refuses what YAML can say and portcullis.yaml must not: aliases, anchors, merge keys, tags, a key that is not text,
-// a key that is given twice. It looks at everything, inline policies too.
+// plain refuses what YAML can say and a configuration must not: aliases, anchors, merge keys, tags, a key that is not text, a key
+// that is given twice. It looks at everything, inline policies too. A policy that is reviewed should stand where it is used, and so
+// there is no expansion to bound.
 func plain(n *yaml.Node, refuse func(*yaml.Node, string)) {
 	switch {
 	case n.Kind == yaml.AliasNode:

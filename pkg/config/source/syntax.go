@@ -70,6 +70,10 @@ func badCharacter(data []byte) *fault.Fault {
 }
 
 // unfitCharacter says what is wrong with the character that a text begins with, empty if nothing is.
+//
+// A line ends with a line feed, or carriage return and line feed. YAML takes a lone carriage return, U+0085, U+2028 and U+2029 for the
+// end of a line too, also of a comment, where editors and reviews show the comment going on: an open route could stand there unseen.
+// They are refused, and so are the characters that change the direction of text. Within quotes both can be written as escapes.
 func unfitCharacter(r rune, size int, text []byte) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -125,7 +129,9 @@ func syntaxHint(message string) string {
 	return ""
 }
 
-// placeError finds where a text goes wrong that yaml/v3 refuses: at the end of the shortest beginning of which it says the
+// placeError finds where a text goes wrong that yaml/v3 refuses. goccy/go-yaml, which tells, is not used: it refuses
+// {aws:SourceIp: [192.0.2.0/24]}, which is how a condition is written; 1 MB of [a,[a,[a,… keeps it busy for more than 40 s, and its
+// recursion has no limit. So the place is found with yaml/v3 alone: at the end of the shortest beginning of which it says the
 // same. A beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it
 // gets one.
 func placeError(data []byte, err error) position {
