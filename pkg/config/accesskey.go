@@ -8,12 +8,6 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// keyFile is an access key file. Its faults are reported where it is used, if it is.
-type keyFile struct {
-	reader
-	used bool
-}
-
 // accessKeys reads a file of access keys, into a message of config.proto as portcullis.yaml is; pkg/iam checks them. A key of a user or
 // role that no account has is a fault: a configuration that takes a user away takes the key away too. Without a builder, where an
 // account is at fault, keys are read and not looked up.

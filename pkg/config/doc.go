@@ -6,5 +6,6 @@
 //
 // To begin with, read Load in load.go, which shows the order: read all files, decode, check, compile. compile.go makes the gateway's
 // configuration; authorizer.go, lambda.go, function.go, iam.go, accesskey.go, policy.go and cache.go make the parts that they are
-// named for. reader.go has what all of them use: named files, secrets, times.
+// named for. reader.go has what all of them use: what is
+// known so far, named files, secrets, times.
 package config

@@ -21,12 +21,6 @@ import (
 // anyFunction is the entry of functions that have none of their own.
 const anyFunction = "*"
 
-// function is an entry of functions.
-type function struct {
-	pool.FunctionSpec
-	faulty bool
-}
-
 // functionSpecs reads where functions run.
 func (c *compiler) functionSpecs(m map[string]*configv1.Function, at *fault.Place) {
 	c.functions = make(map[string]*function, len(m))

@@ -47,12 +47,6 @@ func (s *Snapshot) Close() {
 	s.lease.Close()
 }
 
-// flushable is an authorizer whose answers are remembered.
-type flushable struct {
-	api  *gateway.API
-	name string
-}
-
 // Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
 // one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
 // configured otherwise. found says that there are such authorizers.

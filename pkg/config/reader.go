@@ -10,6 +10,9 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/jwt"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -28,6 +31,49 @@ type reader struct {
 	doc   *source.Document // nil if it cannot be read
 	files *source.Files
 	*fault.Report
+}
+
+// compiler makes a gateway's configuration of a message of config.proto and the document that it was read from.
+type compiler struct {
+	reader
+	// keyFiles are the access key files by name.
+	keyFiles map[string]*keyFile
+	// accounts are the exports that were read.
+	accounts map[string]bool
+	// signs says that there are access keys.
+	signs bool
+
+	// pool is where what outlives the configuration comes from, and lease what the configuration holds of it.
+	pool  *pool.Pool
+	lease *pool.Lease
+	// sources are where the keys of issuers are, by issuer, and used those issuers that authorizers ask for.
+	sources map[string]jwt.Source
+	used    map[string]bool
+	// functions are where functions run, by ARN, and called those that authorizers have.
+	functions map[string]*function
+	called    map[string]bool
+	// flushable are the authorizers whose answers are remembered.
+	flushable []flushable
+	// deeper are where the fields of authorizers are, by where the gateway takes their authorizers to be.
+	deeper map[string]*fault.Place
+}
+
+// keyFile is an access key file. Its faults are reported where it is used, if it is.
+type keyFile struct {
+	reader
+	used bool
+}
+
+// function is an entry of functions.
+type function struct {
+	pool.FunctionSpec
+	faulty bool
+}
+
+// flushable is an authorizer whose answers are remembered.
+type flushable struct {
+	api  *gateway.API
+	name string
 }
 
 // faults reports everything that a package says is wrong at a place. Each of its errors begins with the name of the field,

@@ -1,7 +1,7 @@
-// Package fault holds what is said of a configuration that is wrong: a Fault, where it stands, and the Report that gathers them.
+// Package fault says what is wrong with a configuration and where.
 //
-// All who read a part of a configuration speak of it with these words: portcullis.yaml, access keys, accounts' exports, policies.
+// Packages that read or check a part of a configuration return a Fault: portcullis.yaml, access keys, accounts' exports, policies.
 //
-// To begin with, read Fault; then Place, which travels with a value to whoever checks it; then Report, which leaves out what only
-// follows from another fault.
+// To begin with, read Fault; then Place, which travels with a value to the package that checks it; then Report, which gathers faults
+// and leaves out those that only follow from another.
 package fault

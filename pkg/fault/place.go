@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Place is where a value of a configuration stands. Whoever reads a configuration makes Places of its documents and hands them
-// on with the values; everyone else takes them as they are, goes from one to a field in it, and gives them back with a fault.
-// So each reader may have values stand where its own documents have them. The nil Place is nowhere.
+// Place is where a value of a configuration stands. It travels with the value: a reader makes it, and a package that checks the value
+// goes on from it to the field that is wrong and gives it back in a Fault. Only the Document that it is of knows where that is, so a
+// reader of another format has its values stand where its own files have them. The nil Place is nowhere.
 //
-// A Place leads to its document, which may be large: what outlives the reading of a configuration must not hold one.
+// A Place holds its Document, which may be large. What outlives the reading of a configuration must not hold a Place.
 type Place struct {
 	up       *Place
 	step     Step

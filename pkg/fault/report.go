@@ -97,8 +97,8 @@ func (r *Report) Merge(other *Report) {
 // Count returns how many faults there are, warnings aside. Whether something is at fault shows in whether it rises.
 func (r *Report) Count() int { return len(r.faults) }
 
-// Full reports whether there is no room for one more fault. Whoever is about to make many asks first, for making one is work, and
-// calls Overflow instead.
+// Full reports whether there is no room for one more fault. Making one is work, so a reader that may find many asks first, and calls
+// Overflow instead.
 func (r *Report) Full() bool { return len(r.faults) == MaxFaults }
 
 // Overflow notes that there are more faults than there is room for.

@@ -158,6 +158,3 @@ func keyOf(mapping, value *yaml.Node) *yaml.Node {
 func faultAt(file string, n *yaml.Node, message string) fault.Fault {
 	return fault.Fault{File: file, Line: n.Line, Column: n.Column, Message: message}
 }
-
-// isNull reports whether a node is null, or nothing at all.
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -54,3 +54,6 @@ func plainKeys(n *yaml.Node, refuse func(*yaml.Node, string)) {
 		}
 	}
 }
+
+// isNull reports whether a node is null, or nothing at all.
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
