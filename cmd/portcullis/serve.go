@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
 )
 
@@ -30,13 +32,13 @@ func serve(args []string, out, errs io.Writer) int {
 		return exitNo
 	}
 	log, err := logger(errs)
-	runtime, failed := config.NewRuntime(log, c.Memory())
+	p, failed := pool.New(log, c.Memory())
 	if failed != nil {
 		fmt.Fprintln(errs, failed)
 		return exitNo
 	}
-	defer runtime.Close()
-	c.Load, c.Watch, c.Samples, c.Log = load(runtime, *path), []string{*path}, runtime.Samples, log
+	defer p.Close()
+	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
 	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}
@@ -106,9 +108,9 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 }
 
 // load joins the configuration to the server.
-func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
+func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 	return func() (server.Loaded, error) {
-		s, err := runtime.Load(path)
+		s, err := config.Load(path, p)
 		var l server.Loaded
 		if s != nil {
 			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes}
@@ -126,11 +128,11 @@ func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 
 // onlyFaults is err without the warnings among its faults: what has to be mended comes first in one line's space.
 func onlyFaults(err error) error {
-	var faults config.Faults
+	var faults fault.List
 	if !errors.As(err, &faults) {
 		return err
 	}
-	var fatal config.Faults
+	var fatal fault.List
 	for _, f := range faults {
 		if !f.Warning {
 			fatal = append(fatal, f)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // countedFunction is the URL of a function that allows, and how often it was asked.
@@ -41,21 +42,21 @@ functions: {"arn:aws:lambda:eu-west-1:111122223333:function:partners": {url: %q}
 %s`, url, more)
 }
 
-// replica is a process's runtime with the configuration that serves.
+// replica is a process's pool with the configuration that serves.
 type replica struct {
-	runtime *Runtime
+	pool    *pool.Pool
 	file    string
 	serving *Snapshot
 }
 
 func newReplica(t *testing.T) *replica {
 	t.Helper()
-	runtime, err := NewRuntime(nil, 0)
+	p, err := pool.New(nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &replica{runtime: runtime, file: filepath.Join(t.TempDir(), "portcullis.yaml")}
-	t.Cleanup(func() { r.serving.Close(); runtime.Close() })
+	r := &replica{pool: p, file: filepath.Join(t.TempDir(), "portcullis.yaml")}
+	t.Cleanup(func() { r.serving.Close(); p.Close() })
 	return r
 }
 
@@ -63,7 +64,7 @@ func newReplica(t *testing.T) *replica {
 func (r *replica) serve(t *testing.T, text string) {
 	t.Helper()
 	write(t, r.file, []byte(text))
-	next, err := r.runtime.Load(r.file)
+	next, err := Load(r.file, r.pool)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -49,7 +50,7 @@ func signing(t *testing.T, files ...string) string {
 
 func mustLoad(t *testing.T, dir string) *Snapshot {
 	t.Helper()
-	s, err := Load(filepath.Join(dir, "portcullis.yaml"))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 func TestKeyOfDeletedUser(t *testing.T) {
 	t.Setenv("PORTCULLIS_TEST_SECRET", "of the environment")
 	dir := signing(t, "iam/account.json", strings.ReplaceAll(account("Allow"), "alice", "bob"))
-	if s, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
+	if s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry()); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
 		t.Errorf("%v", err)
 	}
 }
@@ -136,7 +137,7 @@ func TestFaultsTellNoSecret(t *testing.T) {
 		secret + ": 1", secret, "secret: {value: a}, expires: " + secret, "secret: {value: a}, sessionTags: " + secret,
 	} {
 		dir := signing(t, "iam/secret", secret, "iam/keys.yaml", "accessKeys:\n  - {id: AKIAX, user: \"arn:aws:iam::111122223333:user/alice\", "+keys+"}\n")
-		_, err := Load(filepath.Join(dir, "portcullis.yaml"))
+		_, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 		if err == nil {
 			t.Errorf("%s: loaded", keys)
 		} else if strings.Contains(err.Error(), secret) {

@@ -99,7 +99,7 @@ func (c callers) builder(t testing.TB) *iam.Builder {
 		for _, k := range []*iam.AccessKey{
 			{ID: "AKIA" + account, Secret: secret, User: "arn:aws:iam::" + account + ":user/alice"}, session,
 		} {
-			if faults := b.AddKey(k); len(faults) > 0 {
+			if faults := b.AddKey(k, nil); len(faults) > 0 {
 				t.Fatal(faults)
 			}
 		}

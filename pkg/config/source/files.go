@@ -1,4 +1,4 @@
-package config
+package source
 
 import (
 	"crypto/sha256"
@@ -13,15 +13,11 @@ import (
 	"strings"
 )
 
-// What is read is bounded: the configuration, one file it names, and all of them that are kept.
-const (
-	maxConfigSize = 32 << 20
-	maxNamedSize  = 1 << 20
-	maxTotalSize  = 256 << 20
-)
+// maxTotalSize bounds the files of one reading that are kept.
+const maxTotalSize = 256 << 20
 
-// fileSet is the files of one reading, each read once.
-type fileSet struct {
+// Files is the files of one reading, each read once. What was made of them counts only if they are Stable afterwards.
+type Files struct {
 	names []string
 	files map[string]*file
 	// total is the size of those that are kept, streamed that of the others.
@@ -48,10 +44,14 @@ type listing struct {
 	most   int
 }
 
-func newFileSet() *fileSet { return &fileSet{files: make(map[string]*file)} }
+// NewFiles returns Files of which none is read yet.
+func NewFiles() *Files { return &Files{files: make(map[string]*file)} }
 
-// read returns a file's contents, of at most limit bytes.
-func (s *fileSet) read(name string, limit int64) ([]byte, error) {
+// Names are the files and folders that were read, as they were named, in the order of reading.
+func (s *Files) Names() []string { return s.names }
+
+// Read returns a file's contents, of at most limit bytes.
+func (s *Files) Read(name string, limit int64) ([]byte, error) {
 	f, known := s.files[name]
 	if !known {
 		f = &file{}
@@ -70,10 +70,11 @@ var (
 	errNoFolder  = errors.New("it is not a folder")
 )
 
-// stream returns the contents of a file that was not read before, and keeps nothing of them.
-func (s *fileSet) stream(name string, limit int64) ([]byte, error) {
+// Stream returns the contents of a file that was not read before, and keeps nothing of them: of at most limit bytes, and of at most
+// total bytes together with all that was streamed before.
+func (s *Files) Stream(name string, limit, total int64) ([]byte, error) {
 	f := &file{}
-	f.read(name, min(limit, maxAccountsSize-s.streamed))
+	f.read(name, min(limit, total-s.streamed))
 	if s.files[name] == nil {
 		s.add(name, f)
 	}
@@ -83,8 +84,8 @@ func (s *fileSet) stream(name string, limit int64) ([]byte, error) {
 	return data, f.err
 }
 
-// list returns the names in a folder that have an ending, sorted; those that begin with a dot are left out.
-func (s *fileSet) list(name, ending string, most int) ([]string, error) {
+// List returns the names in a folder that have an ending, sorted; those that begin with a dot are left out.
+func (s *Files) List(name, ending string, most int) ([]string, error) {
 	f, known := s.files[name]
 	if !known {
 		f = &file{kind: listing{ending, most}}
@@ -103,7 +104,7 @@ func (s *fileSet) list(name, ending string, most int) ([]string, error) {
 	return f.entries, f.err
 }
 
-func (s *fileSet) add(name string, f *file) {
+func (s *Files) add(name string, f *file) {
 	s.files[name], s.names = f, append(s.names, name)
 }
 
@@ -190,7 +191,7 @@ func withoutPath(err error) error {
 // turned reports whether the files were read from two turns of one Kubernetes volume: of such a volume all files are reached by
 // one link, ..data, that leads to a folder whose name begins with two dots. A link that has turned back would not be seen by
 // looking at each file again.
-func (s *fileSet) turned() bool {
+func (s *Files) turned() bool {
 	turns := map[string]string{} // folders with two dots, by where they lie
 	for name, f := range s.files {
 		volume, turn := turnOf(f.resolved)
@@ -216,8 +217,10 @@ func turnOf(resolved string) (volume, turn string) {
 	return volume, separator + ".." + turn + separator
 }
 
-// stable reports whether every file is still what it was when it was read, and all were found by the same links.
-func (s *fileSet) stable() bool {
+// Stable reports whether every file, found again, is the same file with the same size and time, reached on the same way through
+// symbolic links. A Kubernetes ConfigMap changes all of its files by turning one link, ..data, so that a set that is read across the
+// turn is seen by any of its files.
+func (s *Files) Stable() bool {
 	if s.turned() {
 		return false
 	}
@@ -245,14 +248,14 @@ func (f *file) unchanged(name string) bool {
 	return os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime())
 }
 
-// digest is the SHA-256 of a file's contents, in hex.
-func digest(data []byte) string {
+// Digest is the SHA-256 of a file's contents, in hex.
+func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// digest is the SHA-256 over those of the files, in the order of reading.
-func (s *fileSet) digest() string {
+// Digest is the SHA-256 over those of the files, in the order of reading.
+func (s *Files) Digest() string {
 	h := sha256.New()
 	for _, name := range s.names {
 		h.Write(s.files[name].sum[:])

@@ -1,4 +1,4 @@
-package config
+package source
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // maxPlaced is the largest file in which the column of a syntax error is looked for: that takes ten readings of it, its line
@@ -22,11 +24,14 @@ type position struct{ line, column int }
 
 var byteOrderMark = []byte("\ufeff")
 
+// WithoutMark returns a text without the byte order mark that it may begin with.
+func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMark) }
+
 // parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
-func parse(data []byte) (*yaml.Node, *Fault) {
-	data = bytes.TrimPrefix(data, byteOrderMark)
-	if fault := badCharacter(data); fault != nil {
-		return nil, fault
+func parse(data []byte) (*yaml.Node, *fault.Fault) {
+	data = WithoutMark(data)
+	if bad := badCharacter(data); bad != nil {
+		return nil, bad
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
@@ -42,7 +47,7 @@ func parse(data []byte) (*yaml.Node, *Fault) {
 	case err != nil:
 		return nil, syntaxFault(data, err)
 	}
-	return document.Content[0], &Fault{
+	return document.Content[0], &fault.Fault{
 		Line: second.Line, Column: second.Column,
 		Message: "a second YAML document begins here: remove it, or the --- before it",
 	}
@@ -50,11 +55,11 @@ func parse(data []byte) (*yaml.Node, *Fault) {
 
 // badCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
 // readers take for something else than YAML does: what follows it must not look like the end of a comment and be a route.
-func badCharacter(data []byte) *Fault {
+func badCharacter(data []byte) *fault.Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if message := unfitCharacter(r, size, data[i:]); message != "" {
-			return &Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: message}
+			return &fault.Fault{Line: line, Column: utf8.RuneCount(data[start:i]) + 1, Message: message}
 		}
 		if r == '\n' {
 			line, start = line+1, i+1
@@ -65,6 +70,10 @@ func badCharacter(data []byte) *Fault {
 }
 
 // unfitCharacter says what is wrong with the character that a text begins with, empty if nothing is.
+//
+// A line ends with a line feed, or carriage return and line feed. YAML takes a lone carriage return, U+0085, U+2028 and U+2029 for the
+// end of a line too, also of a comment, where editors and reviews show the comment going on: an open route could stand there unseen.
+// They are refused, and so are the characters that change the direction of text. Within quotes both can be written as escapes.
 func unfitCharacter(r rune, size int, text []byte) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -83,7 +92,7 @@ func unfitCharacter(r rune, size int, text []byte) string {
 var yamlLine = regexp.MustCompile(`^line \d+: `)
 
 // syntaxFault says what yaml/v3 has against a text, where it really is.
-func syntaxFault(data []byte, err error) *Fault {
+func syntaxFault(data []byte, err error) *fault.Fault {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	message = message[len(yamlLine.FindString(message)):]
 	at := placeError(data, err)
@@ -92,7 +101,7 @@ func syntaxFault(data []byte, err error) *Fault {
 	} else {
 		message = "not YAML: " + message + syntaxHint(message)
 	}
-	return &Fault{Line: at.line, Column: at.column, Message: message}
+	return &fault.Fault{Line: at.line, Column: at.column, Message: message}
 }
 
 // syntaxHint says what to write instead, for the mistakes that are made.
@@ -120,7 +129,9 @@ func syntaxHint(message string) string {
 	return ""
 }
 
-// placeError finds where a text goes wrong that yaml/v3 refuses: at the end of the shortest beginning of which it says the
+// placeError finds where a text goes wrong that yaml/v3 refuses. goccy/go-yaml, which tells, is not used: it refuses
+// {aws:SourceIp: [192.0.2.0/24]}, which is how a condition is written; 1 MB of [a,[a,[a,… keeps it busy for more than 40 s, and its
+// recursion has no limit. So the place is found with yaml/v3 alone: at the end of the shortest beginning of which it says the
 // same. A beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it
 // gets one.
 func placeError(data []byte, err error) position {

@@ -1,7 +1,9 @@
-package config
+package pool
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -12,6 +14,32 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 )
+
+// FunctionSpec says where a function runs: at a URL, by a command or, without both, on AWS Lambda. Two that are equal are one
+// function.
+type FunctionSpec struct {
+	ARN string
+	// Role is the ARN of the role that invokes it on AWS Lambda; empty for the process's own.
+	Role    string
+	URL     *lambda.URLConfig
+	Command *runner.Config
+	AWS     lambda.AWSConfig
+	// Limits bound how many invocations there are at once, how many wait, and how long all of it takes.
+	Limits lambda.GuardLimits
+}
+
+// Digest is equal for equal specs. How many may wait is not the function's, and how long they do only where it runs here.
+func (s *FunctionSpec) Digest() [32]byte {
+	parts := []any{s.ARN, s.Role, s.URL, s.Command, s.AWS}
+	if s.Command != nil {
+		parts = append(parts, s.Limits.Timeout)
+	}
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // texts and numbers
+	}
+	return sha256.Sum256(text)
+}
 
 // functions are the functions of a process. They outlive configurations: a reload that names one again finds it running.
 type functions struct {
@@ -38,8 +66,8 @@ type heldFunction struct {
 }
 
 // use returns the function of a spec, the same one for equal specs. It is held until Close.
-func (fs *functions) use(s functionSpec) (*heldFunction, error) {
-	digest := s.digest()
+func (fs *functions) use(s FunctionSpec) (*heldFunction, error) {
+	digest := s.Digest()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.known[digest]
@@ -57,25 +85,25 @@ func (fs *functions) use(s functionSpec) (*heldFunction, error) {
 	return &heldFunction{function: f, all: fs, digest: digest}, nil
 }
 
-func (fs *functions) create(s functionSpec) (*function, error) {
-	f := &function{arn: s.arn}
+func (fs *functions) create(s FunctionSpec) (*function, error) {
+	f := &function{arn: s.ARN}
 	switch {
-	case s.url != nil:
-		u, err := lambda.NewURL(*s.url)
+	case s.URL != nil:
+		u, err := lambda.NewURL(*s.URL)
 		f.invoker = u
 		return f, err
-	case s.command != nil:
-		c := *s.command
-		c.ARN, c.Timeout, c.Log = s.arn, s.timeout, fs.log
+	case s.Command != nil:
+		c := *s.Command
+		c.ARN, c.Timeout, c.Log = s.ARN, s.Limits.Timeout, fs.log
 		r, err := runner.New(c)
 		f.runner, f.invoker = r, local{r}
 		return f, err
 	default:
-		aws, err := lambda.NewAWS(s.aws)
+		aws, err := lambda.NewAWS(s.AWS)
 		if err != nil {
 			return nil, err
 		}
-		f.invoker, err = aws.Function(s.arn, s.role)
+		f.invoker, err = aws.Function(s.ARN, s.Role)
 		return f, err
 	}
 }

@@ -1,11 +1,10 @@
-package config
+package source
 
 import (
-	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -51,36 +50,15 @@ func TestStable(t *testing.T) {
 			}
 			must(t, os.Symlink("..one", filepath.Join(dir, "..data")))
 			must(t, os.Symlink("..data/b", filepath.Join(dir, "b")))
-			s := newFileSet()
+			s := NewFiles()
 			for _, name := range []string{"a", "b", "missing", "..one"} {
-				_, _ = s.read(filepath.Join(dir, name), 10)
+				_, _ = s.Read(filepath.Join(dir, name), 10)
 			}
 			tt.change(t, dir)
-			if got := s.stable(); got != tt.want {
+			if got := s.Stable(); got != tt.want {
 				t.Errorf("stable() = %v, want %v", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestSettled(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "portcullis.yaml")
-	for _, changes := range []int{0, 1, maxReadings - 1, maxReadings} {
-		readings := 0
-		l := settled(func() *loading {
-			write(t, name, bytes.Repeat([]byte("#"), readings))
-			l := (&Runtime{}).read(name)
-			if readings++; readings <= changes {
-				write(t, name, bytes.Repeat([]byte("#"), readings))
-			}
-			return l
-		})
-		if got, want := l != nil, changes < maxReadings; got != want {
-			t.Errorf("after %d changes: settled %v, want %v", changes, got, want)
-		}
-		if want := min(changes+1, maxReadings); readings != want {
-			t.Errorf("after %d changes: %d readings, want %d", changes, readings, want)
-		}
 	}
 }
 
@@ -96,73 +74,15 @@ func TestSizeLimits(t *testing.T) {
 		{100, maxTotalSize - 5, ""},
 		{100, maxTotalSize - 4, "it is too large: at most 4 bytes can be read here"},
 	} {
-		s := newFileSet()
+		s := NewFiles()
 		s.total = tt.total
-		data, err := s.read(name, tt.limit)
+		data, err := s.Read(name, tt.limit)
 		if tt.want == "" && (err != nil || string(data) != "12345") {
 			t.Errorf("limit %d, total %d: %q, %v", tt.limit, tt.total, data, err)
 		}
 		if tt.want != "" && (err == nil || err.Error() != tt.want || data != nil) {
 			t.Errorf("limit %d, total %d: %q, %v; want %s", tt.limit, tt.total, data, err, tt.want)
 		}
-	}
-}
-
-// A ConfigMap is turned from one state to another and back while it is loaded: what loads is one state or the other.
-func TestConfigMapTurns(t *testing.T) {
-	dir := t.TempDir()
-	states := map[string]string{ // policy by API id; each policy names its own API, so a torn set is at fault
-		"..one": "apione",
-		"..two": "apitwo",
-	}
-	for state, id := range states {
-		write(t, filepath.Join(dir, state, "portcullis.yaml"), []byte(`apis:
-  - id: `+id+`
-    account: "111122223333"
-    region: eu-west-1
-    stages: [{name: prod, domains: [pets.example.com]}]
-    resourcePolicy: {file: policy.json}
-    routes: [{route: GET /, authorization: NONE}]
-`))
-		write(t, filepath.Join(dir, state, "policy.json"), []byte(`{"Version": "2012-10-17", "Statement": [
-  {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"},
-  {"Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:eu-west-1:111122223333:`+id+`/*",
-   "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}`))
-	}
-	must(t, os.Symlink("..one", filepath.Join(dir, "..data")))
-	for _, name := range []string{"portcullis.yaml", "policy.json"} {
-		must(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
-	}
-
-	stop := make(chan struct{})
-	var turning sync.WaitGroup
-	turning.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Duration(i%7) * 100 * time.Microsecond):
-			}
-			link := filepath.Join(dir, "..data_tmp")
-			_ = os.Symlink([]string{"..one", "..two"}[i%2], link)
-			_ = os.Rename(link, filepath.Join(dir, "..data"))
-		}
-	})
-	loaded := 0
-	for end := time.Now().Add(250 * time.Millisecond); time.Now().Before(end); {
-		s, err := Load(filepath.Join(dir, "portcullis.yaml"))
-		if err == nil {
-			loaded++
-			continue
-		}
-		if faults := checkResult(t, s, err); len(faults) != 1 || faults[0].Line != 0 {
-			t.Errorf("a torn set was used: %v", err)
-		}
-	}
-	close(stop)
-	turning.Wait()
-	if loaded == 0 {
-		t.Error("nothing was ever loaded")
 	}
 }
 
@@ -180,7 +100,7 @@ func TestTurnedVolume(t *testing.T) {
 		{"../../p/portcullis.yaml", "../../q/policy.json", false},
 		{"", "/etc/p/..one/policy.json", false},
 	} {
-		s := newFileSet()
+		s := NewFiles()
 		s.files["/etc/p/a"], s.files["/etc/p/b"] = &file{resolved: tt.a}, &file{resolved: tt.b}
 		if strings.HasPrefix(tt.a, "..") {
 			s.files = map[string]*file{tt.a: {resolved: tt.a}, tt.b: {resolved: tt.b}}
@@ -189,12 +109,91 @@ func TestTurnedVolume(t *testing.T) {
 			t.Errorf("%s, %s: %v", tt.a, tt.b, got)
 		}
 	}
-	s := newFileSet()
+	s := NewFiles()
 	for _, name := range []string{"/etc/p/..one/a", "/etc/p/..two/b"} { // named so, and not by a link
 		s.files[name] = &file{resolved: name}
 	}
 	if s.turned() {
 		t.Error("files that are named by their folders are no turned volume")
+	}
+}
+
+func TestFolderIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 5 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil)
+		write(t, filepath.Join(dir, fmt.Sprintf("%d.txt", i)), nil)
+	}
+	for most, want := range map[int]bool{4: false, 5: true} {
+		if names, err := NewFiles().List(dir, ".json", most); (err == nil) != want || want && len(names) != 5 {
+			t.Errorf("at most %d: %q, %v", most, names, err)
+		}
+	}
+}
+
+// The set of names in a folder belongs to what must not change while it is read.
+func TestStableFolder(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   bool
+	}{
+		"nothing":        {func(string) error { return nil }, true},
+		"another ending": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a.txt"), nil, 0o600) }, true},
+		"added":          {func(dir string) error { return os.WriteFile(filepath.Join(dir, "c.json"), nil, 0o600) }, false},
+		"removed":        {func(dir string) error { return os.Remove(filepath.Join(dir, "b.json")) }, false},
+		"renamed":        {func(dir string) error { return os.Rename(filepath.Join(dir, "b.json"), filepath.Join(dir, "c.json")) }, false},
+		"replaced": {func(dir string) error {
+			return os.Rename(dir, dir+".old")
+		}, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "accounts")
+		for _, file := range []string{"a.json", "b.json"} {
+			write(t, filepath.Join(dir, file), []byte("x"))
+		}
+		s := NewFiles()
+		if _, err := s.List(dir, ".json", 10); err != nil {
+			t.Fatal(err)
+		}
+		must(t, c.change(dir))
+		if got := s.Stable(); got != c.want {
+			t.Errorf("%s: stable %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// An account's export is not kept, but what it was like when it was read is: a change is seen.
+func TestStreamedFiles(t *testing.T) {
+	const total = 1 << 30
+	name := filepath.Join(t.TempDir(), "a.json")
+	write(t, name, []byte("first"))
+	s := NewFiles()
+	data, err := s.Stream(name, 10, total)
+	if err != nil || string(data) != "first" || s.files[name].data != nil || !s.Stable() {
+		t.Fatalf("%q, %v", data, err)
+	}
+	digest := s.Digest()
+	write(t, name, []byte("second"))
+	other := NewFiles()
+	if _, err := other.Stream(name, 10, total); err != nil || s.Stable() || other.Digest() == digest {
+		t.Errorf("the change is not seen: %v", err)
+	}
+	if _, err := NewFiles().Stream(name, 5, total); err == nil {
+		t.Error("a file that is too large is read")
+	}
+	if s.streamed = total - 3; true {
+		if _, err := s.Stream(name, 10, total); err == nil {
+			t.Error("more is read than of all accounts together")
+		}
+	}
+}
+
+func write(t testing.TB, name string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
