@@ -80,6 +80,7 @@ func TestFlushWhileNobodyWithTheKeyRuns(t *testing.T) {
 
 // Whoever may publish has caches emptied at a bounded rate, and hides no flush by it.
 func TestFloodOfMessages(t *testing.T) {
+	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")
 	config, log := logged(SharedConfig{Addresses: []string{r.Addr}, Key: bytes.Repeat([]byte{8}, 32)})
@@ -121,6 +122,7 @@ func TestFloodOfMessages(t *testing.T) {
 
 // Redis 7 grants a new user no channels. Flushes are found without messages, and somebody is told.
 func TestFlushWithoutChannels(t *testing.T) {
+	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")
 	acl(t, client, "SETUSER", "portcullis", "on", ">p4ssword", "~portcullis:*", "+@all", "resetchannels")
@@ -206,6 +208,7 @@ func TestServerThatDoesNotSayItsRun(t *testing.T) {
 
 // A server that starts from what it had before a flush, and replicas that have seen nothing of it, bring nothing back.
 func TestSnapshotFromBeforeAFlush(t *testing.T) {
+	t.Parallel()
 	for _, others := range []string{"all new", "one has lived on"} {
 		t.Run(others, func(t *testing.T) {
 			r := envoytest.StartRedis(t, envoytest.RedisOptions{})
@@ -251,6 +254,7 @@ func TestSnapshotFromBeforeAFlush(t *testing.T) {
 
 // A server that is made another one's replica and then the master again brings nothing back, though it never stopped.
 func TestMasterThatWasAReplica(t *testing.T) {
+	t.Parallel()
 	r, other := envoytest.StartRedis(t, envoytest.RedisOptions{}), envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client, otherClient := at(t, r, ""), at(t, other, "")
 	a, sa := replica(t, SharedConfig{Addresses: []string{r.Addr}})
@@ -278,6 +282,7 @@ func TestMasterThatWasAReplica(t *testing.T) {
 
 // Whatever type somebody has put in our places, a flush writes over it and arrives.
 func TestWrongTypes(t *testing.T) {
+	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")
 	a, sa := replica(t, SharedConfig{Addresses: []string{r.Addr}})
@@ -407,6 +412,7 @@ func (r *relay) silence() {
 
 // A replica that cannot reach Redis, where others flush, does not use what it remembers for long.
 func TestReplicaThatIsCutOff(t *testing.T) {
+	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	way := newRelay(t, r.Addr)
 	a, _ := replica(t, SharedConfig{Addresses: []string{r.Addr}})
@@ -429,6 +435,7 @@ func TestReplicaThatIsCutOff(t *testing.T) {
 
 // A cluster keeps epochs on one server and values on any.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{Config: []string{"cluster-enabled yes"}})
 	client := at(t, r, "")
 	if err := client.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +109,11 @@ func NewShared(c SharedConfig) (*Shared, error) {
 	case c.Master == "" && (c.SentinelUsername != "" || c.SentinelPassword != ""):
 		return nil, errors.New("there is no master of sentinels whom a user name or password is for: write sentinelMaster, or username and password for the server itself")
 	}
+	for _, address := range c.Addresses {
+		if err := checkAddress(address); err != nil {
+			return nil, err
+		}
+	}
 	seal, err := newSealer(c.Key)
 	if err != nil {
 		return nil, err
@@ -120,6 +128,20 @@ func NewShared(c SharedConfig) (*Shared, error) {
 		client: client(c), cluster: c.Cluster, seal: seal, wait: c.Wait, log: c.Log,
 		doubt: newDoubt(), warnings: rate.NewLimiter(rate.Every(time.Minute), 1),
 	}, nil
+}
+
+// checkAddress refuses what could never be connected to. The address of a URL may hold a password, and is not repeated.
+func checkAddress(address string) error {
+	if strings.Contains(address, "://") {
+		return errors.New("an address is a URL: write host:port alone, such as 10.0.0.5:6379, " +
+			"and beside it what else the URL says: username, password, database, and tls: {} for rediss")
+	}
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || numberErr != nil || number == 0 || host == "" || strings.ContainsAny(host, "/@ ") {
+		return errors.New("an address is not host:port: write one such as 10.0.0.5:6379 or [fd00::5]:6379")
+	}
+	return nil
 }
 
 // silent keeps go-redis, which has one logger for a process, from writing past our log.

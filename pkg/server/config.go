@@ -32,8 +32,11 @@ type Loaded struct {
 	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
 	Close func()
 	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
-	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
+	// says that there are such; it flushes whether or not there are. The text of its error is shown to whoever asked for it.
+	// Nil: nothing is remembered.
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
+	// Trouble says what is wrong without keeping the configuration from serving, a line each for /readyz; nil for nothing.
+	Trouble func() []string
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
