@@ -61,6 +61,11 @@ func (p *process) readyz(w http.ResponseWriter, _ *http.Request) {
 	default:
 		fmt.Fprintln(w, "ready")
 	}
+	if p.tls != nil {
+		if refused := p.tls.refused.Load(); refused != nil {
+			fmt.Fprintln(w, *refused)
+		}
+	}
 	if serving.Trouble != nil {
 		for _, line := range serving.Trouble() {
 			fmt.Fprintln(w, line)

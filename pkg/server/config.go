@@ -80,8 +80,12 @@ type Config struct {
 
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
-	// DrainTimeout is how long checks in flight may take to finish. Default 15 s.
+	// DrainTimeout is how long checks in flight may take to finish, at the end and when connections are ended because the client
+	// CA has changed. Default 15 s.
 	DrainTimeout time.Duration
+
+	// maxConnectionAge is for tests. Default 10 minutes.
+	maxConnectionAge time.Duration
 
 	// DecisionLog says which decisions are logged. Default LogAll.
 	DecisionLog DecisionLog
