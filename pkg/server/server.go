@@ -208,8 +208,27 @@ func (p *process) watcher(files func() []string, act func()) *watcher {
 }
 
 func (p *process) announce() {
+	if warning := openness(p.listener.Addr(), p.config.TLS); warning != "" {
+		p.config.Log.Warn(warning, "address", address(p.listener))
+	}
 	fmt.Fprintln(p.config.Stdout, "portcullis: grpc listening on", address(p.listener))
 	if p.adminListener != nil {
 		fmt.Fprintln(p.config.Stdout, "portcullis: admin listening on", address(p.adminListener))
+	}
+}
+
+// openness warns of a port whose clients are not known, or can be listened to; it is empty if there is nothing to warn of.
+func openness(at net.Addr, files TLSFiles) string {
+	tcp, ok := at.(*net.TCPAddr)
+	switch {
+	case files.ClientCA != "":
+		return ""
+	case files.Cert != "":
+		return "whoever reaches the port of the checks may ask for decisions: write --tls-client-ca with the CA of Envoy's certificate"
+	case ok && !tcp.IP.IsLoopback():
+		return "checks are served in plain text beyond this machine, and whoever reaches the port may ask for decisions: " +
+			"write --tls-cert, --tls-key and --tls-client-ca, or --listen 127.0.0.1:9001 with Envoy on this machine; in a mesh, its sidecar does this"
+	default:
+		return ""
 	}
 }
