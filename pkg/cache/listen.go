@@ -56,7 +56,7 @@ func (s *Shared) follow(ctx context.Context) error {
 			s.subscribed.Store(true)
 			s.connected.Add(1)
 		case *redis.Message:
-			s.told(m.Payload)
+			s.told(ctx, m.Payload)
 		}
 		switch {
 		case err == nil:

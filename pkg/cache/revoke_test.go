@@ -78,6 +78,29 @@ func TestFlushWhileNobodyWithTheKeyRuns(t *testing.T) {
 	}
 }
 
+// What another key's flush has emptied stays empty when the marker is another one, though nobody has asked meanwhile.
+func TestFlushByAnotherSealingKeyStays(t *testing.T) {
+	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
+	other := SharedConfig{Addresses: []string{r.Addr}, Key: bytes.Repeat([]byte{8}, 32)}
+	a, _ := replica(t, SharedConfig{Addresses: []string{r.Addr}})
+	b, sb := replica(t, other)
+	do(t, b, token, &maker{value: "before"})
+	client := at(t, r, "")
+	name := sb.seal.epochName(everything)
+	epoch := client.Get(t.Context(), name).Val()
+	if err := a.FlushShared(t.Context(), token.Scope); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the epoch is another one", func() bool { return client.Get(t.Context(), name).Val() != epoch })
+	if err := b.FlushShared(t.Context(), [32]byte{77}); err != nil {
+		t.Fatal(err)
+	}
+	late, _ := replica(t, other)
+	if got := do(t, late, token, &maker{value: "after"}); got != "after" {
+		t.Errorf("%q", got)
+	}
+}
+
 // Whoever may publish has caches emptied at a bounded rate, and hides no flush by it.
 func TestFloodOfMessages(t *testing.T) {
 	t.Parallel()
@@ -442,7 +465,8 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the cluster works", func() bool { return strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
-	config := SharedConfig{Addresses: []string{r.Addr}, Cluster: true}
+	acl(t, client, append([]any{"SETUSER", "portcullis", "on", ">p4ssword", "+cluster", "+command", "+asking"}, rights...)...)
+	config := SharedConfig{Addresses: []string{r.Addr}, Cluster: true, Username: "portcullis", Password: "p4ssword"}
 	a, _ := replica(t, config)
 	b, _ := replica(t, config)
 	var m maker
@@ -454,4 +478,7 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	forgets(t, "the flush arrives", b, token)
+	if log := client.Do(t.Context(), "ACL", "LOG").String(); strings.Contains(log, "portcullis") {
+		t.Errorf("refused: %s", log)
+	}
 }

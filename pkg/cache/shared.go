@@ -82,7 +82,10 @@ type Shared struct {
 	running sync.WaitGroup
 
 	hits, misses, refused, failures, skipped, writes, connected, deaf, foreign, emptied atomic.Uint64
-	subscribed                                                                          atomic.Bool
+
+	subscribed atomic.Bool
+	// renew says that the epoch of everything is to be begun anew.
+	renew atomic.Bool
 }
 
 // flusher is the first level of a cache.
@@ -354,7 +357,7 @@ func (s *Shared) Trouble() (lines []string) {
 		lines = append(lines, "the shared cache cannot be asked for flushes, what is remembered counts for at most "+longestBlind.String()+": "+*why)
 	}
 	if why := s.deafness.Load(); why != nil {
-		lines = append(lines, "no message tells of flushes of other replicas, they come up to "+lookEvery.String()+" later: "+*why)
+		lines = append(lines, "no message tells of flushes of other replicas, they are asked for every "+lookEvery.String()+": "+*why)
 	}
 	return lines
 }

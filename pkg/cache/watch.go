@@ -117,9 +117,10 @@ func (s *Shared) look(ctx context.Context) {
 		s.blindness.Store(nil)
 		s.saw(r.marker)
 	}
-	if s.empty() && err == nil {
-		// What is stored is to count no more for anybody, before the marker is another one.
-		_, _ = s.epoch(ctx, everything, r.run, r.epochs[0]) // the next read tries again
+	s.empty()
+	if err == nil && s.renew.Swap(false) {
+		// What is stored is to count no more for anybody, before the marker is another one. If this fails the next read does it.
+		_, _ = s.epoch(ctx, everything, r.run, r.epochs[0])
 	}
 }
 
@@ -158,7 +159,7 @@ func (s *Shared) saw(marker string) (usable bool) {
 }
 
 // told is called with each message that comes.
-func (s *Shared) told(message string) {
+func (s *Shared) told(ctx context.Context, message string) {
 	if s.heard.has(message) {
 		return
 	}
@@ -168,7 +169,9 @@ func (s *Shared) told(message string) {
 	} else {
 		s.stranger()
 		s.doubt.add(true)
-		s.empty()
+		if s.empty() {
+			s.look(ctx)
+		}
 	}
 	s.heard.add(message)
 }
@@ -181,17 +184,17 @@ func (s *Shared) stranger() {
 	}
 }
 
-// empty makes count no more what is in doubt, as often as may be. It says that what is stored counts no more, too: its epoch is
-// older than one that was seen, and is begun anew when it is read.
-func (s *Shared) empty() (second bool) {
+// empty makes count no more what is in doubt, as often as may be, and says whether it did. What is stored counts no more here,
+// for its epoch is older than one that was seen; look begins it anew for all.
+func (s *Shared) empty() bool {
 	first, second := s.doubt.take()
-	if !first {
-		return false
-	}
 	if second {
 		s.seen.isNewest(everything, s.seen.next(everything))
+		s.renew.Store(true)
 	}
-	s.emptied.Add(1)
-	s.flushAll()
-	return second
+	if first {
+		s.emptied.Add(1)
+		s.flushAll()
+	}
+	return first
 }
