@@ -144,10 +144,11 @@ func TestReplacedClientCALetsChecksFinish(t *testing.T) {
 
 // A certificate that expires does so on open connections, too. A client that has another one in time loses no check.
 func TestExpiredClientCertificate(t *testing.T) {
+	t.Parallel()
 	clients := newAuthority(t)
 	m := serveMutual(t, clients.pem(), Config{})
 	hour := clients.pair(t, time.Now().Add(time.Hour))
-	end := time.Now().Add(4 * time.Second)
+	end := time.Now().Add(6 * time.Second)
 	short := clients.pair(t, end)
 	var renewed atomic.Bool
 	careful := m.as(func() tls.Certificate {
