@@ -66,7 +66,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more; none: there are none")
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
@@ -120,7 +120,7 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 		}
 		if err == nil {
 			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
-			l.Authorizer, l.Start, l.Close, l.Flush = s.Gateway, s.Start, s.Close, s.Flush
+			l.Authorizer, l.Start, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Close, s.Flush, s.Trouble
 		}
 		return l, onlyFaults(err)
 	}

@@ -145,3 +145,48 @@ func TestFlushCoversWhatOtherReplicasHadBefore(t *testing.T) {
 		t.Error("the new answer is not shared")
 	}
 }
+
+// A flush of an authorizer that this replica does not have reaches those that have it, and is told apart.
+func TestFlushOfWhatIsNotConfiguredHere(t *testing.T) {
+	url, asked := countedFunction(t)
+	redis := envoytest.StartRedis(t, envoytest.RedisOptions{})
+	one := withFunction(url, fmt.Sprintf(`cache: {redis: {addresses: [%q], key: {value: %q}, wait: 1s}}`, redis.Addr, strings.Repeat("0a", 32)))
+	for name, row := range map[string]struct{ without, authorizer string }{
+		"another name": {strings.ReplaceAll(strings.ReplaceAll(one, "{partners:", "{others:"), "authorizer: partners", "authorizer: others"), "partners"},
+		"no stage":     {strings.Replace(one, "name: prod", "name: beta", 1), ""},
+		"no API":       {strings.Replace(one, "id: a1b2c3d4e5", "id: b1b2c3d4e5", 1), "partners"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := newReplica(t), newReplica(t)
+			a.serve(t, one)
+			b.serve(t, row.without)
+			waitForMessages(t, a)
+			a.get(t)
+			before := asked.Load()
+			if a.get(t); asked.Load() != before {
+				t.Fatal("nothing is remembered")
+			}
+			if found, err := b.serving.Flush(t.Context(), "a1b2c3d4e5", "prod", row.authorizer); found || err != nil {
+				t.Errorf("found: %v, %v", found, err)
+			}
+			for end := time.Now().Add(10 * time.Second); asked.Load() == before; time.Sleep(5 * time.Millisecond) {
+				if a.get(t); time.Now().After(end) {
+					t.Fatal("the flush does not arrive")
+				}
+			}
+		})
+	}
+}
+
+// waitForMessages waits until a replica is told of flushes.
+func waitForMessages(t *testing.T, r *replica) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for _, s := range r.pool.Samples() {
+			if s.Name == "portcullis_shared_cache_subscribed" && s.Value == 1 {
+				return
+			}
+		}
+	}
+	t.Fatal("no messages come")
+}

@@ -49,16 +49,17 @@ func (s *Snapshot) Close() {
 
 // Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
 // one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
-// configured otherwise. found says that there are such authorizers.
+// configured otherwise. found says that there are such authorizers. Where there are none, what is remembered is flushed all the
+// same: another replica may still have them, or have them already.
 func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
 	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
 		return f.api.ID == api && (authorizer == "" || f.name == authorizer) && f.api.HasStage(stage)
 	})
-	if !found {
-		return false, nil
-	}
-	return true, s.lease.Flush(ctx, api, stage, authorizer)
+	return found, s.lease.Flush(ctx, api, stage, authorizer)
 }
+
+// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+func (s *Snapshot) Trouble() []string { return s.lease.Trouble() }
 
 // A file set that changes while it is read is read again, this often and after this time.
 const (

@@ -86,7 +86,10 @@ func (l *Lease) Close() {
 // Lambda authorizer, or of all if its name is empty.
 func (l *Lease) Flush(ctx context.Context, api, stage, authorizer string) error {
 	if err := l.answers.cache.FlushShared(ctx, lambda.FlushScope(api, stage, authorizer)); err != nil {
-		return fmt.Errorf("the answers are flushed here, and not in the other replicas: %w", err)
+		return fmt.Errorf("the answers are flushed here, and perhaps not in the other replicas: %w", err)
 	}
 	return nil
 }
+
+// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+func (l *Lease) Trouble() []string { return l.answers.shared.Trouble() }

@@ -32,8 +32,11 @@ type Loaded struct {
 	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
 	Close func()
 	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
-	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
+	// says that there are such; it flushes whether or not there are. The text of its error is shown to whoever asked for it.
+	// Nil: nothing is remembered.
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
+	// Trouble says what is wrong without keeping the configuration from serving, a line each for /readyz; nil for nothing.
+	Trouble func() []string
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
@@ -77,8 +80,12 @@ type Config struct {
 
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
-	// DrainTimeout is how long checks in flight may take to finish. Default 15 s.
+	// DrainTimeout is how long checks in flight may take to finish, at the end and when connections are ended because the client
+	// CA has changed. Default 15 s.
 	DrainTimeout time.Duration
+
+	// maxConnectionAge is for tests. Default 10 minutes.
+	maxConnectionAge time.Duration
 
 	// DecisionLog says which decisions are logged. Default LogAll.
 	DecisionLog DecisionLog

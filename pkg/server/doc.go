@@ -27,4 +27,11 @@
 //
 // 2026-11-25: 64 goroutines a processor wait for checks. With two, most checks of a burst had a goroutine of their own, and growing its
 // stack cost as much as deciding. gRPC's windows and write buffers are as they come: measured, they made no difference.
+//
+// 2026-11-28: a changed client CA begins another gRPC server behind the same port, and the one before drains: gRPC can send GOAWAY
+// to all connections of a server, and not to one. The same is done, at most once in 10 seconds, a minute before a client's certificate
+// expires; when it does, its connection is closed. Sessions are not resumed where clients show certificates.
+//
+// 2026-11-28: a connection with TLS lasts 10 minutes. It bounds what a client's certificate counts for where no timer does, such as
+// after the machine has slept.
 package server

@@ -1355,13 +1355,14 @@ func (x *Cache) GetRedis() *Redis {
 // its own memory alone.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The addresses, host:port: the server's, some of a cluster's, or the sentinels'. Required.
+	// The addresses, host:port and not URLs: the server's, some of a cluster's, or the sentinels'. Required.
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Whether the addresses are those of a cluster.
 	Cluster bool `protobuf:"varint,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	// The name of the master, where the addresses are those of sentinels.
 	SentinelMaster string `protobuf:"bytes,3,opt,name=sentinel_master,json=sentinelMaster,proto3" json:"sentinel_master,omitempty"`
-	// The user name that authenticates portcullis. Without it, the default user.
+	// The user name that authenticates portcullis. Without it, the default user. The README lists the rights that it needs:
+	// ~portcullis:* &portcullis:* +info +getrange +set +setnx +publish +subscribe +unsubscribe +ping +hello +auth +select.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
 	// The password. Without it, none.
 	Password *Secret `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
