@@ -1,0 +1,184 @@
+package extauthz
+
+import (
+	"bytes"
+	"encoding/binary"
+	"runtime"
+	"strings"
+	"testing"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// within wraps bytes into fields of the given numbers, the outermost first.
+func within(inner []byte, numbers ...protowire.Number) []byte {
+	for i := len(numbers) - 1; i >= 0; i-- {
+		inner = bytesField(numbers[i], inner...)
+	}
+	return inner
+}
+
+// filled repeats the pieces that part makes until they have so many bytes.
+func filled(size int, part func(i int) []byte) []byte {
+	b := make([]byte, 0, size+64)
+	for i := 0; len(b) < size; i++ {
+		b = append(b, part(i)...)
+	}
+	return b
+}
+
+// key is a short name that no other number has.
+func key(i int) []byte {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(i)) //nolint:gosec // not negative
+	return []byte(strings.Map(func(r rune) rune { return r }, hexDigits(bytes.TrimLeft(b[:], "\x00"))))
+}
+
+func hexDigits(b []byte) string {
+	const digits = "0123456789abcdef"
+	var s strings.Builder
+	for _, c := range b {
+		s.WriteByte(digits[c>>4])
+		s.WriteByte(digits[c&15])
+	}
+	return s.String()
+}
+
+// nest puts a field of each of the numbers around what is inside, again and again, as often as fits in size.
+func nest(size int, inner []byte, numbers ...protowire.Number) []byte {
+	parts, length := [][]byte{}, len(inner)
+	for i := len(numbers) - 1; length < size; i = (i + len(numbers) - 1) % len(numbers) {
+		tag := protowire.AppendVarint(protowire.AppendTag(nil, numbers[i], protowire.BytesType), uint64(length)) //nolint:gosec // a length
+		parts = append(parts, tag)
+		length += len(tag)
+	}
+	b := make([]byte, 0, length)
+	for i := len(parts) - 1; i >= 0; i-- {
+		b = append(b, parts[i]...)
+	}
+	return append(b, inner...)
+}
+
+// The paths of fields in a CheckRequest.
+var (
+	attributesPath = []protowire.Number{1}
+	httpPath       = []protowire.Number{1, 4, 2}
+	headerMapPath  = []protowire.Number{1, 4, 2, 13}
+	sourcePath     = []protowire.Number{1, 1}
+	addressPath    = []protowire.Number{1, 1, 1}
+	metadataPath   = []protowire.Number{1, 11}
+	structPath     = []protowire.Number{1, 11, 1, 2}       // Metadata.filter_metadata, an entry's value
+	valuePath      = []protowire.Number{1, 11, 1, 2, 1, 2} // Struct.fields, an entry's value
+	listPath       = []protowire.Number{1, 11, 1, 2, 1, 2, 6}
+	anyPath        = []protowire.Number{1, 11, 2, 2}
+	routePath      = []protowire.Number{1, 13, 1, 2}
+)
+
+// hostile are messages of about so many bytes that are made to cost much.
+func hostile(size int) map[string][]byte {
+	entry := func(value []byte) func(i int) []byte {
+		return func(i int) []byte { return bytesField(1, concat(bytesField(1, key(i)...), value)...) }
+	}
+	same := func(b []byte) func(int) []byte { return func(int) []byte { return b } }
+	pair := func(n protowire.Number) func(i int) []byte {
+		return func(i int) []byte { return bytesField(n, bytesField(1, key(i)...)...) }
+	}
+	double := protowire.AppendFixed64(protowire.AppendTag(nil, 2, protowire.Fixed64Type), 1)
+	group := concat(protowire.AppendTag(nil, 14, protowire.StartGroupType), protowire.AppendTag(nil, 14, protowire.EndGroupType))
+	all := map[string][]byte{}
+	add := func(name string, path []protowire.Number, part func(int) []byte) { all[name] = within(filled(size, part), path...) }
+	add("empty lines of header_map", headerMapPath, same(bytesField(1)))
+	add("lines of header_map", headerMapPath, same(bytesField(1, bytesField(1, 'a')...)))
+	add("empty header_maps", httpPath, same(bytesField(13)))
+	add("header_maps of one line", httpPath, same(bytesField(13, bytesField(1)...)))
+	add("empty headers", httpPath, same(bytesField(3)))
+	add("headers", httpPath, pair(3))
+	add("extensions", attributesPath, pair(10))
+	add("one extension", attributesPath, same(bytesField(10, bytesField(1, 'a')...)))
+	add("labels", sourcePath, pair(3))
+	add("empty labels", sourcePath, same(bytesField(3)))
+	add("one scalar", httpPath, same(bytesField(4, '/')))
+	add("long scalars", httpPath, same(bytesField(4, bytes.Repeat([]byte{'/'}, 4000)...)))
+	add("bodies", httpPath, same(bytesField(12, bytes.Repeat([]byte{'/'}, 9000)...)))
+	add("sizes", httpPath, same(varintField(9, 1)))
+	add("attributes", nil, same(bytesField(1)))
+	add("requests", attributesPath, same(bytesField(4)))
+	add("sources", attributesPath, same(bytesField(1)))
+	add("sockets and pipes", addressPath, same(concat(bytesField(1), bytesField(2))))
+	add("pipes", addressPath, same(bytesField(2)))
+	add("namespaces", metadataPath, pair(1))
+	add("one namespace", metadataPath, same(bytesField(1, bytesField(2)...)))
+	add("empty namespaces", metadataPath, same(bytesField(1)))
+	add("typed namespaces", metadataPath, pair(2))
+	add("fields of a Struct", structPath, entry(nil))
+	add("fields without a name", structPath, same(bytesField(1)))
+	add("numbers of a Struct", structPath, entry(bytesField(2, double...)))
+	add("texts of a Struct", structPath, entry(bytesField(2, bytesField(3)...)))
+	add("Structs of a Struct", structPath, entry(bytesField(2, bytesField(5)...)))
+	add("Structs of one field", structPath, entry(bytesField(2, bytesField(5, bytesField(1)...)...)))
+	add("lists of a Struct", structPath, entry(bytesField(2, bytesField(6)...)))
+	add("fields of a route's Struct", routePath, entry(nil))
+	add("empty elements", listPath, same(bytesField(1)))
+	add("Structs of a list", listPath, same(bytesField(1, bytesField(5)...)))
+	add("lists of a list", listPath, same(bytesField(1, bytesField(6)...)))
+	add("Booleans of a list", listPath, same(bytesField(1, varintField(4, 1)...)))
+	add("one value of two types", valuePath, same(concat(bytesField(5), bytesField(6))))
+	add("one value of texts", valuePath, same(bytesField(3, 'a')))
+	add("one value of Booleans", valuePath, same(varintField(4, 1)))
+	add("one value of numbers", valuePath, same(double))
+	add("URLs of one Any", anyPath, same(bytesField(1, 'a')))
+	add("unknown numbers", nil, same(varintField(15, 1)))
+	add("unknown numbers in HTTP", httpPath, same(varintField(15, 1)))
+	add("unknown texts in a Struct", structPath, same(bytesField(9, 'a')))
+	add("unknown fields in a Value", valuePath, same(varintField(15, 1)))
+	add("an element of an unknown field each", listPath, same(bytesField(1, varintField(15, 1)...)))
+	add("another wire type", httpPath, same(varintField(4, 1)))
+	add("another wire type for a map", httpPath, same(varintField(3, 1)))
+	add("another wire type for a list", listPath, same(varintField(1, 1)))
+	add("groups", nil, same(group))
+	add("groups in a Struct", structPath, same(group))
+	all["groups inside each other"] = concat(bytes.Repeat(group[:1], size/2), bytes.Repeat(group[1:], size/2))
+	all["Structs inside each other"] = within(nest(size, nil, 1, 2, 5), structPath...)
+	all["lists inside each other"] = within(nest(size, nil, 1, 6), listPath...)
+	return all
+}
+
+// costOf is how much is allocated for reading a message, and how much larger the stacks are then.
+func costOf(read func()) (heap, stack uint64) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	done := make(chan struct{})
+	go func() { // with a small stack
+		defer close(done)
+		read()
+		runtime.ReadMemStats(&after)
+	}()
+	<-done
+	return after.TotalAlloc - before.TotalAlloc, max(after.StackInuse, before.StackInuse) - before.StackInuse
+}
+
+// No message takes up more than eight times its size and a megabyte, whichever decoder reads it, and as few bytes of stack.
+func TestNoMessageCostsManyTimesItsSize(t *testing.T) {
+	sizes := []int{64 << 10, 15 << 20}
+	if testing.Short() || raceEnabled {
+		sizes = []int{64 << 10, 1 << 20}
+	}
+	s := New(Config{Authorizer: always(allow)})
+	for _, size := range sizes {
+		for name, wire := range hostile(size) {
+			data := mem.BufferSlice{mem.SliceBuffer(wire)}
+			bound := uint64(8*len(wire) + 5<<18) //nolint:gosec // a length
+			var m message
+			if heap, stack := costOf(func() { s.read(data, &m) }); heap > bound || stack > 1<<20 {
+				t.Errorf("%s: %d bytes take up %d, and %d of stack: read by hand, refused: %+v", name, len(wire), heap, stack, m.refused)
+			}
+			var in authv3.CheckRequest
+			if heap, stack := costOf(func() { _ = s.Codec().Unmarshal(data, &in) }); heap > bound || stack > 1<<20 {
+				t.Errorf("%s: %d bytes take up %d, and %d of stack for the generated message", name, len(wire), heap, stack)
+			}
+		}
+	}
+}
