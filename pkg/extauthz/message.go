@@ -30,7 +30,7 @@ func (m *message) request() (*authz.Request, *refusal) {
 var (
 	notDecodable = &refusal{400, CodeUndecodable, "the message is no CheckRequest"}
 	tooLarge     = &refusal{413, authz.CodeTooLarge, "the check is larger than --max-message-bytes, or than 11 MiB: raise it, or lower with_request_body.max_request_bytes"}
-	needlessBody   = &refusal{413, authz.CodeTooLarge, "the check is larger than 1 MiB, and no route of the configuration has the authorization AWS_IAM, which alone needs bodies: " +
+	needlessBody = &refusal{413, authz.CodeTooLarge, "the check is larger than 1 MiB, and no route of the configuration has the authorization AWS_IAM, which alone needs bodies: " +
 		"remove with_request_body from the ext_authz filter, or send less metadata"}
 	tooManyHeaders = &refusal{431, authz.CodeBadRequest, "there are more than 1000 headers"}
 	tooCostly      = &refusal{413, authz.CodeTooLarge, "the check has so many fields, or fields so deep inside each other, that reading it takes many times its size: " +

@@ -20,10 +20,10 @@ const (
 // map that grows, an element of a list that grows, and a text or a number by itself. Unknown fields are kept in a slice that
 // grows by a quarter.
 const (
-	weightMessage = 192
-	weightEntry   = 480
-	weightElement = 64
-	weightScalar  = 32
+	weightMessage = 128
+	weightEntry   = 256
+	weightElement = 32
+	weightScalar  = 16
 	weightUnknown = 6
 )
 

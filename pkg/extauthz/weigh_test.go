@@ -2,14 +2,18 @@ package extauthz
 
 import (
 	"bytes"
-	"encoding/binary"
+	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // within wraps bytes into fields of the given numbers, the outermost first.
@@ -31,25 +35,13 @@ func filled(size int, part func(i int) []byte) []byte {
 
 // key is a short name that no other number has.
 func key(i int) []byte {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(i)) //nolint:gosec // not negative
-	return []byte(strings.Map(func(r rune) rune { return r }, hexDigits(bytes.TrimLeft(b[:], "\x00"))))
-}
-
-func hexDigits(b []byte) string {
-	const digits = "0123456789abcdef"
-	var s strings.Builder
-	for _, c := range b {
-		s.WriteByte(digits[c>>4])
-		s.WriteByte(digits[c&15])
-	}
-	return s.String()
+	return strconv.AppendInt(nil, int64(i), 36)
 }
 
 // nest puts a field of each of the numbers around what is inside, again and again, as often as fits in size.
 func nest(size int, inner []byte, numbers ...protowire.Number) []byte {
 	parts, length := [][]byte{}, len(inner)
-	for i := len(numbers) - 1; length < size; i = (i + len(numbers) - 1) % len(numbers) {
+	for i := len(numbers) - 1; length < size || i != len(numbers)-1; i = (i + len(numbers) - 1) % len(numbers) {
 		tag := protowire.AppendVarint(protowire.AppendTag(nil, numbers[i], protowire.BytesType), uint64(length)) //nolint:gosec // a length
 		parts = append(parts, tag)
 		length += len(tag)
@@ -88,7 +80,9 @@ func hostile(size int) map[string][]byte {
 	double := protowire.AppendFixed64(protowire.AppendTag(nil, 2, protowire.Fixed64Type), 1)
 	group := concat(protowire.AppendTag(nil, 14, protowire.StartGroupType), protowire.AppendTag(nil, 14, protowire.EndGroupType))
 	all := map[string][]byte{}
-	add := func(name string, path []protowire.Number, part func(int) []byte) { all[name] = within(filled(size, part), path...) }
+	add := func(name string, path []protowire.Number, part func(int) []byte) {
+		all[name] = within(filled(size, part), path...)
+	}
 	add("empty lines of header_map", headerMapPath, same(bytesField(1)))
 	add("lines of header_map", headerMapPath, same(bytesField(1, bytesField(1, 'a')...)))
 	add("empty header_maps", httpPath, same(bytesField(13)))
@@ -181,4 +175,72 @@ func TestNoMessageCostsManyTimesItsSize(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A message weighs no less than what the generated decoder allocates for it, or its weight bounds nothing.
+func TestWeightIsNoLessThanTheCost(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates too")
+	}
+	const plenty = 1 << 40
+	for name, wire := range hostile(32 << 10) {
+		w := weigher{left: plenty}
+		if w.message(checkRequest, wire, len(wire)) != nil {
+			continue // has too many headers
+		}
+		var in authv3.CheckRequest
+		heap, _ := costOf(func() {
+			if proto.Unmarshal(wire, &in) == nil {
+				attributesOf(in.GetAttributes())
+			}
+		})
+		if weight := plenty - w.left; int(heap) > weight+4<<10 { //nolint:gosec // far below
+			t.Errorf("%s: %d bytes weigh %d and cost %d", name, len(wire), weight, heap)
+		}
+	}
+}
+
+// What Envoy may send and decode does not understand is read all the same: much metadata of other filters, fields that are not known
+// yet, groups, up to 1000 headers.
+func TestWeightOfWhatEnvoySends(t *testing.T) {
+	value, err := structpb.NewValue(claims(6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*authv3.AttributeContext){
+		"claims of a token": func(a *authv3.AttributeContext) {
+			a.MetadataContext = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{"envoy.filters.http.jwt_authn": value.GetStructValue()}}
+		},
+		"a certificate": func(a *authv3.AttributeContext) {
+			a.Source.Certificate, a.Source.Labels = strings.Repeat("-", 32<<10), map[string]string{"app": "front"}
+		},
+		"a large body beside what is unknown": http(func(h *authv3.AttributeContext_HttpRequest) {
+			h.RawBody = make([]byte, maxPayload)
+			h.ProtoReflect().SetUnknown(varintField(99, 1))
+		}),
+		"1000 headers": http(func(h *authv3.AttributeContext_HttpRequest) {
+			for i := len(h.Headers); i < maxHeaders; i++ {
+				h.Headers[fmt.Sprintf("x-%d", i)] = "1"
+			}
+		}),
+	} {
+		wire := marshal(t, envoyRequest(change))
+		if refused := weigh(wire); refused != nil {
+			t.Errorf("%s: %d bytes: %v", name, len(wire), refused)
+		}
+		var m message
+		New(Config{}).read(buffer(wire), &m)
+		if _, refused := m.request(); refused != nil {
+			t.Errorf("%s: %d bytes are not read: %v", name, len(wire), refused)
+		}
+	}
+}
+
+// claims are objects inside each other, with a value of each type.
+func claims(depth int) map[string]any {
+	c := map[string]any{"exp": 1764324000, "admin": true, "nothing": nil, "sub": "alice", "groups": []any{"a", "b", 3.5}}
+	if depth > 0 {
+		c["one"], c["other"], c["list"] = claims(depth-1), claims(depth-1), []any{claims(0)}
+	}
+	return c
 }
