@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -25,6 +26,8 @@ type Snapshot struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// NeedsBodies says that a route verifies signatures, which are over the body too. Nothing else looks at bodies.
+	NeedsBodies bool
 
 	resources []resource
 	answers   *heldAnswers
@@ -167,8 +170,10 @@ func (l *loading) compileInto(s *Snapshot) {
 	}
 	checkRules(m, l.root, l.file, l.report)
 	s.Gateway, s.Config = l.compile(m)
-	s.APIs = len(m.GetApis())
-	for _, api := range m.GetApis() {
-		s.Routes += len(api.GetRoutes())
+	s.APIs = len(s.Config.APIs)
+	for i := range s.Config.APIs {
+		routes := s.Config.APIs[i].Routes
+		s.Routes += len(routes)
+		s.NeedsBodies = s.NeedsBodies || slices.ContainsFunc(routes, func(r gateway.Route) bool { return r.Authorization == gateway.IAM })
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -243,4 +244,49 @@ func claims(depth int) map[string]any {
 		c["one"], c["other"], c["list"] = claims(depth-1), claims(depth-1), []any{claims(0)}
 	}
 	return c
+}
+
+// Messages that are read at once share a budget. Small ones pass beside it, and what was read is given back, whatever came of it.
+func TestMessagesReadAtOnceAreBounded(t *testing.T) {
+	const size = 100 << 10
+	s := New(Config{MaxMessageBytes: 3 * size, MaxReadBytes: 1})
+	var all []func()
+	for range 3 {
+		done, refused := s.admit(size)
+		if refused != nil {
+			t.Fatal(refused)
+		}
+		all = append(all, done)
+	}
+	large, small := marshal(t, envoyRequest(http(func(h *authv3.AttributeContext_HttpRequest) { h.RawBody = make([]byte, size) }))), marshal(t, envoyRequest())
+	var m message
+	if s.read(buffer(large), &m); m.refused != tooManyBytes {
+		t.Errorf("beyond the budget: %v", m.refused)
+	}
+	var in authv3.CheckRequest
+	if s.readGenerated(buffer(large), &in); s.messageOf(&in).refused != tooManyBytes {
+		t.Errorf("beyond the budget: %v", &in)
+	}
+	m = message{}
+	if s.read(buffer(small), &m); m.refused != nil {
+		t.Errorf("a small message: %v", m.refused)
+	}
+	for _, done := range all {
+		done()
+	}
+	for _, wire := range [][]byte{large, large[:len(large)-1], within(filled(2*size, func(int) []byte { return bytesField(1) }), headerMapPath...)} {
+		m = message{}
+		if s.read(buffer(wire), &m); m.refused == tooManyBytes || s.reading.Load() != 0 {
+			t.Errorf("%v, and %d bytes are still counted", m.refused, s.reading.Load())
+		}
+	}
+}
+
+// Messages of other services are small.
+func TestOtherMessagesAreBounded(t *testing.T) {
+	c := New(Config{}).Codec()
+	wire := buffer(marshal(t, &authv3.CheckResponse{Status: &status.Status{Message: strings.Repeat("a", maxOther)}}))
+	if c.Unmarshal(wire, &authv3.CheckResponse{}) == nil {
+		t.Error("a large one is read")
+	}
 }

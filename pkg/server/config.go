@@ -24,6 +24,8 @@ type Loaded struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// NeedsBodies says that a check may need the body of its request.
+	NeedsBodies bool
 	// Warnings are logged, a line each.
 	Warnings []string
 	// Start begins what the configuration needs from outside, and returns once that is there or has had its time. It is called
@@ -61,8 +63,9 @@ type Config struct {
 	MaxChecks int
 	// MaxStreams bounds the checks at once on one connection; Envoy then waits or opens another. Default 1024.
 	MaxStreams int
-	// MaxMessageBytes bounds one CheckRequest, the body included; a larger one is denied, one four times as large ends as an
-	// error of gRPC. Default 16 MiB.
+	// MaxMessageBytes bounds one CheckRequest, the body included; a larger one is denied, and so is one of more than 11 MiB, or of more
+	// than 1 MiB if the configuration needs no bodies. One four times as large, or of more than 32 MiB, ends as an error of gRPC.
+	// Default 16 MiB.
 	MaxMessageBytes int
 	// MaxBodyBytes bounds the bodies of all checks at work; a check whose body does not fit is denied. It is at least
 	// MaxMessageBytes. Default 256 MiB, or MaxMessageBytes if that is more.

@@ -18,6 +18,12 @@ type gate struct {
 	maxBodies int64
 }
 
+// needsBodies tells whether the configuration that serves looks at bodies. Without a configuration nothing does.
+func (g *gate) needsBodies() bool {
+	loaded := g.serving.Load()
+	return loaded != nil && loaded.NeedsBodies
+}
+
 // Authorize implements extauthz.Authorizer. One check sees one configuration, whatever is swapped meanwhile.
 func (g *gate) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
 	defer g.inFlight.Add(-1)
