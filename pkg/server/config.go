@@ -31,11 +31,15 @@ type Loaded struct {
 	// Start begins what the configuration needs from outside, and returns once that is there or has had its time. It is called
 	// before the configuration serves; nil for nothing.
 	Start func(context.Context)
-	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
+	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing. It is not called when the process
+	// ends.
 	Close func()
 	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
 	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
+
+	// users are the checks that use it.
+	users *users
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.

@@ -122,13 +122,14 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 		}
 		r.again(t.Context())
 		digest = "2"
+		_, users := r.gate.use()
 		r.again(t.Context())
-		time.Sleep(retirement - time.Second)
+		time.Sleep(time.Hour)
+		note("a check ends")
+		users.Add(-1)
+		time.Sleep(2 * drainPoll)
 		synctest.Wait()
-		note("time passes")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		want := []string{"start 1", "close 1", "start 2", "time passes", "close 1"}
+		want := []string{"start 1", "close 1", "start 2", "a check ends", "close 1"}
 		mu.Lock()
 		defer mu.Unlock()
 		if diff := cmp.Diff(want, events); diff != "" {
