@@ -1,21 +1,29 @@
 package config
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"go.uber.org/goleak"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
 const withEverything = `apis:
@@ -111,6 +119,42 @@ func TestRuntimeOutlivesConfigurations(t *testing.T) {
 	second.Close()
 	if got := holds(r); got != (held{}) {
 		t.Errorf("all closed: %+v", got)
+	}
+}
+
+// What outlives a configuration keeps nothing of one that is closed, even while a function still works on a call that nobody waits for
+// any more: neither answers that are remembered nor flights refer to its gateway.
+func TestNothingKeepsAClosedConfiguration(t *testing.T) {
+	hang := make(chan struct{})
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || strings.Contains(string(body), "slow") {
+			<-hang
+		}
+		fmt.Fprint(w, `{"principalId": "u", "policyDocument": {"Version": "2012-10-17",
+			"Statement": {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}}}`)
+	}))
+	defer function.Close()
+	defer close(hang)
+	r := newReplica(t)
+	var gateways []weak.Pointer[gateway.Gateway]
+	for i := range 3 {
+		r.serve(t, withFunction(function.URL, fmt.Sprintf("# %d\n", i)))
+		gateways = append(gateways, weak.Make(r.serving.Gateway))
+		for _, token := range []string{"quick", fmt.Sprintf("slow %d", i)} {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			q := &authz.Request{Method: "GET", Target: "/a", Host: "pets.example.com", Time: time.Now()}
+			q.SetHeaders([]authz.Field{{Name: "authorization", Value: token}})
+			if d := r.serving.Gateway.Authorize(ctx, q); d.Allow != (token == "quick") {
+				t.Errorf("%s: %+v", token, d)
+			}
+			cancel()
+		}
+	}
+	runtime.GC()
+	for i, g := range gateways[:2] {
+		if g.Value() != nil {
+			t.Errorf("configuration %d is still there", i+1)
+		}
 	}
 }
 
