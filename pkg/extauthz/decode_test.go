@@ -377,8 +377,8 @@ func FuzzDecode(f *testing.F) {
 	for _, wire := range mergers(f) {
 		f.Add(wire)
 	}
-	for _, wire := range hostile(256) {
-		f.Add(wire)
+	for _, build := range hostile(256) {
+		f.Add(build())
 	}
 	for _, number := range []protowire.Number{3, 13} {
 		lines := filled(2*maxHeaders+3, func(int) []byte { return bytesField(number, bytesField(1)...) })
