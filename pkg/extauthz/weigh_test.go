@@ -43,7 +43,7 @@ func nest(size int, inner []byte, least int, numbers ...protowire.Number) []byte
 	tags, length := [][]byte{}, len(inner)
 	for i := 0; length < size || i < least || i%max(1, len(numbers)) != 0; i++ {
 		tag := protowire.AppendTag(nil, numbers[len(numbers)-1-i%len(numbers)], protowire.BytesType)
-		tag = protowire.AppendVarint(tag, uint64(length)) //nolint:gosec // a length
+		tag = protowire.AppendVarint(tag, uint64(length))
 		tags, length = append(tags, tag), length+len(tag)
 	}
 	slices.Reverse(tags)
@@ -165,7 +165,7 @@ func TestNoMessageCostsManyTimesItsSize(t *testing.T) {
 		for name, build := range hostile(size) {
 			wire := build()
 			data := mem.BufferSlice{mem.SliceBuffer(wire)}
-			bound := uint64(8*len(wire) + 5<<18) //nolint:gosec // a length
+			bound := uint64(8*len(wire) + 5<<18)
 			var m message
 			if heap, stack := costOf(func() { s.read(data, &m) }); heap > bound || stack > 1<<20 {
 				t.Errorf("%s: %d bytes take up %d, and %d of stack: read by hand, refused: %+v", name, len(wire), heap, stack, m.refused)
@@ -199,7 +199,7 @@ func TestWeightIsNoLessThanTheCost(t *testing.T) {
 				attributesOf(in.GetAttributes())
 			}
 		})
-		if weight := plenty - w.left; int(heap) > weight+4<<10 { //nolint:gosec // far below
+		if weight := plenty - w.left; int(heap) > weight+4<<10 {
 			t.Errorf("%s: %d bytes weigh %d and cost %d", name, len(wire), weight, heap)
 		}
 	}
