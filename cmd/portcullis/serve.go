@@ -69,7 +69,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included; never more than 11 MiB (API Gateway takes 10 MiB of payload), and 1 MiB if no route has the authorization AWS_IAM")
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
 	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by so many `percent` of what is live before it is collected; GOGC in the environment wins")
 	flags.Func("memory-limit", "collect garbage harder near so many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
@@ -113,7 +113,7 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 		s, err := config.Load(path, p)
 		var l server.Loaded
 		if s != nil {
-			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes}
+			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes, NeedsBodies: s.NeedsBodies}
 			for _, w := range s.Warnings {
 				l.Warnings = append(l.Warnings, w.String())
 			}

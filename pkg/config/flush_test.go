@@ -1,17 +1,22 @@
 package config
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
@@ -189,4 +194,40 @@ func waitForMessages(t *testing.T, r *replica) {
 		}
 	}
 	t.Fatal("no messages come")
+}
+
+// What outlives a configuration keeps nothing of one that is closed, even while a function still works on a call that nobody waits for
+// any more: neither answers that are remembered nor flights refer to its gateway.
+func TestNothingKeepsAClosedConfiguration(t *testing.T) {
+	hang := make(chan struct{})
+	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || strings.Contains(string(body), "slow") {
+			<-hang
+		}
+		fmt.Fprint(w, `{"principalId": "u", "policyDocument": {"Version": "2012-10-17",
+			"Statement": {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}}}`)
+	}))
+	defer function.Close()
+	defer close(hang)
+	r := newReplica(t)
+	var gateways []weak.Pointer[gateway.Gateway]
+	for i := range 3 {
+		r.serve(t, withFunction(function.URL, fmt.Sprintf("# %d\n", i)))
+		gateways = append(gateways, weak.Make(r.serving.Gateway))
+		for _, token := range []string{"quick", fmt.Sprintf("slow %d", i)} {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			q := &authz.Request{Method: "GET", Target: "/a", Host: "pets.example.com", Time: time.Now()}
+			q.SetHeaders([]authz.Field{{Name: "authorization", Value: token}})
+			if d := r.serving.Gateway.Authorize(ctx, q); d.Allow != (token == "quick") {
+				t.Errorf("%s: %+v", token, d)
+			}
+			cancel()
+		}
+	}
+	runtime.GC()
+	for i, g := range gateways[:2] {
+		if g.Value() != nil {
+			t.Errorf("configuration %d is still there", i+1)
+		}
+	}
 }

@@ -70,6 +70,16 @@ func allows(t *testing.T, s *Snapshot, id, secret string) bool {
 	return d.Allow
 }
 
+func TestSignaturesNeedBodies(t *testing.T) {
+	t.Setenv("PORTCULLIS_TEST_SECRET", "of the environment")
+	if dir := signing(t); !mustLoad(t, dir).NeedsBodies {
+		t.Error("a route with AWS_IAM needs no body")
+	}
+	if dir := signing(t, "portcullis.yaml", good); mustLoad(t, dir).NeedsBodies {
+		t.Error("a route without AWS_IAM needs a body")
+	}
+}
+
 func TestSecretsOfAccessKeys(t *testing.T) {
 	t.Setenv("PORTCULLIS_TEST_SECRET", "of the environment")
 	s := mustLoad(t, signing(t))

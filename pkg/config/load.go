@@ -28,6 +28,8 @@ type Snapshot struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// NeedsBodies says that a route verifies signatures, which are over the body too. Nothing else looks at bodies.
+	NeedsBodies bool
 
 	lease     *pool.Lease
 	flushable []flushable
@@ -163,8 +165,9 @@ func (l *loading) compileInto(s *Snapshot) {
 	}
 	l.doc.Check(m, l.Report)
 	s.Gateway, s.Config = l.compile(m)
-	s.APIs = len(m.GetApis())
-	for _, api := range m.GetApis() {
-		s.Routes += len(api.GetRoutes())
+	s.APIs = len(s.Config.APIs)
+	for i := range s.Config.APIs {
+		s.Routes += len(s.Config.APIs[i].Routes)
 	}
+	s.NeedsBodies = s.Config.NeedsBodies()
 }

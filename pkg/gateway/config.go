@@ -21,6 +21,14 @@ type Config struct {
 	Signatures func(SignatureOptions) (Verify, error)
 }
 
+// NeedsBodies reports whether any request's body is looked at: a signature is over it, and a VPC endpoint policy asks who has signed,
+// whatever the route's authorization.
+func (c *Config) NeedsBodies() bool {
+	signed := func(r Route) bool { return r.Authorization == IAM }
+	policies := slices.ContainsFunc(c.VPCEndpoints, func(e VPCEndpoint) bool { return e.Policy != nil })
+	return slices.ContainsFunc(c.APIs, func(a API) bool { return a.Private && policies || slices.ContainsFunc(a.Routes, signed) })
+}
+
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
 // endpoint, a VPC or both.
 type VPCEndpoint struct {

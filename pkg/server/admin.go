@@ -109,7 +109,10 @@ func (p *process) isAdminToken(shown string) bool {
 // flush is API Gateway's FlushStageAuthorizersCache, and ResetAuthorizersCache for HTTP APIs.
 func (p *process) flush(done int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		loaded := p.gate.serving.Load()
+		loaded, users := p.gate.use()
+		if loaded != nil {
+			defer users.Add(-1)
+		}
 		if loaded == nil || loaded.Flush == nil {
 			http.Error(w, "nothing is remembered", http.StatusNotFound)
 			return

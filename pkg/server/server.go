@@ -89,7 +89,8 @@ func (p *process) bind(ctx context.Context) (err error) {
 // generations are the gRPC servers, one after the other, which share all but their connections.
 func (p *process) generations(ctx context.Context) *generations {
 	checks := extauthz.New(extauthz.Config{
-		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log, MaxMessageBytes: p.config.MaxMessageBytes,
+		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log,
+		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
 	})
 	g := &generations{grace: p.config.DrainTimeout}
 	g.create = func() (*grpc.Server, context.CancelFunc) {
@@ -116,13 +117,13 @@ func (p *process) options(ctx context.Context, checks *extauthz.Server, g *gener
 	options := []grpc.ServerOption{
 		grpc.StreamInterceptor(streams(ctx)),
 		grpc.ForceServerCodecV2(checks.Codec()),
-		grpc.MaxRecvMsgSize(4 * p.config.MaxMessageBytes),      // what is larger than it, and read, can be denied
+		grpc.MaxRecvMsgSize(min(4*p.config.MaxMessageBytes, maxReceived)),
 		grpc.MaxConcurrentStreams(uint32(p.config.MaxStreams)), //nolint:gosec // Validate has seen it
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 		// Workers keep their grown stacks; a check beyond them gets its own goroutine, and growing its stack costs as much as
 		// the check. Checks come in bursts: a connection's reader hands out what it has read before a worker gets to run.
-		grpc.NumStreamWorkers(uint32(workersPerProcessor * runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
+		grpc.NumStreamWorkers(workers(runtime.GOMAXPROCS(0))),
 		// Find dead peers; let Envoy's own keepalive ping, with and without checks in flight.
 		grpc.KeepaliveParams(keep),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -141,6 +142,14 @@ const (
 	workersPerProcessor = 64
 	maxWorkers          = 512
 )
+
+// workers is how many there are on so many processors.
+func workers(processors int) uint32 {
+	return uint32(min(workersPerProcessor*processors, maxWorkers)) //nolint:gosec // a small number
+}
+
+// maxReceived is the size of the largest message that is received, so that a check that is too large can be denied.
+const maxReceived = 32 << 20
 
 func setServing(h *health.Server, status healthpb.HealthCheckResponse_ServingStatus) {
 	h.SetServingStatus("", status)
