@@ -112,7 +112,7 @@ func (p *process) options(ctx context.Context, checks *extauthz.Server, g *gener
 	keep := keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}
 	if p.tls != nil {
 		// Who is at the other end is asked again from time to time.
-		keep.MaxConnectionAge, keep.MaxConnectionAgeGrace = orDefault(p.config.maxConnectionAge, maxConnectionAge), retirement
+		keep.MaxConnectionAge, keep.MaxConnectionAgeGrace = orDefault(p.config.maxConnectionAge, maxConnectionAge), longestCheck
 	}
 	options := []grpc.ServerOption{
 		grpc.StreamInterceptor(streams(ctx)),
