@@ -63,6 +63,11 @@ var answersOf = []struct {
 	{"a policy that denies", tells(func(e map[string]any) string { return policyFor("Deny", arnOf(e)) }), 403, "AccessDeniedException", functionDenies, 403, 500},
 	{"a policy about another API", text(policyFor("Allow", "arn:aws:execute-api:eu-west-1:111122223333:z1z2z3z4z5/*")), 403, "AccessDeniedException", functionSilent, 403, 500},
 	{"a policy without statements", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
+	{"a Deny of no Resource and an Allow of no Action", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":[]},{"Effect":"Allow","Action":[],"Resource":"*"}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
+	{"an Allow of no Resource", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":[]}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
+	{"a numeric principalId", tells(func(e map[string]any) string {
+		return strings.Replace(policyFor("Allow", arnOf(e)), `"ann"`, "4711", 1)
+	}), 200, "", "", 200, 500},
 	{"isAuthorized", text(`{"isAuthorized":true,"context":{"tier":"gold","pets":7,"member":true}}`), 500, misconfigured, nothingSaid, 500, 200},
 	{"isAuthorized: false", text(`{"isAuthorized":false}`), 500, misconfigured, nothingSaid, 500, 403},
 	{"isAuthorized as text", text(`{"isAuthorized":"true"}`), 500, misconfigured, nothingSaid, 500, 500},

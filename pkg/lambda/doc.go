@@ -24,13 +24,14 @@
 //
 // 2026-11-25, events. The identity values of an event are those of the cache's key, not read anew.
 //
-// 2026-11-25, answers. principalId has to be text and not empty. A context value that is null is as good as absent: it is
+// 2026-11-28, answers. principalId has to be text, or a number, whose spelling is the text, and not empty. A context value that is null is as good as absent: it is
 // neither of the three types that a REST API takes, nor a list or an object. A number keeps its spelling. Lists and objects,
 // which an HTTP API takes, are rendered as JSON. Keys that mean nothing are passed over, but isAuthorized beside a
 // policyDocument is refused: one of them would decide, and nobody could say which. A Resource of more than 512 characters,
 // any fault of the policy, a key that stands twice, and text that is not Unicode are errors of the configuration: 500.
 //
-// 2026-11-25, answers. A policy without statements grants nothing, and is no fault: AWS answers 403.
+// 2026-11-28, answers. A policy without statements grants nothing, and is no fault: AWS answers 403. A statement whose Action or
+// Resource is an empty list matches nothing. An empty NotAction or NotResource is a fault, for it would match everything.
 //
 // 2026-11-25, failures. A function that does not answer in time, is throttled, or cannot be reached is AUTHORIZER_FAILURE; one
 // that may not be invoked, ends with an error, or answers what cannot be read is AUTHORIZER_CONFIGURATION_ERROR. Only the
