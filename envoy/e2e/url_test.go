@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -65,9 +66,6 @@ var answersOf = []struct {
 	{"a policy without statements", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
 	{"a Deny of no Resource and an Allow of no Action", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":[]},{"Effect":"Allow","Action":[],"Resource":"*"}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
 	{"an Allow of no Resource", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":[]}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
-	{"a numeric principalId", tells(func(e map[string]any) string {
-		return strings.Replace(policyFor("Allow", arnOf(e)), `"ann"`, "4711", 1)
-	}), 200, "", "", 200, 500},
 	{"isAuthorized", text(`{"isAuthorized":true,"context":{"tier":"gold","pets":7,"member":true}}`), 500, misconfigured, nothingSaid, 500, 200},
 	{"isAuthorized: false", text(`{"isAuthorized":false}`), 500, misconfigured, nothingSaid, 500, 403},
 	{"isAuthorized as text", text(`{"isAuthorized":"true"}`), 500, misconfigured, nothingSaid, 500, 500},
@@ -92,6 +90,11 @@ var answersOf = []struct {
 		}
 	}, 500, misconfigured, nothingSaid, 500, 500},
 	{"the error Unauthorized", functionError(`{"errorMessage":"Unauthorized"}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"the error Unauthorized without its header", text(`{"errorType":"Error","errorMessage":"Unauthorized","trace":[]}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"the error Unauthorized of Python without its header", text(`{"errorMessage": "Unauthorized", "errorType": "Exception", "requestId": "", "stackTrace": ["  File"]}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"another error without its header", text(`{"errorType":"TypeError","errorMessage":"Unauthorized: no token","trace":[]}`), 500, misconfigured, nothingSaid, 500, 500},
+	{"an error without a message or its header", text(`{"errorType":"Runtime.ExitError"}`), 500, misconfigured, nothingSaid, 500, 500},
+	{"isAuthorized beside an error without its header", text(`{"errorType":"Error","errorMessage":"Unauthorized","isAuthorized":false}`), 500, misconfigured, nothingSaid, 500, 403},
 	{"the error unauthorized", functionError(`{"errorMessage":"unauthorized"}`), 500, misconfigured, nothingSaid, 500, 500},
 	{"an error beside an answer that allows", functionError(policyFor("Allow", "*")), 500, misconfigured, nothingSaid, 500, 500},
 	{"isAuthorized as an error", functionError(`{"isAuthorized":true}`), 500, misconfigured, nothingSaid, 500, 500},
@@ -112,6 +115,19 @@ var answersOf = []struct {
 		time.Sleep(1500 * time.Millisecond)
 		fmt.Fprint(w, policyFor("Allow", arnOf(e)))
 	}, 500, failure, nothingSaid, 500, 500},
+}
+
+func TestNumericPrincipalID(t *testing.T) {
+	t.Parallel()
+	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+		fmt.Fprint(w, strings.Replace(policyFor("Allow", arnOf(event)), `"ann"`, "4711", 1))
+	})
+	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("pets.example.com", "http.example.com")})
+	for _, d := range []doorway{{"pets.example.com", "/token", false}, {"http.example.com", "/v2", true}} {
+		if got := s.allowed(t, s.at(t, d.host, d.target, shows("t"))).Header("x-principal"); !slices.Equal(got, []string{"4711"}) {
+			t.Errorf("%s: the upstream sees x-principal: %q", d.target, got)
+		}
+	}
 }
 
 func tells(answer func(map[string]any) string) func(http.ResponseWriter, map[string]any) {

@@ -37,6 +37,10 @@
 // that may not be invoked, ends with an error, or answers what cannot be read is AUTHORIZER_CONFIGURATION_ERROR. Only the
 // message Unauthorized, in this spelling and whole, is 401, on HTTP APIs too.
 //
+// 2026-11-28, failures. A function at an address that answers 200 with errorMessage or errorType, and without policyDocument and
+// isAuthorized, has ended with an error: AWS's runtime interface emulator does not mark errors otherwise. A function on AWS
+// Lambda that returns such an object has not failed; it is 500 as there.
+//
 // 2026-11-25, cache. A key that is not there is invoked for once, however many ask; the flight is nobody's, so that a caller who
 // leaves takes nothing from the others. An event is built before the flight, for it is made of a buffer that the caller gets
 // back. The key has a digest of the authorizer, so that a changed one finds nothing of the old one.

@@ -1108,7 +1108,8 @@ func (x *LambdaAuthorizer) GetTimeout() string {
 type Function struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A URL that takes the event as a JSON POST and answers 200 with the function's JSON. The header X-Amz-Function-Error in the
-	// answer marks an error of the function, as in the answers of AWS Lambda's own API.
+	// answer marks an error of the function, as in the answers of AWS Lambda's own API; so does an answer with errorType or
+	// errorMessage and without a decision, as AWS's runtime interface emulator gives it.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	// Headers to send to the url along with the event.
 	Headers map[string]*Secret `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
