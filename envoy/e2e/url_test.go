@@ -130,6 +130,44 @@ func TestNumericPrincipalID(t *testing.T) {
 	}
 }
 
+// TestPathsOfEvents: a REST API's events have the path as the client sent it, with the base path of its domain; those of an HTTP API
+// have it decoded.
+func TestPathsOfEvents(t *testing.T) {
+	t.Parallel()
+	events := make(chan map[string]any, 1)
+	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+		events <- event
+		fmt.Fprint(w, policyFor("Allow", arnOf(event)))
+	})
+	config := strings.NewReplacer("URL", f.URL, "[pets.example.com]", "[pets.example.com, api.example.com/v1]", "type: TOKEN", "type: REQUEST, identitySource: [method.request.header.Authorization]",
+		"GET /token", `"GET /users/{userId}"`, "GET /v2", `"GET /users/{userId}"`).Replace(remote)
+	s := start(t, setup{config: config, edits: byHost("pets.example.com", "api.example.com", "http.example.com")})
+	const arn = "arn:aws:execute-api:eu-west-1:111122223333:"
+	for _, c := range []struct{ host, target, path, context, userID, arn string }{
+		{"pets.example.com", "/users/test%7Cid", "/users/test%7Cid", "/users/test%7Cid", "test%7Cid", "a1b2c3d4e5/prod/GET/users/test|id"},
+		{"pets.example.com", "/users/a%2Bb@example.com", "/users/a%2Bb@example.com", "/users/a%2Bb@example.com", "a%2Bb@example.com", "a1b2c3d4e5/prod/GET/users/a+b@example.com"},
+		{"api.example.com", "/v1/users/7", "/v1/users/7", "/v1/users/7", "7", "a1b2c3d4e5/prod/GET/users/7"},
+		{"api.example.com", "/v1/users/%C3%A9/", "/v1/users/%C3%A9/", "/v1/users/%C3%A9/", "%C3%A9", "a1b2c3d4e5/prod/GET/users/é/"},
+		{"http.example.com", "/users/test%7Cid", "", "/users/test|id", "test|id", "b1b2c3d4e5/$default/GET/users/test|id"},
+	} {
+		if a := s.at(t, c.host, c.target, shows("t")); a.status != http.StatusOK {
+			t.Errorf("%s%s: %d %s", c.host, c.target, a.status, a.body)
+			continue
+		}
+		event := <-events
+		path, _ := event["path"].(string)
+		context, _ := event["requestContext"].(map[string]any)
+		contextPath, _ := context["path"].(string)
+		if http2, ok := context["http"].(map[string]any); ok {
+			contextPath, _ = http2["path"].(string)
+		}
+		parameters, _ := event["pathParameters"].(map[string]any)
+		if path != c.path || contextPath != c.context || parameters["userId"] != c.userID || arnOf(event) != arn+c.arn {
+			t.Errorf("%s%s: path %q, context's %q, %v, %v", c.host, c.target, path, contextPath, parameters, arnOf(event))
+		}
+	}
+}
+
 func tells(answer func(map[string]any) string) func(http.ResponseWriter, map[string]any) {
 	return func(w http.ResponseWriter, e map[string]any) { fmt.Fprint(w, answer(e)) }
 }

@@ -22,6 +22,10 @@
 // HTTP API it is the route key, and of the route $default resource and resourcePath are $default: so it was recorded there.
 // extendedRequestId is the request id. rawPath and http.path of format 2.0 hold the stage's name.
 //
+// 2026-11-28, events. path, requestContext.path and pathParameters of a REST API's events are as the client sent them; an HTTP API's
+// are decoded once, in both formats. path has the base path of a domain; resource and methodArn have not. So captures of API
+// Gateway have it. methodArn is canonical, always.
+//
 // 2026-11-25, events. The identity values of an event are those of the cache's key, not read anew.
 //
 // 2026-11-28, answers. principalId has to be text, or a number, whose spelling is the text, and not empty. A context value that is null is as good as absent: it is
