@@ -60,7 +60,7 @@ func (c *compiler) parsePolicy(n *yaml.Node, o policy.Options, at *path) (string
 	case inline != nil:
 		n = inline
 	}
-	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimSpace(n.Value), "{") {
+	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimLeft(n.Value, "\" \t\r\n"), "{") {
 		c.fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.label())
 		return c.file, nil, nil
 	}
@@ -100,7 +100,8 @@ func isJSON(name string, data []byte) bool {
 	case ".yaml", ".yml":
 		return false
 	}
-	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark)), []byte("{"))
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark))
+	return bytes.HasPrefix(data, []byte("{")) || bytes.HasPrefix(data, []byte(`"{`))
 }
 
 // named returns the name of the file that a node of the configuration names: relative to the configuration's folder.

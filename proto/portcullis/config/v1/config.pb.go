@@ -429,9 +429,10 @@ type API struct {
 	Stages []*Stage `protobuf:"bytes,10,rep,name=stages,proto3" json:"stages,omitempty"`
 	// The resource policy of the API, in IAM's policy language. It is one of
 	//
-	// - `{file: pets.policy.json}`: a file that holds it as JSON or as YAML;
-	// - the policy itself as a YAML mapping, or a text that holds it as JSON;
-	// - `{inline: …}`, which is the same as what stands in place of the dots.
+	//   - `{file: pets.policy.json}`: a file that holds it as JSON or as YAML, or as `aws apigateway get-rest-api --query policy`
+	//     prints it, with its quotes escaped;
+	//   - the policy itself as a YAML mapping, or a text that holds it as JSON;
+	//   - `{inline: …}`, which is the same as what stands in place of the dots.
 	//
 	// Numbers are read as they are written. Without it, the API has no resource policy. An operator that does not exist and a
 	// Deny that could never hold are refused, an Allow that could never hold is warned of.
