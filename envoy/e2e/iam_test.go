@@ -301,9 +301,13 @@ func tamperings() []tampering {
 			return s
 		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must be spelled as documented. Re-examine the query-string parameters.")},
 		{name: "a parameter of the signature missing", after: func(s signed) signed {
+			s.Target = strings.Replace(s.Target, "X-Amz-SignedHeaders", "SignedHeaders", 1)
+			return s
+		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the query-string parameters.")},
+		{name: "X-Amz-Expires taken out", after: func(s signed) signed {
 			s.Target = strings.Replace(s.Target, "X-Amz-Expires", "Expires", 1)
 			return s
-		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must include 'X-Amz-Expires'. Re-examine the query-string parameters.")},
+		}, only: []mode{presigned, presigned4A}, errorType: invalidSignature, body: mismatch},
 		{name: "unsigned", after: func(s signed) signed { s = s.without("Authorization"); s.Target = unsigned(s.Target); return s }, errorType: missingToken, body: noRoute},
 	}
 }

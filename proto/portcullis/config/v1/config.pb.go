@@ -1995,8 +1995,9 @@ func (x *Issuer) GetMaxAge() string {
 // AWS: "Create a signed AWS API request" (IAM User Guide).
 type Signatures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest X-Amz-Expires of a presigned request, in seconds, 1 to 604800. One that is longer is refused. Without it,
-	// 604800, which is AWS's own.
+	// How long a presigned request is good for at most, in seconds, 1 to 604800; a longer X-Amz-Expires counts as this. Without
+	// it, 300: API Gateway is reported to end presigned requests after five minutes. One without X-Amz-Expires is good for 300
+	// seconds, or for this if it is less.
 	MaxExpires *int32 `protobuf:"varint,1,opt,name=max_expires,json=maxExpires,proto3,oneof" json:"max_expires,omitempty"`
 	// Reads a + in a query as a plus sign. Without it, it is a space, as for curl and the AWS SDK for Rust; awscrt and awscurl
 	// sign a plus sign. It is one or the other: with both, a signed %2B could be changed to + on the way.
@@ -2072,7 +2073,7 @@ func (x *Signatures) GetDisableSigv4A() bool {
 // RouteSignatures is what a route has of its own.
 type RouteSignatures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest X-Amz-Expires of a presigned request, in seconds, 1 to 604800, in place of the API's.
+	// How long a presigned request is good for at most, in seconds, 1 to 604800, in place of the API's.
 	MaxExpires *int32 `protobuf:"varint,1,opt,name=max_expires,json=maxExpires,proto3,oneof" json:"max_expires,omitempty"`
 	// Accepts UNSIGNED-PAYLOAD in x-amz-content-sha256: such a signature says nothing of the body, which anybody on the way can
 	// replace, and Envoy need not buffer it. Of any other request the body is verified as everywhere. Streaming signatures
