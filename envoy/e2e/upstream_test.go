@@ -48,6 +48,8 @@ func TestUpstreamHeaders(t *testing.T) {
 				{"a name whose value is absent", "/pets", []string{"x-user-agent: spoof"}, map[string][]string{"x-user-agent": nil}},
 				{"a name that Connection lists", "/pets", []string{"Connection: x-edge, x-client-ip"}, map[string][]string{"x-edge": {"portcullis"}, "x-client-ip": {"127.0.0.1"}}},
 				{"a method that overrides", "/pets", []string{"X-HTTP-Method-Override: DELETE", "x_http_method_override: DELETE"}, map[string][]string{"x-http-method-override": nil, "x_http_method_override": nil}},
+				{"other overrides", "/pets", []string{"X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "x_original_url: /admin", "X_Rewrite-Url: /admin"},
+					map[string][]string{"x-http-method": nil, "x-method-override": nil, "x-original-url": nil, "x-rewrite-url": nil, "x_original_url": nil, "x_rewrite-url": nil}},
 				{"a header of nobody's concern", "/pets", []string{"x-other: yes"}, map[string][]string{"x-other": {"yes"}}},
 			} {
 				t.Run(tc.name, func(t *testing.T) {
