@@ -118,7 +118,7 @@ func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 		}
 		if err == nil {
 			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
-			l.Authorizer, l.Start, l.Close, l.Flush = s.Gateway, s.Start, s.Close, s.Flush
+			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush = s.Gateway, s.Start, s.Wait, s.Close, s.Flush
 		}
 		return l, onlyFaults(err)
 	}

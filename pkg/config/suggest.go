@@ -21,8 +21,11 @@ func oneOf(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them
-// wrong.
+// Suggest returns the name among names that was probably meant, empty if none is close.
+func Suggest(given string, names []string) string { return suggest(given, names) }
+
+// suggest returns the name that was probably meant, empty if none is close: the same letters, at most a third of them
+// wrong, or all of them in another order.
 func suggest(given string, names []string) string {
 	given = letters(given)
 	if ours := elsewhere[given]; slices.Contains(names, ours) {
@@ -34,7 +37,19 @@ func suggest(given string, names []string) string {
 			best, meant = n, name
 		}
 	}
+	if meant == "" {
+		if i := slices.IndexFunc(names, func(name string) bool { return sorted(letters(name)) == sorted(given) }); i >= 0 {
+			meant = names[i]
+		}
+	}
 	return meant
+}
+
+// sorted are the bytes of a name in order: two that were typed in the wrong order are no other name.
+func sorted(name string) string {
+	b := []byte(name)
+	slices.Sort(b)
+	return string(b)
 }
 
 // elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and here not, as letters.

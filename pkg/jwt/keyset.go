@@ -195,6 +195,8 @@ func (s *keySet) report(err error, result string) {
 		err = errEmpty
 	}
 	switch log := s.registry.logger.With("issuer", s.source.Issuer); {
+	case changed && err != nil && s.state.Load() == nil:
+		log.Error("the keys of an issuer cannot be fetched: its routes answer 500 until they are", "error", err.Error())
 	case changed && err != nil:
 		log.Error("the keys of an issuer cannot be fetched: those of the last good fetch are used until they are too old", "error", err.Error())
 	case changed:
