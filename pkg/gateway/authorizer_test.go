@@ -399,7 +399,7 @@ func TestAuthorizerFaults(t *testing.T) {
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "x)|(?:.*" }), `.authorizers["partners"].identityValidationExpression`, "unexpected"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "other" }), ".routes[0].authorizer", "no authorizer \"other\"; there is partners"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "" }), ".routes[0].authorizer", "needs an authorizer"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is one of authorization JWT"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is for JWT: write authorization: JWT, or remove it"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = None }), ".routes[0].authorizer", "asks no authorizer"},
 		{with(lambda, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a"} }), ".routes[0].scopes", "has scopes"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a b"} }), ".routes[0].scopes[0]", "no scope"},
