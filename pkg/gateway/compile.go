@@ -102,6 +102,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		routes[i] = r
 	}
 	a.warnOpenRoutes(routes, at, f)
+	a.warnPreflights(routes, at, f)
 	g.addMapped(upstream)
 	return a
 }

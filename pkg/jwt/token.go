@@ -164,21 +164,19 @@ func (t *Token) take(m member) (ok bool) {
 	return true
 }
 
-// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well.
+// takeScopes reads scope or scp: one text with blanks between the scopes, or a list of scopes.
 func (t *Token) takeScopes(m member) bool {
-	switch {
-	case m.value.kind == null:
+	switch m.value.kind {
+	case null:
 		return true
-	case m.value.kind == text:
+	case text:
 		isBlank := func(c rune) bool { return c == ' ' }
 		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
-	case m.name == "scp":
-		list, ok := oneOrMore(m.value)
-		t.scopes = append(t.scopes, list...)
-		return ok
 	}
-	return false
+	list, ok := oneOrMore(m.value)
+	t.scopes = append(t.scopes, list...)
+	return ok
 }
 
 // optional reads a string that need not be there. Null is not there.
