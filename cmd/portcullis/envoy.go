@@ -20,6 +20,9 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
 	}
+	if err := o.Validate(); err != nil {
+		return wrong(errs, flags, err)
+	}
 	s, err := config.Load(*path, pool.Dry())
 	if err != nil {
 		fmt.Fprintln(errs, onlyFaults(err))

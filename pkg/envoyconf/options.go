@@ -128,8 +128,8 @@ func (o *Options) list() []option {
 	}
 }
 
-// validate says what is wrong with o, all of it. What depends on the APIs comes later.
-func (o *Options) validate() error {
+// Validate says what is wrong with o, all of it. What depends on the APIs is Generate's to say.
+func (o *Options) Validate() error {
 	var errs []error
 	refuse := func(wrong bool, format string, args ...any) {
 		if wrong {
