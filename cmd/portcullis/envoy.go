@@ -57,7 +57,7 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.Func("upstream", "bootstrap: `address` of what is guarded (default 127.0.0.1:8080), or API=address for one API's; may be repeated", o.AddUpstream)
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the certificate chain that clients are shown; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
-	flags.StringVar(&o.SecureTransport, "secure-transport", "", "what aws:SecureTransport is: true, false, or x-forwarded-proto (default: whether there is --tls-cert)")
+	flags.StringVar(&o.SecureTransport, "secure-transport", "", "what aws:SecureTransport is: true, false, or x-forwarded-proto (default: false; with --tls-cert, x-forwarded-proto, which Envoy writes)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "what shows the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
 	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: bodies of any length pass, and only signatures that leave the body out")

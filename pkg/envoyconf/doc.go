@@ -43,4 +43,9 @@
 // 2026-11-25: portcullis' own place in a mesh is printed only where it is said who may ask it (--istio-callers). Without, nothing is known of
 // its sidecar, and a DestinationRule with mutual TLS would end every check of a portcullis that has none. Callers are whole SPIFFE
 // ids, for Istio would take a wildcard.
+//
+// 2026-11-28: connections keep the filters of the listener that they were opened on, and see new routes at once. What a route tells portcullis
+// of a request is therefore true by the route itself: a route that says that the body is waited for has with_request_body, x-forwarded-proto is
+// what Envoy writes for each connection, and routes of private APIs are not those of a listener that was public. The filter has
+// with_request_body too, for pack_as_bytes stands there alone; a body that an older filter hands on as text is refused if it may be another.
 package envoyconf

@@ -210,9 +210,19 @@ func checkHost(t *testing.T, host any, buffers bool) {
 		if says && (unbuffered || !buffers) || maybe(r, "route") != nil && buffers && says == unbuffered {
 			t.Errorf("the route says of its body %v, unbuffered %v, where the filter buffers: %v", says, unbuffered, buffers)
 		}
+		checkBody(t, r, says)
 	}
 	if last := maybe(routes[len(routes)-1], "match"); maybe(last, "prefix") != "/" || len(last.(tree)) != 1 {
 		t.Errorf("paths are left without a route: %v", last)
+	}
+}
+
+// checkBody holds that a route has Envoy wait for the body if, and only if, it tells portcullis so.
+func checkBody(t *testing.T, route any, says bool) {
+	t.Helper()
+	waits := maybe(route, append(perRoute, "with_request_body")...)
+	if says != (waits != nil) || says && (maybe(waits, "allow_partial_message") != false || maybe(waits, "max_request_bytes") == nil) {
+		t.Errorf("the route says of its body %v, and has Envoy wait so: %v", says, waits)
 	}
 }
 

@@ -46,12 +46,17 @@ type settings struct {
 	API, Stage, Transport, Listener string
 	// Principal says that certificates of clients are verified.
 	Principal bool
-	// Buffered tells portcullis that the body is waited for, Unbuffered tells Envoy not to.
-	Buffered, Unbuffered bool
+	// MaxBody is the longest body that Envoy waits for and portcullis is told of; 0 if that is not said here. Unbuffered tells Envoy
+	// not to wait.
+	MaxBody    int
+	Unbuffered bool
 }
 
 // Extensions says whether there are context extensions.
-func (s *settings) Extensions() bool { return s.API != "" || s.Buffered }
+func (s *settings) Extensions() bool { return s.API != "" || s.Buffered() }
+
+// Buffered says whether the body is waited for.
+func (s *settings) Buffered() bool { return s.MaxBody > 0 }
 
 // mapping is a stage below a base path of a host.
 type mapping struct {
@@ -169,7 +174,7 @@ func (p *plan) routes(m mapping, common settings) []route {
 	cluster := p.cluster(m.api)
 	one := func(about string, match match, signed bool) route {
 		s := common
-		s.Buffered, s.Unbuffered = signed, !signed && p.Buffers
+		s.MaxBody, s.Unbuffered = p.body(signed)
 		r := route{About: about, Match: match, Cluster: cluster}
 		if s != (settings{}) {
 			r.Settings = &s
@@ -194,4 +199,12 @@ func (p *plan) routes(m mapping, common settings) []route {
 		return append(routes, one("all other routes of "+stage, prefix, true))
 	}
 	return append(routes, one(whole, prefix, true))
+}
+
+// body is what the settings of a route say of its body: the longest that is waited for, or that none is.
+func (p *plan) body(needed bool) (longest int, unbuffered bool) {
+	if needed {
+		return p.MaxRequestBytes, false
+	}
+	return 0, p.Buffers
 }

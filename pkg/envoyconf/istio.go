@@ -144,7 +144,7 @@ func readLabels(flag, text string) ([]label, error) {
 
 // addHost says it of each domain of a virtual host: Istio has one for each host of a Gateway's server.
 func (m *mesh) addHost(h *virtualHost) {
-	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered })
+	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered() })
 	for _, domain := range h.Domains {
 		for _, port := range m.Mesh.Ports {
 			p := patch{
@@ -152,7 +152,8 @@ func (m *mesh) addHost(h *virtualHost) {
 				Host: domain + ":" + strconv.Itoa(port),
 			}
 			if m.Buffers {
-				p.Body = &patch{Host: p.Host, Settings: &settings{Buffered: buffered, Unbuffered: !buffered}}
+				p.Body = &patch{Host: p.Host, Settings: &settings{}}
+				p.Body.Settings.MaxBody, p.Body.Settings.Unbuffered = m.body(buffered)
 			}
 			m.Patches = append(m.Patches, p)
 		}

@@ -54,6 +54,7 @@ func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 		if says := maybe(settings, "portcullis.body") == "buffered"; says != (kind == "HTTP_ROUTE") {
 			t.Errorf("%s says of the body: %v", kind, says)
 		}
+		checkBody(t, at(t, p, "patch", "value"), kind == "HTTP_ROUTE")
 		if verified := maybe(settings, "portcullis.sourcePrincipal") == "verified"; verified != (sidecar && kind == "VIRTUAL_HOST") {
 			t.Errorf("%s says of certificates: %v", kind, verified)
 		}

@@ -44,7 +44,9 @@ type Options struct {
 	PortcullisTLS ClientTLS
 	// TLS are the certificate and key that clients are shown. Without them the listener speaks plain text.
 	TLS ServerTLS
-	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: whether there is TLS.
+	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: false, and with TLS
+	// x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would also hold for connections that
+	// were open before there was TLS.
 	SecureTransport string
 	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks,
 	// listener:NAME, or principals. Default: proxy-protocol.
@@ -180,7 +182,7 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Portcullis = cmp.Or(o.Portcullis, service)
 	secure := "false"
 	if o.TLS.Cert != "" {
-		secure = "true"
+		secure = "x-forwarded-proto"
 	}
 	o.SecureTransport = cmp.Or(o.SecureTransport, secure)
 	o.VPCEndpoints = cmp.Or(o.VPCEndpoints, proxyProtocol)

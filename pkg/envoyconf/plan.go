@@ -143,7 +143,8 @@ func (p *plan) addListener(name, flag, at string, private bool) error {
 	if p.TLS.Cert != "" && name == "http" {
 		l.Name = "https"
 	}
-	if name == "private" {
+	if private {
+		// Another name than that of public APIs: connections of a listener that was theirs would see what is attested of this one's.
 		l.Routes = "private-apis"
 	}
 	var err error
