@@ -71,7 +71,7 @@ type ServerTLS struct{ Cert, Key string }
 // Mesh says where in a mesh portcullis guards.
 type Mesh struct {
 	// Namespace and Selector find the workload: a gateway's, or that of an application with a sidecar. Default: the label
-	// istio=ingressgateway in istio-system.
+	// istio=ingressgateway in istio-system. A sidecar has no default selector.
 	Namespace string
 	Selector  string
 	// Sidecar is for the sidecar of an application, and not for a gateway.
@@ -92,6 +92,7 @@ const (
 	networks         = "networks"
 	principals       = "principals"
 	listenerPrefix   = "listener:"
+	gatewaySelector  = "istio=ingressgateway"
 	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
@@ -165,6 +166,8 @@ func (o *Options) validate() error {
 	}
 	refuse(o.Mesh.Workload != "" && len(o.Mesh.Callers) == 0, "--istio-portcullis-selector: it is for --istio-callers: write those too")
 	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: only a sidecar's clients have an identity of the mesh: remove it")
+	refuse(o.Mesh.Sidecar && (o.Mesh.Selector == "" || o.Mesh.Selector == gatewaySelector),
+		"--istio-selector: with --istio-sidecar it must name the application's pods, and the label %s is a gateway's: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
 	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: a sidecar's ports are the application's: remove it")
 	return errors.Join(errs...)
 }
@@ -189,7 +192,7 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, defaultBodyBytes)
 	o.Timeout = cmp.Or(o.Timeout, longestCheck(apis))
 	o.Mesh.Namespace = cmp.Or(o.Mesh.Namespace, "istio-system")
-	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, "istio=ingressgateway")
+	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, gatewaySelector)
 	o.Mesh.Workload = cmp.Or(o.Mesh.Workload, "app.kubernetes.io/name=portcullis")
 	if len(o.Mesh.Ports) == 0 {
 		o.Mesh.Ports = []int{80}
