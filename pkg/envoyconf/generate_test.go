@@ -1,6 +1,7 @@
 package envoyconf
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,6 +49,12 @@ func optionsFor(target Target, shape string) Options {
 	o := Options{Target: target}
 	if shape == "private and public" && target == Bootstrap {
 		o.PrivateListen = "127.0.0.1:10001"
+	}
+	switch shape { // which have several stages on one host
+	case "several":
+		o.UpstreamOf = map[string]string{"a1b2c3d4e5/on": "127.0.0.1:8081", "1234567890": "127.0.0.1:8082"}
+	case "stages", "endpoint":
+		o.UpstreamOf = map[string]string{"a1b2c3d4e5/on": "127.0.0.1:8081", "a1b2c3d4e5/v3": "127.0.0.1:8082"}
 	}
 	return o
 }
@@ -233,8 +240,10 @@ func TestDeterministic(t *testing.T) {
 			o := optionsFor(target, shape)
 			if target == Bootstrap {
 				o.UpstreamOf = map[string]string{}
-				for _, a := range c.APIs {
-					o.UpstreamOf[a.ID] = "127.0.0.1:8081"
+				for i, a := range c.APIs {
+					for j, s := range a.Stages {
+						o.UpstreamOf[a.ID+"/"+s.Name] = fmt.Sprintf("127.0.0.%d:808%d", i+1, j)
+					}
 				}
 			}
 			text := mustGenerate(t, c, o)

@@ -34,8 +34,11 @@ type Options struct {
 	Admin string
 	// Upstream is the address of what is guarded. Default: 127.0.0.1:8080.
 	Upstream string
-	// UpstreamOf are the addresses of what single APIs guard, by API id.
+	// UpstreamOf are the addresses of what single APIs guard, by API id, or single stages, by API id/stage. Filter and Istio do not
+	// print them: there they say which stages share an upstream.
 	UpstreamOf map[string]string
+	// KeepBasePath leaves base paths, and the stage's name on the default endpoint, in the path that the upstream gets.
+	KeepBasePath bool
 	// Portcullis is where portcullis answers: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
 	// portcullis.portcullis.svc.cluster.local:9001.
 	Portcullis string
@@ -115,7 +118,8 @@ func (o *Options) list() []option {
 		{"listen", o.Listen != "", whole},
 		{"private-listen", o.PrivateListen != "", whole},
 		{"admin", o.Admin != "", whole},
-		{"upstream", o.Upstream != "" || len(o.UpstreamOf) > 0, whole},
+		{"upstream", o.Upstream != "", whole},
+		{"keep-base-path", o.KeepBasePath, both},
 		{"tls-cert", o.TLS.Cert != "", whole},
 		{"tls-key", o.TLS.Key != "", whole},
 		{"portcullis-ca", o.PortcullisTLS.CA != "", both},
@@ -218,7 +222,7 @@ func longestCheck(apis []gateway.API) time.Duration {
 	return longest
 }
 
-// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS.
+// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS, or of one stage's as ID/STAGE=ADDRESS.
 func (o *Options) AddUpstream(text string) error {
 	id, at, named := strings.Cut(text, "=")
 	switch {
