@@ -18,6 +18,8 @@ type invocation struct {
 	place
 	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
 	endpoint *vpcEndpoint
+	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
+	byEndpoint bool
 	route    *route
 	caller   authz.Caller
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
@@ -58,7 +60,7 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 	if !in.addressResolved {
 		in.addressResolved = true
 		var err error
-		if in.address, err = in.gateway.clients.of(in.request); err != nil {
+		if in.address, err = in.gateway.clients.of(in.request, in.byEndpoint); err != nil {
 			in.fail(forbidden(authz.CodeBadClientAddress, err.Error()))
 		}
 	}
