@@ -79,6 +79,8 @@ func asIstiod(t *testing.T, bootstrap, mesh string) string {
 		switch kind := mapping(t, patch)["applyTo"]; kind {
 		case "HTTP_FILTER":
 			merge(filter, value)
+		case "NETWORK_FILTER":
+			merge(manager, mapping(t, value["typed_config"]))
 		case "VIRTUAL_HOST":
 			merge(host, value)
 		case "HTTP_ROUTE":

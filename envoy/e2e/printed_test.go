@@ -91,9 +91,10 @@ func (s *stack) print(t *testing.T, flags ...string) string {
 // printed is what portcullis envoy prints in a folder.
 func printed(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
+	program := portcullis(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, portcullis(t), append([]string{"envoy"}, flags...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"envoy"}, flags...)...)
 	cmd.Dir = dir
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

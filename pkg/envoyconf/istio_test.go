@@ -38,6 +38,10 @@ func TestIstio(t *testing.T) {
 
 func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 	t.Helper()
+	if at(t, patches[1], "applyTo") != "NETWORK_FILTER" || at(t, patches[1], "patch", "value", "typed_config", "common_http_protocol_options", "max_headers_count") != 2000 {
+		t.Errorf("%v", patches[1])
+	}
+	patches = slices.Delete(slices.Clone(patches), 1, 2)
 	want := []string{"HTTP_FILTER", "VIRTUAL_HOST"}
 	if !sidecar {
 		checkNobody(t, patches[1])

@@ -20,8 +20,8 @@ type invocation struct {
 	endpoint *vpcEndpoint
 	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
 	byEndpoint bool
-	route    *route
-	caller   authz.Caller
+	route      *route
+	caller     authz.Caller
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
 	// as one of IAM's: a route without authorization knows nobody, signed or not.
 	signed, identity *Signed
