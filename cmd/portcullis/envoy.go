@@ -63,6 +63,7 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
 	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: bodies of any length pass, and only signatures that leave the body out")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s; more than authorizers take, where an API has some)")
+	flags.Func("max-checks", "checks at once that portcullis takes, of all its replicas together (default 4096, as of serve): Envoy asks about twice as many, so that portcullis refuses what is too much", number(&o.MaxChecks))
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway; --istio-sidecar needs the application's)")
 	flags.Func("istio-port", "istio: port of the Gateway's server (default 80); may be repeated", func(s string) error {

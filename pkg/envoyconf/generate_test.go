@@ -342,6 +342,17 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// Envoy asks about more requests at once than portcullis takes, and tries none twice.
+func TestCircuitBreakers(t *testing.T) {
+	for checks, want := range map[int]int{0: 8192, 100: 200, 10_000: 20_000} {
+		doc := parse(t, mustGenerate(t, shapes(t)["open"], Options{MaxChecks: checks}))[0]
+		got := at(t, doc, "static_resources", "clusters", 0, "circuit_breakers", "thresholds", 0).(tree)
+		if got["max_requests"] != want || got["max_pending_requests"] != want || got["max_connections"] != want || got["max_retries"] != 0 {
+			t.Errorf("%d checks: %v", checks, got)
+		}
+	}
+}
+
 // The listener's name is said of private APIs, and of no others.
 func TestListenerName(t *testing.T) {
 	both := shapes(t)["private and public"]

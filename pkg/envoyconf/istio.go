@@ -18,6 +18,8 @@ type mesh struct {
 	Labels []label
 	// Own is what is said of portcullis itself, nil where that is left to the mesh.
 	Own *ownWorkload
+	// RuleNamespace is where the DestinationRule for portcullis is: beside its Service, or else where its callers are.
+	RuleNamespace string
 	// Context is Istio's name for the listeners that are meant.
 	Context string
 	// Nobody is what is said of virtual hosts that belong to no stage, before Patches say otherwise.
@@ -61,6 +63,7 @@ func (p *plan) forIstio() (*mesh, error) {
 	take(err)
 	m.Own, err = p.ownWorkload()
 	take(err)
+	m.RuleNamespace = cmp.Or(p.serviceNamespace(), p.Mesh.Namespace)
 	if !namespace.MatchString(p.Mesh.Namespace) {
 		errs = append(errs, fmt.Errorf("--istio-namespace: %q is no namespace", p.Mesh.Namespace))
 	}

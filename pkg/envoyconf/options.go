@@ -61,9 +61,15 @@ type Options struct {
 	UnbufferedUploads bool
 	// Timeout is how long a check may take. Default: one second, or more than the APIs' authorizers need.
 	Timeout time.Duration
+	// MaxChecks are the checks at once that portcullis takes, all its replicas together. Default: 4096, as of portcullis serve.
+	MaxChecks int
 	// Mesh is what Istio has to know.
 	Mesh Mesh
 }
+
+// MostChecks is the number of checks at once beyond which Envoy asks no more. It is above what portcullis takes, so that portcullis
+// refuses what is too much, at once and by whose share is used up, and not Envoy, which does not tell requests apart.
+func (o *Options) MostChecks() int { return 2 * o.MaxChecks }
 
 // ClientTLS names PEM files.
 type ClientTLS struct{ CA, Cert, Key string }
@@ -99,6 +105,8 @@ const (
 	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
+	defaultMaxChecks = 4096
+	mostMaxChecks    = 1 << 20
 	checkTime        = time.Second
 	tokenCheckTime   = 6 * time.Second  // more than fetching the keys of an issuer may take
 	functionTime     = 10 * time.Second // what a function may take where its authorizer does not say
@@ -164,6 +172,7 @@ func (o *Options) validate() error {
 		"--vpc-endpoints principals: only the sidecar of a mesh attests them: write --for istio --istio-sidecar --istio-source-principal")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
+	refuse(o.MaxChecks < 0 || o.MaxChecks > mostMaxChecks, "--max-checks: must be 1 to %d", mostMaxChecks)
 	for i, port := range o.Mesh.Ports {
 		refuse(port < 1 || port > 65535, "--istio-port: must be 1 to 65535")
 		refuse(slices.Contains(o.Mesh.Ports[:i], port), "--istio-port: %d is given twice", port)
@@ -195,6 +204,7 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.VPCEndpoints = cmp.Or(o.VPCEndpoints, proxyProtocol)
 	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, defaultBodyBytes)
 	o.Timeout = cmp.Or(o.Timeout, longestCheck(apis))
+	o.MaxChecks = cmp.Or(o.MaxChecks, defaultMaxChecks)
 	o.Mesh.Namespace = cmp.Or(o.Mesh.Namespace, "istio-system")
 	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, gatewaySelector)
 	o.Mesh.Workload = cmp.Or(o.Mesh.Workload, "app.kubernetes.io/name=portcullis")

@@ -26,6 +26,7 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Portcullis: "10.0.0.1:9001", PortcullisTLS: ClientTLS{CA: "ca"}}, "--portcullis-ca: the name of portcullis' certificate is that of its address"},
 		{"open", Options{SecureTransport: "yes"}, `--secure-transport: "yes" is none of`},
 		{"open", Options{MaxRequestBytes: 11 << 20}, "--max-request-bytes: must be 1 to 10485760"},
+		{"open", Options{MaxChecks: 2 << 20}, "--max-checks: must be 1 to 1048576"},
 		{"open", Options{Timeout: -1}, "--timeout: must be above 0"},
 		{"open", Options{Timeout: time.Hour}, "--timeout: must be above 0 and up to 5m"},
 		{"open", Options{Listen: "localhost:80"}, `--listen: "localhost:80": write an IP address`},
