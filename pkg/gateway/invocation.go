@@ -18,10 +18,8 @@ type invocation struct {
 	place
 	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
 	endpoint *vpcEndpoint
-	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
-	byEndpoint bool
-	route      *route
-	caller     authz.Caller
+	route    *route
+	caller   authz.Caller
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
 	// as one of IAM's: a route without authorization knows nobody, signed or not.
 	signed, identity *Signed
@@ -38,7 +36,9 @@ type invocation struct {
 	spellings      []string
 	spellingBuffer [4]string
 	// question is what policies are asked, one after the other.
-	question        policy.Request
+	question policy.Request
+	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
+	byEndpoint      bool
 	address         netip.Addr
 	addressResolved bool
 	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
