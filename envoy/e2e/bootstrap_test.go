@@ -286,7 +286,7 @@ func TestPrintedRoutesNeverLoseABody(t *testing.T) {
 		}
 		r := by(user(owner, grants), inHeader, one("GET", "POST"), path+one("", "/"))
 		a := s.send11(t, goClient().mustSign(t, r))
-		if answers[a.status]++; a.status != 200 && a.status != 403 {
+		if answers[a.status]++; a.status != 200 && a.status != 403 && a.status != 400 { // 400: another reading of %2F leads elsewhere
 			t.Errorf("%s %s: status %d, %s", r.Method, path, a.status, a.body)
 		}
 	}
