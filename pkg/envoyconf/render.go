@@ -42,6 +42,9 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 			return Output{}, err
 		}
 	}
+	if err := p.checkReadings(); err != nil {
+		return Output{}, err
+	}
 	text, err := p.render(string(p.Target)+".tmpl", data)
 	return Output{Text: text, Notes: p.Notes}, err
 }

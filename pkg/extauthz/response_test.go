@@ -274,3 +274,24 @@ func TestCodec(t *testing.T) {
 }
 
 func buffer(b []byte) mem.BufferSlice { return mem.BufferSlice{mem.SliceBuffer(b)} }
+
+// A request that Envoy takes, but does not pass on with what is set, is refused as one with too long headers is.
+func TestHeadersThatOutgrowEnvoy(t *testing.T) {
+	set := []authz.Field{{Name: "x-set", Value: strings.Repeat("v", 1000)}}
+	for _, tt := range []struct {
+		sent  int
+		set   []authz.Field
+		allow bool
+	}{
+		{100, set, true}, {59 << 10, set[:0], true}, {58 << 10, set, true}, {60<<10 - 300, set, false}, {61 << 10, set, false}, {61 << 10, nil, true}, {70 << 10, set, true},
+	} {
+		s := New(Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: tt.set})})
+		r, err := s.Check(t.Context(), envoyRequest(header("x-long", strings.Repeat("x", tt.sent))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.GetOkResponse() != nil; got != tt.allow || !got && r.GetDeniedResponse().GetStatus().GetCode() != 431 {
+			t.Errorf("%d bytes were sent, %d are set: %v", tt.sent, len(tt.set), r)
+		}
+	}
+}

@@ -2268,8 +2268,9 @@ func (x *ClientAddress) GetTrustedProxies() []string {
 //
 // Of such a request the condition keys aws:SourceVpce and aws:SourceVpc are the endpoint's id and VPC, as far as they are
 // known, aws:VpcSourceIp is the client's address, and aws:SourceIp is absent. $context.identity.vpceId, vpcId and sourceIp
-// say the same. Where the load balancer names an endpoint, the client's address is the one in the PROXY protocol's header,
-// and X-Forwarded-For is not read.
+// say the same. Where the load balancer names an endpoint, the client's address is the one in the PROXY protocol's header.
+// There, and where the listener or the workload says so, X-Forwarded-For is not read: a client of the VPC could write its
+// aws:VpcSourceIp in it.
 //
 // AWS: "Use VPC endpoint policies for private APIs in API Gateway" (API Gateway Developer Guide), "Proxy protocol" (User
 // Guide for Network Load Balancers).
