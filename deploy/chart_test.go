@@ -214,6 +214,27 @@ func TestChartKeepsTexts(t *testing.T) {
 	}
 }
 
+// A file that portcullis.yaml names and that is not among the values is named, with what to write.
+func TestChartMissesNoFile(t *testing.T) {
+	mesh(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "portcullis.yaml")
+	for text, want := range map[string]string{
+		"apis: [{resourcePolicy: {file: pets.policy.json}}]":                         `names the file pets.policy.json, which is missing: add --set-file 'config.files.pets\.policy\.json=pets.policy.json'`,
+		"issuers:\n  \"https://id.example.com/\":\n    file: \"keys.json\"\n":        "names the file keys.json",
+		"iam:\n  accounts:\n    - file: iam/account.json\n":                          `--set-file 'config.files.account\.json=iam/account.json', without a folder`,
+		"iam: {accessKeys: [{file: ../secrets/keys.yaml}]} # {file: old.json}":       "",
+		"cache: {redis: {password: {file: /run/secrets/redis}}}\n# file: other.json": "",
+		"apis: [{resourcePolicy: {file: own.json}}]":                                 "",
+	} {
+		must(t, os.WriteFile(config, []byte(text), 0o600))
+		out, err := helm(t, "template", "pets", chart, "--set-file", `config.files.portcullis\.yaml=`+config, "--set-file", `config.files.own\.json=`+config)
+		if (err != nil) != (want != "") || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, want %q\n%s", text, err, want, out)
+		}
+	}
+}
+
 // The notes name the Service and what to do with the example.
 func TestNotes(t *testing.T) {
 	mesh(t)
