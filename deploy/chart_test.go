@@ -148,6 +148,11 @@ func checkServes(t *testing.T, m manifests) {
 			args[i], _, _ = strings.Cut(arg, "=")
 			args[i] += "=127.0.0.1:0"
 		}
+		if strings.HasPrefix(arg, "--admin-token-file=") {
+			token := filepath.Join(dir, "token")
+			must(t, os.WriteFile(token, []byte("0123456789abcdef"), 0o600))
+			args[i] = "--admin-token-file=" + token
+		}
 		if name, value, _ := strings.Cut(arg, "="); strings.HasPrefix(name, "--tls-") {
 			args[i] = name + "=" + filepath.Join(dir, value)
 		}
