@@ -27,4 +27,7 @@
 //
 // 2026-11-25: 64 goroutines a processor wait for checks. With two, most checks of a burst had a goroutine of their own, and growing its
 // stack cost as much as deciding. gRPC's windows and write buffers are as they come: measured, they made no difference.
+//
+// 2026-11-28: the first configuration waits 250 ms for what it needs from outside, and a reload 3 s, for meanwhile the old one
+// serves. An issuer that is down at the start closes its own routes and keeps no other from being served.
 package server
