@@ -1,6 +1,6 @@
 package gateway
 
-import "strings"
+import "github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 
 // maxARN is the length in bytes of the longest method ARN that is authorized ("Quotas": method ARN with authorization).
 const maxARN = 1600
@@ -16,7 +16,7 @@ func (in *invocation) buildARN() {
 	if in.arn != "" {
 		return
 	}
-	in.arn, in.spellings = in.arnWithTwins(in.path, in.spellingBuffer[:0])
+	in.arn, in.spellings = canon.Spell(in.stage.arn, in.request.Method, in.path, in.spellingBuffer[:0])
 	for _, reading := range in.readings {
 		in.spell(reading)
 	}
@@ -24,7 +24,7 @@ func (in *invocation) buildARN() {
 		return
 	}
 	for _, reading := range append(in.readings, in.path) {
-		if folded := foldCase(reading); folded != reading {
+		if folded := canon.FoldCase(reading); folded != reading {
 			in.spell(folded)
 		}
 	}
@@ -33,32 +33,8 @@ func (in *invocation) buildARN() {
 // spell adds the spellings of a path that some server may read the request's as.
 func (in *invocation) spell(path string) {
 	var arn string
-	arn, in.spellings = in.arnWithTwins(path, in.spellings)
+	arn, in.spellings = canon.Spell(in.stage.arn, in.request.Method, path, in.spellings)
 	in.spellings = append(in.spellings, arn)
-}
-
-// arnWithTwins returns a path's method ARN, and appends those of the same path with no and with one trailing slash.
-func (in *invocation) arnWithTwins(path string, spellings []string) (string, []string) {
-	trimmed := trimTrailing(path)
-	if trimmed == "" {
-		return in.stage.arn + in.request.Method + "/", spellings
-	}
-	var b strings.Builder
-	b.Grow(in.arnLength() + 1)
-	b.WriteString(in.stage.arn)
-	b.WriteString(in.request.Method)
-	b.WriteString(path)
-	length, bare := b.Len(), b.Len()-len(path)+len(trimmed)
-	if length == bare {
-		b.WriteByte('/')
-	}
-	text := b.String()
-	for _, end := range [...]int{bare, bare + 1} {
-		if end != length {
-			spellings = append(spellings, text[:end])
-		}
-	}
-	return text[:length], spellings
 }
 
 // maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.

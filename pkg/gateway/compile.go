@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 var (
@@ -192,7 +194,7 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	}
 	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
 	g.mappings[d] = s
-	if folded := (domain{d.host, lower(d.basePath)}); folded != d {
+	if folded := (domain{d.host, canon.Lower(d.basePath)}); folded != d {
 		g.folded[folded], h.upper = s, true
 	}
 	if d.basePath == "" {
@@ -205,7 +207,7 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 
 // inAnotherCase returns the stage of a domain whose base path differs in case alone.
 func (g *Gateway) inAnotherCase(d domain) *stage {
-	d.basePath = lower(d.basePath)
+	d.basePath = canon.Lower(d.basePath)
 	if s := g.folded[d]; s != nil {
 		return s
 	}
@@ -215,15 +217,15 @@ func (g *Gateway) inAnotherCase(d domain) *stage {
 // parseDomain reads "host" or "host/base/path".
 func parseDomain(text string) (domain, error) {
 	name, base, hasBase := strings.Cut(text, "/")
-	name = lower(name)
-	if canonicalHost(name) != name || !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
+	name = canon.Lower(name)
+	if canon.Host(name) != name || !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
 		return domain{}, fmt.Errorf("%q is no domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
 	}
 	if !hasBase {
 		return domain{host: name}, nil
 	}
 	for segment := range strings.SplitSeq(base, "/") {
-		if !baseShape.MatchString(segment) || isDotSegment(segment) {
+		if !baseShape.MatchString(segment) || canon.IsDotSegment(segment) {
 			return domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash in between", text)
 		}
 	}

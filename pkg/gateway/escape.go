@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // format is how values are written into a body: what a client sent must not end the string or the text that it stands in.
@@ -90,7 +92,7 @@ func (f format) messageString(s string) string {
 // mediaType is a content type without parameters.
 func mediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
-	return lower(strings.TrimSpace(media))
+	return canon.Lower(strings.TrimSpace(media))
 }
 
 // isJSON reports whether a content type is one of JSON: application/json, application/problem+json, application/x-amz-json-1.1.

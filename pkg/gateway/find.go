@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // place is what a request is for: a stage of an API, and the path within it.
@@ -19,21 +20,21 @@ func (in *invocation) find() error {
 	if !authz.IsMethod(in.request.Method) {
 		return badRequest(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
 	}
-	p, err := canonicalPath(in.request.Target)
+	p, err := canon.ParsePath(in.request.Target)
 	if err != nil {
 		return badRequest(authz.CodeBadPath, err.Error())
 	}
-	in.host, in.fullPath = canonicalHost(in.request.Host), p.text
+	in.host, in.fullPath = canon.Host(in.request.Host), p.Text
 	if in.host == "" && in.request.Host != "" {
 		return forbidden(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
 	}
-	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
+	if in.place, err = in.gateway.place(in.request, in.host, p.Text); err != nil {
 		return err
 	}
 	if err := in.arrive(); err != nil {
 		return err
 	}
-	if in.stage.api.strictPaths && (p.slashInSegment || p.semicolon || p.delimiter || p.encodedTwice) {
+	if in.stage.api.strictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
 		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
 	}
 	in.route = in.stage.api.find(in.path, in.request.Method)
@@ -45,7 +46,7 @@ func (in *invocation) find() error {
 	if in.route == nil {
 		return in.noRoute()
 	}
-	if p.pattern && in.route.guard == guards[Custom] {
+	if p.Pattern && in.route.guard == guards[Custom] {
 		return badRequest(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
 	}
 	return in.sameInEveryReading(p)

@@ -1,11 +1,10 @@
 package gateway
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
-
-	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/iam"

@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"net/netip"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // host is what is known of one host name.
@@ -51,7 +52,7 @@ func (g *Gateway) locate(name, path string) location {
 		if depth == h.depth || end == len(path) {
 			break
 		}
-		end = segmentEnd(path, end)
+		end = canon.SegmentEnd(path, end)
 	}
 	if l.stage == nil && h.owner != nil && h.owner.endpoint {
 		s, end := h.owner.endpointStage(path)
@@ -63,8 +64,8 @@ func (g *Gateway) locate(name, path string) location {
 // locateFolded finds where a path on a shared host would lead if case did not count in base paths and stage names. It finds nothing
 // where that cannot be another place than locate's.
 func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
-	path = foldWide(path)
-	if h.depth > 0 && (h.upper || hasUpper(path)) {
+	path = canon.FoldWide(path)
+	if h.depth > 0 && (h.upper || canon.HasUpper(path)) {
 		var buffer [128]byte
 		base, end := buffer[:0], 0
 		for depth := 0; ; depth++ {
@@ -77,12 +78,12 @@ func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
 				break
 			}
 			start := end
-			end = segmentEnd(path, start)
-			base = appendLower(base, path[start:end])
+			end = canon.SegmentEnd(path, start)
+			base = canon.AppendLower(base, path[start:end])
 		}
 	}
 	if l.stage == nil && h.owner != nil && h.owner.endpoint {
-		end := segmentEnd(path, 0)
+		end := canon.SegmentEnd(path, 0)
 		l.lead(h.owner.stageInAnyCase(path[1:end]), path, end)
 	}
 	return l
@@ -90,7 +91,7 @@ func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
 
 // lead says that the beginning of a path, up to an end, leads to a stage.
 func (l *location) lead(s *stage, path string, end int) {
-	l.stage, l.base, l.path = s, path[:end], collapseLeading(path[end:])
+	l.stage, l.base, l.path = s, path[:end], canon.CollapseLeading(path[end:])
 }
 
 // host returns what is known of a host name, nil if nothing is. Each VPC endpoint has a name for a private API's default
@@ -123,77 +124,4 @@ func (g *Gateway) endpointHost(name string) (endpoint string, owner *api) {
 // onlyBelow reports whether the stage has hosts, and is below a base path or its name on each of them.
 func (s *stage) onlyBelow() bool {
 	return !s.whole && (s.below || s.api.endpoint && s.name != DefaultStage)
-}
-
-// segmentEnd returns where the segment ends that follows the slash at start.
-func segmentEnd(path string, start int) int {
-	if i := strings.IndexByte(path[start+1:], '/'); i >= 0 {
-		return start + 1 + i
-	}
-	return len(path)
-}
-
-// canonicalHost makes the canonical form of an authority: in lower case, without port and without one trailing dot; an
-// IPv6 address in its shortest form. Anything else becomes the empty text, which no API owns.
-func canonicalHost(authority string) string {
-	if strings.HasPrefix(authority, "[") {
-		return canonicalIPv6(authority)
-	}
-	name, port, _ := strings.Cut(authority, ":")
-	if !isDigits(port) || !isHostName(name) {
-		return ""
-	}
-	return lower(strings.TrimSuffix(name, "."))
-}
-
-// isHostName reports whether a name holds only letters, digits, dots, hyphens and underscores. RFC 3986 allows more, and no name that is
-// looked up in the DNS uses it. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
-func isHostName(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; !isLowerAlphanumeric(c|0x20) && c != '.' && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-func canonicalIPv6(authority string) string {
-	text, port, closed := strings.Cut(authority[1:], "]")
-	addr, err := netip.ParseAddr(text)
-	if !closed || err != nil || !isDigits(strings.TrimPrefix(port, ":")) {
-		return ""
-	}
-	return "[" + addr.String() + "]"
-}
-
-// isDigits reports whether s holds nothing but digits; the empty text does.
-func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
-
-func appendLower(to []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		to = append(to, c)
-	}
-	return to
-}
-
-// lower maps A-Z only: with Unicode's rules the Kelvin sign would become a k.
-func lower(s string) string {
-	i := 0
-	for i < len(s) && (s[i] < 'A' || 'Z' < s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	out := []byte(s)
-	for ; i < len(out); i++ {
-		if 'A' <= out[i] && out[i] <= 'Z' {
-			out[i] += 'a' - 'A'
-		}
-	}
-	return string(out)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // find returns the route for a canonical path within a stage, nil if there is none.
@@ -33,7 +34,7 @@ func (a *api) findHTTP(t *router, path, method string) (r, other *route) {
 		return nil, nil
 	}
 	var buffer [stackSegments]string
-	trimmed := trimTrailing(path)
+	trimmed := canon.TrimTrailing(path)
 	s := t.split(trimmed, buffer[:0])
 	full := t.root.full(s, method)
 	if trimmed == "" || len(trimmed) == len(path) {
@@ -131,7 +132,7 @@ func sameGuard(a, b *route) bool {
 // endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
 // stage, or else the path belongs to the stage $default. That stage has no name in a path.
 func (a *api) endpointStage(path string) (s *stage, end int) {
-	end = segmentEnd(path, 0)
+	end = canon.SegmentEnd(path, 0)
 	if name := path[1:end]; name != DefaultStage {
 		if s := a.stage(name); s != nil {
 			return s, end

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // httpAPI is an HTTP API with open routes on pets.example.com, in the stage $default.
@@ -211,7 +212,7 @@ func FuzzHTTPRoutes(f *testing.F) {
 		if len(keys) == 0 || !strings.HasPrefix(path, "/") {
 			return
 		}
-		checkHTTPRoute(t, newHTTPRouter(t, keys...), keys, collapseLeading(path), method)
+		checkHTTPRoute(t, newHTTPRouter(t, keys...), keys, canon.CollapseLeading(path), method)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -58,7 +59,7 @@ func (in *invocation) verify() (*Signed, error) {
 
 // signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
 func (in *invocation) signedForStage(host string) bool {
-	name := canonicalHost(host)
+	name := canon.Host(host)
 	if l := in.gateway.locate(name, in.fullPath); l.stage != nil {
 		return l.stage == in.stage
 	}
@@ -189,7 +190,7 @@ func withoutParameters(r *authz.Request, names []string) string {
 	separator := byte('?')
 	for pair := range strings.SplitSeq(r.RawQuery(), "&") {
 		name, _, _ := strings.Cut(pair, "=")
-		name = unescape(name, false)
+		name = canon.Unescape(name)
 		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // identitySource is one thing that an authorizer wants to be shown.
@@ -108,7 +109,7 @@ func compileSource(text string, api *API) (variable, error) {
 		}
 	}
 	if header, ok := strings.CutPrefix(name, "method.request.header."); ok && authz.IsToken(header) {
-		header = lower(header)
+		header = canon.Lower(header)
 		return func(in *invocation) (string, bool) {
 			value, lines := in.request.Header(header)
 			return value, lines == 1

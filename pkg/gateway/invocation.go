@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -97,7 +98,7 @@ func isUUID(s string) bool {
 			if s[i] != '-' {
 				return false
 			}
-		} else if !isHex(s[i]) {
+		} else if !canon.IsHex(s[i]) {
 			return false
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // leftOver is what guarded routes leave to an open one.
@@ -67,7 +69,7 @@ func (a *api) leftOver(r *route, left map[*route]*leftOver) {
 				l.below = withRoute(l.below, r)
 			}
 		case base != "/":
-			if l := a.openAt(trimTrailing(base), method, (*route).takesPaths, left); l != nil {
+			if l := a.openAt(canon.TrimTrailing(base), method, (*route).takesPaths, left); l != nil {
 				l.above = withRoute(l.above, r)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -98,7 +99,7 @@ func claimsSignature(r *authz.Request) bool {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		switch lower(name) {
+		switch canon.Lower(name) {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
 			return true
 		}
@@ -114,7 +115,7 @@ func signedInHeader(r *authz.Request) bool {
 	for line := range r.HeaderValues("authorization") {
 		for value := range strings.SplitSeq(line, ",") {
 			value = strings.Trim(value, " \t")
-			if lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
+			if canon.Lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
 				return true
 			}
 		}

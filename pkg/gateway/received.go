@@ -1,6 +1,10 @@
 package gateway
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+)
 
 // eventPaths returns the paths of an event: path has a domain's base path and not a stage's name, full has either, and within is
 // what the route's parameters are taken from. On REST APIs they are as the client sent them, as on API Gateway; on HTTP APIs they
@@ -9,7 +13,7 @@ func (in *invocation) eventPaths() (path, full, within string) {
 	path, full, within = in.fullPath, in.fullPath, in.path
 	if !in.stage.api.http {
 		full = in.request.Path()
-		path = collapseLeading(full)
+		path = canon.CollapseLeading(full)
 		within = receivedWithin(path, in.fullPath, in.path)
 	}
 	if h := in.gateway.host(in.host); h != nil && h.owner != nil {
@@ -26,7 +30,7 @@ func receivedWithin(received, full, within string) string {
 	}
 	rest := received
 	for range strings.Count(full, "/") - strings.Count(within, "/") {
-		rest = rest[segmentEnd(rest, 0):]
+		rest = rest[canon.SegmentEnd(rest, 0):]
 	}
 	return rest
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // anyMethod stands for each of anyMethods.
@@ -31,7 +33,7 @@ func parseResource(resource string) ([]string, error) {
 		switch {
 		case part == "":
 			return nil, fmt.Errorf("%q has an empty path part: write it without doubled and trailing slashes", resource)
-		case isDotSegment(part):
+		case canon.IsDotSegment(part):
 			return nil, fmt.Errorf("%q has a path part that no request can match: write it without dot segments", resource)
 		case parameter == nil && !literalShape.MatchString(part):
 			return nil, fmt.Errorf("%q has a path part %q that is not allowed; write letters, digits and ._:,~@$-, or {name}, or {name+} at the end", resource, part)
@@ -71,7 +73,7 @@ func (a *api) foldRouter(routes []*route, at string, f *faults) {
 	if !a.strictPaths {
 		return
 	}
-	a.upper = slices.ContainsFunc(routes, func(r *route) bool { return hasUpper(parameters.ReplaceAllString(r.resource, "")) })
+	a.upper = slices.ContainsFunc(routes, func(r *route) bool { return canon.HasUpper(parameters.ReplaceAllString(r.resource, "")) })
 	spelled := map[string]string{}
 	for i, r := range routes {
 		parts, err := parseResource(r.resource)
@@ -80,7 +82,7 @@ func (a *api) foldRouter(routes []*route, at string, f *faults) {
 		}
 		for i, part := range parts {
 			if parameter := parameterShape.FindStringSubmatch(part); parameter == nil {
-				parts[i] = lower(part)
+				parts[i] = canon.Lower(part)
 			} else {
 				parts[i] = "{x" + parameter[2] + "}"
 			}

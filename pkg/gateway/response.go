@@ -1,8 +1,6 @@
 package gateway
 
-import (
-	"github.com/portcullis-authz/portcullis/pkg/authz"
-)
+import "github.com/portcullis-authz/portcullis/pkg/authz"
 
 // responseType is a kind of answer to a request that does not pass: API Gateway's gateway response types, and the answers
 // that no API can customize: four that API Gateway gives before it knows an API, and two of HTTP APIs. The zero value is the internal error.

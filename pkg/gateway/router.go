@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // node is one resource of an API's resource tree.
@@ -48,7 +49,7 @@ const stackSegments = 16
 // the resource tree: each node is visited at most once, whatever the path.
 func (t *router) find(path, method string) *route {
 	var buffer [stackSegments]string
-	return t.root.find(t.split(trimTrailing(path), buffer[:0]), method)
+	return t.root.find(t.split(canon.TrimTrailing(path), buffer[:0]), method)
 }
 
 // split returns the first segments of a path that does not end in a slash.
@@ -166,7 +167,7 @@ func (r *route) parameters(path string) []authz.Field {
 
 // parameter returns the value of a route's path parameter in a canonical path that the route was found for.
 func (r *route) parameter(name, path string) (string, bool) {
-	rest := trimTrailing(path)
+	rest := canon.TrimTrailing(path)
 	for part := range strings.SplitSeq(strings.TrimPrefix(r.resource, "/"), "/") {
 		if part == "{"+name+"+}" {
 			return strings.TrimPrefix(rest, "/"), true

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // newRouter builds a resource tree of route keys such as "GET /pets".
@@ -172,7 +174,7 @@ func FuzzRouter(f *testing.F) {
 			}
 		}
 		if strings.HasPrefix(path, "/") {
-			check(collapseLeading(path), method)
+			check(canon.CollapseLeading(path), method)
 		}
 		for range 50 {
 			check(randomPath(random), []string{"GET", "POST", "HEAD", "ANY", "TRACE"}[random.IntN(5)])
@@ -216,7 +218,7 @@ func randomPath(random *rand.Rand) string {
 	for range random.IntN(7) {
 		path += "/" + []string{"a", "b", "c", ""}[random.IntN(4)]
 	}
-	return collapseLeading(path)
+	return canon.CollapseLeading(path)
 }
 
 // A tree in which each level offers a literal and a variable is the worst there is; with a naive search a long path would

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // SignatureOptions are how the signatures of an API's requests are verified, where API Gateway has one way for all.
@@ -118,7 +119,7 @@ func (a *api) routeSignatures(c *Route) RouteSignatures {
 func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
 	for i, alias := range c.Signatures.HostAliases {
 		at := fmt.Sprintf("%s.signatures.hostAliases[%d]", at, i)
-		name := canonicalHost(alias)
+		name := canon.Host(alias)
 		if !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
 			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
 			continue

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
@@ -81,22 +82,20 @@ func (n *headerNames) has(name string) bool {
 // hyphenated is a header name in lower case with a hyphen for every character that is no letter and no digit.
 func hyphenated(name string) string {
 	i := 0
-	for i < len(name) && (name[i] == '-' || isLowerAlphanumeric(name[i])) {
+	for i < len(name) && (name[i] == '-' || canon.IsLowerAlphanumeric(name[i])) {
 		i++
 	}
 	if i == len(name) {
 		return name
 	}
-	out := []byte(lower(name))
+	out := []byte(canon.Lower(name))
 	for ; i < len(out); i++ {
-		if !isLowerAlphanumeric(out[i]) {
+		if !canon.IsLowerAlphanumeric(out[i]) {
 			out[i] = '-'
 		}
 	}
 	return string(out)
 }
-
-func isLowerAlphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 
 // encodeHeaderValue percent-encodes what a header cannot carry: control characters, what is not ASCII, and white space at
 // either end.
@@ -125,7 +124,7 @@ func escapePercent(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		b.WriteByte(s[i])
-		if s[i] == '%' && isEscape(s, i) {
+		if s[i] == '%' && canon.IsEscape(s, i) {
 			b.WriteString("25")
 		}
 	}
@@ -166,7 +165,7 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) [
 	compiled := map[string]mappedHeader{}
 	for _, h := range headers {
 		at := fmt.Sprintf("%s.upstreamHeaders[%q]", at, h.Name)
-		name := lower(h.Name)
+		name := canon.Lower(h.Name)
 		if message := unfitHeader(name); message != "" {
 			f.add(at, "%s", message)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 func TestUpstreamHeaders(t *testing.T) {
@@ -108,7 +109,7 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 			t.Errorf("%q and %q are both written as %q", said, other, written)
 		}
 		seen[written] = said
-		if back := unescape(written, false); back != said {
+		if back := canon.Unescape(written); back != said {
 			t.Errorf("%q is written as %q, which is decoded to %q", said, written, back)
 		}
 	}

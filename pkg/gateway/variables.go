@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // variable reads one value of an invocation; false where there is none.
@@ -230,7 +231,7 @@ func stageVariable(name string) variable {
 // methodVariable reads a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.
 func methodVariable(name string) (variable, error) {
 	if header, ok := strings.CutPrefix(name, "request.header."); ok && authz.IsToken(header) {
-		header = lower(header)
+		header = canon.Lower(header)
 		return func(in *invocation) (string, bool) {
 			value, lines := in.request.Header(header)
 			return value, lines > 0

@@ -1,4 +1,4 @@
-package gateway
+package canon
 
 import (
 	"errors"
@@ -43,9 +43,9 @@ func TestCanonicalPath(t *testing.T) {
 		{"/a..b", "/a..b"},
 		{"/%25252e", "/%25252e"},
 	} {
-		got, err := canonicalPath(tt.target)
-		if err != nil || got.text != tt.want {
-			t.Errorf("canonicalPath(%q) = %q, %v; want %q", tt.target, got.text, err, tt.want)
+		got, err := ParsePath(tt.target)
+		if err != nil || got.Text != tt.want {
+			t.Errorf("canonicalPath(%q) = %q, %v; want %q", tt.target, got.Text, err, tt.want)
 		}
 	}
 }
@@ -106,9 +106,9 @@ func TestCanonicalPathRefuses(t *testing.T) {
 		{"/a%25C0%25AE/admin", errNotUTF8},
 		{"/a%ED%A0%80", errNotUTF8},
 	} {
-		got, err := canonicalPath(tt.target)
-		if !errors.Is(err, tt.want) || got.text != "" {
-			t.Errorf("canonicalPath(%q) = %q, %v; want %v", tt.target, got.text, err, tt.want)
+		got, err := ParsePath(tt.target)
+		if !errors.Is(err, tt.want) || got.Text != "" {
+			t.Errorf("canonicalPath(%q) = %q, %v; want %v", tt.target, got.Text, err, tt.want)
 		}
 	}
 }
@@ -116,30 +116,30 @@ func TestCanonicalPathRefuses(t *testing.T) {
 func TestCanonicalPathNotes(t *testing.T) {
 	for _, tt := range []struct {
 		target string
-		want   path
+		want   Path
 	}{
-		{"/a/b/", path{text: "/a/b/", plain: true}},
-		{"//a", path{text: "/a"}},
-		{"/a//", path{text: "/a//"}},
-		{"/a//b", path{text: "/a//b", doubled: true}},
-		{"/a%2Fb", path{text: "/a%2Fb", slashInSegment: true}},
-		{"/a%252Fb", path{text: "/a%252Fb", encodedTwice: true}},
-		{"/a;b", path{text: "/a;b", semicolon: true}},
-		{"/a%3bb", path{text: "/a;b", semicolon: true}},
-		{"/a%3Fb", path{text: "/a?b", delimiter: true, pattern: true}},
-		{"/a%23b?c", path{text: "/a#b", delimiter: true}},
-		{"/a%253fb", path{text: "/a%253fb", delimiter: true, encodedTwice: true, pattern: true}},
-		{"/a*b", path{text: "/a*b", pattern: true}},
-		{"/a%2Ab", path{text: "/a*b", pattern: true}},
-		{"/a%252ab", path{text: "/a%252ab", encodedTwice: true, pattern: true}},
-		{"/a${b", path{text: "/a${b", pattern: true}},
-		{"/a$%7Bb", path{text: "/a${b", pattern: true}},
-		{"/a%24{b", path{text: "/a${b", pattern: true}},
-		{"/a%2524%257bb", path{text: "/a%2524%257bb", encodedTwice: true, pattern: true}},
-		{"/a$b{", path{text: "/a$b{"}},
-		{"/a%253bb", path{text: "/a%253bb", semicolon: true, encodedTwice: true}},
+		{"/a/b/", Path{Text: "/a/b/", Plain: true}},
+		{"//a", Path{Text: "/a"}},
+		{"/a//", Path{Text: "/a//"}},
+		{"/a//b", Path{Text: "/a//b", Doubled: true}},
+		{"/a%2Fb", Path{Text: "/a%2Fb", SlashInSegment: true}},
+		{"/a%252Fb", Path{Text: "/a%252Fb", EncodedTwice: true}},
+		{"/a;b", Path{Text: "/a;b", Semicolon: true}},
+		{"/a%3bb", Path{Text: "/a;b", Semicolon: true}},
+		{"/a%3Fb", Path{Text: "/a?b", Delimiter: true, Pattern: true}},
+		{"/a%23b?c", Path{Text: "/a#b", Delimiter: true}},
+		{"/a%253fb", Path{Text: "/a%253fb", Delimiter: true, EncodedTwice: true, Pattern: true}},
+		{"/a*b", Path{Text: "/a*b", Pattern: true}},
+		{"/a%2Ab", Path{Text: "/a*b", Pattern: true}},
+		{"/a%252ab", Path{Text: "/a%252ab", EncodedTwice: true, Pattern: true}},
+		{"/a${b", Path{Text: "/a${b", Pattern: true}},
+		{"/a$%7Bb", Path{Text: "/a${b", Pattern: true}},
+		{"/a%24{b", Path{Text: "/a${b", Pattern: true}},
+		{"/a%2524%257bb", Path{Text: "/a%2524%257bb", EncodedTwice: true, Pattern: true}},
+		{"/a$b{", Path{Text: "/a$b{"}},
+		{"/a%253bb", Path{Text: "/a%253bb", Semicolon: true, EncodedTwice: true}},
 	} {
-		got, err := canonicalPath(tt.target)
+		got, err := ParsePath(tt.target)
 		if err != nil || got != tt.want {
 			t.Errorf("canonicalPath(%q) = %+v, %v; want %+v", tt.target, got, err, tt.want)
 		}
@@ -148,7 +148,7 @@ func TestCanonicalPathNotes(t *testing.T) {
 
 func TestCanonicalPathOfPlainPathsDoesNotAllocate(t *testing.T) {
 	allocations := testing.AllocsPerRun(100, func() {
-		if _, err := canonicalPath("/v1/pets/a1b2-c3_d4~e5/photos/?page=2"); err != nil {
+		if _, err := ParsePath("/v1/pets/a1b2-c3_d4~e5/photos/?page=2"); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -165,7 +165,7 @@ func decodeOnce(s string) string {
 		if len(s) >= 3 && s[0] == '%' {
 			high := strings.IndexByte(digits, s[1]|0x20)
 			low := strings.IndexByte(digits, s[2]|0x20)
-			if isHex(s[1]) && isHex(s[2]) {
+			if IsHex(s[1]) && IsHex(s[2]) {
 				b.WriteByte(byte(high<<4 | low))
 				s = s[3:]
 				continue
@@ -185,43 +185,43 @@ func FuzzCanonicalPath(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		got, err := canonicalPath(target)
+		got, err := ParsePath(target)
 		if err != nil {
-			if got != (path{}) {
+			if got != (Path{}) {
 				t.Fatalf("canonicalPath(%q) refuses and returns %+v", target, got)
 			}
 			return
 		}
-		if !strings.HasPrefix(got.text, "/") || strings.HasPrefix(got.text, "//") {
-			t.Fatalf("canonicalPath(%q) = %q begins otherwise than with one slash", target, got.text)
+		if !strings.HasPrefix(got.Text, "/") || strings.HasPrefix(got.Text, "//") {
+			t.Fatalf("canonicalPath(%q) = %q begins otherwise than with one slash", target, got.Text)
 		}
 		raw, _, _ := strings.Cut(target, "?")
-		if meant, want := decodeOnce(got.text), decodeOnce("/"+strings.TrimLeft(raw, "/")); meant != want {
-			t.Fatalf("canonicalPath(%q) = %q means %q, not %q", target, got.text, meant, want)
+		if meant, want := decodeOnce(got.Text), decodeOnce("/"+strings.TrimLeft(raw, "/")); meant != want {
+			t.Fatalf("canonicalPath(%q) = %q means %q, not %q", target, got.Text, meant, want)
 		}
-		form := got.text
+		form := got.Text
 		for range 3 {
 			if strings.ContainsFunc(form, unicode.IsControl) || strings.Contains(form, `\`) {
-				t.Fatalf("canonicalPath(%q) = %q holds a control character or backslash as %q", target, got.text, form)
+				t.Fatalf("canonicalPath(%q) = %q holds a control character or backslash as %q", target, got.Text, form)
 			}
 			for segment := range strings.SplitSeq(form, "/") {
 				if segment == "." || segment == ".." {
-					t.Fatalf("canonicalPath(%q) = %q holds a dot segment as %q", target, got.text, form)
+					t.Fatalf("canonicalPath(%q) = %q holds a dot segment as %q", target, got.Text, form)
 				}
 			}
 			form = decodeOnce(form)
 		}
 		// What was decoded to a question mark or number sign is no delimiter the second time either.
-		again, err := canonicalPath(strings.NewReplacer("?", "%3F", "#", "%23").Replace(got.text))
-		if err != nil || again.text != got.text {
-			t.Fatalf("canonicalPath(%q) = %q, and of that %q, %v", target, got.text, again.text, err)
+		again, err := ParsePath(strings.NewReplacer("?", "%3F", "#", "%23").Replace(got.Text))
+		if err != nil || again.Text != got.Text {
+			t.Fatalf("canonicalPath(%q) = %q, and of that %q, %v", target, got.Text, again.Text, err)
 		}
 	})
 }
 
 func TestMergeSlashes(t *testing.T) {
 	for in, want := range map[string]string{"/": "/", "/a": "/a", "/a//b": "/a/b", "//a///b//": "/a/b/", "//": "/"} {
-		if got := mergeSlashes(in); got != want {
+		if got := MergeSlashes(in); got != want {
 			t.Errorf("mergeSlashes(%q) = %q, want %q", in, got, want)
 		}
 	}

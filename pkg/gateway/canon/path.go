@@ -1,4 +1,4 @@
-package gateway
+package canon
 
 import (
 	"errors"
@@ -7,20 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// path is a request path in the one form that routing and ARNs use.
-type path struct {
-	// text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
-	text string
-	// plain says that the path came in its canonical form, and that servers read it in one way but for its case and a slash at its end.
-	plain bool
-	// doubled says that text holds two slashes in a row before its last segment.
-	doubled bool
-	// slashInSegment, semicolon, delimiter and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
+// Path is a request path in the one form that routing and ARNs use.
+type Path struct {
+	// Text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
+	Text string
+	// Plain says that the path came in its canonical form, and that servers read it in one way but for its case and a slash at its end.
+	Plain bool
+	// Doubled says that Text holds two slashes in a row before its last segment.
+	Doubled bool
+	// SlashInSegment, Semicolon, Delimiter and EncodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
 	// form, an encoded question mark or number sign, at which who decodes too early cuts the path off, and an escape that
 	// appears only once the path is decoded.
-	slashInSegment, semicolon, delimiter, encodedTwice bool
-	// pattern says that the path holds "*", "?" or "${" as it stands or after one or two decodings.
-	pattern bool
+	SlashInSegment, Semicolon, Delimiter, EncodedTwice bool
+	// Pattern says that the path holds "*", "?" or "${" as it stands or after one or two decodings.
+	Pattern bool
 }
 
 // The reasons why a path is refused.
@@ -34,38 +34,43 @@ var (
 	errDotSegment     = errors.New("the path holds a dot segment")
 )
 
-// canonicalPath makes the canonical form of a request target's path, and refuses what two parsers could read differently:
+// ParsePath makes the canonical form of a request target's path, and refuses what two parsers could read differently:
 // each check is made on the path as it stands and on what one and two decodings make of it.
-func canonicalPath(target string) (path, error) {
+//
+// 2026-11-23: three of the refusals are stricter than API Gateway and than RFC 3986. "..;x" counts as a dot segment, since servers cut
+// path parameters off before they resolve dots. Escapes that decode twice to something that is not UTF-8 are refused, since overlong
+// forms hide dots from this check and not from a lenient decoder. A path with doubled slashes is refused if merging them leads to another
+// route, which only the caller knows: see Path.Doubled.
+func ParsePath(target string) (Path, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if raw == "" || raw[0] != '/' {
-		return path{}, errNoLeadingSlash
+		return Path{}, errNoLeadingSlash
 	}
 	if isPlain(raw) {
-		return path{text: raw, plain: true}, nil
+		return Path{Text: raw, Plain: true}, nil
 	}
 	if strings.Contains(raw, "#") {
-		return path{}, errFragment
+		return Path{}, errFragment
 	}
 	if !wellEscaped(raw) {
-		return path{}, errEscape
+		return Path{}, errEscape
 	}
 	once := unescape(raw, false)
 	twice := unescape(once, false)
 	for _, form := range [...]string{raw, once, twice} {
 		if err := unambiguous(form); err != nil {
-			return path{}, err
+			return Path{}, err
 		}
 	}
-	text := collapseLeading(unescape(raw, true))
-	return path{
-		text:           text,
-		doubled:        strings.Contains(trimTrailing(text), "//"),
-		slashInSegment: hasEscapedSlash(raw),
-		semicolon:      strings.Contains(twice, ";"),
-		delimiter:      strings.ContainsAny(twice, "?#"),
-		encodedTwice:   twice != once,
-		pattern:        isPattern(raw) || isPattern(once) || isPattern(twice),
+	text := CollapseLeading(unescape(raw, true))
+	return Path{
+		Text:           text,
+		Doubled:        strings.Contains(TrimTrailing(text), "//"),
+		SlashInSegment: hasEscapedSlash(raw),
+		Semicolon:      strings.Contains(twice, ";"),
+		Delimiter:      strings.ContainsAny(twice, "?#"),
+		EncodedTwice:   twice != once,
+		Pattern:        isPattern(raw) || isPattern(once) || isPattern(twice),
 	}, nil
 }
 
@@ -112,16 +117,16 @@ func unambiguous(form string) error {
 		return errControl
 	}
 	for segment := range strings.SplitSeq(form, "/") {
-		if isDotSegment(segment) {
+		if IsDotSegment(segment) {
 			return errDotSegment
 		}
 	}
 	return nil
 }
 
-// isDotSegment reports whether a segment is "." or "..", also with path parameters behind it: some servers cut those off
+// IsDotSegment reports whether a segment is "." or "..", also with path parameters behind it: some servers cut those off
 // before they resolve dots ("/open/..;x/admin").
-func isDotSegment(segment string) bool {
+func IsDotSegment(segment string) bool {
 	name, _, _ := strings.Cut(segment, ";")
 	return name == "." || name == ".."
 }
@@ -129,12 +134,15 @@ func isDotSegment(segment string) bool {
 // wellEscaped reports whether each percent sign is followed by two hexadecimal digits.
 func wellEscaped(s string) bool {
 	for i := strings.IndexByte(s, '%'); i >= 0 && i < len(s); i++ {
-		if s[i] == '%' && !isEscape(s, i) {
+		if s[i] == '%' && !IsEscape(s, i) {
 			return false
 		}
 	}
 	return true
 }
+
+// Unescape decodes every escape once. A percent sign that begins none stays.
+func Unescape(s string) string { return unescape(s, false) }
 
 // unescape decodes every escape once; a percent sign that begins none stays. With keep, %2F and %25 stay as they are,
 // spelled in upper case.
@@ -144,7 +152,7 @@ func unescape(s string, keep bool) string {
 	}
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] != '%' || !isEscape(s, i) {
+		if s[i] != '%' || !IsEscape(s, i) {
 			out = append(out, s[i])
 			continue
 		}
@@ -167,9 +175,11 @@ func hasEscapedSlash(s string) bool {
 	return strings.Contains(s, "%2F") || strings.Contains(s, "%2f")
 }
 
-func isEscape(s string, i int) bool { return i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) }
+// IsEscape reports whether an escape stands at i.
+func IsEscape(s string, i int) bool { return i+2 < len(s) && IsHex(s[i+1]) && IsHex(s[i+2]) }
 
-func isHex(c byte) bool {
+// IsHex reports whether c is a hexadecimal digit.
+func IsHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
@@ -183,8 +193,8 @@ func unhex(c byte) byte {
 	return c - '0'
 }
 
-// collapseLeading makes one slash of those that a path begins with, and "/" of an empty path.
-func collapseLeading(p string) string {
+// CollapseLeading makes one slash of those that a path begins with, and "/" of an empty path.
+func CollapseLeading(p string) string {
 	if p == "" {
 		return "/"
 	}
@@ -194,11 +204,11 @@ func collapseLeading(p string) string {
 	return p
 }
 
-// trimTrailing cuts the slashes off that a path ends in; the root becomes the empty string.
-func trimTrailing(p string) string { return strings.TrimRight(p, "/") }
+// TrimTrailing cuts the slashes off that a path ends in; the root becomes the empty string.
+func TrimTrailing(p string) string { return strings.TrimRight(p, "/") }
 
-// mergeSlashes makes one slash of every run of them.
-func mergeSlashes(p string) string {
+// MergeSlashes makes one slash of every run of them.
+func MergeSlashes(p string) string {
 	if !strings.Contains(p, "//") {
 		return p
 	}
@@ -209,4 +219,12 @@ func mergeSlashes(p string) string {
 		}
 	}
 	return string(out)
+}
+
+// SegmentEnd returns where the segment ends that follows the slash at start.
+func SegmentEnd(path string, start int) int {
+	if i := strings.IndexByte(path[start+1:], '/'); i >= 0 {
+		return start + 1 + i
+	}
+	return len(path)
 }

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+)
+
+// inAnotherWay is how a server may read a path.
+const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
+
+var (
+	errOtherway  = errors.New("the path leads to a route that is guarded otherwise if a server " + inAnotherWay)
+	errNeighbour = errors.New("the path leads to another stage on the host if a server " + inAnotherWay)
+	errDoubled   = errors.New("the path leads to another route once its doubled slashes are merged")
+)
+
+// sameInEveryReading refuses a path that some server could read as one that is guarded otherwise, or as another stage's: what is judged
+// must be what is served. API Gateway has no such rule, for it reads a path once, and hands on what it has read.
+func (in *invocation) sameInEveryReading(p canon.Path) error {
+	if p.Plain {
+		return in.sameIfPlain()
+	}
+	all, err := p.Readings(in.request.Path())
+	if err != nil {
+		return badRequest(authz.CodeBadPath, err.Error())
+	}
+	for _, reading := range all {
+		l := in.gateway.locate(in.host, reading)
+		if !l.known {
+			l.stage, l.path = in.stage, reading
+		}
+		if err := in.sameAt(l); err != nil {
+			return err
+		}
+		if err := in.sameInAnotherCase(reading); err != nil {
+			return err
+		}
+		if p.Doubled && reading == canon.MergeSlashes(p.Text) {
+			if err := in.sameWhenMerged(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sameIfPlain is sameInEveryReading for a plain path: a slash at its end and its case are all there is to read otherwise.
+func (in *invocation) sameIfPlain() error {
+	api := in.stage.api
+	slash := api.http && strings.HasSuffix(in.path, "/")
+	cased := api.strictPaths && (api.upper || canon.HasUpper(in.path))
+	if (slash || cased) && !in.guardedAlike(in.path) {
+		return badRequest(authz.CodeBadPath, errOtherway.Error())
+	}
+	return in.sameInAnotherCase(in.fullPath)
+}
+
+// sameInAnotherCase is sameAt where a path leads if case does not count in base paths and stage names.
+func (in *invocation) sameInAnotherCase(path string) error {
+	if in.shared == nil {
+		return nil
+	}
+	l := in.gateway.locateFolded(in.host, in.shared, path)
+	if l.stage == in.stage && l.path == in.path {
+		return nil
+	}
+	return in.sameAt(l)
+}
+
+// sameAt refuses a reading of the path that leads to another stage, or to a route that is guarded otherwise, and keeps it for policies
+// to be asked about. One that leads nowhere does no harm.
+func (in *invocation) sameAt(l location) error {
+	switch {
+	case l.stage == nil:
+		return nil
+	case l.stage != in.stage:
+		return badRequest(authz.CodeBadPath, errNeighbour.Error())
+	case !in.guardedAlike(l.path):
+		return badRequest(authz.CodeBadPath, errOtherway.Error())
+	}
+	if l.path != in.path {
+		in.readings = append(in.readings, l.path)
+	}
+	return nil
+}
+
+// sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do, guarded alike
+// or not: what a path parameter holds would be another thing to route and upstream.
+func (in *invocation) sameWhenMerged(l location) error {
+	if l.stage == nil || in.stage.api.find(l.path, in.request.Method) != in.route {
+		return badRequest(authz.CodeBadPath, errDoubled.Error())
+	}
+	return nil
+}
+
+// guardedAlike reports whether all routes that a path may lead to are guarded as the request's route is.
+func (in *invocation) guardedAlike(path string) bool {
+	api, method := in.stage.api, in.request.Method
+	r, other := api.findIn(&api.router, path, method)
+	alike := in.harmless(r) && in.harmless(other)
+	if alike && api.strictPaths {
+		r, other = api.findIn(&api.folded, canon.FoldWide(path), method)
+		alike = in.harmless(r) && in.harmless(other)
+	}
+	return alike
+}
+
+func (in *invocation) harmless(r *route) bool { return r == nil || sameGuard(r, in.route) }
