@@ -291,7 +291,7 @@ func TestUnknownFailuresDeny(t *testing.T) {
 	undecided := &guard{authenticate: anonymous, decide: func(*invocation) (authz.Reason, error) { return authz.Reason{}, nil }}
 	for name, broken := range map[string]*guard{"authenticate": fails, "decide": breaks, "undecided": undecided} {
 		g := mustNew(t, testAPI("GET /"))
-		g.apis["a1b2c3d4e5"].router.root.routes[0].guard = broken
+		g.apis["a1b2c3d4e5"].routes.Find("/", "GET").guard = broken
 		d := g.Authorize(t.Context(), get("/"))
 		t.Run(name, func(t *testing.T) {
 			checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
@@ -299,7 +299,7 @@ func TestUnknownFailuresDeny(t *testing.T) {
 	}
 	t.Run("no guard", func(t *testing.T) {
 		g := mustNew(t, testAPI("GET /"))
-		g.apis["a1b2c3d4e5"].router.root.routes[0].guard = nil
+		g.apis["a1b2c3d4e5"].routes.Find("/", "GET").guard = nil
 		d := authz.Decision{}
 		func() {
 			defer func() {

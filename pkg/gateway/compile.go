@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 var (
@@ -72,7 +73,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	a := &api{
 		id: c.ID, account: c.Account, region: c.Region, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
 		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
-		policy: c.ResourcePolicy, http: c.HTTP, cors: f.compileCORS(c.CORS, at+".cors"),
+		policy: c.ResourcePolicy, http: c.HTTP, routes: routing.Table[route]{HTTP: c.HTTP}, cors: f.compileCORS(c.CORS, at+".cors"),
 	}
 	if g.apis[a.id] != nil {
 		f.add(at+".id", "the API %s is written twice", a.id)
@@ -103,7 +104,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		g.addMapped(own)
 		routes[i] = r
 	}
-	a.foldRouter(routes, at, f)
+	a.foldRoutes(routes, at, f)
 	a.warnOpenRoutes(routes, at, f)
 	a.warnPreflights(routes, at, f)
 	g.addMapped(upstream)
@@ -146,19 +147,31 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 }
 
 func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) *route {
-	if !c.isMethod() {
-		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(anyMethods[:], ", "))
+	if !c.key().HasMethod() {
+		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
 	g := guards[c.Authorization]
 	if g == nil {
 		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
-	r := &route{method: c.Method, resource: c.Resource, key: c.key(), guard: g, scopes: c.Scopes, upstream: upstream}
+	r := &route{Key: c.key(), key: c.key().String(), guard: g, scopes: c.Scopes, upstream: upstream}
 	r.authorizer = a.routeAuthorizer(c, at, f)
-	if err := a.addRoute(c, r); err != nil {
+	if err := a.routes.Add(r.Key, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}
 	return r
+}
+
+// foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
+func (a *api) foldRoutes(routes []*route, at string, f *faults) {
+	if !a.strictPaths {
+		return
+	}
+	keys := make([]routing.Key, len(routes))
+	for i := range routes {
+		keys[i] = routes[i].Key
+	}
+	a.routes.Fold(keys, routes, func(i int, err error) { f.add(routeAt(at, i)+".route", "%v", err) })
 }
 
 // mapDomains maps an API's custom domain names to its stages.

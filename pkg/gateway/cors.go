@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 // CORS is the CORS configuration of an HTTP API ("Configure CORS for HTTP APIs in API Gateway").
@@ -146,8 +147,8 @@ func (f *faults) compileCORS(c *CORS, at string) *cors {
 		f.compileOrigin(compiled, origin, fmt.Sprintf("%s.allowOrigins[%d]", at, i))
 	}
 	for i, method := range c.AllowMethods {
-		if method != "*" && !slices.Contains(anyMethods[:], method) {
-			f.add(fmt.Sprintf("%s.allowMethods[%d]", at, i), "%q is no method; write * or one of %s", method, strings.Join(anyMethods[:], ", "))
+		if method != "*" && !slices.Contains(routing.Methods[:], method) {
+			f.add(fmt.Sprintf("%s.allowMethods[%d]", at, i), "%q is no method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
 		}
 	}
 	f.checkHeaderNames(c.AllowHeaders, at+".allowHeaders")

@@ -37,7 +37,7 @@ func (in *invocation) find() error {
 	if in.stage.api.strictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
 		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
 	}
-	in.route = in.stage.api.find(in.path, in.request.Method)
+	in.route = in.stage.api.routes.Find(in.path, in.request.Method)
 	if in.stage.api.http {
 		if err := in.enterHTTPAPI(); err != nil {
 			return err
@@ -113,4 +113,12 @@ func (a *api) namedStage(name string) (*stage, error) {
 		return nil, envoyConfig("context_extensions portcullis.stage names no stage of the API")
 	}
 	return s, nil
+}
+
+// nothing is the answer where a host serves no stage for a path.
+func (l *location) nothing(detail string) error {
+	if l.owner != nil && l.owner.http && l.owner.endpoint {
+		return notFound("the API has no stage for the path, and no $default")
+	}
+	return forbidden(authz.CodeUnknownHost, detail)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -32,14 +33,9 @@ type api struct {
 	stages                      []*stage
 	policy                      *policy.Policy
 	authorizers                 map[string]*authorizer
-	router                      router
-	// folded is the router that strictPaths looks paths up in as if case did not count, upper says that the other one has a fixed path
-	// part with a letter from A to Z.
-	folded router
-	upper  bool
-	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
+	routes                      routing.Table[route]
+	// http says that this is an HTTP API. cors is its CORS configuration; nil where it has none.
 	http      bool
-	fallback  *route
 	cors      *cors
 	responses map[responseType]*customResponse
 	// signatures are the API's options, verify what they make.
@@ -60,8 +56,8 @@ type stage struct {
 }
 
 type route struct {
-	method, resource string
-	// key names the route: "GET /pets/{petId}".
+	routing.Key
+	// key is Key as a text.
 	key   string
 	guard *guard
 	// authorizer and scopes are those of the guards that ask an authorizer.

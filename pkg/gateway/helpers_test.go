@@ -111,3 +111,11 @@ func checkDenial(t *testing.T, d authz.Decision, status int, code authz.Code, er
 		t.Errorf("headers %v of request %q", d.Denial.Headers, d.RequestID)
 	}
 }
+
+// httpAPI is an HTTP API with open routes on pets.example.com, in the stage $default.
+func httpAPI(routes ...string) API {
+	a := testAPI(routes...)
+	a.HTTP = true
+	a.Stages[0].Name = DefaultStage
+	return a
+}

@@ -89,6 +89,18 @@ func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
 	return l
 }
 
+// endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
+// stage, or else the path belongs to the stage $default. That stage has no name in a path.
+func (a *api) endpointStage(path string) (s *stage, end int) {
+	end = canon.SegmentEnd(path, 0)
+	if name := path[1:end]; name != DefaultStage {
+		if s := a.stage(name); s != nil {
+			return s, end
+		}
+	}
+	return a.stage(DefaultStage), 0
+}
+
 // lead says that the beginning of a path, up to an end, leads to a stage.
 func (l *location) lead(s *stage, path string, end int) {
 	l.stage, l.base, l.path = s, path[:end], canon.CollapseLeading(path[end:])

@@ -6,11 +6,12 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 const (
 	// DefaultRoute is the route key of an HTTP API's route for whatever no other route matches.
-	DefaultRoute = "$default"
+	DefaultRoute = routing.Default
 	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
 	DefaultStage = "$default"
 )
@@ -73,18 +74,8 @@ func (f *faults) checkStageName(a *api, name, at string) {
 	}
 }
 
-// isMethod reports whether a route of a configuration can have a method.
-func (c *Route) isMethod() bool {
-	return c.Method == anyMethod || c.Method == DefaultRoute || slices.Contains(anyMethods[:], c.Method)
-}
-
-// key is the route key, such as "GET /pets/{petId}" or "$default".
-func (c *Route) key() string {
-	if c.Method == DefaultRoute {
-		return DefaultRoute
-	}
-	return c.Method + " " + c.Resource
-}
+// key names the route.
+func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }
 
 // enterHTTPAPI refuses a request of an HTTP API whose route cannot be told, and answers a preflight.
 func (in *invocation) enterHTTPAPI() error {

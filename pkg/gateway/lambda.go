@@ -125,13 +125,13 @@ func (in *invocation) Event() *authz.Event {
 	e := &authz.Event{
 		Request: in.request, MethodARN: in.arn,
 		API: in.stage.api.id, Account: in.stage.api.account, Stage: in.stage.name,
-		Route: in.route.key, Resource: in.route.resource,
+		Route: in.route.key, Resource: in.route.Resource,
 		Path: path, FullPath: full,
-		PathParameters: in.route.parameters(within), StageVariables: in.stage.variables,
+		PathParameters: in.route.Parameters(within), StageVariables: in.stage.variables,
 		RequestID: in.requestID, Domain: in.host,
 		Identity: in.values,
 	}
-	if in.route == in.stage.api.fallback {
+	if in.route.Method == DefaultRoute {
 		e.Resource = DefaultRoute
 	}
 	e.DomainPrefix, _ = in.domainPrefix()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 // leftOver is what guarded routes leave to an open one.
@@ -25,7 +26,7 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 	left := map[*route]*leftOver{}
 	for _, r := range routes {
-		if r.guard != nil && !r.isOpen() && r != a.fallback {
+		if r.guard != nil && !r.isOpen() && r.Method != DefaultRoute {
 			a.leftOver(r, left)
 		}
 	}
@@ -38,22 +39,22 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 
 func (r *route) isOpen() bool { return r.guard == guards[None] }
 
-func (r *route) isGreedy() bool { return strings.HasSuffix(r.resource, "+}") }
+func (r *route) isGreedy() bool { return strings.HasSuffix(r.Resource, "+}") }
 
 // takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
 func (r *route) takesPaths() bool {
-	return r.method == DefaultRoute || r.isGreedy() && r.method != "OPTIONS"
+	return r.Method == DefaultRoute || r.isGreedy() && r.Method != "OPTIONS"
 }
 
 // takesMethods reports whether a route is written for whatever method comes, to its path.
-func (r *route) takesMethods() bool { return r.method == anyMethod || r.takesPaths() }
+func (r *route) takesMethods() bool { return r.Method == routing.Any || r.takesPaths() }
 
 // examples are the methods that are tried, HEAD first: many servers answer it as they do GET.
-var examples = append([]string{"HEAD"}, anyMethods[:]...)
+var examples = append([]string{"HEAD"}, routing.Methods[:]...)
 
 // leftOver finds what a guarded route leaves to open ones.
 func (a *api) leftOver(r *route, left map[*route]*leftOver) {
-	path := samplePath(r.resource)
+	path := samplePath(r.Resource)
 	base := path[:strings.LastIndexByte(path, '/')+1]
 	for _, method := range examples {
 		if l := a.openAt(path, method, (*route).takesMethods, left); l != nil {
@@ -63,7 +64,7 @@ func (a *api) leftOver(r *route, left map[*route]*leftOver) {
 			}
 		}
 		switch {
-		case r.resource == "/" || method != r.method && r.method != anyMethod:
+		case r.Resource == "/" || method != r.Method && r.Method != routing.Any:
 		case !r.isGreedy():
 			if l := a.openAt(path+"/"+sampleSegment, method, (*route).takesPaths, left); l != nil {
 				l.below = withRoute(l.below, r)
@@ -78,7 +79,7 @@ func (a *api) leftOver(r *route, left map[*route]*leftOver) {
 
 // openAt is what is left to the route that a path and a method lead to, nil if it is not open, or not of a kind.
 func (a *api) openAt(path, method string, kind func(*route) bool, left map[*route]*leftOver) *leftOver {
-	r := a.find(path, method)
+	r := a.routes.Find(path, method)
 	if r == nil || !r.isOpen() || !kind(r) {
 		return nil
 	}
@@ -116,10 +117,10 @@ func (l *leftOver) text() string {
 		parts = append(parts, "other methods than "+names(l.methods)+", such as "+l.example+" (write ANY there)")
 	}
 	if len(l.below) > 0 {
-		parts = append(parts, "what lies below "+names(l.below)+" (write "+l.below[0].resource+"/{proxy+}, too)")
+		parts = append(parts, "what lies below "+names(l.below)+" (write "+l.below[0].Resource+"/{proxy+}, too)")
 	}
 	if len(l.above) > 0 {
-		resource := l.above[0].resource
+		resource := l.above[0].Resource
 		parts = append(parts, "the path before "+names(l.above)+" (write "+resource[:strings.LastIndexByte(resource, '/')]+", too)")
 	}
 	return "this open route takes what guarded ones leave over, as on API Gateway: " + strings.Join(parts, "; ") +

@@ -8,10 +8,10 @@ func (a *api) warnPreflights(routes []*route, at string, f *faults) {
 	}
 	for i, r := range routes {
 		path, own := "/"+sampleSegment, "/{proxy+}"
-		if r.method != DefaultRoute {
-			path, own = samplePath(r.resource), r.resource
+		if r.Method != DefaultRoute {
+			path, own = samplePath(r.Resource), r.Resource
 		}
-		if !r.isOpen() && a.find(path, "OPTIONS") == r {
+		if !r.isOpen() && a.routes.Find(path, "OPTIONS") == r {
 			f.warn(routeAt(at, i)+".route", "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
 				`write {route: "OPTIONS %s", authorization: NONE} beside it`, own)
 		}

@@ -154,7 +154,7 @@ func guardOf(g *Gateway, host, path string) (stage string, guard *guard, found b
 	if l.stage == nil {
 		return "", nil, false
 	}
-	r := l.stage.api.find(l.path, "GET")
+	r := l.stage.api.routes.Find(l.path, "GET")
 	if r == nil {
 		return l.stage.arn, nil, true
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -51,7 +52,7 @@ func (in *invocation) sameInEveryReading(p canon.Path) error {
 func (in *invocation) sameIfPlain() error {
 	api := in.stage.api
 	slash := api.http && strings.HasSuffix(in.path, "/")
-	cased := api.strictPaths && (api.upper || canon.HasUpper(in.path))
+	cased := api.strictPaths && api.routes.CaseCounts(in.path)
 	if (slash || cased) && !in.guardedAlike(in.path) {
 		return badRequest(authz.CodeBadPath, errOtherway.Error())
 	}
@@ -90,7 +91,7 @@ func (in *invocation) sameAt(l location) error {
 // sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do, guarded alike
 // or not: what a path parameter holds would be another thing to route and upstream.
 func (in *invocation) sameWhenMerged(l location) error {
-	if l.stage == nil || in.stage.api.find(l.path, in.request.Method) != in.route {
+	if l.stage == nil || in.stage.api.routes.Find(l.path, in.request.Method) != in.route {
 		return badRequest(authz.CodeBadPath, errDoubled.Error())
 	}
 	return nil
@@ -99,13 +100,19 @@ func (in *invocation) sameWhenMerged(l location) error {
 // guardedAlike reports whether all routes that a path may lead to are guarded as the request's route is.
 func (in *invocation) guardedAlike(path string) bool {
 	api, method := in.stage.api, in.request.Method
-	r, other := api.findIn(&api.router, path, method)
+	r, other := api.routes.FindBoth(path, method)
 	alike := in.harmless(r) && in.harmless(other)
 	if alike && api.strictPaths {
-		r, other = api.findIn(&api.folded, canon.FoldWide(path), method)
+		r, other = api.routes.FindFolded(path, method)
 		alike = in.harmless(r) && in.harmless(other)
 	}
 	return alike
 }
 
 func (in *invocation) harmless(r *route) bool { return r == nil || sameGuard(r, in.route) }
+
+// sameGuard reports whether two routes are guarded alike.
+func sameGuard(a, b *route) bool {
+	return a == b ||
+		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
+}

@@ -97,7 +97,7 @@ func (in *invocation) resourcePath() (string, bool) {
 	if in.route == nil {
 		return "", false
 	}
-	return in.route.resource, true
+	return in.route.Resource, true
 }
 
 // scope is where a variable is used: it decides which ones exist.
@@ -245,7 +245,7 @@ func methodVariable(name string) (variable, error) {
 			if in.route == nil {
 				return "", false
 			}
-			return in.route.parameter(parameter, in.path)
+			return in.route.Parameter(parameter, in.path)
 		}, nil
 	}
 	return nil, fmt.Errorf("unknown variable method.%s; write method.request.header.<name>, method.request.querystring.<name> or method.request.path.<name>", name)

@@ -116,7 +116,7 @@ func (v *vector) run(t *testing.T) {
 		}
 	}
 	for name, want := range v.Expected.PathParameters {
-		if got, _ := in.route.parameter(name, in.path); got != want {
+		if got, _ := in.route.Parameter(name, in.path); got != want {
 			t.Errorf("path parameter %s = %q, want %q", name, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package gateway
+package routing
 
 import (
 	"cmp"
@@ -15,27 +15,19 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// httpAPI is an HTTP API with open routes on pets.example.com, in the stage $default.
-func httpAPI(routes ...string) API {
-	a := testAPI(routes...)
-	a.HTTP = true
-	a.Stages[0].Name = DefaultStage
-	return a
-}
-
-// newHTTPRouter is a compiled HTTP API of route keys.
-func newHTTPRouter(t testing.TB, keys ...string) *api {
+func newHTTPRouter(t testing.TB, keys ...string) *Table[entry] {
 	t.Helper()
-	return mustNew(t, httpAPI(keys...)).apis["a1b2c3d4e5"]
+	return newTable(t, true, keys...)
 }
 
-func (a *api) findKeys(path, method string) (key, other string) {
-	r, o := a.findHTTP(&a.router, path, method)
+// findKeys returns the keys of both routes for a path.
+func findKeys(t *Table[entry], path, method string) (key, other string) {
+	r, o := t.FindBoth(path, method)
 	if r != nil {
-		key = r.key
+		key = r.String()
 	}
 	if o != nil {
-		other = o.key
+		other = o.String()
 	}
 	return key, other
 }
@@ -45,7 +37,7 @@ func TestHTTPRoutes(t *testing.T) {
 	mixed := newHTTPRouter(t, "GET /", "GET /a/{rest+}", "GET /{x}/b", "POST /a/b", "ANY /a/{y}", "GET /only", "ANY /only", "PUT /{x}/b/{deep+}", "GET /lit/{z}", "ANY /lit/here")
 	closed := newHTTPRouter(t, "$default")
 	for _, tt := range []struct {
-		api                *api
+		api                *Table[entry]
 		method, path, want string
 	}{
 		{documented, "GET", "/pets/dog/1", "GET /pets/dog/1"},
@@ -91,7 +83,7 @@ func TestHTTPRoutes(t *testing.T) {
 		{mixed, "PUT", "/z/b/", "PUT /{x}/b/{deep+}"},
 		{mixed, "GET", "/nothing/", ""},
 	} {
-		if got, _ := tt.api.findKeys(tt.path, tt.method); got != tt.want {
+		if got, _ := findKeys(tt.api, tt.path, tt.method); got != tt.want {
 			t.Errorf("%s %s: route %q, want %q", tt.method, tt.path, got, tt.want)
 		}
 	}
@@ -104,7 +96,7 @@ func naiveHTTP(keys []string, segments []string, method string) string {
 	var candidates []candidate
 	for _, key := range keys {
 		verb, resource, _ := strings.Cut(key, " ")
-		if key == DefaultRoute {
+		if key == Default {
 			candidates = append(candidates, candidate{key, "3"})
 			continue
 		}
@@ -173,13 +165,13 @@ func naiveHTTPFind(keys []string, path, method string) (key, other string) {
 func randomHTTPRoutes(random *rand.Rand) []string {
 	keys := randomRoutes(random)
 	if random.IntN(2) == 0 {
-		keys = append(keys, DefaultRoute)
+		keys = append(keys, Default)
 	}
 	return keys
 }
 
-func checkHTTPRoute(t interface{ Fatalf(string, ...any) }, a *api, keys []string, path, method string) {
-	got, other := a.findKeys(path, method)
+func checkHTTPRoute(t interface{ Fatalf(string, ...any) }, a *Table[entry], keys []string, path, method string) {
+	got, other := findKeys(a, path, method)
 	want, wantOther := naiveHTTPFind(keys, path, method)
 	if got != want || other != wantOther {
 		t.Fatalf("%s %q in %q: routes %q and %q, want %q and %q", method, path, keys, got, other, want, wantOther)
@@ -233,7 +225,7 @@ func TestHTTPRoutesAreBoundedByTheTree(t *testing.T) {
 	a := newHTTPRouter(t, keys...)
 	start := time.Now()
 	for range 100 {
-		if key, _ := a.findKeys(strings.Repeat("/a", 30_000)+"/", "GET"); key != "" {
+		if key, _ := findKeys(a, strings.Repeat("/a", 30_000)+"/", "GET"); key != "" {
 			t.Fatalf("found %s", key)
 		}
 	}
@@ -245,7 +237,7 @@ func TestHTTPRoutesAreBoundedByTheTree(t *testing.T) {
 func TestHTTPRoutesDoNotAllocate(t *testing.T) {
 	a := newHTTPRouter(t, "ANY /{proxy+}", "GET /pets/{petId}/photos/{photo}", "$default")
 	for _, path := range []string{"/pets/7/photos/8", "/pets/7/photos/8/", strings.Repeat("/a", 1000), "/"} {
-		if allocations := testing.AllocsPerRun(100, func() { a.find(path, "GET") }); allocations != 0 {
+		if allocations := testing.AllocsPerRun(100, func() { a.Find(path, "GET") }); allocations != 0 {
 			t.Errorf("%.20s: %v allocations, want none", path, allocations)
 		}
 	}
@@ -260,11 +252,11 @@ func TestHTTPRouteParameter(t *testing.T) {
 		{"/all/", "proxy", ""},
 		{"/all/a/b/", "proxy", "a/b"},
 	} {
-		if got, ok := a.find(tt.path, "GET").parameter(tt.name, tt.path); got != tt.want || !ok {
+		if got, ok := a.Find(tt.path, "GET").Parameter(tt.name, tt.path); got != tt.want || !ok {
 			t.Errorf("%s of %s = %q, %v; want %q", tt.name, tt.path, got, ok, tt.want)
 		}
 	}
-	if got, ok := a.find("/other", "GET").parameter("proxy", "/other"); ok {
+	if got, ok := a.Find("/other", "GET").Parameter("proxy", "/other"); ok {
 		t.Errorf("$default has the parameter %q", got)
 	}
 }
@@ -280,7 +272,7 @@ func BenchmarkHTTPRoutes(b *testing.B) {
 		b.Run(fmt.Sprintf("%d routes", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if a.find(path, "GET") == nil {
+				if a.Find(path, "GET") == nil {
 					b.Fatal("no route")
 				}
 			}

@@ -1,4 +1,4 @@
-package gateway
+package routing
 
 import (
 	"cmp"
@@ -12,26 +12,36 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// newRouter builds a resource tree of route keys such as "GET /pets".
-func newRouter(t testing.TB, keys ...string) *router {
+// entry is what the routes of these tests hold: their key.
+type entry struct{ Key }
+
+// newTable builds a table of route keys such as "GET /pets".
+func newTable(t testing.TB, http bool, keys ...string) *Table[entry] {
 	t.Helper()
-	var tree router
+	table := &Table[entry]{HTTP: http}
 	for _, key := range keys {
-		method, resource, _ := strings.Cut(key, " ")
-		parts, err := parseResource(resource)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tree.add(parts, &route{method: method, resource: resource, key: key}); err != nil {
+		if err := addKey(table, key); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return &tree
+	return table
 }
 
-func (t *router) findKey(path, method string) string {
-	if r := t.find(path, method); r != nil {
-		return r.key
+// addKey adds a route by its key.
+func addKey(t *Table[entry], key string) error {
+	method, resource, _ := strings.Cut(key, " ")
+	k := Key{method, resource}
+	return t.Add(k, &entry{k})
+}
+
+func newRouter(t testing.TB, keys ...string) *Table[entry] {
+	t.Helper()
+	return newTable(t, false, keys...)
+}
+
+func findKey(t *Table[entry], path, method string) string {
+	if r := t.Find(path, method); r != nil {
+		return r.String()
 	}
 	return ""
 }
@@ -41,7 +51,7 @@ func TestRouter(t *testing.T) {
 	mixed := newRouter(t, "GET /", "GET /a/{x}", "ANY /a/{rest+}", "GET /a/b/c", "POST /a/{x}/c", "DELETE /a/b", "ANY /only/any", "GET /only/any",
 		"GET /{top}/x/{rest+}", "GET /lit/{rest+}", "GET /id/{id}", "GET /v1/events:batch")
 	for _, tt := range []struct {
-		tree               *router
+		tree               *Table[entry]
 		method, path, want string
 	}{
 		{jobs, "GET", "/jobs/reboot", "GET /jobs/{op}"},
@@ -82,7 +92,7 @@ func TestRouter(t *testing.T) {
 		{mixed, "GET", "/id/é b", "GET /id/{id}"},
 		{mixed, "GET", "/v1/events:batch", "GET /v1/events:batch"},
 	} {
-		if got := tt.tree.findKey(tt.path, tt.method); got != tt.want {
+		if got := findKey(tt.tree, tt.path, tt.method); got != tt.want {
 			t.Errorf("%s %s: route %q, want %q", tt.method, tt.path, got, tt.want)
 		}
 	}
@@ -98,14 +108,14 @@ func TestRouteParameter(t *testing.T) {
 		{"ANY /{proxy+}", "/proxy-value//double-slash", "proxy", "proxy-value//double-slash"},
 		{"ANY /a/{proxy+}", "/a/b/c", "proxy", "b/c"},
 	} {
-		r := newRouter(t, tt.key).find(tt.path, "GET")
+		r := newRouter(t, tt.key).Find(tt.path, "GET")
 		if r == nil {
 			t.Fatalf("%s does not hold %s", tt.key, tt.path)
 		}
-		if got, ok := r.parameter(tt.name, tt.path); !ok || got != tt.want {
+		if got, ok := r.Parameter(tt.name, tt.path); !ok || got != tt.want {
 			t.Errorf("%s of %s in %s = %q, %v; want %q", tt.name, tt.path, tt.key, got, ok, tt.want)
 		}
-		if got, ok := r.parameter("other", tt.path); ok {
+		if got, ok := r.Parameter("other", tt.path); ok {
 			t.Errorf("other of %s in %s = %q, want none", tt.path, tt.key, got)
 		}
 	}
@@ -118,7 +128,7 @@ func naiveFind(keys []string, path, method string) string {
 	var candidates []candidate
 	for _, key := range keys {
 		verb, resource, _ := strings.Cut(key, " ")
-		if verb != method && (verb != "ANY" || !slices.Contains(anyMethods[:], method)) || method == "ANY" {
+		if verb != method && (verb != "ANY" || !slices.Contains(Methods[:], method)) || method == "ANY" {
 			continue
 		}
 		if rank, ok := naiveMatch(resource, path); ok {
@@ -169,7 +179,7 @@ func FuzzRouter(f *testing.F) {
 		keys := randomRoutes(random)
 		tree := newRouter(t, keys...)
 		check := func(path, method string) {
-			if got, want := tree.findKey(path, method), naiveFind(keys, path, method); got != want {
+			if got, want := findKey(tree, path, method), naiveFind(keys, path, method); got != want {
 				t.Fatalf("%s %q in %q: route %q, want %q", method, path, keys, got, want)
 			}
 		}
@@ -202,11 +212,9 @@ func randomRoutes(random *rand.Rand) []string {
 		keys[[]string{"GET", "POST", "ANY"}[random.IntN(3)]+" "+resource] = true
 	}
 	var distinct []string
-	var tree router
+	var tree Table[entry]
 	for key := range keys {
-		method, resource, _ := strings.Cut(key, " ")
-		parts, err := parseResource(resource)
-		if err == nil && tree.add(parts, &route{method: method, key: key}) == nil {
+		if addKey(&tree, key) == nil {
 			distinct = append(distinct, key)
 		}
 	}
@@ -241,7 +249,7 @@ func TestRouterIsBoundedByTheTree(t *testing.T) {
 	long := strings.Repeat("/a", 30_000)
 	start := time.Now()
 	for range 100 {
-		if key := tree.findKey(short, "GET") + tree.findKey(long, "GET") + tree.findKey(short+strings.Repeat("a", 60_000), "GET"); key != "" {
+		if key := findKey(tree, short, "GET") + findKey(tree, long, "GET") + findKey(tree, short+strings.Repeat("a", 60_000), "GET"); key != "" {
 			t.Fatalf("found %s", key)
 		}
 	}
@@ -253,7 +261,7 @@ func TestRouterIsBoundedByTheTree(t *testing.T) {
 func TestRouterDoesNotAllocate(t *testing.T) {
 	tree := newRouter(t, "ANY /{proxy+}", "GET /pets/{petId}/photos/{photo}")
 	for _, path := range []string{"/pets/7/photos/8", strings.Repeat("/a", 1000)} {
-		if allocations := testing.AllocsPerRun(100, func() { tree.find(path, "GET") }); allocations != 0 {
+		if allocations := testing.AllocsPerRun(100, func() { tree.Find(path, "GET") }); allocations != 0 {
 			t.Errorf("%.20s: %v allocations, want none", path, allocations)
 		}
 	}
@@ -287,14 +295,10 @@ func TestResourceFaults(t *testing.T) {
 		{[]string{"GET /a/{x}", "POST /a/{y}/z"}, "beside"},
 		{[]string{"GET /{x+}", "POST /{y+}"}, "beside"},
 	} {
-		var tree router
+		var tree Table[entry]
 		var err error
 		for _, key := range tt.keys {
-			method, resource, _ := strings.Cut(key, " ")
-			var parts []string
-			if parts, err = parseResource(resource); err == nil {
-				err = tree.add(parts, &route{method: method, resource: resource, key: key})
-			}
+			err = addKey(&tree, key)
 		}
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: %v, want a fault with %q", tt.keys, err, tt.want)

@@ -1,39 +1,42 @@
-package gateway
+package routing
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // node is one resource of an API's resource tree.
-type node struct {
+type node[R any] struct {
 	// literals are the children with a fixed path part, sorted by it.
-	literals []*node
+	literals []*node[R]
 	// variable is the child with a {parameter}, greedy the one with a {parameter+}; nil where there is none.
-	variable, greedy *node
+	variable, greedy *node[R]
 	// part is the path part as the configuration writes it.
 	part string
-	// routes are the methods of the resource.
-	routes []*route
+	// methods are the methods of the resource.
+	methods []method[R]
 }
 
-// router finds the route of a path and a method ("Route matching" in the reference: resource and method together).
-type router struct {
-	root node
+// method is a method of a resource, and the route that it leads to.
+type method[R any] struct {
+	name  string
+	route *R
+}
+
+// tree finds the route of a path and a method ("Route matching" in the reference: resource and method together).
+type tree[R any] struct {
+	root node[R]
 	// depth is the number of segments of the deepest resource; no more of a path's segments are ever looked at.
 	depth int
 	// folds says that the fixed path parts are in lower case, and that paths are looked up so.
 	folds bool
 }
 
-// anyMethods are the methods that ANY stands for on a REST API.
-var anyMethods = [...]string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-
-// segments are the first segments of a path, no more than the router is deep.
+// segments are the first segments of a path, no more than the tree is deep.
 type segments struct {
 	parts []string
 	// more says that the path goes on behind them.
@@ -47,13 +50,13 @@ const stackSegments = 16
 
 // find returns the route for a canonical path, nil if there is none. Trailing slashes do not count. The time is bounded by
 // the resource tree: each node is visited at most once, whatever the path.
-func (t *router) find(path, method string) *route {
+func (t *tree[R]) find(path, method string) *R {
 	var buffer [stackSegments]string
 	return t.root.find(t.split(canon.TrimTrailing(path), buffer[:0]), method)
 }
 
 // split returns the first segments of a path that does not end in a slash.
-func (t *router) split(rest string, buffer []string) segments {
+func (t *tree[R]) split(rest string, buffer []string) segments {
 	s := segments{parts: buffer, fold: t.folds}
 	for rest != "" && len(s.parts) < t.depth {
 		end := strings.IndexByte(rest[1:], '/') + 1
@@ -69,12 +72,12 @@ func (t *router) split(rest string, buffer []string) segments {
 
 // find looks among the children in API Gateway's order: literal, {parameter}, {parameter+}. A resource without the method
 // does not hold the path: the search goes on.
-func (n *node) find(s segments, method string) *route {
+func (n *node[R]) find(s segments, method string) *R {
 	if len(s.parts) == 0 {
 		if s.more {
 			return nil
 		}
-		return n.method(method)
+		return n.routeOf(method)
 	}
 	next := s.next()
 	if child := n.literal(s); child != nil {
@@ -88,7 +91,7 @@ func (n *node) find(s segments, method string) *route {
 		}
 	}
 	if n.greedy != nil {
-		return n.greedy.method(method)
+		return n.greedy.routeOf(method)
 	}
 	return nil
 }
@@ -100,10 +103,10 @@ func (s segments) next() segments {
 }
 
 // literal returns the child with a fixed path part that is the first segment.
-func (n *node) literal(s segments) *node {
-	compare := byPart
+func (n *node[R]) literal(s segments) *node[R] {
+	compare := byPart[R]
 	if s.fold {
-		compare = byPartInAnyCase
+		compare = byPartInAnyCase[R]
 	}
 	i, ok := slices.BinarySearchFunc(n.literals, s.parts[0], compare)
 	if !ok {
@@ -112,10 +115,10 @@ func (n *node) literal(s segments) *node {
 	return n.literals[i]
 }
 
-func byPart(n *node, part string) int { return cmp.Compare(n.part, part) }
+func byPart[R any](n *node[R], part string) int { return cmp.Compare(n.part, part) }
 
 // byPartInAnyCase compares a fixed path part in lower case with a segment, whose letters from A to Z are read so.
-func byPartInAnyCase(n *node, part string) int {
+func byPartInAnyCase[R any](n *node[R], part string) int {
 	for i := range min(len(n.part), len(part)) {
 		c := part[i]
 		if 'A' <= c && c <= 'Z' {
@@ -128,58 +131,66 @@ func byPartInAnyCase(n *node, part string) int {
 	return cmp.Compare(len(n.part), len(part))
 }
 
-// method returns the resource's route for a method: its own, or ANY's.
-func (n *node) method(method string) *route {
-	own, wildcard := n.methods(method)
-	if own == nil && slices.Contains(anyMethods[:], method) {
+// routeOf returns the resource's route for a method: its own, or ANY's.
+func (n *node[R]) routeOf(method string) *R {
+	own, wildcard := n.routesOf(method)
+	if own == nil && slices.Contains(Methods[:], method) {
 		return wildcard
 	}
 	return own
 }
 
-// methods returns the resource's own route for a method, and ANY's.
-func (n *node) methods(method string) (own, wildcard *route) {
-	for _, r := range n.routes {
-		switch r.method {
-		case anyMethod:
-			wildcard = r
+// routesOf returns the resource's own route for a method, and ANY's.
+func (n *node[R]) routesOf(method string) (own, wildcard *R) {
+	for i := range n.methods {
+		switch m := &n.methods[i]; m.name {
+		case Any:
+			wildcard = m.route
 		case method:
-			own = r
+			own = m.route
 		}
 	}
 	return own, wildcard
 }
 
-// parameters returns the values of a route's path parameters in a canonical path that the route was found for.
-func (r *route) parameters(path string) []authz.Field {
-	var values []authz.Field
-	for part := range strings.SplitSeq(r.resource, "/") {
-		m := parameterShape.FindStringSubmatch(part)
-		if m == nil {
-			continue
+// add puts a route into the resource tree.
+func (t *tree[R]) add(parts []string, k Key, r *R) error {
+	n := &t.root
+	for _, part := range parts {
+		child, err := n.child(part)
+		if err != nil {
+			return err
 		}
-		if value, ok := r.parameter(m[1], path); ok {
-			values = append(values, authz.Field{Name: m[1], Value: value})
-		}
+		n = child
 	}
-	return values
+	t.depth = max(t.depth, len(parts))
+	if slices.ContainsFunc(n.methods, func(m method[R]) bool { return m.name == k.Method }) {
+		return fmt.Errorf("the route %s is written twice", k)
+	}
+	n.methods = append(n.methods, method[R]{k.Method, r})
+	return nil
 }
 
-// parameter returns the value of a route's path parameter in a canonical path that the route was found for.
-func (r *route) parameter(name, path string) (string, bool) {
-	rest := canon.TrimTrailing(path)
-	for part := range strings.SplitSeq(strings.TrimPrefix(r.resource, "/"), "/") {
-		if part == "{"+name+"+}" {
-			return strings.TrimPrefix(rest, "/"), true
+// child returns the child of a path part, and makes it if need be. A resource has one child of each kind of variable: with
+// two, API Gateway could not tell which one a request means.
+func (n *node[R]) child(part string) (*node[R], error) {
+	parameter := parameterShape.FindStringSubmatch(part)
+	if parameter == nil {
+		i, ok := slices.BinarySearchFunc(n.literals, part, byPart[R])
+		if !ok {
+			n.literals = slices.Insert(n.literals, i, &node[R]{part: part})
 		}
-		end := strings.IndexByte(rest[min(1, len(rest)):], '/') + 1
-		if end == 0 {
-			end = len(rest)
-		}
-		if part == "{"+name+"}" {
-			return rest[1:end], true
-		}
-		rest = rest[end:]
+		return n.literals[i], nil
 	}
-	return "", false
+	place := &n.variable
+	if parameter[2] != "" {
+		place = &n.greedy
+	}
+	if *place == nil {
+		*place = &node[R]{part: part}
+	}
+	if (*place).part != part {
+		return nil, fmt.Errorf("%s stands beside %s: a resource can have one such child, write the same name", part, (*place).part)
+	}
+	return *place, nil
 }
