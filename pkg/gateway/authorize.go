@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
 // Authorize decides one request. Whatever is not an Allow for a reason is a denial.
@@ -45,19 +46,19 @@ func (in *invocation) authorize(ctx context.Context) (authz.Reason, error) {
 // be made.
 func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.Decision {
 	if reason.Code != authz.CodeNoPolicy && reason.Code != authz.CodeAllowed {
-		return in.denial(internal(authz.CodeInternal, "the flow ended without a decision"))
+		return in.denial(answer.Internal(authz.CodeInternal, "the flow ended without a decision"))
 	}
 	if in.losesUpstream() {
-		return in.denial(badRequest(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
+		return in.denial(answer.Bad(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
 	}
 	d := in.decision(reason)
 	in.setUpstream(&d)
-	d.ResponseHeaders = in.corsHeaders()
+	d.ResponseHeaders = in.stage.api.cors.Headers(in.request)
 	if in.fault != nil {
 		return in.denial(in.fault)
 	}
 	if ctx.Err() != nil {
-		return in.denial(internal(authz.CodeCanceled, "the check was canceled, or its time ran out"))
+		return in.denial(answer.Internal(authz.CodeCanceled, "the check was canceled, or its time ran out"))
 	}
 	d.Allow = true
 	return d
@@ -66,9 +67,9 @@ func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.
 // denial answers with the refusal that err is. Any other error is an internal one, which the client is told nothing about.
 func (in *invocation) denial(err error) authz.Decision {
 	if !errors.As(err, &in.refusal) {
-		in.refusal = internal(authz.CodeInternal, err.Error())
+		in.refusal = answer.Internal(authz.CodeInternal, err.Error())
 	}
-	d := in.decision(in.refusal.reason)
+	d := in.decision(in.refusal.Reason)
 	d.Denial = in.render()
 	return d
 }
@@ -83,4 +84,19 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 		d.Route = in.route.key
 	}
 	return d
+}
+
+// render makes the client's answer of the refusal.
+func (in *invocation) render() authz.Response {
+	r := in.refusal
+	switch {
+	case in.stage == nil && r.Type == answer.NotFound: // only an HTTP API answers so
+		return r.HTTP(in.requestID, nil)
+	case in.stage == nil:
+		return r.REST(nil, in.requestID, in)
+	case in.stage.api.http:
+		return r.HTTP(in.requestID, in.stage.api.cors.Headers(in.request))
+	default:
+		return r.REST(in.stage.api.responses[r.Type], in.requestID, in)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
 // The authorizations that ask an authorizer.
@@ -168,7 +169,7 @@ func bearer(ctx context.Context, in *invocation) (authz.Caller, error) {
 	case err != nil:
 		return authz.Caller{}, refused(err)
 	case token == nil:
-		return authz.Caller{}, internal(authz.CodeInternal, "a token was verified, and there is none")
+		return authz.Caller{}, answer.Internal(authz.CodeInternal, "a token was verified, and there is none")
 	}
 	in.token = token
 	return authz.Caller{Principal: token.Subject()}, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
@@ -114,9 +115,9 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 // routeAt is the place of an API's route.
 func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, i) }
 
-func (g *Gateway) addMapped(headers []mappedHeader) {
+func (g *Gateway) addMapped(headers []answer.MappedHeader) {
 	for _, h := range headers {
-		g.mapped.add(h.name)
+		g.mapped.Add(h.Name)
 	}
 }
 
@@ -146,7 +147,7 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 	}
 }
 
-func (a *api) compileRoute(c *Route, upstream []mappedHeader, at string, f *faults) *route {
+func (a *api) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *route {
 	if !c.key().HasMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}

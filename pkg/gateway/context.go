@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -45,7 +46,7 @@ func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 // time is when the request came.
 func (in *invocation) time() time.Time {
 	if in.request.Time.IsZero() {
-		in.fail(internal(authz.CodeInternal, "the request has no time"))
+		in.fail(answer.Internal(authz.CodeInternal, "the request has no time"))
 	}
 	return in.request.Time
 }

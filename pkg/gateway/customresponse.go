@@ -6,64 +6,28 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
-// customResponse is an API's own form of a response type ("Gateway responses in API Gateway").
-type customResponse struct {
-	// status replaces the default unless it is zero.
-	status  int
-	headers []mappedHeader
-	// contentType and body replace the default body unless contentType is empty.
-	contentType string
-	body        template
-	// escape is the default body's format.
-	escape format
-}
-
-// mappedHeader is one header, of an answer or of the upstream's request, and where its value comes from.
-type mappedHeader struct {
-	name  string
-	value variable
-}
-
-// appendHeaders adds the customized headers; one that is there already is replaced. A value that would break a header is
-// left out.
-func (c *customResponse) appendHeaders(headers []authz.Field, in *invocation) []authz.Field {
-	for _, h := range c.headers {
-		value, ok := h.value(in)
-		if !ok || !isHeaderValue(value) {
-			continue
-		}
-		same := func(f authz.Field) bool { return strings.EqualFold(f.Name, h.name) }
-		if i := slices.IndexFunc(headers, same); i >= 0 {
-			headers[i].Value = value
-			continue
-		}
-		headers = append(headers, authz.Field{Name: h.name, Value: value})
-	}
-	return headers
-}
-
 // compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
-func (f *faults) compileResponses(a *API, path string) map[responseType]*customResponse {
+func (f *faults) compileResponses(a *API, path string) map[answer.Type]*answer.Custom {
 	if len(a.GatewayResponses) == 0 {
 		return nil
 	}
-	byName := map[string]*customResponse{}
+	byName := map[string]*answer.Custom{}
 	for _, name := range slices.Sorted(maps.Keys(a.GatewayResponses)) {
 		at := fmt.Sprintf("%s.gatewayResponses[%q]", path, name)
 		f.checkResponseType(name, at)
 		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
 	}
-	responses := map[responseType]*customResponse{}
-	for kind, builtin := range gatewayResponses {
-		custom := byName[builtin.name]
+	responses := map[answer.Type]*answer.Custom{}
+	for kind := range answer.Types() {
+		custom := byName[kind.Name()]
 		if custom == nil {
-			custom = byName[fmt.Sprintf("DEFAULT_%dXX", builtin.status/100)]
+			custom = byName[fmt.Sprintf("DEFAULT_%dXX", kind.Status()/100)]
 		}
-		if custom != nil && builtin.emitted {
-			responses[responseType(kind)] = custom
+		if custom != nil && kind.Emitted() {
+			responses[kind] = custom
 		}
 	}
 	return responses
@@ -74,13 +38,13 @@ func (f *faults) checkResponseType(name, at string) {
 	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
 		return
 	}
-	for kind, builtin := range gatewayResponses {
+	for kind := range answer.Types() {
 		switch {
-		case builtin.name == "" || builtin.name != name:
-		case responseType(kind) == requestTooLarge:
+		case kind.Name() == "" || kind.Name() != name:
+		case kind == answer.RequestTooLarge:
 			f.add(at, "API Gateway lets nobody customize REQUEST_TOO_LARGE: remove it")
 			return
-		case !builtin.emitted:
+		case !kind.Emitted():
 			f.warn(at, "portcullis never answers with %s: this has no effect", name)
 			return
 		default:
@@ -90,22 +54,22 @@ func (f *faults) checkResponseType(name, at string) {
 	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
-func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *customResponse {
-	if g.StatusCode != 0 && !isAnswerStatus(g.StatusCode) {
-		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, listOfStatuses())
+func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *answer.Custom {
+	if g.StatusCode != 0 && !answer.IsStatus(g.StatusCode) {
+		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, answer.ListOfStatuses())
 	}
-	if hasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
+	if answer.HasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
 		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
 	}
 	const builtIn = "application/json"
-	c := &customResponse{status: g.StatusCode, escape: formatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
-	c.headers = f.compileParameters(g.ResponseParameters, s, at)
-	c.contentType, c.body = f.compileBody(g, s, at)
+	c := &answer.Custom{Status: g.StatusCode, Escape: answer.FormatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
+	c.Headers = f.compileParameters(g.ResponseParameters, s, at)
+	c.ContentType, c.Body = f.compileBody(g, s, at)
 	return c
 }
 
-func (f *faults) compileParameters(parameters map[string]string, s scope, at string) []mappedHeader {
-	var headers []mappedHeader
+func (f *faults) compileParameters(parameters map[string]string, s scope, at string) []answer.MappedHeader {
+	var headers []answer.MappedHeader
 	for _, key := range slices.Sorted(maps.Keys(parameters)) {
 		at := fmt.Sprintf("%s.responseParameters[%q]", at, key)
 		name, ok := strings.CutPrefix(key, "gatewayresponse.header.")
@@ -116,33 +80,33 @@ func (f *faults) compileParameters(parameters map[string]string, s scope, at str
 		if message := unfitResponseHeader(name); message != "" {
 			f.add(at, "%s", message)
 		}
-		if slices.ContainsFunc(headers, func(h mappedHeader) bool { return strings.EqualFold(h.name, name) }) {
+		if slices.ContainsFunc(headers, func(h answer.MappedHeader) bool { return strings.EqualFold(h.Name, name) }) {
 			f.add(at, "the header %s is mapped twice", name)
 		}
 		value, err := compileParameter(parameters[key], s)
 		if err != nil {
 			f.add(at, "%v", err)
 		}
-		headers = append(headers, mappedHeader{name, value})
+		headers = append(headers, answer.MappedHeader{Name: name, Value: value})
 	}
 	return headers
 }
 
 // compileParameter compiles the right side of a response parameter: a literal in single quotes, or a variable.
-func compileParameter(value string, s scope) (variable, error) {
+func compileParameter(value string, s scope) (answer.Variable, error) {
 	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
 		return s.lookup(value)
 	}
 	literal := value[1 : len(value)-1]
-	if !isHeaderValue(literal) {
-		return nil, fmt.Errorf("%s holds a character that a header cannot carry", value)
+	if !answer.IsHeaderValue(literal) {
+		return answer.Variable{}, fmt.Errorf("%s holds a character that a header cannot carry", value)
 	}
-	return func(*invocation) (string, bool) { return literal, true }, nil
+	return answer.Variable{Kind: answer.Literal, Name: literal}, nil
 }
 
 // compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
 // is not documented.
-func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, template) {
+func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, answer.Template) {
 	templates := g.ResponseTemplates
 	if len(templates) == 0 {
 		return "", nil
@@ -154,13 +118,13 @@ func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, tem
 	} else if len(templates) > 1 {
 		f.add(at+".responseTemplates", "write a template for application/json, or a single one")
 	}
-	var body template
+	var body answer.Template
 	for _, contentType := range contentTypes {
 		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
-		if !isHeaderValue(contentType) || !strings.Contains(contentType, "/") {
+		if !answer.IsHeaderValue(contentType) || !strings.Contains(contentType, "/") {
 			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
-		compiled, err := compileTemplate(templates[contentType], formatOf(contentType, sentType(g.ResponseParameters, contentType)), s)
+		compiled, err := answer.ParseTemplate(templates[contentType], answer.FormatOf(contentType, sentType(g.ResponseParameters, contentType)), s.lookup)
 		if err != nil {
 			f.add(at, "%v", err)
 		}

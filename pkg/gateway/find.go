@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -18,15 +19,15 @@ type place struct {
 // find fills in API, stage, path and route.
 func (in *invocation) find() error {
 	if !authz.IsMethod(in.request.Method) {
-		return badRequest(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
+		return answer.Bad(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
 	}
 	p, err := canon.ParsePath(in.request.Target)
 	if err != nil {
-		return badRequest(authz.CodeBadPath, err.Error())
+		return answer.Bad(authz.CodeBadPath, err.Error())
 	}
 	in.host, in.fullPath = canon.Host(in.request.Host), p.Text
 	if in.host == "" && in.request.Host != "" {
-		return forbidden(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
+		return answer.Forbid(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
 	}
 	if in.place, err = in.gateway.place(in.request, in.host, p.Text); err != nil {
 		return err
@@ -35,7 +36,7 @@ func (in *invocation) find() error {
 		return err
 	}
 	if in.stage.api.strictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
-		return badRequest(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
+		return answer.Bad(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
 	}
 	in.route = in.stage.api.routes.Find(in.path, in.request.Method)
 	if in.stage.api.http {
@@ -47,7 +48,7 @@ func (in *invocation) find() error {
 		return in.noRoute()
 	}
 	if p.Pattern && in.route.guard == guards[Custom] {
-		return badRequest(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
+		return answer.Bad(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
 	}
 	return in.sameInEveryReading(p)
 }
@@ -56,7 +57,7 @@ func (in *invocation) find() error {
 func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	l := g.locate(host, path)
 	if !strings.HasPrefix(r.Target, l.base) {
-		return place{stage: l.stage}, badRequest(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
+		return place{stage: l.stage}, answer.Bad(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
 	}
 	if r.API != "" || r.Stage != "" {
 		return g.namedPlace(r, l, path)
@@ -73,7 +74,7 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, error) {
 	a := g.apis[r.API]
 	if a == nil {
-		return place{}, envoyConfig("context_extensions portcullis.api is missing or names no API of the configuration")
+		return place{}, answer.Misconfigured("context_extensions portcullis.api is missing or names no API of the configuration")
 	}
 	named, err := a.namedStage(r.Stage)
 	if err != nil {
@@ -81,21 +82,21 @@ func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, 
 	}
 	if !l.known {
 		if named == nil {
-			return place{}, envoyConfig("context_extensions portcullis.stage is missing, and the API has several stages")
+			return place{}, answer.Misconfigured("context_extensions portcullis.stage is missing, and the API has several stages")
 		}
 		if named.onlyBelow() {
-			return place{stage: named}, forbidden(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
+			return place{stage: named}, answer.Forbid(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
 		}
 		return place{stage: named, path: path}, nil
 	}
 	if l.owner != nil && l.owner != a || l.stage != nil && l.stage.api != a {
-		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
+		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
 	}
 	if l.stage == nil {
 		return place{stage: named}, l.nothing("no stage owns the host and base path")
 	}
 	if r.Stage != "" && l.stage != named {
-		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
+		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
 	}
 	return place{l.stage, l.path, l.shared}, nil
 }
@@ -110,7 +111,7 @@ func (a *api) namedStage(name string) (*stage, error) {
 	}
 	s := a.stage(name)
 	if s == nil {
-		return nil, envoyConfig("context_extensions portcullis.stage names no stage of the API")
+		return nil, answer.Misconfigured("context_extensions portcullis.stage names no stage of the API")
 	}
 	return s, nil
 }
@@ -118,7 +119,7 @@ func (a *api) namedStage(name string) (*stage, error) {
 // nothing is the answer where a host serves no stage for a path.
 func (l *location) nothing(detail string) error {
 	if l.owner != nil && l.owner.http && l.owner.endpoint {
-		return notFound("the API has no stage for the path, and no $default")
+		return answer.Missing("the API has no stage for the path, and no $default")
 	}
-	return forbidden(authz.CodeUnknownHost, detail)
+	return answer.Forbid(authz.CodeUnknownHost, detail)
 }

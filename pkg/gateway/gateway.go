@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -20,7 +21,7 @@ type Gateway struct {
 	// endpoints are the VPC endpoints by which private APIs are called.
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
-	mapped headerNames
+	mapped answer.HeaderNames
 	// signatures makes what verifies signatures, verifiers is what it has made.
 	signatures func(SignatureOptions) (Verify, error)
 	verifiers  map[string]Verify
@@ -36,8 +37,8 @@ type api struct {
 	routes                      routing.Table[route]
 	// http says that this is an HTTP API. cors is its CORS configuration; nil where it has none.
 	http      bool
-	cors      *cors
-	responses map[responseType]*customResponse
+	cors      *answer.CORS
+	responses map[answer.Type]*answer.Custom
 	// signatures are the API's options, verify what they make.
 	signatures SignatureOptions
 	verify     Verify
@@ -63,7 +64,7 @@ type route struct {
 	// authorizer and scopes are those of the guards that ask an authorizer.
 	authorizer *authorizer
 	scopes     []string
-	upstream   []mappedHeader
+	upstream   []answer.MappedHeader
 	// verify takes the place of the API's where it is not nil, and signatures are what it verifies by.
 	verify     Verify
 	signatures RouteSignatures
@@ -101,7 +102,7 @@ func New(c Config) (*Gateway, []Fault) {
 		signatures: c.Signatures,
 	}
 	for _, name := range overrides {
-		g.mapped.add(name)
+		g.mapped.Add(name)
 	}
 	if len(c.APIs) == 0 {
 		f.add("apis", "there is no API: write at least one")

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -31,7 +32,7 @@ func anonymous(context.Context, *invocation) (authz.Caller, error) { return auth
 // limitARN refuses a method ARN that is too long to be authorized.
 func (in *invocation) limitARN() error {
 	if in.guarded() && in.arnLength() > maxARN {
-		return &refusal{kind: uriTooLong, reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}}
+		return &answer.Refusal{Type: answer.URITooLong, Reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}}
 	}
 	return nil
 }
@@ -118,5 +119,5 @@ func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) 
 	if !in.stage.api.legacyMessages {
 		message += since2025
 	}
-	return &refusal{kind: accessDenied, message: message, reason: reason}
+	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
 }

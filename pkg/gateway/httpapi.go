@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
@@ -80,10 +81,10 @@ func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resourc
 // enterHTTPAPI refuses a request of an HTTP API whose route cannot be told, and answers a preflight.
 func (in *invocation) enterHTTPAPI() error {
 	if in.isPreflight() {
-		return &refusal{kind: preflightAnswer, reason: authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"}}
+		return &answer.Refusal{Type: answer.Preflight, Reason: authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"}}
 	}
 	if in.route == nil {
-		return notFound("the API has no route for the path and the method")
+		return answer.Missing("the API has no route for the path and the method")
 	}
 	return nil
 }
@@ -92,5 +93,5 @@ func (in *invocation) enterHTTPAPI() error {
 // request leads to, if there is one, is open. A guarded route catches preflights too ("Configure CORS for HTTP APIs": $default
 // with an authorizer).
 func (in *invocation) isPreflight() bool {
-	return in.stage.api.cors != nil && isPreflight(in.request) && (in.route == nil || in.route.guard == guards[None])
+	return in.stage.api.cors != nil && answer.IsPreflight(in.request) && (in.route == nil || in.route.guard == guards[None])
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -154,17 +155,17 @@ func TestHTTPStages(t *testing.T) {
 // Every response type has an answer of an HTTP API, none of which tells more than its status.
 func TestHTTPAnswers(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	want := map[responseType]string{
-		internalError: "500 Internal Server Error", badRequestAnswer: "400 Bad Request", forbiddenAnswer: "403 Forbidden", uriTooLong: "414 Request URI too long",
-		notFoundAnswer: "404 Not Found", accessDenied: "403 Forbidden", apiConfigurationError: "500 Internal Server Error",
-		authorizerConfigurationError: "500 Internal Server Error", authorizerFailure: "500 Internal Server Error", badRequestBody: "400 Bad Request",
-		badRequestParameters: "400 Bad Request", expiredToken: "403 Forbidden", integrationFailure: "503 Service Unavailable", integrationTimeout: "503 Service Unavailable",
-		invalidAPIKey: "403 Forbidden", invalidSignature: "403 Forbidden", missingAuthenticationToken: "403 Forbidden", quotaExceeded: "429 Too Many Requests",
-		requestTooLarge: "413 Request Entity Too Large", resourceNotFound: "404 Not Found", throttled: "429 Too Many Requests", unauthorized: "401 Unauthorized",
-		unsupportedMediaType: "500 Internal Server Error", wafFiltered: "403 Forbidden",
+	want := map[answer.Type]string{
+		answer.InternalError: "500 Internal Server Error", answer.BadRequest: "400 Bad Request", answer.Forbidden: "403 Forbidden", answer.URITooLong: "414 Request URI too long",
+		answer.NotFound: "404 Not Found", answer.AccessDenied: "403 Forbidden", answer.APIConfigurationError: "500 Internal Server Error",
+		answer.AuthorizerConfigurationError: "500 Internal Server Error", answer.AuthorizerFailure: "500 Internal Server Error", answer.BadRequestBody: "400 Bad Request",
+		answer.BadRequestParameters: "400 Bad Request", answer.ExpiredToken: "403 Forbidden", answer.IntegrationFailure: "503 Service Unavailable", answer.IntegrationTimeout: "503 Service Unavailable",
+		answer.InvalidAPIKey: "403 Forbidden", answer.InvalidSignature: "403 Forbidden", answer.MissingAuthenticationToken: "403 Forbidden", answer.QuotaExceeded: "429 Too Many Requests",
+		answer.RequestTooLarge: "413 Request Entity Too Large", answer.ResourceNotFound: "404 Not Found", answer.Throttled: "429 Too Many Requests", answer.Unauthorized: "401 Unauthorized",
+		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
 	}
-	for kind := range responseTypes {
-		if kind == preflightAnswer {
+	for kind := range answer.Types() {
+		if kind == answer.Preflight {
 			continue
 		}
 		in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
@@ -172,7 +173,7 @@ func TestHTTPAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		const challenge = `Bearer scope="" error="invalid_token"`
-		d := in.denial(&refusal{kind: kind, message: "secret", errorType: "SecretException", challenge: challenge, reason: authz.Reason{Detail: "secret"}})
+		d := in.denial(&answer.Refusal{Type: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
 		status, message, _ := strings.Cut(want[kind], " ")
 		if fmt.Sprint(d.Denial.Status) != status || d.Denial.Body != `{"message":"`+message+`"}` || d.Allow {
 			t.Errorf("%d: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -41,14 +42,14 @@ func (in *invocation) verify() (*Signed, error) {
 		verify = in.route.verify
 	}
 	if verify == nil {
-		return nil, internal(authz.CodeInternal, "there is nothing that verifies signatures")
+		return nil, answer.Internal(authz.CodeInternal, "there is nothing that verifies signatures")
 	}
 	signed, err := verify(in.request)
 	switch {
 	case err != nil:
 		return nil, refused(err)
 	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
-		return nil, internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
+		return nil, answer.Internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
 	}
 	if !in.signedForStage(signed.Host) {
 		return nil, signedForAnother(signed.Host)
@@ -74,7 +75,7 @@ const mismatch = "The request signature we calculated does not match the signatu
 // never gets to see the host of another service: to it, this signature is one that does not match.
 func signedForAnother(host string) error {
 	detail := fmt.Sprintf("the request is signed for the host %.100q, which does not lead to the stage: list it under the stage's domains, or under the API's signatures.hostAliases", host)
-	return &refusal{kind: invalidSignature, message: mismatch, reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
+	return &answer.Refusal{Type: answer.InvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
 }
 
 // refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.
@@ -83,12 +84,7 @@ func refused(err error) error {
 	if !ok {
 		return err
 	}
-	for kind, response := range gatewayResponses {
-		if response.name != "" && response.name == r.ResponseType {
-			return &refusal{kind: responseType(kind), message: r.Message, errorType: r.ErrorType, explanation: r.Explanation, challenge: r.Challenge, reason: r.Reason}
-		}
-	}
-	return internal(r.Reason.Code, r.Reason.Detail)
+	return answer.Of(r)
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.
@@ -151,17 +147,6 @@ func (in *invocation) userName() string {
 		return "anonymous"
 	}
 	return in.identity.Principal.ARN
-}
-
-// ofIdentity is a $context.identity variable that only signed requests have.
-func ofIdentity(value func(*Signed) string) variable {
-	return func(in *invocation) (string, bool) {
-		if in.identity == nil {
-			return "", false
-		}
-		text := value(in.identity)
-		return text, text != ""
-	}
 }
 
 // removeSignature keeps a signature from the upstream: whoever reads it could repeat the request. Of one that nobody asked

@@ -2,11 +2,11 @@ package gateway
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -14,7 +14,7 @@ import (
 type identitySource struct {
 	// written is the source in API Gateway's notation.
 	written string
-	value   variable
+	value   answer.Variable
 }
 
 // show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
@@ -22,7 +22,7 @@ type identitySource struct {
 func (in *invocation) show(a *authorizer) error {
 	in.values = in.valueBuffer[:0]
 	for i := range a.sources {
-		value, ok := a.sources[i].value(in)
+		value, ok := in.Value(a.sources[i].value)
 		switch {
 		case in.fault != nil:
 			return in.fault
@@ -39,9 +39,9 @@ func (in *invocation) show(a *authorizer) error {
 // unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
 // be shown need not be any.
 func (in *invocation) unidentified(detail string) error {
-	r := &refusal{kind: unauthorized, reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
 	if in.route.authorizer.authorization == JWT {
-		r.challenge = "Bearer"
+		r.Challenge = "Bearer"
 	}
 	return r
 }
@@ -97,29 +97,25 @@ var unknownBefore = append([]string{
 
 // compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X and
 // context.X on a REST API, the same with a dollar sign, and without "method.", on an HTTP API.
-func compileSource(text string, api *API) (variable, error) {
+func compileSource(text string, api *API) (answer.Variable, error) {
 	name := text
 	if api.HTTP {
 		var ok bool
 		if name, ok = strings.CutPrefix(text, "$"); !ok {
-			return nil, fmt.Errorf("%q: an identity source of an HTTP API begins with a dollar sign; write $request.header.<name>", text)
+			return answer.Variable{}, fmt.Errorf("%q: an identity source of an HTTP API begins with a dollar sign; write $request.header.<name>", text)
 		}
 		if strings.HasPrefix(name, "request.") {
 			name = "method." + name
 		}
 	}
 	if header, ok := strings.CutPrefix(name, "method.request.header."); ok && authz.IsToken(header) {
-		header = canon.Lower(header)
-		return func(in *invocation) (string, bool) {
-			value, lines := in.request.Header(header)
-			return value, lines == 1
-		}, nil
+		return answer.Variable{Kind: answer.SingleHeader, Name: canon.Lower(header)}, nil
 	}
 	if query, ok := strings.CutPrefix(name, "method.request.querystring."); ok && query != "" {
 		if strings.ContainsAny(query, ", ") {
-			return nil, fmt.Errorf("%q: an identity source is one parameter of the query; write one item of the list for each source", text)
+			return answer.Variable{}, fmt.Errorf("%q: an identity source is one parameter of the query; write one item of the list for each source", text)
 		}
-		return querySource(query, api.HTTP), nil
+		return answer.Variable{Kind: answer.AllQuery, Name: query}, nil
 	}
 	if strings.HasPrefix(name, "context.") || strings.HasPrefix(name, "stageVariables.") {
 		return sourceVariable(name, api)
@@ -128,39 +124,16 @@ func compileSource(text string, api *API) (variable, error) {
 	if api.HTTP {
 		form = "$request.header.<name>, $request.querystring.<name>, $stageVariables.<name> or $context.<name>"
 	}
-	return nil, fmt.Errorf("%q is no identity source; write %s", text, form)
+	return answer.Variable{}, fmt.Errorf("%q is no identity source; write %s", text, form)
 }
 
 // sourceVariable is a variable as an identity source. Nothing of an authorizer's is known before it is asked.
-func sourceVariable(name string, api *API) (variable, error) {
+func sourceVariable(name string, api *API) (answer.Variable, error) {
 	if strings.HasPrefix(name, "context.authorizer") {
-		return nil, fmt.Errorf("%q is what an authorizer says: it is not known before", name)
+		return answer.Variable{}, fmt.Errorf("%q is what an authorizer says: it is not known before", name)
 	}
 	if variable, ok := strings.CutPrefix(name, "stageVariables."); ok {
-		return stageVariable(variable), nil
+		return answer.Variable{Kind: answer.StageVariable, Name: variable}, nil
 	}
 	return newScope(api).lookup(name)
-}
-
-// querySource reads a query parameter that identifies the caller. A function sees all values of a parameter that is there
-// more than once, so that its answer is kept under all of them: they are joined by a character that no value may hold. An HTTP
-// API's identity source is a text that the function gets to see, where such a parameter counts as missing.
-func querySource(name string, http bool) variable {
-	return func(in *invocation) (string, bool) {
-		all, found := "", 0
-		for n, v := range in.request.Query() {
-			if decoded, err := url.QueryUnescape(n); err != nil || decoded != name {
-				continue
-			}
-			value, err := url.QueryUnescape(v)
-			if err != nil || strings.Contains(value, "\x00") {
-				return "", false
-			}
-			if found++; found > 1 {
-				all += "\x00"
-			}
-			all += value
-		}
-		return all, found == 1 || found > 1 && !http && strings.Trim(all, "\x00") != ""
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -48,7 +49,7 @@ type invocation struct {
 	// without it.
 	fault error
 	// refusal is the denial, once there is one.
-	refusal *refusal
+	refusal *answer.Refusal
 }
 
 func (in *invocation) fail(err error) {
@@ -64,7 +65,7 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 		in.addressResolved = true
 		var err error
 		if in.address, err = in.gateway.clients.of(in.request, in.byEndpoint); err != nil {
-			in.fail(forbidden(authz.CodeBadClientAddress, err.Error()))
+			in.fail(answer.Forbid(authz.CodeBadClientAddress, err.Error()))
 		}
 	}
 	return in.address, in.address.IsValid()
@@ -75,7 +76,7 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 func (in *invocation) singleHeader(name string) (string, bool) {
 	value, lines := in.request.Header(name)
 	if lines > 1 {
-		in.fail(badRequest(authz.CodeBadRequest, "the header "+name+" has several lines"))
+		in.fail(answer.Bad(authz.CodeBadRequest, "the header "+name+" has several lines"))
 	}
 	return value, lines == 1
 }

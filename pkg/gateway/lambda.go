@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -55,15 +56,15 @@ func askFunction(ctx context.Context, in *invocation) (authz.Caller, error) {
 	if err := in.tellable(); err != nil {
 		return authz.Caller{}, err
 	}
-	answer, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Event: in})
+	said, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Event: in})
 	switch {
 	case err != nil:
 		return authz.Caller{}, refused(err)
-	case answer == nil:
-		return authz.Caller{}, internal(authz.CodeInternal, "the authorizer's function was asked, and there is no answer")
+	case said == nil:
+		return authz.Caller{}, answer.Internal(authz.CodeInternal, "the authorizer's function was asked, and there is no answer")
 	}
-	in.answer = answer
-	return authz.Caller{Principal: answer.PrincipalID()}, nil
+	in.answer = said
+	return authz.Caller{Principal: said.PrincipalID()}, nil
 }
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without
@@ -115,7 +116,7 @@ func (in *invocation) notAuthorizedByFunction(reason authz.Reason) error {
 	if !in.stage.api.legacyMessages {
 		message += since2025
 	}
-	return &refusal{kind: accessDenied, message: message, reason: reason}
+	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
 }
 
 // Event is what the authorizer's function gets to see.

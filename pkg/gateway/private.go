@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -19,7 +20,7 @@ func (in *invocation) arrive() error {
 	}
 	if !in.stage.api.private {
 		if e != nil {
-			return forbidden(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
+			return answer.Forbid(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
 		}
 		return nil
 	}
@@ -33,7 +34,7 @@ func (in *invocation) arrive() error {
 		}
 	}
 	if named, _ := in.gateway.endpointHost(in.host); named != "" && named != e.id {
-		return forbidden(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by")
+		return answer.Forbid(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by")
 	}
 	in.endpoint = e
 	return nil
@@ -47,7 +48,7 @@ func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
 	}
 	e, ok := in.gateway.endpoints.byNetwork.Lookup(addr)
 	if !ok {
-		return nil, forbidden(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
+		return nil, answer.Forbid(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
 	}
 	return e, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -26,7 +27,7 @@ func (in *invocation) sameInEveryReading(p canon.Path) error {
 	}
 	all, err := p.Readings(in.request.Path())
 	if err != nil {
-		return badRequest(authz.CodeBadPath, err.Error())
+		return answer.Bad(authz.CodeBadPath, err.Error())
 	}
 	for _, reading := range all {
 		l := in.gateway.locate(in.host, reading)
@@ -54,7 +55,7 @@ func (in *invocation) sameIfPlain() error {
 	slash := api.http && strings.HasSuffix(in.path, "/")
 	cased := api.strictPaths && api.routes.CaseCounts(in.path)
 	if (slash || cased) && !in.guardedAlike(in.path) {
-		return badRequest(authz.CodeBadPath, errOtherway.Error())
+		return answer.Bad(authz.CodeBadPath, errOtherway.Error())
 	}
 	return in.sameInAnotherCase(in.fullPath)
 }
@@ -78,9 +79,9 @@ func (in *invocation) sameAt(l location) error {
 	case l.stage == nil:
 		return nil
 	case l.stage != in.stage:
-		return badRequest(authz.CodeBadPath, errNeighbour.Error())
+		return answer.Bad(authz.CodeBadPath, errNeighbour.Error())
 	case !in.guardedAlike(l.path):
-		return badRequest(authz.CodeBadPath, errOtherway.Error())
+		return answer.Bad(authz.CodeBadPath, errOtherway.Error())
 	}
 	if l.path != in.path {
 		in.readings = append(in.readings, l.path)
@@ -92,7 +93,7 @@ func (in *invocation) sameAt(l location) error {
 // or not: what a path parameter holds would be another thing to route and upstream.
 func (in *invocation) sameWhenMerged(l location) error {
 	if l.stage == nil || in.stage.api.routes.Find(l.path, in.request.Method) != in.route {
-		return badRequest(authz.CodeBadPath, errDoubled.Error())
+		return answer.Bad(authz.CodeBadPath, errDoubled.Error())
 	}
 	return nil
 }

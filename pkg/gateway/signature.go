@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
 // noRoute answers a request for which there is no route. A REST API takes such a request for one that should have been
@@ -13,14 +14,14 @@ import (
 // verifying, have no route and nothing else.
 func (in *invocation) noRoute() error {
 	reason := authz.Reason{Code: authz.CodeNoRoute, Detail: "the API has no such resource and method"}
-	answer := &refusal{kind: missingAuthenticationToken, reason: reason}
+	none := &answer.Refusal{Type: answer.MissingAuthenticationToken, Reason: reason}
 	if in.gateway.signatures == nil {
-		return answer
+		return none
 	}
 	_, err := in.verify()
-	if complaint, ok := errors.AsType[*refusal](err); ok && complaint.kind != internalError {
-		complaint.reason = reason
+	if complaint, ok := errors.AsType[*answer.Refusal](err); ok && complaint.Type != answer.InternalError {
+		complaint.Reason = reason
 		return complaint
 	}
-	return answer
+	return none
 }

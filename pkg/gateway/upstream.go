@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -20,12 +21,17 @@ var overrides = []string{"x-http-method-override", "x-http-method", "x-method-ov
 // (CGI does).
 func (in *invocation) setUpstream(d *authz.Decision) {
 	for _, h := range in.route.upstream {
-		if value, ok := h.value(in); ok {
-			d.SetHeaders = append(d.SetHeaders, authz.Field{Name: h.name, Value: encodeHeaderValue(value)})
+		value, ok := in.Value(h.Value)
+		if !ok {
+			continue
 		}
+		if h.Value.SaidByAuthorizer() {
+			value = answer.EscapePercent(value)
+		}
+		d.SetHeaders = append(d.SetHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
 	}
 	for name := range in.request.Headers() {
-		if in.gateway.mapped.has(name) {
+		if in.gateway.mapped.Has(name) {
 			removeHeader(d, name)
 		}
 	}
@@ -38,7 +44,7 @@ func (in *invocation) setUpstream(d *authz.Decision) {
 func (in *invocation) losesUpstream() bool {
 	for line := range in.request.HeaderValues("connection") {
 		for name := range strings.SplitSeq(line, ",") {
-			if in.gateway.mapped.has(strings.Trim(name, " \t")) {
+			if in.gateway.mapped.Has(strings.Trim(name, " \t")) {
 				return true
 			}
 		}
@@ -54,89 +60,6 @@ func removeHeader(d *authz.Decision, name string) {
 	}
 }
 
-// headerNames is a set of header names that treats every character but letters and digits as a hyphen.
-type headerNames struct {
-	names map[string]struct{}
-	// lengths has the bit of each name's length, of those from 63 on the last: most names are told by it.
-	lengths uint64
-}
-
-func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
-
-func (n *headerNames) add(name string) {
-	if n.names == nil {
-		n.names = map[string]struct{}{}
-	}
-	n.names[hyphenated(name)] = struct{}{}
-	n.lengths |= lengthBit(name)
-}
-
-func (n *headerNames) has(name string) bool {
-	if n.lengths&lengthBit(name) == 0 {
-		return false
-	}
-	_, ok := n.names[hyphenated(name)]
-	return ok
-}
-
-// hyphenated is a header name in lower case with a hyphen for every character that is no letter and no digit.
-func hyphenated(name string) string {
-	i := 0
-	for i < len(name) && (name[i] == '-' || canon.IsLowerAlphanumeric(name[i])) {
-		i++
-	}
-	if i == len(name) {
-		return name
-	}
-	out := []byte(canon.Lower(name))
-	for ; i < len(out); i++ {
-		if !canon.IsLowerAlphanumeric(out[i]) {
-			out[i] = '-'
-		}
-	}
-	return string(out)
-}
-
-// encodeHeaderValue percent-encodes what a header cannot carry: control characters, what is not ASCII, and white space at
-// either end.
-func encodeHeaderValue(s string) string {
-	if isHeaderValue(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(s)-1) {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// escapePercent encodes the percent signs that begin an escape, so that a text that looks like an encoded one is not taken for
-// what it would be decoded to: two users' names must not become one.
-func escapePercent(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		b.WriteByte(s[i])
-		if s[i] == '%' && canon.IsEscape(s, i) {
-			b.WriteString("25")
-		}
-	}
-	return b.String()
-}
-
-// isHeaderValue reports whether a header carries a text unchanged: visible ASCII, with spaces only in between.
-func isHeaderValue(s string) bool {
-	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
-	return strings.TrimFunc(s, visible) == "" && strings.Trim(s, " ") == s
-}
-
 // connectionHeaders belong to one connection or frame the message; they are never mapped.
 var connectionHeaders = []string{
 	"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
@@ -147,7 +70,7 @@ func unfitHeader(name string) string {
 	switch {
 	case !authz.IsToken(name):
 		return fmt.Sprintf("%q is no header name", name)
-	case slices.Contains(connectionHeaders, hyphenated(name)):
+	case slices.Contains(connectionHeaders, answer.Hyphenated(name)):
 		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)
 	}
 	return ""
@@ -161,15 +84,15 @@ func unfitResponseHeader(name string) string {
 }
 
 // compileUpstream compiles the mapped headers of an API or a route, in the order of their names.
-func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) []mappedHeader {
-	compiled := map[string]mappedHeader{}
+func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) []answer.MappedHeader {
+	compiled := map[string]answer.MappedHeader{}
 	for _, h := range headers {
 		at := fmt.Sprintf("%s.upstreamHeaders[%q]", at, h.Name)
 		name := canon.Lower(h.Name)
 		if message := unfitHeader(name); message != "" {
 			f.add(at, "%s", message)
 		}
-		if slices.Contains(overrides, hyphenated(name)) {
+		if slices.Contains(overrides, answer.Hyphenated(name)) {
 			f.add(at, "%s never reaches the upstream, which might take another method or path from it: it cannot be mapped", h.Name)
 		}
 		if _, ok := compiled[name]; ok {
@@ -179,25 +102,25 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) [
 		if err != nil {
 			f.add(at, "%v", err)
 		}
-		compiled[name] = mappedHeader{name, value}
+		compiled[name] = answer.MappedHeader{Name: name, Value: value}
 	}
 	return sortedHeaders(compiled)
 }
 
 // overrideUpstream lays a route's mapped headers over its API's.
-func overrideUpstream(api, route []mappedHeader) []mappedHeader {
+func overrideUpstream(api, route []answer.MappedHeader) []answer.MappedHeader {
 	if len(route) == 0 {
 		return api
 	}
-	byName := map[string]mappedHeader{}
+	byName := map[string]answer.MappedHeader{}
 	for _, h := range slices.Concat(api, route) {
-		byName[h.name] = h
+		byName[h.Name] = h
 	}
 	return sortedHeaders(byName)
 }
 
-func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
-	var headers []mappedHeader
+func sortedHeaders(byName map[string]answer.MappedHeader) []answer.MappedHeader {
+	var headers []answer.MappedHeader
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		headers = append(headers, byName[name])
 	}
@@ -205,22 +128,15 @@ func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
 }
 
 // compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
-func compileUpstreamValue(value string, s scope) (variable, error) {
+func compileUpstreamValue(value string, s scope) (answer.Variable, error) {
 	if name, ok := strings.CutPrefix(value, "$"); ok {
-		said, err := s.lookup(name)
-		if err != nil || !strings.HasPrefix(name, "context.authorizer.") {
-			return said, err
-		}
-		return func(in *invocation) (string, bool) {
-			text, ok := said(in)
-			return escapePercent(text), ok
-		}, nil
+		return s.lookup(name)
 	}
 	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
-		return nil, errors.New("a variable stands alone, without text around it")
+		return answer.Variable{}, errors.New("a variable stands alone, without text around it")
 	}
-	if !isHeaderValue(value) {
-		return nil, errors.New("the text holds a character that a header cannot carry")
+	if !answer.IsHeaderValue(value) {
+		return answer.Variable{}, errors.New("the text holds a character that a header cannot carry")
 	}
-	return func(*invocation) (string, bool) { return value, true }, nil
+	return answer.Variable{Kind: answer.Literal, Name: value}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -104,8 +105,8 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 	for _, said := range []string{
 		"Zoë", "Zo%C3%AB", "Zo%25C3%25AB", "Zo%c3%ab", " a", "%20a", "%2520a", "a\n", "a%0A", "a%", "a%\n", "a%2", "a%2\x00", "100%", "100%25", "%", "%%41", "%4\x31", "",
 	} {
-		written := encodeHeaderValue(escapePercent(said))
-		if other, twice := seen[written]; twice || !isHeaderValue(written) {
+		written := answer.EncodeHeaderValue(answer.EscapePercent(said))
+		if other, twice := seen[written]; twice || !answer.IsHeaderValue(written) {
 			t.Errorf("%q and %q are both written as %q", said, other, written)
 		}
 		seen[written] = said
@@ -146,7 +147,7 @@ func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
 		" a ":           "%20a%20",
 		" ":             "%20",
 	} {
-		if got := encodeHeaderValue(in); got != want {
+		if got := answer.EncodeHeaderValue(in); got != want {
 			t.Errorf("encodeHeaderValue(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -158,27 +159,4 @@ func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
 	}
 	d = mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a", "user-agent", "b"))
 	checkDenial(t, d, 400, authz.CodeBadRequest, "BadRequestException", `{"message":"Bad Request"}`)
-}
-
-// TestHeaderNames: a name that is there is found in every spelling, whatever its length.
-func TestHeaderNames(t *testing.T) {
-	var n headerNames
-	if n.has("x-user") || n.has("") {
-		t.Error("the empty set has a name")
-	}
-	for _, length := range []int{1, 2, 6, 62, 63, 64, 65, 127, 128, 300} {
-		name := strings.Repeat("a", length/2) + "-" + strings.Repeat("b", length-length/2-1)
-		if n.has(name) {
-			t.Errorf("%d: there before it was added", length)
-		}
-		n.add(name)
-		for _, separator := range []string{"-", "_", ".", "!"} {
-			if !n.has(strings.ReplaceAll(name, "-", separator)) {
-				t.Errorf("%d: not found with %s", length, separator)
-			}
-		}
-		if n.has(name[1:] + "c") {
-			t.Errorf("%d: another name of its length is found", length)
-		}
-	}
 }

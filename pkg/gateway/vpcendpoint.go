@@ -9,6 +9,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -33,7 +34,7 @@ func (e *vpcEndpoints) attested(r *authz.Request) (*vpcEndpoint, error) {
 	var found *vpcEndpoint
 	if r.Listener != "" {
 		if found = e.byListener[r.Listener]; found == nil {
-			return nil, envoyConfig("context_extensions portcullis.listener names a listener that no entry of vpcEndpoints lists")
+			return nil, answer.Misconfigured("context_extensions portcullis.listener names a listener that no entry of vpcEndpoints lists")
 		}
 	}
 	if r.VPCEndpoint != "" {

@@ -1,4 +1,4 @@
-package gateway
+package answer
 
 import (
 	"fmt"
@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// template is the body of a customized gateway response, compiled. Gateway responses know no VTL but substitution.
-type template []piece
+// Template is the body of a customized gateway response, compiled. Gateway responses know no VTL but substitution.
+type Template []piece
 
-// piece is a literal text, or a variable where that is not nil.
+// piece is a literal text, or a variable where that is of any kind.
 type piece struct {
 	literal string
-	value   variable
+	value   Variable
 	// escape makes a value fit for its place, so that what a client sent cannot end the string it stands in.
 	escape func(string) string
 }
@@ -24,12 +24,13 @@ var (
 	directive = regexp.MustCompile(`#(?:#|\*|\{?(?:set|if|else|elseif|end|foreach|include|parse|stop|break|macro|define|evaluate)\b)`)
 )
 
-// compileTemplate compiles a body template whose values are escaped for a format.
-func compileTemplate(text string, escape format, s scope) (template, error) {
+// ParseTemplate compiles a body template whose values are escaped for a format. lookup finds a variable by its name, without the dollar
+// sign. The error says what the template holds that a gateway response does not know.
+func ParseTemplate(text string, escape Format, lookup func(name string) (Variable, error)) (Template, error) {
 	if d := directive.FindString(text); d != "" {
 		return nil, fmt.Errorf("%q is VTL: a gateway response's template can only hold variables such as $context.error.messageString", d)
 	}
-	var t template
+	var t Template
 	for {
 		m := reference.FindStringSubmatchIndex(text)
 		if m == nil {
@@ -39,7 +40,7 @@ func compileTemplate(text string, escape format, s scope) (template, error) {
 			return nil, fmt.Errorf("%q: write a variable without braces and exclamation mark", text[m[0]:m[1]])
 		}
 		name := text[m[6]:m[7]]
-		value, err := s.lookup(name)
+		value, err := lookup(name)
 		if err != nil {
 			return nil, err
 		}
@@ -52,13 +53,13 @@ func compileTemplate(text string, escape format, s scope) (template, error) {
 	}
 }
 
-// expand writes the template for an invocation. A variable without a value is the empty text.
-func (t template) expand(in *invocation) string {
+// Expand writes the template with the values of a request. A variable without a value is the empty text.
+func (t Template) Expand(values Values) string {
 	var b strings.Builder
 	for _, p := range t {
-		if p.value == nil {
+		if p.value.Kind == Absent && p.escape == nil {
 			b.WriteString(p.literal)
-		} else if value, ok := p.value(in); ok {
+		} else if value, ok := values.Value(p.value); ok {
 			b.WriteString(p.escape(value))
 		}
 	}

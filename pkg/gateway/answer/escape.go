@@ -1,4 +1,4 @@
-package gateway
+package answer
 
 import (
 	"encoding/json"
@@ -11,75 +11,75 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// format is how values are written into a body: what a client sent must not end the string or the text that it stands in.
-type format uint8
+// Format is how values are written into a body: what a client sent must not end the string or the text that it stands in.
+type Format uint8
 
 const (
-	// markup is HTML, XML and every type that is not known.
-	markup format = iota
-	plainText
-	jsonText
-	script
-	styleSheet
-	formFields
+	// Markup is HTML, XML and every type that is not known.
+	Markup Format = iota
+	Plain
+	JSON
+	Script
+	StyleSheet
+	FormFields
 )
 
-// formatOf is the format of a template of one content type that is sent with another; empty is one that is not known. JSON that
-// is sent as something else is escaped as for a script, which JSON can hold too.
-func formatOf(template, sent string) format {
+// FormatOf is the format of a template of one content type that is sent with another; empty is one that is not known. JSON that
+// is sent as something else is escaped as for a Script, which JSON can hold too.
+func FormatOf(template, sent string) Format {
 	of, as := formatOfType(template), formatOfType(sent)
 	switch {
-	case of == as, as == plainText:
+	case of == as, as == Plain:
 		return of
-	case of == jsonText:
-		return script
-	case of == plainText:
+	case of == JSON:
+		return Script
+	case of == Plain:
 		return as
 	}
 	return of
 }
 
-func formatOfType(contentType string) format {
+func formatOfType(contentType string) Format {
 	switch media := mediaType(contentType); {
 	case isScript(media):
-		return script
+		return Script
 	case isJSON(media):
-		return jsonText
+		return JSON
 	case media == "text/css":
-		return styleSheet
+		return StyleSheet
 	case media == "text/plain":
-		return plainText
+		return Plain
 	case media == "application/x-www-form-urlencoded":
-		return formFields
+		return FormFields
 	}
-	return markup
+	return Markup
 }
 
 // value escapes a value.
-func (f format) value(s string) string {
+func (f Format) value(s string) string {
 	switch f {
-	case plainText:
+	case Plain:
 		return s
-	case jsonText:
+	case JSON:
 		return escapeJSON(s)
-	case script:
+	case Script:
 		return escapeScript(s)
-	case styleSheet:
+	case StyleSheet:
 		return escapeStyle(s)
-	case formFields:
+	case FormFields:
 		return url.QueryEscape(s)
-	case markup:
+	case Markup:
 	}
 	return escapeMarkup(s)
 }
 
 // messageString escapes $context.error.messageString, which is a JSON value already: its quotation marks stay.
-func (f format) messageString(s string) string {
+func (f Format) messageString(s string) string {
 	inner, ok := strings.CutPrefix(s, `"`)
 	switch {
-	case f == jsonText || !ok:
+	case f == JSON || !ok:
 		return s
-	case f == script || f == styleSheet:
+	case f == Script || f == StyleSheet:
 		var message string
 		if json.Unmarshal([]byte(s), &message) != nil {
 			return `""`
@@ -126,14 +126,14 @@ func escapeJSON(s string) string {
 	return string(out)
 }
 
-// isInert reports whether a character means nothing in a script's or a style sheet's string, nor does anything outside of one
+// isInert reports whether a character means nothing in a Script's or a style sheet's string, nor does anything outside of one
 // (OWASP, "Cross Site Scripting Prevention").
 func isInert(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune(" _-.,:/", c)
 }
 
 // escapeScript makes a text fit for the inside of a JavaScript string, of any of its three kinds, and of a JSON string. As it holds
-// no angle bracket, the script may stand in a page.
+// no angle bracket, the Script may stand in a page.
 func escapeScript(s string) string {
 	var b strings.Builder
 	for _, c := range s {
@@ -163,7 +163,7 @@ func escapeStyle(s string) string {
 }
 
 // escapeMarkup makes a text fit for HTML and XML, in text, in attributes with and without quotation marks, and in a string of a
-// script in HTML, where character references are not read: so a backslash is not one, either.
+// Script in HTML, where character references are not read: so a backslash is not one, either.
 func escapeMarkup(s string) string {
 	var b strings.Builder
 	for _, c := range s {

@@ -1,4 +1,4 @@
-package gateway
+package answer
 
 import (
 	"fmt"
@@ -11,7 +11,8 @@ var answerStatuses = [][2]int{
 	{200, 208}, {226, 226}, {300, 305}, {307, 308}, {400, 417}, {421, 424}, {426, 426}, {428, 429}, {431, 431}, {500, 508}, {510, 511},
 }
 
-func isAnswerStatus(status int) bool {
+// IsStatus reports whether Envoy can answer with a status.
+func IsStatus(status int) bool {
 	for _, r := range answerStatuses {
 		if r[0] <= status && status <= r[1] {
 			return true
@@ -20,12 +21,12 @@ func isAnswerStatus(status int) bool {
 	return false
 }
 
-// hasNoBody reports whether a response with a status never has a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). On an
+// HasNoBody reports whether a response with a status never has a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). On an
 // HTTP/1 connection, a client would take one for the beginning of the next response.
-func hasNoBody(status int) bool { return status == 204 || status == 205 || status == 304 }
+func HasNoBody(status int) bool { return status == 204 || status == 205 || status == 304 }
 
-// listOfStatuses is answerStatuses in a message.
-func listOfStatuses() string {
+// ListOfStatuses is the statuses that Envoy can answer with, for a message.
+func ListOfStatuses() string {
 	ranges := make([]string, 0, len(answerStatuses))
 	for _, r := range answerStatuses {
 		if r[0] == r[1] {

@@ -1,0 +1,51 @@
+package answer
+
+import "github.com/portcullis-authz/portcullis/pkg/authz"
+
+// httpMessages are what an HTTP API says with a status. Whatever has none here is an internal error.
+var httpMessages = map[int]string{
+	400: "Bad Request",
+	401: "Unauthorized",
+	403: "Forbidden",
+	404: "Not Found",
+	413: "Request Entity Too Large",
+	414: "Request URI too long",
+	429: "Too Many Requests",
+	500: "Internal Server Error",
+	503: "Service Unavailable",
+}
+
+// HTTP makes an HTTP API's answer of a refusal, with the headers that cors adds. It cannot be customized, and does not say more than its status unless
+// signatures are explained.
+func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
+	status := r.Type.Status()
+	if r.Type == Preflight {
+		return authz.Response{Status: status, Headers: appendCORS([]authz.Field{{Name: "apigw-requestid", Value: requestID}}, cors)}
+	}
+	if status == 504 {
+		status = 503
+	}
+	message, ok := httpMessages[status]
+	if !ok {
+		status, message = 500, httpMessages[500]
+	}
+	headers := make([]authz.Field, 0, 8)
+	headers = append(headers, authz.Field{Name: "Content-Type", Value: "application/json"}, authz.Field{Name: "apigw-requestid", Value: requestID})
+	if challenge := r.Challenge; challenge != "" && (status == 401 || status == 403) && IsHeaderValue(challenge) {
+		headers = append(headers, authz.Field{Name: "www-authenticate", Value: challenge})
+	}
+	if r.Explanation != "" {
+		message += ". " + r.Explanation
+	}
+	return authz.Response{Status: status, Headers: appendCORS(headers, cors), Body: `{"message":"` + escapeJSON(message) + `"}`}
+}
+
+// appendCORS adds the CORS headers of the API to those of an answer of our own.
+func appendCORS(headers, cors []authz.Field) []authz.Field {
+	for _, h := range cors {
+		if h.Value != "" {
+			headers = append(headers, h)
+		}
+	}
+	return headers
+}
