@@ -14,9 +14,9 @@ import (
 
 // GuardLimits bounds what one function is asked; each zero takes its default.
 type GuardLimits struct {
-	// Concurrency is how many invocations run at once: 64.
+	// Concurrency is how many invocations run at once: 64. One API, one authorizer and one caller each leave a part of them to others.
 	Concurrency int
-	// Queue is how many more may wait: 256.
+	// Queue is how many more may wait: 256. They leave a part of it likewise.
 	Queue int
 	// Timeout is how long an invocation may take from the moment that it is asked for, waiting included; it never exceeds the
 	// caller's own deadline. 10 seconds.
@@ -128,7 +128,7 @@ func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (an
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.limits.Timeout)
 	defer cancel()
-	probe, err := gate.enter(ctx, &g.limits)
+	places, probe, err := gate.enter(ctx, &g.limits)
 	if err != nil {
 		err = waited(caller, ctx, err)
 		gate.count(outcome(caller, err))
@@ -140,7 +140,7 @@ func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (an
 		if !ended { // a panic, which goes on
 			result = resultUnreachable
 		}
-		gate.leave(result, probe, time.Since(begun), &g.limits)
+		gate.leave(places, result, probe, time.Since(begun), &g.limits)
 	}()
 	answer, err = g.to.Invoke(ctx, function, event)
 	if err != nil {
