@@ -21,18 +21,19 @@ var mayImport = map[string][]string{
 	"pkg/arn":      {},
 	"pkg/policy":   {"pkg/arn"},
 	"pkg/sigv4":    {},
-	"pkg/cache":    {"pkg/authz"},
+	"pkg/bulkhead": {"pkg/authz"},
+	"pkg/cache":    {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/sigv4"},
-	"pkg/jwt":      {"pkg/authz", "pkg/cache"},
+	"pkg/jwt":      {"pkg/authz", "pkg/bulkhead", "pkg/cache"},
 	"pkg/cognito":  {"pkg/authz", "pkg/arn", "pkg/jwt"},
-	"pkg/lambda":   {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy"},
+	"pkg/lambda":   {"pkg/authz", "pkg/arn", "pkg/bulkhead", "pkg/cache", "pkg/policy"},
 	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
 	"pkg/simulate": {"pkg/arn", "pkg/policy"},
 	"pkg/extauthz": {"pkg/authz"},
-	"pkg/config": {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/cognito", "pkg/lambda",
+	"pkg/config": {"pkg/authz", "pkg/arn", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/cognito", "pkg/lambda",
 		"pkg/lambda/runner", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
-	"pkg/server":    {"pkg/authz", "pkg/extauthz"},
+	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz"},
 
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
@@ -64,7 +65,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/sigv4"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/sigv4", "pkg/bulkhead"}
 
 // topLevel is every folder that may lie at the top, dot-files aside.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

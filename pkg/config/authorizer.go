@@ -57,9 +57,9 @@ func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.
 	case m.GetLambda() != nil:
 		return c.within(at, "lambda", func(at *path) gateway.Authorizer { return c.lambda(m.GetLambda(), name, api, at) })
 	case m.GetCognito() != nil:
-		return c.within(at, "cognito", func(at *path) gateway.Authorizer { return c.cognito(m.GetCognito(), at) })
+		return c.within(at, "cognito", func(at *path) gateway.Authorizer { return c.cognito(m.GetCognito(), api, at) })
 	default:
-		return c.within(at, "jwt", func(at *path) gateway.Authorizer { return c.jwt(m.GetJwt(), api.HTTP, at) })
+		return c.within(at, "jwt", func(at *path) gateway.Authorizer { return c.jwt(m.GetJwt(), api, at) })
 	}
 }
 
@@ -78,10 +78,10 @@ func (c *compiler) within(at *path, kind string, compile func(at *path) gateway.
 	return compiled
 }
 
-func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Authorizer {
+func (c *compiler) cognito(m *configv1.CognitoAuthorizer, api *gateway.API, at *path) gateway.Authorizer {
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
 	a, err := cognito.New(cognito.Config{
-		UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
+		API: api.ID, UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
 		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
 		KeySets:   c.runtime.keys, Source: c.source,
 		Cache: remembering, MaxCacheTime: most,
@@ -90,13 +90,13 @@ func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *path) gateway.Auth
 		c.faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.Cognito, Token: refuseTokens}
 	}
-	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
 }
 
-func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *path) gateway.Authorizer {
+func (c *compiler) jwt(m *configv1.JwtAuthorizer, api *gateway.API, at *path) gateway.Authorizer {
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.field("maxCacheTime"))
 	a, err := jwt.New(jwt.Config{
-		HTTP: http, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
+		HTTP: api.HTTP, API: api.ID, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
 		ClockSkew: c.duration(m.GetClockSkew(), at.field("clockSkew"), span{0, maxClockSkew}, 0),
 		KeySets:   c.runtime.keys, Cache: remembering, MaxCacheTime: most,
 	})
@@ -104,7 +104,7 @@ func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *path) gateway.A
 		c.faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.JWT, Token: refuseTokens}
 	}
-	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
 }
 
 // tokenCache is where verified tokens are remembered, nil for nowhere, and for how long.
@@ -142,8 +142,9 @@ func (c *compiler) jwtIssuers(m *configv1.JwtAuthorizer, at *path) []jwt.Issuer 
 }
 
 // tokens joins an authorizer to the gateway, and notes that it has to be started.
-func (c *compiler) tokens(a tokenAuthorizer) func(context.Context, string, []string) (gateway.Token, error) {
+func (c *compiler) tokens(a tokenAuthorizer, api *gateway.API) func(context.Context, string, []string) (gateway.Token, error) {
 	c.resources = append(c.resources, a)
+	c.keyed[api.ID] = true
 	return func(ctx context.Context, shown string, scopes []string) (gateway.Token, error) {
 		token, err := a.Authenticate(ctx, shown, scopes)
 		if err != nil {

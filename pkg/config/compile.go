@@ -38,8 +38,10 @@ type compiler struct {
 	// answers is the memory for what functions answer, and flushable whose answers it holds.
 	answers   *heldAnswers
 	flushable []flushable
-	// asked are the functions that authorizers ask.
-	asked []string
+	// asked are the functions that authorizers ask. asking are the APIs of those authorizers by id, keyed the APIs whose authorizers need
+	// the keys of issuers.
+	asked         []string
+	asking, keyed map[string]bool
 	// deeper are the paths of authorizers' fields here by those that the gateway has.
 	deeper map[string]string
 	// resources are what has to be started and closed.

@@ -45,7 +45,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		PayloadFormatVersion: m.GetPayloadFormatVersion(), EnableSimpleResponses: m.GetEnableSimpleResponses(),
 		IdentitySource: compiled.IdentitySource, Function: m.GetFunction(),
 		Timeout: c.duration(m.GetTimeout(), at.field("timeout"), span{time.Millisecond, maxFunctionTime}, 0),
-		Cache:   c.answers.cache,
+		Cache:   c.answers.cache, Waits: c.runtime.waits,
 	}
 	if m.GetResultTtl() != "" {
 		ttl := c.duration(m.GetResultTtl(), at.field("resultTtl"), span{0, maxResultTTL}, 0)
@@ -66,6 +66,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		return compiled
 	}
 	c.flushable = append(c.flushable, flushable{api, name})
+	c.asking[api.ID] = true
 	compiled.Function = func(ctx context.Context, call gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 		answer, err := a.Authorize(ctx, lambda.Call(call))
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
-	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
@@ -30,8 +29,10 @@ type Snapshot struct {
 	answers   *heldAnswers
 	flushable []flushable
 	// asked are the functions that authorizers ask, by ARN; guards forget all others.
-	asked  []string
-	guards *lambda.Guards
+	asked []string
+	// asking is how many APIs have authorizers that ask functions, and keyed how many have some that need keys.
+	asking, keyed int
+	runtime       *Runtime
 }
 
 // resource is something that a configuration needs from outside.
@@ -53,7 +54,8 @@ func (s *Snapshot) Start(ctx context.Context) {
 	for _, r := range s.resources {
 		r.Start(ctx)
 	}
-	s.guards.Retain(s.asked)
+	s.runtime.guards.Retain(s.asked)
+	s.runtime.expect(s)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, r := range s.resources {
@@ -124,7 +126,7 @@ type loading struct {
 
 // read reads the files of a configuration without looking into those that it names.
 func (r *Runtime) read(path string) *loading {
-	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport(), runtime: r}}
+	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport(), runtime: r, asking: map[string]bool{}, keyed: map[string]bool{}}}
 	data, err := l.files.read(path, maxConfigSize)
 	if err != nil {
 		l.report.add(Fault{File: path, Message: "cannot be read: " + err.Error()})
@@ -144,7 +146,7 @@ func (l *loading) compileAll() *Snapshot {
 	}
 	s.Files, s.Digest = l.files.names, l.files.digest()
 	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
-	s.asked, s.guards = l.asked, &l.runtime.guards
+	s.asked, s.asking, s.keyed, s.runtime = l.asked, len(l.asking), len(l.keyed), l.runtime
 	return s
 }
 

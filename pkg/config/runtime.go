@@ -32,8 +32,12 @@ type Runtime struct {
 	publicKeys  *iam.PublicKeys
 	functions   functions
 	guards      lambda.Guards
+	waits       *lambda.Waits
 	memories    memories
 }
+
+// defaultChecks is how many checks at once a Runtime is made for that was not told: as many as the server's --max-checks without that flag.
+const defaultChecks = 4096
 
 // tokenBytes is what verified tokens may take of so much memory, zero for as much as there is: a quarter, within bounds.
 func tokenBytes(memory int64) int64 {
@@ -59,7 +63,38 @@ func NewRuntime(log *slog.Logger, memory int64) (*Runtime, error) {
 }
 
 func newRuntime(log *slog.Logger) *Runtime {
-	return &Runtime{keys: jwt.NewKeySets(log), functions: functions{log: log}, memories: memories{log: log}}
+	r := &Runtime{
+		keys: jwt.NewKeySets(log), functions: functions{log: log}, waits: lambda.NewWaits(1),
+		memories: memories{log: log, flights: cache.NewFlights(1)},
+	}
+	r.Bound(defaultChecks)
+	return r
+}
+
+// Bound says how many checks there may be at once, and with it how many of them may wait for something outside: half. A check that
+// need not wait finds a place among the other half, whatever hangs. Of the half that may wait three quarters are for functions, and for a
+// shared cache that is asked before one; a quarter is for keys, for a token with an unknown kid costs a client nothing. As many
+// calls may run for the memory of answers as a quarter of the checks: those that nobody waits for any more count on. Within
+// each bound APIs, authorizers, functions, issuers and callers have their shares (package bulkhead).
+func (r *Runtime) Bound(checks int) {
+	if checks <= 0 {
+		checks = defaultChecks
+	}
+	most := int64(checks)
+	r.waits.Bound(most * 3 / 8)
+	r.keys.Bound(most / 8)
+	r.memories.flights.Resize(most / 4)
+}
+
+// expect divides the bounds among what a configuration has, which is about to serve.
+func (r *Runtime) expect(s *Snapshot) {
+	functions := map[string]bool{}
+	for _, f := range s.asked {
+		functions[f] = true
+	}
+	r.waits.Expect(s.asking, len(functions))
+	r.memories.flights.Expect(s.asking)
+	r.keys.Expect(s.keyed)
 }
 
 // Close ends everything that was begun for configurations.
@@ -75,5 +110,6 @@ func (r *Runtime) Close() {
 // Samples are the numbers that operators watch.
 func (r *Runtime) Samples() []authz.Sample {
 	return slices.Concat(r.keys.Samples(), r.tokens.Samples(), r.signingKeys.Samples(), r.publicKeys.Samples(),
-		r.memories.samples(), r.functions.samples(), r.guards.Samples())
+		r.memories.samples(), r.functions.samples(), r.guards.Samples(),
+		r.waits.Samples(), r.keys.WaitSamples(), r.memories.flights.Samples())
 }

@@ -27,6 +27,12 @@ func NewWaits(most int64) *Waits {
 	}
 }
 
+// Bound changes how many requests may wait in all.
+func (w *Waits) Bound(most int64) {
+	w.apis.Resize(most)
+	w.functions.Resize(most)
+}
+
 // Expect says how many APIs have Lambda authorizers, and how many functions these ask: each has places that no other gets.
 func (w *Waits) Expect(apis, functions int) {
 	w.apis.Expect(apis)
