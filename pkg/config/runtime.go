@@ -74,7 +74,7 @@ func newRuntime(log *slog.Logger) *Runtime {
 // Bound says how many checks there may be at once, and with it how many of them may wait for something outside: half. A check that
 // need not wait finds a place among the other half, whatever hangs. Of the half that may wait three quarters are for functions, and for a
 // shared cache that is asked before one; a quarter is for keys, for a token with an unknown kid costs a client nothing. As many
-// calls may run for the memory of answers as a quarter of the checks: those that nobody waits for any more count on. Within
+// calls may be under way as checks may wait for functions: those that nobody waits for any more count on. Within
 // each bound APIs, authorizers, functions, issuers and callers have their shares (package bulkhead).
 func (r *Runtime) Bound(checks int) {
 	if checks <= 0 {
@@ -83,7 +83,7 @@ func (r *Runtime) Bound(checks int) {
 	most := int64(checks)
 	r.waits.Bound(most * 3 / 8)
 	r.keys.Bound(most / 8)
-	r.memories.flights.Resize(most / 4)
+	r.memories.flights.Resize(most * 3 / 8)
 }
 
 // expect divides the bounds among what a configuration has, which is about to serve.

@@ -27,4 +27,11 @@
 //
 // 2026-11-25: 64 goroutines a processor wait for checks. With two, most checks of a burst had a goroutine of their own, and growing its
 // stack cost as much as deciding. gRPC's windows and write buffers are as they come: measured, they made no difference.
+//
+// 2026-11-28: the bytes of bodies are counted by API, of which one leaves a part to the others. A check that does not verify a signature over
+// its body lets go of it as soon as its route is known, and what verifies one waits for nothing: bodies are held for the time that
+// hashing them takes, and a queue for them is not needed.
+//
+// 2026-11-28: checks and bytes are counted only where they fit. They were added first and compared then: a check that was refused
+// could have others refused that did fit.
 package server
