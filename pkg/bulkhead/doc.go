@@ -15,7 +15,7 @@
 // 2026-11-28: that rule alone fails for those who come late. What has been given is not taken back, and what waits for a function may wait
 // for ten seconds and more: the first that hangs takes a half, the second a quarter, and the tenth finds nothing. So half of the
 // places are divided evenly among the groups that there can be (Expect: the APIs of the configuration), and the rule holds for the
-// other half. An API always gets what it is guaranteed, however many others hang. Where there are more APIs than that half has places,
+// other half. An API always gets what it is guaranteed, however many others hang; where it is the only one, that is everything. Where there are more APIs than that half has places,
 // nothing is guaranteed, and the rule holds for all of them.
 //
 // 2026-11-28: below the first level the rule is applied to what the parent may still take. So one authorizer leaves room to the

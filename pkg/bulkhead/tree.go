@@ -74,8 +74,8 @@ func (t *Tree) Resize(limit int64) {
 	}
 }
 
-// Expect says how many groups the first level may have. Half of the places are divided among them then, as long as there is one for
-// each, and nobody else gets these.
+// Expect says how many groups the first level may have; zero for any number. Half of the places are divided among them then, as long as
+// there is one for each, and nobody else gets these. A single group gets all places.
 func (t *Tree) Expect(groups int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,7 +86,10 @@ func (t *Tree) Expect(groups int) {
 // settle finds out again what is guaranteed, and who holds more.
 func (t *Tree) settle() {
 	t.guaranteed, t.over = 0, 0
-	if t.expected > 0 {
+	switch {
+	case t.expected == 1:
+		t.guaranteed = t.limit
+	case t.expected > 1:
 		t.guaranteed = t.limit / 2 / t.expected
 	}
 	for _, g := range t.root.groups {

@@ -121,7 +121,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, 
 		return nil, nil
 	}
 	c.resources, c.asked = append(c.resources, f), append(c.asked, arn)
-	guarded, err := c.runtime.guards.Guard(arn, f.invoker, lambda.GuardLimits{Concurrency: spec.concurrency, Queue: spec.queue, Timeout: timeout})
+	guarded, err := c.runtime.guards.Guard(arn, f.invoker, lambda.GuardLimits{Concurrency: spec.atOnce(), Queue: spec.queue, Timeout: timeout})
 	if err != nil {
 		c.faults(at.field("function"), err)
 		return nil, nil
@@ -139,6 +139,16 @@ type functionSpec struct {
 	concurrency, queue int
 	timeout            time.Duration
 	faulty             bool
+}
+
+// atOnce is how many events the function is given at once; zero for the default. A function that runs here gets no more than it has
+// processes, each of which takes one: what waits behind them is not shared among callers.
+func (s *functionSpec) atOnce() int {
+	if s.command == nil {
+		return s.concurrency
+	}
+	processes := cmp.Or(s.command.Processes, 1)
+	return min(cmp.Or(s.concurrency, processes), processes)
 }
 
 // digest is equal for equal specs. How many may wait is not the function's, and how long they do only where it runs here.

@@ -52,9 +52,9 @@
 // leave places to the rest. A caller is the digest of the identity values; without any there is no such level, for all requests would
 // be one caller's. What exceeds its share is AUTHORIZER_FAILURE at once, on HTTP APIs with 503. An answer that is remembered takes no place.
 //
-// 2026-11-28, waiting. A function's own places, those of invocations that run and those in the queue, are shared by API, authorizer and
-// caller too (gate). One asker leaves a quarter and not a half, since most functions have one API: half of them would idle. Of those
-// who wait the first runs that may: one who has used up a share does not hold up the next.
+// 2026-11-28, waiting. A function's own places, those of invocations that run and those in the queue, are shared by authorizer and
+// caller too (gate). The only authorizer of a function has all of them. A caller that asks alone leaves a quarter and not a half, for it
+// may be the only one. Of those who wait the first runs that may: one who has used up a share does not hold up the next.
 //
 // 2026-11-28, waiting. A flight has a place of its own, by API and authorizer, as long as it goes on: it outlives those who asked, whose
 // places are free then.

@@ -10,7 +10,7 @@ import (
 )
 
 // gate lets a bounded number of invocations of one function run, a bounded number of others wait in their order, and none
-// while the function cannot be reached. API, authorizer and caller each have a share of both: see the package's decisions.
+// while the function cannot be reached. Each authorizer and each caller has a share of both: see the package's decisions.
 type gate struct {
 	mu    sync.Mutex
 	queue []*queued
@@ -29,13 +29,21 @@ type gate struct {
 	took   time.Duration
 }
 
-// shareOfFree is how many times the free places one asker may hold. An API that asks alone gets three quarters; with once the free
-// places, as elsewhere, it would leave half of its function idle.
+// shareOfFree is how many times the free places one caller may hold: one that asks alone gets three quarters. With once the free
+// places, as elsewhere, it would leave half of the function idle.
 const shareOfFree = 3
 
-func newGate() *gate {
-	shares := bulkhead.Shares{Name: "function", Levels: []string{"api", "authorizer", "caller"}, Multiple: shareOfFree}
-	return &gate{counts: map[string]uint64{}, running: bulkhead.New(shares), all: bulkhead.New(shares)}
+// newGate makes the gate of a function that so many authorizers ask; zero if nobody knows.
+func newGate(authorizers int) *gate {
+	shares := bulkhead.Shares{Name: "function", Levels: []string{"authorizer", "caller"}, Multiple: shareOfFree}
+	g := &gate{counts: map[string]uint64{}, running: bulkhead.New(shares), all: bulkhead.New(shares)}
+	g.expect(authorizers)
+	return g
+}
+
+func (g *gate) expect(authorizers int) {
+	g.running.Expect(authorizers)
+	g.all.Expect(authorizers)
 }
 
 // queued is an invocation that waits for its turn.
@@ -93,7 +101,7 @@ func (g *gate) begin(asker []bulkhead.ID, l *GuardLimits) (waits *queued, p plac
 
 var (
 	errLeftAlone = &InvokeError{BreakerOpen, "the function could not be reached several times; it is left alone for a while"}
-	errBusy      = &InvokeError{Busy, "too many invocations of the function run and wait already: in all, or for this API, authorizer or caller"}
+	errBusy      = &InvokeError{Busy, "too many invocations of the function run and wait already: in all, or for this authorizer or caller"}
 )
 
 func (g *gate) leftAlone() bool { return g.open && (g.probing || time.Now().Before(g.retry)) }

@@ -350,7 +350,7 @@ func TestGateNeverLosesAPlace(t *testing.T) {
 
 // TestPlaceIsHandedOn has one who waits leave at the moment of being called.
 func TestPlaceIsHandedOn(t *testing.T) {
-	g, l := newGate(), GuardLimits{Concurrency: 1, Queue: 2}.withDefaults()
+	g, l := newGate(0), GuardLimits{Concurrency: 1, Queue: 2}.withDefaults()
 	running, _, err := g.enter(t.Context(), &l)
 	if err != nil {
 		t.Fatal(err)

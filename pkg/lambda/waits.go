@@ -102,5 +102,5 @@ func askerOf(ctx context.Context) []bulkhead.ID {
 	if !ok {
 		return nil
 	}
-	return who.path(who.api, who.authorizer)
+	return who.path(who.authorizer)
 }
