@@ -66,7 +66,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
-	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this; half of them may wait for functions, issuers and caches")
+	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this; five eighths of them may wait for functions, issuers and caches")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this, and those of one API before (default 256 MiB, or --max-message-bytes)")

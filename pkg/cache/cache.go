@@ -77,10 +77,10 @@ type entry[V any] struct {
 	cost       int64
 }
 
-// NewFlights makes the bound on entries that are made at a time, which caches may share: most of them in all. The path of an Asker has up to
-// two IDs, those of an API and of its authorizer.
+// NewFlights makes the bound on entries that are made at a time, which caches may share: most of them in all. The path of an Asker has
+// up to two IDs, those of an API and of its authorizer; one that asks alone gets three quarters.
 func NewFlights(most int64) *bulkhead.Tree {
-	return bulkhead.New(bulkhead.Shares{Name: "flights", Levels: []string{"api", "authorizer"}, Limit: most})
+	return bulkhead.New(bulkhead.Shares{Name: "flights", Levels: []string{"api", "authorizer"}, Limit: most, Multiple: 3})
 }
 
 // New makes a cache.

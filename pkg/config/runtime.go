@@ -71,19 +71,19 @@ func newRuntime(log *slog.Logger) *Runtime {
 	return r
 }
 
-// Bound says how many checks there may be at once, and with it how many of them may wait for something outside: half. A check that
-// need not wait finds a place among the other half, whatever hangs. Of the half that may wait three quarters are for functions, and for a
-// shared cache that is asked before one; a quarter is for keys, for a token with an unknown kid costs a client nothing. As many
-// calls may be under way as checks may wait for functions: those that nobody waits for any more count on. Within
-// each bound APIs, authorizers, functions, issuers and callers have their shares (package bulkhead).
+// Bound says how many checks there may be at once, and with it how many of them may wait for something outside: five eighths. A check
+// that need not wait finds a place among the other three, even if everything hangs. Half of the checks may wait for functions, and
+// for a shared cache that is asked before one. An eighth may wait for keys: a token with an unknown kid costs a client nothing. As
+// many calls may be under way as checks may wait for functions, for a call goes on when nobody waits for it any more. Within each bound
+// APIs, authorizers, functions, issuers and callers have their shares (package bulkhead).
 func (r *Runtime) Bound(checks int) {
 	if checks <= 0 {
 		checks = defaultChecks
 	}
 	most := int64(checks)
-	r.waits.Bound(most * 3 / 8)
+	r.waits.Bound(most / 2)
 	r.keys.Bound(most / 8)
-	r.memories.flights.Resize(most * 3 / 8)
+	r.memories.flights.Resize(most / 2)
 }
 
 // expect divides the bounds among what a configuration has, which is about to serve.

@@ -29,10 +29,6 @@ type gate struct {
 	took   time.Duration
 }
 
-// shareOfFree is how many times the free places one caller may hold: one that asks alone gets three quarters. With once the free
-// places, as elsewhere, it would leave half of the function idle.
-const shareOfFree = 3
-
 // newGate makes the gate of a function that so many authorizers ask; zero if nobody knows.
 func newGate(authorizers int) *gate {
 	shares := bulkhead.Shares{Name: "function", Levels: []string{"authorizer", "caller"}, Multiple: shareOfFree}

@@ -8,8 +8,13 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
+// shareOfFree is how many times the free places one group may hold: one that asks alone gets three quarters, and leaves one. What others
+// are guaranteed does not depend on it. With once the free places half of a function would idle, and a thousand clients who show one
+// token at the same moment, when its answer has expired, could not all wait for the one call.
+const shareOfFree = 3
+
 // defaultWaits is how many requests wait where nothing says otherwise.
-const defaultWaits = 1536
+const defaultWaits = 2048
 
 // Waits bounds the requests that wait for functions, those that wait for one flight counted each. There is one for the process, so
 // that requests of a configuration that was replaced go on counting. An answer that is remembered takes no place.
@@ -22,8 +27,8 @@ type Waits struct {
 // NewWaits makes bounds for most requests in all.
 func NewWaits(most int64) *Waits {
 	return &Waits{
-		apis:      bulkhead.New(bulkhead.Shares{Name: "waiting_for_functions", Levels: []string{"api", "authorizer", "caller"}, Limit: most}),
-		functions: bulkhead.New(bulkhead.Shares{Name: "waiting_by_function", Levels: []string{"function", "authorizer"}, Limit: most}),
+		apis:      bulkhead.New(bulkhead.Shares{Name: "waiting_for_functions", Levels: []string{"api", "authorizer", "caller"}, Limit: most, Multiple: shareOfFree}),
+		functions: bulkhead.New(bulkhead.Shares{Name: "waiting_by_function", Levels: []string{"function", "authorizer"}, Limit: most, Multiple: shareOfFree}),
 	}
 }
 
