@@ -1,6 +1,7 @@
 package bulkhead
 
 import (
+	"cmp"
 	"hash/maphash"
 	"sync"
 )
@@ -29,15 +30,17 @@ type Shares struct {
 	Levels []string
 	// Limit is how many places there are.
 	Limit int64
-	// Multiple is how many times what is free a group may hold; zero stands for 1.
-	Multiple int64
+	// Multiple is how many times what is free a group may hold; zero stands for 1. LastMultiple is that of the last level; zero stands
+	// for Multiple.
+	Multiple, LastMultiple int64
 }
 
 // Tree is a bounded number of places and who holds them. It is safe for concurrent use. A nil Tree refuses everybody.
 type Tree struct {
-	name     string
-	levels   []string
-	multiple int64
+	name   string
+	levels []string
+	// multiple and lastMultiple are those of Shares.
+	multiple, lastMultiple int64
 
 	mu    sync.Mutex
 	limit int64
@@ -61,7 +64,11 @@ type group struct {
 
 // New makes a Tree of which nobody holds a place.
 func New(s Shares) *Tree {
-	return &Tree{name: s.Name, levels: s.Levels, multiple: max(s.Multiple, 1), limit: max(s.Limit, 1)}
+	multiple := max(s.Multiple, 1)
+	return &Tree{
+		name: s.Name, levels: s.Levels, limit: max(s.Limit, 1),
+		multiple: multiple, lastMultiple: cmp.Or(s.LastMultiple, multiple),
+	}
 }
 
 // Resize changes how many places there are. Who holds one keeps it.
@@ -161,7 +168,11 @@ func (t *Tree) full(size int64, path []ID) (level int, full bool) {
 // room is how many more places a group may take, where its parent may take so many.
 func (t *Tree) room(g *group, ofParent int64, level int) int64 {
 	if level > 0 || t.guaranteed == 0 {
-		return t.multiple*ofParent - g.held
+		multiple := t.multiple
+		if level == len(t.levels)-1 {
+			multiple = t.lastMultiple
+		}
+		return multiple*ofParent - g.held
 	}
 	free := t.limit - t.guaranteed*t.expected - t.over
 	return max(t.guaranteed-g.held, 0) + max(min(t.multiple*free-t.beyond(g), free), 0)

@@ -10,7 +10,7 @@ import (
 
 // shareOfFree is how many times the free places one group may hold: one that asks alone gets three quarters, and leaves one. What others
 // are guaranteed does not depend on it. With once the free places half of a function would idle, and a thousand clients who show one
-// token at the same moment, when its answer has expired, could not all wait for the one call.
+// token at the same moment, when its answer has expired, could not all wait for the one call. A caller leaves a little more (NewWaits): there are many of them below one authorizer.
 const shareOfFree = 3
 
 // defaultWaits is how many requests wait where nothing says otherwise.
@@ -27,7 +27,7 @@ type Waits struct {
 // NewWaits makes bounds for most requests in all.
 func NewWaits(most int64) *Waits {
 	return &Waits{
-		apis:      bulkhead.New(bulkhead.Shares{Name: "waiting_for_functions", Levels: []string{"api", "authorizer", "caller"}, Limit: most, Multiple: shareOfFree}),
+		apis:      bulkhead.New(bulkhead.Shares{Name: "waiting_for_functions", Levels: []string{"api", "authorizer", "caller"}, Limit: most, Multiple: shareOfFree, LastMultiple: 2}),
 		functions: bulkhead.New(bulkhead.Shares{Name: "waiting_by_function", Levels: []string{"function", "authorizer"}, Limit: most, Multiple: shareOfFree}),
 	}
 }
