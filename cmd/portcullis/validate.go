@@ -8,21 +8,24 @@ import (
 	"io"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // report is what validate -o json prints.
 type report struct {
-	File   string        `json:"file"`
-	Valid  bool          `json:"valid"`
-	APIs   int           `json:"apis"`
-	Routes int           `json:"routes"`
-	Digest string        `json:"digest,omitempty"`
-	Faults config.Faults `json:"faults"` // warnings too
+	File   string     `json:"file"`
+	Valid  bool       `json:"valid"`
+	APIs   int        `json:"apis"`
+	Routes int        `json:"routes"`
+	Digest string     `json:"digest,omitempty"`
+	Faults fault.List `json:"faults"` // warnings too
 }
 
 func validate(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
 	path := flags.String("config", "portcullis.yaml", "configuration `file`")
+	strict := flags.Bool("strict", false, "exit with 1 for warnings too")
 	format := flags.String("o", "text", "print text or json")
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
@@ -42,18 +45,18 @@ func validate(args []string, out, errs io.Writer) int {
 	} else {
 		r.print(out, errs)
 	}
-	if !r.Valid {
+	if !r.Valid || *strict && len(r.Faults) > 0 {
 		return exitNo
 	}
 	return exitGood
 }
 
 func examine(path string) report {
-	r := report{File: path, Faults: config.Faults{}}
-	s, err := config.Load(path)
+	r := report{File: path, Faults: fault.List{}}
+	s, err := config.Load(path, pool.Dry())
 	if err != nil {
 		if !errors.As(err, &r.Faults) {
-			r.Faults = config.Faults{{File: path, Message: err.Error()}}
+			r.Faults = fault.List{{File: path, Message: err.Error()}}
 		}
 		return r
 	}

@@ -256,7 +256,9 @@ func TestTroubleIsItsOwn(t *testing.T) {
 		{"a tenth of the limits, seventy of each", 70, 70, 410, []string{"--max-checks", "410", "--max-message-bytes", "1677721", "--max-body-bytes", "26843545"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			well := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) { _, _ = io.WriteString(w, policyFor("Allow", arnOf(event))) })
+			well := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+				_, _ = io.WriteString(w, policyFor("Allow", arnOf(event)))
+			})
 			c := newTrouble(t, tt.functions, tt.issuers)
 			s := start(t, c.setup(well.URL, tt.flags...))
 			baseline, wrong := c.probe(t, s, 20, "before")

@@ -1,11 +1,13 @@
 package extauthz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -27,8 +29,14 @@ type Config struct {
 	Authorizer Authorizer
 	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
 	Record func(d *authz.Decision, took time.Duration)
-	// MaxMessageBytes is the largest message that is looked into; a larger one is denied. Zero bounds nothing here.
+	// MaxMessageBytes is the largest message that is looked into; a larger one is denied, and so is one of more than 11 MiB: API
+	// Gateway takes 10 MiB of payload. Default 11 MiB.
 	MaxMessageBytes int
+	// NeedsBodies tells whether a check may need the body of its request. If not, a message of more than 1 MiB is denied. Nil: it may.
+	NeedsBodies func() bool
+	// MaxReadBytes bounds the messages of more than 64 KiB that are read at once, all together; one more is denied. It is at least
+	// MaxMessageBytes. Default 64 MiB, or MaxMessageBytes if that is more.
+	MaxReadBytes int
 	// Log gets the stack of a check that panicked; nil discards it.
 	Log *slog.Logger
 }
@@ -37,8 +45,10 @@ type Config struct {
 type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	config Config
-	// undecodable stands in for the attributes of a message that could not be decoded, tooLarge for those of one that was not.
-	undecodable, tooLarge *authv3.AttributeContext
+	// standIns are in place of the attributes of generated messages that were not read, one for each refusal of unread.
+	standIns []*authv3.AttributeContext
+	// reading are the bytes of larger messages that are being read.
+	reading atomic.Int64
 }
 
 // New makes a Server.
@@ -49,7 +59,15 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{config: c, undecodable: &authv3.AttributeContext{}, tooLarge: &authv3.AttributeContext{}}
+	if c.MaxMessageBytes == 0 {
+		c.MaxMessageBytes = maxAttributes + maxPayload
+	}
+	c.MaxReadBytes = max(cmp.Or(c.MaxReadBytes, 64<<20), c.MaxMessageBytes)
+	s := &Server{config: c}
+	for range unread() {
+		s.standIns = append(s.standIns, &authv3.AttributeContext{})
+	}
+	return s
 }
 
 // Check answers one request. The error is always nil.
@@ -103,7 +121,33 @@ func (s *Server) authorize(ctx context.Context, in *message) authz.Decision {
 	if refused != nil {
 		return Refuse(refused.status, refused.code, refused.detail)
 	}
-	return s.config.Authorizer.Authorize(ctx, r)
+	d := s.config.Authorizer.Authorize(ctx, r)
+	if d.Allow && outgrows(r, d.SetHeaders) {
+		d.Reason = authz.Reason{Code: authz.CodeBadRequest, Detail: "the headers that the client sent and those that are set are longer than 60 KiB together"}
+		deny(&d, 431)
+	}
+	return d
+}
+
+// outgrows tells whether a request has more bytes of headers with those that are set than Envoy passes on: it would answer 500, without a
+// body. A request that is much longer as it came shows that Envoy takes more than its default.
+func outgrows(r *authz.Request, set []authz.Field) bool {
+	const (
+		taken = 60 << 10 // max_request_headers_kb, of what the client sends
+		added = 4 << 10  // more than Envoy has added to that
+	)
+	if len(set) == 0 {
+		return false
+	}
+	came := len(":method:path:scheme:authority") + len(r.Method) + len(r.Target) + len(r.Scheme) + len(r.Host)
+	for name, value := range r.Headers() {
+		came += len(name) + len(value)
+	}
+	passed := came
+	for _, f := range set {
+		passed += len(f.Name) + len(f.Value)
+	}
+	return came <= taken+added && passed > taken
 }
 
 // panicked logs the stack and denies. The value of the panic may hold what the client sent; only the runtime's own errors,

@@ -125,7 +125,8 @@ func TestVPCEndpointOfARequest(t *testing.T) {
 		{"listener", listener("internal", from("203.0.113.5", get("/pets"))), "vpce-11111111", "vpc-11111111", "203.0.113.5"},
 		{"its other name", listener("other", from("203.0.113.5", get("/pets"))), "vpce-11111111", "vpc-11111111", "203.0.113.5"},
 		{"listener before network", listener("internal", get("/pets")), "vpce-11111111", "vpc-11111111", "192.0.2.9"},
-		{"listener, behind a proxy", listener("internal", from("10.1.1.1", get("/pets", "x-forwarded-for", "203.0.113.5"))), "vpce-11111111", "vpc-11111111", "203.0.113.5"},
+		{"listener, a client among our proxies' addresses", listener("internal", from("10.1.1.1", get("/pets", "x-forwarded-for", "203.0.113.5"))), "vpce-11111111", "vpc-11111111", "10.1.1.1"},
+		{"principal, a client among our proxies' addresses", workload("spiffe://cluster.local/ns/a/sa/c", from("10.1.1.1", get("/pets", "x-forwarded-for", "192.0.2.9"))), "vpce-55555555", "vpc-55555555", "10.1.1.1"},
 		{"principal", workload("spiffe://cluster.local/ns/a/sa/c", from("203.0.113.5", get("/pets"))), "vpce-55555555", "vpc-55555555", "203.0.113.5"},
 		{"principal, deep below", workload("spiffe://other.local/ns/z/sa/c/d", from("203.0.113.5", get("/pets"))), "vpce-55555555", "vpc-55555555", "203.0.113.5"},
 		{"principal, whole before what holds it", workload("spiffe://cluster.local/ns/a/sa/b", from("203.0.113.5", get("/pets"))), "", "vpc-66666666", "203.0.113.5"},
@@ -509,6 +510,27 @@ func TestPrivatePolicyTargets(t *testing.T) {
 			if got := tt.target.KeyPossible(policy.NewKey(key)); got != want {
 				t.Errorf("%s: %s: %v, want %v", tt.name, key, got, want)
 			}
+		}
+	}
+}
+
+func TestWhoseBodiesAreNeeded(t *testing.T) {
+	open, private, signed := testAPI("GET /pets"), testAPI("GET /pets"), testAPI("GET /pets")
+	private.Private, signed.Routes[0].Authorization = true, IAM
+	endpoint, guarded := VPCEndpoint{ID: "vpce-1"}, VPCEndpoint{ID: "vpce-1", Policy: &policy.Policy{}}
+	for _, tt := range []struct {
+		name string
+		c    Config
+		want bool
+	}{
+		{"open", Config{APIs: []API{open}}, false},
+		{"signed", Config{APIs: []API{open, signed}}, true},
+		{"private", Config{APIs: []API{private}, VPCEndpoints: []VPCEndpoint{endpoint}}, false},
+		{"private, with an endpoint policy", Config{APIs: []API{private}, VPCEndpoints: []VPCEndpoint{guarded}}, true},
+		{"public beside an endpoint policy", Config{APIs: []API{open}, VPCEndpoints: []VPCEndpoint{guarded}}, false},
+	} {
+		if got := tt.c.NeedsBodies(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
 		}
 	}
 }

@@ -14,11 +14,12 @@ import (
 type SignatureOptions struct {
 	// Region is the API's region, which New fills in.
 	Region string
-	// MaxExpires is the longest X-Amz-Expires; zero stands for AWS's 604,800 seconds.
+	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds.
 	MaxExpires time.Duration
 	// PlusLiteral reads a "+" in a query as itself and not as a space.
 	PlusLiteral bool
-	// HostAliases are hosts that clients may have signed in place of the one that the request has. None is another API's.
+	// HostAliases are hosts that clients may have signed beside those of the stage, in place of the one that the request has or as it
+	// has it. None is another API's; one that is a stage's counts for that stage alone.
 	HostAliases []string
 	// DisableSigV4A refuses Signature Version 4A.
 	DisableSigV4A bool
@@ -39,6 +40,7 @@ type Verify func(r *authz.Request) (*Signed, error)
 
 const (
 	maxExpires     = 604800 * time.Second
+	defaultExpires = 300 * time.Second
 	maxHostAliases = 8
 )
 
@@ -107,7 +109,7 @@ func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
 // routeSignatures are the options that hold for a route, said by it or by its API.
 func (a *api) routeSignatures(c *Route) RouteSignatures {
 	return RouteSignatures{
-		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, maxExpires),
+		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
 		UnsignedPayload: c.Signatures.UnsignedPayload,
 	}
 }
@@ -121,6 +123,7 @@ func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
 			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
 			continue
 		}
+		a.aliases = append(a.aliases, name)
 		if other := g.otherOwner(name, a); other != nil {
 			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.id)
 		}

@@ -5,26 +5,11 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // maxFaults bounds the faults of one export. It is more than anybody shows, so that who shows them knows of more.
 const maxFaults = 2000
-
-// Fault is what is wrong with an account's export, and where: Line and Column count from 1, columns in characters.
-type Fault struct {
-	Line, Column int
-	Message      string
-	// Warning marks what does not keep an export from being used.
-	Warning bool
-}
-
-// KeyFault is what is wrong with an access key.
-type KeyFault struct {
-	// Field is the key's field in the terms of the access keys' file, such as "user" or "sessionTags".
-	Field   string
-	Message string
-}
 
 // positions turns offsets into lines and columns. Asked in rising order, it reads the data once.
 type positions struct {
@@ -50,10 +35,10 @@ func (p *positions) at(offset int64) (line, column int) {
 
 func (r *reader) fault(offset int64, format string, args ...any) {
 	line, column := r.positions.at(offset)
-	r.add(Fault{Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+	r.add(fault.Fault{Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
 }
 
-func (r *reader) add(f Fault) {
+func (r *reader) add(f fault.Fault) {
 	if len(r.faults) < maxFaults {
 		r.faults = append(r.faults, f)
 	}
@@ -61,7 +46,7 @@ func (r *reader) add(f Fault) {
 
 // policyFault reports what is wrong with a policy document: where it is, if the document stands in the export as it is, or
 // else at the text that holds it.
-func (r *reader) policyFault(d document, name string, f policy.Fault) {
+func (r *reader) policyFault(d document, name string, f fault.Fault) {
 	line, column := r.positions.at(d.at)
 	message := f.Message
 	if f.Statement != "" {
@@ -76,5 +61,5 @@ func (r *reader) policyFault(d document, name string, f policy.Fault) {
 	default:
 		line, column = line+f.Line-1, f.Column
 	}
-	r.add(Fault{Line: line, Column: column, Message: message, Warning: f.Warning})
+	r.add(fault.Fault{Line: line, Column: column, Message: message, Warning: f.Warning})
 }

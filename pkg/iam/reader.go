@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // reader goes through a JSON document, field by field, and knows where it is.
@@ -15,7 +17,7 @@ type reader struct {
 	data      []byte
 	json      *json.Decoder
 	positions positions
-	faults    []Fault
+	faults    []fault.Fault
 }
 
 // misfit is JSON that is not what should stand there. It ends the reading.

@@ -219,7 +219,7 @@ func TestFirstFetchFails(t *testing.T) {
 		set.Start(t.Context())
 		synctest.Wait()
 		begun := time.Now()
-		if _, _, err := set.key(t.Context(), 1, keyID{"k1", familyRSA}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
+		if _, _, err := set.key(t.Context(), 1, keyID{"k1", "RS256"}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
 			t.Errorf("%v after %v: an issuer that was never reached is waited for", err, time.Since(begun))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -278,12 +278,12 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 			flood.Go(func() {
 				for n := range 20 {
 					begun := time.Now()
-					_, _, err := set.key(t.Context(), 1, keyID{"no" + strconv.Itoa(1000*i+n), familyRSA})
+					_, _, err := set.key(t.Context(), 1, keyID{"no" + strconv.Itoa(1000*i+n), "RS256"})
 					if !errors.Is(err, errUnknownKey) {
 						t.Errorf("%v", err)
 					}
 					longest.Store(max(longest.Load(), int64(time.Since(begun))))
-					if _, _, err := set.key(t.Context(), 1, keyID{"k1", familyRSA}); err != nil {
+					if _, _, err := set.key(t.Context(), 1, keyID{"k1", "RS256"}); err != nil {
 						t.Errorf("the known key: %v", err)
 					}
 					time.Sleep(100 * time.Millisecond)

@@ -39,7 +39,7 @@ func (w *waiters) ask(t *testing.T, n int, set *KeySet, api bulkhead.ID) {
 	for range n {
 		w.asked.Add(1)
 		w.all.Go(func() {
-			if k, _, err := set.key(w.ctx, api, keyID{"x", familyRSA}); k != nil || !errors.Is(err, errUnknownKey) {
+			if k, _, err := set.key(w.ctx, api, keyID{"x", "RS256"}); k != nil || !errors.Is(err, errUnknownKey) {
 				t.Errorf("%v", err)
 			}
 			if w.ctx.Err() == nil {
@@ -99,7 +99,7 @@ func TestWaitersAreBounded(t *testing.T) {
 			}
 			begun := time.Now()
 			for _, set := range sets {
-				if _, _, err := set.key(t.Context(), 0, keyID{"k1", familyRSA}); err != nil {
+				if _, _, err := set.key(t.Context(), 0, keyID{"k1", "RS256"}); err != nil {
 					t.Errorf("the known key: %v", err)
 				}
 			}

@@ -93,13 +93,22 @@ func (a *Authorizer) readDecision(answer *Answer, m map[string]json.RawMessage) 
 		}
 		return ""
 	}
-	if !text(m["principalId"], &answer.principalID) || answer.principalID == "" {
-		return "principalId is missing, empty, or no text"
+	if answer.principalID = principalID(m["principalId"]); answer.principalID == "" {
+		return "principalId is missing, empty, or neither text nor a number"
 	}
 	if key := m["usageIdentifierKey"]; !isNull(key) && !text(key, &answer.usageIdentifierKey) {
 		return "usageIdentifierKey is no text"
 	}
 	return a.readPolicy(answer, m["policyDocument"])
+}
+
+// principalID reads a principalId. API Gateway takes a number as text; it keeps its spelling.
+func principalID(value json.RawMessage) string {
+	var s string
+	if !text(value, &s) && len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
+		return string(value)
+	}
+	return s
 }
 
 func (a *Authorizer) readPolicy(answer *Answer, document json.RawMessage) string {

@@ -66,3 +66,13 @@ func newFunctionError(payload []byte) *FunctionError {
 	}
 	return e
 }
+
+// isFunctionError reports whether a payload has the shape in which runtimes report an error, and decides nothing.
+func isFunctionError(payload []byte) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(payload, &members) != nil {
+		return false
+	}
+	has := func(name string) bool { _, ok := members[name]; return ok }
+	return (has("errorMessage") || has("errorType")) && !has("policyDocument") && !has("isAuthorized")
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // Target is what a resource-based policy is attached to.
@@ -29,7 +30,7 @@ type TargetRoute struct{ Method, Resource string }
 
 // Lint reports what is legal in a resource-based policy and surely wrong where it is attached: a Deny that can never apply is
 // a fault, for somebody relies on it; an Allow that cannot is a warning, as is a condition that says nothing.
-func (p *Policy) Lint(t Target) []Fault {
+func (p *Policy) Lint(t Target) []fault.Fault {
 	if p == nil {
 		return nil
 	}
@@ -38,6 +39,7 @@ func (p *Policy) Lint(t Target) []Fault {
 		l.statement(s)
 	}
 	l.forEverybody(p)
+	l.conditional(p)
 	return l.faults
 }
 
@@ -45,11 +47,11 @@ type linter struct {
 	target Target
 	// paths are the last parts of the ARNs that the API's methods can have.
 	paths  [][]element
-	faults []Fault
+	faults []fault.Fault
 }
 
 func (l *linter) report(s *statement, at Position, warning bool, format string, args ...any) {
-	l.faults = append(l.faults, Fault{Line: at.Line, Column: at.Column, Statement: s.label, Warning: warning, Message: fmt.Sprintf(format, args...)})
+	l.faults = append(l.faults, fault.Fault{Line: at.Line, Column: at.Column, Statement: s.label, Warning: warning, Message: fmt.Sprintf(format, args...)})
 }
 
 // never reports a statement that cannot apply.
@@ -67,6 +69,7 @@ func (l *linter) statement(s *statement) {
 	l.resource(s)
 	for _, c := range s.conditions {
 		l.condition(s, c)
+		l.everyAddress(s, c)
 	}
 }
 
@@ -103,10 +106,10 @@ func (l *linter) resource(s *statement) {
 		}
 		return
 	}
-	var dead []Fault // position and what is wrong
+	var dead []fault.Fault // position and what is wrong
 	for _, res := range s.resources {
 		if problem := l.impossible(res); problem != "" {
-			dead = append(dead, Fault{Line: res.at.Line, Column: res.at.Column, Message: problem})
+			dead = append(dead, fault.Fault{Line: res.at.Line, Column: res.at.Column, Message: problem})
 		}
 	}
 	for _, f := range dead {
@@ -150,7 +153,30 @@ func (l *linter) impossible(res *resource) string {
 	if fits && slices.ContainsFunc(l.paths, func(path []element) bool { return overlap(pattern, path) }) {
 		return ""
 	}
+	if fits {
+		if missing := l.missing(res.written); missing != "" {
+			return quote(res.written) + " is no method of this API: " + missing
+		}
+	}
 	return quote(res.written) + " is no method of this API; " + l.instead(res)
+}
+
+// missing says which stage or route a resource names that the API has not; nothing if it does not name a route.
+func (l *linter) missing(written string) string {
+	_, tail, ok := strings.Cut(strings.TrimPrefix(written, strings.TrimSuffix(abbreviation, "/")), "/")
+	parts := strings.SplitN(tail, "/", 3)
+	if !ok || len(parts) < 3 || strings.Contains(written, "${") || parts[0] == "" || parts[1] == "" || strings.HasPrefix(parts[2], "/") {
+		return ""
+	}
+	stage, route := parts[0], parts[1]+" /"+parts[2]
+	switch {
+	case strings.ContainsAny(stage, "*?") || len(l.target.Stages) == 0:
+		return "there is no route " + route
+	case !slices.Contains(l.target.Stages, stage):
+		return "there is no stage " + stage + "; there is " + strings.Join(l.target.Stages, ", ")
+	default:
+		return "there is no route " + route + " in stage " + stage
+	}
 }
 
 func (l *linter) keyPossible(k *Key) bool {

@@ -122,17 +122,44 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 		}
 		r.again(t.Context())
 		digest = "2"
+		_, users := r.gate.use()
 		r.again(t.Context())
-		time.Sleep(retirement - time.Second)
+		time.Sleep(time.Hour)
+		note("a check ends")
+		users.Add(-1)
+		time.Sleep(2 * drainPoll)
 		synctest.Wait()
-		note("time passes")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		want := []string{"start 1", "close 1", "start 2", "time passes", "close 1"}
+		want := []string{"start 1", "close 1", "start 2", "a check ends", "close 1"}
 		mu.Lock()
 		defer mu.Unlock()
 		if diff := cmp.Diff(want, events); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The first configuration does not wait long for what it needs from outside; the old one serves while another waits.
+func TestOnlyAReloadWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reloader{
+			gate: &gate{max: 1}, metrics: newMetrics("", nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+		}
+		digest := "1"
+		r.read = func() (Loaded, error) {
+			return Loaded{Authorizer: allowAs(digest), Digest: digest, Wait: func(ctx context.Context) {
+				select {
+				case <-ctx.Done():
+				case <-time.After(3 * time.Second):
+				}
+			}}, nil
+		}
+		begun := time.Now()
+		if err := r.first(t.Context()); err != nil || time.Since(begun) > firstWait {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		digest, begun = "2", time.Now()
+		if r.again(t.Context()); time.Since(begun) != 3*time.Second || r.gate.serving.Load().Digest != "2" {
+			t.Errorf("%s serves after %v", r.gate.serving.Load().Digest, time.Since(begun))
 		}
 	})
 }
@@ -237,6 +264,32 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	r.metric(`portcullis_reloads_total{result="loaded"} 11`)
 	r.metric(`portcullis_reloads_total{result="refused"} 10`)
+}
+
+// Changes that come faster than configurations are read are joined, and the last one is not lost.
+func TestReloadsAreJoined(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "portcullis.yaml")
+	write(t, file, "0")
+	var reading, most, times atomic.Int64
+	r := serve(t, Config{Watch: []string{file}, Load: func() (Loaded, error) {
+		most.Store(max(most.Load(), reading.Add(1)))
+		defer reading.Add(-1)
+		times.Add(1)
+		l, err := loadsFile(file)()
+		time.Sleep(150 * time.Millisecond)
+		return l, err
+	}})
+	const changes = 60
+	for i := range changes {
+		write(t, file, fmt.Sprint(i+1))
+		r.reload <- syscall.SIGHUP
+		time.Sleep(10 * time.Millisecond)
+	}
+	client := r.client()
+	eventually(t, "the last change serves", func() bool { return check(t, client) == fmt.Sprint(changes) })
+	if most.Load() != 1 || times.Load() > changes/2 {
+		t.Errorf("%d changes were read %d times, %d at once", changes, times.Load(), most.Load())
+	}
 }
 
 // TestReloadOfAConfigMap swaps the files as the kubelet does: a new folder, and one rename of the link ..data.
