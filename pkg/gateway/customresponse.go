@@ -17,6 +17,8 @@ type customResponse struct {
 	// contentType and body replace the default body unless contentType is empty.
 	contentType string
 	body        template
+	// escape is the default body's format.
+	escape format
 }
 
 // mappedHeader is one header, of an answer or of the upstream's request, and where its value comes from.
@@ -85,16 +87,20 @@ func (f *faults) checkResponseType(name, at string) {
 			return
 		}
 	}
-	f.add(at, "%q is no gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
+	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
 func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *customResponse {
-	if g.StatusCode != 0 && (g.StatusCode < 200 || g.StatusCode > 599) {
-		f.add(at+".statusCode", "%d is no status of a gateway response; write one from 200 to 599", g.StatusCode)
+	if g.StatusCode != 0 && !isAnswerStatus(g.StatusCode) {
+		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, listOfStatuses())
 	}
-	c := &customResponse{status: g.StatusCode}
+	if hasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
+		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
+	}
+	const builtIn = "application/json"
+	c := &customResponse{status: g.StatusCode, escape: formatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
 	c.headers = f.compileParameters(g.ResponseParameters, s, at)
-	c.contentType, c.body = f.compileBody(g.ResponseTemplates, s, at)
+	c.contentType, c.body = f.compileBody(g, s, at)
 	return c
 }
 
@@ -129,14 +135,15 @@ func compileParameter(value string, s scope) (variable, error) {
 	}
 	literal := value[1 : len(value)-1]
 	if !isHeaderValue(literal) {
-		return nil, fmt.Errorf("%s holds a character that no header can carry", value)
+		return nil, fmt.Errorf("%s holds a character that a header cannot carry", value)
 	}
 	return func(*invocation) (string, bool) { return literal, true }, nil
 }
 
 // compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
 // is not documented.
-func (f *faults) compileBody(templates map[string]string, s scope, at string) (string, template) {
+func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, template) {
+	templates := g.ResponseTemplates
 	if len(templates) == 0 {
 		return "", nil
 	}
@@ -151,9 +158,9 @@ func (f *faults) compileBody(templates map[string]string, s scope, at string) (s
 	for _, contentType := range contentTypes {
 		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
 		if !isHeaderValue(contentType) || !strings.Contains(contentType, "/") {
-			f.add(at, "%q is no content type", contentType)
+			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
-		compiled, err := compileTemplate(templates[contentType], contentType, s)
+		compiled, err := compileTemplate(templates[contentType], formatOf(contentType, sentType(g.ResponseParameters, contentType)), s)
 		if err != nil {
 			f.add(at, "%v", err)
 		}
@@ -164,4 +171,19 @@ func (f *faults) compileBody(templates map[string]string, s scope, at string) (s
 		}
 	}
 	return chosen, body
+}
+
+// sentType is the content type that a response is sent with: a response parameter may map another than its template's. It is empty
+// if the client's request decides.
+func sentType(parameters map[string]string, contentType string) string {
+	for key, value := range parameters {
+		if strings.EqualFold(key, "gatewayresponse.header.content-type") {
+			literal, _ := strings.CutPrefix(value, "'")
+			if literal, ok := strings.CutSuffix(literal, "'"); ok {
+				return literal
+			}
+			return ""
+		}
+	}
+	return contentType
 }

@@ -30,11 +30,11 @@ func TestGatewayResponses(t *testing.T) {
 	}{
 		{"built in", nil, 403, "application/json", `{"message":"Missing Authentication Token"}`},
 		{"status", map[string]GatewayResponse{missing: {StatusCode: 404}}, 404, "application/json", `{"message":"Missing Authentication Token"}`},
-		{"default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 418}}, 418, "application/json", `{"message":"Missing Authentication Token"}`},
-		{"exact before default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 418}, missing: {StatusCode: 404}}, 404, "application/json", `{"message":"Missing Authentication Token"}`},
-		{"exact without status is not filled from the default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 418}, missing: {}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
-		{"of another class", map[string]GatewayResponse{"DEFAULT_5XX": {StatusCode: 418}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
-		{"of another type", map[string]GatewayResponse{"ACCESS_DENIED": {StatusCode: 418}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
+		{"default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 423}}, 423, "application/json", `{"message":"Missing Authentication Token"}`},
+		{"exact before default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 423}, missing: {StatusCode: 404}}, 404, "application/json", `{"message":"Missing Authentication Token"}`},
+		{"exact without status is not filled from the default", map[string]GatewayResponse{"DEFAULT_4XX": {StatusCode: 423}, missing: {}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
+		{"of another class", map[string]GatewayResponse{"DEFAULT_5XX": {StatusCode: 423}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
+		{"of another type", map[string]GatewayResponse{"ACCESS_DENIED": {StatusCode: 423}}, 403, "application/json", `{"message":"Missing Authentication Token"}`},
 		{"success", map[string]GatewayResponse{missing: {StatusCode: 200}}, 200, "application/json", `{"message":"Missing Authentication Token"}`},
 		{"template", map[string]GatewayResponse{missing: {ResponseTemplates: jsonTemplate(`{"m":$context.error.messageString,"t":"$context.error.responseType","v":"$context.error.validationErrorString"}`)}},
 			403, "application/json", `{"m":"Missing Authentication Token","t":"MISSING_AUTHENTICATION_TOKEN","v":""}`},
@@ -163,7 +163,7 @@ func TestResponseTable(t *testing.T) {
 	if zero := (&refusal{}); gatewayResponses[zero.kind].status != 500 || zero.Error() != "internal: " {
 		t.Errorf("the zero refusal is %q", zero)
 	}
-	if body := (&refusal{kind: authorizerFailure}).defaultBody(); body != `{"message":null}` {
+	if body := (&refusal{kind: authorizerFailure}).defaultBody(jsonText); body != `{"message":null}` {
 		t.Errorf("a type without a message answers %s", body)
 	}
 }
