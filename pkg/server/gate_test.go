@@ -91,7 +91,7 @@ func TestReleasedBodiesCountNoMore(t *testing.T) {
 // While a check is refused it takes nothing from another one, not even for a moment.
 func TestRefusedChecksDoNotCount(t *testing.T) {
 	g := newGate(Config{MaxChecks: 1, MaxBodyBytes: 100})
-	g.serving.Store(&Loaded{Authorizer: allowAs("v1")})
+	g.serving.Store(&Loaded{Authorizer: allowAs("v1"), users: &users{}})
 	one := func(size int) *authz.Request {
 		r := &authz.Request{API: "a"}
 		r.SetBody(make([]byte, size), authz.BodyComplete)
