@@ -47,4 +47,7 @@
 //
 // 2026-11-28: checks and bytes are counted only where they fit. They were added first and compared then: a check that was refused
 // could have others refused that did fit.
+//
+// 2026-11-28: the first configuration waits 250 ms for what it needs from outside, and a reload 3 s, for meanwhile the old one
+// serves. An issuer that is down at the start closes its own routes and keeps no other from being served.
 package server
