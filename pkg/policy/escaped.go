@@ -68,7 +68,7 @@ func (e *escapedText) unescape() error {
 	}
 	var out strings.Builder
 	var places []int
-	for r.off < len(e.text) && !(quoted && e.text[r.off] == '"') {
+	for r.off < len(e.text) && (!quoted || e.text[r.off] != '"') {
 		before, length := r.off, out.Len()
 		if e.text[r.off] != '\\' {
 			out.WriteByte(e.text[r.off])
