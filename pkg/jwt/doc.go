@@ -33,6 +33,11 @@
 // kid, symmetric, private, of other kinds or curves, RSA keys under 2,048 and over 8,192 bits. Of two different keys of one kid
 // and family neither is used, for which is meant cannot be told; the same kid in two families names two keys.
 //
+// 2026-11-28: the members of a key are read by their exact names. A key with a member such as KID or Use is passed over: readers
+// that do not tell case apart take it for kid or use. Numbers are held to RFC 7518: base64url without padding, no leading zero,
+// coordinates of their curve's length. An RSA exponent is odd, at least 3 and at most 31 bits long, which is what crypto/rsa
+// takes; the library would cut a longer one to 64 bits.
+//
 // 2026-11-25: the keys of an issuer are used up to 24 hours after the last good fetch, and five minutes after the issuer has
 // answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
 //
