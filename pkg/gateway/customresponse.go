@@ -85,12 +85,15 @@ func (f *faults) checkResponseType(name, at string) {
 			return
 		}
 	}
-	f.add(at, "%q is no gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
+	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
 func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *customResponse {
-	if g.StatusCode != 0 && (g.StatusCode < 200 || g.StatusCode > 599) {
-		f.add(at+".statusCode", "%d is no status of a gateway response; write one from 200 to 599", g.StatusCode)
+	if g.StatusCode != 0 && !isAnswerStatus(g.StatusCode) {
+		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, listOfStatuses())
+	}
+	if hasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
+		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
 	}
 	c := &customResponse{status: g.StatusCode}
 	c.headers = f.compileParameters(g.ResponseParameters, s, at)
@@ -129,7 +132,7 @@ func compileParameter(value string, s scope) (variable, error) {
 	}
 	literal := value[1 : len(value)-1]
 	if !isHeaderValue(literal) {
-		return nil, fmt.Errorf("%s holds a character that no header can carry", value)
+		return nil, fmt.Errorf("%s holds a character that a header cannot carry", value)
 	}
 	return func(*invocation) (string, bool) { return literal, true }, nil
 }
@@ -151,7 +154,7 @@ func (f *faults) compileBody(templates map[string]string, s scope, at string) (s
 	for _, contentType := range contentTypes {
 		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
 		if !isHeaderValue(contentType) || !strings.Contains(contentType, "/") {
-			f.add(at, "%q is no content type", contentType)
+			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
 		compiled, err := compileTemplate(templates[contentType], contentType, s)
 		if err != nil {

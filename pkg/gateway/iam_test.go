@@ -174,14 +174,14 @@ func TestCustomizedSignatureFault(t *testing.T) {
 		"EXPIRED_TOKEN":                nil,
 	} {
 		c := callers{statement: statement("Allow", "*")}
-		g := c.gateway(t, "", func(a *API) { a.GatewayResponses = map[string]GatewayResponse{typ: {StatusCode: 418}} })
+		g := c.gateway(t, "", func(a *API) { a.GatewayResponses = map[string]GatewayResponse{typ: {StatusCode: 423}} })
 		if request == nil {
 			g.apis["a1b2c3d4e5"].verify = func(*authz.Request) (*Signed, error) {
 				return nil, &authz.Refusal{ResponseType: "EXPIRED_TOKEN", ErrorType: "ExpiredTokenException", Message: "expired"}
 			}
 			request = get("/pets")
 		}
-		if d := g.Authorize(t.Context(), request); d.Allow || d.Denial.Status != 418 {
+		if d := g.Authorize(t.Context(), request); d.Allow || d.Denial.Status != 423 {
 			t.Errorf("%s: %d %s", typ, d.Denial.Status, d.Denial.Body)
 		}
 	}

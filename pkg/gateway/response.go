@@ -146,7 +146,11 @@ func (in *invocation) render() authz.Response {
 		}
 	}
 	response.Headers = make([]authz.Field, 0, 5)
-	response.Headers = append(response.Headers, authz.Field{Name: "Content-Type", Value: contentType})
+	if hasNoBody(response.Status) {
+		response.Body = ""
+	} else {
+		response.Headers = append(response.Headers, authz.Field{Name: "Content-Type", Value: contentType})
+	}
 	if errorType := r.errorTypeHeader(); errorType != "" {
 		response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})
 	}

@@ -220,7 +220,7 @@ func compileUpstreamValue(value string, s scope) (variable, error) {
 		return nil, errors.New("a variable stands alone, without text around it")
 	}
 	if !isHeaderValue(value) {
-		return nil, errors.New("the text holds a character that no header can carry")
+		return nil, errors.New("the text holds a character that a header cannot carry")
 	}
 	return func(*invocation) (string, bool) { return value, true }, nil
 }

@@ -2128,8 +2128,9 @@ func (x *RouteSignatures) GetUnsignedPayload() bool {
 // AWS: "Gateway responses for REST APIs in API Gateway" (API Gateway Developer Guide).
 type GatewayResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The HTTP status code, 200 to 599. Without it, the type's own; on DEFAULT_4XX and DEFAULT_5XX it changes all types of
-	// that class that have none.
+	// The HTTP status code, one that Envoy can answer with: 200 to 208, 226, 300 to 305, 307, 308, 400 to 417, 421 to 424, 426,
+	// 428, 429, 431, 500 to 508, 510 or 511. A response with 204, 205 or 304 has no body. Without it, the type's own; on
+	// DEFAULT_4XX and DEFAULT_5XX it changes all types of that class that have none.
 	StatusCode int32 `protobuf:"varint,1,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
 	// Headers of the response: `gatewayresponse.header.<name>`, and where its value comes from: 'text' in single quotes,
 	// `method.request.header.<name>`, `method.request.querystring.<name>`, `method.request.path.<name>`, `context.<variable>`
