@@ -17,6 +17,8 @@ type customResponse struct {
 	// contentType and body replace the default body unless contentType is empty.
 	contentType string
 	body        template
+	// escape is the default body's format.
+	escape format
 }
 
 // mappedHeader is one header, of an answer or of the upstream's request, and where its value comes from.
@@ -95,9 +97,10 @@ func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *customR
 	if hasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
 		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
 	}
-	c := &customResponse{status: g.StatusCode}
+	const builtIn = "application/json"
+	c := &customResponse{status: g.StatusCode, escape: formatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
 	c.headers = f.compileParameters(g.ResponseParameters, s, at)
-	c.contentType, c.body = f.compileBody(g.ResponseTemplates, s, at)
+	c.contentType, c.body = f.compileBody(g, s, at)
 	return c
 }
 
@@ -139,7 +142,8 @@ func compileParameter(value string, s scope) (variable, error) {
 
 // compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
 // is not documented.
-func (f *faults) compileBody(templates map[string]string, s scope, at string) (string, template) {
+func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, template) {
+	templates := g.ResponseTemplates
 	if len(templates) == 0 {
 		return "", nil
 	}
@@ -156,7 +160,7 @@ func (f *faults) compileBody(templates map[string]string, s scope, at string) (s
 		if !isHeaderValue(contentType) || !strings.Contains(contentType, "/") {
 			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
-		compiled, err := compileTemplate(templates[contentType], contentType, s)
+		compiled, err := compileTemplate(templates[contentType], formatOf(contentType, sentType(g.ResponseParameters, contentType)), s)
 		if err != nil {
 			f.add(at, "%v", err)
 		}
@@ -167,4 +171,19 @@ func (f *faults) compileBody(templates map[string]string, s scope, at string) (s
 		}
 	}
 	return chosen, body
+}
+
+// sentType is the content type that a response is sent with: a response parameter may map another than its template's. It is empty
+// if the client's request decides.
+func sentType(parameters map[string]string, contentType string) string {
+	for key, value := range parameters {
+		if strings.EqualFold(key, "gatewayresponse.header.content-type") {
+			literal, _ := strings.CutPrefix(value, "'")
+			if literal, ok := strings.CutSuffix(literal, "'"); ok {
+				return literal
+			}
+			return ""
+		}
+	}
+	return contentType
 }

@@ -163,7 +163,7 @@ func TestResponseTable(t *testing.T) {
 	if zero := (&refusal{}); gatewayResponses[zero.kind].status != 500 || zero.Error() != "internal: " {
 		t.Errorf("the zero refusal is %q", zero)
 	}
-	if body := (&refusal{kind: authorizerFailure}).defaultBody(); body != `{"message":null}` {
+	if body := (&refusal{kind: authorizerFailure}).defaultBody(jsonText); body != `{"message":null}` {
 		t.Errorf("a type without a message answers %s", body)
 	}
 }

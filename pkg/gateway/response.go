@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"fmt"
-	"unicode/utf8"
-
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
@@ -131,19 +128,23 @@ func (in *invocation) render() authz.Response {
 		return in.renderHTTP()
 	}
 	r := in.refusal
-	response := authz.Response{Status: gatewayResponses[r.kind].status, Body: r.defaultBody()}
+	response := authz.Response{Status: gatewayResponses[r.kind].status}
 	contentType := "application/json"
+	escape := jsonText
 	var custom *customResponse
 	if in.stage != nil {
 		custom = in.stage.api.responses[r.kind]
 	}
 	if custom != nil {
+		escape = custom.escape
 		if custom.status != 0 {
 			response.Status = custom.status
 		}
-		if custom.contentType != "" {
-			contentType, response.Body = custom.contentType, custom.body.expand(in)
-		}
+	}
+	if custom != nil && custom.contentType != "" {
+		contentType, response.Body = custom.contentType, custom.body.expand(in)
+	} else {
+		response.Body = r.defaultBody(escape)
 	}
 	response.Headers = make([]authz.Field, 0, 5)
 	if hasNoBody(response.Status) {
@@ -165,12 +166,12 @@ func (in *invocation) render() authz.Response {
 // defaultBody is what API Gateway's own template makes: {"message":$context.error.messageString}. Denials by policy are the
 // exception, they say "Message"; an access key that is not known, and a token without the route's scopes, are denied under the
 // same type, with "message".
-func (r *refusal) defaultBody() string {
+func (r *refusal) defaultBody(escape format) string {
 	key := `{"message":`
 	if r.kind == accessDenied && r.errorType == "" {
 		key = `{"Message":`
 	}
-	return key + r.messageString() + "}"
+	return key + escape.messageString(r.messageString()) + "}"
 }
 
 // messageString is $context.error.messageString: the message as a JSON value.
@@ -180,20 +181,4 @@ func (r *refusal) messageString() string {
 		return "null"
 	}
 	return `"` + escapeJSON(message) + `"`
-}
-
-// escapeJSON makes a text fit for the inside of a JSON string.
-func escapeJSON(s string) string {
-	out := make([]byte, 0, len(s)+8)
-	for _, c := range s {
-		switch {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', byte(c))
-		case c < 0x20 || c == 0x7f || c == '\u2028' || c == '\u2029':
-			out = fmt.Appendf(out, `\u%04x`, c)
-		default:
-			out = utf8.AppendRune(out, c)
-		}
-	}
-	return string(out)
 }

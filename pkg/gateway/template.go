@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"html"
 	"regexp"
 	"strings"
 )
@@ -25,12 +24,11 @@ var (
 	directive = regexp.MustCompile(`#(?:#|\*|\{?(?:set|if|else|elseif|end|foreach|include|parse|stop|break|macro|define|evaluate)\b)`)
 )
 
-// compileTemplate compiles a body template of a content type.
-func compileTemplate(text, contentType string, s scope) (template, error) {
+// compileTemplate compiles a body template whose values are escaped for a format.
+func compileTemplate(text string, escape format, s scope) (template, error) {
 	if d := directive.FindString(text); d != "" {
 		return nil, fmt.Errorf("%q is VTL: a gateway response's template can only hold variables such as $context.error.messageString", d)
 	}
-	escape := escapeFor(contentType)
 	var t template
 	for {
 		m := reference.FindStringSubmatchIndex(text)
@@ -45,9 +43,9 @@ func compileTemplate(text, contentType string, s scope) (template, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := piece{value: value, escape: escape}
+		p := piece{value: value, escape: escape.value}
 		if name == "context.error.messageString" {
-			p.escape = escapeMessageString(contentType)
+			p.escape = escape.messageString
 		}
 		t = append(t, piece{literal: text[:m[0]]}, p)
 		text = text[m[1]:]
@@ -65,41 +63,4 @@ func (t template) expand(in *invocation) string {
 		}
 	}
 	return b.String()
-}
-
-// escapeFor is how a value is escaped in a body.
-func escapeFor(contentType string) func(string) string {
-	switch media := mediaType(contentType); {
-	case isJSON(media):
-		return escapeJSON
-	case media == "text/plain":
-		return func(s string) string { return s }
-	default:
-		return html.EscapeString
-	}
-}
-
-// escapeMessageString leaves the outer quotation marks alone: the message is a JSON value already.
-func escapeMessageString(contentType string) func(string) string {
-	escape := escapeFor(contentType)
-	if isJSON(mediaType(contentType)) {
-		escape = func(s string) string { return s }
-	}
-	return func(s string) string {
-		if inner, ok := strings.CutPrefix(s, `"`); ok {
-			return `"` + escape(strings.TrimSuffix(inner, `"`)) + `"`
-		}
-		return escape(s)
-	}
-}
-
-// mediaType is a content type without parameters.
-func mediaType(contentType string) string {
-	media, _, _ := strings.Cut(contentType, ";")
-	return lower(strings.TrimSpace(media))
-}
-
-// isJSON reports whether a content type is one of JSON: application/json, application/problem+json, application/x-amz-json-1.1.
-func isJSON(media string) bool {
-	return strings.Contains(media, "json")
 }

@@ -2137,7 +2137,9 @@ type GatewayResponse struct {
 	// or `stageVariables.<name>`.
 	ResponseParameters map[string]string `protobuf:"bytes,2,rep,name=response_parameters,json=responseParameters,proto3" json:"response_parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Bodies of the response, by content type: text in which variables such as $context.error.messageString are replaced.
-	// There are no other template features, as in API Gateway.
+	// There are no other template features, as in API Gateway. Values are escaped for the content type that is sent: as in a
+	// string of JSON, of JavaScript or of CSS, or as a form's field; text/plain is left as it is, and every other type is
+	// escaped as in HTML.
 	ResponseTemplates map[string]string `protobuf:"bytes,3,rep,name=response_templates,json=responseTemplates,proto3" json:"response_templates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
