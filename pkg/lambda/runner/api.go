@@ -154,7 +154,8 @@ func (w *worker) serveInitError(rw http.ResponseWriter, req *http.Request) {
 		refuse(rw, http.StatusBadRequest, "InvalidRequest", "the error could not be read")
 		return
 	}
-	w.r.log.Error("the function reports an error of its start", "pid", w.proc.pid, "type", reported.Type, "message", clip(reported.Message, maxLine))
+	w.r.log.Error("the function reports an error of its start", "pid", w.proc.pid, "type", w.out.fit(reported.Type, len(reported.Type) > maxErrorType),
+		"message", w.out.fit(reported.Message, len(reported.Message) > maxErrorText))
 	answer(rw, http.StatusAccepted, map[string]string{"status": "OK"})
 	w.failStart()
 }
