@@ -49,7 +49,7 @@ type compiler struct {
 // fault reports what is wrong at a path.
 func (c *compiler) fault(at *path, format string, args ...any) {
 	c.report.mark(at.String())
-	c.report.add(faultAt(c.file, find(c.root, at.String()), fmt.Sprintf(format, args...)))
+	c.report.add(faultAt(c.file, find(c.root, at.String()), c.report.withoutSecrets(at, fmt.Sprintf(format, args...))))
 }
 
 // warn reports what may be wrong at a path.

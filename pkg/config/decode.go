@@ -39,7 +39,7 @@ func (d *decoder) fault(n *yaml.Node, at *path, format string, args ...any) {
 	if n.Kind == yaml.AliasNode {
 		return
 	}
-	d.report.add(faultAt(d.file, n, fmt.Sprintf(format, args...)))
+	d.report.add(faultAt(d.file, n, d.report.withoutSecrets(at, fmt.Sprintf(format, args...))))
 }
 
 func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *path) {
@@ -84,7 +84,7 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 		names = append(names, m.Fields().Get(i).JSONName())
 	}
 	meant := suggest(key.Value, names)
-	if d.report.secrets { // the name may be one
+	if d.report.secrets || placeOfSecrets(at) || meant == "" && !isPlainName(key.Value) { // the name may be one
 		if meant != "" {
 			at = at.field(meant)
 		}

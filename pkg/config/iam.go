@@ -140,10 +140,20 @@ func (c *compiler) namedFile(text string, limit int64, at *path) (name string, d
 	name, _ = c.named(n)
 	data, err := c.files.read(name, limit)
 	if err != nil {
-		c.fault(at, "%s cannot be read: %v", quoted(text), err)
+		c.unreadable(at, text, err)
 		return name, nil, false
 	}
 	return name, data, true
+}
+
+// unreadable reports a file that cannot be read. In a file of secrets, what was written for its name may be one.
+func (c *compiler) unreadable(at *path, name string, err error) {
+	if c.report.secrets {
+		name = "the file that is named here"
+	} else {
+		name = quoted(name)
+	}
+	c.fault(at, "%s cannot be read: %v", name, err)
 }
 
 // accessKeys reads a file of access keys. Without a builder, keys are only read.

@@ -76,7 +76,7 @@ func (c *compiler) parsePolicyFile(n *yaml.Node, o policy.Options, at *path) (st
 	}
 	data, err := c.files.read(name, maxNamedSize)
 	if err != nil {
-		c.fault(at, "%s cannot be read: %v", quoted(n.Value), err)
+		c.unreadable(at, n.Value, err)
 		return c.file, nil, nil
 	}
 	if isJSON(name, data) {

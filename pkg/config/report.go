@@ -49,8 +49,9 @@ func (r *report) parse(name string, data []byte, empty string) *yaml.Node {
 		r.add(Fault{File: name, Line: 1, Column: 1, Message: empty})
 	}
 	if root != nil {
+		hidden := nodesOfSecrets(root)
 		plain(root, func(n *yaml.Node, message string) {
-			if rest, named := strings.CutPrefix(message, quoted(n.Value)); named && r.secrets {
+			if rest, named := strings.CutPrefix(message, quoted(n.Value)); named && (r.secrets || hidden[n]) {
 				message = "the key" + rest
 			}
 			r.add(faultAt(name, n, message))
@@ -119,9 +120,13 @@ func faultAt(file string, n *yaml.Node, message string) Fault {
 	return Fault{File: file, Line: n.Line, Column: n.Column, Message: message}
 }
 
-// quoted is a name as a message quotes it, cut if it is long.
+// quoted is a name as a message quotes it, cut if it is long. One that may hold a secret is not repeated: A=secret, or a URL with a
+// password.
 func quoted(name string) string {
 	const most = 80
+	if strings.Contains(name, "=") || strings.Contains(name, "@") && strings.Contains(name, "://") {
+		return notShown
+	}
 	if runes := []rune(name); len(runes) > most {
 		name = string(runes[:most]) + "…"
 	}

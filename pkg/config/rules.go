@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -33,7 +32,7 @@ func checkRules(c *configv1.Config, root *yaml.Node, file string, r *report) {
 		if v.Proto.GetForKey() {
 			n = keyOf(find(root, at.up.String()), n)
 		}
-		r.add(faultAt(file, n, fmt.Sprintf("%s: %s", at.label(), v.Proto.GetMessage())))
+		r.add(faultAt(file, n, r.withoutSecrets(at, at.label()+": "+v.Proto.GetMessage())))
 	}
 }
 
