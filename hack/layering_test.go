@@ -17,18 +17,19 @@ const module = "github.com/portcullis-authz/portcullis/"
 // mayImport is the whole of the import directions inside the module: a package may import those listed for it, and a
 // package that is not listed may not exist.
 var mayImport = map[string][]string{
-	"pkg/authz":    {},
-	"pkg/arn":      {},
-	"pkg/policy":   {"pkg/arn"},
-	"pkg/sigv4":    {},
-	"pkg/cache":    {"pkg/authz"},
-	"pkg/iam":      {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/sigv4"},
-	"pkg/jwt":      {"pkg/authz", "pkg/cache"},
-	"pkg/cognito":  {"pkg/authz", "pkg/arn", "pkg/jwt"},
-	"pkg/lambda":   {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy"},
-	"pkg/gateway":  {"pkg/authz", "pkg/arn", "pkg/policy"},
-	"pkg/simulate": {"pkg/arn", "pkg/policy"},
-	"pkg/extauthz": {"pkg/authz"},
+	"pkg/authz":      {},
+	"pkg/arn":        {},
+	"pkg/strictjson": {},
+	"pkg/policy":     {"pkg/arn", "pkg/strictjson"},
+	"pkg/sigv4":      {},
+	"pkg/cache":      {"pkg/authz"},
+	"pkg/iam":        {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
+	"pkg/jwt":        {"pkg/authz", "pkg/cache", "pkg/strictjson"},
+	"pkg/cognito":    {"pkg/authz", "pkg/arn", "pkg/jwt"},
+	"pkg/lambda":     {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/strictjson"},
+	"pkg/gateway":    {"pkg/authz", "pkg/arn", "pkg/policy"},
+	"pkg/simulate":   {"pkg/arn", "pkg/policy", "pkg/strictjson"},
+	"pkg/extauthz":   {"pkg/authz"},
 	"pkg/config": {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/policy", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/cognito", "pkg/lambda",
 		"pkg/lambda/runner", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/envoyconf", "pkg/lambda/runner", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
-	"pkg/lambda/runner":    {},
+	"pkg/lambda/runner":    {"pkg/strictjson"},
 	"pkg/internal/logtest": {},
 
 	"proto/portcullis/config/v1": {},
@@ -64,7 +65,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/sigv4"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/sigv4", "pkg/strictjson"}
 
 // topLevel is every folder that may lie at the top, dot-files aside.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}
