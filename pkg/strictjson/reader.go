@@ -111,6 +111,9 @@ func (r *Reader[T]) Object(member func(name string, at int) error) error {
 	if err := r.open('{', "an object"); err != nil {
 		return err
 	}
+	if r.names == nil {
+		r.names = make([]string, 0, fewNames)
+	}
 	first := len(r.names)
 	var seen map[string]struct{}
 	for more := !r.ends('}'); more; {
