@@ -19,66 +19,33 @@ const (
 // raw is a JSON value as it is written; nil stands for none.
 type raw = []byte
 
-// checkJSON says what is wrong with a JSON document.
+// checkJSON says what is wrong with a JSON document. U+FFFD stands where somebody has replaced what was not Unicode: two such texts
+// would be equal.
 func checkJSON(data []byte) string {
 	if !utf8.Valid(data) {
 		return "it is not UTF-8"
 	}
 	r := strictjson.New(data, strictjson.Limits{Depth: maxDepth, Values: maxValues})
-	err := checkText(r)
+	replaced := false
+	r.Each = func(text string) { replaced = replaced || strings.ContainsRune(text, utf8.RuneError) }
+	_, _, err := r.Span()
 	if err == nil {
 		err = r.End()
 	}
-	if err == nil {
+	wrong, ok := errors.AsType[*strictjson.Error](err)
+	switch {
+	case replaced || ok && wrong.Problem == strictjson.NotUnicode:
+		return "it holds text that is not Unicode, or was not"
+	case !ok:
 		return ""
-	}
-	if errors.Is(err, errReplaced) {
-		return replacedText
-	}
-	problem := strictjson.Syntax
-	if e, ok := errors.AsType[*strictjson.Error](err); ok {
-		problem = e.Problem
-	}
-	switch problem {
-	case strictjson.NotUnicode:
-		return replacedText
-	case strictjson.Duplicate:
+	case wrong.Problem == strictjson.Duplicate:
 		return "a key stands twice in one object"
-	case strictjson.TooMany:
+	case wrong.Problem == strictjson.TooMany:
 		return "it has too many values"
-	case strictjson.TooDeep:
+	case wrong.Problem == strictjson.TooDeep:
 		return "its lists and objects nest too deep"
-	case strictjson.Syntax, strictjson.Truncated, strictjson.NotUTF8, strictjson.Trailing:
 	}
 	return "it is not JSON"
-}
-
-const replacedText = "it holds text that is not Unicode, or was not"
-
-var errReplaced = errors.New(replacedText)
-
-// checkText reads a value. U+FFFD stands where somebody has replaced what was not Unicode: two such texts would be equal.
-func checkText(r *strictjson.Reader[[]byte]) error {
-	switch r.Kind() {
-	case strictjson.Object:
-		return r.Object(func(name string, _ int) error {
-			if strings.ContainsRune(name, utf8.RuneError) {
-				return errReplaced
-			}
-			return checkText(r)
-		})
-	case strictjson.Array:
-		return r.Array(func() error { return checkText(r) })
-	case strictjson.Text:
-		s, err := r.Text()
-		if err == nil && strings.ContainsRune(s, utf8.RuneError) {
-			err = errReplaced
-		}
-		return err
-	case strictjson.None, strictjson.Null, strictjson.Boolean, strictjson.Number:
-	}
-	_, err := r.Literal()
-	return err
 }
 
 // members are an object's, by their exact names; nil for anything else.

@@ -65,6 +65,8 @@ type Reader[T string | []byte] struct {
 	// Twice is told of a name that an object has twice, and where it stands. Its error ends the reading; without it, the reading
 	// ends with an Error.
 	Twice func(name string, at int) error
+	// Each is told of every text and name.
+	Each func(text string)
 }
 
 // New returns a Reader.
@@ -163,7 +165,7 @@ func (r *Reader[T]) Text() (string, error) {
 		return "", err
 	}
 	if r.peek() != '"' {
-		return "", r.failf(Syntax, "found %s where text in double quotes should stand", r.found())
+		return "", r.misplaced("text in double quotes")
 	}
 	return r.str()
 }
@@ -181,7 +183,7 @@ func (r *Reader[T]) Literal() (string, error) {
 		}
 	default:
 		if !r.word("true") && !r.word("false") && !r.word("null") {
-			return "", r.failf(Syntax, "found %s where a value should stand", r.found())
+			return "", r.misplaced("a value")
 		}
 	}
 	return string(r.text[from:r.at]), nil
@@ -213,7 +215,7 @@ func (r *Reader[T]) skip() error {
 func (r *Reader[T]) begin() error {
 	r.blanks()
 	if r.values++; r.limits.Values > 0 && r.values > r.limits.Values {
-		return r.failf(TooMany, "the document has more than %d values", r.limits.Values)
+		return r.fail(TooMany, "the document has more than %d values", r.limits.Values)
 	}
 	return nil
 }
@@ -223,10 +225,10 @@ func (r *Reader[T]) open(c byte, what string) error {
 		return err
 	}
 	if r.peek() != c {
-		return r.failf(Syntax, "found %s where %s should stand", r.found(), what)
+		return r.misplaced("%s", what)
 	}
 	if r.depth++; r.depth > r.limits.Depth {
-		return r.failf(TooDeep, "objects and lists nest deeper than %d levels", r.limits.Depth)
+		return r.fail(TooDeep, "objects and lists nest deeper than %d levels", r.limits.Depth)
 	}
 	r.at++
 	return nil
@@ -248,20 +250,20 @@ func (r *Reader[T]) more(end byte, name string) (bool, error) {
 	case r.next(end):
 		return false, nil
 	}
-	return false, r.failf(Syntax, "found %s where a comma or a closing %s should stand", r.found(), name)
+	return false, r.misplaced("a comma or a closing %s", name)
 }
 
 // name reads a member's name and the colon behind it.
 func (r *Reader[T]) name() (string, error) {
 	if r.peek() != '"' {
-		return "", r.failf(Syntax, "found %s where a key in double quotes should stand", r.found())
+		return "", r.misplaced("a key in double quotes")
 	}
 	name, err := r.str()
 	if err != nil {
 		return "", err
 	}
 	if r.blanks(); !r.next(':') {
-		return "", r.failf(Syntax, "found %s where a colon should stand after the key %s", r.found(), quote(name))
+		return "", r.fail(Syntax, "found %s where a colon should stand after the key %s", r.found(), quote(name))
 	}
 	r.blanks()
 	return name, nil
@@ -379,15 +381,16 @@ func (r *Reader[T]) notANumber(from int) error {
 	return &Error{Syntax, from, quote(string(r.text[from:r.at])) + " is not a JSON number; put it in double quotes if it is text"}
 }
 
-func (r *Reader[T]) fail(p Problem, message string) error {
+func (r *Reader[T]) fail(p Problem, format string, args ...any) error {
 	if p == Syntax && r.at >= len(r.text) {
 		p = Truncated
 	}
-	return &Error{p, r.at, message}
+	return &Error{p, r.at, fmt.Sprintf(format, args...)}
 }
 
-func (r *Reader[T]) failf(p Problem, format string, args ...any) error {
-	return r.fail(p, fmt.Sprintf(format, args...))
+// misplaced refuses what comes next.
+func (r *Reader[T]) misplaced(format string, args ...any) error {
+	return r.fail(Syntax, "found %s where %s should stand", r.found(), fmt.Sprintf(format, args...))
 }
 
 // found names what comes next in a message.

@@ -117,6 +117,7 @@ func TestProblems(t *testing.T) {
 		`[01]`:           {Syntax, 1, `"01" is not a JSON number; put it in double quotes if it is text`},
 		`[1 2]`:          {Syntax, 3, "found '2' where a comma or a closing bracket should stand"},
 		`{"a":1 "b":2}`:  {Syntax, 7, `found '"' where a comma or a closing brace should stand`},
+		`[%]`:            {Syntax, 1, "found '%' where a value should stand"},
 		"\xff":           {Syntax, 0, "found a byte that is not UTF-8 where a value should stand"},
 	} {
 		_, err := read(text, Limits{Depth: 3, Values: 29})

@@ -6,8 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a text that begins here. One without escapes is a part of the document.
+// str reads a text or a name that begins here.
 func (r *Reader[T]) str() (string, error) {
+	text, err := r.decode()
+	if err == nil && r.Each != nil {
+		r.Each(text)
+	}
+	return text, err
+}
+
+// decode returns what a text says. One without escapes is a part of the document.
+func (r *Reader[T]) decode() (string, error) {
 	r.at++
 	from := r.at
 	if err := r.plain(); err != nil {
