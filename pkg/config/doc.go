@@ -57,4 +57,7 @@
 // 2026-11-25: a line ends with a line feed, or carriage return and line feed. YAML takes a lone carriage return, U+0085, U+2028 and
 // U+2029 for the end of a line too, also of a comment, where editors and reviews show the comment going on: an open route could stand there
 // unseen. They are refused, and so are the characters that change the direction of text. Within quotes both can be written as escapes.
+//
+// 2026-11-28: a fault quotes no text from where a secret may stand: the environment, headers, command and addresses of functions,
+// the secrets of Redis, and access key files. Elsewhere it quotes names, and none with an equals sign, as in A=secret.
 package config
