@@ -68,7 +68,7 @@ func unescapeAt(text []byte) (int, string) {
 			}
 		}
 		if r, n := hexRune(text[1:], 2); n > 0 {
-			return 1 + n, string([]byte{byte(r)})
+			return 1 + n, string([]byte{byte(r)}) //nolint:gosec // two digits
 		}
 	case '&':
 		const longestEntity = 10
@@ -105,7 +105,7 @@ func unescapeBackslash(text []byte) (int, string) {
 		switch {
 		case digits == 0:
 		case size == 2:
-			return n + 1 + digits, string([]byte{byte(r)})
+			return n + 1 + digits, string([]byte{byte(r)}) //nolint:gosec // two digits
 		case utf16.IsSurrogate(r):
 			return unescapeSurrogates(text, n, r)
 		default:
