@@ -9,6 +9,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 func envoyConfiguration(args []string, out, errs io.Writer) int {
@@ -19,7 +20,7 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
 	}
-	s, err := config.Load(*path)
+	s, err := config.Load(*path, pool.Dry())
 	if err != nil {
 		fmt.Fprintln(errs, onlyFaults(err))
 		return exitNo

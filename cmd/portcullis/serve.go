@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
 )
 
@@ -30,13 +32,13 @@ func serve(args []string, out, errs io.Writer) int {
 		return exitNo
 	}
 	log, err := logger(errs)
-	runtime, failed := config.NewRuntime(log, c.Memory())
+	p, failed := pool.New(log, c.Memory())
 	if failed != nil {
 		fmt.Fprintln(errs, failed)
 		return exitNo
 	}
-	defer runtime.Close()
-	c.Load, c.Watch, c.Samples, c.Log = load(runtime, *path), []string{*path}, runtime.Samples, log
+	defer p.Close()
+	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
 	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}
@@ -64,10 +66,10 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more; none: there are none")
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included; never more than 11 MiB (API Gateway takes 10 MiB of payload), and 1 MiB if no route has the authorization AWS_IAM")
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
 	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by so many `percent` of what is live before it is collected; GOGC in the environment wins")
 	flags.Func("memory-limit", "collect garbage harder near so many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
@@ -106,19 +108,19 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 }
 
 // load joins the configuration to the server.
-func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
+func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 	return func() (server.Loaded, error) {
-		s, err := runtime.Load(path)
+		s, err := config.Load(path, p)
 		var l server.Loaded
 		if s != nil {
-			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes}
+			l = server.Loaded{Files: s.Files, Digest: s.Digest, APIs: s.APIs, Routes: s.Routes, NeedsBodies: s.NeedsBodies}
 			for _, w := range s.Warnings {
 				l.Warnings = append(l.Warnings, w.String())
 			}
 		}
 		if err == nil {
 			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
-			l.Authorizer, l.Start, l.Close, l.Flush = s.Gateway, s.Start, s.Close, s.Flush
+			l.Authorizer, l.Start, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Close, s.Flush, s.Trouble
 		}
 		return l, onlyFaults(err)
 	}
@@ -126,11 +128,11 @@ func load(runtime *config.Runtime, path string) func() (server.Loaded, error) {
 
 // onlyFaults is err without the warnings among its faults: what has to be mended comes first in one line's space.
 func onlyFaults(err error) error {
-	var faults config.Faults
+	var faults fault.List
 	if !errors.As(err, &faults) {
 		return err
 	}
-	var fatal config.Faults
+	var fatal fault.List
 	for _, f := range faults {
 		if !f.Warning {
 			fatal = append(fatal, f)

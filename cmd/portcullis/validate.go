@@ -8,16 +8,18 @@ import (
 	"io"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // report is what validate -o json prints.
 type report struct {
-	File   string        `json:"file"`
-	Valid  bool          `json:"valid"`
-	APIs   int           `json:"apis"`
-	Routes int           `json:"routes"`
-	Digest string        `json:"digest,omitempty"`
-	Faults config.Faults `json:"faults"` // warnings too
+	File   string     `json:"file"`
+	Valid  bool       `json:"valid"`
+	APIs   int        `json:"apis"`
+	Routes int        `json:"routes"`
+	Digest string     `json:"digest,omitempty"`
+	Faults fault.List `json:"faults"` // warnings too
 }
 
 func validate(args []string, out, errs io.Writer) int {
@@ -49,11 +51,11 @@ func validate(args []string, out, errs io.Writer) int {
 }
 
 func examine(path string) report {
-	r := report{File: path, Faults: config.Faults{}}
-	s, err := config.Load(path)
+	r := report{File: path, Faults: fault.List{}}
+	s, err := config.Load(path, pool.Dry())
 	if err != nil {
 		if !errors.As(err, &r.Faults) {
-			r.Faults = config.Faults{{File: path, Message: err.Error()}}
+			r.Faults = fault.List{{File: path, Message: err.Error()}}
 		}
 		return r
 	}

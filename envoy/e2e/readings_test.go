@@ -10,8 +10,8 @@ import (
 )
 
 // readings are the paths that upstreams may make of a request target: it is decoded up to twice, backslashes are slashes or
-// not, path parameters are cut off before or after dots are resolved or not at all, slashes are merged, a NUL ends the path, case does not
-// count.
+// not, path parameters are cut off before or after dots are resolved or not at all, slashes are merged, a NUL, question mark or number sign
+// ends the path, blanks and dots at a segment's ends are trimmed, case does not count.
 func readings(target string) []string {
 	raw, _, _ := strings.Cut(target, "?")
 	raw, _, _ = strings.Cut(raw, "#")
@@ -22,8 +22,10 @@ func readings(target string) []string {
 	var all []string
 	for _, decoded := range []string{raw, decode(raw), decode(decode(raw))} {
 		for _, slashes := range []string{decoded, strings.ReplaceAll(decoded, `\`, "/")} {
-			for _, ended := range []string{slashes, cutAt(slashes, "\x00")} {
-				all = append(all, tidy(ended), tidy(cutParameters(ended)), cutParameters(tidy(ended)))
+			for _, ended := range []string{slashes, cutAt(slashes, "\x00"), cutAt(cutAt(slashes, "?"), "#")} {
+				for _, trimmed := range []string{ended, trim(cutParameters(ended)), trim(ended)} {
+					all = append(all, tidy(trimmed), tidy(cutParameters(trimmed)), cutParameters(tidy(trimmed)))
+				}
 			}
 		}
 	}
@@ -37,6 +39,19 @@ func cutParameters(p string) string {
 	segments := strings.Split(p, "/")
 	for i, s := range segments {
 		segments[i] = cutAt(s, ";")
+	}
+	return strings.Join(segments, "/")
+}
+
+// trim trims the segments: white space at both ends, and dots at the end of what is no dot segment.
+func trim(p string) string {
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		s = strings.TrimSpace(s)
+		if s != "." && s != ".." {
+			s = strings.TrimRight(s, ". ")
+		}
+		segments[i] = s
 	}
 	return strings.Join(segments, "/")
 }
@@ -107,6 +122,7 @@ func TestReadings(t *testing.T) {
 	for _, target := range []string{
 		"/admin", "//admin", "/admin/", "/admin/x", "/ADMIN", "/admin?x", "/x/../admin", "/x/%2e%2e/admin", "/x/..%2Fadmin", `/x/..\admin`,
 		"/x/..%5cadmin", "/x/%252e%252e/admin", "/%61dmin", "/%2561dmin", "/admin;x", "/x/..;/admin", "/admin%00.png", "/admin%2Fx", "/a;b/../admin",
+		"/admin%20", "/%20admin;x/y", "/admin.", "/admin%C2%A0", "/admin%3Fx", "/admin%253B%20",
 		"http://pets.example.com/admin",
 	} {
 		if !namesBelowAdmin(envoytest.Seen{Method: "GET", Target: target}) {

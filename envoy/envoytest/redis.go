@@ -14,9 +14,11 @@ type RedisOptions struct {
 	Password string
 	// TLS closes the port to those who do not speak it. The certificate is for 127.0.0.1 and localhost.
 	TLS bool
+	// Config are further lines of redis.conf.
+	Config []string
 }
 
-// Redis is a running redis-server, which keeps everything in memory: it is empty after a restart.
+// Redis is a running redis-server, which keeps everything in memory: after a restart it has what the last SAVE wrote, or nothing.
 type Redis struct {
 	service
 	// Addr is where it listens.
@@ -53,6 +55,7 @@ func StartRedis(tb testing.TB, o RedisOptions) *Redis {
 // configure writes redis.conf, and with TLS a certificate, to the folder.
 func (r *Redis) configure(dir, port string, o RedisOptions) (string, error) {
 	lines := []string{"bind 127.0.0.1", "dir " + dir, `save ""`, "appendonly no"}
+	lines = append(lines, o.Config...)
 	if o.Password != "" {
 		lines = append(lines, "requirepass "+o.Password)
 	}

@@ -21,10 +21,21 @@ func NewRequestID() string {
 	return string(text)
 }
 
-// IsToken tells a method and a field name (RFC 9110, section 5.6.2).
+// IsToken reports whether s is a token, as field names are (RFC 9110, section 5.6.2).
 func IsToken(s string) bool {
 	for i := range len(s) {
 		if !tokens[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsMethod reports whether s is a method of letters and hyphens, as every registered one is. A method stands in the method ARN, and
+// a function may return that ARN as a pattern: "*" would then stand for every method.
+func IsMethod(s string) bool {
+	for i := range len(s) {
+		if c := s[i] | 0x20; s[i] != '-' && (c < 'a' || 'z' < c) {
 			return false
 		}
 	}

@@ -46,4 +46,22 @@
 //
 // 2026-11-25: when the connection by which flushes come has come up, at the start and after it was lost, the first level is
 // emptied: nobody knows what was missed before.
+//
+// 2026-11-28: the last message about a flush lies in Redis, too, as the marker, under a name that does not depend on the key.
+// Each replica looks at it once a second, and with each read. A marker that no message has told of empties the first level.
+// So a flush arrives where Redis grants no channels, and where a connection is lost that nobody has noticed.
+//
+// 2026-11-28: while Redis cannot be asked for the marker, the first level counts for 10 seconds. A replica that is cut off
+// cannot be told from a Redis that is gone, and 300 seconds are too long for an answer that was revoked. A function is asked
+// at most once in 10 seconds, for each caller and replica.
+//
+// 2026-11-28: a message or marker that does not open is another key's flush, and may be of anything. It empties the first level,
+// and what is stored under this key: that has the epoch of everything among its epochs. Nobody is told: replicas of two keys
+// would tell each other without an end. Whoever may publish can do this to us; after four times at once it counts once in 5
+// seconds, and meanwhile what is stored is not used. The same message again counts for nothing.
+//
+// 2026-11-28: an epoch is bound to the run of the server in which it was begun: the run id, which a start changes, and the
+// replication id, which a failover changes. A server that starts from a snapshot, or a replica that has missed a flush, brings no
+// epoch back that counts, for replicas either that have seen nothing of the flush. Both are asked for with each read, by INFO, so
+// that no connection outlives what was asked. A server that does not say them is not used.
 package cache

@@ -26,6 +26,13 @@ func (s *seenEpochs) next(scope [32]byte) int64 {
 	return max(time.Now().UnixNano(), s.of(scope)+1)
 }
 
+// known is the newest epoch of a scope that was seen; 0 if it is not remembered.
+func (s *seenEpochs) known(scope [32]byte) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest[scope]
+}
+
 // isNewest refuses an epoch that is older than one that was seen.
 func (s *seenEpochs) isNewest(scope [32]byte, created int64) bool {
 	s.mu.Lock()
@@ -60,7 +67,7 @@ func (s *seenEpochs) forget() {
 	slices.Sort(created)
 	s.forgotten = max(s.forgotten, created[len(created)/2])
 	for scope, c := range s.newest {
-		if c <= s.forgotten {
+		if c <= s.forgotten && scope != everything { // without it nothing that is stored would count
 			delete(s.newest, scope)
 		}
 	}

@@ -19,7 +19,11 @@ const (
 // knows what was missed before.
 func (s *Shared) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.follow(ctx)
+		err := s.follow(ctx)
+		s.subscribed.Store(false)
+		if ctx.Err() == nil {
+			s.lost(err)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -27,8 +31,17 @@ func (s *Shared) listen(ctx context.Context) {
 	}
 }
 
-// follow follows the flushes on one connection until it is lost.
-func (s *Shared) follow(ctx context.Context) {
+// lost notes why no message comes. The log gets each reason once, until messages come again.
+func (s *Shared) lost(err error) {
+	s.deaf.Add(1)
+	why := withoutAddress(err)
+	if before := s.deafness.Swap(&why); before == nil || *before != why {
+		s.log.Warn("no message tells of flushes of other replicas: they are asked for every "+lookEvery.String(), "error", why, "channel", flushChannel)
+	}
+}
+
+// follow follows the flushes on one connection until it is lost, and returns why.
+func (s *Shared) follow(ctx context.Context) error {
 	channel := s.client.Subscribe(ctx, flushChannel)
 	end := func() { _ = channel.Close() } // it is lost, or not needed any more
 	defer end()
@@ -39,18 +52,17 @@ func (s *Shared) follow(ctx context.Context) {
 		switch m := message.(type) {
 		case *redis.Subscription:
 			s.flushAll()
+			s.deafness.Store(nil)
+			s.subscribed.Store(true)
 			s.connected.Add(1)
 		case *redis.Message:
-			if scope, created, ok := s.seal.openFlush(m.Payload); ok {
-				s.seen.isNewest(scope, created)
-				s.flush(scope)
-			}
+			s.told(ctx, m.Payload)
 		}
 		switch {
 		case err == nil:
 			asked = false
 		case ctx.Err() != nil || asked || !isTimeout(err) || channel.Ping(ctx) != nil:
-			return
+			return err
 		default:
 			asked = true
 		}
@@ -66,7 +78,11 @@ func (s *Shared) flush(scope [32]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.flushed {
-		c.Flush(scope)
+		if scope == everything {
+			c.FlushAll()
+		} else {
+			c.Flush(scope)
+		}
 	}
 }
 

@@ -23,7 +23,12 @@ const (
 type epoch struct {
 	created int64
 	random  [epochBytes]byte
+	// run is the run of the server in which the epoch was begun.
+	run run
 }
+
+// run tells one run of a Redis server from another: it is a digest of what the server says of itself.
+type run [sha256.Size]byte
 
 // epochs are those of an entry's flush scopes, none if one of them is not known.
 type epochs []epoch
@@ -53,8 +58,9 @@ func (s *sealer) name(k Key) string {
 	return namespace + "v1:" + hex.EncodeToString(derive(s.names, "value", k.text(0)))
 }
 
+// epochName is what an epoch is stored under. In a cluster all epochs lie on one server, whose run they are bound to.
 func (s *sealer) epochName(scope [32]byte) string {
-	return namespace + "v1:" + hex.EncodeToString(derive(s.names, "epoch", string(scope[:])))
+	return namespace + "v2:" + sameServer + ":" + hex.EncodeToString(derive(s.names, "epoch", string(scope[:])))
 }
 
 func (s *sealer) sealValue(k Key, e epochs, value []byte, expires time.Time) string {
@@ -82,20 +88,25 @@ func (e epoch) text() string {
 	return string(binary.BigEndian.AppendUint64(e.random[:], uint64(e.created))) //nolint:gosec // read back as it is written
 }
 
-// sealEpoch makes a new epoch that begins at a time.
-func (s *sealer) sealEpoch(scope [32]byte, created int64) string {
-	e := epoch{created: created}
+// newEpoch makes an epoch that begins at a time, in a run of the server.
+func newEpoch(created int64, r run) epoch {
+	e := epoch{created: created, run: r}
 	rand.Read(e.random[:]) // never fails, says its documentation
-	return s.close([]byte(e.text()), "epoch", string(scope[:]))
+	return e
+}
+
+func (s *sealer) sealEpoch(scope [32]byte, e epoch) string {
+	return s.close(append([]byte(e.text()), e.run[:]...), "epoch", string(scope[:]))
 }
 
 func (s *sealer) openEpoch(scope [32]byte, text string) (e epoch, ok bool) {
 	plain, err := s.open(text, "epoch", string(scope[:]))
-	if err != nil || len(plain) != epochBytes+8 {
+	if err != nil || len(plain) != epochBytes+8+len(e.run) {
 		return epoch{}, false
 	}
 	copy(e.random[:], plain)
 	e.created = int64(binary.BigEndian.Uint64(plain[epochBytes:])) //nolint:gosec // as it was written
+	copy(e.run[:], plain[epochBytes+8:])
 	return e, e.created > 0
 }
 

@@ -43,11 +43,12 @@ func (c *Cache[V]) DoShared(
 }
 
 // FlushShared is Flush in the first level and in the second, with all replicas that share it. An error says that others were
-// not reached. The first level comes last: before the second has forgotten it is filled from there.
+// not reached. The first level comes first, for the second takes its time, and last: until that has forgotten it is filled from there.
 func (c *Cache[V]) FlushShared(ctx context.Context, scope [32]byte) error {
 	if c == nil {
 		return nil
 	}
+	c.Flush(scope)
 	var err error
 	if c.shared != nil {
 		err = c.shared.Flush(ctx, scope)

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+	"golang.org/x/time/rate"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
@@ -50,22 +54,38 @@ type SharedConfig struct {
 // us miss, and no more. It may be slow or gone: then the first level goes on alone.
 type Shared struct {
 	client  redis.UniversalClient
+	cluster bool
 	seal    *sealer
 	wait    time.Duration
 	log     *slog.Logger
 	breaker breaker
 
-	seen seenEpochs
+	seen  seenEpochs
+	heard heard
+	doubt doubt
+	// warnings bounds the lines about flushes that do not open.
+	warnings *rate.Limiter
 
 	mu sync.Mutex
 	// flushed are what empties the first levels.
 	flushed []flusher
+	// marker is the last message about a flush that Redis has shown; nil before the first.
+	marker *string
 
-	start sync.Once
-	stop  context.CancelFunc
-	done  chan struct{}
+	// sight is when Redis was last asked for flushes, or the first level was emptied because it could not be, in nanoseconds.
+	sight atomic.Int64
+	// blindness says why Redis cannot be asked for flushes, and deafness why their messages do not come; nil while all is well.
+	blindness, deafness atomic.Pointer[string]
 
-	hits, misses, refused, failures, skipped, writes, connected atomic.Uint64
+	start   sync.Once
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	hits, misses, refused, failures, skipped, writes, connected, deaf, foreign, emptied atomic.Uint64
+
+	subscribed atomic.Bool
+	// renew says that the epoch of everything is to be begun anew.
+	renew atomic.Bool
 }
 
 // flusher is the first level of a cache.
@@ -92,6 +112,11 @@ func NewShared(c SharedConfig) (*Shared, error) {
 	case c.Master == "" && (c.SentinelUsername != "" || c.SentinelPassword != ""):
 		return nil, errors.New("there is no master of sentinels whom a user name or password is for: write sentinelMaster, or username and password for the server itself")
 	}
+	for _, address := range c.Addresses {
+		if err := checkAddress(address); err != nil {
+			return nil, err
+		}
+	}
 	seal, err := newSealer(c.Key)
 	if err != nil {
 		return nil, err
@@ -102,7 +127,24 @@ func NewShared(c SharedConfig) (*Shared, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Shared{client: client(c), seal: seal, wait: c.Wait, log: c.Log}, nil
+	return &Shared{
+		client: client(c), cluster: c.Cluster, seal: seal, wait: c.Wait, log: c.Log,
+		doubt: newDoubt(), warnings: rate.NewLimiter(rate.Every(time.Minute), 1),
+	}, nil
+}
+
+// checkAddress refuses what could never be connected to. The address of a URL may hold a password, and is not repeated.
+func checkAddress(address string) error {
+	if strings.Contains(address, "://") {
+		return errors.New("an address is a URL: write host:port alone, such as 10.0.0.5:6379, " +
+			"and beside it what else the URL says: username, password, database, and tls: {} for rediss")
+	}
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || numberErr != nil || number == 0 || host == "" || strings.ContainsAny(host, "/@ ") {
+		return errors.New("an address is not host:port: write one such as 10.0.0.5:6379 or [fd00::5]:6379")
+	}
+	return nil
 }
 
 // silent keeps go-redis, which has one logger for a process, from writing past our log.
@@ -126,11 +168,13 @@ func client(c SharedConfig) redis.UniversalClient {
 func (s *Shared) Start(ctx context.Context) {
 	s.start.Do(func() {
 		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-		s.stop, s.done = stop, make(chan struct{})
-		go func() {
-			defer close(s.done)
-			s.listen(ctx)
-		}()
+		s.stop = stop
+		s.sight.Store(time.Now().UnixNano())
+		s.running.Go(func() {
+			s.look(ctx) // before messages come: it knows none of them
+			s.running.Go(func() { s.listen(ctx) })
+			s.watch(ctx)
+		})
 	})
 }
 
@@ -145,9 +189,7 @@ func (s *Shared) Close() {
 	if err := s.client.Close(); err != nil {
 		s.log.Warn("closing the shared cache", "error", err.Error())
 	}
-	if s.done != nil {
-		<-s.done
-	}
+	s.running.Wait()
 }
 
 // read returns what is stored under a key, and the epochs that were valid before: what is made now is written under them.
@@ -180,50 +222,49 @@ func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Ti
 
 // stored is the text under a key, and the epochs that are valid.
 func (s *Shared) stored(ctx context.Context, k Key) (string, epochs, error) {
-	scopes := k.flushScopes()
-	sealed := make([]*redis.StringCmd, len(scopes))
-	var value *redis.StringCmd
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, scope := range scopes {
-			sealed[i] = p.GetRange(ctx, s.seal.epochName(scope), 0, maxStored)
-		}
-		value = p.GetRange(ctx, s.seal.name(k), 0, maxStored)
-		return nil
-	})
+	scopes := append([][32]byte{everything}, k.flushScopes()...)
+	r, err := s.ask(ctx, scopes, s.seal.name(k))
 	if err != nil {
 		return "", nil, err
 	}
-	list, known := make(epochs, len(scopes)), true
+	list, known := make(epochs, len(scopes)), s.saw(r.marker)
 	for i, scope := range scopes {
-		if list[i], err = s.epoch(ctx, scope, sealed[i].Val()); err != nil {
+		if list[i], err = s.epoch(ctx, scope, r.run, r.epochs[i]); err != nil {
 			return "", nil, err
 		}
 		known = known && list[i].created != 0
 	}
 	if !known {
-		return value.Val(), nil, nil
+		return r.value, nil, nil
 	}
-	return value.Val(), list, nil
+	return r.value, list, nil
 }
 
-// epoch reads a scope's epoch, and begins one where there is none.
-func (s *Shared) epoch(ctx context.Context, scope [32]byte, text string) (epoch, error) {
+// epoch is a scope's epoch as the server has shown it in a run. Where none counts one is begun, and is valid from the next time
+// on: somebody else may have been faster.
+func (s *Shared) epoch(ctx context.Context, scope [32]byte, r run, text string) (epoch, error) {
 	if text == "" {
-		name, begun := s.seal.epochName(scope), s.seal.sealEpoch(scope, s.seen.next(scope))
-		if err := s.client.SetNX(ctx, name, begun, 0).Err(); err != nil {
+		e := newEpoch(s.seen.next(scope), r)
+		begun, err := s.client.SetNX(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, e), 0).Result()
+		if err != nil || !begun {
 			return epoch{}, err
 		}
-		var err error
-		if text, err = s.client.GetRange(ctx, name, 0, maxStored).Result(); err != nil {
-			return epoch{}, err
-		}
-	}
-	if e, ok := s.seal.openEpoch(scope, text); ok && s.seen.isNewest(scope, e.created) {
+		s.seen.isNewest(scope, e.created)
 		return e, nil
 	}
-	// Somebody else has put it there, or a flush has overtaken another. Without a new one nothing would be shared any more.
+	before := s.seen.known(scope)
+	if e, ok := s.seal.openEpoch(scope, text); ok && e.run == r && s.seen.isNewest(scope, e.created) {
+		if before != 0 && e.created > before {
+			s.flush(scope) // a flush that no message has told of
+		}
+		return e, nil
+	}
+	// Somebody else has put it there, a flush has overtaken another, or the server has started since, perhaps from what it had
+	// before a flush. Without a new one nothing would be shared any more.
 	s.refused.Add(1)
-	return epoch{}, s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, s.seen.next(scope)), 0).Err()
+	e := newEpoch(s.seen.next(scope), r)
+	s.seen.isNewest(scope, e.created)
+	return epoch{}, s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, e), 0).Err()
 }
 
 // write stores a value until it expires, under the epochs that were valid before it was made.
@@ -243,29 +284,60 @@ func (s *Shared) write(ctx context.Context, k Key, e epochs, value []byte, expir
 	s.writes.Add(1)
 }
 
-// Flush makes the entries that a scope covers count no more, here and in every replica.
+// flushTime bounds each step of a flush.
+const flushTime = time.Second
+
+// Flush makes the entries that a scope covers count no more, here and in every replica. Each step is tried whatever became of
+// the one before, and when the caller has left, too: half a flush is better than none, and is an error.
 func (s *Shared) Flush(ctx context.Context, scope [32]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	name := s.seal.epochName(scope)
-	current, err := s.client.GetRange(ctx, name, 0, maxStored).Result()
-	// The clock of the replica that began it may be ahead of ours.
-	if e, ok := s.seal.openEpoch(scope, current); err == nil && ok {
-		s.seen.isNewest(scope, e.created)
-	}
-	// Whatever becomes of it in Redis, what was before counts no more here.
-	created := s.seen.next(scope)
-	s.seen.isNewest(scope, created)
-	if err == nil {
-		err = s.client.Set(ctx, name, s.seal.sealEpoch(scope, created), 0).Err()
-	}
-	if err != nil {
+	ctx = context.WithoutCancel(ctx)
+	e := s.nextEpoch(ctx, scope)
+	message := s.seal.sealFlush(scope, e.created)
+	s.heard.add(message)
+	if err := s.replace(ctx, scope, e); err != nil {
+		_ = s.tell(ctx, message) // the first error says more
 		return fmt.Errorf("the shared cache cannot be reached: %s", withoutAddress(err))
 	}
-	if err = s.client.Publish(ctx, flushChannel, s.seal.sealFlush(scope, created)).Err(); err != nil {
+	if err := s.tell(ctx, message); err != nil {
 		return fmt.Errorf("the other replicas cannot be told: %s", withoutAddress(err))
 	}
 	return nil
+}
+
+// nextEpoch is one that is later than any that Redis shows, or has shown. From here on nothing before it counts here, whatever
+// becomes of it in Redis. Without an answer its run is none, and the first who reads it begins another one.
+func (s *Shared) nextEpoch(ctx context.Context, scope [32]byte) epoch {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	r, _ := s.ask(ctx, [][32]byte{scope}, "")
+	for _, text := range r.epochs {
+		// The clock of the replica that began it may be ahead of ours.
+		if e, ok := s.seal.openEpoch(scope, text); ok {
+			s.seen.isNewest(scope, e.created)
+		}
+	}
+	e := newEpoch(s.seen.next(scope), r.run)
+	s.seen.isNewest(scope, e.created)
+	return e
+}
+
+// replace writes over whatever lies in an epoch's place.
+func (s *Shared) replace(ctx context.Context, scope [32]byte, e epoch) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	return s.client.Set(ctx, s.seal.epochName(scope), s.seal.sealEpoch(scope, e), 0).Err()
+}
+
+// tell leaves a message for the replicas that look, and sends it to those that listen.
+func (s *Shared) tell(ctx context.Context, message string) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, markerName, message, 0)
+		p.Publish(ctx, flushChannel, message)
+		return nil
+	})
+	return err
 }
 
 // failed notes that Redis did not answer as it should. The log gets the first failure of a row.
@@ -276,17 +348,18 @@ func (s *Shared) failed(what string, err error) {
 	}
 }
 
-// withoutAddress is the kind of an error. A server's own error text may repeat what it was sent.
-func withoutAddress(err error) string {
-	var server redis.Error
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
-	case errors.As(err, &server):
-		return "the server refuses the command"
-	default:
-		return "no connection"
+// Trouble says why flushes of other replicas may come late, a line each; none while all is well.
+func (s *Shared) Trouble() (lines []string) {
+	if s == nil {
+		return nil
 	}
+	if why := s.blindness.Load(); why != nil {
+		lines = append(lines, "the shared cache cannot be asked for flushes, what is remembered counts for at most "+longestBlind.String()+": "+*why)
+	}
+	if why := s.deafness.Load(); why != nil {
+		lines = append(lines, "no message tells of flushes of other replicas, they are asked for every "+lookEvery.String()+": "+*why)
+	}
+	return lines
 }
 
 // Samples are the numbers of the second level.
@@ -297,9 +370,11 @@ func (s *Shared) Samples() []authz.Sample {
 	sample := func(name, help string, value uint64) authz.Sample {
 		return authz.Sample{Name: name, Help: help, Value: float64(value)}
 	}
-	open := uint64(0)
-	if s.breaker.open(time.Now()) {
-		open = 1
+	one := func(is bool) uint64 {
+		if is {
+			return 1
+		}
+		return 0
 	}
 	return []authz.Sample{
 		sample("portcullis_shared_cache_hits_total", "Answers found in the shared cache.", s.hits.Load()),
@@ -309,6 +384,11 @@ func (s *Shared) Samples() []authz.Sample {
 		sample("portcullis_shared_cache_skipped_total", "Look-ups that did not try the shared cache because it had not answered.", s.skipped.Load()),
 		sample("portcullis_shared_cache_writes_total", "Answers written to the shared cache.", s.writes.Load()),
 		sample("portcullis_shared_cache_connections_total", "Times that the connection by which flushes come has come up, which empties the first level.", s.connected.Load()),
-		sample("portcullis_shared_cache_open", "1 while the shared cache is not tried.", open),
+		sample("portcullis_shared_cache_subscribed", "1 while messages tell of the flushes of other replicas.", one(s.subscribed.Load())),
+		sample("portcullis_shared_cache_subscribe_failures_total", "Times that the connection by which flushes come was refused or lost.", s.deaf.Load()),
+		sample("portcullis_shared_cache_blind", "1 while the shared cache cannot be asked for flushes, and what is remembered counts for a short time only.", one(s.blindness.Load() != nil)),
+		sample("portcullis_shared_cache_foreign_flushes_total", "Flushes that do not open: another sealing key, or somebody else's writing.", s.foreign.Load()),
+		sample("portcullis_shared_cache_emptied_total", "Times that everything was forgotten because nobody knows what was flushed.", s.emptied.Load()),
+		sample("portcullis_shared_cache_open", "1 while the shared cache is not tried.", one(s.breaker.open(time.Now()))),
 	}
 }

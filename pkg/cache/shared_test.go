@@ -162,6 +162,7 @@ func TestSharedValuesAreNotTrusted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, _ := w.seal.openEpoch(everything, client.Get(t.Context(), w.seal.epochName(everything)).Val())
 	e, _ := w.seal.openEpoch(token.Scope, client.Get(t.Context(), w.seal.epochName(token.Scope)).Val())
 	flipped := func(i int) string {
 		b := []byte(good)
@@ -172,10 +173,10 @@ func TestSharedValuesAreNotTrusted(t *testing.T) {
 		"nothing": "", "text": "good", "truncated": good[:len(good)-1], "cut to the salt": good[:saltBytes], "longer": good + "x",
 		"a bit of the salt": flipped(0), "a bit of the text": flipped(saltBytes), "a bit of the tag": flipped(len(good) - 1),
 		"moved":            otherGood,
-		"another key":      stranger.sealValue(token, epochs{e}, []byte("forged"), time.Now().Add(time.Hour)),
-		"another epoch":    w.seal.sealValue(token, epochs{{created: e.created}}, []byte("forged"), time.Now().Add(time.Hour)),
-		"expired":          w.seal.sealValue(token, epochs{e}, []byte("expired"), time.Now().Add(-time.Second)),
-		"not decodable":    w.seal.sealValue(token, epochs{e}, []byte("broken"), time.Now().Add(time.Hour)),
+		"another key":      stranger.sealValue(token, epochs{all, e}, []byte("forged"), time.Now().Add(time.Hour)),
+		"another epoch":    w.seal.sealValue(token, epochs{all, {created: e.created}}, []byte("forged"), time.Now().Add(time.Hour)),
+		"expired":          w.seal.sealValue(token, epochs{all, e}, []byte("expired"), time.Now().Add(-time.Second)),
+		"not decodable":    w.seal.sealValue(token, epochs{all, e}, []byte("broken"), time.Now().Add(time.Hour)),
 		"of another kind":  w.seal.sealFlush(token.Scope, 1),
 		"huge":             strings.Repeat("x", maxSharedBytes+2000),
 		"an epoch's value": client.Get(t.Context(), w.seal.epochName(token.Scope)).Val(),
@@ -353,9 +354,16 @@ func TestSharedFaults(t *testing.T) {
 		"number from 0 on":  {Addresses: []string{"a:1"}, Key: sharedKey, Database: -1},
 		"write one":         {Addresses: []string{"a:1"}, Cluster: true, Master: "m", Key: sharedKey},
 		"database 0":        {Addresses: []string{"a:1"}, Cluster: true, Database: 1, Key: sharedKey},
+		"is a URL":          {Addresses: []string{"redis://:s3cr3t@a:1"}, Key: sharedKey},
+		"tls: {} for":       {Addresses: []string{"a:1", "rediss://a"}, Cluster: true, Key: sharedKey},
+		"not host:port":     {Addresses: []string{"a"}, Key: sharedKey},
+		"write one such as": {Addresses: []string{"user@a:1"}, Key: sharedKey},
+		"10.0.0.5:6379 or":  {Addresses: []string{"a:redis"}, Key: sharedKey},
+		"or [fd00::5]:6379": {Addresses: []string{"fd00::5:6379"}, Key: sharedKey},
+		"host:port: write":  {Addresses: []string{":6379"}, Key: sharedKey},
 		"has to have 32":    {Addresses: []string{"a:1"}, Key: []byte("short")},
 	} {
-		if _, err := NewShared(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewShared(c); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

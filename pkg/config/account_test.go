@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -46,7 +46,7 @@ func TestFolderOfAccounts(t *testing.T) {
 	}
 
 	must(t, os.Remove(filepath.Join(dir, "iam/accounts/1.json")))
-	if s, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
+	if s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry()); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
 		t.Errorf("the key of an account that is gone: %v", err)
 	}
 }
@@ -63,74 +63,6 @@ func TestOrganizationOfAFolder(t *testing.T) {
 	}
 }
 
-func TestFolderIsBounded(t *testing.T) {
-	dir := t.TempDir()
-	for i := range 5 {
-		write(t, filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil)
-		write(t, filepath.Join(dir, fmt.Sprintf("%d.txt", i)), nil)
-	}
-	for most, want := range map[int]bool{4: false, 5: true} {
-		if names, err := newFileSet().list(dir, ".json", most); (err == nil) != want || want && len(names) != 5 {
-			t.Errorf("at most %d: %q, %v", most, names, err)
-		}
-	}
-}
-
-// The set of names in a folder belongs to what must not change while it is read.
-func TestStableFolder(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(dir string) error
-		want   bool
-	}{
-		"nothing":        {func(string) error { return nil }, true},
-		"another ending": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "a.txt"), nil, 0o600) }, true},
-		"added":          {func(dir string) error { return os.WriteFile(filepath.Join(dir, "c.json"), nil, 0o600) }, false},
-		"removed":        {func(dir string) error { return os.Remove(filepath.Join(dir, "b.json")) }, false},
-		"renamed":        {func(dir string) error { return os.Rename(filepath.Join(dir, "b.json"), filepath.Join(dir, "c.json")) }, false},
-		"replaced": {func(dir string) error {
-			return os.Rename(dir, dir+".old")
-		}, false},
-	} {
-		dir := filepath.Join(t.TempDir(), "accounts")
-		for _, file := range []string{"a.json", "b.json"} {
-			write(t, filepath.Join(dir, file), []byte("x"))
-		}
-		s := newFileSet()
-		if _, err := s.list(dir, ".json", 10); err != nil {
-			t.Fatal(err)
-		}
-		must(t, c.change(dir))
-		if got := s.stable(); got != c.want {
-			t.Errorf("%s: stable %v, want %v", name, got, c.want)
-		}
-	}
-}
-
-// An account's export is not kept, but what it was like when it was read is: a change is seen.
-func TestStreamedFiles(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "a.json")
-	write(t, name, []byte("first"))
-	s := newFileSet()
-	data, err := s.stream(name, 10)
-	if err != nil || string(data) != "first" || s.files[name].data != nil || !s.stable() {
-		t.Fatalf("%q, %v", data, err)
-	}
-	digest := s.digest()
-	write(t, name, []byte("second"))
-	other := newFileSet()
-	if _, err := other.stream(name, 10); err != nil || s.stable() || other.digest() == digest {
-		t.Errorf("the change is not seen: %v", err)
-	}
-	if _, err := newFileSet().stream(name, 5); err == nil {
-		t.Error("a file that is too large is read")
-	}
-	if s.streamed = maxAccountsSize - 3; true {
-		if _, err := s.stream(name, 10); err == nil {
-			t.Error("more is read than of all accounts together")
-		}
-	}
-}
-
 // An inactive key is as good as none, and what it says is checked all the same.
 func TestInactiveKey(t *testing.T) {
 	for status, want := range map[string]bool{"": true, ", status: Active": true, ", status: Inactive": false} {
@@ -140,7 +72,7 @@ func TestInactiveKey(t *testing.T) {
 		}
 	}
 	dir := signing(t, "iam/keys.yaml", "accessKeys: [{id: AKIAX, secret: {value: a}, user: \"arn:aws:iam::111122223333:user/nobody\", status: Inactive}]\n")
-	if _, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || !strings.Contains(err.Error(), "no account has the user") {
+	if _, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry()); err == nil || !strings.Contains(err.Error(), "no account has the user") {
 		t.Errorf("an inactive key of nobody: %v", err)
 	}
 }
@@ -239,7 +171,7 @@ func TestExplainSignatures(t *testing.T) {
 
 // Keys derived of a secret outlive the configuration that named it, and count for that secret alone.
 func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
-	r, err := NewRuntime(slog.New(slog.DiscardHandler), 0)
+	r, err := pool.New(slog.New(slog.DiscardHandler), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +179,7 @@ func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
 	dir := signing(t, "iam/keys.yaml", strings.Replace(aliceAlone, "{value: of alice}", "{file: secret}", 1))
 	for _, held := range []string{"first", "second", "first"} {
 		write(t, filepath.Join(dir, "iam/secret"), []byte(held))
-		s, err := r.Load(filepath.Join(dir, "portcullis.yaml"))
+		s, err := Load(filepath.Join(dir, "portcullis.yaml"), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +187,7 @@ func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
 			if allows(t, s, "AKIAALICE", used) != (used == held) {
 				t.Errorf("the secret is %s: the signature of %s is judged wrongly", held, used)
 			}
-			r.signingKeys.Wait()
+			r.SigningKeys().Wait()
 		}
 		s.Close()
 	}

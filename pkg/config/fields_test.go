@@ -16,12 +16,13 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
 // A field of config.proto that nothing reads would be taken and passed over in silence. Each is read by its getter, of its own
-// message's type; or, where it is a google.protobuf.Value, which decoder leaves empty, from the node under its name. What is done with it
+// message's type; or, where it is a google.protobuf.Value, which Decode leaves empty, as a policy that is attached under its name. What is done with it
 // is for the stories to show.
 func TestEachFieldIsRead(t *testing.T) {
 	reads := readsOf(t)
@@ -39,6 +40,9 @@ func TestEachFieldIsRead(t *testing.T) {
 		t.Errorf("%d messages, and %d getters, were found: too few to tell anything", len(seen), len(reads.getters))
 	}
 }
+
+// anyValue is the type of a field that is read from its node.
+var anyValue = (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 
 // eachField yields the fields of a message and of those in it.
 func eachField(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool, yield func(protoreflect.FieldDescriptor)) {
@@ -89,26 +93,39 @@ func readsOf(t *testing.T) reads {
 	}
 	for _, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
-			r.child(n)
+			r.attached(n)
 			return true
 		})
 	}
 	return r
 }
 
-// child notes the name in child(node, "name").
-func (r *reads) child(n ast.Node) {
-	call, is := n.(*ast.CallExpr)
-	if !is || len(call.Args) != 2 {
+// attached notes the name in attached(at.Field("name"), …).
+func (r *reads) attached(n ast.Node) {
+	call := callOf(n, "attached")
+	if call == nil {
 		return
 	}
-	if function, is := call.Fun.(*ast.Ident); !is || function.Name != "child" {
+	field := callOf(call.Args[0], "Field")
+	if field == nil {
 		return
 	}
-	if name, is := call.Args[1].(*ast.BasicLit); is && name.Kind == token.STRING {
+	if name, is := field.Args[0].(*ast.BasicLit); is && name.Kind == token.STRING {
 		text, _ := strconv.Unquote(name.Value)
 		r.nodes[text] = true
 	}
+}
+
+// callOf is a call of a method, nil if it is of another, or without arguments.
+func callOf(n ast.Node, method string) *ast.CallExpr {
+	call, is := n.(*ast.CallExpr)
+	if !is || len(call.Args) == 0 {
+		return nil
+	}
+	if s, is := call.Fun.(*ast.SelectorExpr); !is || s.Sel.Name != method {
+		return nil
+	}
+	return call
 }
 
 // gettersOf are the fields of all messages by the full name of their getters.

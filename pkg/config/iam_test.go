@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -49,7 +50,7 @@ func signing(t *testing.T, files ...string) string {
 
 func mustLoad(t *testing.T, dir string) *Snapshot {
 	t.Helper()
-	s, err := Load(filepath.Join(dir, "portcullis.yaml"))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +68,16 @@ func allows(t *testing.T, s *Snapshot, id, secret string) bool {
 		t.Errorf("allowed to %q", d.Caller.Principal)
 	}
 	return d.Allow
+}
+
+func TestSignaturesNeedBodies(t *testing.T) {
+	t.Setenv("PORTCULLIS_TEST_SECRET", "of the environment")
+	if dir := signing(t); !mustLoad(t, dir).NeedsBodies {
+		t.Error("a route with AWS_IAM needs no body")
+	}
+	if dir := signing(t, "portcullis.yaml", good); mustLoad(t, dir).NeedsBodies {
+		t.Error("a route without AWS_IAM needs a body")
+	}
 }
 
 func TestSecretsOfAccessKeys(t *testing.T) {
@@ -118,7 +129,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 func TestKeyOfDeletedUser(t *testing.T) {
 	t.Setenv("PORTCULLIS_TEST_SECRET", "of the environment")
 	dir := signing(t, "iam/account.json", strings.ReplaceAll(account("Allow"), "alice", "bob"))
-	if s, err := Load(filepath.Join(dir, "portcullis.yaml")); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
+	if s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry()); err == nil || s.Gateway != nil || !strings.Contains(err.Error(), "no account has the user") {
 		t.Errorf("%v", err)
 	}
 }
@@ -136,7 +147,7 @@ func TestFaultsTellNoSecret(t *testing.T) {
 		secret + ": 1", secret, "secret: {value: a}, expires: " + secret, "secret: {value: a}, sessionTags: " + secret,
 	} {
 		dir := signing(t, "iam/secret", secret, "iam/keys.yaml", "accessKeys:\n  - {id: AKIAX, user: \"arn:aws:iam::111122223333:user/alice\", "+keys+"}\n")
-		_, err := Load(filepath.Join(dir, "portcullis.yaml"))
+		_, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 		if err == nil {
 			t.Errorf("%s: loaded", keys)
 		} else if strings.Contains(err.Error(), secret) {

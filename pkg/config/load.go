@@ -2,12 +2,15 @@ package config
 
 import (
 	"context"
-	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
-	"github.com/portcullis-authz/portcullis/pkg/lambda"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
 // Snapshot is a configuration, compiled. It does not change.
@@ -20,28 +23,16 @@ type Snapshot struct {
 	// changes.
 	Files []string
 	// Warnings are what may be wrong without keeping the configuration from being used.
-	Warnings Faults
+	Warnings fault.List
 	// Digest is the SHA-256 over the contents of Files, in hex.
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// NeedsBodies says that a route verifies signatures, which are over the body too. Nothing else looks at bodies.
+	NeedsBodies bool
 
-	resources []resource
-	answers   *heldAnswers
+	lease     *pool.Lease
 	flushable []flushable
-	// asked are the functions that authorizers ask, by ARN; guards forget all others.
-	asked  []string
-	guards *lambda.Guards
-}
-
-// resource is something that a configuration needs from outside.
-type resource interface {
-	// Start begins to get it, and returns at once.
-	Start(ctx context.Context)
-	// WaitReady returns when it is there, or with an error when ctx ends before.
-	WaitReady(ctx context.Context) error
-	// Close gives it back.
-	Close()
 }
 
 // patience is how long Start waits for what the configuration needs from outside.
@@ -50,23 +41,27 @@ const patience = 3 * time.Second
 // Start begins to fetch what the configuration needs from outside, the keys of issuers, and returns once it is there, or
 // after 3 seconds: what is not there by then is tried further, and is the concern of the routes that need it alone.
 func (s *Snapshot) Start(ctx context.Context) {
-	for _, r := range s.resources {
-		r.Start(ctx)
-	}
-	s.guards.Retain(s.asked)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for _, r := range s.resources {
-		_ = r.WaitReady(ctx) // whoever fetches logs why it fails
-	}
+	s.lease.Start(ctx, patience)
 }
 
 // Close gives back what the configuration needs from outside. It is called when no request uses it any more.
 func (s *Snapshot) Close() {
-	for _, r := range s.resources {
-		r.Close()
-	}
+	s.lease.Close()
 }
+
+// Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
+// one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
+// configured otherwise. found says that there are such authorizers. Where there are none, what is remembered is flushed all the
+// same: another replica may still have them, or have them already.
+func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
+	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
+		return f.api.ID == api && (authorizer == "" || f.name == authorizer) && f.api.HasStage(stage)
+	})
+	return found, s.lease.Flush(ctx, api, stage, authorizer)
+}
+
+// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+func (s *Snapshot) Trouble() []string { return s.lease.Trouble() }
 
 // A file set that changes while it is read is read again, this often and after this time.
 const (
@@ -74,29 +69,23 @@ const (
 	readingPause = 20 * time.Millisecond
 )
 
-// Load reads the configuration at path, all of it, and compiles it, with nothing that outlives it. The Snapshot is for looking
-// at; one that is to serve comes from a Runtime.
-func Load(path string) (*Snapshot, error) {
-	return newRuntime(slog.New(slog.DiscardHandler)).Load(path)
-}
-
-// Load reads the configuration at path, all of it, and compiles it. If anything is wrong with it, the error is Faults that
-// name everything that is, and the Snapshot, if there is one, has nothing but Files. A Snapshot without an error has to be
-// closed.
-func (r *Runtime) Load(path string) (*Snapshot, error) {
+// Load reads the configuration at path, all of it, and compiles it; what outlives it, it takes from the Pool. If anything is wrong
+// with it, the error is a fault.List of everything that is, and the Snapshot, if there is one, has nothing but Files. A Snapshot
+// without an error has to be closed.
+func Load(path string, p *pool.Pool) (*Snapshot, error) {
 	path = filepath.Clean(path)
 	var s *Snapshot
 	l := settled(func() *loading {
 		if s != nil {
 			s.Close() // of a torn set
 		}
-		l := r.read(path)
+		l := read(path, p)
 		s = l.compileAll()
 		return l
 	})
 	if l == nil {
 		s.Close()
-		return nil, Faults{{
+		return nil, fault.List{{
 			File:    path,
 			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
 		}}
@@ -107,7 +96,7 @@ func (r *Runtime) Load(path string) (*Snapshot, error) {
 // settled reads until the files stayed as they were while they were read; nil if they never did.
 func settled(read func() *loading) *loading {
 	for range maxReadings {
-		if l := read(); l.files.stable() {
+		if l := read(); l.files.Stable() {
 			return l
 		}
 		time.Sleep(readingPause)
@@ -123,52 +112,62 @@ type loading struct {
 }
 
 // read reads the files of a configuration without looking into those that it names.
-func (r *Runtime) read(path string) *loading {
-	l := &loading{compiler: compiler{file: path, files: newFileSet(), report: newReport(), runtime: r}}
-	data, err := l.files.read(path, maxConfigSize)
+func read(path string, p *pool.Pool) *loading {
+	l := &loading{compiler: compiler{reader: reader{file: path, files: source.NewFiles(), Report: fault.NewReport()}, pool: p, lease: p.Lease()}}
+	data, err := l.files.Read(path, maxConfigSize)
 	if err != nil {
-		l.report.add(Fault{File: path, Message: "cannot be read: " + err.Error()})
+		l.Add(fault.Fault{File: path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.root = l.report.parse(path, data, noConfiguration); l.root != nil {
+	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
 		l.gather()
 	}
 	return l
 }
 
-// compileAll compiles what was read, and reads the accounts on the way.
+// gather reads the files that a configuration names, so that all are read before any is looked into.
+func (c *compiler) gather() {
+	c.gatherPolicies("apis", "resourcePolicy")
+	c.gatherPolicies("vpcEndpoints", "policy")
+	c.gatherIAM()
+	c.gatherIssuers()
+	c.gatherFunctions()
+	c.gatherCache()
+}
+
+// compileAll compiles what was read, and reads the accounts on the way. If a file turns out to have changed, what was compiled of the
+// torn set is thrown away.
 func (l *loading) compileAll() *Snapshot {
-	s := &Snapshot{}
-	if l.root != nil {
+	s := &Snapshot{lease: l.lease}
+	if l.doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest = l.files.names, l.files.digest()
-	s.resources, s.answers, s.flushable = l.resources, l.answers, l.flushable
-	s.asked, s.guards = l.asked, &l.runtime.guards
+	s.Files, s.Digest, s.flushable = l.files.Names(), l.files.Digest(), l.flushable
 	return s
 }
 
 // snapshot is what was compiled, or what is wrong with it.
 func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
-	faults := l.report.result(l.files.names)
-	if faults.fatal() || s.Gateway == nil {
+	faults := l.Result(l.files.Names())
+	if faults.Fatal() || s.Gateway == nil {
 		s.Close()
-		return &Snapshot{Files: s.Files}, faults
+		return &Snapshot{Files: s.Files, lease: l.pool.Lease()}, faults
 	}
 	s.Warnings = faults
 	return s, nil
 }
 
 func (l *loading) compileInto(s *Snapshot) {
-	decoder := decoder{file: l.file, report: l.report}
-	m := decoder.decode(l.root)
-	if l.report.full() {
+	m := &configv1.Config{}
+	l.doc.Decode(m, l.Report)
+	if l.Full() {
 		return
 	}
-	checkRules(m, l.root, l.file, l.report)
+	l.doc.Check(m, l.Report)
 	s.Gateway, s.Config = l.compile(m)
-	s.APIs = len(m.GetApis())
-	for _, api := range m.GetApis() {
-		s.Routes += len(api.GetRoutes())
+	s.APIs = len(s.Config.APIs)
+	for i := range s.Config.APIs {
+		s.Routes += len(s.Config.APIs[i].Routes)
 	}
+	s.NeedsBodies = s.Config.NeedsBodies()
 }

@@ -12,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 var update = flag.Bool("update", false, "write what is found into the stories of testdata")
@@ -54,7 +57,7 @@ func tell(t *testing.T, files []txtar.File) string {
 	for _, f := range files {
 		write(t, filepath.Join(dir, f.Name), f.Data)
 	}
-	s, err := Load(filepath.Join(dir, "portcullis.yaml"))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 	faults := checkResult(t, s, err)
 	if len(faults) == 0 {
 		return ""
@@ -63,16 +66,16 @@ func tell(t *testing.T, files []txtar.File) string {
 }
 
 // checkResult checks what holds of everything that Load returns, and returns its faults or warnings.
-func checkResult(t *testing.T, s *Snapshot, err error) Faults {
+func checkResult(t *testing.T, s *Snapshot, err error) fault.List {
 	t.Helper()
 	if err == nil {
-		if s.Gateway == nil || s.APIs == 0 || s.Routes == 0 || len(s.Files) == 0 || len(s.Digest) != 64 || s.Warnings.fatal() {
+		if s.Gateway == nil || s.APIs == 0 || s.Routes == 0 || len(s.Files) == 0 || len(s.Digest) != 64 || s.Warnings.Fatal() {
 			t.Fatalf("loaded an incomplete snapshot: %+v", s)
 		}
 		return s.Warnings
 	}
-	faults, ok := errors.AsType[Faults](err)
-	if !ok || s != nil && s.Gateway != nil || !faults.fatal() {
+	faults, ok := errors.AsType[fault.List](err)
+	if !ok || s != nil && s.Gateway != nil || !faults.Fatal() {
 		t.Fatalf("Load returned %v, %v; want a snapshot, or faults", s, err)
 	}
 	return faults
@@ -105,7 +108,7 @@ func TestSnapshot(t *testing.T) {
 	allow := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}]}`
 	write(t, policy, []byte(allow))
 	load := func() *Snapshot {
-		s, err := Load(dir + "/./portcullis.yaml")
+		s, err := Load(dir+"/./portcullis.yaml", pool.Dry())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,8 +175,8 @@ func TestUnreadable(t *testing.T) {
 		"large":        "cannot be read: it is too large: at most 33554432 bytes can be read here",
 		"large/nested": "cannot be read: not a directory",
 	} {
-		s, err := Load(filepath.Join(dir, name))
-		want := Faults{{File: filepath.Join(dir, name), Message: want}}
+		s, err := Load(filepath.Join(dir, name), pool.Dry())
+		want := fault.List{{File: filepath.Join(dir, name), Message: want}}
 		if diff := cmp.Diff(want, checkResult(t, s, err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -220,9 +223,9 @@ func TestFaultsHideValues(t *testing.T) {
 
 // A configuration that is wrong everywhere does not fill the log.
 func TestManyFaults(t *testing.T) {
-	s, err := Load(writeConfig(t, good+strings.Repeat("      - {route: GET /pets, authorization: none}\n", 2*maxFaults)))
+	s, err := Load(writeConfig(t, good+strings.Repeat("      - {route: GET /pets, authorization: none}\n", 2*fault.MaxFaults)), pool.Dry())
 	faults := checkResult(t, s, err)
-	if len(faults) != maxFaults+1 || faults[maxFaults].Message != "there is more than is shown here: mend these 1000 first" {
+	if len(faults) != fault.MaxFaults+1 || faults[fault.MaxFaults].Message != "there is more than is shown here: mend these 1000 first" {
 		t.Errorf("%d faults, the last: %s", len(faults), faults[len(faults)-1])
 	}
 }
@@ -230,15 +233,15 @@ func TestManyFaults(t *testing.T) {
 // Warnings, however many, keep nothing from being used, and hide no fault.
 func TestManyWarnings(t *testing.T) {
 	var apis strings.Builder
-	for i := range 2 * maxFaults {
+	for i := range 2 * fault.MaxFaults {
 		fmt.Fprintf(&apis, "  - {id: b%d, account: 111122223333, region: eu-west-1, stages: [{name: prod}], defaultAuthorization: NONE, "+
 			"routes: [{route: GET /}], gatewayResponses: {THROTTLED: {statusCode: 400}}}\n", i)
 	}
-	s, err := Load(writeConfig(t, good+apis.String()))
-	if warnings := checkResult(t, s, err); err != nil || len(warnings) != maxFaults+1 {
+	s, err := Load(writeConfig(t, good+apis.String()), pool.Dry())
+	if warnings := checkResult(t, s, err); err != nil || len(warnings) != fault.MaxFaults+1 {
 		t.Errorf("%d warnings, %v", len(warnings), err)
 	}
-	_, err = Load(writeConfig(t, good+apis.String()+"cach: {}\n"))
+	_, err = Load(writeConfig(t, good+apis.String()+"cach: {}\n"), pool.Dry())
 	if err == nil || !strings.Contains(err.Error(), "unknown field \"cach\"") {
 		t.Error("the fault is lost among warnings")
 	}
@@ -272,9 +275,9 @@ func TestBounded(t *testing.T) {
 		"faulty APIs":   "apis: [" + many("{id: a, stages: [{name: b}]}, ") + "]",
 	} {
 		start := processorTime()
-		s, err := Load(writeConfig(t, data))
+		s, err := Load(writeConfig(t, data), pool.Dry())
 		faults := checkResult(t, s, err)
-		if took := processorTime() - start; !faults.fatal() || took > 5*time.Second {
+		if took := processorTime() - start; !faults.Fatal() || took > 5*time.Second {
 			t.Errorf("%s: %v after %v", name, err, took)
 		}
 	}
@@ -308,7 +311,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config, policy []byte) {
 		write(t, main, config)
 		write(t, named, policy)
-		s, err := Load(main)
+		s, err := Load(main, pool.Dry())
 		lines := 1 + strings.Count(string(config), "\n") + strings.Count(string(config), "\r") + strings.Count(string(config), "\u0085") +
 			strings.Count(string(config), "\u2028") + strings.Count(string(config), "\u2029")
 		for _, fault := range checkResult(t, s, err) {

@@ -3,92 +3,98 @@ package config
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // resourcePolicy reads the resource policy of one of the APIs.
-func (c *compiler) resourcePolicy(config *gateway.Config, i int, n *yaml.Node, at *path) *policy.Policy {
+func (c *compiler) resourcePolicy(config *gateway.Config, i int, at *fault.Place) *policy.Policy {
 	api := &config.APIs[i]
 	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix()}
-	return c.attached(n, options, func() policy.Target { return api.PolicyTarget(config.VPCEndpoints) }, at)
+	return c.attached(at.Field("resourcePolicy"), options, func() policy.Target { return api.PolicyTarget(config.VPCEndpoints) })
 }
 
 // endpointPolicy reads a VPC endpoint policy.
-func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, n *yaml.Node, at *path) *policy.Policy {
+func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, at *fault.Place) *policy.Policy {
 	options := policy.Options{Name: "vpc-endpoint-policy/" + cmp.Or(e.ID, e.VPC), Kind: policy.VPCEndpoint}
-	return c.attached(n, options, e.PolicyTarget, at)
+	return c.attached(at.Field("policy"), options, e.PolicyTarget)
 }
 
-// attached reads a policy, from its node or from the file that the node names, and checks it against what it is attached to,
+// attached reads the policy at a place, or in the file that is named there, and checks it against what it is attached to,
 // if that can be told.
-func (c *compiler) attached(n *yaml.Node, o policy.Options, to func() policy.Target, at *path) *policy.Policy {
-	if n == nil || isNull(n) { // null is refused as such
+func (r *reader) attached(at *fault.Place, o policy.Options, to func() policy.Target) *policy.Policy {
+	n := r.doc.Node(at)
+	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" { // null is refused as such
 		return nil
 	}
-	name, p, faults := c.parsePolicy(n, o, at)
+	name, p, faults := r.parsePolicy(n, o, at)
 	switch {
 	case p != nil && to != nil:
 		faults = append(faults, p.Lint(to())...)
 	case p == nil:
-		c.report.mark(at.String())
+		r.Mark(at)
 	}
 	for _, f := range faults {
-		if c.report.refused[place{name, f.Line, f.Column}] {
-			continue
+		if f = f.In(name); !r.Refused(f) {
+			r.Add(f)
 		}
-		c.report.add(Fault{File: name, Line: f.Line, Column: f.Column, Message: inStatement(f), Warning: f.Warning})
 	}
 	return p
 }
 
 // parsePolicy tells the forms of a policy apart: {file: …}, {inline: …}, or the policy itself. It returns the name of the
 // file whose positions the faults have.
-func (c *compiler) parsePolicy(n *yaml.Node, o policy.Options, at *path) (string, *policy.Policy, []policy.Fault) {
-	file, inline := child(n, "file"), child(n, "inline")
+func (r *reader) parsePolicy(n *yaml.Node, o policy.Options, at *fault.Place) (string, *policy.Policy, []fault.Fault) {
+	file, inline := r.doc.Node(at.Field("file")), r.doc.Node(at.Field("inline"))
 	switch {
 	case (file != nil || inline != nil) && len(n.Content) != 2:
-		c.fault(at, "%s must have file: or inline: alone, or be the policy itself", at.label())
-		return c.file, nil, nil
+		r.Fault(at, "%s must have file: or inline: alone, or be the policy itself", at.Label())
+		return r.file, nil, nil
 	case file != nil:
-		return c.parsePolicyFile(file, o, at.field("file"))
+		return r.parsePolicyFile(at.Field("file"), o)
 	case inline != nil:
 		n = inline
 	}
 	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimSpace(n.Value), "{") {
-		c.fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.label())
-		return c.file, nil, nil
+		r.Fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.Label())
+		return r.file, nil, nil
 	}
 	p, faults := policy.ParseYAML(n, o)
-	return c.file, p, faults
+	return r.file, p, faults
 }
 
-func (c *compiler) parsePolicyFile(n *yaml.Node, o policy.Options, at *path) (string, *policy.Policy, []policy.Fault) {
-	name, ok := c.named(n)
+func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *policy.Policy, []fault.Fault) {
+	text, ok := r.doc.Text(at)
 	if !ok {
-		c.fault(at, "file must be the name of a file, relative to the folder of this one")
-		return c.file, nil, nil
+		r.Fault(at, "file must be the name of a file, relative to the folder of this one")
+		return r.file, nil, nil
 	}
-	data, err := c.files.read(name, maxNamedSize)
+	name := r.relative(text)
+	data, err := r.files.Read(name, maxNamedSize)
 	if err != nil {
-		c.unreadable(at, n.Value, err)
-		return c.file, nil, nil
+		r.unreadable(at, text, err)
+		return r.file, nil, nil
 	}
 	if isJSON(name, data) {
 		o.Format = policy.FormatJSON
-		p, faults := policy.Parse(bytes.TrimPrefix(data, byteOrderMark), o)
+		p, faults := policy.Parse(source.WithoutMark(data), o)
 		return name, p, faults
 	}
-	root := c.report.parse(name, data, "there is no policy here: write Version and Statement")
-	if root == nil {
+	doc := source.Parse(source.File{
+		Name: name, Data: data, Empty: "there is no policy here: write Version and Statement", Secrets: r.doc.Secret(at),
+	}, r.Report)
+	if doc == nil {
 		return name, nil, nil
 	}
-	p, faults := policy.ParseYAML(root, o)
+	p, faults := policy.ParseYAML(doc.Node(doc.Root()), o)
 	return name, p, faults
 }
 
@@ -100,57 +106,27 @@ func isJSON(name string, data []byte) bool {
 	case ".yaml", ".yml":
 		return false
 	}
-	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark)), []byte("{"))
+	return bytes.HasPrefix(bytes.TrimSpace(source.WithoutMark(data)), []byte("{"))
 }
 
-// named returns the name of the file that a node of the configuration names: relative to the configuration's folder.
-func (c *compiler) named(n *yaml.Node) (name string, ok bool) {
-	if n.Kind != yaml.ScalarNode || isNull(n) || n.Value == "" {
-		return "", false
+// policies reads the policies of a list.
+func (r *reader) policies(n int, o policy.Options, at *fault.Place) []*policy.Policy {
+	var read []*policy.Policy
+	name := o.Name
+	for i := range n {
+		o.Name = fmt.Sprintf("%s[%d]", name, i)
+		p := r.attached(at.Item(i), o, nil)
+		if p == nil {
+			r.Mark(at)
+		}
+		read = append(read, p)
 	}
-	return c.relative(n.Value), true
-}
-
-// relative is the name of a file that the configuration names: relative to its folder.
-func (c *compiler) relative(file string) string {
-	if filepath.IsAbs(file) {
-		return filepath.Clean(file)
-	}
-	return filepath.Join(filepath.Dir(c.file), file)
-}
-
-// gather reads the files that a configuration names, so that all are read before any is looked into.
-func (c *compiler) gather() {
-	c.gatherPolicies("apis", "resourcePolicy")
-	c.gatherPolicies("vpcEndpoints", "policy")
-	c.gatherIAM()
-	c.gatherIssuers()
-	c.gatherFunctions()
-	c.gatherCache()
+	return read
 }
 
 // gatherPolicies reads the policy files that the items of a list name.
 func (c *compiler) gatherPolicies(list, field string) {
-	for n := range items(c.root, list) {
-		c.gatherFile(child(n, field), maxNamedSize)
+	for at := range c.doc.Items(c.doc.Root().Field(list)) {
+		c.gatherFile(at.Field(field), maxNamedSize)
 	}
-}
-
-// gatherFile reads the file that a mapping names as its file.
-func (c *compiler) gatherFile(n *yaml.Node, limit int64) {
-	file := child(n, "file")
-	if file == nil {
-		return
-	}
-	if name, ok := c.named(file); ok {
-		_, _ = c.files.read(name, limit) // what is wrong with it is said where it is used
-	}
-}
-
-// inStatement is a policy fault's message with the statement that it is about.
-func inStatement(f policy.Fault) string {
-	if f.Statement == "" {
-		return f.Message
-	}
-	return f.Statement + ": " + f.Message
 }

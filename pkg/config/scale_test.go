@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // manyAPIs is a configuration of n APIs with ten routes each and, if wanted, a small policy.
@@ -64,7 +66,7 @@ func TestScale(t *testing.T) {
 	const apis = 10_000
 	name := writeConfig(t, manyAPIs(apis, true))
 	start := processorTime()
-	s, err := Load(name)
+	s, err := Load(name, pool.Dry())
 	took := processorTime() - start
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func BenchmarkLoad(b *testing.B) {
 			name := writeConfig(b, manyAPIs(1000, policy))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Load(name); err != nil {
+				if _, err := Load(name, pool.Dry()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // What a review shows as the rest of a comment is never a route, in portcullis.yaml and in the files that it names.
@@ -60,7 +62,7 @@ func TestSecretInPlaceOfItsName(t *testing.T) {
 		dir := signing(t,
 			"portcullis.yaml", signedAPI+redis,
 			"iam/keys.yaml", `accessKeys: [{id: ASIAX, secret: `+written+`, sessionToken: `+written+`, user: "arn:aws:iam::111122223333:user/alice"}]`)
-		_, err := Load(filepath.Join(dir, "portcullis.yaml"))
+		_, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 		if err == nil {
 			t.Fatalf("%s: a secret that is not there was loaded", place)
 		}
@@ -99,6 +101,8 @@ func TestSecretInPlaceOfAName(t *testing.T) {
 		"a proxy that is none":                function + `{url: "http://127.0.0.1:1", proxy: "hunter2hunter2"}}`,
 		"a password of Redis as a field":      `cache: {redis: {addresses: ["127.0.0.1:1"], password: {hunter2hunter2}, key: {hunter2hunter2: x}}}`,
 		"a password of Redis as a text":       `cache: {redis: {addresses: ["127.0.0.1:1"], key: hunter2hunter2, password: [hunter2hunter2]}}`,
+		"an address of Redis with a password": `cache: {redis: {addresses: ["redis://a:hunter2hunter2@127.0.0.1:1"]}}`,
+		"fields of secrets in a wrong place":  `environment: {hunter2hunter2: x, hunter2hunter2: y}`,
 		"an unknown field":                    `hunter2hunter2: x`,
 		"an unknown field with an equal sign": `A=hunter2hunter2: x`,
 		"an issuer with a password":           `issuers: {"https://a:hunter2hunter2@id.example.com": {jwksUri: "https://a:hunter2hunter2@id.example.com"}}`,
@@ -127,7 +131,7 @@ func TestSecretAnywhereInAKeyFile(t *testing.T) {
 		"twice":          `{id: AKIAX, hunter2hunter2: x, hunter2hunter2: x, secret: {value: x}, user: "arn:aws:iam::111122223333:user/alice"}`,
 	} {
 		dir := signing(t, "portcullis.yaml", signedAPI, "iam/keys.yaml", "accessKeys: ["+key+"]")
-		_, err := Load(filepath.Join(dir, "portcullis.yaml"))
+		_, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 		if err == nil || strings.Contains(strings.ToLower(err.Error()), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}

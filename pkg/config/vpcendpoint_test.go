@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 const privateAPI = `vpcEndpoints: [{id: vpce-1a2b3c4d, policy: {file: endpoint.json}}]
@@ -21,7 +22,7 @@ func TestEndpointPolicyIsOfTheSet(t *testing.T) {
 	main, policy := filepath.Join(dir, "portcullis.yaml"), filepath.Join(dir, "endpoint.json")
 	write(t, main, []byte(good+privateAPI))
 	write(t, policy, []byte(`{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}`))
-	if diff := cmp.Diff([]string{main, policy}, (&Runtime{}).read(main).files.names); diff != "" {
+	if diff := cmp.Diff([]string{main, policy}, read(main, pool.Dry()).files.Names()); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
@@ -34,7 +35,7 @@ func TestPrivateAPIIsCompiled(t *testing.T) {
     routes:`, 1)
 	write(t, filepath.Join(dir, "portcullis.yaml"), []byte(config+strings.Replace(privateAPI, "policy:", "vpc: vpc-1a2b3c4d, networks: [10.1.0.0/16], listeners: [internal], policy:", 1)))
 	write(t, filepath.Join(dir, "endpoint.json"), []byte(`{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "arn:aws:execute-api:*:*:*/GET/pets"}]}`))
-	s, err := Load(filepath.Join(dir, "portcullis.yaml"))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
 	if err != nil {
 		t.Fatal(err)
 	}

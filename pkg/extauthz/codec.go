@@ -1,6 +1,8 @@
 package extauthz
 
 import (
+	"fmt"
+
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
@@ -20,19 +22,19 @@ type codec struct {
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	if in, ok := v.(*message); ok {
+	switch in := v.(type) {
+	case *message:
 		c.server.read(data, in)
 		return nil
-	}
-	in, ok := v.(*authv3.CheckRequest)
-	if ok && c.server.isTooLarge(data) {
-		in.Attributes = c.server.tooLarge
+	case *authv3.CheckRequest:
+		c.server.readGenerated(data, in)
 		return nil
 	}
-	err := c.CodecV2.Unmarshal(data, v)
-	if ok && err != nil {
-		in.Attributes = c.server.undecodable
-		return nil
+	if data.Len() > maxOther {
+		return fmt.Errorf("a message of %d bytes, which may be at most %d", data.Len(), maxOther)
 	}
-	return err
+	return c.CodecV2.Unmarshal(data, v)
 }
+
+// maxOther bounds the messages of other services, reflection and health, in bytes.
+const maxOther = 64 << 10

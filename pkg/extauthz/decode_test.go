@@ -65,6 +65,7 @@ type fataler interface {
 // understood the message.
 func agree(t fataler, wire []byte) (understood bool) {
 	t.Helper()
+	weighs(t, wire)
 	var byHand attributes
 	private := bytes.Clone(wire)
 	if !decode(private, &byHand) {
@@ -96,6 +97,22 @@ func agree(t fataler, wire []byte) (understood bool) {
 		t.Fatalf("%x: different requests: %s", wire, diff)
 	}
 	return true
+}
+
+// weighs fails if a message that the generated decoder reads is refused before it is read, a limit aside, or if weigh lets more than a
+// thousand headers pass.
+func weighs(t fataler, wire []byte) {
+	t.Helper()
+	var in authv3.CheckRequest
+	err := proto.Unmarshal(wire, &in)
+	refused := weigh(wire)
+	if err == nil && refused == notDecodable {
+		t.Fatalf("%x: the generated decoder reads what is refused before", wire)
+	}
+	h := in.GetAttributes().GetRequest().GetHttp()
+	if many := len(h.GetHeaders()) > maxHeaders || len(h.GetHeaderMap().GetHeaders()) > maxHeaders; many && refused == nil {
+		t.Fatalf("%d bytes: too many headers are let pass", len(wire))
+	}
 }
 
 // envoySends is what Envoy sends in one configuration or another. Each has to be understood, or the way that was measured is not
@@ -359,6 +376,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add(inHTTP(bytesField(3, concat(bytesField(1, 'a'), bytesField(2, 'b'))...)))
 	for _, wire := range mergers(f) {
 		f.Add(wire)
+	}
+	for _, build := range hostile(256) {
+		f.Add(build())
+	}
+	for _, number := range []protowire.Number{3, 13} {
+		lines := filled(2*maxHeaders+3, func(int) []byte { return bytesField(number, bytesField(1)...) })
+		f.Add(inHTTP(lines))
 	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		agree(t, wire)

@@ -11,7 +11,7 @@ import (
 // headers reads the header lines: from header_map, which Envoy fills under encode_raw_headers, or from the map headers.
 func headers(a *attributes) ([]authz.Field, *refusal) {
 	if len(a.headers) > maxHeaders || len(a.headerMap) > maxHeaders {
-		return nil, &refusal{431, authz.CodeBadRequest, "there are more than 1000 headers"}
+		return nil, tooManyHeaders
 	}
 	if len(a.headerMap) == 0 {
 		c := collector{attributes: a, lines: a.headers[:0]}

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"slices"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
@@ -25,25 +26,64 @@ func (m *message) request() (*authz.Request, *refusal) {
 	return request(&m.attributes)
 }
 
-// notDecodable refuses a message that is no CheckRequest.
-func notDecodable() *refusal { return &refusal{400, CodeUndecodable, "the message is no CheckRequest"} }
+// The refusals of messages that are not read, or not to the end.
+var (
+	notDecodable = &refusal{400, CodeUndecodable, "the message is no CheckRequest"}
+	tooLarge     = &refusal{413, authz.CodeTooLarge, "the check is larger than --max-message-bytes, or than 11 MiB: raise it, or lower with_request_body.max_request_bytes"}
+	needlessBody = &refusal{413, authz.CodeTooLarge, "the check is larger than 1 MiB, and no route of the configuration has the authorization AWS_IAM, which alone needs bodies: " +
+		"remove with_request_body from the ext_authz filter, or send less metadata"}
+	tooManyHeaders = &refusal{431, authz.CodeBadRequest, "there are more than 1000 headers"}
+	tooCostly      = &refusal{413, authz.CodeTooLarge, "the check has so many fields, or fields so deep inside each other, that reading it takes many times its size: " +
+		"send less metadata (metadata_context_namespaces of the ext_authz filter)"}
+	tooManyBytes = &refusal{503, authz.CodeOverload, "too many bytes of checks are read at once: a fourth of --max-body-bytes"}
+)
 
-// tooLarge refuses a message that is not looked into.
-func tooLarge() *refusal {
-	return &refusal{413, authz.CodeTooLarge, "the check is larger than --max-message-bytes: raise it, or lower with_request_body.max_request_bytes"}
+// unread are the refusals that a generated message may stand for.
+func unread() []*refusal {
+	return []*refusal{notDecodable, tooLarge, needlessBody, tooManyHeaders, tooCostly, tooManyBytes}
 }
 
-func (s *Server) isTooLarge(data mem.BufferSlice) bool {
-	return s.config.MaxMessageBytes > 0 && data.Len() > s.config.MaxMessageBytes
+// What a check may need, in bytes: the body, of which API Gateway takes 10 MiB, and everything else.
+const (
+	maxPayload    = 10 << 20
+	maxAttributes = 1 << 20
+)
+
+// admit refuses a message that is not to be looked into because of its size. Unless it does, done is to be called once the message is read.
+// Small messages are not counted.
+func (s *Server) admit(size int) (done func(), refused *refusal) {
+	if size <= countedFrom && size <= s.config.MaxMessageBytes {
+		return nothing, nil
+	}
+	limit, over := maxAttributes+maxPayload, tooLarge
+	if s.config.NeedsBodies != nil && !s.config.NeedsBodies() {
+		limit, over = maxAttributes, needlessBody
+	}
+	if size > s.config.MaxMessageBytes {
+		return nil, tooLarge
+	}
+	if size > limit {
+		return nil, over
+	}
+	done = func() { s.reading.Add(-int64(size)) }
+	if s.reading.Add(int64(size)) > int64(s.config.MaxReadBytes) {
+		done()
+		return nil, tooManyBytes
+	}
+	return done, nil
 }
+
+// countedFrom is the size of the smallest message that counts among those that are read at once.
+const countedFrom = 64 << 10
+
+func nothing() {}
 
 // messageOf reads the generated message.
 func (s *Server) messageOf(in *authv3.CheckRequest) *message {
-	switch in.GetAttributes() {
-	case s.undecodable:
-		return &message{refused: notDecodable()}
-	case s.tooLarge:
-		return &message{refused: tooLarge()}
+	for i, a := range s.standIns {
+		if a == in.GetAttributes() {
+			return &message{refused: unread()[i]}
+		}
 	}
 	return &message{attributes: attributesOf(in.GetAttributes())}
 }
@@ -57,10 +97,12 @@ func (s *Server) read(data mem.BufferSlice, m *message) {
 			*m = message{refused: &refusal{500, authz.CodeInternal, d.Reason.Detail}}
 		}
 	}()
-	if s.isTooLarge(data) {
-		*m = message{refused: tooLarge()}
+	done, refused := s.admit(data.Len())
+	if refused != nil {
+		m.refused = refused
 		return
 	}
+	defer done()
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()
 	wire := buffer.ReadOnlyData()
@@ -68,11 +110,37 @@ func (s *Server) read(data mem.BufferSlice, m *message) {
 		return
 	}
 	var in authv3.CheckRequest
-	if proto.Unmarshal(wire, &in) != nil {
-		*m = message{refused: notDecodable()}
+	if refused := generated(wire, &in); refused != nil {
+		*m = message{refused: refused}
 		return
 	}
 	m.attributes = attributesOf(in.GetAttributes())
+}
+
+// readGenerated reads a message from the wire with the generated decoder alone. One that is refused has a stand-in for attributes.
+func (s *Server) readGenerated(data mem.BufferSlice, in *authv3.CheckRequest) {
+	done, refused := s.admit(data.Len())
+	if refused == nil {
+		defer done()
+		buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
+		defer buffer.Free()
+		refused = generated(buffer.ReadOnlyData(), in)
+	}
+	if refused != nil {
+		proto.Reset(in)
+		in.Attributes = s.standIns[slices.Index(unread(), refused)]
+	}
+}
+
+// generated reads a message with the generated decoder, unless that would cost too much.
+func generated(wire []byte, in *authv3.CheckRequest) *refusal {
+	if refused := weigh(wire); refused != nil {
+		return refused
+	}
+	if proto.Unmarshal(wire, in) != nil {
+		return notDecodable
+	}
+	return nil
 }
 
 // Register makes s the Authorization service of a gRPC server whose codec is s.Codec(). The generated registration works too,

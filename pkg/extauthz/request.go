@@ -74,8 +74,8 @@ func requestLine(r *authz.Request, a *attributes) *refusal {
 	switch {
 	case len(r.Target) > maxPathBytes:
 		return &refusal{414, authz.CodeTooLong, "the path is longer than 64 KiB"}
-	case len(r.Method) > maxNameBytes || !authz.IsToken(r.Method):
-		return badRequest("the method is no HTTP method")
+	case len(r.Method) > maxNameBytes || !authz.IsMethod(r.Method):
+		return badRequest("the method holds other characters than letters and hyphens, or is longer than 1 KiB")
 	case len(r.Host) > maxNameBytes || !isVisible(r.Host):
 		return badRequest("the host holds blanks or control characters, or is longer than 1 KiB")
 	case !strings.HasPrefix(r.Target, "/"):

@@ -1,11 +1,13 @@
 package extauthz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -27,8 +29,14 @@ type Config struct {
 	Authorizer Authorizer
 	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
 	Record func(d *authz.Decision, took time.Duration)
-	// MaxMessageBytes is the largest message that is looked into; a larger one is denied. Zero bounds nothing here.
+	// MaxMessageBytes is the largest message that is looked into; a larger one is denied, and so is one of more than 11 MiB: API
+	// Gateway takes 10 MiB of payload. Default 11 MiB.
 	MaxMessageBytes int
+	// NeedsBodies tells whether a check may need the body of its request. If not, a message of more than 1 MiB is denied. Nil: it may.
+	NeedsBodies func() bool
+	// MaxReadBytes bounds the messages of more than 64 KiB that are read at once, all together; one more is denied. It is at least
+	// MaxMessageBytes. Default 64 MiB, or MaxMessageBytes if that is more.
+	MaxReadBytes int
 	// Log gets the stack of a check that panicked; nil discards it.
 	Log *slog.Logger
 }
@@ -37,8 +45,10 @@ type Config struct {
 type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	config Config
-	// undecodable stands in for the attributes of a message that could not be decoded, tooLarge for those of one that was not.
-	undecodable, tooLarge *authv3.AttributeContext
+	// standIns are in place of the attributes of generated messages that were not read, one for each refusal of unread.
+	standIns []*authv3.AttributeContext
+	// reading are the bytes of larger messages that are being read.
+	reading atomic.Int64
 }
 
 // New makes a Server.
@@ -49,7 +59,15 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{config: c, undecodable: &authv3.AttributeContext{}, tooLarge: &authv3.AttributeContext{}}
+	if c.MaxMessageBytes == 0 {
+		c.MaxMessageBytes = maxAttributes + maxPayload
+	}
+	c.MaxReadBytes = max(cmp.Or(c.MaxReadBytes, 64<<20), c.MaxMessageBytes)
+	s := &Server{config: c}
+	for range unread() {
+		s.standIns = append(s.standIns, &authv3.AttributeContext{})
+	}
+	return s
 }
 
 // Check answers one request. The error is always nil.

@@ -10,19 +10,31 @@ func (in *invocation) arnLength() int {
 	return len(in.stage.arn) + len(in.request.Method) + len(in.path)
 }
 
-// buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and many upstreams merge
-// doubled ones, so that a Deny on …/GET/admin must hold for /admin/ too. ARN and spellings share one string, but for a
-// path with doubled slashes.
+// buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and servers read paths in other ways, so
+// that a Deny on …/GET/admin must hold for /admin/ and for /admin;x too. For a plain path ARN and spellings share one string.
 func (in *invocation) buildARN() {
 	if in.arn != "" {
 		return
 	}
 	in.arn, in.spellings = in.arnWithTwins(in.path, in.spellingBuffer[:0])
-	if merged := mergeSlashes(trimTrailing(in.path)); merged != trimTrailing(in.path) {
-		var arn string
-		arn, in.spellings = in.arnWithTwins(merged, in.spellings)
-		in.spellings = append(in.spellings, arn)
+	for _, reading := range in.readings {
+		in.spell(reading)
 	}
+	if !in.stage.api.strictPaths {
+		return
+	}
+	for _, reading := range append(in.readings, in.path) {
+		if folded := foldCase(reading); folded != reading {
+			in.spell(folded)
+		}
+	}
+}
+
+// spell adds the spellings of a path that some server may read the request's as.
+func (in *invocation) spell(path string) {
+	var arn string
+	arn, in.spellings = in.arnWithTwins(path, in.spellings)
+	in.spellings = append(in.spellings, arn)
 }
 
 // arnWithTwins returns a path's method ARN, and appends those of the same path with no and with one trailing slash.

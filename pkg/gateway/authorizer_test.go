@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -452,7 +453,7 @@ func TestSilentAuthorizersAreWarnedOf(t *testing.T) {
 	const conditional = `{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`
 	api = guardedBy(t, api, allowBut(conditional))
 	faults := api.ResourcePolicy.Lint(api.PolicyTarget(nil))
-	if !slices.ContainsFunc(faults, func(f policy.Fault) bool { return f.Warning && strings.Contains(f.Message, "Lambda authorizer") }) {
+	if !slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Warning && strings.Contains(f.Message, "Lambda authorizer") }) {
 		t.Errorf("%+v", faults)
 	}
 	api.Routes[0].Authorization = None

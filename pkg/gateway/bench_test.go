@@ -62,13 +62,18 @@ func TestAllocations(t *testing.T) {
 	open := mustNew(t, testAPI("GET /pets/{petId}"))
 	guarded := mustNew(t, guardedBy(t, testAPI("GET /pets/{petId}"), allowBut()))
 	r := benchmarkRequest("pets.example.com", "/pets/7?page=2")
+	strict := testAPI("GET /Pets/{petId}", "GET /v1/{proxy+}")
+	strict.StrictPaths, strict.Stages[0].Domains = true, []string{"pets.example.com", "pets.example.com/V1/Pets"}
+	anyCase := benchmarkRequest("pets.example.com", "/V1/A-Base-Path/Longer-Than-32-Bytes/In/Capitals?page=2")
+	strict.Routes[1].Resource = "/{proxy+}"
 	for _, tt := range []struct {
 		name    string
 		gateway *Gateway
+		request *authz.Request
 		atMost  float64
-	}{{"open", open, 2}, {"policy", guarded, 5}} {
+	}{{"open", open, r, 2}, {"policy", guarded, r, 5}, {"strictPaths and base paths, in capitals", mustNew(t, strict), anyCase, 2}} {
 		got := testing.AllocsPerRun(100, func() {
-			if d := tt.gateway.Authorize(t.Context(), r); !d.Allow {
+			if d := tt.gateway.Authorize(t.Context(), tt.request); !d.Allow {
 				t.Fatal(d.Reason)
 			}
 		})

@@ -97,7 +97,7 @@ func TestBypasses(t *testing.T) {
 		{"another API's host than Envoy names", as("adm1n00000", get("/open/1")), authz.CodeHostMismatch},
 		{"the same the other way round", as("a1b2c3d4e5", on("admin.example.com", get("/open/1"))), authz.CodeHostMismatch},
 		{"base path in front of another", on("shared.example.com", get("/admin/v1/x")), authz.CodeImplicitDeny},
-		{"base path encoded", on("shared.example.com", get("/adm%69n/v1/x")), authz.CodeImplicitDeny},
+		{"base path encoded", on("shared.example.com", get("/adm%69n/v1/x")), authz.CodeBadPath},
 		// Forwarded headers believed.
 		{"X-Forwarded-For from a stranger", from("203.0.113.1", get("/office", "x-forwarded-for", "192.0.2.1")), authz.CodeExplicitDeny},
 		{"leftmost X-Forwarded-For", from("10.0.0.1", get("/office", "x-forwarded-for", "192.0.2.1, 203.0.113.1")), authz.CodeExplicitDeny},

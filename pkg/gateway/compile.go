@@ -101,6 +101,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		g.addMapped(own)
 		routes[i] = r
 	}
+	a.foldRouter(routes, at, f)
 	a.warnOpenRoutes(routes, at, f)
 	g.addMapped(upstream)
 	return a
@@ -125,6 +126,8 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 		f.checkStageName(a, s.Name, at+".name")
 		if a.stage(s.Name) != nil {
 			f.add(at+".name", "the stage %s is written twice", s.Name)
+		} else if other := a.stageInAnyCase(s.Name); other != nil && a.endpoint {
+			f.add(at+".name", "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
 			if !variableShape.MatchString(name) {
@@ -175,6 +178,9 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	if other := g.mappings[d]; other != nil {
 		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.host, d.basePath, other.name, other.api.id)
 	}
+	if other := g.inAnotherCase(d); other != nil && other != s {
+		return fmt.Errorf("%s%s differs in case alone from a base path of stage %s of API %s, and servers that ignore case take one for the other: write another base path", d.host, d.basePath, other.name, other.api.id)
+	}
 	h := g.host(d.host)
 	if h != nil && h.owner != nil && (h.owner.endpoint || h.owner != s.api) {
 		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.host, h.owner.id)
@@ -185,7 +191,24 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	}
 	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
 	g.mappings[d] = s
+	if folded := (domain{d.host, lower(d.basePath)}); folded != d {
+		g.folded[folded], h.upper = s, true
+	}
+	if d.basePath == "" {
+		s.whole = true
+	} else {
+		s.below = true
+	}
 	return nil
+}
+
+// inAnotherCase returns the stage of a domain whose base path differs in case alone.
+func (g *Gateway) inAnotherCase(d domain) *stage {
+	d.basePath = lower(d.basePath)
+	if s := g.folded[d]; s != nil {
+		return s
+	}
+	return g.mappings[d]
 }
 
 // parseDomain reads "host" or "host/base/path".

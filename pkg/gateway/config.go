@@ -21,6 +21,14 @@ type Config struct {
 	Signatures func(SignatureOptions) (Verify, error)
 }
 
+// NeedsBodies reports whether any request's body is looked at: a signature is over it, and a VPC endpoint policy asks who has signed,
+// whatever the route's authorization.
+func (c *Config) NeedsBodies() bool {
+	signed := func(r Route) bool { return r.Authorization == IAM }
+	policies := slices.ContainsFunc(c.VPCEndpoints, func(e VPCEndpoint) bool { return e.Policy != nil })
+	return slices.ContainsFunc(c.APIs, func(a API) bool { return a.Private && policies || slices.ContainsFunc(a.Routes, signed) })
+}
+
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
 // endpoint, a VPC or both.
 type VPCEndpoint struct {
@@ -55,7 +63,8 @@ type API struct {
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
-	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice.
+	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice, and
+	// paths that lead to a route that is guarded otherwise if case does not count.
 	StrictPaths bool
 	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
 	LegacyMessages bool

@@ -11,14 +11,36 @@
 // this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
 // route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
 //
-// 2026-11-25: policies are asked about the path as it came, and a path's other spellings (its trailing slash, merged slashes) can only
-// take away: a Deny on one holds, and so does a NotResource in an Allow, for routing takes them for the same.
+// 2026-11-28: nothing that a client names becomes a pattern. A function gets path, method and host, and returns a policy whose Resource it
+// copies or builds from them; the answer may be kept and judged for other requests. So a route with a Lambda authorizer refuses a path that
+// holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of letters and
+// hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
+//
+// 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. reading.go has them: path parameters cut off;
+// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; blanks trimmed, and as Windows does it dots
+// at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
+// otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
+// path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
+// did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
+// that differ in case alone are a fault, as are two such resources under strictPaths.
+//
+// 2026-11-25: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. Under strictPaths they are in lower case too: a Deny that is to
+// hold whatever the case is written in lower case.
+//
+// 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
+// "//pets" are no paths of the base path "pets" to its routes, and would go to whichever upstream the rest of the host has. The answer is
+// 400, and so it is where Envoy's own normalisation leaves such a path.
 //
 // 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
 // "pets" is "/7".
 //
 // 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
 // is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
+//
+// 2026-11-28: a host that nobody owns is refused where each host of the stage that Envoy's configuration names has a base path, or the
+// stage's name in the path. Served whole, "/v1/admin" would be another path of the API than the same one on the stage's own host, and
+// the upstream gets one path. Where a host of the stage has no base path, an unknown host is read as that one is.
 //
 // 2026-11-25: a host that is no authority is refused whatever Envoy's configuration names. It is not one that nobody owns: where Envoy
 // ignores ports it reads "api.example.com:+80" as api.example.com, with "-0", "0x50" and "_80" alike, and served whole, with the base path
@@ -68,6 +90,11 @@
 // 2026-11-23: an unmatched path is answered as AWS_IAM answers, down to a signature that does not match; one that does is
 // told Missing Authentication Token, as API Gateway does. A signature is looked at on a route with AWS_IAM, without a route,
 // and where a VPC endpoint policy asks who calls; wherever one was verified, it is taken out of the upstream's request.
+//
+// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. Envoy hands on any host where
+// its virtual host has a wildcard, as sidecars have, and what was signed for another service would be good for this one. The client is
+// told that the signature does not match, as API Gateway would, which calculates it over its own host: an answer of its own would tell
+// who has a good key from who has none. An alias that leads to a stage of the API counts for that stage alone.
 //
 // 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
 // resource policies has neither; service control policies lean on the first.

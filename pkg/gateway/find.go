@@ -1,22 +1,31 @@
 package gateway
 
-import "github.com/portcullis-authz/portcullis/pkg/authz"
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
 
 // place is what a request is for: a stage of an API, and the path within it.
 type place struct {
 	stage *stage
 	path  string
+	// shared is the host if base paths or stage names share it out, or else nil.
+	shared *host
 }
 
 // find fills in API, stage, path and route.
 func (in *invocation) find() error {
+	if !authz.IsMethod(in.request.Method) {
+		return badRequest(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
+	}
 	p, err := canonicalPath(in.request.Target)
 	if err != nil {
 		return badRequest(authz.CodeBadPath, err.Error())
 	}
 	in.host, in.fullPath = canonicalHost(in.request.Host), p.text
 	if in.host == "" && in.request.Host != "" {
-		return forbidden(authz.CodeUnknownHost, "the host is no authority: a name or an address, and a port of digits")
+		return forbidden(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
 	}
 	if in.place, err = in.gateway.place(in.request, in.host, p.text); err != nil {
 		return err
@@ -36,37 +45,31 @@ func (in *invocation) find() error {
 	if in.route == nil {
 		return in.noRoute()
 	}
-	if p.doubled {
-		return in.sameWhenMerged(p.text)
+	if p.pattern && in.route.guard == guards[Custom] {
+		return badRequest(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
 	}
-	return nil
-}
-
-// sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do.
-// API Gateway serves such a request; we do not, for route and upstream could mean different things.
-func (in *invocation) sameWhenMerged(path string) error {
-	merged, err := in.gateway.place(in.request, in.host, mergeSlashes(path))
-	if err != nil || merged.stage != in.stage || merged.stage.api.find(merged.path, in.request.Method) != in.route {
-		return badRequest(authz.CodeBadPath, "the path leads to another route once its doubled slashes are merged")
-	}
-	return nil
+	return in.sameInEveryReading(p)
 }
 
 // place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
 func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
-	if r.API != "" || r.Stage != "" {
-		return g.namedPlace(r, host, path)
-	}
 	l := g.locate(host, path)
+	if !strings.HasPrefix(r.Target, l.base) {
+		return place{stage: l.stage}, badRequest(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
+	}
+	if r.API != "" || r.Stage != "" {
+		return g.namedPlace(r, l, path)
+	}
 	if l.stage == nil {
 		return place{}, l.nothing("no API owns the host and base path")
 	}
-	return place{l.stage, l.path}, nil
+	return place{l.stage, l.path, l.shared}, nil
 }
 
-// namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then; one
-// that another API or stage owns is refused, for Envoy's routes and ours disagree about it.
-func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error) {
+// namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
+// host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
+// refused, for Envoy's routes and ours disagree about it.
+func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, error) {
 	a := g.apis[r.API]
 	if a == nil {
 		return place{}, envoyConfig("context_extensions portcullis.api is missing or names no API of the configuration")
@@ -75,12 +78,14 @@ func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error)
 	if err != nil {
 		return place{}, err
 	}
-	l := g.locate(host, path)
 	if !l.known {
 		if named == nil {
 			return place{}, envoyConfig("context_extensions portcullis.stage is missing, and the API has several stages")
 		}
-		return place{named, path}, nil
+		if named.onlyBelow() {
+			return place{stage: named}, forbidden(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
+		}
+		return place{stage: named, path: path}, nil
 	}
 	if l.owner != nil && l.owner != a || l.stage != nil && l.stage.api != a {
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
@@ -91,7 +96,7 @@ func (g *Gateway) namedPlace(r *authz.Request, host, path string) (place, error)
 	if r.Stage != "" && l.stage != named {
 		return place{stage: named}, forbidden(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
 	}
-	return place{l.stage, l.path}, nil
+	return place{l.stage, l.path, l.shared}, nil
 }
 
 // namedStage returns the stage of a name, the only one where the name is empty, and nil where there are several.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -12,7 +13,9 @@ type Gateway struct {
 	apis     map[string]*api
 	hosts    map[string]*host
 	mappings map[domain]*stage
-	clients  clientAddresses
+	// folded are the mappings whose base path holds a letter from A to Z, by the base path in lower case.
+	folded  map[domain]*stage
+	clients clientAddresses
 	// endpoints are the VPC endpoints by which private APIs are called.
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
@@ -30,6 +33,10 @@ type api struct {
 	policy                      *policy.Policy
 	authorizers                 map[string]*authorizer
 	router                      router
+	// folded is the router that strictPaths looks paths up in as if case did not count, upper says that the other one has a fixed path
+	// part with a letter from A to Z.
+	folded router
+	upper  bool
 	// http says that this is an HTTP API. fallback is its route $default, cors its CORS configuration; nil where it has none.
 	http      bool
 	fallback  *route
@@ -38,6 +45,8 @@ type api struct {
 	// signatures are the API's options, verify what they make.
 	signatures SignatureOptions
 	verify     Verify
+	// aliases are the canonical hosts of the aliases that clients may have signed.
+	aliases []string
 }
 
 type stage struct {
@@ -46,6 +55,8 @@ type stage struct {
 	// arn is a method ARN up to the verb, maskedARN the same as clients are told it.
 	arn, maskedARN string
 	variables      map[string]string
+	// whole says that a host leads to the stage without a base path, below that one leads to it with a base path.
+	whole, below bool
 }
 
 type route struct {
@@ -72,6 +83,16 @@ func (a *api) stage(name string) *stage {
 	return nil
 }
 
+// stageInAnyCase returns the stage that has a name in a path, whatever the name's case; nil if there is none.
+func (a *api) stageInAnyCase(name string) *stage {
+	for _, s := range a.stages {
+		if s.name != DefaultStage && strings.EqualFold(s.name, name) {
+			return s
+		}
+	}
+	return nil
+}
+
 // New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
 func New(c Config) (*Gateway, []Fault) {
 	var f faults
@@ -79,6 +100,7 @@ func New(c Config) (*Gateway, []Fault) {
 		apis:     make(map[string]*api, len(c.APIs)),
 		hosts:    make(map[string]*host, len(c.APIs)),
 		mappings: make(map[domain]*stage, len(c.APIs)),
+		folded:   map[domain]*stage{},
 
 		signatures: c.Signatures,
 	}

@@ -26,12 +26,18 @@ func TestCanonicalHost(t *testing.T) {
 		"[::1]:x":                   "",
 		"[x]":                       "",
 		"::1":                       "",
+		"*":                         "",
+		"*.example.com":             "",
+		"pe?s.example.com":          "",
+		"${aws}.example.com":        "",
+		"pets%2Aexample.com":        "",
+		"pets_2.example-1.com":      "pets_2.example-1.com",
 		"":                          "",
-		"\u212aelvin.example.com":   "\u212aelvin.example.com",
-		"user@pets.example.com":     "user@pets.example.com",
-		"pets.example.com/x":        "pets.example.com/x",
-		" pets.example.com":         " pets.example.com",
-		"pets.example.com,evil.com": "pets.example.com,evil.com",
+		"\u212aelvin.example.com":   "",
+		"user@pets.example.com":     "",
+		"pets.example.com/x":        "",
+		" pets.example.com":         "",
+		"pets.example.com,evil.com": "",
 	} {
 		if got := canonicalHost(in); got != want {
 			t.Errorf("canonicalHost(%q) = %q, want %q", in, got, want)
@@ -62,8 +68,6 @@ func TestFindByHost(t *testing.T) {
 		{"api.example.com", "/pets", "a1b2c3d4e5/prod /"},
 		{"api.example.com", "/pets/", "a1b2c3d4e5/prod /"},
 		{"api.example.com", "/pets//", "a1b2c3d4e5/prod /"},
-		{"api.example.com", "//pets/x", "a1b2c3d4e5/prod /x"},
-		{"api.example.com", "/p%65ts/x", "a1b2c3d4e5/prod /x"},
 		{"api.example.com", "/pets/v2", "a1b2c3d4e5/prod /v2"},
 		{"api.example.com", "/pets/v2/beta", "a1b2c3d4e5/beta /"},
 		{"api.example.com", "/pets/v2/beta/x", "a1b2c3d4e5/beta /x"},
@@ -103,6 +107,48 @@ func TestFindByHost(t *testing.T) {
 		}
 		if got := d.API + "/" + d.Stage + " " + in.path; !d.Allow || got != tt.want {
 			t.Errorf("%s%s: %s, allow %v; want %s", tt.host, tt.target, got, d.Allow, tt.want)
+		}
+	}
+}
+
+// Envoy's routes read a path as it came: a base path or stage name that only decoding or collapsing slashes shows is none to them.
+func TestBasePathSpelledOtherwise(t *testing.T) {
+	pets := testAPI("ANY /{proxy+}")
+	pets.ExecuteAPIEndpoint = true
+	pets.Stages = []Stage{{Name: "prod", Domains: []string{"api.example.com/pets", "api.example.com/pets/v2/a-b"}}}
+	rest := testAPI("ANY /{proxy+}")
+	rest.ID, rest.Stages = "f6g7h8i9j0", []Stage{{Name: "v1", Domains: []string{"api.example.com"}}}
+	g := mustNew(t, pets, rest)
+	const endpoint = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+	for _, tt := range []struct {
+		host, target string
+		want         authz.Code
+	}{
+		{"api.example.com", "/pets/x", authz.CodeAllowed},
+		{"api.example.com", "/pets//x", authz.CodeAllowed},
+		{"api.example.com", "/pets/%78", authz.CodeAllowed},
+		{"api.example.com", "/pets/v2/a-b/x%20y", authz.CodeAllowed},
+		{"api.example.com", "/other/%78", authz.CodeAllowed},
+		{"api.example.com", "//other/x", authz.CodeAllowed},
+		{endpoint, "/prod/%78", authz.CodeAllowed},
+		{"api.example.com", "/%70ets/x", authz.CodeBadPath},
+		{"api.example.com", "/%70ets", authz.CodeBadPath},
+		{"api.example.com", "/pet%73?x", authz.CodeBadPath},
+		{"api.example.com", "//pets/x", authz.CodeBadPath},
+		{"api.example.com", "///pets", authz.CodeBadPath},
+		{"api.example.com", "/pets/%762/a-b/x", authz.CodeBadPath},
+		{"api.example.com", "/pets/v2/a%2Db/x", authz.CodeBadPath},
+		{"api.example.com", "//pets/v2/a-b/x", authz.CodeBadPath},
+		{endpoint, "/%70rod/x", authz.CodeBadPath},
+		{endpoint, "//prod/x", authz.CodeBadPath},
+	} {
+		for _, api := range []string{"", "a1b2c3d4e5", "f6g7h8i9j0"} {
+			d := g.Authorize(t.Context(), as(api, on(tt.host, get(tt.target))))
+			if tt.want == authz.CodeBadPath {
+				checkDenial(t, d, 400, authz.CodeBadPath, "BadRequestException", `{"message":"Bad Request"}`)
+			} else if !d.Allow && (api == "" || d.Reason.Code != authz.CodeHostMismatch) {
+				t.Errorf("%s %s%s: %+v", api, tt.host, tt.target, d.Reason)
+			}
 		}
 	}
 }
@@ -184,6 +230,49 @@ func TestNoAuthorityIsRefusedWhateverEnvoyNames(t *testing.T) {
 		r.API, r.Stage = a.ID, "prod"
 		if d := g.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 403 {
 			t.Errorf("%s: %+v", host, d)
+		}
+	}
+}
+
+// A host that nobody owns has no base path to take off. It is served where the stage has a host without a base path, or no host at all.
+func TestUnknownHostOfAStageBelowABasePath(t *testing.T) {
+	http := func(a *API) { a.HTTP, a.Stages[0].Name = true, DefaultStage }
+	endpoint := func(a *API) { a.ExecuteAPIEndpoint = true }
+	for _, tt := range []struct {
+		name    string
+		domains []string
+		change  func(*API)
+		want    authz.Code
+	}{
+		{"one base path", []string{"pets.example.com/v1"}, nil, authz.CodeUnknownHost},
+		{"a base path of two segments", []string{"pets.example.com/v1/pets"}, nil, authz.CodeUnknownHost},
+		{"two base paths", []string{"pets.example.com/v1", "api.example.com/pets"}, nil, authz.CodeUnknownHost},
+		{"a base path, and the endpoint", []string{"pets.example.com/v1"}, endpoint, authz.CodeUnknownHost},
+		{"the endpoint alone", nil, endpoint, authz.CodeUnknownHost},
+		{"a base path of the stage $default", []string{"pets.example.com/v1"}, http, authz.CodeUnknownHost},
+		{"a base path of the stage $default, and its endpoint", []string{"pets.example.com/v1"}, func(a *API) { http(a); endpoint(a) }, authz.CodeUnknownHost},
+		{"one with, one without", []string{"pets.example.com/v1", "pets.example.org"}, nil, authz.CodeNotSigned},
+		{"one without, the endpoint", []string{"pets.example.org"}, endpoint, authz.CodeNotSigned},
+		{"no domain", nil, nil, authz.CodeNotSigned},
+		{"no domain, the endpoint of the stage $default", nil, func(a *API) { http(a); endpoint(a) }, authz.CodeNotSigned},
+	} {
+		a := testAPI("ANY /admin/{proxy+}", "ANY /{proxy+}")
+		a.Routes[0].Authorization = IAM
+		a.Stages[0].Domains = tt.domains
+		if tt.change != nil {
+			tt.change(&a)
+		}
+		g := mustNew(t, a)
+		for _, host := range []string{"other", "10.0.0.7:8080", "v1.pets.example.com", ""} {
+			r := on(host, get("/admin/x"))
+			r.API, r.Stage = a.ID, a.Stages[0].Name
+			if d := g.Authorize(t.Context(), r); d.Allow || d.Denial.Status != 403 || d.Reason.Code != tt.want {
+				t.Errorf("%s, host %q: %+v", tt.name, host, d)
+			}
+			r.Target = "/v1/admin/x"
+			if d := g.Authorize(t.Context(), r); d.Allow != (tt.want != authz.CodeUnknownHost) {
+				t.Errorf("%s, host %q, with the base path: %+v", tt.name, host, d)
+			}
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (in *invocation) enterHTTPAPI() error {
 	if in.route == nil {
 		return notFound("the API has no route for the path and the method")
 	}
-	return in.sameWithoutSlash()
+	return nil
 }
 
 // isPreflight reports whether the gateway answers the request in place of a route: CORS is configured, and the route that the

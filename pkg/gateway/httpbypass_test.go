@@ -67,9 +67,9 @@ func TestHTTPBypasses(t *testing.T) {
 		{"lower case", method("get", get("/admin")), authz.CodeNoRoute},
 		{"mixed case", method("Get", get("/admin")), authz.CodeNoRoute},
 		{"lower case, greedy", greedy(method("get", get("/admin"))), authz.CodeNoRoute},
-		{"no method", method("", get("/admin")), authz.CodeNoRoute},
-		{"a blank", method("GET ", get("/admin")), authz.CodeNoRoute},
-		{"the route key for a method", method("$default", get("/admin")), authz.CodeNoRoute},
+		{"no method", method("", get("/admin")), authz.CodeBadRequest},
+		{"a blank", method("GET ", get("/admin")), authz.CodeBadRequest},
+		{"the route key for a method", method("$default", get("/admin")), authz.CodeBadRequest},
 		{"ANY with a variable", method("ANY", get("/things/7")), authz.CodeNotSigned},
 		{"an unknown method with a variable", method("PROPFIND", get("/things/7")), authz.CodeNotSigned},
 		{"HEAD of a guarded ANY", method("HEAD", get("/things/7")), authz.CodeNotSigned},
@@ -78,7 +78,7 @@ func TestHTTPBypasses(t *testing.T) {
 		{"CONNECT with a greedy variable", method("CONNECT", get("/secret/a/b")), authz.CodeNotSigned},
 		// The stage.
 		{"stage name", on(endpoint, get("/prod/admin")), authz.CodeNotSigned},
-		{"stage name encoded", on(endpoint, get("/pro%64/admin")), authz.CodeNotSigned},
+		{"stage name encoded", on(endpoint, get("/pro%64/admin")), authz.CodeBadPath},
 		{"no stage name", on(endpoint, get("/admin")), authz.CodeNotSigned},
 		// A preflight opens nothing: it is answered here.
 		{"preflight", preflight("/admin", app), authz.CodePreflight},

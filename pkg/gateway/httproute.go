@@ -4,45 +4,51 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // find returns the route for a canonical path within a stage, nil if there is none.
 func (a *api) find(path, method string) *route {
-	if !a.http {
-		return a.router.find(path, method)
-	}
-	r, _ := a.findHTTP(path, method)
+	r, _ := a.findIn(&a.router, path, method)
 	return r
+}
+
+// findIn returns the route that a router has for a canonical path, and the one of the other way to read a slash at the end: the same one
+// on a REST API.
+func (a *api) findIn(t *router, path, method string) (r, other *route) {
+	if a.http {
+		return a.findHTTP(t, path, method)
+	}
+	r = t.find(path, method)
+	return r, r
 }
 
 // findHTTP is an HTTP API's choice ("Create routes for HTTP APIs"): a full match of route and method, a match of a greedy
 // route and the method, $default. A path that ends in slashes is read in two ways, without them and with an empty segment at
 // the end, which a greedy variable takes: the first way leads to full matches, the second to the rest. other is the route of
 // the way that was not taken, the same one for most paths.
-func (a *api) findHTTP(path, method string) (r, other *route) {
+func (a *api) findHTTP(t *router, path, method string) (r, other *route) {
 	if !isHTTPMethod(method) {
 		return nil, nil
 	}
 	var buffer [stackSegments]string
 	trimmed := trimTrailing(path)
-	s := a.router.split(trimmed, buffer[:0])
-	full := a.router.root.full(s, method)
+	s := t.split(trimmed, buffer[:0])
+	full := t.root.full(s, method)
 	if trimmed == "" || len(trimmed) == len(path) {
 		if full == nil {
-			full = a.catchAll(s, method)
+			full = a.catchAll(t, s, method)
 		}
 		return full, full
 	}
-	without := a.catchAll(s, method)
-	if len(s.parts) < a.router.depth {
+	without := a.catchAll(t, s, method)
+	if len(s.parts) < t.depth {
 		s.parts = append(s.parts, "")
 	} else {
 		s.more = true
 	}
-	with := a.catchAll(s, method)
+	with := a.catchAll(t, s, method)
 	if full != nil {
 		return full, with
 	}
@@ -50,8 +56,8 @@ func (a *api) findHTTP(path, method string) (r, other *route) {
 }
 
 // catchAll returns the greedy route for segments, or else $default.
-func (a *api) catchAll(s segments, method string) *route {
-	if r := a.router.root.greedyRoute(s, method); r != nil {
+func (a *api) catchAll(t *router, s segments, method string) *route {
+	if r := t.root.greedyRoute(s, method); r != nil {
 		return r
 	}
 	return a.fallback
@@ -65,8 +71,8 @@ func (n *node) full(s segments, method string) *route {
 		}
 		return n.httpMethod(method)
 	}
-	next := segments{parts: s.parts[1:], more: s.more}
-	if child := n.literal(s.parts[0]); child != nil {
+	next := s.next()
+	if child := n.literal(s); child != nil {
 		if r := child.full(next, method); r != nil {
 			return r
 		}
@@ -83,8 +89,8 @@ func (n *node) greedyRoute(s segments, method string) *route {
 	if len(s.parts) == 0 {
 		return nil
 	}
-	next := segments{parts: s.parts[1:], more: s.more}
-	if child := n.literal(s.parts[0]); child != nil {
+	next := s.next()
+	if child := n.literal(s); child != nil {
 		if r := child.greedyRoute(next, method); r != nil {
 			return r
 		}
@@ -109,24 +115,11 @@ func (n *node) httpMethod(method string) *route {
 // GET, whose route may be guarded.
 func isHTTPMethod(method string) bool {
 	for i := range len(method) {
-		if 'a' <= method[i] && method[i] <= 'z' {
+		if c := method[i]; c != '-' && (c < 'A' || 'Z' < c) {
 			return false
 		}
 	}
-	return authz.IsToken(method)
-}
-
-// sameWithoutSlash refuses a path whose slash at the end decides how it is guarded: API Gateway's routes know the slash, many
-// upstreams do not.
-func (in *invocation) sameWithoutSlash() error {
-	if !strings.HasSuffix(in.path, "/") {
-		return nil
-	}
-	r, other := in.stage.api.findHTTP(in.path, in.request.Method)
-	if other != nil && !sameGuard(r, other) {
-		return badRequest(authz.CodeBadPath, "the path leads to a route that is guarded otherwise once the slash at its end is cut off, or counts")
-	}
-	return nil
+	return method != ""
 }
 
 // sameGuard reports whether two routes are guarded alike.
@@ -135,16 +128,16 @@ func sameGuard(a, b *route) bool {
 		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
 }
 
-// endpointStage returns the stage of a path on the default endpoint, and the path within it: the first segment names a stage,
-// or else the path belongs to the stage $default. That stage has no name in a path.
-func (a *api) endpointStage(path string) (*stage, string) {
-	end := segmentEnd(path, 0)
+// endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
+// stage, or else the path belongs to the stage $default. That stage has no name in a path.
+func (a *api) endpointStage(path string) (s *stage, end int) {
+	end = segmentEnd(path, 0)
 	if name := path[1:end]; name != DefaultStage {
 		if s := a.stage(name); s != nil {
-			return s, collapseLeading(path[end:])
+			return s, end
 		}
 	}
-	return a.stage(DefaultStage), path
+	return a.stage(DefaultStage), 0
 }
 
 // nothing is the answer where a host serves no stage for a path.

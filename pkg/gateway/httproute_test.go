@@ -29,7 +29,7 @@ func newHTTPRouter(t testing.TB, keys ...string) *api {
 }
 
 func (a *api) findKeys(path, method string) (key, other string) {
-	r, o := a.findHTTP(path, method)
+	r, o := a.findHTTP(&a.router, path, method)
 	if r != nil {
 		key = r.key
 	}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -21,6 +23,8 @@ type Signed struct {
 	// AccessKey is the id of the key that has signed, UserID the caller's aws:userid, OrganizationID the id of the
 	// organization that the caller's account is in; empty for none.
 	AccessKey, UserID, OrganizationID string
+	// Host is the host that was signed, as it was signed.
+	Host string
 	// SpentHeaders and SpentQuery name what holds the signature and must not reach an upstream.
 	SpentHeaders, SpentQuery []string
 }
@@ -44,8 +48,31 @@ func (in *invocation) verify() (*Signed, error) {
 	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
 		return nil, internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
 	}
+	if !in.signedForStage(signed.Host) {
+		return nil, signedForAnother(signed.Host)
+	}
 	in.signed = signed
 	return signed, nil
+}
+
+// signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
+func (in *invocation) signedForStage(host string) bool {
+	name := canonicalHost(host)
+	if l := in.gateway.locate(name, in.fullPath); l.stage != nil {
+		return l.stage == in.stage
+	}
+	return slices.Contains(in.stage.api.aliases, name)
+}
+
+// mismatch is what API Gateway says of a signature that is not the one it calculates.
+const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and " +
+	"signing method. Consult the service documentation for details."
+
+// signedForAnother refuses a signature for a host that is not the stage's. API Gateway calculates a signature over its own host, and
+// never gets to see the host of another service: to it, this signature is one that does not match.
+func signedForAnother(host string) error {
+	detail := fmt.Sprintf("the request is signed for the host %.100q, which does not lead to the stage: list it under the stage's domains, or under the API's signatures.hostAliases", host)
+	return &refusal{kind: invalidSignature, message: mismatch, reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
 }
 
 // refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.

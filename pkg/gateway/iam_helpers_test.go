@@ -43,7 +43,7 @@ func signaturesAt(b *iam.Builder, now time.Time) func(SignatureOptions) (Verify,
 			return &Signed{
 				Principal: caller.Principal(), Policies: caller.Policies(), Facts: caller,
 				AccessKey: caller.AccessKeyID(), UserID: caller.UserID(), OrganizationID: caller.OrganizationID(),
-				SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
+				Host: caller.SignedHost(), SpentHeaders: caller.SpentHeaders(), SpentQuery: caller.SpentQuery(),
 			}, nil
 		}, nil
 	}
@@ -99,7 +99,7 @@ func (c callers) builder(t testing.TB) *iam.Builder {
 		for _, k := range []*iam.AccessKey{
 			{ID: "AKIA" + account, Secret: secret, User: "arn:aws:iam::" + account + ":user/alice"}, session,
 		} {
-			if faults := b.AddKey(k); len(faults) > 0 {
+			if faults := b.AddKey(k, nil); len(faults) > 0 {
 				t.Fatal(faults)
 			}
 		}

@@ -18,6 +18,8 @@ type invocation struct {
 	place
 	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
 	endpoint *vpcEndpoint
+	// readings are the other paths within the stage that servers may read the request's path as.
+	readings []string
 	route    *route
 	caller   authz.Caller
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts

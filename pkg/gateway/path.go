@@ -11,12 +11,16 @@ import (
 type path struct {
 	// text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
 	text string
+	// plain says that the path came in its canonical form, and that servers read it in one way but for its case and a slash at its end.
+	plain bool
 	// doubled says that text holds two slashes in a row before its last segment.
 	doubled bool
 	// slashInSegment, semicolon, delimiter and encodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
 	// form, an encoded question mark or number sign, at which who decodes too early cuts the path off, and an escape that
 	// appears only once the path is decoded.
 	slashInSegment, semicolon, delimiter, encodedTwice bool
+	// pattern says that the path holds "*", "?" or "${" as it stands or after one or two decodings.
+	pattern bool
 }
 
 // The reasons why a path is refused.
@@ -38,7 +42,7 @@ func canonicalPath(target string) (path, error) {
 		return path{}, errNoLeadingSlash
 	}
 	if isPlain(raw) {
-		return path{text: raw}, nil
+		return path{text: raw, plain: true}, nil
 	}
 	if strings.Contains(raw, "#") {
 		return path{}, errFragment
@@ -61,11 +65,17 @@ func canonicalPath(target string) (path, error) {
 		semicolon:      strings.Contains(twice, ";"),
 		delimiter:      strings.ContainsAny(twice, "?#"),
 		encodedTwice:   twice != once,
+		pattern:        isPattern(raw) || isPattern(once) || isPattern(twice),
 	}, nil
 }
 
+// isPattern reports whether a policy would read a text, or a part of it, as a wildcard or as a policy variable.
+func isPattern(text string) bool {
+	return strings.ContainsAny(text, "*?") || strings.Contains(text, "${")
+}
+
 // isPlain reports whether a path is its own canonical form: only letters, digits and marks that mean nothing to any
-// parser, no segment that is empty or begins with a dot, except that one trailing slash is fine. Most paths are.
+// parser, no segment that is empty or begins or ends with a dot, except that one trailing slash is fine. Most paths are.
 func isPlain(p string) bool {
 	for i := 0; i < len(p); i++ {
 		if !plain[p[i]] {
@@ -74,15 +84,18 @@ func isPlain(p string) bool {
 		if p[i] == '/' && i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.') {
 			return false
 		}
+		if p[i] == '.' && (i+1 == len(p) || p[i+1] == '/') {
+			return false
+		}
 	}
 	return true
 }
 
-// plain holds RFC 3986's pchar without the percent sign and the semicolon, and the slash.
+// plain holds RFC 3986's pchar without the percent sign, the semicolon and the asterisk, and the slash.
 var plain = func() (set [256]bool) {
 	for c := range set {
 		b := byte(c)
-		set[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()*+,=:@/", b) >= 0
+		set[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()+,=:@/", b) >= 0
 	}
 	return set
 }()

@@ -118,7 +118,7 @@ func TestCanonicalPathNotes(t *testing.T) {
 		target string
 		want   path
 	}{
-		{"/a/b/", path{text: "/a/b/"}},
+		{"/a/b/", path{text: "/a/b/", plain: true}},
 		{"//a", path{text: "/a"}},
 		{"/a//", path{text: "/a//"}},
 		{"/a//b", path{text: "/a//b", doubled: true}},
@@ -126,9 +126,17 @@ func TestCanonicalPathNotes(t *testing.T) {
 		{"/a%252Fb", path{text: "/a%252Fb", encodedTwice: true}},
 		{"/a;b", path{text: "/a;b", semicolon: true}},
 		{"/a%3bb", path{text: "/a;b", semicolon: true}},
-		{"/a%3Fb", path{text: "/a?b", delimiter: true}},
+		{"/a%3Fb", path{text: "/a?b", delimiter: true, pattern: true}},
 		{"/a%23b?c", path{text: "/a#b", delimiter: true}},
-		{"/a%253fb", path{text: "/a%253fb", delimiter: true, encodedTwice: true}},
+		{"/a%253fb", path{text: "/a%253fb", delimiter: true, encodedTwice: true, pattern: true}},
+		{"/a*b", path{text: "/a*b", pattern: true}},
+		{"/a%2Ab", path{text: "/a*b", pattern: true}},
+		{"/a%252ab", path{text: "/a%252ab", encodedTwice: true, pattern: true}},
+		{"/a${b", path{text: "/a${b", pattern: true}},
+		{"/a$%7Bb", path{text: "/a${b", pattern: true}},
+		{"/a%24{b", path{text: "/a${b", pattern: true}},
+		{"/a%2524%257bb", path{text: "/a%2524%257bb", encodedTwice: true, pattern: true}},
+		{"/a$b{", path{text: "/a$b{"}},
 		{"/a%253bb", path{text: "/a%253bb", semicolon: true, encodedTwice: true}},
 	} {
 		got, err := canonicalPath(tt.target)

@@ -512,3 +512,24 @@ func TestPrivatePolicyTargets(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoseBodiesAreNeeded(t *testing.T) {
+	open, private, signed := testAPI("GET /pets"), testAPI("GET /pets"), testAPI("GET /pets")
+	private.Private, signed.Routes[0].Authorization = true, IAM
+	endpoint, guarded := VPCEndpoint{ID: "vpce-1"}, VPCEndpoint{ID: "vpce-1", Policy: &policy.Policy{}}
+	for _, tt := range []struct {
+		name string
+		c    Config
+		want bool
+	}{
+		{"open", Config{APIs: []API{open}}, false},
+		{"signed", Config{APIs: []API{open, signed}}, true},
+		{"private", Config{APIs: []API{private}, VPCEndpoints: []VPCEndpoint{endpoint}}, false},
+		{"private, with an endpoint policy", Config{APIs: []API{private}, VPCEndpoints: []VPCEndpoint{guarded}}, true},
+		{"public beside an endpoint policy", Config{APIs: []API{open}, VPCEndpoints: []VPCEndpoint{guarded}}, false},
+	} {
+		if got := tt.c.NeedsBodies(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}

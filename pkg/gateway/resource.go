@@ -12,6 +12,7 @@ const anyMethod = "ANY"
 
 var (
 	literalShape   = regexp.MustCompile(`^[A-Za-z0-9._:,~@$-]+$`)
+	parameters     = regexp.MustCompile(`\{[^}]*\}`)
 	parameterShape = regexp.MustCompile(`^\{([A-Za-z0-9._:$-]+)(\+?)\}$`)
 )
 
@@ -62,6 +63,36 @@ func (t *router) add(parts []string, r *route) error {
 	}
 	n.routes = append(n.routes, r)
 	return nil
+}
+
+// foldRouter makes the router that looks paths up as if case did not count. Two resources that differ in case alone cannot be told apart
+// there, nor by an upstream that ignores case: strictPaths refuses them.
+func (a *api) foldRouter(routes []*route, at string, f *faults) {
+	if !a.strictPaths {
+		return
+	}
+	a.upper = slices.ContainsFunc(routes, func(r *route) bool { return hasUpper(parameters.ReplaceAllString(r.resource, "")) })
+	spelled := map[string]string{}
+	for i, r := range routes {
+		parts, err := parseResource(r.resource)
+		if err != nil { // $default, or a fault already
+			continue
+		}
+		for i, part := range parts {
+			if parameter := parameterShape.FindStringSubmatch(part); parameter == nil {
+				parts[i] = lower(part)
+			} else {
+				parts[i] = "{x" + parameter[2] + "}"
+			}
+		}
+		folded := strings.Join(parts, "/")
+		if other, taken := spelled[folded]; taken && other != r.resource {
+			f.add(routeAt(at, i)+".route", "strictPaths: %s differs from %s in case alone, and an upstream that ignores case takes one for the other: write it as %[2]s", r.resource, other)
+		}
+		spelled[folded] = r.resource
+		_ = a.folded.add(parts, r) // that the route is written twice is a fault already
+	}
+	a.folded.folds = true
 }
 
 // child returns the child of a path part, and makes it if need be. A resource has one child of each kind of variable: with

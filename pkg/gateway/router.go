@@ -25,6 +25,8 @@ type router struct {
 	root node
 	// depth is the number of segments of the deepest resource; no more of a path's segments are ever looked at.
 	depth int
+	// folds says that the fixed path parts are in lower case, and that paths are looked up so.
+	folds bool
 }
 
 // anyMethods are the methods that ANY stands for on a REST API.
@@ -35,6 +37,8 @@ type segments struct {
 	parts []string
 	// more says that the path goes on behind them.
 	more bool
+	// fold says that case does not count.
+	fold bool
 }
 
 // stackSegments is how many segments a path may have before looking it up costs an allocation.
@@ -49,7 +53,7 @@ func (t *router) find(path, method string) *route {
 
 // split returns the first segments of a path that does not end in a slash.
 func (t *router) split(rest string, buffer []string) segments {
-	s := segments{parts: buffer}
+	s := segments{parts: buffer, fold: t.folds}
 	for rest != "" && len(s.parts) < t.depth {
 		end := strings.IndexByte(rest[1:], '/') + 1
 		if end == 0 {
@@ -71,8 +75,8 @@ func (n *node) find(s segments, method string) *route {
 		}
 		return n.method(method)
 	}
-	next := segments{parts: s.parts[1:], more: s.more}
-	if child := n.literal(s.parts[0]); child != nil {
+	next := s.next()
+	if child := n.literal(s); child != nil {
 		if r := child.find(next, method); r != nil {
 			return r
 		}
@@ -88,9 +92,19 @@ func (n *node) find(s segments, method string) *route {
 	return nil
 }
 
-// literal returns the child with a fixed path part.
-func (n *node) literal(part string) *node {
-	i, ok := slices.BinarySearchFunc(n.literals, part, byPart)
+// next are the segments without the first one.
+func (s segments) next() segments {
+	s.parts = s.parts[1:]
+	return s
+}
+
+// literal returns the child with a fixed path part that is the first segment.
+func (n *node) literal(s segments) *node {
+	compare := byPart
+	if s.fold {
+		compare = byPartInAnyCase
+	}
+	i, ok := slices.BinarySearchFunc(n.literals, s.parts[0], compare)
 	if !ok {
 		return nil
 	}
@@ -98,6 +112,20 @@ func (n *node) literal(part string) *node {
 }
 
 func byPart(n *node, part string) int { return cmp.Compare(n.part, part) }
+
+// byPartInAnyCase compares a fixed path part in lower case with a segment, whose letters from A to Z are read so.
+func byPartInAnyCase(n *node, part string) int {
+	for i := range min(len(n.part), len(part)) {
+		c := part[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if n.part[i] != c {
+			return cmp.Compare(n.part[i], c)
+		}
+	}
+	return cmp.Compare(len(n.part), len(part))
+}
 
 // method returns the resource's route for a method: its own, or ANY's.
 func (n *node) method(method string) *route {

@@ -18,7 +18,8 @@ type SignatureOptions struct {
 	MaxExpires time.Duration
 	// PlusLiteral reads a "+" in a query as itself and not as a space.
 	PlusLiteral bool
-	// HostAliases are hosts that clients may have signed in place of the one that the request has. None is another API's.
+	// HostAliases are hosts that clients may have signed beside those of the stage, in place of the one that the request has or as it
+	// has it. None is another API's; one that is a stage's counts for that stage alone.
 	HostAliases []string
 	// DisableSigV4A refuses Signature Version 4A.
 	DisableSigV4A bool
@@ -121,6 +122,7 @@ func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
 			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
 			continue
 		}
+		a.aliases = append(a.aliases, name)
 		if other := g.otherOwner(name, a); other != nil {
 			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.id)
 		}

@@ -42,7 +42,7 @@ func (v *vector) signatures(t *testing.T) func(SignatureOptions) (Verify, error)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	if faults := b.AddKey(&iam.AccessKey{ID: "ASIAROLE", Secret: secret, SessionToken: "token", Role: arn, SessionName: session}); len(faults) > 0 {
+	if faults := b.AddKey(&iam.AccessKey{ID: "ASIAROLE", Secret: secret, SessionToken: "token", Role: arn, SessionName: session}, nil); len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	_, now := v.signedAt(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
@@ -48,10 +49,10 @@ var (
 	nameShape  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 )
 
-// AddKey adds an access key of an account that was added before. A fault leaves the key out, and the Builder is not to be
-// used.
-func (b *Builder) AddKey(k *AccessKey) []KeyFault {
-	c := keyCheck{AccessKey: k}
+// AddKey adds an access key of an account that was added before; the faults are at its fields, from the key's Place on. A fault
+// leaves the key out, and the Builder is not to be used.
+func (b *Builder) AddKey(k *AccessKey, at *fault.Place) []fault.Fault {
+	c := keyCheck{AccessKey: k, at: at}
 	c.checkID(b)
 	c.checkToken()
 	c.checkSession()
@@ -78,11 +79,12 @@ func (k *AccessKey) sigv4Key() *sigv4.Key {
 // keyCheck finds everything that is wrong with a key.
 type keyCheck struct {
 	*AccessKey
-	faults []KeyFault
+	at     *fault.Place
+	faults []fault.Fault
 }
 
 func (c *keyCheck) fault(field, format string, args ...any) {
-	c.faults = append(c.faults, KeyFault{Field: field, Message: fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, fault.Fault{At: c.at.Field(field), Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *keyCheck) checkID(b *Builder) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -204,8 +205,8 @@ func TestKeyFaults(t *testing.T) {
 			mustAdd(t, mustBuilder(t), c.base)
 			k := *c.base
 			c.change(&k)
-			faults := b.AddKey(&k)
-			is := func(f KeyFault) bool { return f.Field == c.field && f.Message != "" }
+			faults := b.AddKey(&k, nil)
+			is := func(f fault.Fault) bool { return f.At.String() == c.field && f.Message != "" }
 			if !slices.ContainsFunc(faults, is) || len(b.keys) != 1 {
 				t.Errorf("faults %+v, want one of %s; %d keys", faults, c.field, len(b.keys))
 			}

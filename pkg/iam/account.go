@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -37,7 +38,7 @@ type principal struct {
 
 // AddAccount reads an account as `aws iam get-account-authorization-details` prints it. A Builder to which anything was added
 // with a fault that is not a warning is not to be used.
-func (b *Builder) AddAccount(data []byte, o Organization) []Fault {
+func (b *Builder) AddAccount(data []byte, o Organization) []fault.Fault {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	e := &export{reader: newReader(data)}
 	e.read(e.response)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -148,7 +149,7 @@ func TestAccountTwice(t *testing.T) {
 	b := mustBuilder(t)
 	got := b.AddAccount([]byte(accountExport), Organization{})
 	if len(got) == 0 || got[0].Message != "the account 111122223333 is given twice: keep one export of it" {
-		t.Error(cmp.Diff([]Fault(nil), got))
+		t.Error(cmp.Diff([]fault.Fault(nil), got))
 	}
 }
 

@@ -62,6 +62,9 @@ func (c *Caller) UserID() string { return c.identity.userID }
 // OrganizationID is aws:PrincipalOrgID; empty without one.
 func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
 
+// SignedHost returns the host that the caller has signed, as it was signed.
+func (c *Caller) SignedHost() string { return c.signature.Host }
+
 // SpentHeaders and SpentQuery name the headers and query parameters that hold the signature and must not travel on.
 func (c *Caller) SpentHeaders() []string { return c.signature.SpentHeaders() }
 

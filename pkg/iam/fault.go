@@ -3,33 +3,18 @@ package iam
 import (
 	"fmt"
 
-	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // maxFaults bounds the faults of one export. It is more than anybody shows, so that who shows them knows of more.
 const maxFaults = 2000
 
-// Fault is what is wrong with an account's export, and where: Line and Column count from 1, columns in characters.
-type Fault struct {
-	Line, Column int
-	Message      string
-	// Warning marks what does not keep an export from being used.
-	Warning bool
-}
-
-// KeyFault is what is wrong with an access key.
-type KeyFault struct {
-	// Field is the key's field in the terms of the access keys' file, such as "user" or "sessionTags".
-	Field   string
-	Message string
-}
-
 func (r *reader) fault(offset int, format string, args ...any) {
 	line, column := r.places.At(offset)
-	r.add(Fault{Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+	r.add(fault.Fault{Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
 }
 
-func (r *reader) add(f Fault) {
+func (r *reader) add(f fault.Fault) {
 	if len(r.faults) < maxFaults {
 		r.faults = append(r.faults, f)
 	}
@@ -37,7 +22,7 @@ func (r *reader) add(f Fault) {
 
 // policyFault reports what is wrong with a policy document: where it is, if the document stands in the export as it is, or
 // else at the text that holds it.
-func (r *reader) policyFault(d document, name string, f policy.Fault) {
+func (r *reader) policyFault(d document, name string, f fault.Fault) {
 	line, column := r.places.At(d.at)
 	message := f.Message
 	if f.Statement != "" {
@@ -52,5 +37,5 @@ func (r *reader) policyFault(d document, name string, f policy.Fault) {
 	default:
 		line, column = line+f.Line-1, f.Column
 	}
-	r.add(Fault{Line: line, Column: column, Message: message, Warning: f.Warning})
+	r.add(fault.Fault{Line: line, Column: column, Message: message, Warning: f.Warning})
 }

@@ -122,7 +122,7 @@ func mustBuilder(t testing.TB) *Builder {
 
 func mustAdd(t testing.TB, b *Builder, k *AccessKey) {
 	t.Helper()
-	if faults := b.AddKey(k); len(faults) > 0 {
+	if faults := b.AddKey(k, nil); len(faults) > 0 {
 		t.Fatalf("the key is at fault: %+v", faults)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
@@ -15,7 +16,7 @@ type reader struct {
 	data   []byte
 	json   *strictjson.Reader[[]byte]
 	places strictjson.Places[[]byte]
-	faults []Fault
+	faults []fault.Fault
 	// what is the object that is read, at the offset of its last field.
 	what string
 	at   int

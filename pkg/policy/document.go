@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // maxFaults bounds the report on one document, for warnings and for faults each.
@@ -16,7 +18,7 @@ const maxFaults = 100
 type reader struct {
 	o      Options
 	limits Limits
-	faults []Fault
+	faults []fault.Fault
 	fatal  bool
 	// warnings counts those among faults, unlisted what was not kept.
 	warnings, unlisted int
@@ -56,11 +58,11 @@ func (r *reader) report(at Position, message string, warning bool) {
 	if warning {
 		r.warnings++
 	}
-	r.faults = append(r.faults, Fault{Line: at.Line, Column: at.Column, Statement: r.statement, Message: message, Warning: warning})
+	r.faults = append(r.faults, fault.Fault{Line: at.Line, Column: at.Column, Statement: r.statement, Message: message, Warning: warning})
 }
 
 // finish compiles the document and returns it, or its faults.
-func (r *reader) finish(n *node, err error) (*Policy, []Fault) {
+func (r *reader) finish(n *node, err error) (*Policy, []fault.Fault) {
 	p := &Policy{name: r.o.Name, kind: r.o.Kind}
 	var syntax *syntaxError
 	switch {
@@ -71,12 +73,12 @@ func (r *reader) finish(n *node, err error) (*Policy, []Fault) {
 	default:
 		r.document(n, p)
 	}
-	slices.SortStableFunc(r.faults, func(a, b Fault) int {
+	slices.SortStableFunc(r.faults, func(a, b fault.Fault) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
 	})
 	if r.unlisted > 0 {
 		last := r.faults[len(r.faults)-1]
-		r.faults = append(r.faults, Fault{Line: last.Line, Column: last.Column, Warning: !r.fatal, Message: fmt.Sprintf("%d more are not listed", r.unlisted)})
+		r.faults = append(r.faults, fault.Fault{Line: last.Line, Column: last.Column, Warning: !r.fatal, Message: fmt.Sprintf("%d more are not listed", r.unlisted)})
 	}
 	if r.fatal {
 		return nil, r.faults

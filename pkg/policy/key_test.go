@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 func TestKeys(t *testing.T) {
@@ -74,7 +76,7 @@ func TestNames(t *testing.T) {
 		}
 		seen[kind.String()] = true
 	}
-	if got := (Fault{Line: 2, Column: 3, Statement: "s", Message: "m"}).Error(); got != "2:3: s: m" {
+	if got := (fault.Fault{Line: 2, Column: 3, Statement: "s", Message: "m"}).Text(); got != "2:3: s: m" {
 		t.Error(got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // Target is what a resource-based policy is attached to.
@@ -29,7 +30,7 @@ type TargetRoute struct{ Method, Resource string }
 
 // Lint reports what is legal in a resource-based policy and surely wrong where it is attached: a Deny that can never apply is
 // a fault, for somebody relies on it; an Allow that cannot is a warning, as is a condition that says nothing.
-func (p *Policy) Lint(t Target) []Fault {
+func (p *Policy) Lint(t Target) []fault.Fault {
 	if p == nil {
 		return nil
 	}
@@ -45,11 +46,11 @@ type linter struct {
 	target Target
 	// paths are the last parts of the ARNs that the API's methods can have.
 	paths  [][]element
-	faults []Fault
+	faults []fault.Fault
 }
 
 func (l *linter) report(s *statement, at Position, warning bool, format string, args ...any) {
-	l.faults = append(l.faults, Fault{Line: at.Line, Column: at.Column, Statement: s.label, Warning: warning, Message: fmt.Sprintf(format, args...)})
+	l.faults = append(l.faults, fault.Fault{Line: at.Line, Column: at.Column, Statement: s.label, Warning: warning, Message: fmt.Sprintf(format, args...)})
 }
 
 // never reports a statement that cannot apply.
@@ -103,10 +104,10 @@ func (l *linter) resource(s *statement) {
 		}
 		return
 	}
-	var dead []Fault // position and what is wrong
+	var dead []fault.Fault // position and what is wrong
 	for _, res := range s.resources {
 		if problem := l.impossible(res); problem != "" {
-			dead = append(dead, Fault{Line: res.at.Line, Column: res.at.Column, Message: problem})
+			dead = append(dead, fault.Fault{Line: res.at.Line, Column: res.at.Column, Message: problem})
 		}
 	}
 	for _, f := range dead {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // statementOf is a policy of one statement, by kind.
@@ -19,7 +21,7 @@ func statementOf(kind Kind, elements string) string {
 
 const allowAll = `"Effect": "Allow", "Action": "*", "Resource": "*"`
 
-func parse(t *testing.T, text string, kind Kind) (*Policy, []Fault) {
+func parse(t *testing.T, text string, kind Kind) (*Policy, []fault.Fault) {
 	t.Helper()
 	o := Options{Name: "p", Kind: kind}
 	if kind == Resource {
@@ -176,7 +178,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 // mentions reports whether a fault has the place, if one is given, and the words.
-func mentions(faults []Fault, want string) bool {
+func mentions(faults []fault.Fault, want string) bool {
 	for _, f := range faults {
 		place := fmt.Sprintf("%d:%d ", f.Line, f.Column)
 		if words, ok := strings.CutPrefix(want, place); ok && !f.Warning && strings.Contains(f.Message, words) {
@@ -387,8 +389,8 @@ list: [1]
 func TestFaultsDoNotEchoWholeDocuments(t *testing.T) {
 	_, faults := parse(t, statementOf(Identity, `"Effect": "`+strings.Repeat("x", 100_000)+`"`), Identity)
 	for _, f := range faults {
-		if len(f.Error()) > 1000 {
-			t.Errorf("a message of %d bytes", len(f.Error()))
+		if len(f.Text()) > 1000 {
+			t.Errorf("a message of %d bytes", len(f.Text()))
 		}
 	}
 }

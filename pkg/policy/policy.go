@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // Format is how a policy document is written.
@@ -63,25 +65,6 @@ func (k Kind) String() string {
 	}
 }
 
-// Fault is what is wrong with a policy document, and what to write instead. Line and Column count from 1 within the document,
-// columns in characters; for a node of a larger YAML file they are the file's.
-type Fault struct {
-	Line, Column int
-	// Statement is the statement's Sid or, without one, its position ("Statement[2]"); empty for the document itself.
-	Statement string
-	Message   string
-	// Warning marks what is legal and surely wrong. A document whose faults are all warnings is used.
-	Warning bool
-}
-
-// Error makes a Fault an error: "line:column: statement: message".
-func (f Fault) Error() string {
-	if f.Statement == "" {
-		return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message)
-	}
-	return fmt.Sprintf("%d:%d: %s: %s", f.Line, f.Column, f.Statement, f.Message)
-}
-
 // Options says what a policy document is.
 type Options struct {
 	// Name is how decisions name the policy: "resource-policy", an ARN, "inline/alice/p1".
@@ -119,7 +102,7 @@ func (p *Policy) Kind() Kind { return p.kind }
 
 // Parse reads and compiles a policy document. It returns every fault it finds, sorted by position; with any fault that is
 // not a warning the policy is nil.
-func Parse(data []byte, o Options) (*Policy, []Fault) {
+func Parse(data []byte, o Options) (*Policy, []fault.Fault) {
 	r := newReader(o)
 	if len(data) > r.limits.Bytes {
 		r.fault(Position{1, 1}, tooMuch("the document is longer than %d bytes", r.limits.Bytes))
@@ -138,7 +121,7 @@ func Parse(data []byte, o Options) (*Policy, []Fault) {
 
 // ParseYAML is Parse for a policy that stands inside a YAML file. Scalars are taken as they are written, so an account number
 // needs no quotes; a node that is text holds the policy as JSON.
-func ParseYAML(y *yaml.Node, o Options) (*Policy, []Fault) {
+func ParseYAML(y *yaml.Node, o Options) (*Policy, []fault.Fault) {
 	r := newReader(o)
 	n, err := convertYAML(y, r.limits, r.fault)
 	if err == nil && n.kind == textNode {
@@ -149,7 +132,7 @@ func ParseYAML(y *yaml.Node, o Options) (*Policy, []Fault) {
 
 // parseEmbedded reads JSON text inside a YAML scalar and moves the positions to where the scalar stands. Columns inside a block
 // scalar count from its indentation, which the YAML library does not tell.
-func parseEmbedded(y *yaml.Node, n *node, o Options) (*Policy, []Fault) {
+func parseEmbedded(y *yaml.Node, n *node, o Options) (*Policy, []fault.Fault) {
 	o.Format = FormatJSON
 	p, faults := Parse([]byte(n.text), o)
 	move := func(at Position) Position {

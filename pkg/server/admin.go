@@ -46,17 +46,30 @@ func (p *process) withoutPanics(next http.Handler) http.Handler {
 }
 
 // readyz is about taking traffic. A refused reload does not end it, for the last good configuration serves, but is told: it
-// may have been the one that revokes.
+// may have been the one that revokes. The same holds for what keeps a flush from arriving.
 func (p *process) readyz(w http.ResponseWriter, _ *http.Request) {
+	serving := p.gate.serving.Load()
 	switch refused := p.reloader.refused.Load(); {
 	case p.draining.Load():
 		http.Error(w, "draining", http.StatusServiceUnavailable)
-	case p.gate.serving.Load() == nil:
+		return
+	case serving == nil:
 		http.Error(w, "no configuration is loaded yet", http.StatusServiceUnavailable)
+		return
 	case refused != nil:
 		fmt.Fprintln(w, "ready, with an old configuration:", *refused)
 	default:
 		fmt.Fprintln(w, "ready")
+	}
+	if p.tls != nil {
+		if refused := p.tls.refused.Load(); refused != nil {
+			fmt.Fprintln(w, *refused)
+		}
+	}
+	if serving.Trouble != nil {
+		for _, line := range serving.Trouble() {
+			fmt.Fprintln(w, line)
+		}
 	}
 }
 
@@ -96,18 +109,22 @@ func (p *process) isAdminToken(shown string) bool {
 // flush is API Gateway's FlushStageAuthorizersCache, and ResetAuthorizersCache for HTTP APIs.
 func (p *process) flush(done int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		loaded := p.gate.serving.Load()
+		loaded, users := p.gate.use()
+		if loaded != nil {
+			defer users.Add(-1)
+		}
 		if loaded == nil || loaded.Flush == nil {
 			http.Error(w, "nothing is remembered", http.StatusNotFound)
 			return
 		}
 		api, stage, authorizer := r.PathValue("api"), r.PathValue("stage"), r.URL.Query().Get("authorizer")
 		switch found, err := loaded.Flush(r.Context(), api, stage, authorizer); {
-		case !found:
-			http.Error(w, "there is no such API, stage or Lambda authorizer", http.StatusNotFound)
 		case err != nil:
-			p.config.Log.Error("the authorizers' answers were not flushed everywhere", "api", api, "stage", stage, "error", err.Error())
+			p.config.Log.Error("the authorizers' answers were not flushed everywhere", "api", api, "stage", stage, "authorizer", authorizer, "error", err.Error())
 			http.Error(w, err.Error(), http.StatusBadGateway)
+		case !found:
+			p.config.Log.Warn("answers were flushed that no authorizer here gives", "api", api, "stage", stage, "authorizer", authorizer)
+			http.Error(w, "there is no such API, stage or Lambda authorizer here; what replicas remember of one by this name is flushed all the same", http.StatusNotFound)
 		default:
 			p.config.Log.Info("the authorizers' answers were flushed", "api", api, "stage", stage, "authorizer", authorizer)
 			w.WriteHeader(done)

@@ -24,16 +24,25 @@ type Loaded struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// NeedsBodies says that a check may need the body of its request.
+	NeedsBodies bool
 	// Warnings are logged, a line each.
 	Warnings []string
 	// Start begins what the configuration needs from outside, and returns once that is there or has had its time. It is called
 	// before the configuration serves; nil for nothing.
 	Start func(context.Context)
-	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing.
+	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing. It is not called when the process
+	// ends.
 	Close func()
 	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
-	// says that there are such. The text of its error is shown to whoever asked for it. Nil: nothing is remembered.
+	// says that there are such; it flushes whether or not there are. The text of its error is shown to whoever asked for it.
+	// Nil: nothing is remembered.
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
+	// Trouble says what is wrong without keeping the configuration from serving, a line each for /readyz; nil for nothing.
+	Trouble func() []string
+
+	// users are the checks that use it.
+	users *users
 }
 
 // Config is what a process is made of. The zero value of a field that has a default stands for it.
@@ -61,8 +70,9 @@ type Config struct {
 	MaxChecks int
 	// MaxStreams bounds the checks at once on one connection; Envoy then waits or opens another. Default 1024.
 	MaxStreams int
-	// MaxMessageBytes bounds one CheckRequest, the body included; a larger one is denied, one four times as large ends as an
-	// error of gRPC. Default 16 MiB.
+	// MaxMessageBytes bounds one CheckRequest, the body included; a larger one is denied, and so is one of more than 11 MiB, or of more
+	// than 1 MiB if the configuration needs no bodies. One four times as large, or of more than 32 MiB, ends as an error of gRPC.
+	// Default 16 MiB.
 	MaxMessageBytes int
 	// MaxBodyBytes bounds the bodies of all checks at work; a check whose body does not fit is denied. It is at least
 	// MaxMessageBytes. Default 256 MiB, or MaxMessageBytes if that is more.
@@ -77,8 +87,12 @@ type Config struct {
 
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.
 	DrainDelay time.Duration
-	// DrainTimeout is how long checks in flight may take to finish. Default 15 s.
+	// DrainTimeout is how long checks in flight may take to finish, at the end and when connections are ended because the client
+	// CA has changed. Default 15 s.
 	DrainTimeout time.Duration
+
+	// maxConnectionAge is for tests. Default 10 minutes.
+	maxConnectionAge time.Duration
 
 	// DecisionLog says which decisions are logged. Default LogAll.
 	DecisionLog DecisionLog

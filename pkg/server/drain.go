@@ -19,7 +19,6 @@ func (p *process) drain(ctx context.Context) {
 		p.config.Log.Info("draining", "delay", p.config.DrainDelay.String(), "timeout", p.config.DrainTimeout.String())
 		time.Sleep(p.config.DrainDelay)
 	}
-	p.endStreams()
 	p.stopChecks()
 	if p.admin != nil {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -33,16 +32,8 @@ func (p *process) drain(ctx context.Context) {
 
 // stopChecks closes the port, sends GOAWAY, and waits for the checks in flight, within bounds.
 func (p *process) stopChecks() {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.grpc.GracefulStop()
-	}()
-	select {
-	case <-done:
-	case <-time.After(p.config.DrainTimeout):
+	if !p.checks.stop() {
 		p.config.Log.Error("checks were still in flight at the end of --drain-timeout", "checks", p.gate.inFlight.Load())
-		p.grpc.Stop()
 	}
 }
 
@@ -65,7 +56,7 @@ func (s boundStream) Context() context.Context { return s.ctx }
 
 // ignoreStopped makes nothing of a server that ended because it was told to.
 func ignoreStopped(err error) error {
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
+	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err

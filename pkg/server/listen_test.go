@@ -56,3 +56,37 @@ func TestAFileIsNoSocket(t *testing.T) {
 		t.Error("the file is gone")
 	}
 }
+
+// A port that strangers may ask, or listen to, is warned of once.
+func TestWarnsOfAnOpenPort(t *testing.T) {
+	ca, dir := newAuthority(t), t.TempDir()
+	files := TLSFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
+	cert, key := ca.issue(t, 1)
+	write(t, files.Cert, cert)
+	write(t, files.Key, key)
+	write(t, filepath.Join(dir, "ca.crt"), ca.pem())
+	mutual := files
+	mutual.ClientCA = filepath.Join(dir, "ca.crt")
+	for name, row := range map[string]struct {
+		config Config
+		want   string
+	}{
+		"TLS without a client CA": {Config{TLS: files}, "write --tls-client-ca"},
+		"mutual TLS":              {Config{TLS: mutual}, ""},
+		"plain text on loopback":  {Config{Listen: "127.0.0.1:0"}, ""},
+		"a socket":                {Config{Listen: "unix:" + filepath.Join(dir, "s")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row.config.Load = loads(allowAs("v1"))
+			r := serve(t, row.config)
+			if text := r.log.String(); !strings.Contains(text, row.want) || row.want == "" && strings.Contains(text, "whoever reaches") {
+				t.Errorf("log: %s", text)
+			}
+		})
+	}
+	for _, open := range []string{"0.0.0.0", "::", "10.0.0.5"} {
+		if got := openness(&net.TCPAddr{IP: net.ParseIP(open), Port: 9001}, TLSFiles{}); !strings.Contains(got, "--tls-cert, --tls-key and --tls-client-ca") {
+			t.Errorf("%s: %q", open, got)
+		}
+	}
+}

@@ -20,12 +20,23 @@ type reloader struct {
 	log     *slog.Logger
 	watch   []string // always watched
 	tried   []string // files of the last reading, good or bad
+	// retired are the configurations that serve no longer and that a check still uses: each is closed, and its channel then.
+	retired []<-chan struct{}
 	// refused says in one line when and why the configuration on disk does not serve; nil while it does.
 	refused atomic.Pointer[string]
 }
 
-// retirement is how long a configuration is kept that no longer serves: longer than any check that still uses it.
-const retirement = time.Minute
+// A configuration that is replaced is kept until its last check ends. A reload waits for that, so that besides the configuration that
+// serves there is one more: the one before, or the next one.
+const (
+	// patience is how long a reload waits at most: it may be the one that revokes.
+	patience = 5 * time.Second
+	// maxRetired is how many checks that do not end may keep configurations before a reload waits for longer than any check takes.
+	maxRetired   = 2
+	longestCheck = time.Minute
+	// drainPoll is how often the checks of a configuration are looked at.
+	drainPoll = 5 * time.Millisecond
+)
 
 // first loads the configuration that the process starts with.
 func (r *reloader) first(ctx context.Context) error {
@@ -36,17 +47,23 @@ func (r *reloader) first(ctx context.Context) error {
 	return r.swap(ctx, loaded)
 }
 
-// again reads the configuration once more and swaps it in if it is good and another one.
+// again reads the configuration once more and swaps it in if it is good and another one. Changes that come while it waits are part
+// of what it reads, those that come later call for another reading.
 func (r *reloader) again(ctx context.Context) {
+	if r.settle(ctx); ctx.Err() != nil {
+		return
+	}
+	defer collectOften()()
 	loaded, err := r.load()
 	switch {
 	case err != nil:
 		r.refuse(err)
+		debug.FreeOSMemory()
 	case loaded.Digest == r.gate.serving.Load().Digest:
 		r.metrics.read(resultUnchanged)
 		r.refused.Store(nil)
-		r.close(loaded)
 		r.log.Info("configuration unchanged", "digest", loaded.Digest)
+		r.discard(loaded)
 	default:
 		if err := r.swap(ctx, loaded); err != nil {
 			r.refuse(err)
@@ -64,11 +81,11 @@ func (r *reloader) refuse(err error) {
 // swap starts a configuration and lets it serve; one that cannot be started is closed.
 func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
 	if err := r.start(ctx, loaded); err != nil {
-		r.close(loaded)
+		r.discard(loaded)
 		return err
 	}
 	if old := r.gate.serving.Swap(loaded); old != nil {
-		time.AfterFunc(retirement, func() { r.close(old) })
+		r.retire(ctx, old)
 	}
 	r.refused.Store(nil)
 	r.metrics.read(resultLoaded)
@@ -79,6 +96,80 @@ func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
 	r.log.Info("configuration loaded", "digest", loaded.Digest, "apis", loaded.APIs, "routes", loaded.Routes)
 	return nil
 }
+
+// retire closes a configuration once its last check has ended, unless the process ends first.
+func (r *reloader) retire(ctx context.Context, old *Loaded) {
+	closed := make(chan struct{})
+	r.retired = append(r.retired, closed)
+	go func() {
+		defer close(closed)
+		if r.drain(ctx, old) {
+			debug.FreeOSMemory()
+		}
+	}()
+}
+
+// drain reports whether it has closed a configuration.
+func (r *reloader) drain(ctx context.Context, old *Loaded) bool {
+	for !old.users.none() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(drainPoll):
+		}
+	}
+	r.close(old)
+	return true
+}
+
+// settle waits until no configuration is left but the one that serves, within bounds, or until ctx ends.
+func (r *reloader) settle(ctx context.Context) {
+	r.retired = slices.DeleteFunc(r.retired, isClosed)
+	wait := patience
+	if len(r.retired) >= maxRetired {
+		wait = longestCheck
+	}
+	late := time.After(wait)
+	for len(r.retired) > 0 {
+		select {
+		case <-r.retired[0]:
+			r.retired = slices.DeleteFunc(r.retired, isClosed)
+		case <-ctx.Done():
+			return
+		case <-late:
+			r.log.Warn("checks still use old configurations; the next one is loaded beside them", "waited", wait.String(), "configurations", len(r.retired))
+			return
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// discard closes a configuration that never served.
+func (r *reloader) discard(l *Loaded) {
+	r.close(l)
+	debug.FreeOSMemory()
+}
+
+// collectOften makes the garbage collector keep the heap small while a configuration is read, beside the one that serves. The result
+// puts it back.
+func collectOften() (restore func()) {
+	before := debug.SetGCPercent(readingGCPercent)
+	if before >= 0 && before <= readingGCPercent {
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
+}
+
+// readingGCPercent is how much the heap may grow while a configuration is read, in percent of what is live.
+const readingGCPercent = 50
 
 // start makes an error of a panic.
 func (r *reloader) start(ctx context.Context, loaded *Loaded) (err error) {
@@ -116,6 +207,7 @@ func (r *reloader) load() (_ *Loaded, err error) {
 	if err == nil && loaded.Authorizer == nil {
 		err = errors.New("the configuration decides nothing")
 	}
+	loaded.users = &users{}
 	return &loaded, err
 }
 

@@ -122,13 +122,14 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 		}
 		r.again(t.Context())
 		digest = "2"
+		_, users := r.gate.use()
 		r.again(t.Context())
-		time.Sleep(retirement - time.Second)
+		time.Sleep(time.Hour)
+		note("a check ends")
+		users.Add(-1)
+		time.Sleep(2 * drainPoll)
 		synctest.Wait()
-		note("time passes")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		want := []string{"start 1", "close 1", "start 2", "time passes", "close 1"}
+		want := []string{"start 1", "close 1", "start 2", "a check ends", "close 1"}
 		mu.Lock()
 		defer mu.Unlock()
 		if diff := cmp.Diff(want, events); diff != "" {
@@ -237,6 +238,32 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	r.metric(`portcullis_reloads_total{result="loaded"} 11`)
 	r.metric(`portcullis_reloads_total{result="refused"} 10`)
+}
+
+// Changes that come faster than configurations are read are joined, and the last one is not lost.
+func TestReloadsAreJoined(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "portcullis.yaml")
+	write(t, file, "0")
+	var reading, most, times atomic.Int64
+	r := serve(t, Config{Watch: []string{file}, Load: func() (Loaded, error) {
+		most.Store(max(most.Load(), reading.Add(1)))
+		defer reading.Add(-1)
+		times.Add(1)
+		l, err := loadsFile(file)()
+		time.Sleep(150 * time.Millisecond)
+		return l, err
+	}})
+	const changes = 60
+	for i := range changes {
+		write(t, file, fmt.Sprint(i+1))
+		r.reload <- syscall.SIGHUP
+		time.Sleep(10 * time.Millisecond)
+	}
+	client := r.client()
+	eventually(t, "the last change serves", func() bool { return check(t, client) == fmt.Sprint(changes) })
+	if most.Load() != 1 || times.Load() > changes/2 {
+		t.Errorf("%d changes were read %d times, %d at once", changes, times.Load(), most.Load())
+	}
 }
 
 // TestReloadOfAConfigMap swaps the files as the kubelet does: a new folder, and one rename of the link ..data.

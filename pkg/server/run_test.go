@@ -252,6 +252,42 @@ func TestALargeMessageIsDenied(t *testing.T) {
 	r.metric(`portcullis_checks_total{decision="deny",reason="request_too_large"} 2`)
 }
 
+// A check has room for what the configuration looks at: headers and metadata, and a body of 10 MiB if signatures are verified.
+func TestTheConfigurationBoundsMessages(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "portcullis.yaml")
+	write(t, file, "without")
+	r := serve(t, Config{Watch: []string{file}, Load: func() (Loaded, error) {
+		l, err := loadsFile(file)()
+		l.NeedsBodies = l.Digest == "bodies"
+		return l, err
+	}})
+	const mib = 1 << 20
+	client := r.client()
+	for n, want := range map[int]string{mib - 1000: "without", mib: "413", 15 * mib: "413"} {
+		if got := answerTo(t, client, withBody(n)); got != want {
+			t.Errorf("%d bytes without a route that needs bodies: %s, want %s", n, got, want)
+		}
+	}
+	write(t, file, "bodies")
+	eventually(t, "bodies are needed", func() bool { return check(t, client) == "bodies" })
+	for n, want := range map[int]string{10 * mib: "bodies", 11 * mib: "413", 15 * mib: "413"} {
+		if got := answerTo(t, client, withBody(n)); got != want {
+			t.Errorf("%d bytes with one: %s, want %s", n, got, want)
+		}
+	}
+	if log := r.log.String(); !strings.Contains(log, "reason=request_too_large") {
+		t.Errorf("the log does not say why: %s", log)
+	}
+}
+
+func TestWorkersAreBounded(t *testing.T) {
+	for processors, want := range map[int]uint32{1: 64, 8: 512, 9: 512, 256: 512} {
+		if got := workers(processors); got != want {
+			t.Errorf("%d workers on %d processors, want %d", got, processors, want)
+		}
+	}
+}
+
 // TestTheDeadlineIsKept has an authorizer that allows only after Envoy has given up.
 func TestTheDeadlineIsKept(t *testing.T) {
 	r := serve(t, Config{Load: loads(func(ctx context.Context, _ *authz.Request) authz.Decision {

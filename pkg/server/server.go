@@ -49,11 +49,9 @@ type process struct {
 	// badToken bounds the lines about an admin token that cannot be used.
 	badToken *rate.Limiter
 
-	grpc   *grpc.Server
+	checks *generations
 	health *health.Server
 	admin  *http.Server // nil: off
-	// endStreams ends what streams the gRPC server has, before it waits for what is in flight.
-	endStreams context.CancelFunc
 
 	listener, adminListener net.Listener
 }
@@ -82,45 +80,76 @@ func (p *process) bind(ctx context.Context) (err error) {
 		}
 		p.admin = p.adminServer()
 	}
-	p.grpc, p.health = p.grpcServer(context.WithoutCancel(ctx))
+	p.health = health.NewServer()
+	setServing(p.health, healthpb.HealthCheckResponse_NOT_SERVING)
+	p.checks = p.generations(context.WithoutCancel(ctx))
 	return nil
 }
 
-func (p *process) grpcServer(ctx context.Context) (*grpc.Server, *health.Server) {
+// generations are the gRPC servers, one after the other, which share all but their connections.
+func (p *process) generations(ctx context.Context) *generations {
 	checks := extauthz.New(extauthz.Config{
-		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log, MaxMessageBytes: p.config.MaxMessageBytes,
+		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log,
+		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
 	})
-	ctx, p.endStreams = context.WithCancel(ctx)
+	g := &generations{grace: p.config.DrainTimeout}
+	g.create = func() (*grpc.Server, context.CancelFunc) {
+		ctx, endStreams := context.WithCancel(ctx)
+		s := grpc.NewServer(p.options(ctx, checks, g)...)
+		checks.Register(s)
+		healthpb.RegisterHealthServer(s, p.health)
+		reflection.Register(s)
+		return s, endStreams
+	}
+	if p.tls != nil {
+		p.tls.renew = g.renew
+	}
+	return g
+}
+
+// options are those of one gRPC server, whose streams end with ctx.
+func (p *process) options(ctx context.Context, checks *extauthz.Server, g *generations) []grpc.ServerOption {
+	keep := keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}
+	if p.tls != nil {
+		// Who is at the other end is asked again from time to time.
+		keep.MaxConnectionAge, keep.MaxConnectionAgeGrace = orDefault(p.config.maxConnectionAge, maxConnectionAge), longestCheck
+	}
 	options := []grpc.ServerOption{
 		grpc.StreamInterceptor(streams(ctx)),
 		grpc.ForceServerCodecV2(checks.Codec()),
-		grpc.MaxRecvMsgSize(4 * p.config.MaxMessageBytes),      // what is larger than it, and read, can be denied
+		grpc.MaxRecvMsgSize(min(4*p.config.MaxMessageBytes, maxReceived)),
 		grpc.MaxConcurrentStreams(uint32(p.config.MaxStreams)), //nolint:gosec // Validate has seen it
 		grpc.MaxHeaderListSize(64 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 		// Workers keep their grown stacks; a check beyond them gets its own goroutine, and growing its stack costs as much as
 		// the check. Checks come in bursts: a connection's reader hands out what it has read before a worker gets to run.
-		grpc.NumStreamWorkers(uint32(workersPerProcessor * runtime.GOMAXPROCS(0))), //nolint:gosec // a small number
+		grpc.NumStreamWorkers(workers(runtime.GOMAXPROCS(0))),
 		// Find dead peers; let Envoy's own keepalive ping, with and without checks in flight.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keep),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 	if p.tls != nil {
-		options = append(options, grpc.Creds(p.tls.credentials()))
+		options = append(options, grpc.Creds(p.tls.credentials(g.renewForExpiry)))
 	}
-	s, h := grpc.NewServer(options...), health.NewServer()
-	checks.Register(s)
-	healthpb.RegisterHealthServer(s, h)
-	reflection.Register(s)
-	setServing(h, healthpb.HealthCheckResponse_NOT_SERVING)
-	return s, h
+	return options
 }
+
+// maxConnectionAge is how long a connection with TLS lasts before its client is asked to make another one.
+const maxConnectionAge = 10 * time.Minute
 
 // How many goroutines wait for checks. One holds a stack of 8 to 32 KiB.
 const (
 	workersPerProcessor = 64
 	maxWorkers          = 512
 )
+
+// workers is how many there are on so many processors.
+func workers(processors int) uint32 {
+	return uint32(min(workersPerProcessor*processors, maxWorkers)) //nolint:gosec // a small number
+}
+
+// maxReceived is the size of the largest message that is received, so that a check that is too large can be denied.
+const maxReceived = 32 << 20
 
 func setServing(h *health.Server, status healthpb.HealthCheckResponse_ServingStatus) {
 	h.SetServingStatus("", status)
@@ -179,7 +208,7 @@ func (p *process) serveChecks(ctx context.Context, group *errgroup.Group) (err e
 		return err
 	}
 	setServing(p.health, healthpb.HealthCheckResponse_SERVING)
-	group.Go(func() error { return ignoreStopped(p.grpc.Serve(p.listener)) })
+	group.Go(func() error { return p.checks.serve(p.listener) })
 	return nil
 }
 
@@ -188,8 +217,27 @@ func (p *process) watcher(files func() []string, act func()) *watcher {
 }
 
 func (p *process) announce() {
+	if warning := openness(p.listener.Addr(), p.config.TLS); warning != "" {
+		p.config.Log.Warn(warning, "address", address(p.listener))
+	}
 	fmt.Fprintln(p.config.Stdout, "portcullis: grpc listening on", address(p.listener))
 	if p.adminListener != nil {
 		fmt.Fprintln(p.config.Stdout, "portcullis: admin listening on", address(p.adminListener))
+	}
+}
+
+// openness warns of a port whose clients are not known, or can be listened to; it is empty if there is nothing to warn of.
+func openness(at net.Addr, files TLSFiles) string {
+	tcp, ok := at.(*net.TCPAddr)
+	switch {
+	case files.ClientCA != "":
+		return ""
+	case files.Cert != "":
+		return "whoever reaches the port of the checks may ask for decisions: write --tls-client-ca with the CA of Envoy's certificate"
+	case ok && !tcp.IP.IsLoopback():
+		return "checks are served in plain text beyond this machine, and whoever reaches the port may ask for decisions: " +
+			"write --tls-cert, --tls-key and --tls-client-ca, or --listen 127.0.0.1:9001 with Envoy on this machine; in a mesh, its sidecar does this"
+	default:
+		return ""
 	}
 }

@@ -52,12 +52,17 @@ func (a *authority) pem() string {
 // issue makes a certificate for 127.0.0.1 and a client alike.
 func (a *authority) issue(t *testing.T, serial int64) (cert, key string) {
 	t.Helper()
+	return a.issueUntil(t, serial, time.Now().Add(time.Hour))
+}
+
+func (a *authority) issueUntil(t *testing.T, serial int64, end time.Time) (cert, key string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(serial), NotAfter: end, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, a.cert, private.Public(), a.key)
 	if err != nil {

@@ -110,6 +110,8 @@ type Result struct {
 	Form  Form
 	// Algorithm is AlgorithmV4 or AlgorithmV4A.
 	Algorithm string
+	// Host is the host that was signed: the request's, or the one of HostAliases that the signature matches.
+	Host string
 	// SignedHeaders are the names of the signed headers, sorted, with semicolons between.
 	SignedHeaders string
 	// SignedAt is when the client says it signed.

@@ -25,7 +25,7 @@ func (v *Verifier) Verify(r *Request) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		KeyID: s.keyID, Form: s.form, Algorithm: s.algorithm, SignedHeaders: s.signedHeaders, SignedAt: s.signedAt,
+		KeyID: s.keyID, Form: s.form, Algorithm: s.algorithm, Host: s.host, SignedHeaders: s.signedHeaders, SignedAt: s.signedAt,
 		UnsignedPayload: s.unsigned, hasToken: s.token != "",
 	}, nil
 }
@@ -98,6 +98,7 @@ func (s *state) signatureMatches(id string, key Key) bool {
 		}
 		for r := reading(0); r <= allReadings; r++ {
 			if r&^s.readings == 0 && check.matches(s.createStringToSign(s.createCanonicalRequest(name, r))) {
+				s.host = name
 				return true
 			}
 		}
@@ -149,6 +150,7 @@ type state struct {
 	keyID          string
 	scope          string
 	region         string
+	host           string
 	payload        [64]byte
 	unsigned       bool
 	payloadMatches bool

@@ -94,7 +94,7 @@ func checkResult(t *testing.T, s signer, form Form, r *Request) {
 		return
 	}
 	want := Result{
-		KeyID: s.keyID, Form: form, Algorithm: s.algorithm(), SignedAt: now, hasToken: s.token != "",
+		KeyID: s.keyID, Form: form, Algorithm: s.algorithm(), Host: testHost, SignedAt: now, hasToken: s.token != "",
 		SignedHeaders: "content-type;host;x-amz-meta;x-empty;x-many",
 	}
 	if form == FormHeader {
@@ -218,8 +218,12 @@ func TestOptions(t *testing.T) {
 			if set {
 				test.set(&c)
 			}
-			if _, err := newVerifier(t, c).Verify(test.request); (err == nil) != want {
+			result, err := newVerifier(t, c).Verify(test.request)
+			if (err == nil) != want {
 				t.Errorf("%s, option set: %t: %v", test.name, set, err)
+			}
+			if err == nil && result.Host != testHost {
+				t.Errorf("%s: signed for %q", test.name, result.Host)
 			}
 		}
 	}

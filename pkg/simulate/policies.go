@@ -25,7 +25,7 @@ func (l *loader) load(name string, kind policy.Kind, text string) *policy.Policy
 		Name: name, Kind: kind, Format: policy.FormatJSON, ExpandPrefix: l.expandPrefix, UnreadableValues: true,
 	})
 	for _, f := range faults {
-		if message := name + ": " + f.Error(); f.Warning {
+		if message := name + ": " + f.Text(); f.Warning {
 			l.warnings = append(l.warnings, message)
 		} else {
 			l.faults = append(l.faults, message)

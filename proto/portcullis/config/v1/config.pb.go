@@ -420,7 +420,10 @@ type API struct {
 	// requests that came by that endpoint.
 	ExecuteApiEndpoint bool `protobuf:"varint,7,opt,name=execute_api_endpoint,json=executeApiEndpoint,proto3" json:"execute_api_endpoint,omitempty"`
 	// Refuses, with 400, paths that API Gateway takes and that a server behind Envoy may read differently: %2F, %3F, %23
-	// and ; within a segment, and what is encoded twice, such as %2561.
+	// and ; within a segment, and what is encoded twice, such as %2561. A path that leads to a route that is guarded otherwise
+	// once case does not count is refused too, a Deny that is written in lower case holds in any case, and two resources that
+	// differ in case alone are a fault. Without it, such paths are refused only where another reading of them leads to a route
+	// that is guarded otherwise, or to another stage on the host.
 	StrictPaths bool `protobuf:"varint,8,opt,name=strict_paths,json=strictPaths,proto3" json:"strict_paths,omitempty"`
 	// Words denials as API Gateway did before 2025: without the kind of policy that denied.
 	// AWS: "Troubleshoot access denied error messages" (IAM User Guide).
@@ -740,7 +743,9 @@ type Stage struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where the stage is reached: a host, as in pets.example.com, or a host and a base path, as in api.example.com/pets. The
 	// base path is taken off before the route is found and is not part of the ARN. No two stages, of any APIs, have the same
-	// one.
+	// one, nor two that differ in case alone. The base path must stand in a request as it is written here, neither encoded nor
+	// behind doubled slashes. A host that no stage has is refused where each host of the stage that Envoy's configuration names
+	// has a base path.
 	// AWS: "Custom domain name for public REST APIs in API Gateway" (API Gateway Developer Guide).
 	Domains []string `protobuf:"bytes,2,rep,name=domains,proto3" json:"domains,omitempty"`
 	// The stage variables, for $stageVariables: names of 1 to 64 letters, digits and underscores, values of up to 512 letters,
@@ -1350,13 +1355,14 @@ func (x *Cache) GetRedis() *Redis {
 // its own memory alone.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The addresses, host:port: the server's, some of a cluster's, or the sentinels'. Required.
+	// The addresses, host:port and not URLs: the server's, some of a cluster's, or the sentinels'. Required.
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Whether the addresses are those of a cluster.
 	Cluster bool `protobuf:"varint,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	// The name of the master, where the addresses are those of sentinels.
 	SentinelMaster string `protobuf:"bytes,3,opt,name=sentinel_master,json=sentinelMaster,proto3" json:"sentinel_master,omitempty"`
-	// The user name that authenticates portcullis. Without it, the default user.
+	// The user name that authenticates portcullis. Without it, the default user. The README lists the rights that it needs:
+	// ~portcullis:* &portcullis:* +info +getrange +set +setnx +publish +subscribe +unsubscribe +ping +hello +auth +select.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
 	// The password. Without it, none.
 	Password *Secret `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
@@ -2000,8 +2006,11 @@ type Signatures struct {
 	// sign a plus sign. It is one or the other: with both, a signed %2B could be changed to + on the way.
 	LiteralPlus bool `protobuf:"varint,2,opt,name=literal_plus,json=literalPlus,proto3" json:"literal_plus,omitempty"`
 	// Hosts that clients may have signed in place of the one that Envoy gets, for a proxy in front that rewrites it: as clients
-	// sign them, with the port unless it is the scheme's own; at most eight. A signature for such a host is good for each API
-	// that has the alias. A host of another API of this configuration is refused.
+	// sign them, with the port unless it is the scheme's own; at most eight. Also the hosts that no stage has under domains and
+	// that clients sign nevertheless, such as a Service's name in a mesh or 127.0.0.1: a signature for a host that is neither a
+	// domain of the stage, nor its default endpoint, nor an alias, does not pass. A signature for an alias is good for each API
+	// that has it; one for a host of a stage of the API is good for that stage alone. A host of another API of this configuration
+	// is refused.
 	HostAliases []string `protobuf:"bytes,3,rep,name=host_aliases,json=hostAliases,proto3" json:"host_aliases,omitempty"`
 	// Refuses Signature Version 4A (AWS4-ECDSA-P256-SHA256), which is accepted otherwise.
 	DisableSigv4A bool `protobuf:"varint,4,opt,name=disable_sigv4a,json=disableSigv4a,proto3" json:"disable_sigv4a,omitempty"`

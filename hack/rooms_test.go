@@ -1,0 +1,135 @@
+package hack
+
+import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What one person can know of: files of a package, lines of a function.
+const (
+	maxFiles = 12
+	maxLines = 60
+)
+
+// TestRooms reports, with -v, what is hard to know of each package: how many files and lines there are, and which files use each
+// other in a circle, so that none of them can be read first. Only a function that is too long fails.
+func TestRooms(t *testing.T) {
+	exports := map[string]string{}
+	for _, p := range list(t, "-export", "-deps", "-json=ImportPath,Export", "./...") {
+		exports[p.ImportPath] = p.Export
+	}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if len(p.GoFiles) == 0 || strings.HasPrefix(name, "proto/") {
+			continue
+		}
+		r := openRoom(t, p, exports)
+		note := ""
+		if len(p.GoFiles) > maxFiles {
+			note = ", more than one person knows"
+		}
+		t.Logf("%s: %d files%s, %d lines", name, len(p.GoFiles), note, r.lines)
+		for _, circle := range r.circles() {
+			t.Logf("%s: %d files in a circle: %s", name, len(circle), strings.Join(circle, " "))
+		}
+		for _, long := range r.long {
+			t.Errorf("%s: more than %d lines", long, maxLines)
+		}
+	}
+}
+
+// room is a package, with the files that each of its files uses.
+type room struct {
+	uses  map[string]map[string]bool
+	lines int
+	long  []string
+}
+
+// openRoom type-checks a package, for methods of many types have one name.
+func openRoom(t *testing.T, p listed, exports map[string]string) *room {
+	t.Helper()
+	fset := token.NewFileSet()
+	r := &room{uses: map[string]map[string]bool{}}
+	var files []*ast.File
+	for _, name := range p.GoFiles {
+		file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+		r.uses[name] = map[string]bool{}
+		r.lines += fset.File(file.Pos()).LineCount()
+		r.measure(fset, name, file)
+	}
+	lookup := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	checker := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
+	here, err := checker.Check(p.ImportPath, fset, files, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ident, object := range info.Uses {
+		if object.Pkg() != here || !object.Pos().IsValid() {
+			continue
+		}
+		from, to := filepath.Base(fset.Position(ident.Pos()).Filename), filepath.Base(fset.Position(object.Pos()).Filename)
+		if from != to {
+			r.uses[from][to] = true
+		}
+	}
+	return r
+}
+
+// measure notes the functions of a file that are too long.
+func (r *room) measure(fset *token.FileSet, name string, file *ast.File) {
+	for _, d := range file.Decls {
+		f, is := d.(*ast.FuncDecl)
+		if is && fset.Position(f.End()).Line-fset.Position(f.Pos()).Line >= maxLines {
+			r.long = append(r.long, name+": "+f.Name.Name)
+		}
+	}
+}
+
+// circles returns the files that use each other, directly or by way of others, by circle.
+func (r *room) circles() [][]string {
+	reached := map[string]map[string]bool{}
+	for name := range r.uses {
+		reached[name] = map[string]bool{}
+		r.reach(name, reached[name])
+	}
+	var all [][]string
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(r.uses)) {
+		if seen[name] || !reached[name][name] {
+			continue
+		}
+		var circle []string
+		for _, other := range slices.Sorted(maps.Keys(r.uses)) {
+			if reached[name][other] && reached[other][name] {
+				circle = append(circle, other)
+				seen[other] = true
+			}
+		}
+		all = append(all, circle)
+	}
+	return all
+}
+
+func (r *room) reach(name string, reached map[string]bool) {
+	for next := range r.uses[name] {
+		if !reached[next] {
+			reached[next] = true
+			r.reach(next, reached)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+// accessKeys reads a file of access keys, into a message of config.proto as portcullis.yaml is; pkg/iam checks them. A key of a user or
+// role that no account has is a fault: a configuration that takes a user away takes the key away too. Without a builder, where an
+// account is at fault, keys are read and not looked up.
+func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
+	name, _, ok := c.namedFile(file, maxConfigSize, at)
+	if !ok {
+		return
+	}
+	k := c.keyFiles[name]
+	if k == nil {
+		return
+	}
+	if k.used {
+		c.Fault(at, "the access key file %s is given twice: keep one", fault.Quoted(file))
+		return
+	}
+	k.used = true
+	if k.doc != nil {
+		m := &configv1.AccessKeys{}
+		k.doc.Decode(m, k.Report)
+		for i, key := range m.GetAccessKeys() {
+			k.accessKey(b, key, k.doc.Root().Field("accessKeys").Item(i))
+		}
+	}
+	c.Merge(k.Report)
+}
+
+func (f *keyFile) accessKey(b *iam.Builder, m *configv1.AccessKey, at *fault.Place) {
+	if f.Full() {
+		f.Overflow()
+		return
+	}
+	k := &iam.AccessKey{
+		ID: m.GetId(), User: m.GetUser(), FederatedUser: m.GetFederatedUser(), Role: m.GetRole(), SessionName: m.GetSessionName(),
+		Secret: f.secret(m.GetSecret(), at.Field("secret")), SessionToken: f.secret(m.GetSessionToken(), at.Field("sessionToken")),
+		Expires: f.instant(m.GetExpires(), at.Field("expires")), IssueTime: f.instant(m.GetIssueTime(), at.Field("issueTime")),
+		MFATime: f.instant(m.GetMfaTime(), at.Field("mfaTime")), SessionTags: m.GetSessionTags(), SourceIdentity: m.GetSourceIdentity(),
+		Inactive: f.inactive(m, at.Field("status")),
+	}
+	options := policy.Options{Name: "session-policy/" + m.GetId(), Kind: policy.Session}
+	k.SessionPolicies = f.policies(len(m.GetSessionPolicies()), options, at.Field("sessionPolicies"))
+	if b == nil {
+		return
+	}
+	for _, wrong := range b.AddKey(k, at) {
+		f.IfNew(wrong.At, wrong.Message)
+	}
+}
+
+// inactive reads a key's status.
+func (f *keyFile) inactive(m *configv1.AccessKey, at *fault.Place) bool {
+	switch m.GetStatus() {
+	case "", "Active":
+		return false
+	case "Inactive":
+	default:
+		f.IfNew(at, "status must be Active or Inactive")
+	}
+	return true
+}
+
+// gatherKeys reads the file of access keys that is named at a place, and those that it names.
+func (c *compiler) gatherKeys(at *fault.Place) {
+	name, ok := c.named(at)
+	if !ok || c.keyFiles[name] != nil {
+		return
+	}
+	data, err := c.files.Read(name, maxConfigSize)
+	if err != nil {
+		return // said where it is used
+	}
+	k := &keyFile{reader: reader{file: name, files: c.files, Report: fault.NewReport()}}
+	k.doc = source.Parse(source.File{
+		Name: name, Data: data, Schema: schema, Secrets: true,
+		Empty: "there are no access keys here: write accessKeys: with an id, a secret, and a user or a role",
+	}, k.Report)
+	if c.keyFiles == nil {
+		c.keyFiles = map[string]*keyFile{}
+	}
+	c.keyFiles[name] = k
+	if k.doc == nil {
+		return
+	}
+	for key := range k.doc.Items(k.doc.Root().Field("accessKeys")) {
+		k.gatherFile(key.Field("secret"), maxSecretSize)
+		k.gatherFile(key.Field("sessionToken"), maxSecretSize)
+		for p := range k.doc.Items(key.Field("sessionPolicies")) {
+			k.gatherFile(p, maxNamedSize)
+		}
+	}
+}

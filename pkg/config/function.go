@@ -1,0 +1,179 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
+	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+// anyFunction is the entry of functions that have none of their own.
+const anyFunction = "*"
+
+// functionSpecs reads where functions run.
+func (c *compiler) functionSpecs(m map[string]*configv1.Function, at *fault.Place) {
+	c.functions = make(map[string]*function, len(m))
+	c.called = make(map[string]bool, len(m))
+	for _, arn := range slices.Sorted(maps.Keys(m)) {
+		before := c.Count()
+		spec := function{FunctionSpec: c.functionSpec(m[arn], arn, at.Key(arn))}
+		spec.faulty = c.Count() > before
+		c.functions[arn] = &spec
+	}
+}
+
+func (c *compiler) functionSpec(m *configv1.Function, arn string, at *fault.Place) pool.FunctionSpec {
+	s := pool.FunctionSpec{Limits: lambda.GuardLimits{Concurrency: int(m.GetConcurrency()), Queue: int(m.GetQueue())}}
+	isURL, isCommand := m.GetUrl() != "", len(m.GetCommand()) > 0
+	if isURL && isCommand {
+		c.IfNew(at, "a function runs at a url or by a command: write one of them")
+	}
+	c.onlyWith(isURL, at, "url", map[string]bool{
+		"headers": len(m.GetHeaders()) > 0, "caFile": m.GetCaFile() != "", "certFile": m.GetCertFile() != "",
+		"keyFile": m.GetKeyFile() != "", "proxy": m.GetProxy() != "",
+	})
+	c.onlyWith(isCommand, at, "command", map[string]bool{
+		"directory": m.GetDirectory() != "", "handler": m.GetHandler() != "", "environment": len(m.GetEnvironment()) > 0,
+		"processes": m.GetProcesses() != 0, "memoryMib": m.GetMemoryMib() != 0, "user": m.GetUser() != "",
+	})
+	switch {
+	case isURL:
+		s.URL = c.functionURL(m, at)
+	case isCommand:
+		s.Command = c.functionCommand(m, arn, at)
+	}
+	if (isURL || isCommand) && (m.GetEndpoint() != "" || m.GetStsEndpoint() != "") {
+		c.IfNew(at, "endpoint and stsEndpoint are those of AWS: remove them, or the url or command")
+	}
+	s.AWS = lambda.AWSConfig{Endpoint: m.GetEndpoint(), STSEndpoint: m.GetStsEndpoint()}
+	return s
+}
+
+// onlyWith refuses fields that say nothing without another.
+func (c *compiler) onlyWith(has bool, at *fault.Place, what string, given map[string]bool) {
+	for _, field := range slices.Sorted(maps.Keys(given)) {
+		if given[field] && !has {
+			c.IfNew(at.Field(field), field+" goes with a "+what+": write one, or remove it")
+		}
+	}
+}
+
+func (c *compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.URLConfig {
+	u := &lambda.URLConfig{
+		URL: m.GetUrl(), Proxy: m.GetProxy(), CA: c.optionalFile(m.GetCaFile(), at.Field("caFile")),
+		Certificate: c.optionalFile(m.GetCertFile(), at.Field("certFile")), Key: c.optionalFile(m.GetKeyFile(), at.Field("keyFile")),
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
+		value := c.secret(m.GetHeaders()[name], at.Field("headers").Key(name))
+		u.Headers = append(u.Headers, authz.Field{Name: name, Value: value})
+	}
+	if _, err := lambda.NewURL(*u); err != nil {
+		c.faults(at, err)
+	}
+	return u
+}
+
+// sampleARN stands for any function, where an entry is for all.
+const sampleARN = "arn:aws:lambda:us-east-1:111122223333:function:any"
+
+func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.Place) *runner.Config {
+	dir := cmp.Or(m.GetDirectory(), ".")
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(c.file), dir)
+	}
+	if absolute, err := filepath.Abs(dir); err == nil {
+		dir = absolute
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		c.IfNew(at.Field("directory"), "directory must be the folder of the function's code: "+fault.Quoted(cmp.Or(m.GetDirectory(), "."))+" is none")
+	}
+	command := &runner.Config{
+		Command: m.GetCommand(), Dir: dir, Handler: m.GetHandler(), Env: m.GetEnvironment(),
+		Processes: int(m.GetProcesses()), MemoryMiB: int(m.GetMemoryMib()), User: c.user(m.GetUser(), at.Field("user")),
+	}
+	check := *command
+	if check.ARN = arn; arn == anyFunction {
+		check.ARN = sampleARN
+	}
+	if _, err := runner.New(check); err != nil {
+		c.faults(at, err)
+	}
+	return command
+}
+
+// user reads a user and a group id.
+func (c *compiler) user(text string, at *fault.Place) *runner.User {
+	if text == "" {
+		return nil
+	}
+	user, group, _ := strings.Cut(text, ":")
+	uid, err := strconv.ParseUint(user, 10, 32)
+	gid, errOfGroup := strconv.ParseUint(group, 10, 32)
+	if err != nil || errOfGroup != nil {
+		c.IfNew(at, "user must be the ids of a user and a group, such as 1001:1001")
+	}
+	return &runner.User{UID: uint32(uid), GID: uint32(gid)}
+}
+
+// unusedFunctions warns of entries that no authorizer's function has.
+func (c *compiler) unusedFunctions(at *fault.Place) {
+	for _, arn := range slices.Sorted(maps.Keys(c.functions)) {
+		if !c.called[arn] {
+			c.Warn(at.Key(arn).Name(), "no authorizer has the function "+fault.Quoted(arn)+": write its ARN exactly as the authorizer does, or remove it")
+		}
+	}
+}
+
+// gatherFunctions reads the files that functions name.
+func (c *compiler) gatherFunctions() {
+	for f := range c.doc.Values(c.doc.Root().Field("functions")) {
+		c.gatherNamed(f, "caFile", "certFile", "keyFile")
+		for secret := range c.doc.Values(f.Field("headers")) {
+			c.gatherFile(secret, maxSecretSize)
+		}
+	}
+}
+
+// invoker is what invokes an authorizer's function, and what an answer depends on of it. It is nil where there is a fault.
+func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
+	arn := m.GetFunction()
+	if arn == "" {
+		c.IfNew(at.Field("function"), "function must be the ARN of the function, such as arn:aws:lambda:eu-west-1:111122223333:function:partners")
+		return nil, nil
+	}
+	entry := arn
+	if c.functions[entry] == nil {
+		entry = anyFunction
+	}
+	spec := function{}
+	if given := c.functions[entry]; given != nil {
+		c.called[entry] = true
+		spec = *given
+	}
+	if spec.faulty {
+		return nil, nil
+	}
+	spec.ARN, spec.Role, spec.Limits.Timeout = arn, m.GetCredentials(), timeout
+	if spec.Role != "" && (spec.URL != nil || spec.Command != nil) {
+		c.IfNew(at.Field("credentials"), "credentials are for functions that run on AWS Lambda: remove them, or the function's url or command")
+		return nil, nil
+	}
+	guarded, err := c.lease.Function(spec.FunctionSpec)
+	if err != nil {
+		c.faults(at.Field("function"), err)
+		return nil, nil
+	}
+	digest := spec.Digest()
+	return guarded, []string{string(digest[:])}
+}

@@ -1,0 +1,248 @@
+package source
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// decoder fills a message from the nodes of a document. A google.protobuf.Value stays empty: what it stands for is read from its
+// node, where numbers are as they were written.
+type decoder struct {
+	*Document
+	*Schema
+	report *fault.Report
+}
+
+// anyValue is the type of a field that is read from its node.
+var anyValue = (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
+
+// Decode fills a message from the document, whose fields have the names that they have in the message's JSON, and reports what does
+// not fit. It goes on after a fault: a faulty value is left out, a faulty item of a list stays empty.
+//
+// Text is the scalar as it is written, in quotes or not: an account 012345678901 stays twelve digits. Only an empty value and null
+// are not text.
+func (d *Document) Decode(m proto.Message, r *fault.Report) {
+	(&decoder{d, &d.schema, r}).message(d.root, m.ProtoReflect(), d.Root())
+}
+
+// fault reports what is wrong at a node, and that there is something wrong at a Place. An alias is refused already.
+func (d *decoder) fault(n *yaml.Node, at *fault.Place, format string, args ...any) {
+	if d.report.Full() {
+		d.report.Overflow()
+		return
+	}
+	d.report.Mark(at)
+	if n.Kind == yaml.AliasNode {
+		return
+	}
+	f := faultAt(d.file, n, fmt.Sprintf(format, args...))
+	f.At = at
+	d.report.Add(f)
+}
+
+func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *fault.Place) {
+	if n.Kind != yaml.MappingNode {
+		d.fault(n, at, "%s must be fields with their values, such as %s: …", at.Label(), m.Descriptor().Fields().Get(0).JSONName())
+		return
+	}
+	fields := m.Descriptor().Fields()
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		field := fields.ByJSONName(key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode: // refused as such
+		case key.Tag == "!!merge": // refused as such, and may hold any field
+			d.report.Mark(at)
+		case field == nil:
+			d.unknownField(key, m.Descriptor(), at)
+		case isNull(value):
+			d.fault(key, at.Field(key.Value), "%s has no value: give it one, or remove it", key.Value)
+		case m.Has(field): // given twice, and refused as such
+		default:
+			d.field(value, m, field, at.Field(key.Value))
+		}
+	}
+}
+
+// unknownField refuses a field that the message does not have.
+func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor, at *fault.Place) {
+	if d.report.Full() {
+		d.report.Overflow()
+		return
+	}
+	if u := d.unsupported(m.Name(), key.Value, ""); u != nil {
+		if u.Covers != "" {
+			d.report.Mark(at.Field(u.Covers))
+		}
+		d.report.Add(faultAt(d.file, key, u.refusal()))
+		return
+	}
+	var names []string
+	for i := range m.Fields().Len() {
+		names = append(names, m.Fields().Get(i).JSONName())
+	}
+	meant := d.suggest(key.Value, names)
+	if d.Secret(at) || meant == "" && !isPlainName(key.Value) { // the name may be a secret
+		if meant != "" {
+			at = at.Field(meant)
+		}
+		d.report.Mark(at)
+		d.report.Add(faultAt(d.file, key, "unknown field: "+instead(meant, names)))
+		return
+	}
+	if meant != "" {
+		d.report.Mark(at.Field(meant))
+	}
+	d.report.Add(faultAt(d.file, key, fmt.Sprintf("unknown field %s: %s", fault.Quoted(key.Value), instead(meant, names))))
+}
+
+func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect.FieldDescriptor, at *fault.Place) {
+	switch {
+	case field.IsMap():
+		d.mapping(n, m.Mutable(field).Map(), field, at)
+	case field.IsList():
+		d.list(n, m.Mutable(field).List(), field, at)
+	case field.Message() != nil && field.Message().FullName() == anyValue:
+	case field.Message() != nil:
+		d.message(n, m.Mutable(field).Message(), at)
+	default:
+		if v, ok := d.scalar(n, field, at); ok {
+			m.Set(field, v)
+		}
+	}
+}
+
+func (d *decoder) list(n *yaml.Node, l protoreflect.List, field protoreflect.FieldDescriptor, at *fault.Place) {
+	if n.Kind != yaml.SequenceNode {
+		d.fault(n, at, "%s must be a list: write - before each item, or [ ] around them", at.Label())
+		return
+	}
+	for i, item := range n.Content {
+		at := at.Item(i)
+		if isNull(item) {
+			d.fault(item, at, "%s has no value: give it one, or remove it", at.Label())
+		}
+		// A faulty item stays in the list, so that those after it keep their places.
+		if field.Message() != nil && field.Message().FullName() == anyValue {
+			l.AppendMutable()
+			continue
+		}
+		if field.Message() != nil {
+			element := l.AppendMutable().Message()
+			if !isNull(item) {
+				d.message(item, element, at)
+			}
+			continue
+		}
+		element, ok := l.NewElement(), false
+		if !isNull(item) {
+			if element, ok = d.scalar(item, field, at); !ok {
+				element = l.NewElement()
+			}
+		}
+		l.Append(element)
+	}
+}
+
+func (d *decoder) mapping(n *yaml.Node, m protoreflect.Map, field protoreflect.FieldDescriptor, at *fault.Place) {
+	if n.Kind != yaml.MappingNode {
+		d.fault(n, at, "%s must be names with their values, as in name: value", at.Label())
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		name := protoreflect.ValueOfString(key.Value).MapKey()
+		at := at.Key(key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode, m.Has(name): // refused as such
+		case isNull(value):
+			d.fault(key, at, "%s has no value: give it one, \"\" for an empty text, or remove it", fault.Quoted(key.Value))
+		case field.MapValue().Message() != nil:
+			d.message(value, m.Mutable(name).Message(), at)
+		default:
+			if v, ok := d.scalar(value, field.MapValue(), at); ok {
+				m.Set(name, v)
+			}
+		}
+	}
+}
+
+// scalar reads a value of a field; it reports what is wrong with it.
+func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
+	if n.Kind != yaml.ScalarNode {
+		d.fault(n, at, "%s must be one value, not a list or fields", at.Label())
+		return v, false
+	}
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return d.boolean(n, field, at)
+	case protoreflect.Int32Kind:
+		return d.number(n, at)
+	case protoreflect.EnumKind:
+		return d.enum(n, field, at)
+	default:
+		return protoreflect.ValueOfString(n.Value), true
+	}
+}
+
+func (d *decoder) boolean(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
+	if n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
+		d.fault(n, at, "%s must be true or false, without quotes", at.Label())
+		return v, false
+	}
+	if u := d.unsupportedValue(n, field); u != nil {
+		d.fault(n, at, "%s", u.refusal())
+		return v, false
+	}
+	return protoreflect.ValueOfBool(n.Value == "true"), true
+}
+
+// number reads a whole number, in quotes too: that is how API Gateway's exports write status codes.
+func (d *decoder) number(n *yaml.Node, at *fault.Place) (v protoreflect.Value, ok bool) {
+	i, err := strconv.ParseInt(n.Value, 10, 32)
+	if err != nil || strings.HasPrefix(n.Value, "+") {
+		d.fault(n, at, "%s must be a whole number", at.Label())
+		return v, false
+	}
+	return protoreflect.ValueOfInt32(int32(i)), true
+}
+
+func (d *decoder) enum(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
+	if u := d.unsupportedValue(n, field); u != nil {
+		d.fault(n, at, "%s", u.refusal())
+		return v, false
+	}
+	values := field.Enum().Values()
+	value := values.ByName(protoreflect.Name(n.Value))
+	if value == nil || value.Number() == 0 {
+		names := d.supportedValues(field)
+		d.fault(n, at, "%s must not be %s: %s", at.Label(), fault.Quoted(n.Value), instead(d.suggest(n.Value, names), names))
+		return v, false
+	}
+	return protoreflect.ValueOfEnum(value.Number()), true
+}
+
+func (d *decoder) unsupportedValue(n *yaml.Node, field protoreflect.FieldDescriptor) *Unsupported {
+	return d.unsupported(field.ContainingMessage().Name(), field.JSONName(), n.Value)
+}
+
+// supportedValues are the values of an enum that a field may have.
+func (d *decoder) supportedValues(field protoreflect.FieldDescriptor) []string {
+	var names []string
+	for i := range field.Enum().Values().Len() {
+		value := field.Enum().Values().Get(i)
+		name := string(value.Name())
+		if value.Number() != 0 && d.unsupported(field.ContainingMessage().Name(), field.JSONName(), name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,164 @@
+package source
+
+import (
+	"iter"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// Document is the one YAML or JSON document of a file, of which each value is known by its Place.
+type Document struct {
+	file    string
+	root    *yaml.Node
+	schema  Schema
+	secrets bool
+}
+
+// File is what Parse reads.
+type File struct {
+	// Name is how faults name the file.
+	Name string
+	Data []byte
+	// Empty is what a fault says of a file that has nothing in it.
+	Empty string
+	// Schema is of the message that the file holds. It is empty for a file that holds none.
+	Schema Schema
+	// Secrets says that any text of the file may be a secret that was written in the wrong place.
+	Secrets bool
+}
+
+// Parse reads a file's one document and reports what is not plain in it. It returns nil if it cannot be read, or is empty.
+//
+// The file is parsed once, into the nodes of go.yaml.in/yaml/v3, which keep positions, and numbers as they are written. Measured on
+// 10,000 APIs with ten routes and a small policy each (11 MB), on 2 cores (2026-11-23): yaml/v3 takes 1.6 s and 230 MB. protoyaml
+// takes 1.8 s and 290 MB, loses positions, makes floats of a policy's numbers, and does not see a duplicate key or a second document.
+// goccy/go-yaml took 2.7 s and 680 MB up to where it stopped.
+func Parse(f File, r *fault.Report) *Document {
+	root, wrong := parse(f.Data)
+	if wrong != nil {
+		r.Add(wrong.In(f.Name))
+	}
+	if root == nil {
+		if wrong == nil {
+			r.Add(fault.Fault{File: f.Name, Line: 1, Column: 1, Message: f.Empty})
+		}
+		return nil
+	}
+	f.Schema.plain(root, f.Secrets, func(n *yaml.Node, message string) { r.Refuse(faultAt(f.Name, n, message)) })
+	return &Document{file: f.Name, root: root, schema: f.Schema, secrets: f.Secrets}
+}
+
+// Root is the Place of the whole document.
+func (d *Document) Root() *fault.Place { return fault.Root(d) }
+
+// Position returns where the value at a Place stands: for one that is missing, the mapping that lacks it.
+func (d *Document) Position(at *fault.Place) (file string, line, column int) {
+	n, _ := d.find(at)
+	return d.file, n.Line, n.Column
+}
+
+// Secret reports whether a text at a Place may be a secret: in a field of Schema.Secrets, or anywhere in a file of secrets.
+func (d *Document) Secret(at *fault.Place) bool {
+	return d.secrets || slices.ContainsFunc(at.Steps(), func(s fault.Step) bool {
+		return s.Kind == fault.Field && slices.Contains(d.schema.Secrets, s.Name)
+	})
+}
+
+// Node returns the value at a Place, nil if there is none.
+func (d *Document) Node(at *fault.Place) *yaml.Node {
+	if n, ok := d.find(at); ok {
+		return n
+	}
+	return nil
+}
+
+// Text returns the scalar at a Place as it is written; false for anything else, for null and for an empty text.
+func (d *Document) Text(at *fault.Place) (string, bool) {
+	n := d.Node(at)
+	if n == nil || n.Kind != yaml.ScalarNode || isNull(n) || n.Value == "" {
+		return "", false
+	}
+	return n.Value, true
+}
+
+// Items yields the Places of the items of a list; none if there is no list.
+func (d *Document) Items(at *fault.Place) iter.Seq[*fault.Place] {
+	return func(yield func(*fault.Place) bool) {
+		n := d.Node(at)
+		if n == nil || n.Kind != yaml.SequenceNode {
+			return
+		}
+		for i := range n.Content {
+			if !yield(at.Item(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Values yields the Places of the values of a mapping; none if there is no mapping.
+func (d *Document) Values(at *fault.Place) iter.Seq[*fault.Place] {
+	return func(yield func(*fault.Place) bool) {
+		n := d.Node(at)
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(at.Key(n.Content[i].Value)) {
+				return
+			}
+		}
+	}
+}
+
+// find follows a Place as far as it goes, and returns the last node: for a value that is missing, what lacks it, and false.
+func (d *Document) find(at *fault.Place) (n *yaml.Node, ok bool) {
+	n = d.root
+	var holder *yaml.Node
+	for _, s := range at.Steps() {
+		if s.Kind == fault.Name {
+			return keyOf(holder, n), true
+		}
+		next := child(n, s)
+		if next == nil {
+			return n, false
+		}
+		holder, n = n, next
+	}
+	return n, true
+}
+
+// child returns what a step leads to, nil if there is nothing.
+func child(n *yaml.Node, s fault.Step) *yaml.Node {
+	switch {
+	case s.Kind == fault.Item && n.Kind == yaml.SequenceNode && s.Index >= 0 && s.Index < len(n.Content):
+		return n.Content[s.Index]
+	case s.Kind == fault.Item || n.Kind != yaml.MappingNode:
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == s.Name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// keyOf returns the key of a mapping's value.
+func keyOf(mapping, value *yaml.Node) *yaml.Node {
+	if mapping == nil {
+		return value
+	}
+	if i := slices.Index(mapping.Content, value); i > 0 {
+		return mapping.Content[i-1]
+	}
+	return value
+}
+
+// faultAt gives a fault at a node of a file.
+func faultAt(file string, n *yaml.Node, message string) fault.Fault {
+	return fault.Fault{File: file, Line: n.Line, Column: n.Column, Message: message}
+}

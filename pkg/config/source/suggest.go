@@ -1,0 +1,73 @@
+package source
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// instead says what to write in place of an unknown name.
+func instead(meant string, names []string) string {
+	if meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "write " + OneOf(names)
+}
+
+// OneOf joins names as a sentence does: a, b or c.
+func OneOf(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them
+// wrong.
+func (s *Schema) suggest(given string, names []string) string {
+	given = letters(given)
+	if ours := s.Elsewhere[given]; slices.Contains(names, ours) {
+		return ours
+	}
+	best, meant := len(given)/3+1, ""
+	for _, name := range names {
+		if n := distance(given, letters(name), best); n < best {
+			best, meant = n, name
+		}
+	}
+	return meant
+}
+
+// letters is a name without case, hyphens and underscores.
+func letters(name string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(name))
+}
+
+// distance is how many bytes must be put in, taken out or changed to make b of a, or limit if it is not less.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return min(row[len(b)], limit)
+}
+
+// plainName matches what looks like a field's name. Keys and passwords mostly do not.
+var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*[0-9]{0,2}[A-Za-z_-]*$`)
+
+func isPlainName(name string) bool { return len(name) <= 32 && plainName.MatchString(name) }

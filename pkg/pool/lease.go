@@ -1,0 +1,95 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
+)
+
+// Lease is what one configuration holds of a Pool. Two configurations that need the same function or memory hold the same one, so
+// that a reload does not start, fetch or forget what has not changed; what nobody holds ends.
+type Lease struct {
+	pool    *Pool
+	holds   []Holding
+	answers *heldAnswers
+	// asked are the functions that may be asked, by ARN; guards forget all others.
+	asked []string
+}
+
+// Holding is something that a configuration needs from outside.
+type Holding interface {
+	// Start begins to get it, and returns at once.
+	Start(ctx context.Context)
+	// WaitReady returns when it is there, or with an error when ctx ends before.
+	WaitReady(ctx context.Context) error
+	// Close gives it back.
+	Close()
+}
+
+// Lease returns a Lease that holds nothing yet.
+func (p *Pool) Lease() *Lease { return &Lease{pool: p} }
+
+// Hold takes something that is started and closed with the Lease.
+func (l *Lease) Hold(h Holding) { l.holds = append(l.holds, h) }
+
+// Function takes a function, and returns what invokes it within its limits.
+func (l *Lease) Function(s FunctionSpec) (lambda.Invoker, error) {
+	f, err := l.pool.functions.use(s)
+	if err != nil {
+		return nil, err
+	}
+	l.Hold(f)
+	l.asked = append(l.asked, s.ARN)
+	return l.pool.guards.Guard(s.ARN, f.invoker, s.Limits)
+}
+
+// Remember takes the memory for answers that is shared by a Redis, or by none if the configuration is nil. The digest is equal for
+// equal configurations, zero for none. It is called once.
+func (l *Lease) Remember(c *cache.SharedConfig, digest [32]byte) error {
+	held, err := l.pool.memories.use(c, digest)
+	if err != nil {
+		return err
+	}
+	l.answers = held
+	l.Hold(held)
+	return nil
+}
+
+// Answers are the answers that are remembered, nil where none are. Remember comes first.
+func (l *Lease) Answers() *cache.Cache[*lambda.Answer] { return l.answers.cache }
+
+// Start begins to get all that is held, and returns once it is there, or after the patience: what is not there by then is tried
+// further, and is the concern of the routes that need it alone.
+func (l *Lease) Start(ctx context.Context, patience time.Duration) {
+	for _, h := range l.holds {
+		h.Start(ctx)
+	}
+	l.pool.guards.Retain(l.asked)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, h := range l.holds {
+		_ = h.WaitReady(ctx) // what fetches logs why it fails
+	}
+}
+
+// Close gives everything back. It is called when no request uses it any more, and may be called again.
+func (l *Lease) Close() {
+	for _, h := range l.holds {
+		h.Close()
+	}
+}
+
+// Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of one
+// Lambda authorizer, or of all if its name is empty.
+func (l *Lease) Flush(ctx context.Context, api, stage, authorizer string) error {
+	if err := l.answers.cache.FlushShared(ctx, lambda.FlushScope(api, stage, authorizer)); err != nil {
+		return fmt.Errorf("the answers are flushed here, and perhaps not in the other replicas: %w", err)
+	}
+	return nil
+}
+
+// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+func (l *Lease) Trouble() []string { return l.answers.shared.Trouble() }

@@ -1,0 +1,137 @@
+package pool
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/lambda"
+)
+
+// maxAnswerBytes bounds what is remembered of authorizers' answers: at some 16 KiB each, the last 8,000 or so.
+const maxAnswerBytes = 128 << 20
+
+// answers is the memory for authorizers' answers, and how many configurations hold it. It outlives them: a reload that shares
+// by the same Redis, or by none as before, forgets nothing.
+type answers struct {
+	cache   *cache.Cache[*lambda.Answer]
+	shared  *cache.Shared // nil without Redis
+	digest  [32]byte
+	holders int
+}
+
+// memories are the memories for answers of a process, by the Redis that they are shared by.
+type memories struct {
+	log *slog.Logger
+	// remembers says that configurations are to serve; to look at one takes no memory.
+	remembers bool
+
+	mu    sync.Mutex
+	known map[[32]byte]*answers
+}
+
+// heldAnswers is one configuration's share in a memory.
+type heldAnswers struct {
+	*answers
+	all  *memories
+	once sync.Once
+}
+
+// use returns the memory that is shared by a Redis; by none if the configuration is nil. It is held until Close.
+func (m *memories) use(c *cache.SharedConfig, digest [32]byte) (*heldAnswers, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.known[digest]
+	if a == nil {
+		var err error
+		if a, err = m.create(c); err != nil {
+			return nil, err
+		}
+		a.digest = digest
+		if m.known == nil {
+			m.known = map[[32]byte]*answers{}
+		}
+		m.known[digest] = a
+	}
+	a.holders++
+	return &heldAnswers{answers: a, all: m}, nil
+}
+
+func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
+	a := &answers{}
+	if c != nil {
+		withLog := *c
+		withLog.Log = m.log
+		var err error
+		if a.shared, err = cache.NewShared(withLog); err != nil {
+			return nil, err
+		}
+	}
+	if !m.remembers {
+		return a, nil
+	}
+	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes})
+	if err != nil {
+		a.shared.Close()
+		return nil, err
+	}
+	a.cache = first
+	if a.shared != nil {
+		first.Share(a.shared)
+	}
+	return a, nil
+}
+
+// Start listens for the flushes of other replicas.
+func (h *heldAnswers) Start(ctx context.Context) {
+	if h.shared != nil {
+		h.shared.Start(ctx)
+	}
+}
+
+// WaitReady returns at once: Redis is not needed for any answer.
+func (h *heldAnswers) WaitReady(context.Context) error { return nil }
+
+// Close gives the share back. A memory that nobody holds is forgotten.
+func (h *heldAnswers) Close() {
+	h.once.Do(func() {
+		h.all.mu.Lock()
+		defer h.all.mu.Unlock()
+		if h.holders--; h.holders == 0 && h.all.known[h.digest] == h.answers {
+			delete(h.all.known, h.digest)
+			h.end()
+		}
+	})
+}
+
+func (a *answers) end() {
+	a.shared.Close()
+	a.cache.Close()
+}
+
+func (m *memories) closeAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.known {
+		a.end()
+	}
+	m.known = nil
+}
+
+// samples are the numbers of the memory that serves: of two, while a configuration retires, that which more hold.
+func (m *memories) samples() []authz.Sample {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var serving *answers
+	for _, a := range m.known {
+		if serving == nil || a.holders > serving.holders {
+			serving = a
+		}
+	}
+	if serving == nil {
+		return nil
+	}
+	return append(serving.cache.Samples(), serving.shared.Samples()...)
+}
