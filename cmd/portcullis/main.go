@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
 )
 
 // The exit codes: the answer is yes, the answer is no, the question was wrong.
@@ -38,13 +40,21 @@ func run(args []string, out, errs io.Writer) int {
 		usage(errs)
 		return exitUsage
 	}
+	name := args[0]
+	switch name {
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-v", "-version", "--version":
+		name = "version"
+	}
+	var names []string
 	for _, c := range commands() {
-		if c.name == args[0] || c.name == "help" && (args[0] == "-h" || args[0] == "--help") {
+		if c.name == name {
 			return c.run(args[1:], out, errs)
 		}
+		names = append(names, c.name)
 	}
-	fmt.Fprintf(errs, "portcullis: unknown command %q\n", args[0])
-	usage(errs)
+	fmt.Fprintf(errs, "portcullis: unknown command %q%s\nportcullis help lists the commands.\n", args[0], meant("", source.Suggest(args[0], names)))
 	return exitUsage
 }
 

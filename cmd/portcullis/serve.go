@@ -120,7 +120,7 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 		}
 		if err == nil {
 			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
-			l.Authorizer, l.Start, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Close, s.Flush, s.Trouble
+			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
 		}
 		return l, onlyFaults(err)
 	}

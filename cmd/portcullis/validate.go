@@ -25,6 +25,7 @@ type report struct {
 func validate(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
 	path := flags.String("config", "portcullis.yaml", "configuration `file`")
+	strict := flags.Bool("strict", false, "exit with 1 for warnings too")
 	format := flags.String("o", "text", "print text or json")
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
@@ -44,7 +45,7 @@ func validate(args []string, out, errs io.Writer) int {
 	} else {
 		r.print(out, errs)
 	}
-	if !r.Valid {
+	if !r.Valid || *strict && len(r.Faults) > 0 {
 		return exitNo
 	}
 	return exitGood

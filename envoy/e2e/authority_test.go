@@ -31,7 +31,7 @@ apis:
 // one that nobody owns, and the base path for a part of the API's path.
 func TestPortsThatAreNone(t *testing.T) {
 	t.Parallel()
-	s := start(t, setup{config: based, printed: []string{}})
+	s := start(t, setup{config: based, printed: []string{"--upstream", "opn0000000=another"}})
 	for _, host := range []string{
 		"api.example.com:+80", "api.example.com:-0", "api.example.com:0x50", "api.example.com:_80", "api.example.com:+00080", "API.EXAMPLE.COM:+1",
 		"api.example.com", "api.example.com:80", "api.example.com:", "api.example.com.", "api.example.com.:80", "api.example.com:99999999999999",

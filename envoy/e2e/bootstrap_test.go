@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,10 +79,15 @@ iam:
   accessKeys: [{file: access-keys.yaml}]
 `
 
+// upstreamsOfEverything give the stages that share a host upstreams of their own.
+func upstreamsOfEverything() []string {
+	return []string{"--upstream", "a1b2c3d4e5/beta=another", "--upstream", "1234567890=another", "--upstream", "http000000/beta=another"}
+}
+
 // fromEverything is a stack with what portcullis envoy prints for everything.
 func fromEverything(flags ...string) setup {
 	return setup{
-		printed: append([]string{"--private-listen", "127.0.0.1:0"}, flags...), config: everything,
+		printed: slices.Concat([]string{"--private-listen", "127.0.0.1:0"}, upstreamsOfEverything(), flags), config: everything,
 		files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()},
 	}
 }
@@ -130,18 +136,26 @@ func (s *stack) sees(t *testing.T, a answer, headers ...string) envoytest.Seen {
 	return seen
 }
 
+// seesPath is sees with the path that the upstream gets.
+func (s *stack) seesPath(t *testing.T, target string, a answer, headers ...string) {
+	t.Helper()
+	if seen := s.sees(t, a, headers...); seen.Target != target {
+		t.Errorf("the upstream saw %s, want %s", seen.Target, target)
+	}
+}
+
 func TestPrintedBootstrap(t *testing.T) {
 	t.Parallel()
 	s := start(t, fromEverything())
 	alice := user(owner, grants)
 	t.Run("NONE", func(t *testing.T) {
 		s.sees(t, s.get(t, "/health"), "x-api: a1b2c3d4e5", "x-stage: prod")
-		s.sees(t, s.from(t, "api.example.com", "/pets/health"), "x-api: a1b2c3d4e5", "x-stage: prod")
-		s.sees(t, s.from(t, "api.example.com", "/pets/beta/health?x=/pets"), "x-api: a1b2c3d4e5", "x-stage: beta")
+		s.seesPath(t, "/health", s.from(t, "api.example.com", "/pets/health"), "x-api: a1b2c3d4e5", "x-stage: prod")
+		s.seesPath(t, "/health?x=/pets", s.from(t, "api.example.com", "/pets/beta/health?x=/pets"), "x-api: a1b2c3d4e5", "x-stage: beta")
 		s.sees(t, s.from(t, "api.example.com:8080", "/cats"), "x-api: 1234567890")
 		s.sees(t, s.from(t, "[::1]:8080", "/cats"), "x-api: 1234567890")
 		s.sees(t, s.from(t, "Cats.EXAMPLE.com", "/cats"), "x-api: 1234567890")
-		s.sees(t, s.from(t, "1234567890.execute-api.eu-west-1.amazonaws.com", "/1/cats"), "x-api: 1234567890")
+		s.seesPath(t, "/cats", s.from(t, "1234567890.execute-api.eu-west-1.amazonaws.com", "/1/cats"), "x-api: 1234567890")
 	})
 	t.Run("no such place", func(t *testing.T) {
 		for host, target := range map[string]string{
@@ -156,7 +170,7 @@ func TestPrintedBootstrap(t *testing.T) {
 		const endpoint = "http000000.execute-api.eu-west-1.amazonaws.com"
 		s.sees(t, s.from(t, "http.example.com", "/open"), "x-api: http000000", "x-stage: $default")
 		s.sees(t, s.from(t, endpoint, "/open"), "x-api: http000000", "x-stage: $default")
-		s.sees(t, s.from(t, endpoint, "/beta/open"), "x-api: http000000", "x-stage: beta")
+		s.seesPath(t, "/open", s.from(t, endpoint, "/beta/open"), "x-api: http000000", "x-stage: beta")
 		for _, target := range []string{"/other", "/beta/other"} {
 			s.denied(t, s.from(t, endpoint, target), 403)
 		}
@@ -178,6 +192,16 @@ func TestPrintedBootstrap(t *testing.T) {
 			s.denied(t, a, 403)
 			if a.header.Get("x-amzn-ErrorType") != "MissingAuthenticationTokenException" {
 				t.Errorf("%s: %+v", target, a)
+			}
+		}
+	})
+	t.Run("AWS_IAM below a base path", func(t *testing.T) {
+		for _, m := range []mode{inHeader, presigned} {
+			r := by(alice, m, "GET", "/pets/pets/mine")
+			r.URL = strings.Replace(r.URL, "pets.example.com", "api.example.com", 1)
+			seen := s.sees(t, s.send(t, to("api.example.com", goClient().mustSign(t, r).wire())), "x-caller: "+alice.arn, "x-route: /pets/mine")
+			if path, _, _ := strings.Cut(seen.Target, "?"); path != "/pets/mine" || strings.Contains(strings.Join(append(seen.Headers, seen.Target), "\n"), "X-Amz-Signature") {
+				t.Errorf("the upstream saw %+v", seen)
 			}
 		}
 	})
@@ -216,7 +240,7 @@ func testPrintedPrivate(t *testing.T, s *stack) {
 	const endpoint = "prv0000000-vpce-1a2b3c4d.execute-api.eu-west-1.amazonaws.com"
 	listed, other, none := s.behind(t, proxied("203.0.113.7", vpce(goodEndpoint))), s.behind(t, proxied("203.0.113.7", vpce("vpce-ffffffff"))), s.behind(t, proxied("203.0.113.7"))
 	s.sees(t, listed.from(t, "private.example.com", "/pets"), "x-vpce: vpce-1a2b3c4d", "x-api: prv0000000")
-	s.sees(t, listed.from(t, endpoint, "/prod/pets"), "x-api: prv0000000")
+	s.seesPath(t, "/pets", listed.from(t, endpoint, "/prod/pets"), "x-api: prv0000000")
 	s.sees(t, listed.from(t, "prv0000000.execute-api.eu-west-1.amazonaws.com", "/prod/pets"), "x-api: prv0000000")
 	s.denied(t, other.from(t, "private.example.com", "/pets"), 403)
 	s.denied(t, other.from(t, endpoint, "/prod/pets"), 403)
@@ -253,7 +277,7 @@ func TestPrintedRoutesNeverLoseABody(t *testing.T) {
 		config.WriteString("    ]}\n")
 	}
 	config.WriteString("iam: {accounts: [{file: 111122223333.json}], accessKeys: [{file: access-keys.yaml}]}\n")
-	s := start(t, setup{printed: []string{}, config: config.String(), files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
+	s := start(t, setup{printed: []string{"--keep-base-path"}, config: config.String(), files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
 	answers := map[int]int{}
 	for range 40 * apis {
 		path := fmt.Sprintf("/b%d", random.IntN(apis))
@@ -262,7 +286,7 @@ func TestPrintedRoutesNeverLoseABody(t *testing.T) {
 		}
 		r := by(user(owner, grants), inHeader, one("GET", "POST"), path+one("", "/"))
 		a := s.send11(t, goClient().mustSign(t, r))
-		if answers[a.status]++; a.status != 200 && a.status != 403 {
+		if answers[a.status]++; a.status != 200 && a.status != 403 && a.status != 400 { // 400: another reading of %2F leads elsewhere
 			t.Errorf("%s %s: status %d, %s", r.Method, path, a.status, a.body)
 		}
 	}
@@ -291,7 +315,7 @@ func TestPrintedIsValid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	both := []string{"--private-listen", "127.0.0.1:0"}
+	both := []string{"--private-listen", "127.0.0.1:0", "--upstream", "a1b2c3d4e5/beta=127.0.0.1:1", "--upstream", "1234567890=127.0.0.1:2", "--upstream", "http000000/beta=127.0.0.1:3"}
 	certificates := []string{"--tls-cert", dir + "/tls.crt", "--tls-key", dir + "/tls.key"}
 	mutual := []string{"--portcullis", "portcullis.internal:9001", "--portcullis-ca", dir + "/ca.crt", "--portcullis-cert", dir + "/tls.crt", "--portcullis-key", dir + "/tls.key"}
 	texts := map[string]string{}
@@ -305,7 +329,7 @@ func TestPrintedIsValid(t *testing.T) {
 	} {
 		texts[name] = printed(t, dir, flags...)
 	}
-	texts["filter"] = around(t, texts["as it is"], printed(t, dir, append(mutual, "--for", "filter")...))
+	texts["filter"] = around(t, texts["as it is"], printed(t, dir, slices.Concat(mutual, both[2:], []string{"--for", "filter"})...))
 	eachEnvoy(t, func(t *testing.T, bin string) {
 		for name, text := range texts {
 			t.Run(name, func(t *testing.T) { valid(t, bin, text) })

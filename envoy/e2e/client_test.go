@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,11 +133,9 @@ func signWithGo(r *toSign) (signed, error) {
 	sum := sha256.Sum256(r.Body)
 	hash, credentials := hex.EncodeToString(sum[:]), aws.Credentials{AccessKeyID: r.AccessKeyID, SecretAccessKey: r.SecretKey, SessionToken: r.SessionToken}
 	if r.Mode == presigned {
-		query := req.URL.RawQuery
-		if query != "" {
-			query += "&"
+		if r.Expires > 0 { // PresignHTTP leaves it out unless it is in the query
+			req.URL.RawQuery = strings.TrimPrefix(req.URL.RawQuery+"&", "&") + "X-Amz-Expires=" + strconv.Itoa(r.Expires)
 		}
-		req.URL.RawQuery = query + "X-Amz-Expires=" + strconv.Itoa(r.Expires)
 		uri, headers, err := v4.NewSigner().PresignHTTP(req.Context(), credentials, req, hash, r.Service, r.Region, at)
 		if err != nil {
 			return signed{}, err

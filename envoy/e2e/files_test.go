@@ -72,7 +72,7 @@ func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 		"https.yaml": {
 			{Old: "- name: http\n    address: {socket_address: {address: 127.0.0.1, port_value: 8080}}", New: "- name: https\n    address: {socket_address: {address: 127.0.0.1, port_value: 8443}}"},
 			{Old: "stat_prefix: http", New: "stat_prefix: https"},
-			{Old: insecure, New: `portcullis.secureTransport: "true"`},
+			{Old: insecure, New: `portcullis.secureTransport: x-forwarded-proto`},
 			{Old: "- filters:\n", New: "- transport_socket: {name: envoy.transport_sockets.tls, typed_config: " +
 				`{"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: ` +
 				`{alpn_protocols: [h2, http/1.1], tls_params: {tls_minimum_protocol_version: TLSv1_2}, tls_certificates: ` +
@@ -82,12 +82,13 @@ func TestFilesDifferOnlyInWhatTheyAreAbout(t *testing.T) {
 			{Old: "include_tls_session: true\n", New: "include_tls_session: true\n              with_request_body: {max_request_bytes: 1048576, allow_partial_message: false, pack_as_bytes: true}\n"},
 			{Old: "              routes:\n              # A rewrite", New: "              routes:\n" + open("/uploads/*") + open("/uploads/*/**") + "              # A rewrite"},
 			{Old: "                route: {cluster: upstream}\n", New: "                route: {cluster: upstream}\n                typed_per_filter_config: {envoy.filters.http.ext_authz: " +
-				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {context_extensions: {portcullis.body: buffered}}}}` + "\n"},
+				`{"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, check_settings: {context_extensions: {portcullis.body: buffered}, with_request_body: {max_request_bytes: 1048576, allow_partial_message: false}}}}` + "\n"},
 		},
 		"private-api.yaml": {
 			{Old: "    filter_chains:\n", New: "    listener_filters: [{name: envoy.filters.listener.proxy_protocol, typed_config: " +
 				`{"@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, disallowed_versions: [V1], ` +
 				"rules: [{tlv_type: 0xEA, on_tlv_present: {metadata_namespace: envoy.filters.listener.proxy_protocol, key: aws_vpce}}]}}]\n    filter_chains:\n"},
+			{Old: "name: apis", New: "name: private-apis"},
 			{Old: "include_tls_session: true\n", New: "include_tls_session: true\n              metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]\n"},
 		},
 	} {

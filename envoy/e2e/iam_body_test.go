@@ -129,7 +129,7 @@ func TestSettingsThatSignaturesNeed(t *testing.T) {
 		words []string
 	}{
 		{"portcullis.body not set", []envoytest.Edit{{Old: "portcullis.body: buffered", New: "unrelated: setting"}}, "", []string{"portcullis.body: buffered"}},
-		{"a partial body", []envoytest.Edit{{Old: "allow_partial_message: false", New: "allow_partial_message: true"}, {Old: "max_request_bytes: 1048576", New: "max_request_bytes: 4"}}, "abcdefgh", []string{"allow_partial_message: false"}},
+		{"a partial body", []envoytest.Edit{{Old: "{max_request_bytes: 1048576, allow_partial_message: false}", New: "{max_request_bytes: 4, allow_partial_message: true}"}}, "abcdefgh", []string{"allow_partial_message: false"}},
 		{"a body as text", []envoytest.Edit{{Old: "pack_as_bytes: true", New: "pack_as_bytes: false"}}, "a\xffb", []string{"pack_as_bytes: true"}},
 		{"portcullis.body for all, and a route without buffering", []envoytest.Edit{{Old: "portcullis.stage: prod", New: "portcullis.stage: prod\n                      portcullis.body: buffered"}}, "abc", []string{"portcullis.body says buffered"}},
 	} {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -166,10 +165,7 @@ func (s *stack) passes(t *testing.T, a answer, r signed, caller who) {
 	if seen.Method != r.Method || seen.Body != string(r.Body) {
 		t.Errorf("the upstream saw %s with body %q, want %s with %q", seen.Method, seen.Body, r.Method, r.Body)
 	}
-	if diff := cmp.Diff(unspent(t, r.Target), seen.Target); r.header("Authorization") != "" && diff != "" {
-		t.Errorf("the upstream's target (-signed +seen):\n%s", diff)
-	}
-	if diff := cmp.Diff(parsed(t, unspent(t, r.Target)), parsed(t, seen.Target)); diff != "" {
+	if diff := cmp.Diff(unspent(t, r.Target), seen.Target); diff != "" {
 		t.Errorf("the upstream's target (-signed +seen):\n%s", diff)
 	}
 	s.keepsSignature(t, seen, r)
@@ -224,18 +220,6 @@ func unspent(t *testing.T, target string) string {
 		return path
 	}
 	return path + "?" + query
-}
-
-// parsed is a target whose query is decoded: Envoy writes a query again from which it has removed something.
-func parsed(t *testing.T, target string) map[string][]string {
-	t.Helper()
-	path, query, _ := strings.Cut(target, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values["the path"] = []string{path}
-	return values
 }
 
 // tampering is what is done to a signed request, or to what is signed, and what the client is told then.
@@ -301,9 +285,13 @@ func tamperings() []tampering {
 			return s
 		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must be spelled as documented. Re-examine the query-string parameters.")},
 		{name: "a parameter of the signature missing", after: func(s signed) signed {
+			s.Target = strings.Replace(s.Target, "X-Amz-SignedHeaders", "SignedHeaders", 1)
+			return s
+		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the query-string parameters.")},
+		{name: "X-Amz-Expires taken out", after: func(s signed) signed {
 			s.Target = strings.Replace(s.Target, "X-Amz-Expires", "Expires", 1)
 			return s
-		}, only: []mode{presigned, presigned4A}, errorType: incompleteSignature, body: says("AWS query-string parameters must include 'X-Amz-Expires'. Re-examine the query-string parameters.")},
+		}, only: []mode{presigned, presigned4A}, errorType: invalidSignature, body: mismatch},
 		{name: "unsigned", after: func(s signed) signed { s = s.without("Authorization"); s.Target = unsigned(s.Target); return s }, errorType: missingToken, body: noRoute},
 	}
 }

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
@@ -11,11 +13,15 @@ var (
 	unescapedByEnvoy = map[string]string{
 		"aws-sdk-go-v2": envoyUnescapes, "botocore": envoyUnescapes, "awscrt": envoyUnescapes, "smithy": envoyUnescapes, "aws4": envoyUnescapes,
 	}
+	escapedByEnvoy  = map[string]string{"botocore": envoyEscapes, "awscrt": envoyEscapes, "smithy": envoyEscapes}
 	signedAsWritten = map[string]string{"aws-sdk-go-v2": "it signs the path as written, and Envoy cleans it up"}
 	takesAsEncoded  = map[string]string{"botocore header": "it takes the URL for encoded already, and signs the query as written"}
 )
 
-const envoyUnescapes = "Envoy decodes what needs no escape in a path, after it was signed"
+const (
+	envoyUnescapes = "Envoy decodes what needs no escape in a path, after it was signed"
+	envoyEscapes   = "it sends a bar or a caret as it stands, and Envoy encodes them after they were signed"
+)
 
 func unusual() []signable {
 	tag := func(value string) [][2]string { return [][2]string{{"X-Tag", value}} }
@@ -36,6 +42,9 @@ func unusual() []signable {
 		{name: "an escaped percent", target: "/pets/a%25b"},
 		{name: "an escaped escape", target: "/pets/a%2541b"},
 		{name: "reserved in the path", target: "/pets/a=b&c;d:e@f$g,h"},
+		{name: "a bar in the path", target: "/pets/a|b", not: escapedByEnvoy},
+		{name: "a caret in the path", target: "/pets/a^b", not: escapedByEnvoy},
+		{name: "an escaped bar and caret in the path", target: "/pets/a%7Cb%5Ec"},
 		{name: "a lower-case escape", target: "/pets/%c3%a9"},
 		{name: "a question mark alone", target: "/pets?"},
 		{name: "empty pieces", target: "/pets?&a=1&&b=2&", not: takesAsEncoded},
@@ -77,6 +86,33 @@ func TestClientsSignTheUnusual(t *testing.T) {
 	})
 }
 
+// A presigned request is good for as long as X-Amz-Expires says, up to maxExpires, and for 5 minutes without it.
+func TestPresignedRequestsEnd(t *testing.T) {
+	t.Parallel()
+	config := signing("")
+	config.config = strings.Replace(config.config, "apis:\n", "apis:\n"+longLinks, 1)
+	config.edits = append(config.edits, byHost("pets.example.com", "long.example.com")...)
+	s := start(t, config)
+	for _, c := range []struct {
+		host    string
+		expires int
+		age     time.Duration
+		status  int
+	}{
+		{"pets", 0, time.Second, 200}, {"pets", 0, 4 * time.Minute, 200}, {"pets", 0, 6 * time.Minute, 403},
+		{"pets", 86400, 4 * time.Minute, 200}, {"pets", 86400, 10 * time.Minute, 403}, {"pets", 60, 2 * time.Minute, 403},
+		{"long", 86400, 10 * time.Minute, 200}, {"long", 86400, 2 * time.Hour, 403}, {"long", 0, 10 * time.Minute, 403},
+	} {
+		r := by(user(owner, member), presigned, "GET", "/pets/7")
+		r.URL = strings.Replace(r.URL, "pets.example.com", c.host+".example.com", 1)
+		r.Expires, r.Time = c.expires, time.Now().Add(-c.age).UTC().Format(amzDate)
+		a := s.at(t, c.host+".example.com", goClient().mustSign(t, r).Target)
+		if a.status != c.status || c.status == 403 && !strings.Contains(a.body, "Signature expired: ") {
+			t.Errorf("%+v: %d %s", c, a.status, a.body)
+		}
+	}
+}
+
 // Where Envoy sends headers as text, it writes "!" for bytes that are not UTF-8: those bytes must not pass under the signature of a "!".
 func TestBytesForAnExclamationMark(t *testing.T) {
 	t.Parallel()
@@ -105,3 +141,14 @@ func TestBytesForAnExclamationMark(t *testing.T) {
 		})
 	}
 }
+
+// longLinks is an API whose presigned requests are good for an hour.
+const longLinks = `
+  - id: d1d2d3d4d5
+    account: "111122223333"
+    region: eu-west-1
+    stages: [{name: prod, domains: [long.example.com]}]
+    signatures: {maxExpires: 3600}
+    routes: [{route: "GET /pets/{petId}", authorization: AWS_IAM}]
+    resourcePolicy: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: "*", Action: execute-api:Invoke, Resource: "execute-api:/*"}]}
+`

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -281,6 +283,36 @@ func TestKeysRotate(t *testing.T) {
 	}
 	if keys := s.metric(t, fmt.Sprintf("portcullis_jwks_keys{issuer=%q}", p.Issuer)); keys != 4 {
 		t.Errorf("%v keys, want 4", keys)
+	}
+}
+
+// A set may list one key under one kid once for each algorithm, from a file and by HTTP. A key is good for the algorithms that its
+// entries name.
+func TestOneKeyUnderSeveralAlgorithms(t *testing.T) {
+	t.Parallel()
+	own := newSigner(t)
+	entry := strings.TrimSuffix(strings.TrimPrefix(own.set, `{"keys":[`), `]}`)
+	says := func(alg string) string { return strings.Replace(entry, `"use"`, fmt.Sprintf(`"alg":%q,"use"`, alg), 1) }
+	set := `{"keys":[` + says("RS256") + "," + says("RS384") + "," + says("RS512") + `]}`
+	const another = "https://another.example.com/"
+	jwks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, set) }))
+	t.Cleanup(jwks.Close)
+	s := start(t, setup{
+		config: jwtAPI(map[string]string{"file": ownIssuer, "http": another, "one": "https://one.example.com/"},
+			fmt.Sprintf("  %q: {file: keys.json}\n  %q: {jwksUri: %q}\n  %q: {file: one.json}\n", ownIssuer, another, jwks.URL, "https://one.example.com/")),
+		files: map[string]string{"keys.json": set, "one.json": `{"keys":[` + says("RS384") + `]}`},
+	})
+	for _, c := range []struct{ route, issuer string }{{"/file", ownIssuer}, {"/http", another}, {"/one", "https://one.example.com/"}} {
+		for alg, hash := range map[string]crypto.Hash{"RS256": crypto.SHA256, "RS384": crypto.SHA384, "RS512": crypto.SHA512} {
+			token := own.signAs(t, hash, fmt.Sprintf(`{"alg":%q,"kid":"own"}`, alg), fmt.Sprintf(`{"iss":%q,"aud":"pets","exp":9999999999}`, c.issuer))
+			want := 200
+			if c.route == "/one" && alg != "RS384" {
+				want = 401
+			}
+			if status := s.status(c.route, token); status != want {
+				t.Errorf("%s, %s: status %d, want %d", c.route, alg, status, want)
+			}
+		}
 	}
 }
 

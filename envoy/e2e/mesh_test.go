@@ -30,7 +30,7 @@ iam:
 // does not run here: merging is done by this test, as istiod does it, and the rest is the real Envoy.
 func TestPrintedForAMesh(t *testing.T) {
 	t.Parallel()
-	for name, flags := range map[string][]string{"gateway": nil, "sidecar": {"--istio-sidecar"}} {
+	for name, flags := range map[string][]string{"gateway": nil, "sidecar": {"--istio-sidecar", "--istio-selector", "app=pets"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, setup{
@@ -79,6 +79,8 @@ func asIstiod(t *testing.T, bootstrap, mesh string) string {
 		switch kind := mapping(t, patch)["applyTo"]; kind {
 		case "HTTP_FILTER":
 			merge(filter, value)
+		case "NETWORK_FILTER":
+			merge(manager, mapping(t, value["typed_config"]))
 		case "VIRTUAL_HOST":
 			merge(host, value)
 		case "HTTP_ROUTE":

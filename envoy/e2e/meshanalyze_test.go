@@ -34,7 +34,7 @@ func (n node) analyze(t *testing.T) {
 		flags = append(flags, "--istio-callers", n.identity)
 	}
 	m.takeApart(t, printed(t, m.dir, flags...))
-	if kinds := strings.Count("\n"+m.printed, "\nkind: "); kinds != map[inside]int{"": 2, behindSidecar: 5}[n.inside] {
+	if kinds := strings.Count("\n"+m.printed, "\nkind: "); kinds != map[inside]int{"": 3, behindSidecar: 5}[n.inside] {
 		t.Fatalf("%d resources are printed", kinds)
 	}
 	ports := strings.NewReplacer("PORTCULLIS", "9001", "SERVICE", "9001", "UPSTREAM", "8081", "OWN", "9002", "SECURE", "443", "REDIRECT", "8080", "PORT", "80", "FOLDER", m.dir)

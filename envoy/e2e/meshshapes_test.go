@@ -14,8 +14,15 @@ const beside = `
     account: "111122223333"
     region: eu-west-1
     stages:
-      - {name: prod, domains: [DOMAINS, base.example.com/v1]}
+      - {name: prod, domains: [DOMAINS]}
       - {name: test, domains: [test.example.com]}
+    upstreamHeaders: {x-api: $context.apiId, x-stage: $context.stage}
+    routes:
+      - {route: GET /pets, authorization: NONE}
+  - id: based00000
+    account: "111122223333"
+    region: eu-west-1
+    stages: [{name: prod, domains: [base.example.com/v1, base.example.org/v1]}]
     upstreamHeaders: {x-api: $context.apiId, x-stage: $context.stage}
     routes:
       - {route: GET /pets, authorization: NONE}
@@ -67,10 +74,11 @@ func TestMeshShapes(t *testing.T) {
 	}
 	const endpoint = "endp010000.execute-api.eu-west-1.amazonaws.com"
 	n, c := nodes()[0], onHTTP()
-	n.open, n.flags = "/pets", []string{"--vpc-endpoints", "networks"}
+	// The APIs with base paths have, so to say, upstreams of their own.
+	n.open, n.flags = "/pets", []string{"--vpc-endpoints", "networks", "--upstream", "based00000=based:80", "--upstream", "endp010000=endpoint:80"}
 	c.config = strings.Replace(c.config, "iam:\n", strings.Replace(strings.TrimPrefix(beside, "\n"), "DOMAINS", strings.Join(many, ", "), 1)+"iam:\n", 1)
 	gateway, _, _ := strings.Cut(meshGateway, "---\n")
-	n.resources = gateway + virtualService("pets", "pets.example.com") + virtualService("many", append(many, "base.example.com")...) +
+	n.resources = gateway + virtualService("pets", "pets.example.com") + virtualService("many", many...) + virtualService("based", "base.example.com", "base.example.org") +
 		virtualService("test", "test.example.com") + virtualService("endpoint", endpoint) + virtualService("private", "private.example.com") + virtualService("examples", "'*.example.com'") + virtualService("rest", "'*'")
 	m := startMesh(t, n, c, "15s")
 
@@ -87,7 +95,7 @@ func TestMeshShapes(t *testing.T) {
 		m.sees(t, m.from(t, "test.example.com", "/pets"), "x-api: 5tages0000", "x-stage: test")
 	})
 	t.Run("a base path", func(t *testing.T) {
-		m.sees(t, m.from(t, "base.example.com", "/v1/pets"), "x-stage: prod")
+		m.seesPath(t, "/v1/pets", m.from(t, "base.example.com", "/v1/pets"), "x-api: based00000", "x-stage: prod")
 		for _, target := range []string{"/pets", "/v2/pets", "/v1pets", "/v1/../pets", "/prod/pets"} {
 			m.denied(t, m.from(t, "base.example.com", target), 403)
 		}
@@ -140,6 +148,26 @@ vpcEndpoints:
 			m.sees(t, m.get(t, "/open", "x-forwarded-for: 10.0.0.1", "x-vpce: vpce-2b3c4d5e"), "x-vpce: vpce-1a2b3c4d")
 			m.denied(t, m.get(t, "/closed"), 403)
 			m.sees(t, m.from(t, "app.pets", "/open"), "x-vpce: vpce-1a2b3c4d")
+		})
+	}
+}
+
+// In a mesh too, connections that are older than the first signed route verify bodies.
+func TestMeshOldConnections(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireIstiod(t)
+	for _, n := range nodes()[:2] {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			m := startMesh(t, n, setup{config: signedLater, files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}}, "15s")
+			old := m.connect(t, 12)
+			m.reconfigure(t, signedNow())
+			if n.namespace == "istio-system" {
+				oldConnectionsVerify(t, m.stack, old)
+				return
+			}
+			// The routes of a sidecar are its listener's, so that old connections keep those too, and no mark is on them.
+			m.denied(t, old.send(t, chunked(m.becomesSigned(t), "9\r\n{\"x\": \"y\"\r\n0\r\n\r\n")), 500)
 		})
 	}
 }

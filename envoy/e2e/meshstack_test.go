@@ -155,8 +155,8 @@ type meshStack struct {
 	// listen is where portcullis listens, and at where it is asked: there, or at its sidecar, which is own. service is its port as a service.
 	listen, at, service string
 	own                 *envoytest.Envoy
-	// flags are further ones of portcullis serve.
-	flags []string
+	// flags are further ones of portcullis serve, and printFlags those of portcullis envoy.
+	flags, printFlags []string
 }
 
 // startMesh runs a node. portcullis is started last: until then nothing passes.
@@ -198,6 +198,7 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	if n.inside != "" {
 		flags = append(flags, "--istio-callers", n.identity)
 	}
+	m.printFlags = flags
 	m.takeApart(t, printed(t, m.dir, flags...))
 	_, at, _ := strings.Cut(m.at, ":")
 	_, own, _ := strings.Cut(m.listen, ":")
@@ -234,6 +235,15 @@ func (m *meshStack) nothingPasses(t *testing.T) {
 	for range 3 {
 		m.denied(t, m.get(t, m.open), 503)
 	}
+}
+
+// reconfigure has another portcullis.yaml, printed again.
+func (m *meshStack) reconfigure(t *testing.T, config string) {
+	t.Helper()
+	m.write(t, "portcullis.yaml", config)
+	m.takeApart(t, printed(t, m.dir, m.printFlags...))
+	m.istiod.Configure(t, "portcullis.yaml", m.printed)
+	m.istiod.ConfigureMesh(t, m.mesh)
 }
 
 // takeApart shares out what portcullis envoy prints: the MeshConfig goes to istiod's file, with what this machine needs, and the

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,9 +70,19 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 	}
 }
 
-// print is what portcullis envoy prints for a stack, on ports of its own.
+// print is what portcullis envoy prints for a stack, on ports of its own. A flag X=another is X with another address of the upstream.
 func (s *stack) print(t *testing.T, flags ...string) string {
 	t.Helper()
+	flags = slices.Clone(flags)
+	for i, flag := range flags {
+		if name, is := strings.CutSuffix(flag, "=another"); is {
+			port, err := s.upstream.AnotherPort()
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags[i] = name + "=127.0.0.1:" + port
+		}
+	}
 	return printed(t, s.dir, append([]string{
 		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", "127.0.0.1:" + s.upstream.Port(), "--portcullis", s.portcullis.GRPC, "--timeout", "15s",
 	}, flags...)...)
@@ -80,9 +91,10 @@ func (s *stack) print(t *testing.T, flags ...string) string {
 // printed is what portcullis envoy prints in a folder.
 func printed(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
+	program := portcullis(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, portcullis(t), append([]string{"envoy"}, flags...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"envoy"}, flags...)...)
 	cmd.Dir = dir
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

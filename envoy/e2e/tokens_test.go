@@ -306,9 +306,16 @@ func newSigner(t *testing.T) *signer {
 // sign signs a header and a payload as they are, with RS256.
 func (s *signer) sign(t *testing.T, header, payload string) string {
 	t.Helper()
+	return s.signAs(t, crypto.SHA256, header, payload)
+}
+
+// signAs is sign with another hash.
+func (s *signer) signAs(t *testing.T, hash crypto.Hash, header, payload string) string {
+	t.Helper()
 	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
-	sum := sha256.Sum256([]byte(signed))
-	signature, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, sum[:])
+	sum := hash.New()
+	sum.Write([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, s.key, hash, sum.Sum(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,8 @@ func TestUpstreamHeaders(t *testing.T) {
 				{"a name whose value is absent", "/pets", []string{"x-user-agent: spoof"}, map[string][]string{"x-user-agent": nil}},
 				{"a name that Connection lists", "/pets", []string{"Connection: x-edge, x-client-ip"}, map[string][]string{"x-edge": {"portcullis"}, "x-client-ip": {"127.0.0.1"}}},
 				{"a method that overrides", "/pets", []string{"X-HTTP-Method-Override: DELETE", "x_http_method_override: DELETE"}, map[string][]string{"x-http-method-override": nil, "x_http_method_override": nil}},
+				{"other overrides", "/pets", []string{"X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "x_original_url: /admin", "X_Rewrite-Url: /admin"},
+					map[string][]string{"x-http-method": nil, "x-method-override": nil, "x-original-url": nil, "x-rewrite-url": nil, "x_original_url": nil, "x_rewrite-url": nil}},
 				{"a header of nobody's concern", "/pets", []string{"x-other: yes"}, map[string][]string{"x-other": {"yes"}}},
 			} {
 				t.Run(tc.name, func(t *testing.T) {
@@ -81,4 +83,41 @@ func TestUpstreamHeadersHoldOneLine(t *testing.T) {
 			t.Errorf("User-Agent %q: the upstream was told %q, want %q", sent, got, want)
 		}
 	}
+}
+
+// The query of a presigned request reaches the upstream byte for byte, but for the signature, and the route stays the one that the
+// request was judged by.
+func TestPresignedQueriesStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	eachEnvoy(t, func(t *testing.T, bin string) {
+		for name, c := range map[string]setup{"as shipped": signing(""), "as printed": printedSigning()} {
+			t.Run(name, func(t *testing.T) {
+				c.envoy = bin
+				s := start(t, c)
+				for _, target := range []string{
+					"/pets?b=1&a=2", "/pets?flag", "/pets?flag=", "/pets?z=1&a=2&z=0&a", "/pets?a=%7E&b=%c3%a9&c=x+y&d=%2f/", "/pets", "/pets/a%2Fb/?q=1", "/pets/7?x=a=b&y=?&z",
+				} {
+					r := goClient().mustSign(t, by(user(owner, member), presigned, "GET", target))
+					for _, a := range []answer{s.send11(t, r), s.send20(t, r)} {
+						if a.status != 200 {
+							t.Errorf("%s: %d %s", target, a.status, a.body)
+						}
+						for _, seen := range s.upstream.Take() {
+							if want := unspent(t, r.Target); seen.Target != want {
+								t.Errorf("%s: the upstream saw %s, want %s", r.Target, seen.Target, want)
+							}
+							s.keepsSignature(t, seen, r)
+						}
+					}
+				}
+			})
+		}
+	})
+}
+
+// printedSigning is signing with the bootstrap that portcullis envoy prints.
+func printedSigning() setup {
+	c := signing("")
+	c.file, c.printed = "", []string{}
+	return c
 }

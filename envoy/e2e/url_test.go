@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,8 @@ var answersOf = []struct {
 	{"a policy that denies", tells(func(e map[string]any) string { return policyFor("Deny", arnOf(e)) }), 403, "AccessDeniedException", functionDenies, 403, 500},
 	{"a policy about another API", text(policyFor("Allow", "arn:aws:execute-api:eu-west-1:111122223333:z1z2z3z4z5/*")), 403, "AccessDeniedException", functionSilent, 403, 500},
 	{"a policy without statements", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
+	{"a Deny of no Resource and an Allow of no Action", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":[]},{"Effect":"Allow","Action":[],"Resource":"*"}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
+	{"an Allow of no Resource", text(`{"principalId":"ann","policyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":[]}]}}`), 403, "AccessDeniedException", functionSilent, 403, 500},
 	{"isAuthorized", text(`{"isAuthorized":true,"context":{"tier":"gold","pets":7,"member":true}}`), 500, misconfigured, nothingSaid, 500, 200},
 	{"isAuthorized: false", text(`{"isAuthorized":false}`), 500, misconfigured, nothingSaid, 500, 403},
 	{"isAuthorized as text", text(`{"isAuthorized":"true"}`), 500, misconfigured, nothingSaid, 500, 500},
@@ -87,6 +90,11 @@ var answersOf = []struct {
 		}
 	}, 500, misconfigured, nothingSaid, 500, 500},
 	{"the error Unauthorized", functionError(`{"errorMessage":"Unauthorized"}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"the error Unauthorized without its header", text(`{"errorType":"Error","errorMessage":"Unauthorized","trace":[]}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"the error Unauthorized of Python without its header", text(`{"errorMessage": "Unauthorized", "errorType": "Exception", "requestId": "", "stackTrace": ["  File"]}`), 401, "UnauthorizedException", unauthorized, 401, 401},
+	{"another error without its header", text(`{"errorType":"TypeError","errorMessage":"Unauthorized: no token","trace":[]}`), 500, misconfigured, nothingSaid, 500, 500},
+	{"an error without a message or its header", text(`{"errorType":"Runtime.ExitError"}`), 500, misconfigured, nothingSaid, 500, 500},
+	{"isAuthorized beside an error without its header", text(`{"errorType":"Error","errorMessage":"Unauthorized","isAuthorized":false}`), 500, misconfigured, nothingSaid, 500, 403},
 	{"the error unauthorized", functionError(`{"errorMessage":"unauthorized"}`), 500, misconfigured, nothingSaid, 500, 500},
 	{"an error beside an answer that allows", functionError(policyFor("Allow", "*")), 500, misconfigured, nothingSaid, 500, 500},
 	{"isAuthorized as an error", functionError(`{"isAuthorized":true}`), 500, misconfigured, nothingSaid, 500, 500},
@@ -107,6 +115,57 @@ var answersOf = []struct {
 		time.Sleep(1500 * time.Millisecond)
 		fmt.Fprint(w, policyFor("Allow", arnOf(e)))
 	}, 500, failure, nothingSaid, 500, 500},
+}
+
+func TestNumericPrincipalID(t *testing.T) {
+	t.Parallel()
+	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+		fmt.Fprint(w, strings.Replace(policyFor("Allow", arnOf(event)), `"ann"`, "4711", 1))
+	})
+	s := start(t, setup{config: strings.Replace(remote, "URL", f.URL, 1), edits: byHost("pets.example.com", "http.example.com")})
+	for _, d := range []doorway{{"pets.example.com", "/token", false}, {"http.example.com", "/v2", true}} {
+		if got := s.allowed(t, s.at(t, d.host, d.target, shows("t"))).Header("x-principal"); !slices.Equal(got, []string{"4711"}) {
+			t.Errorf("%s: the upstream sees x-principal: %q", d.target, got)
+		}
+	}
+}
+
+// TestPathsOfEvents: a REST API's events have the path as the client sent it, with the base path of its domain; those of an HTTP API
+// have it decoded.
+func TestPathsOfEvents(t *testing.T) {
+	t.Parallel()
+	events := make(chan map[string]any, 1)
+	f := newCloud(t, func(w http.ResponseWriter, _ string, event map[string]any) {
+		events <- event
+		fmt.Fprint(w, policyFor("Allow", arnOf(event)))
+	})
+	config := strings.NewReplacer("URL", f.URL, "[pets.example.com]", "[pets.example.com, api.example.com/v1]", "type: TOKEN", "type: REQUEST, identitySource: [method.request.header.Authorization]",
+		"GET /token", `"GET /users/{userId}"`, "GET /v2", `"GET /users/{userId}"`).Replace(remote)
+	s := start(t, setup{config: config, edits: byHost("pets.example.com", "api.example.com", "http.example.com")})
+	const arn = "arn:aws:execute-api:eu-west-1:111122223333:"
+	for _, c := range []struct{ host, target, path, context, userID, arn string }{
+		{"pets.example.com", "/users/test%7Cid", "/users/test%7Cid", "/users/test%7Cid", "test%7Cid", "a1b2c3d4e5/prod/GET/users/test|id"},
+		{"pets.example.com", "/users/a%2Bb@example.com", "/users/a%2Bb@example.com", "/users/a%2Bb@example.com", "a%2Bb@example.com", "a1b2c3d4e5/prod/GET/users/a+b@example.com"},
+		{"api.example.com", "/v1/users/7", "/v1/users/7", "/v1/users/7", "7", "a1b2c3d4e5/prod/GET/users/7"},
+		{"api.example.com", "/v1/users/%C3%A9/", "/v1/users/%C3%A9/", "/v1/users/%C3%A9/", "%C3%A9", "a1b2c3d4e5/prod/GET/users/é/"},
+		{"http.example.com", "/users/test%7Cid", "", "/users/test|id", "test|id", "b1b2c3d4e5/$default/GET/users/test|id"},
+	} {
+		if a := s.at(t, c.host, c.target, shows("t")); a.status != http.StatusOK {
+			t.Errorf("%s%s: %d %s", c.host, c.target, a.status, a.body)
+			continue
+		}
+		event := <-events
+		path, _ := event["path"].(string)
+		context, _ := event["requestContext"].(map[string]any)
+		contextPath, _ := context["path"].(string)
+		if http2, ok := context["http"].(map[string]any); ok {
+			contextPath, _ = http2["path"].(string)
+		}
+		parameters, _ := event["pathParameters"].(map[string]any)
+		if path != c.path || contextPath != c.context || parameters["userId"] != c.userID || arnOf(event) != arn+c.arn {
+			t.Errorf("%s%s: path %q, context's %q, %v, %v", c.host, c.target, path, contextPath, parameters, arnOf(event))
+		}
+	}
 }
 
 func tells(answer func(map[string]any) string) func(http.ResponseWriter, map[string]any) {

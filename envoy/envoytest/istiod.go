@@ -39,8 +39,8 @@ func requireIstio(tb testing.TB, program string) string {
 type Istiod struct {
 	*Process
 	// XDS is the address that Envoys ask.
-	XDS string
-	dir string
+	XDS             string
+	dir, meshConfig string
 }
 
 var xdsLine = regexp.MustCompile(`starting gRPC discovery service at (127\.0\.0\.1:\d+)`)
@@ -49,15 +49,14 @@ var xdsLine = regexp.MustCompile(`starting gRPC discovery service at (127\.0\.0\
 func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istiod {
 	tb.Helper()
 	program := RequireIstiod(tb)
-	d := &Istiod{dir: tb.TempDir()}
-	meshFile := filepath.Join(tb.TempDir(), "mesh.yaml")
-	write(tb, meshFile, mesh)
+	d := &Istiod{dir: tb.TempDir(), meshConfig: filepath.Join(tb.TempDir(), "mesh.yaml")}
+	d.ConfigureMesh(tb, mesh)
 	for name, text := range resources {
 		d.Configure(tb, name, text)
 	}
 	// Without the registry Kubernetes, this istiod does not start with files.
 	cmd := exec.Command(program, "discovery", "--configDir", d.dir, "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, kubeAPI(tb).URL),
-		"--meshConfig", meshFile, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0")
+		"--meshConfig", d.meshConfig, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0")
 	cmd.Env = append(os.Environ(), "POD_NAME=istiod-1", "POD_NAMESPACE=istio-system", "CLUSTER_ID=Kubernetes", "ENABLE_CA_SERVER=false", "PILOT_ENABLE_GATEWAY_API=false",
 		// Filters that only Istio's own build of Envoy has.
 		"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false", "PILOT_DISABLE_MX_ALPN=true")
@@ -80,7 +79,17 @@ func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istio
 // Configure writes a file of resources, in one step.
 func (d *Istiod) Configure(tb testing.TB, name, text string) {
 	tb.Helper()
-	path := filepath.Join(d.dir, name)
+	replace(tb, filepath.Join(d.dir, name), text)
+}
+
+// ConfigureMesh writes the MeshConfig, in one step.
+func (d *Istiod) ConfigureMesh(tb testing.TB, mesh string) {
+	tb.Helper()
+	replace(tb, d.meshConfig, mesh)
+}
+
+func replace(tb testing.TB, path, text string) {
+	tb.Helper()
 	write(tb, path+".new", text)
 	if err := os.Rename(path+".new", path); err != nil {
 		tb.Fatal(err)

@@ -38,10 +38,11 @@ type Upstream struct {
 	listener net.Listener
 	answer   func(Seen) string
 
-	mu    sync.Mutex
-	seen  []*Seen
-	conns map[net.Conn]bool
-	wg    sync.WaitGroup
+	mu     sync.Mutex
+	seen   []*Seen
+	others []net.Listener
+	conns  map[net.Conn]bool
+	wg     sync.WaitGroup
 }
 
 // StartUpstream listens on a free loopback port. The answer, if there is one, makes the body of a response.
@@ -54,13 +55,28 @@ func StartUpstream(answer func(Seen) string) (*Upstream, error) {
 		answer = func(s Seen) string { return s.Method + " " + s.Target + "\n" }
 	}
 	u := &Upstream{listener: listener, answer: answer, conns: map[net.Conn]bool{}}
-	u.wg.Go(u.accept)
+	u.wg.Go(func() { u.accept(listener) })
 	return u, nil
 }
 
+// AnotherPort is a further port that leads to the upstream.
+func (u *Upstream) AnotherPort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	u.mu.Lock()
+	u.others = append(u.others, listener)
+	u.mu.Unlock()
+	u.wg.Go(func() { u.accept(listener) })
+	return portOf(listener), nil
+}
+
 // Port is the port that the upstream listens on.
-func (u *Upstream) Port() string {
-	_, port, _ := net.SplitHostPort(u.listener.Addr().String()) // a listener's own address has one
+func (u *Upstream) Port() string { return portOf(u.listener) }
+
+func portOf(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's own address has one
 	return port
 }
 
@@ -80,6 +96,9 @@ func (u *Upstream) Take() []Seen {
 func (u *Upstream) Stop() {
 	u.listener.Close()
 	u.mu.Lock()
+	for _, l := range u.others {
+		l.Close()
+	}
 	for c := range u.conns {
 		c.Close()
 	}
@@ -87,9 +106,9 @@ func (u *Upstream) Stop() {
 	u.wg.Wait()
 }
 
-func (u *Upstream) accept() {
+func (u *Upstream) accept(l net.Listener) {
 	for {
-		c, err := u.listener.Accept()
+		c, err := l.Accept()
 		if err != nil {
 			return
 		}

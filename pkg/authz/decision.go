@@ -19,8 +19,9 @@ type Decision struct {
 	SetHeaders []Field
 	// RemoveHeaders are request headers that must not reach the upstream on Allow. None of them is in SetHeaders.
 	RemoveHeaders []string
-	// RemoveQuery are query parameters that must not reach the upstream on Allow.
-	RemoveQuery []string
+	// Target is what the upstream gets on Allow in place of the request's target, from whose query something is removed; empty
+	// for the request's own. The path is the same, byte for byte.
+	Target string
 
 	// ResponseHeaders are headers of the upstream's answer on Allow. Each replaces the upstream's own of its name; one without
 	// a value does so only where the upstream sends it. Vary is added to the upstream's.

@@ -9,9 +9,10 @@ type Event struct {
 	API, Account, Stage string
 	// Route is the route key, such as "GET /pets/{petId}" or "$default"; Resource is the resource path alone.
 	Route, Resource string
-	// Path is the canonical path within the stage, FullPath the same with base path or stage name.
+	// Path is the request's path, with a domain's base path and without a stage's name; FullPath has either. On REST APIs both
+	// are as received, on HTTP APIs decoded.
 	Path, FullPath string
-	// PathParameters are the route's, in the order of the path; StageVariables the stage's.
+	// PathParameters are the route's, in the order of the path and as it writes them; StageVariables the stage's.
 	PathParameters []Field
 	StageVariables map[string]string
 	// RequestID is the id that the client is told.

@@ -96,14 +96,19 @@ func TestSignatureOptions(t *testing.T) {
 	}
 	asIs := func(*authz.Request, *sigv4test.Signer) {}
 	nothing := func(*authz.Request) {}
+	// aged signs in the query, seconds before the request comes.
+	aged := func(seconds int) func(*authz.Request, *sigv4test.Signer) {
+		return func(_ *authz.Request, s *sigv4test.Signer) {
+			s.Expires, s.At = 300, s.At.Add(-time.Duration(seconds)*time.Second)
+		}
+	}
 	for name, c := range map[string]struct {
 		api    string
 		change func(*authz.Request, *sigv4test.Signer)
 		then   func(*authz.Request)
 	}{
-		"maxExpires": {"signatures: {maxExpires: 60}\n    " + routes, func(_ *authz.Request, s *sigv4test.Signer) { s.Expires = 61 }, nothing},
-		"a route's maxExpires": {"routes: [{route: GET /pets, authorization: AWS_IAM, signatures: {maxExpires: 60}}]",
-			func(_ *authz.Request, s *sigv4test.Signer) { s.Expires = 61 }, nothing},
+		"maxExpires":           {"signatures: {maxExpires: 60}\n    " + routes, aged(61), nothing},
+		"a route's maxExpires": {"routes: [{route: GET /pets, authorization: AWS_IAM, signatures: {maxExpires: 60}}]", aged(61), nothing},
 	} {
 		if d := ask(routes, c.change, c.then); !d.Allow {
 			t.Errorf("%s: without it: %+v", name, d.Reason)

@@ -74,6 +74,7 @@ func (r *replica) serve(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	next.Start(t.Context())
+	next.Wait(t.Context())
 	if r.serving != nil {
 		r.serving.Close()
 	}

@@ -35,13 +35,20 @@ type Snapshot struct {
 	flushable []flushable
 }
 
-// patience is how long Start waits for what the configuration needs from outside.
+// patience is how long Wait waits for what the configuration needs from outside.
 const patience = 3 * time.Second
 
-// Start begins to fetch what the configuration needs from outside, the keys of issuers, and returns once it is there, or
-// after 3 seconds: what is not there by then is tried further, and is the concern of the routes that need it alone.
+// Start begins to fetch what the configuration needs from outside, the keys of issuers, and returns at once.
 func (s *Snapshot) Start(ctx context.Context) {
-	s.lease.Start(ctx, patience)
+	s.lease.Start(ctx)
+}
+
+// Wait returns once what Start has begun to fetch is there, after 3 seconds, or when ctx ends. What is not there by then is tried
+// further, and is the concern of the routes that need it alone.
+func (s *Snapshot) Wait(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s.lease.Wait(ctx)
 }
 
 // Close gives back what the configuration needs from outside. It is called when no request uses it any more.

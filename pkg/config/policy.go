@@ -63,7 +63,7 @@ func (r *reader) parsePolicy(n *yaml.Node, o policy.Options, at *fault.Place) (s
 	case inline != nil:
 		n = inline
 	}
-	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimSpace(n.Value), "{") {
+	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimLeft(n.Value, "\" \t\r\n"), "{") {
 		r.Fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.Label())
 		return r.file, nil, nil
 	}
@@ -106,7 +106,8 @@ func isJSON(name string, data []byte) bool {
 	case ".yaml", ".yml":
 		return false
 	}
-	return bytes.HasPrefix(bytes.TrimSpace(source.WithoutMark(data)), []byte("{"))
+	data = bytes.TrimSpace(source.WithoutMark(data))
+	return bytes.HasPrefix(data, []byte("{")) || bytes.HasPrefix(data, []byte(`"{`))
 }
 
 // policies reads the policies of a list.

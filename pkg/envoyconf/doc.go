@@ -2,8 +2,8 @@
 // setting is as it is. The files of envoy/ are what it prints.
 //
 // The way of a configuration: options.go checks what was asked for, plan.go shares the APIs out among listeners, hosts.go finds what
-// each of them serves, routes.go says which requests' bodies Envoy waits for, and the templates, one for each target, say it in YAML;
-// istio.go says it in the terms of a mesh first.
+// each of them serves, routes.go says which requests' bodies Envoy waits for, readings.go refuses what reads one path of an upstream in two
+// ways, and the templates, one for each target, say it in YAML; istio.go says it in the terms of a mesh first.
 //
 // # Decisions
 //
@@ -43,4 +43,14 @@
 // 2026-11-25: portcullis' own place in a mesh is printed only where it is said who may ask it (--istio-callers). Without, nothing is known of
 // its sidecar, and a DestinationRule with mutual TLS would end every check of a portcullis that has none. Callers are whole SPIFFE
 // ids, for Istio would take a wildcard.
+//
+// 2026-11-28: connections keep the filters of the listener that they were opened on, and see new routes at once. What a route tells portcullis
+// of a request is therefore true by the route itself: a route that says that the body is waited for has with_request_body, x-forwarded-proto is
+// what Envoy writes for each connection, and routes of private APIs are not those of a listener that was public. The filter has
+// with_request_body too, for pack_as_bytes stands there alone; a body that an older filter hands on as text is refused if it may be another.
+//
+// 2026-11-28: a path of an upstream has one reading, whatever the host. Base paths, and stages' names on default endpoints, are taken off on
+// the way to the upstream, with the slashes behind them: by regular expressions, for prefix_rewrite leaves those. Two stages of one host need two
+// upstreams then. With --keep-base-path, and in a mesh, whose routes are not ours, what two hosts read in two ways is refused
+// (readings.go). Upstreams are told apart by what --upstream says, for no other target prints them.
 package envoyconf

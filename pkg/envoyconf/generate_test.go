@@ -1,6 +1,7 @@
 package envoyconf
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,6 +49,12 @@ func optionsFor(target Target, shape string) Options {
 	o := Options{Target: target}
 	if shape == "private and public" && target == Bootstrap {
 		o.PrivateListen = "127.0.0.1:10001"
+	}
+	switch shape { // which have several stages on one host
+	case "several":
+		o.UpstreamOf = map[string]string{"a1b2c3d4e5/on": "127.0.0.1:8081", "1234567890": "127.0.0.1:8082"}
+	case "stages", "endpoint":
+		o.UpstreamOf = map[string]string{"a1b2c3d4e5/on": "127.0.0.1:8081", "a1b2c3d4e5/v3": "127.0.0.1:8082"}
 	}
 	return o
 }
@@ -210,9 +217,19 @@ func checkHost(t *testing.T, host any, buffers bool) {
 		if says && (unbuffered || !buffers) || maybe(r, "route") != nil && buffers && says == unbuffered {
 			t.Errorf("the route says of its body %v, unbuffered %v, where the filter buffers: %v", says, unbuffered, buffers)
 		}
+		checkBody(t, r, says)
 	}
 	if last := maybe(routes[len(routes)-1], "match"); maybe(last, "prefix") != "/" || len(last.(tree)) != 1 {
 		t.Errorf("paths are left without a route: %v", last)
+	}
+}
+
+// checkBody holds that a route has Envoy wait for the body if, and only if, it tells portcullis so.
+func checkBody(t *testing.T, route any, says bool) {
+	t.Helper()
+	waits := maybe(route, append(perRoute, "with_request_body")...)
+	if says != (waits != nil) || says && (maybe(waits, "allow_partial_message") != false || maybe(waits, "max_request_bytes") == nil) {
+		t.Errorf("the route says of its body %v, and has Envoy wait so: %v", says, waits)
 	}
 }
 
@@ -223,8 +240,10 @@ func TestDeterministic(t *testing.T) {
 			o := optionsFor(target, shape)
 			if target == Bootstrap {
 				o.UpstreamOf = map[string]string{}
-				for _, a := range c.APIs {
-					o.UpstreamOf[a.ID] = "127.0.0.1:8081"
+				for i, a := range c.APIs {
+					for j, s := range a.Stages {
+						o.UpstreamOf[a.ID+"/"+s.Name] = fmt.Sprintf("127.0.0.%d:808%d", i+1, j)
+					}
 				}
 			}
 			text := mustGenerate(t, c, o)
@@ -319,6 +338,17 @@ func TestTimeout(t *testing.T) {
 	for d, want := range map[time.Duration]string{time.Second: "1s", 1500 * time.Millisecond: "1.5s", time.Minute: "60s", time.Millisecond: "0.001s"} {
 		if got := duration(d); got != want {
 			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
+// Envoy asks about more requests at once than portcullis takes, and tries none twice.
+func TestCircuitBreakers(t *testing.T) {
+	for checks, want := range map[int]int{0: 8192, 100: 200, 10_000: 20_000} {
+		doc := parse(t, mustGenerate(t, shapes(t)["open"], Options{MaxChecks: checks}))[0]
+		got := at(t, doc, "static_resources", "clusters", 0, "circuit_breakers", "thresholds", 0).(tree)
+		if got["max_requests"] != want || got["max_pending_requests"] != want || got["max_connections"] != want || got["max_retries"] != 0 {
+			t.Errorf("%d checks: %v", checks, got)
 		}
 	}
 }

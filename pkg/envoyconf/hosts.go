@@ -18,6 +18,10 @@ type listener struct {
 	// connection came.
 	Private, ProxyProtocol bool
 	Hosts                  []virtualHost
+
+	// mappings are the stages by host, the longest base path first, and names the hosts in the order of portcullis.yaml.
+	mappings map[string][]mapping
+	names    []string
 }
 
 // virtualHost are domains that lead to the same stages.
@@ -37,6 +41,8 @@ type route struct {
 	About   string
 	Match   match
 	Cluster string
+	// Strip is a regular expression for the part of the path that the upstream does not get, empty for none.
+	Strip string
 	// Settings are what portcullis is told of it beyond its virtual host's settings; nil for nothing.
 	Settings *settings
 }
@@ -46,12 +52,17 @@ type settings struct {
 	API, Stage, Transport, Listener string
 	// Principal says that certificates of clients are verified.
 	Principal bool
-	// Buffered tells portcullis that the body is waited for, Unbuffered tells Envoy not to.
-	Buffered, Unbuffered bool
+	// MaxBody is the longest body that Envoy waits for and portcullis is told of; 0 if that is not said here. Unbuffered tells Envoy
+	// not to wait.
+	MaxBody    int
+	Unbuffered bool
 }
 
 // Extensions says whether there are context extensions.
-func (s *settings) Extensions() bool { return s.API != "" || s.Buffered }
+func (s *settings) Extensions() bool { return s.API != "" || s.Buffered() }
+
+// Buffered says whether the body is waited for.
+func (s *settings) Buffered() bool { return s.MaxBody > 0 }
 
 // mapping is a stage below a base path of a host.
 type mapping struct {
@@ -62,12 +73,10 @@ type mapping struct {
 
 // hosts are the virtual hosts of a listener. Hosts with the same stages below the same base paths are one.
 func (p *plan) hosts(l *listener) []virtualHost {
-	mappings, names := p.mappings(l.Private)
 	var hosts []virtualHost
 	same := map[string]int{}
-	for _, name := range names {
-		m := mappings[name]
-		slices.SortStableFunc(m, func(a, b mapping) int { return strings.Count(b.base, "/") - strings.Count(a.base, "/") })
+	for _, name := range l.names {
+		m := l.mappings[name]
 		var key strings.Builder
 		for _, m := range m {
 			fmt.Fprintf(&key, "%s %s %s\n", m.base, m.api.ID, m.stage)
@@ -114,6 +123,9 @@ func (p *plan) mappings(private bool) (map[string][]mapping, []string) {
 				p.Notes = append(p.Notes, fmt.Sprintf("stage %s of API %s is not here: it has no domains, so that no host leads to it", stage.Name, api.ID))
 			}
 		}
+	}
+	for _, m := range mappings {
+		slices.SortStableFunc(m, func(a, b mapping) int { return strings.Count(b.base, "/") - strings.Count(a.base, "/") })
 	}
 	return mappings, names
 }
@@ -165,12 +177,11 @@ func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 // routes are the routes of a stage, each with settings of which whose are set for all of them are left out.
 func (p *plan) routes(m mapping, common settings) []route {
 	needs := func(r gateway.Route) bool { return p.needsBody(m.api, &r) }
-	stage := m.api.ID + "/" + m.stage
-	cluster := p.cluster(m.api)
+	stage, cluster, strip := m.name(), p.cluster(m), p.stripped(m.base)
 	one := func(about string, match match, signed bool) route {
 		s := common
-		s.Buffered, s.Unbuffered = signed, !signed && p.Buffers
-		r := route{About: about, Match: match, Cluster: cluster}
+		s.MaxBody, s.Unbuffered = p.body(signed)
+		r := route{About: about, Match: match, Cluster: cluster, Strip: strip}
 		if s != (settings{}) {
 			r.Settings = &s
 		}
@@ -194,4 +205,12 @@ func (p *plan) routes(m mapping, common settings) []route {
 		return append(routes, one("all other routes of "+stage, prefix, true))
 	}
 	return append(routes, one(whole, prefix, true))
+}
+
+// body is what the settings of a route say of its body: the longest that is waited for, or that none is.
+func (p *plan) body(needed bool) (longest int, unbuffered bool) {
+	if needed {
+		return p.MaxRequestBytes, false
+	}
+	return 0, p.Buffers
 }

@@ -18,6 +18,8 @@ type mesh struct {
 	Labels []label
 	// Own is what is said of portcullis itself, nil where that is left to the mesh.
 	Own *ownWorkload
+	// RuleNamespace is where the DestinationRule for portcullis is: beside its Service, or else where its callers are.
+	RuleNamespace string
 	// Context is Istio's name for the listeners that are meant.
 	Context string
 	// Nobody is what is said of virtual hosts that belong to no stage, before Patches say otherwise.
@@ -61,6 +63,7 @@ func (p *plan) forIstio() (*mesh, error) {
 	take(err)
 	m.Own, err = p.ownWorkload()
 	take(err)
+	m.RuleNamespace = cmp.Or(p.serviceNamespace(), p.Mesh.Namespace)
 	if !namespace.MatchString(p.Mesh.Namespace) {
 		errs = append(errs, fmt.Errorf("--istio-namespace: %q is no namespace", p.Mesh.Namespace))
 	}
@@ -144,7 +147,7 @@ func readLabels(flag, text string) ([]label, error) {
 
 // addHost says it of each domain of a virtual host: Istio has one for each host of a Gateway's server.
 func (m *mesh) addHost(h *virtualHost) {
-	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered })
+	buffered := slices.ContainsFunc(h.Routes, func(r route) bool { return r.Settings != nil && r.Settings.Buffered() })
 	for _, domain := range h.Domains {
 		for _, port := range m.Mesh.Ports {
 			p := patch{
@@ -152,7 +155,8 @@ func (m *mesh) addHost(h *virtualHost) {
 				Host: domain + ":" + strconv.Itoa(port),
 			}
 			if m.Buffers {
-				p.Body = &patch{Host: p.Host, Settings: &settings{Buffered: buffered, Unbuffered: !buffered}}
+				p.Body = &patch{Host: p.Host, Settings: &settings{}}
+				p.Body.Settings.MaxBody, p.Body.Settings.Unbuffered = m.body(buffered)
 			}
 			m.Patches = append(m.Patches, p)
 		}

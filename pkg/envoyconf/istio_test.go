@@ -15,7 +15,7 @@ func TestIstio(t *testing.T) {
 			text := mustGenerate(t, shapes(t)[shape], o)
 			checkWords(t, text)
 			docs := parse(t, text)
-			if len(docs) != 3 {
+			if len(docs) != 4 {
 				t.Fatalf("%d documents", len(docs))
 			}
 			provider := at(t, docs[0], "meshConfig", "extensionProviders", 0, "envoyExtAuthzGrpc").(tree)
@@ -31,6 +31,9 @@ func TestIstio(t *testing.T) {
 			if spec := at(t, docs[1], "spec").(tree); spec["action"] != "CUSTOM" || len(at(t, spec, "rules", 0).(tree)) != 0 || at(t, spec, "selector", "matchLabels", "tier") != "1" {
 				t.Errorf("%v", spec)
 			}
+			if pool := at(t, docs[3], "spec", "trafficPolicy", "connectionPool"); at(t, pool, "http", "http2MaxRequests") != 8192 || at(t, pool, "http", "http1MaxPendingRequests") != 8192 || maybe(docs[3], "spec", "trafficPolicy", "tls") != nil {
+				t.Errorf("%v", docs[3])
+			}
 			checkPatches(t, at(t, docs[2], "spec", "configPatches").([]any), shape != "open", sidecar)
 		})
 	}
@@ -38,6 +41,10 @@ func TestIstio(t *testing.T) {
 
 func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 	t.Helper()
+	if at(t, patches[1], "applyTo") != "NETWORK_FILTER" || at(t, patches[1], "patch", "value", "typed_config", "common_http_protocol_options", "max_headers_count") != 2000 {
+		t.Errorf("%v", patches[1])
+	}
+	patches = slices.Delete(slices.Clone(patches), 1, 2)
 	want := []string{"HTTP_FILTER", "VIRTUAL_HOST"}
 	if !sidecar {
 		checkNobody(t, patches[1])
@@ -54,6 +61,7 @@ func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 		if says := maybe(settings, "portcullis.body") == "buffered"; says != (kind == "HTTP_ROUTE") {
 			t.Errorf("%s says of the body: %v", kind, says)
 		}
+		checkBody(t, at(t, p, "patch", "value"), kind == "HTTP_ROUTE")
 		if verified := maybe(settings, "portcullis.sourcePrincipal") == "verified"; verified != (sidecar && kind == "VIRTUAL_HOST") {
 			t.Errorf("%s says of certificates: %v", kind, verified)
 		}
@@ -102,6 +110,9 @@ func TestIstioCallers(t *testing.T) {
 		if at(t, doc, "spec", "selector", "matchLabels", "app.kubernetes.io/name") != "portcullis" {
 			t.Errorf("%v", doc)
 		}
+	}
+	if at(t, docs[5], "spec", "trafficPolicy", "connectionPool", "tcp", "maxConnections") != 8192 {
+		t.Errorf("%v", docs[5])
 	}
 	if at(t, docs[3], "spec", "mtls", "mode") != "STRICT" || at(t, docs[5], "spec", "trafficPolicy", "tls", "mode") != "ISTIO_MUTUAL" {
 		t.Errorf("%v %v", docs[3], docs[5])

@@ -34,8 +34,11 @@ type Options struct {
 	Admin string
 	// Upstream is the address of what is guarded. Default: 127.0.0.1:8080.
 	Upstream string
-	// UpstreamOf are the addresses of what single APIs guard, by API id.
+	// UpstreamOf are the addresses of what single APIs guard, by API id, or single stages, by API id/stage. Filter and Istio do not
+	// print them: there they say which stages share an upstream.
 	UpstreamOf map[string]string
+	// KeepBasePath leaves base paths, and the stage's name on the default endpoint, in the path that the upstream gets.
+	KeepBasePath bool
 	// Portcullis is where portcullis answers: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
 	// portcullis.portcullis.svc.cluster.local:9001.
 	Portcullis string
@@ -44,7 +47,9 @@ type Options struct {
 	PortcullisTLS ClientTLS
 	// TLS are the certificate and key that clients are shown. Without them the listener speaks plain text.
 	TLS ServerTLS
-	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: whether there is TLS.
+	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: false, and with TLS
+	// x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would also hold for connections that
+	// were open before there was TLS.
 	SecureTransport string
 	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks,
 	// listener:NAME, or principals. Default: proxy-protocol.
@@ -56,9 +61,15 @@ type Options struct {
 	UnbufferedUploads bool
 	// Timeout is how long a check may take. Default: one second, or more than the APIs' authorizers need.
 	Timeout time.Duration
+	// MaxChecks are the checks at once that portcullis takes, all its replicas together. Default: 4096, as of portcullis serve.
+	MaxChecks int
 	// Mesh is what Istio has to know.
 	Mesh Mesh
 }
+
+// MostChecks is the number of checks at once beyond which Envoy asks no more. It is above what portcullis takes, so that portcullis
+// refuses what is too much, at once and by whose share is used up, and not Envoy, which does not tell requests apart.
+func (o *Options) MostChecks() int { return 2 * o.MaxChecks }
 
 // ClientTLS names PEM files.
 type ClientTLS struct{ CA, Cert, Key string }
@@ -69,7 +80,7 @@ type ServerTLS struct{ Cert, Key string }
 // Mesh says where in a mesh portcullis guards.
 type Mesh struct {
 	// Namespace and Selector find the workload: a gateway's, or that of an application with a sidecar. Default: the label
-	// istio=ingressgateway in istio-system.
+	// istio=ingressgateway in istio-system. A sidecar has no default selector.
 	Namespace string
 	Selector  string
 	// Sidecar is for the sidecar of an application, and not for a gateway.
@@ -90,9 +101,12 @@ const (
 	networks         = "networks"
 	principals       = "principals"
 	listenerPrefix   = "listener:"
+	gatewaySelector  = "istio=ingressgateway"
 	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
+	defaultMaxChecks = 4096
+	mostMaxChecks    = 1 << 20
 	checkTime        = time.Second
 	tokenCheckTime   = 6 * time.Second  // more than fetching the keys of an issuer may take
 	functionTime     = 10 * time.Second // what a function may take where its authorizer does not say
@@ -112,7 +126,8 @@ func (o *Options) list() []option {
 		{"listen", o.Listen != "", whole},
 		{"private-listen", o.PrivateListen != "", whole},
 		{"admin", o.Admin != "", whole},
-		{"upstream", o.Upstream != "" || len(o.UpstreamOf) > 0, whole},
+		{"upstream", o.Upstream != "", whole},
+		{"keep-base-path", o.KeepBasePath, both},
 		{"tls-cert", o.TLS.Cert != "", whole},
 		{"tls-key", o.TLS.Key != "", whole},
 		{"portcullis-ca", o.PortcullisTLS.CA != "", both},
@@ -128,8 +143,8 @@ func (o *Options) list() []option {
 	}
 }
 
-// validate says what is wrong with o, all of it. What depends on the APIs comes later.
-func (o *Options) validate() error {
+// Validate says what is wrong with o, all of it. What depends on the APIs is Generate's to say.
+func (o *Options) Validate() error {
 	var errs []error
 	refuse := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -157,12 +172,15 @@ func (o *Options) validate() error {
 		"--vpc-endpoints principals: only the sidecar of a mesh attests them: write --for istio --istio-sidecar --istio-source-principal")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
+	refuse(o.MaxChecks < 0 || o.MaxChecks > mostMaxChecks, "--max-checks: must be 1 to %d", mostMaxChecks)
 	for i, port := range o.Mesh.Ports {
 		refuse(port < 1 || port > 65535, "--istio-port: must be 1 to 65535")
 		refuse(slices.Contains(o.Mesh.Ports[:i], port), "--istio-port: %d is given twice", port)
 	}
 	refuse(o.Mesh.Workload != "" && len(o.Mesh.Callers) == 0, "--istio-portcullis-selector: it is for --istio-callers: write those too")
 	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: only a sidecar's clients have an identity of the mesh: remove it")
+	refuse(o.Mesh.Sidecar && (o.Mesh.Selector == "" || o.Mesh.Selector == gatewaySelector),
+		"--istio-selector: with --istio-sidecar it must name the application's pods, and the label %s is a gateway's: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
 	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: a sidecar's ports are the application's: remove it")
 	return errors.Join(errs...)
 }
@@ -180,14 +198,15 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Portcullis = cmp.Or(o.Portcullis, service)
 	secure := "false"
 	if o.TLS.Cert != "" {
-		secure = "true"
+		secure = "x-forwarded-proto"
 	}
 	o.SecureTransport = cmp.Or(o.SecureTransport, secure)
 	o.VPCEndpoints = cmp.Or(o.VPCEndpoints, proxyProtocol)
 	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, defaultBodyBytes)
 	o.Timeout = cmp.Or(o.Timeout, longestCheck(apis))
+	o.MaxChecks = cmp.Or(o.MaxChecks, defaultMaxChecks)
 	o.Mesh.Namespace = cmp.Or(o.Mesh.Namespace, "istio-system")
-	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, "istio=ingressgateway")
+	o.Mesh.Selector = cmp.Or(o.Mesh.Selector, gatewaySelector)
 	o.Mesh.Workload = cmp.Or(o.Mesh.Workload, "app.kubernetes.io/name=portcullis")
 	if len(o.Mesh.Ports) == 0 {
 		o.Mesh.Ports = []int{80}
@@ -213,7 +232,7 @@ func longestCheck(apis []gateway.API) time.Duration {
 	return longest
 }
 
-// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS.
+// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS, or of one stage's as ID/STAGE=ADDRESS.
 func (o *Options) AddUpstream(text string) error {
 	id, at, named := strings.Cut(text, "=")
 	switch {

@@ -26,12 +26,8 @@ func (p *plan) ownWorkload() (*ownWorkload, error) {
 	}
 	var errs []error
 	w := &ownWorkload{}
-	// A service of Kubernetes: name.namespace.svc.…
-	parts := strings.Split(p.PortcullisAt.Host, ".")
-	if len(parts) < 3 || parts[2] != "svc" || !namespace.MatchString(parts[1]) {
+	if w.Namespace = p.serviceNamespace(); w.Namespace == "" {
 		errs = append(errs, fmt.Errorf("--istio-callers: %q does not say the namespace of portcullis; write --portcullis name.namespace.svc.cluster.local:port", p.Portcullis))
-	} else {
-		w.Namespace = parts[1]
 	}
 	var err error
 	if w.Labels, err = readLabels("istio-portcullis-selector", p.Mesh.Workload); err != nil {
@@ -46,6 +42,15 @@ func (p *plan) ownWorkload() (*ownWorkload, error) {
 	slices.Sort(w.Principals)
 	w.Principals = slices.Compact(w.Principals)
 	return w, errors.Join(errs...)
+}
+
+// serviceNamespace is the namespace of portcullis if it is a service of Kubernetes: name.namespace.svc.…
+func (p *plan) serviceNamespace() string {
+	parts := strings.Split(p.PortcullisAt.Host, ".")
+	if len(parts) < 3 || parts[2] != "svc" || !namespace.MatchString(parts[1]) {
+		return ""
+	}
+	return parts[1]
 }
 
 func isDots(segment string) bool { return segment == "." || segment == ".." }

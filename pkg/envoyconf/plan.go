@@ -21,6 +21,8 @@ type plan struct {
 	AdminAt, PortcullisAt address
 	Listeners             []listener
 	Upstreams             []upstream
+	// addresses are those of the Upstreams, by name.
+	addresses map[string]string
 	// Buffers says that a route needs its requests' bodies.
 	Buffers bool
 	// Notes are what the reader has to know: what portcullis.yaml has and the configuration has not.
@@ -63,22 +65,45 @@ func (p *plan) addAddresses() error {
 		errs = append(errs, fmt.Errorf("--portcullis-ca: the name of portcullis' certificate is that of its address: write --portcullis name:port"))
 	}
 	p.Upstreams = []upstream{{"upstream", take(parseAddress("upstream", p.Upstream))}}
-	for _, id := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
-		if !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return api.ID == id }) {
-			errs = append(errs, fmt.Errorf("--upstream: portcullis.yaml has no API %q", id))
-		}
-		p.Upstreams = append(p.Upstreams, upstream{"upstream-" + id, take(parseAddress("upstream", p.UpstreamOf[id]))})
+	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
+		errs = append(errs, p.checkUpstreamOf(of))
+		p.Upstreams = append(p.Upstreams, upstream{clusterOf(of), take(parseAddress("upstream", p.UpstreamOf[of]))})
+	}
+	p.addresses = map[string]string{}
+	for _, u := range p.Upstreams {
+		p.addresses[u.Name] = strings.ToLower(u.Address.String())
 	}
 	return errors.Join(errs...)
 }
 
-// cluster is the upstream of an API.
-func (p *plan) cluster(api *gateway.API) string {
-	if _, own := p.UpstreamOf[api.ID]; own {
-		return "upstream-" + api.ID
+// checkUpstreamOf refuses an API, or a stage of one, that portcullis.yaml does not have.
+func (p *plan) checkUpstreamOf(name string) error {
+	id, stage, staged := strings.Cut(name, "/")
+	i := slices.IndexFunc(p.apis, func(api gateway.API) bool { return api.ID == id })
+	if i < 0 {
+		return fmt.Errorf("--upstream: portcullis.yaml has no API %q", id)
+	}
+	if staged && !slices.ContainsFunc(p.apis[i].Stages, func(s gateway.Stage) bool { return s.Name == stage }) {
+		return fmt.Errorf("--upstream: API %s has no stage %q", id, stage)
+	}
+	return nil
+}
+
+// clusterOf is the name of the cluster of an API, or of a stage of one.
+func clusterOf(name string) string { return "upstream-" + strings.Replace(name, "/", "-", 1) }
+
+// cluster is the name of a stage's upstream: its own, that of its API, or that of all others.
+func (p *plan) cluster(m mapping) string {
+	for _, name := range []string{m.name(), m.api.ID} {
+		if _, own := p.UpstreamOf[name]; own {
+			return clusterOf(name)
+		}
 	}
 	return "upstream"
 }
+
+// upstreamOf tells upstreams apart, by their addresses: two clusters with one address are one upstream.
+func (p *plan) upstreamOf(m mapping) string { return p.addresses[p.cluster(m)] }
 
 func isPrivate(api gateway.API) bool { return api.Private }
 
@@ -143,13 +168,15 @@ func (p *plan) addListener(name, flag, at string, private bool) error {
 	if p.TLS.Cert != "" && name == "http" {
 		l.Name = "https"
 	}
-	if name == "private" {
+	if private {
+		// Another name than that of public APIs: connections of a listener that was theirs would see what is attested of this one's.
 		l.Routes = "private-apis"
 	}
 	var err error
 	if at != "" {
 		l.Address, err = parseListener(flag, at)
 	}
+	l.mappings, l.names = p.mappings(private)
 	l.Hosts = p.hosts(&l)
 	p.Listeners = append(p.Listeners, l)
 	return err

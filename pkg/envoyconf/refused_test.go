@@ -26,6 +26,7 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Portcullis: "10.0.0.1:9001", PortcullisTLS: ClientTLS{CA: "ca"}}, "--portcullis-ca: the name of portcullis' certificate is that of its address"},
 		{"open", Options{SecureTransport: "yes"}, `--secure-transport: "yes" is none of`},
 		{"open", Options{MaxRequestBytes: 11 << 20}, "--max-request-bytes: must be 1 to 10485760"},
+		{"open", Options{MaxChecks: 2 << 20}, "--max-checks: must be 1 to 1048576"},
 		{"open", Options{Timeout: -1}, "--timeout: must be above 0"},
 		{"open", Options{Timeout: time.Hour}, "--timeout: must be above 0 and up to 5m"},
 		{"open", Options{Listen: "localhost:80"}, `--listen: "localhost:80": write an IP address`},
@@ -38,6 +39,8 @@ func TestRefused(t *testing.T) {
 		{"open", Options{Target: Istio, Portcullis: "127.0.0.1:9001"}, "--portcullis: .* is no service of a mesh"},
 		{"open", Options{Target: Istio, Mesh: Mesh{Namespace: "A b"}}, `--istio-namespace: "A b" is no namespace`},
 		{"open", Options{Target: Istio, Mesh: Mesh{Selector: "app"}}, `--istio-selector: "app" is no label`},
+		{"open", Options{Target: Istio, Mesh: Mesh{Sidecar: true}}, "--istio-selector: with --istio-sidecar it must name the application's pods, .* write the application's labels"},
+		{"open", Options{Target: Istio, Mesh: Mesh{Sidecar: true, Selector: "istio=ingressgateway"}}, "--istio-selector: with --istio-sidecar"},
 		{"open", Options{Target: Istio, SecureTransport: "x-forwarded-proto", Mesh: Mesh{Sidecar: true}}, "--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it"},
 		{"open", Options{Target: Istio, Mesh: Mesh{SourcePrincipal: true}}, "--istio-source-principal: only a sidecar's clients"},
 		{"open", Options{Target: Istio, Mesh: Mesh{Ports: []int{80, 80}}}, "--istio-port: 80 is given twice"},
@@ -57,7 +60,7 @@ func TestRefused(t *testing.T) {
 		{"private", Options{VPCEndpoints: "listener:internal"}, `apis\[0\].endpoint: PRIVATE: .* lists the listener "internal"`},
 		{"private", Options{VPCEndpoints: "principals"}, "--vpc-endpoints principals: only the sidecar of a mesh attests them"},
 		{"private", Options{Target: Istio, VPCEndpoints: "principals", Mesh: Mesh{Sidecar: true}}, "--vpc-endpoints principals: .* --istio-source-principal"},
-		{"private", Options{Target: Istio, VPCEndpoints: "principals", Mesh: Mesh{Sidecar: true, SourcePrincipal: true}}, `apis\[0\].endpoint: PRIVATE: .* no entry of vpcEndpoints has principals`},
+		{"private", Options{Target: Istio, VPCEndpoints: "principals", Mesh: Mesh{Sidecar: true, Selector: "app=pets", SourcePrincipal: true}}, `apis\[0\].endpoint: PRIVATE: .* no entry of vpcEndpoints has principals`},
 		{"private", Options{Target: Istio}, `apis\[0\].endpoint: PRIVATE: Istio cannot hand on the TLV`},
 		{"no domain", Options{}, "apis: no stage has domains"},
 	} {
@@ -96,7 +99,7 @@ func TestRefusedInAMesh(t *testing.T) {
 		if out, err := Generate(c, o); err == nil || out.Text != "" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
-		o.Mesh.Sidecar = true
+		o.Mesh.Sidecar, o.Mesh.Selector = true, "app=pets"
 		if _, err := Generate(c, o); (err == nil) != strings.HasPrefix(want, "domains") {
 			t.Errorf("a sidecar, which has hosts of any kind, and %s: %v", want, err)
 		}
@@ -106,7 +109,7 @@ func TestRefusedInAMesh(t *testing.T) {
 		t.Error("uploads are buffered")
 	}
 	two := config(api("a1b2c3d4e5", on("a.example.com"), "GET /pets"), api("b1b2c3d4e5", on("b.example.com"), "GET /pets"))
-	if _, err := Generate(two, Options{Target: Istio, Mesh: Mesh{Sidecar: true}}); err == nil || !strings.Contains(err.Error(), "--istio-sidecar: a sidecar does not tell hosts apart") {
+	if _, err := Generate(two, Options{Target: Istio, Mesh: Mesh{Sidecar: true, Selector: "app=pets"}}); err == nil || !strings.Contains(err.Error(), "--istio-sidecar: a sidecar does not tell hosts apart") {
 		t.Errorf("%v", err)
 	}
 	both := shapes(t)["private and public"]

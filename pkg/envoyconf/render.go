@@ -26,7 +26,7 @@ type Output struct {
 // Generate writes the configuration that fits the APIs. The error names every setting, of the configuration or of the options,
 // that the target cannot carry.
 func Generate(c *gateway.Config, o Options) (Output, error) {
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return Output{}, err
 	}
 	if o.VPCEndpoints != "" && !slices.ContainsFunc(c.APIs, isPrivate) {
@@ -41,6 +41,9 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 		if data, err = p.forIstio(); err != nil {
 			return Output{}, err
 		}
+	}
+	if err := p.checkReadings(); err != nil {
+		return Output{}, err
 	}
 	text, err := p.render(string(p.Target)+".tmpl", data)
 	return Output{Text: text, Notes: p.Notes}, err

@@ -46,7 +46,7 @@ func (p *plan) needsBody(api *gateway.API, r *gateway.Route) bool {
 // portcullis too, for its match is no wider; so S comes before O in API Gateway's order, and both match the request, so that S
 // is among the exceptions, before O, with a match that is no narrower. Envoy has found S.
 func (p *plan) exceptions(api *gateway.API, base string) []exception {
-	if api.HTTP {
+	if api.HTTP || !(exception{parts: parts(base)}).isPlain() {
 		return nil
 	}
 	var all []exception

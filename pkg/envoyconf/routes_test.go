@@ -103,7 +103,7 @@ func TestRoutesFollowTheGateways(t *testing.T) {
 			}
 			signed := c.APIs[0].Routes[i].Authorization == gateway.IAM
 			buffered := p.Buffers && (found.Settings == nil || !found.Settings.Unbuffered)
-			says := found.Settings != nil && found.Settings.Buffered
+			says := found.Settings != nil && found.Settings.Buffered()
 			if buffered != says {
 				t.Fatalf("%s %s: buffered %v, says %v", method, path, buffered, says)
 			}
@@ -133,7 +133,7 @@ func routesOf(t *testing.T, c *gateway.Config, o Options) []string {
 		}
 		switch {
 		case r.Settings == nil:
-		case r.Settings.Buffered:
+		case r.Settings.Buffered():
 			text += " buffered"
 		case r.Settings.Unbuffered:
 			text += " unbuffered"

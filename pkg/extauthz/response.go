@@ -23,16 +23,15 @@ var (
 
 // allowed is the only place where an answer that Envoy lets pass is built.
 func allowed(d *authz.Decision, took time.Duration) *authv3.CheckResponse {
-	if len(d.SetHeaders)+len(d.RemoveHeaders)+len(d.RemoveQuery)+len(d.ResponseHeaders) == 0 {
+	if len(d.SetHeaders)+len(d.RemoveHeaders)+len(d.Target)+len(d.ResponseHeaders) == 0 {
 		return withMetadata(&authv3.CheckResponse{Status: statusOK, HttpResponse: unchanged}, d, took)
 	}
 	return withMetadata(&authv3.CheckResponse{
 		Status: statusOK,
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:                 headerOptions(d.SetHeaders),
-			HeadersToRemove:         d.RemoveHeaders,
-			QueryParametersToRemove: d.RemoveQuery,
-			ResponseHeadersToAdd:    responseOptions(d.ResponseHeaders),
+			Headers:              requestOptions(d),
+			HeadersToRemove:      d.RemoveHeaders,
+			ResponseHeadersToAdd: responseOptions(d.ResponseHeaders),
 		}},
 	}, d, took)
 }
@@ -85,12 +84,21 @@ func renderable(d *authz.Decision) bool {
 			return false
 		}
 	}
-	for _, name := range d.RemoveQuery {
-		if !utf8.ValidString(name) {
-			return false
-		}
+	return d.Target == "" || d.Target[0] == '/' && isVisible(d.Target) && utf8.ValidString(d.Target)
+}
+
+// requestOptions are the headers of the upstream's request. The target is the pseudo header :path. Envoy would write a query anew
+// from which it removed parameters (query_parameters_to_remove), in another order; a :path it takes as it is. The route stays the
+// one that the request was judged by, for Envoy chooses it anew only under clear_route_cache.
+func requestOptions(d *authz.Decision) []*corev3.HeaderValueOption {
+	options := headerOptions(d.SetHeaders)
+	if d.Target != "" {
+		options = append(options, &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: ":path", Value: d.Target},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS,
+		})
 	}
-	return true
+	return options
 }
 
 // headerOptions makes each field replace what is there under its name. A field that no HTTP message can hold is left out; it

@@ -65,7 +65,9 @@ func TestNothingButAnAllowPasses(t *testing.T) {
 		{"a header that cannot be set on the answer", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, ResponseHeaders: []authz.Field{{Name: "x-a", Value: "1\r\nx-b: 2"}}})}},
 		{"a bad name on the answer", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, ResponseHeaders: []authz.Field{{Name: "x a", Value: "1"}}})}},
 		{"a header that cannot be removed", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, RemoveHeaders: []string{"x a"}})}},
-		{"a parameter that cannot be removed", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, RemoveQuery: []string{"\xff"}})}},
+		{"a target that is not UTF-8", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "/\xff"})}},
+		{"a target with a line's end", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "/a\r\nb: c"})}},
+		{"a target that is no path", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "pets"})}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := check(t, New(c.with), c.ctx, envoyRequest())
@@ -128,7 +130,7 @@ func TestAllowOnTheWire(t *testing.T) {
 		Allow: true, Reason: authz.Reason{Code: authz.CodeAllowed, Policy: "resource-policy", Statement: "Pets"}, Caller: authz.Caller{Principal: "alice"},
 		RequestID: "r-1", API: "a1b2c3d4e5", Stage: "prod", Route: "GET /pets/{petId}",
 		SetHeaders:    []authz.Field{{Name: "x-principal", Value: "alice"}, {Name: "x-latin", Value: "\xe9t\xe9"}},
-		RemoveHeaders: []string{"authorization"}, RemoveQuery: []string{"X-Amz-Signature"},
+		RemoveHeaders: []string{"authorization"}, Target: "/pets?a=1",
 		ResponseHeaders: []authz.Field{
 			{Name: "access-control-allow-origin", Value: "https://app.example.com"}, {Name: "access-control-expose-headers"}, {Name: "vary", Value: "Origin"},
 		},
@@ -154,8 +156,11 @@ func TestAllowOnTheWire(t *testing.T) {
 			t.Errorf("got %v, want %v with %s", h, want, action)
 		}
 	}
-	if diff := cmp.Diff([]string{"X-Amz-Signature"}, ok.GetQueryParametersToRemove()); diff != "" {
-		t.Error(diff)
+	if h := ok.GetHeaders()[2]; h.GetHeader().GetKey() != ":path" || h.GetHeader().GetValue() != "/pets?a=1" || h.GetAppendAction().String() != "OVERWRITE_IF_EXISTS" {
+		t.Errorf("the target is %v", h)
+	}
+	if len(ok.GetQueryParametersToRemove()) > 0 || len(ok.GetHeaders()) != 3 {
+		t.Errorf("%v", ok)
 	}
 	fields := out.GetDynamicMetadata().GetFields()
 	if _, ok := fields["duration_us"].GetKind().(*structpb.Value_NumberValue); !ok {
@@ -269,3 +274,24 @@ func TestCodec(t *testing.T) {
 }
 
 func buffer(b []byte) mem.BufferSlice { return mem.BufferSlice{mem.SliceBuffer(b)} }
+
+// A request that Envoy takes, but does not pass on with what is set, is refused as one with too long headers is.
+func TestHeadersThatOutgrowEnvoy(t *testing.T) {
+	set := []authz.Field{{Name: "x-set", Value: strings.Repeat("v", 1000)}}
+	for _, tt := range []struct {
+		sent  int
+		set   []authz.Field
+		allow bool
+	}{
+		{100, set, true}, {59 << 10, set[:0], true}, {58 << 10, set, true}, {60<<10 - 300, set, false}, {61 << 10, set, false}, {61 << 10, nil, true}, {70 << 10, set, true},
+	} {
+		s := New(Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: tt.set})})
+		r, err := s.Check(t.Context(), envoyRequest(header("x-long", strings.Repeat("x", tt.sent))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.GetOkResponse() != nil; got != tt.allow || !got && r.GetDeniedResponse().GetStatus().GetCode() != 431 {
+			t.Errorf("%d bytes were sent, %d are set: %v", tt.sent, len(tt.set), r)
+		}
+	}
+}

@@ -121,7 +121,33 @@ func (s *Server) authorize(ctx context.Context, in *message) authz.Decision {
 	if refused != nil {
 		return Refuse(refused.status, refused.code, refused.detail)
 	}
-	return s.config.Authorizer.Authorize(ctx, r)
+	d := s.config.Authorizer.Authorize(ctx, r)
+	if d.Allow && outgrows(r, d.SetHeaders) {
+		d.Reason = authz.Reason{Code: authz.CodeBadRequest, Detail: "the headers that the client sent and those that are set are longer than 60 KiB together"}
+		deny(&d, 431)
+	}
+	return d
+}
+
+// outgrows tells whether a request has more bytes of headers with those that are set than Envoy passes on: it would answer 500, without a
+// body. A request that is much longer as it came shows that Envoy takes more than its default.
+func outgrows(r *authz.Request, set []authz.Field) bool {
+	const (
+		taken = 60 << 10 // max_request_headers_kb, of what the client sends
+		added = 4 << 10  // more than Envoy has added to that
+	)
+	if len(set) == 0 {
+		return false
+	}
+	came := len(":method:path:scheme:authority") + len(r.Method) + len(r.Target) + len(r.Scheme) + len(r.Host)
+	for name, value := range r.Headers() {
+		came += len(name) + len(value)
+	}
+	passed := came
+	for _, f := range set {
+		passed += len(f.Name) + len(f.Value)
+	}
+	return came <= taken+added && passed > taken
 }
 
 // panicked logs the stack and denies. The value of the panic may hold what the client sent; only the runtime's own errors,

@@ -120,7 +120,7 @@ func (a *api) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
 	case asks && named == nil:
 		f.add(at+".authorizer", "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
 	case asks && named.authorization != c.Authorization:
-		f.add(at+".authorization", "the authorizer %s is one of authorization %s: write that, or nothing", c.Authorizer, named.authorization)
+		f.add(at+".authorization", "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, named.authorization, named.authorization)
 	}
 	if len(c.Scopes) > 0 && c.Authorization != Cognito && c.Authorization != JWT {
 		f.add(at+".scopes", "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")

@@ -350,8 +350,8 @@ func TestEvent(t *testing.T) {
 	want := &authz.Event{
 		Request: r, MethodARN: "arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/pets/a b/c/d/",
 		API: "a1b2c3d4e5", Account: "111122223333", Stage: "prod", Route: "GET /pets/{petId}/{rest+}", Resource: "/pets/{petId}/{rest+}",
-		Path: "/pets/a b/c/d/", FullPath: "/v1/pets/a b/c/d/",
-		PathParameters: []authz.Field{{Name: "petId", Value: "a b"}, {Name: "rest", Value: "c/d"}}, StageVariables: map[string]string{"alias": "live"},
+		Path: "/v1/pets/a%20b/c/d/", FullPath: "/v1/pets/a%20b/c/d/",
+		PathParameters: []authz.Field{{Name: "petId", Value: "a%20b"}, {Name: "rest", Value: "c/d"}}, StageVariables: map[string]string{"alias": "live"},
 		RequestID: testID, Domain: "pets.example.com", DomainPrefix: "pets", SourceIP: "192.0.2.9", UserAgent: "curl", Identity: []string{"t"},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b *authz.Request) bool { return a == b })); diff != "" {
@@ -400,7 +400,7 @@ func TestAuthorizerFaults(t *testing.T) {
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "x)|(?:.*" }), `.authorizers["partners"].identityValidationExpression`, "unexpected"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "other" }), ".routes[0].authorizer", "no authorizer \"other\"; there is partners"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "" }), ".routes[0].authorizer", "needs an authorizer"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is one of authorization JWT"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is for JWT: write authorization: JWT, or remove it"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = None }), ".routes[0].authorizer", "asks no authorizer"},
 		{with(lambda, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a"} }), ".routes[0].scopes", "has scopes"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a b"} }), ".routes[0].scopes[0]", "no scope"},

@@ -21,11 +21,11 @@ type clientAddresses struct{ trusted bart.Lite }
 // What stands left of it was written by the client, and is not even read. Without a peer (a Unix socket) there is no
 // address.
 //
-// On a connection that came by a VPC endpoint the peer is whom the load balancer names, and what an address in a customer's
-// VPC claims in X-Forwarded-For is never believed, be it in a trusted network of ours.
-func (c *clientAddresses) of(r *authz.Request) (netip.Addr, error) {
+// On a connection that came by a VPC endpoint, as byEndpoint says, the peer is the client: whom the load balancer names, or who has
+// connected to the listener. Addresses of a customer's VPC may be those of our trusted proxies, and X-Forwarded-For is not read.
+func (c *clientAddresses) of(r *authz.Request, byEndpoint bool) (netip.Addr, error) {
 	peer := r.Peer.Unmap().WithZone("")
-	if r.VPCEndpoint != "" || !peer.IsValid() || !c.trusted.Contains(peer) {
+	if byEndpoint || !peer.IsValid() || !c.trusted.Contains(peer) {
 		return peer, nil
 	}
 	var buffer [4]string

@@ -103,6 +103,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	}
 	a.foldRouter(routes, at, f)
 	a.warnOpenRoutes(routes, at, f)
+	a.warnPreflights(routes, at, f)
 	g.addMapped(upstream)
 	return a
 }

@@ -52,8 +52,8 @@
 //
 // 2026-11-23: a request of a private API came by a VPC endpoint if the load balancer in front of Envoy says so (the PROXY
 // protocol's TLV), or else the listener's name in Envoy's configuration, or else the client's network: the most exact first,
-// and no header at all. Where the load balancer speaks, the client's address is the one it names, and X-Forwarded-For is not
-// read: addresses of a customer's VPC may be those of our trusted proxies. Without an endpoint the answer is 403 Forbidden
+// and no header at all. Where the load balancer speaks, the client's address is the one it names. There, and where the listener or a
+// certificate speaks, X-Forwarded-For is not read: addresses of a customer's VPC may be those of our trusted proxies. Without an endpoint the answer is 403 Forbidden
 // before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
 // load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
 //

@@ -94,6 +94,7 @@ func TestFaults(t *testing.T) {
 		{upstream("Host", "x"), `apis[0].upstreamHeaders["Host"]`, "belongs to the connection"},
 		{upstream("Transfer-Encoding", "x"), `apis[0].upstreamHeaders["Transfer-Encoding"]`, "belongs to the connection"},
 		{upstream("content_length", "1"), `apis[0].upstreamHeaders["content_length"]`, "belongs to the connection"},
+		{upstream("X_Original_URL", "/"), `apis[0].upstreamHeaders["X_Original_URL"]`, "never reaches"},
 		{upstream("X-HTTP-Method-Override", "GET"), `apis[0].upstreamHeaders["X-HTTP-Method-Override"]`, "never reaches"},
 		{upstream("x-a", "$context.nothing"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.nothing"},
 		{upstream("x-a", "$context"), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},

@@ -104,7 +104,9 @@ func New(c Config) (*Gateway, []Fault) {
 
 		signatures: c.Signatures,
 	}
-	g.mapped.add(methodOverride)
+	for _, name := range overrides {
+		g.mapped.add(name)
+	}
 	if len(c.APIs) == 0 {
 		f.add("apis", "there is no API: write at least one")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -175,5 +176,26 @@ func (in *invocation) removeSignature(d *authz.Decision) {
 	for _, name := range in.signed.SpentHeaders {
 		removeHeader(d, name)
 	}
-	d.RemoveQuery = append(d.RemoveQuery, in.signed.SpentQuery...)
+	if len(in.signed.SpentQuery) > 0 {
+		d.Target = withoutParameters(in.request, in.signed.SpentQuery)
+	}
+}
+
+// withoutParameters is a request's target without the query parameters of some names, in whatever case and however they are
+// escaped. What is left of the query stays as it is, byte for byte.
+func withoutParameters(r *authz.Request, names []string) string {
+	var b strings.Builder
+	b.WriteString(r.Path())
+	separator := byte('?')
+	for pair := range strings.SplitSeq(r.RawQuery(), "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		name = unescape(name, false)
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			continue
+		}
+		b.WriteByte(separator)
+		b.WriteString(pair)
+		separator = '&'
+	}
+	return b.String()
 }

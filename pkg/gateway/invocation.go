@@ -38,7 +38,9 @@ type invocation struct {
 	spellings      []string
 	spellingBuffer [4]string
 	// question is what policies are asked, one after the other.
-	question        policy.Request
+	question policy.Request
+	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
+	byEndpoint      bool
 	address         netip.Addr
 	addressResolved bool
 	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
@@ -60,7 +62,7 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 	if !in.addressResolved {
 		in.addressResolved = true
 		var err error
-		if in.address, err = in.gateway.clients.of(in.request); err != nil {
+		if in.address, err = in.gateway.clients.of(in.request, in.byEndpoint); err != nil {
 			in.fail(forbidden(authz.CodeBadClientAddress, err.Error()))
 		}
 	}

@@ -121,12 +121,13 @@ func (in *invocation) notAuthorizedByFunction(reason authz.Reason) error {
 // Event is what the authorizer's function gets to see.
 func (in *invocation) Event() *authz.Event {
 	in.buildARN()
+	path, full, within := in.eventPaths()
 	e := &authz.Event{
 		Request: in.request, MethodARN: in.arn,
 		API: in.stage.api.id, Account: in.stage.api.account, Stage: in.stage.name,
 		Route: in.route.key, Resource: in.route.resource,
-		Path: in.path, FullPath: in.fullPath,
-		PathParameters: in.route.parameters(in.path), StageVariables: in.stage.variables,
+		Path: path, FullPath: full,
+		PathParameters: in.route.parameters(within), StageVariables: in.stage.variables,
 		RequestID: in.requestID, Domain: in.host,
 		Identity: in.values,
 	}

@@ -31,13 +31,31 @@ func echoing(t testing.TB, resource func(*authz.Event) string) Authorizer {
 	}}
 }
 
+// decoded decodes a path once, as functions do; what cannot be decoded stays.
+func decoded(path string) string {
+	if once, err := url.PathUnescape(path); err == nil {
+		return once
+	}
+	return path
+}
+
 // rebuilt is the method ARN as blueprints put it together from its parts, with what is encoded decoded once more.
 func rebuilt(e *authz.Event) string {
-	decoded, err := url.PathUnescape(e.Path)
-	if err != nil {
-		decoded = e.Path
+	return "arn:aws:execute-api:eu-west-1:" + e.Account + ":" + e.API + "/" + e.Stage + "/" + e.Request.Method + decoded(e.Path)
+}
+
+// rebuiltTwice is rebuilt by a function that decodes twice.
+func rebuiltTwice(e *authz.Event) string {
+	return "arn:aws:execute-api:eu-west-1:" + e.Account + ":" + e.API + "/" + e.Stage + "/" + e.Request.Method + decoded(decoded(e.Path))
+}
+
+// ofParameters is the method ARN with the path parameters decoded.
+func ofParameters(e *authz.Event) string {
+	arn := "arn:aws:execute-api:eu-west-1:" + e.Account + ":" + e.API + "/" + e.Stage + "/" + e.Request.Method
+	for _, p := range e.PathParameters {
+		arn += "/" + decoded(decoded(p.Value))
 	}
-	return "arn:aws:execute-api:eu-west-1:" + e.Account + ":" + e.API + "/" + e.Stage + "/" + e.Request.Method + decoded
+	return arn
 }
 
 // raw is the method ARN with the path as the client sent it.
@@ -53,7 +71,7 @@ func byDomain(e *authz.Event) string {
 // No text of a client's is a pattern in the policy that a function returns for it.
 func TestClientTextIsNoPatternInAFunctionsPolicy(t *testing.T) {
 	resources := map[string]func(*authz.Event) string{
-		"methodArn": func(e *authz.Event) string { return e.MethodARN }, "rebuilt": rebuilt, "raw": raw, "by domain": byDomain,
+		"methodArn": func(e *authz.Event) string { return e.MethodARN }, "rebuilt": rebuilt, "rebuilt twice": rebuiltTwice, "of parameters": ofParameters, "raw": raw, "by domain": byDomain,
 	}
 	first := []*authz.Request{
 		get("/*"), get("/%2A"), get("/%2a"), get("/%252A"), get("/%25%32%41"), get("/adm*"), get("/admi%3F"), get("/adm%3Fn"), get("/adm%253Fn"), get("/a/*"),

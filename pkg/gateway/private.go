@@ -25,6 +25,7 @@ func (in *invocation) arrive() error {
 	if e == nil {
 		e = in.gateway.endpoints.ofPrincipal(in.request.SourcePrincipal)
 	}
+	in.byEndpoint = e != nil
 	if e == nil {
 		if e, err = in.endpointOfNetwork(); err != nil {
 			return err

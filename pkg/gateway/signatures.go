@@ -14,7 +14,7 @@ import (
 type SignatureOptions struct {
 	// Region is the API's region, which New fills in.
 	Region string
-	// MaxExpires is the longest X-Amz-Expires; zero stands for AWS's 604,800 seconds.
+	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds.
 	MaxExpires time.Duration
 	// PlusLiteral reads a "+" in a query as itself and not as a space.
 	PlusLiteral bool
@@ -40,6 +40,7 @@ type Verify func(r *authz.Request) (*Signed, error)
 
 const (
 	maxExpires     = 604800 * time.Second
+	defaultExpires = 300 * time.Second
 	maxHostAliases = 8
 )
 
@@ -108,7 +109,7 @@ func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
 // routeSignatures are the options that hold for a route, said by it or by its API.
 func (a *api) routeSignatures(c *Route) RouteSignatures {
 	return RouteSignatures{
-		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, maxExpires),
+		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
 		UnsignedPayload: c.Signatures.UnsignedPayload,
 	}
 }

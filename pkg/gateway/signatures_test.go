@@ -19,31 +19,39 @@ func optioned(t *testing.T, o SignatureOptions) *Gateway {
 	})
 }
 
-func presigned(target string, expires int) *authz.Request {
+// presigned is a request that was signed in its query some time before it comes.
+func presigned(target string, expires int, before time.Duration) *authz.Request {
 	r := get(target)
 	r.SetBody(nil, authz.BodyComplete)
 	s := signerOf(owner)
-	s.Expires = expires
+	s.Expires, s.At = expires, s.At.Add(-before)
 	s.Presign(r)
 	return r
 }
 
+// A presigned request is good for as long as it says, up to what the route or the API has, or else 300 seconds.
 func TestMaxExpires(t *testing.T) {
-	short := SignatureOptions{MaxExpires: time.Minute}
+	short, long := SignatureOptions{MaxExpires: time.Minute}, SignatureOptions{MaxExpires: 24 * time.Hour}
 	for _, c := range []struct {
 		options SignatureOptions
 		target  string
 		expires int
-		allow   bool
+		good    time.Duration
 	}{
-		{SignatureOptions{}, "/pets", 604800, true}, {SignatureOptions{}, "/pets", 604801, false},
-		{short, "/pets", 60, true}, {short, "/pets", 61, false},
-		{short, "/links", 30, true}, {short, "/links", 31, false}, {SignatureOptions{}, "/links", 31, false},
+		{SignatureOptions{}, "/pets", 604800, 300 * time.Second}, {SignatureOptions{}, "/pets", 60, time.Minute},
+		{short, "/pets", 30, 30 * time.Second}, {short, "/pets", 86400, time.Minute},
+		{long, "/pets", 86400, 24 * time.Hour}, {long, "/links", 86400, 30 * time.Second},
+		{short, "/links", 31, 30 * time.Second}, {SignatureOptions{}, "/links", 10, 10 * time.Second},
 	} {
-		d := optioned(t, c.options).Authorize(t.Context(), presigned(c.target, c.expires))
-		if d.Allow != c.allow {
-			t.Errorf("%+v: %+v", c, d.Reason)
+		for late, allow := range map[time.Duration]bool{c.good: true, c.good + time.Second: false} {
+			d := optioned(t, c.options).Authorize(t.Context(), presigned(c.target, c.expires, late))
+			if d.Allow != allow {
+				t.Errorf("%+v, %v later: %+v", c, late, d.Reason)
+			}
 		}
+	}
+	if d := optioned(t, SignatureOptions{}).Authorize(t.Context(), presigned("/pets", 604801, 0)); d.Allow {
+		t.Error("more than a week is taken")
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// methodOverride is never honoured, and never reaches an upstream that might.
-const methodOverride = "x-http-method-override"
+// overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
+// an upstream that might.
+var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
 
 // setUpstream fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
 // client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
@@ -169,8 +170,8 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) [
 		if message := unfitHeader(name); message != "" {
 			f.add(at, "%s", message)
 		}
-		if hyphenated(name) == methodOverride {
-			f.add(at, "X-HTTP-Method-Override never reaches the upstream: it cannot be mapped")
+		if slices.Contains(overrides, hyphenated(name)) {
+			f.add(at, "%s never reaches the upstream, which might take another method or path from it: it cannot be mapped", h.Name)
 		}
 		if _, ok := compiled[name]; ok {
 			f.add(at, "the header %s is mapped twice", name)

@@ -85,6 +85,18 @@ func TestClientsHeadersAreRemoved(t *testing.T) {
 	}
 }
 
+func TestOverridesAreRemoved(t *testing.T) {
+	g := mustNew(t, testAPI("GET /"))
+	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"} {
+		for _, spelled := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "_", 1)} {
+			d := g.Authorize(t.Context(), get("/", spelled, "/admin", spelled, "DELETE", "x-original", "kept"))
+			if !d.Allow || !slices.Equal(d.RemoveHeaders, []string{spelled}) {
+				t.Errorf("%s: removed %q, %+v", spelled, d.RemoveHeaders, d.Reason)
+			}
+		}
+	}
+}
+
 // Two callers never look the same to the upstream: who is called "Zo%C3%AB" does not get the header of "Zoë".
 func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 	seen := map[string]string{}

@@ -38,7 +38,6 @@ func familyOfAlgorithm(name string) family {
 // algorithm is one that a verifier accepts.
 type algorithm struct {
 	name   string
-	family family
 	verify jws.Verifier
 }
 
@@ -48,8 +47,7 @@ func compileAlgorithms(names []string) (map[string]algorithm, error) {
 	}
 	compiled := make(map[string]algorithm, len(names))
 	for _, name := range names {
-		f := familyOfAlgorithm(name)
-		if f == noFamily {
+		if familyOfAlgorithm(name) == noFamily {
 			return nil, fmt.Errorf("algorithms: %q is not one that is verified; write one of %s", name, universe())
 		}
 		if _, twice := compiled[name]; twice {
@@ -59,7 +57,7 @@ func compileAlgorithms(names []string) (map[string]algorithm, error) {
 		if err != nil {
 			return nil, fmt.Errorf("algorithms: %s: %w", name, err)
 		}
-		compiled[name] = algorithm{name: name, family: f, verify: v}
+		compiled[name] = algorithm{name: name, verify: v}
 	}
 	return compiled, nil
 }

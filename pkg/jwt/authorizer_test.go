@@ -58,7 +58,11 @@ func TestHTTPAuthorizer(t *testing.T) {
 		{name: "no scope", scopes: []string{"write"}, code: authz.CodeMissingScope},
 		{name: "a scope in another case", claims: claims{"scope": "Write"}, scopes: []string{"write"}, code: authz.CodeMissingScope},
 		{name: "a part of a scope", claims: claims{"scope": "writeall"}, scopes: []string{"write"}, code: authz.CodeMissingScope},
-		{name: "a list in scope", claims: claims{"scope": []string{"write"}}, scopes: []string{"write"}, code: authz.CodeUnauthorized},
+		{name: "a list in scope", claims: claims{"scope": []string{"read", "write"}}, scopes: []string{"write"}},
+		{name: "a list in scope, no scopes asked", claims: claims{"scope": []string{"read"}}},
+		{name: "a list in scope without the scope", claims: claims{"scope": []string{"read", "write all"}}, scopes: []string{"write"}, code: authz.CodeMissingScope},
+		{name: "an object in scope", claims: claims{"scope": claims{"write": true}}, scopes: []string{"write"}, code: authz.CodeUnauthorized},
+		{name: "a number in a list in scope", claims: claims{"scope": []any{"write", 1}}, scopes: []string{"write"}, code: authz.CodeUnauthorized},
 		{name: "a Cognito ID token", claims: claims{"token_use": "id"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

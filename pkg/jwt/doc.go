@@ -20,7 +20,10 @@
 // three have to be numbers. There is no leeway unless one is configured, of at most ten minutes.
 //
 // 2026-11-25: a registered claim of another type than its own (iss, sub, aud, exp, nbf, iat, scope, scp, client_id, token_use)
-// makes the token one that counts for nothing. scope is a text; scp is a text or a list. With both, all count.
+// makes the token one that counts for nothing. With both scope and scp, all count.
+//
+// 2026-11-28: scope and scp are a text or a list. Some issuers write scope as a list, against RFC 8693, section 4.2; what API Gateway
+// makes of that is not known. What the issuer has granted is told by a list as well as by a text.
 // Nothing but blanks parts the scopes of a text (RFC 6749, section 3.3).
 //
 // 2026-11-25: an authorizer without audiences is refused: every token of the issuer would count. client_id stands in for aud on
@@ -29,9 +32,10 @@
 // 2026-11-25: an additional claim that is there has to be a string, also where it is not required, for its format says so. One that
 // is not required and expects no values is therefore no fault: it holds tokens to that.
 //
-// 2026-11-25: keys that are not for us are passed over: of another use than sig, without verify among their operations, without
-// kid, symmetric, private, of other kinds or curves, RSA keys under 2,048 and over 8,192 bits. Of two different keys of one kid
-// and family neither is used, for which is meant cannot be told; the same kid in two families names two keys.
+// 2026-11-28: keys that are not for us are passed over: of another use than sig, without verify among their operations, without
+// kid, symmetric, private, of other kinds or curves, RSA keys under 2,048 and over 8,192 bits. A key is
+// found by its kid and the token's algorithm; one that says no algorithm serves every one of its family. Of two different keys for
+// one kid and algorithm neither is used, for which is meant cannot be told.
 //
 // 2026-11-28: the members of a key are read by their exact names. A key with a member such as KID or Use is passed over: readers
 // that do not tell case apart take it for kid or use. Numbers are held to RFC 7518: base64url without padding, no leading zero,

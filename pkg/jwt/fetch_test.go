@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,7 +36,8 @@ func (h *KeySet) kids() string {
 	for id := range st.keys {
 		kids = append(kids, id.kid)
 	}
-	return strings.Join(kids, " ")
+	slices.Sort(kids)
+	return strings.Join(slices.Compact(kids), " ")
 }
 
 // Whatever an issuer answers, good keys stay, and a first answer that is none leaves no keys.

@@ -93,11 +93,11 @@ func TestMembersByTheirExactNames(t *testing.T) {
 		onlyGoodKey(t, name, jwkOf(t, rsa1(), "odd", members))
 	}
 	f, err := readSet([]byte(setOf(t, jwkOf(t, rsa1(), "k1", claims{"x-kid": "x", "x5t#S256": "x"}))))
-	if err != nil || len(f.keys) != 1 {
+	if err != nil || f.count != 1 {
 		t.Errorf("a key with members of others: %v, %v", f.keys, err)
 	}
 	withNulls := strings.Replace(setOf(t, jwkOf(t, rsa1(), "k1", claims{"use": nil})), `"kid"`, `"use":null,"alg":null,"key_ops":null,"kid"`, 1)
-	if f, err := readSet([]byte(withNulls)); err != nil || len(f.keys) != 1 {
+	if f, err := readSet([]byte(withNulls)); err != nil || f.count != 1 {
 		t.Errorf("a key with members that are null: %v, %v", f.keys, err)
 	}
 }
@@ -106,7 +106,7 @@ func TestMembersByTheirExactNames(t *testing.T) {
 func onlyGoodKey(t *testing.T, name string, odd claims) {
 	t.Helper()
 	f, err := readSet([]byte(setOf(t, jwkOf(t, rsa2(), "good", nil), odd)))
-	if err != nil || len(f.keys) != 1 || f.keys[keyID{"good", familyRSA}] == nil {
+	if err != nil || f.count != 1 || f.keys[keyID{"good", "RS256"}] == nil {
 		t.Errorf("%s: %v, %v: want the good key alone", name, f.keys, err)
 	}
 }

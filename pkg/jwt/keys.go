@@ -35,16 +35,12 @@ const (
 	familyEd25519
 )
 
-// keyID is how a token names a key: by its kid, and by its algorithm, which takes keys of one family.
-type keyID struct {
-	kid    string
-	family family
-}
+// keyID is how a token names a key: by its kid and its algorithm (RFC 7517, 4.4 and 4.5). A key that says no algorithm stands
+// under each of its family.
+type keyID struct{ kid, alg string }
 
 // key is a public key that verifies.
 type key struct {
-	// alg is the only algorithm that the key may be used with; empty for any of its family.
-	alg    string
 	public any
 	der    []byte
 }
@@ -52,6 +48,8 @@ type key struct {
 // found is a key set that was read. Without keys, it is an empty one.
 type found struct {
 	keys map[keyID]*key
+	// count is how many keys there are: one under several algorithms is one.
+	count int
 	// content is equal for equal keys.
 	content [32]byte
 }
@@ -61,8 +59,8 @@ type refusedSet string
 
 func (r refusedSet) Error() string { return string(r) }
 
-// readSet reads a key set. What is no set is refused; a key that is not for us is passed over, and so are two different keys
-// that answer to one name.
+// readSet reads a key set. What is not a set is refused; a key that is not for us is passed over, and so are two different keys
+// for one kid and algorithm.
 func readSet(data []byte) (found, error) {
 	if len(data) > maxSetBytes {
 		return found{}, refusedSet("the key set is larger than 150,000 bytes")
@@ -73,21 +71,21 @@ func readSet(data []byte) (found, error) {
 	}
 	keys := make(map[keyID]*key, len(raw))
 	for _, text := range raw {
-		id, k := readKey(text)
-		if k == nil {
-			continue
+		names, k := readKey(text)
+		for _, id := range names {
+			if other, twice := keys[id]; twice && (other == nil || !bytes.Equal(other.der, k.der)) {
+				keys[id] = nil // which of them is meant cannot be told
+				continue
+			}
+			keys[id] = k
 		}
-		if other, twice := keys[id]; twice && (other == nil || !other.equal(k)) {
-			k = nil // which of them is meant cannot be told
-		}
-		keys[id] = k
 	}
 	for id, k := range keys {
 		if k == nil {
 			delete(keys, id)
 		}
 	}
-	return found{keys: keys, content: contentOf(keys)}, nil
+	return found{keys: keys, count: countOf(keys), content: contentOf(keys)}, nil
 }
 
 // CheckKeySet says what is wrong with a key set that is to be used as it is, such as a file's: that it is not one, or holds no key
@@ -123,22 +121,36 @@ func rawKeys(data []byte) ([]string, error) {
 	return raw, nil
 }
 
-// readKey reads one key; nil if it is not for us.
-func readKey(text string) (keyID, *key) {
+// readKey reads one key and its names; none if it is not for us.
+func readKey(text string) ([]keyID, *key) {
 	j, ok := readJWK(text)
 	if !ok || !j.verifies() {
-		return keyID{}, nil
+		return nil, nil
 	}
 	public := j.public()
 	f := familyOf(public)
 	if f == noFamily || j.text["alg"] != "" && familyOfAlgorithm(j.text["alg"]) != f {
-		return keyID{}, nil
+		return nil, nil
 	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		return keyID{}, nil
+		return nil, nil
 	}
-	return keyID{j.text["kid"], f}, &key{alg: j.text["alg"], public: public, der: der}
+	return namesOf(j.text["kid"], j.text["alg"], f), &key{public: public, der: der}
+}
+
+// namesOf are the names of a key of a family. alg is empty for any algorithm of the family.
+func namesOf(kid, alg string, f family) []keyID {
+	if alg != "" {
+		return []keyID{{kid, alg}}
+	}
+	var names []keyID
+	for _, a := range algorithms {
+		if a.family == f {
+			names = append(names, keyID{kid, a.name})
+		}
+	}
+	return names
 }
 
 // familyOf is noFamily for a key that is not used: of another kind, weak, private, or no point of its curve.
@@ -172,17 +184,25 @@ func familyOfCurve(c elliptic.Curve) family {
 	return noFamily
 }
 
-func (k *key) equal(other *key) bool { return k.alg == other.alg && bytes.Equal(k.der, other.der) }
+// countOf counts the keys of a set.
+func countOf(keys map[keyID]*key) int {
+	type named struct{ kid, der string }
+	all := map[named]struct{}{}
+	for id, k := range keys {
+		all[named{id.kid, string(k.der)}] = struct{}{}
+	}
+	return len(all)
+}
 
 func contentOf(keys map[keyID]*key) [32]byte {
 	lines := make([]string, 0, len(keys))
 	for id, k := range keys {
 		var line []byte
-		for _, part := range []string{id.kid, k.alg, string(k.der)} {
+		for _, part := range []string{id.kid, id.alg, string(k.der)} {
 			line = binary.AppendUvarint(line, uint64(len(part)))
 			line = append(line, part...)
 		}
-		lines = append(lines, string(append(line, byte(id.family))))
+		lines = append(lines, string(line))
 	}
 	slices.Sort(lines)
 	sum := sha256.New()

@@ -53,7 +53,8 @@ type keySet struct {
 
 // state is what a set knows at a time. It never changes.
 type state struct {
-	keys map[keyID]*key
+	keys  map[keyID]*key
+	count int
 	// generation rises with every change of the keys.
 	generation uint64
 	content    [32]byte
@@ -144,7 +145,7 @@ func (s *keySet) accept(f found, now time.Time) string {
 		s.state.Store(&emptied)
 		return "empty"
 	}
-	next := &state{keys: f.keys, content: f.content, generation: 1, fetched: now, until: now.Add(s.source.MaxAge)}
+	next := &state{keys: f.keys, count: f.count, content: f.content, generation: 1, fetched: now, until: now.Add(s.source.MaxAge)}
 	result := "changed"
 	if old != nil {
 		next.generation = old.generation
@@ -194,6 +195,8 @@ func (s *keySet) report(err error, result string) {
 		err = errEmpty
 	}
 	switch log := s.registry.logger.With("issuer", s.source.Issuer); {
+	case changed && err != nil && s.state.Load() == nil:
+		log.Error("the keys of an issuer cannot be fetched: its routes answer 500 until they are", "error", err.Error())
 	case changed && err != nil:
 		log.Error("the keys of an issuer cannot be fetched: those of the last good fetch are used until they are too old", "error", err.Error())
 	case changed:

@@ -220,7 +220,7 @@ func TestFirstFetchFails(t *testing.T) {
 		set.Start(t.Context())
 		synctest.Wait()
 		begun := time.Now()
-		if _, _, err := set.key(t.Context(), keyID{"k1", familyRSA}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
+		if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
 			t.Errorf("%v after %v: an issuer that was never reached is waited for", err, time.Since(begun))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -279,12 +279,12 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 			flood.Go(func() {
 				for n := range 20 {
 					begun := time.Now()
-					_, _, err := set.key(t.Context(), keyID{"no" + strconv.Itoa(1000*i+n), familyRSA})
+					_, _, err := set.key(t.Context(), keyID{"no" + strconv.Itoa(1000*i+n), "RS256"})
 					if !errors.Is(err, errUnknownKey) {
 						t.Errorf("%v", err)
 					}
 					longest.Store(max(longest.Load(), int64(time.Since(begun))))
-					if _, _, err := set.key(t.Context(), keyID{"k1", familyRSA}); err != nil {
+					if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); err != nil {
 						t.Errorf("the known key: %v", err)
 					}
 					time.Sleep(100 * time.Millisecond)
@@ -323,7 +323,7 @@ func TestWaitersAreBounded(t *testing.T) {
 	var refusedAtOnce atomic.Int32
 	for range maxWaiting + 36 {
 		all.Go(func() {
-			if _, _, err := set.key(ctx, keyID{"x", familyRSA}); !errors.Is(err, errUnknownKey) {
+			if _, _, err := set.key(ctx, keyID{"x", "RS256"}); !errors.Is(err, errUnknownKey) {
 				t.Errorf("%v", err)
 			}
 			if ctx.Err() == nil {
@@ -338,7 +338,7 @@ func TestWaitersAreBounded(t *testing.T) {
 		t.Errorf("%d were refused at once, want 36", n)
 	}
 	begun := time.Now()
-	if _, _, err := set.key(t.Context(), keyID{"k1", familyRSA}); err != nil || time.Since(begun) > 100*time.Millisecond {
+	if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); err != nil || time.Since(begun) > 100*time.Millisecond {
 		t.Errorf("the known key: %v after %v", err, time.Since(begun))
 	}
 	cancel()

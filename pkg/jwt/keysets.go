@@ -144,7 +144,7 @@ func (k *KeySets) Samples() []authz.Sample {
 		age[issuer] = max(age[issuer], s.age(now).Seconds())
 		n := 0
 		if st := s.usable(now); st != nil {
-			n = len(st.keys)
+			n = st.count
 		}
 		if had, ok := keys[issuer]; ok {
 			keys[issuer] = min(had, float64(n))

@@ -23,6 +23,7 @@ type Token struct {
 	audience           []string
 	hasAudience        bool
 	scopes             []string
+	scopeIsList        bool
 	claims             map[string]claim
 	bytes              int64
 
@@ -74,6 +75,9 @@ func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
 
 // Expires is when the token expires.
 func (t *Token) Expires() time.Time { return time.Unix(0, t.expires) }
+
+// ScopeIsList reports whether the claim scope is a list, which some issuers write and RFC 8693 does not know.
+func (t *Token) ScopeIsList() bool { return t.scopeIsList }
 
 // HasScope says whether the token has any one of some scopes.
 func (t *Token) HasScope(scopes []string) bool {
@@ -164,21 +168,20 @@ func (t *Token) take(m member) (ok bool) {
 	return true
 }
 
-// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well.
+// takeScopes reads scope or scp: one text with blanks between the scopes, or a list of scopes.
 func (t *Token) takeScopes(m member) bool {
-	switch {
-	case m.value.kind == null:
+	switch m.value.kind {
+	case null:
 		return true
-	case m.value.kind == text:
+	case text:
 		isBlank := func(c rune) bool { return c == ' ' }
 		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
-	case m.name == "scp":
-		list, ok := oneOrMore(m.value)
-		t.scopes = append(t.scopes, list...)
-		return ok
 	}
-	return false
+	list, ok := oneOrMore(m.value)
+	t.scopes = append(t.scopes, list...)
+	t.scopeIsList = t.scopeIsList || m.name == "scope"
+	return ok
 }
 
 // optional reads a string that need not be there. Null is not there.

@@ -206,11 +206,11 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, *Failure) 
 	if set == nil {
 		return nil, failIssuer
 	}
-	k, generation, err := set.key(ctx, keyID{p.kid, alg.family})
+	k, generation, err := set.key(ctx, keyID{p.kid, alg.name})
 	switch {
 	case errors.Is(err, errNoKeys):
 		return nil, failNoKeys
-	case err != nil, k.alg != "" && k.alg != alg.name:
+	case err != nil:
 		return nil, failKey
 	}
 	if alg.verify.Verify([]byte(p.signed), p.signature, k.public) != nil {

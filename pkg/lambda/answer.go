@@ -91,13 +91,22 @@ func (a *Authorizer) readDecision(answer *Answer, m map[string]raw) string {
 		}
 		return ""
 	}
-	if !text(m["principalId"], &answer.principalID) || answer.principalID == "" {
-		return "principalId is missing, empty, or not text"
+	if answer.principalID = principalID(m["principalId"]); answer.principalID == "" {
+		return "principalId is missing, empty, or neither text nor a number"
 	}
 	if key := m["usageIdentifierKey"]; !isNull(key) && !text(key, &answer.usageIdentifierKey) {
 		return "usageIdentifierKey is not text"
 	}
 	return a.readPolicy(answer, m["policyDocument"])
+}
+
+// principalID reads a principalId. API Gateway takes a number as text; it keeps its spelling.
+func principalID(value raw) string {
+	var s string
+	if !text(value, &s) && len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
+		return string(value)
+	}
+	return s
 }
 
 func (a *Authorizer) readPolicy(answer *Answer, document raw) string {

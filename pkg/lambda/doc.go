@@ -22,19 +22,28 @@
 // HTTP API it is the route key, and of the route $default resource and resourcePath are $default: so it was recorded there.
 // extendedRequestId is the request id. rawPath and http.path of format 2.0 hold the stage's name.
 //
+// 2026-11-28, events. path, requestContext.path and pathParameters of a REST API's events are as the client sent them; an HTTP API's
+// are decoded once, in both formats. path has the base path of a domain; resource and methodArn have not. So captures of API
+// Gateway have it. methodArn is canonical, always.
+//
 // 2026-11-25, events. The identity values of an event are those of the cache's key, not read anew.
 //
-// 2026-11-25, answers. principalId has to be text and not empty. A context value that is null is as good as absent: it is
+// 2026-11-28, answers. principalId has to be text, or a number, whose spelling is the text, and not empty. A context value that is null is as good as absent: it is
 // neither of the three types that a REST API takes, nor a list or an object. A number keeps its spelling. Lists and objects,
 // which an HTTP API takes, are rendered as JSON. Keys that mean nothing are passed over, but isAuthorized beside a
 // policyDocument is refused: one of them would decide, and nobody could say which. A Resource of more than 512 characters,
 // any fault of the policy, a key that stands twice, and text that is not Unicode are errors of the configuration: 500.
 //
-// 2026-11-25, answers. A policy without statements grants nothing, and is no fault: AWS answers 403.
+// 2026-11-28, answers. A policy without statements grants nothing, and is no fault: AWS answers 403. A statement whose Action or
+// Resource is an empty list matches nothing. An empty NotAction or NotResource is a fault, for it would match everything.
 //
 // 2026-11-25, failures. A function that does not answer in time, is throttled, or cannot be reached is AUTHORIZER_FAILURE; one
 // that may not be invoked, ends with an error, or answers what cannot be read is AUTHORIZER_CONFIGURATION_ERROR. Only the
 // message Unauthorized, in this spelling and whole, is 401, on HTTP APIs too.
+//
+// 2026-11-28, failures. A function at an address that answers 200 with errorMessage or errorType, and without policyDocument and
+// isAuthorized, has ended with an error: AWS's runtime interface emulator does not mark errors otherwise. A function on AWS
+// Lambda that returns such an object has not failed; it is 500 as there.
 //
 // 2026-11-25, cache. A key that is not there is invoked for once, however many ask; the flight is nobody's, so that a caller who
 // leaves takes nothing from the others. An event is built before the flight, for it is made of a buffer that the caller gets

@@ -59,3 +59,10 @@ func newFunctionError(payload []byte) *FunctionError {
 	}
 	return e
 }
+
+// isFunctionError reports whether a payload has the shape in which runtimes report an error, and decides nothing.
+func isFunctionError(payload []byte) bool {
+	m := members(payload)
+	has := func(name string) bool { _, ok := m[name]; return ok }
+	return (has("errorMessage") || has("errorType")) && !has("policyDocument") && !has("isAuthorized")
+}

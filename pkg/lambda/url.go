@@ -18,7 +18,8 @@ import (
 )
 
 // URLConfig says where a function is that is invoked by HTTP: an event is posted, and the answer is 200 with what the function
-// returns. The header X-Amz-Function-Error marks a function's error, as in the answers of AWS Lambda's own API.
+// returns. The header X-Amz-Function-Error marks a function's error, as in the answers of AWS Lambda's own API; AWS's runtime
+// interface emulator leaves it out, so that an answer in the shape of an error is one too.
 type URLConfig struct {
 	// URL is the address, http or https.
 	URL string
@@ -183,7 +184,7 @@ func (u *URL) Invoke(ctx context.Context, _ string, event []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	if response.Header.Get(functionErrorHeader) != "" {
+	if response.Header.Get(functionErrorHeader) != "" || isFunctionError(answer) {
 		return nil, newFunctionError(answer)
 	}
 	return answer, nil

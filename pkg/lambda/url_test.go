@@ -58,6 +58,34 @@ func TestURL(t *testing.T) {
 	}
 }
 
+// The shapes are those in which AWS's runtimes report errors; AWS's runtime interface emulator answers them with 200 and without
+// X-Amz-Function-Error.
+func TestErrorsOfTheRuntimeInterfaceEmulator(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"errorType":"Error","errorMessage":"Unauthorized","trace":[]}`:                                "Unauthorized",
+		`{"errorMessage": "Unauthorized", "errorType": "Exception", "requestId": "", "stackTrace": []}`: "Unauthorized",
+		`{"errorMessage":"Unauthorized","errorType":"errorString"}`:                                     "Unauthorized",
+		`{"errorMessage":"Unauthorized"}`:                                                               "Unauthorized",
+		`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 1 Error: Task timed out"}`:          "RequestId: 1 Error: Task timed out",
+		`{"errorType":"Runtime.ExitError"}`:                                                             "",
+		`{"errorMessage":["Unauthorized"]}`:                                                             "",
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+		_, err := mustURL(t, URLConfig{URL: s.URL}).Invoke(t.Context(), testFunction, nil)
+		if failed, ok := errors.AsType[*FunctionError](err); !ok || failed.Message != want {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+	for _, answer := range []string{
+		allowAll, `{"isAuthorized":false,"errorMessage":"Unauthorized"}`, `{"policyDocument":null,"errorType":"Error"}`, `["errorMessage"]`, `{"context":{"errorMessage":"x"}}`,
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+		if got, err := mustURL(t, URLConfig{URL: s.URL}).Invoke(t.Context(), testFunction, nil); err != nil || string(got) != answer {
+			t.Errorf("%s: %s %v", answer, got, err)
+		}
+	}
+}
+
 func TestURLFailures(t *testing.T) {
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -273,6 +273,9 @@ func (r *reader) readEffect(of, n *node, s *statement) {
 }
 
 // either returns the one of two elements that is there, reporting none and both.
+//
+// Choice: an empty Action or Resource in an authorizer's policy is no fault. The statement matches nothing, as on API Gateway.
+// An empty NotAction or NotResource would match everything, and is a fault in every policy.
 func (r *reader) either(of, n, not *node, name string) (list []*node, negated bool) {
 	switch {
 	case n != nil && not != nil:
@@ -283,7 +286,7 @@ func (r *reader) either(of, n, not *node, name string) (list []*node, negated bo
 	case n == nil:
 		n, negated, name = not, true, "Not"+name
 	}
-	if list = n.elements(); len(list) == 0 {
+	if list = n.elements(); len(list) == 0 && (negated || r.o.Kind != Authorizer) {
 		r.faultf(n.start, "%s is an empty list; name at least one", name)
 	}
 	return list, negated

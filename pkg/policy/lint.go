@@ -39,6 +39,7 @@ func (p *Policy) Lint(t Target) []fault.Fault {
 		l.statement(s)
 	}
 	l.forEverybody(p)
+	l.conditional(p)
 	return l.faults
 }
 
@@ -68,6 +69,7 @@ func (l *linter) statement(s *statement) {
 	l.resource(s)
 	for _, c := range s.conditions {
 		l.condition(s, c)
+		l.everyAddress(s, c)
 	}
 }
 
@@ -151,7 +153,30 @@ func (l *linter) impossible(res *resource) string {
 	if fits && slices.ContainsFunc(l.paths, func(path []element) bool { return overlap(pattern, path) }) {
 		return ""
 	}
+	if fits {
+		if missing := l.missing(res.written); missing != "" {
+			return quote(res.written) + " is no method of this API: " + missing
+		}
+	}
 	return quote(res.written) + " is no method of this API; " + l.instead(res)
+}
+
+// missing says which stage or route a resource names that the API has not; nothing if it does not name a route.
+func (l *linter) missing(written string) string {
+	_, tail, ok := strings.Cut(strings.TrimPrefix(written, strings.TrimSuffix(abbreviation, "/")), "/")
+	parts := strings.SplitN(tail, "/", 3)
+	if !ok || len(parts) < 3 || strings.Contains(written, "${") || parts[0] == "" || parts[1] == "" || strings.HasPrefix(parts[2], "/") {
+		return ""
+	}
+	stage, route := parts[0], parts[1]+" /"+parts[2]
+	switch {
+	case strings.ContainsAny(stage, "*?") || len(l.target.Stages) == 0:
+		return "there is no route " + route
+	case !slices.Contains(l.target.Stages, stage):
+		return "there is no stage " + stage + "; there is " + strings.Join(l.target.Stages, ", ")
+	default:
+		return "there is no route " + route + " in stage " + stage
+	}
 }
 
 func (l *linter) keyPossible(k *Key) bool {

@@ -268,7 +268,11 @@ func (t *bytesMatcher) compare(v Value, _ Context) outcome {
 //
 // Choices: an address without a prefix length is that one address, IPv4 or IPv6; IPv4-mapped IPv6 addresses, in the policy and
 // in the request, are the IPv4 addresses they map.
-type addressMatcher struct{ table *bart.Lite }
+type addressMatcher struct {
+	table *bart.Lite
+	// every is a network that holds every address of its kind, as it is written; empty if there is none.
+	every string
+}
 
 func (t *addressMatcher) matcher() matcher { return t }
 
@@ -276,6 +280,9 @@ func (t *addressMatcher) add(text string) (problem, misread string) {
 	p, ok := parsePrefix(text)
 	if !ok {
 		return "", "is no IP address or CIDR block; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
+	}
+	if p.Bits() == 0 {
+		t.every = text
 	}
 	t.table.Insert(p)
 	return "", ""

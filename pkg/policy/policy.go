@@ -101,7 +101,7 @@ func (p *Policy) AllowsPrincipals() bool { return p != nil && p.allowsPrincipals
 func (p *Policy) Kind() Kind { return p.kind }
 
 // Parse reads and compiles a policy document. It returns every fault it finds, sorted by position; with any fault that is
-// not a warning the policy is nil.
+// not a warning the policy is nil. JSON may stand as the AWS CLI prints an API's policy, with its quotes escaped once or twice.
 func Parse(data []byte, o Options) (*Policy, []fault.Fault) {
 	r := newReader(o)
 	if len(data) > r.limits.Bytes {
@@ -112,7 +112,10 @@ func Parse(data []byte, o Options) (*Policy, []fault.Fault) {
 	read := readYAML
 	if o.Format == FormatJSON || o.Format == FormatAuto && looksLikeJSON(data) {
 		read = func(data []byte, limits Limits, fault func(Position, string)) (*node, error) {
-			return readJSON(string(data), limits, fault)
+			if o.Kind == Authorizer { // a function answers a policy, and not text
+				return readJSON(string(data), limits, fault)
+			}
+			return readDocument(string(data), limits, fault)
 		}
 	}
 	n, err := read(data, r.limits, r.fault)
@@ -153,6 +156,9 @@ func parseEmbedded(y *yaml.Node, n *node, o Options) (*Policy, []fault.Fault) {
 	if p != nil {
 		for _, s := range p.statements {
 			s.start, s.end = move(s.start), move(s.end)
+			for _, res := range s.resources {
+				res.at = move(res.at)
+			}
 		}
 	}
 	return p, faults

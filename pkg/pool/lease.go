@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
@@ -61,15 +60,17 @@ func (l *Lease) Remember(c *cache.SharedConfig, digest [32]byte) error {
 // Answers are the answers that are remembered, nil where none are. Remember comes first.
 func (l *Lease) Answers() *cache.Cache[*lambda.Answer] { return l.answers.cache }
 
-// Start begins to get all that is held, and returns once it is there, or after the patience: what is not there by then is tried
-// further, and is the concern of the routes that need it alone.
-func (l *Lease) Start(ctx context.Context, patience time.Duration) {
+// Start begins to get all that is held, and returns at once.
+func (l *Lease) Start(ctx context.Context) {
 	for _, h := range l.holds {
 		h.Start(ctx)
 	}
 	l.pool.guards.Retain(l.asked)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+}
+
+// Wait returns once all that is held is there, or when ctx ends: what is not there by then is tried further, and is the concern of the
+// routes that need it alone.
+func (l *Lease) Wait(ctx context.Context) {
 	for _, h := range l.holds {
 		_ = h.WaitReady(ctx) // what fetches logs why it fails
 	}

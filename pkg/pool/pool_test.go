@@ -86,6 +86,7 @@ func TestPoolOutlivesConfigurations(t *testing.T) {
 	}
 	begun := time.Now()
 	first.Start(t.Context())
+	first.Wait(t.Context())
 	if took := time.Since(begun); took > 6*time.Second {
 		t.Errorf("the start took %v: an issuer without keys is waited for", took)
 	}
@@ -96,6 +97,7 @@ func TestPoolOutlivesConfigurations(t *testing.T) {
 	write(t, name, []byte(withEverything+"# another\n"))
 	second := load()
 	second.Start(t.Context())
+	second.Wait(t.Context())
 	if got, want := holds(r), (held{sets: 1, functions: 1, holders: 4, memories: 1}); got != want {
 		t.Errorf("loaded again: %+v, want %+v", got, want)
 	}

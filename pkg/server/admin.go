@@ -94,9 +94,8 @@ func (p *process) isAdminToken(shown string) bool {
 	if p.config.AdminTokenFile == "" {
 		return false
 	}
-	data, err := os.ReadFile(p.config.AdminTokenFile)
-	token := strings.TrimSpace(string(data))
-	if err != nil || len(token) < minAdminToken {
+	token := p.config.adminToken()
+	if token == "" {
 		if !p.badToken.Allow() { // whoever asks without a token makes a line
 			return false
 		}
@@ -104,6 +103,16 @@ func (p *process) isAdminToken(shown string) bool {
 		return false
 	}
 	return subtle.ConstantTimeCompare([]byte(token), []byte(shown)) == 1
+}
+
+// adminToken reads the token of AdminTokenFile; empty if it cannot be used.
+func (c *Config) adminToken() string {
+	data, err := os.ReadFile(c.AdminTokenFile)
+	token := strings.TrimSpace(string(data))
+	if err != nil || len(token) < minAdminToken {
+		return ""
+	}
+	return token
 }
 
 // flush is API Gateway's FlushStageAuthorizersCache, and ResetAuthorizersCache for HTTP APIs.

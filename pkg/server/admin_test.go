@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,9 +48,14 @@ func TestAnAdminRequestThatPanics(t *testing.T) {
 
 // Who has no token cannot fill the log by asking.
 func TestABadAdminTokenIsLoggedAtABoundedRate(t *testing.T) {
-	r := serve(t, Config{AdminTokenFile: filepath.Join(t.TempDir(), "missing"), Load: func() (Loaded, error) {
+	file := filepath.Join(t.TempDir(), "token")
+	write(t, file, "0123456789abcdef")
+	r := serve(t, Config{AdminTokenFile: file, Load: func() (Loaded, error) {
 		return Loaded{Authorizer: allowAs("v1"), Digest: "1"}, nil
 	}})
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
 	start := time.Now()
 	for range 100 {
 		if got := flush(t, r.admin, "x"); got != 401 {
@@ -59,6 +65,20 @@ func TestABadAdminTokenIsLoggedAtABoundedRate(t *testing.T) {
 	most := 2 + int(time.Since(start)/time.Second)
 	if lines := strings.Count(r.log.String(), "the admin token cannot be used"); lines == 0 || lines > most {
 		t.Errorf("%d lines, want 1 to %d", lines, most)
+	}
+}
+
+// A token that cannot be used stops the start.
+func TestAdminTokenAtTheStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	for _, token := range []string{"missing", "", "short"} {
+		if token != "missing" {
+			write(t, file, token)
+		}
+		c := Config{AdminTokenFile: file, Listen: "127.0.0.1:0", Load: loads(allowAs("v1"))}
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--admin-token-file: ") {
+			t.Errorf("%q: %v", token, err)
+		}
 	}
 }
 

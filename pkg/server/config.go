@@ -28,9 +28,12 @@ type Loaded struct {
 	NeedsBodies bool
 	// Warnings are logged, a line each.
 	Warnings []string
-	// Start begins what the configuration needs from outside, and returns once that is there or has had its time. It is called
-	// before the configuration serves; nil for nothing.
+	// Start begins what the configuration needs from outside, and returns at once. It is called before the configuration serves; nil
+	// for nothing.
 	Start func(context.Context)
+	// Wait returns once what Start began is there, has had its time, or ctx ends; nil for nothing. While a reload waits, the old
+	// configuration serves.
+	Wait func(context.Context)
 	// Close ends what only this configuration needs, once no check uses it any more; nil for nothing. It is not called when the process
 	// ends.
 	Close func()
@@ -140,6 +143,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	refuse(c.Load == nil, "nothing loads a configuration")
+	refuse(c.AdminTokenFile != "" && c.adminToken() == "", "--admin-token-file: %q must be a readable file with at least %d characters", c.AdminTokenFile, minAdminToken)
 	refuse(c.Listen == "", "--listen: an address is needed, 127.0.0.1:9001 or unix:/path")
 	refuse((c.TLS.Cert == "") != (c.TLS.Key == ""), "--tls-cert and --tls-key belong together")
 	refuse(c.TLS.ClientCA != "" && c.TLS.Cert == "", "--tls-client-ca needs --tls-cert and --tls-key")

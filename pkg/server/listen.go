@@ -11,8 +11,19 @@ import (
 	"time"
 )
 
-// listen binds host:port or unix:/path. A socket file is removed when its listener closes.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen binds the address of a flag, host:port or unix:/path. A socket file is removed when its listener closes.
+func listen(ctx context.Context, name, address string) (net.Listener, error) {
+	l, err := bind(ctx, address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: another process listens on %s; stop it, or write another address", name, address)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return l, nil
+}
+
+func bind(ctx context.Context, address string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(address, "unix:")
 	if !isUnix {
 		return (&net.ListenConfig{}).Listen(ctx, "tcp", address)

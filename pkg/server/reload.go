@@ -171,12 +171,25 @@ func collectOften() (restore func()) {
 // readingGCPercent is how much the heap may grow while a configuration is read, in percent of what is live.
 const readingGCPercent = 50
 
+// firstWait is how long the first configuration waits for what it needs from outside. Longer, an issuer that is down would keep
+// every other route from being served.
+const firstWait = 250 * time.Millisecond
+
 // start makes an error of a panic.
 func (r *reloader) start(ctx context.Context, loaded *Loaded) (err error) {
 	defer r.recovered("starting the configuration", &err)
 	if loaded.Start != nil {
 		loaded.Start(ctx)
 	}
+	if loaded.Wait == nil {
+		return nil
+	}
+	if r.gate.serving.Load() == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, firstWait)
+		defer cancel()
+	}
+	loaded.Wait(ctx)
 	return nil
 }
 

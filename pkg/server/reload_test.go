@@ -138,6 +138,32 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 	})
 }
 
+// The first configuration does not wait long for what it needs from outside; the old one serves while another waits.
+func TestOnlyAReloadWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reloader{
+			gate: &gate{max: 1}, metrics: newMetrics("", nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+		}
+		digest := "1"
+		r.read = func() (Loaded, error) {
+			return Loaded{Authorizer: allowAs(digest), Digest: digest, Wait: func(ctx context.Context) {
+				select {
+				case <-ctx.Done():
+				case <-time.After(3 * time.Second):
+				}
+			}}, nil
+		}
+		begun := time.Now()
+		if err := r.first(t.Context()); err != nil || time.Since(begun) > firstWait {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		digest, begun = "2", time.Now()
+		if r.again(t.Context()); time.Since(begun) != 3*time.Second || r.gate.serving.Load().Digest != "2" {
+			t.Errorf("%s serves after %v", r.gate.serving.Load().Digest, time.Since(begun))
+		}
+	})
+}
+
 // A configuration whose start panics does not serve, and does not end the process.
 func TestAStartThatPanics(t *testing.T) {
 	var log bytes.Buffer

@@ -75,7 +75,7 @@ func (p *process) bind(ctx context.Context) (err error) {
 		}
 	}
 	if p.config.Admin != "" {
-		if p.adminListener, err = listen(ctx, p.config.Admin); err != nil {
+		if p.adminListener, err = listen(ctx, "--admin", p.config.Admin); err != nil {
 			return err
 		}
 		p.admin = p.adminServer()
@@ -204,7 +204,7 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) error {
 
 // serveChecks opens the port to Envoy. A process that is told to end meanwhile has stopped the server, which closes it again.
 func (p *process) serveChecks(ctx context.Context, group *errgroup.Group) (err error) {
-	if p.listener, err = listen(context.WithoutCancel(ctx), p.config.Listen); err != nil {
+	if p.listener, err = listen(context.WithoutCancel(ctx), "--listen", p.config.Listen); err != nil {
 		return err
 	}
 	setServing(p.health, healthpb.HealthCheckResponse_SERVING)

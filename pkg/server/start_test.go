@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -126,9 +125,9 @@ func TestAPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	for _, c := range []Config{{Listen: l.Addr().String()}, {Admin: l.Addr().String()}} {
+	for name, c := range map[string]Config{"--listen": {Listen: l.Addr().String()}, "--admin": {Admin: l.Addr().String()}} {
 		c.Load = loads(allowAs("v1"))
-		if err := startProcess(t, c).stop(); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if err := startProcess(t, c).stop(); err == nil || err.Error() != name+": another process listens on "+l.Addr().String()+"; stop it, or write another address" {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -148,11 +148,11 @@ func (s *state) checkDate() *Error {
 	s.signedAt = signedAt
 	valid, unit := clockSkew, "5 min."
 	if s.form == FormQuery {
-		seconds, err := s.parseExpires()
-		if err != nil {
+		var err *Error
+		if valid, err = s.lifetime(); err != nil {
 			return err
 		}
-		valid, unit = time.Duration(seconds)*time.Second, strconv.Itoa(seconds)+" sec."
+		unit = strconv.Itoa(int(valid/time.Second)) + " sec."
 	}
 	switch now := s.now.UTC(); {
 	case now.Add(clockSkew).Before(signedAt):
@@ -166,14 +166,18 @@ func (s *state) checkDate() *Error {
 	}
 }
 
-// parseExpires reads X-Amz-Expires: digits, from 1 to the longest that is accepted.
-func (s *state) parseExpires() (int, *Error) {
-	longest := int(s.config.MaxExpires / time.Second)
+// lifetime is how long a presigned request is good for. X-Amz-Expires is digits, from 1 to 604800; without it, it is the five
+// minutes of a signed request. MaxExpires cuts either.
+func (s *state) lifetime() (time.Duration, *Error) {
+	if s.expires == "" {
+		return min(clockSkew, s.config.MaxExpires), nil
+	}
+	const longest = int(maxExpires / time.Second)
 	seconds, ok := parseDigits(s.expires)
 	if !ok || len(s.expires) > 6 || seconds < 1 || seconds > longest {
 		return 0, incomplete("X-Amz-Expires must be a number of seconds from 1 to " + strconv.Itoa(longest) + ".")
 	}
-	return seconds, nil
+	return min(time.Duration(seconds)*time.Second, s.config.MaxExpires), nil
 }
 
 // parseDate reads YYYYMMDDTHHMMSSZ and nothing else.

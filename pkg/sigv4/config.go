@@ -13,6 +13,7 @@ import (
 
 const (
 	maxExpires     = 604800 * time.Second
+	defaultExpires = 300 * time.Second
 	maxHostAliases = 8
 )
 
@@ -30,7 +31,8 @@ type Config struct {
 	PublicKey func(id PublicKeyID, secret string) *ecdsa.PublicKey
 	// Now is the clock; nil stands for time.Now.
 	Now func() time.Time
-	// MaxExpires is the longest X-Amz-Expires; zero stands for AWS's 604,800 seconds.
+	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds, and
+	// AWS's own limit is 604,800.
 	MaxExpires time.Duration
 	// HostAliases are tried in place of the request's host, for a load balancer in front that rewrites it. At most eight.
 	HostAliases []string
@@ -191,7 +193,7 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	if c.MaxExpires == 0 {
-		c.MaxExpires = maxExpires
+		c.MaxExpires = defaultExpires
 	}
 	return c
 }

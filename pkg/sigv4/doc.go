@@ -19,6 +19,10 @@
 // than one text: a tab kept in a header's value (always, as Go and Rust clients sign it), a path signed as sent
 // (AcceptPathAsSent), a session token added to the query after signing (AcceptUnsignedQueryToken).
 //
+// 2026-11-28: a presigned request without X-Amz-Expires is good for five minutes, and one with more than MaxExpires as long as
+// that. API Gateway is reported to take both, and to end all after five minutes; npm aws4, aws4fetch and PresignHTTP of AWS's SDK
+// for Go leave the parameter out unless told otherwise.
+//
 // 2026-11-23: a session token belongs to the form that carries the signature. One in the other place is as good as a wrong
 // one.
 //

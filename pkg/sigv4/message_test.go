@@ -43,8 +43,8 @@ func TestMessages(t *testing.T) {
 		{"one part missing", edit(get(), "authorization", "Credential=", "C="), "INVALID_SIGNATURE", "IncompleteSignatureException",
 			"Authorization header requires 'Credential' parameter. (Hashed with SHA-256 and encoded with Base64) Authorization=" +
 				hash(valueOf(edit(get(), "authorization", "Credential=", "C="), "authorization"))},
-		{"query parts missing", swap(swap(pre(), "X-Amz-Date=", "a="), "X-Amz-Expires=", "b="), "INVALID_SIGNATURE", "IncompleteSignatureException",
-			"AWS query-string parameters must include 'X-Amz-Date'. AWS query-string parameters must include 'X-Amz-Expires'. " +
+		{"query parts missing", swap(swap(pre(), "X-Amz-Date=", "a="), "X-Amz-SignedHeaders=", "b="), "INVALID_SIGNATURE", "IncompleteSignatureException",
+			"AWS query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include 'X-Amz-Date'. " +
 				"Re-examine the query-string parameters."},
 		{"algorithm", edit(get(), "authorization", "SHA256", "SHA512"), "INVALID_SIGNATURE", "IncompleteSignatureException",
 			"Unsupported AWS 'algorithm' (hashed with SHA-256 and encoded with Base64): '" + hash("AWS4-HMAC-SHA512") + "'."},

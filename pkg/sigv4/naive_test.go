@@ -170,11 +170,14 @@ func (n naive) naiveDate(_ *Request, c *claim) string {
 	}
 	end := at.Add(5 * time.Minute)
 	if c.presigned {
+		if c.expires == "" {
+			c.expires = "300"
+		}
 		seconds, err := strconv.Atoi(c.expires)
 		if err != nil || seconds < 1 || seconds > 604800 || strings.Trim(c.expires, "0123456789") != "" {
 			return incompleteType
 		}
-		end = at.Add(time.Duration(seconds) * time.Second)
+		end = at.Add(time.Duration(min(seconds, 300)) * time.Second)
 	}
 	if n.now.After(end) || n.now.Before(at.Add(-5*time.Minute)) {
 		return invalidType

@@ -244,7 +244,7 @@ func (s *state) missingParameters() *Error {
 	text := ""
 	for _, part := range [...]struct{ value, name string }{
 		{s.algorithm, queryAlgorithm}, {s.credential, queryCredential}, {s.signature, querySignature},
-		{s.signedHeaders, querySignedHeaders}, {s.date, queryDate}, {s.expires, queryExpires},
+		{s.signedHeaders, querySignedHeaders}, {s.date, queryDate},
 	} {
 		if part.value == "" {
 			text += "AWS query-string parameters must include '" + part.name + "'. "

@@ -58,7 +58,9 @@ func (s signer) presign(method, target, host string, headers [][2]string, body [
 	add("X-Amz-Algorithm", s.algorithm())
 	add("X-Amz-Credential", s.keyID+"/"+s.scope())
 	add("X-Amz-Date", s.date())
-	add("X-Amz-Expires", strconv.Itoa(s.expires))
+	if s.expires >= 0 { // less for a request without it
+		add("X-Amz-Expires", strconv.Itoa(s.expires))
+	}
 	add("X-Amz-SignedHeaders", names)
 	if s.token != "" {
 		add("X-Amz-Security-Token", s.token)

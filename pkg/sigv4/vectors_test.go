@@ -40,7 +40,7 @@ func (v *vector) config() Config {
 		key.Expires = v.Now.Add(-time.Second)
 	}
 	return Config{
-		Regions: []string{v.Region}, Service: v.Service, Now: func() time.Time { return v.Now },
+		Regions: []string{v.Region}, Service: v.Service, Now: func() time.Time { return v.Now }, MaxExpires: maxExpires,
 		Key: func(id string) (Key, bool) { return key, id == v.Credentials.AccessKeyID },
 	}
 }

@@ -197,7 +197,7 @@ func TestOptions(t *testing.T) {
 	}{
 		{"4A", v4a.request("GET", "/", nil, ""), func(c *Config) { c.DisableSigV4A = true }, true, false},
 		{"presigned 4A", v4a.presigned("GET", "/", nil, ""), func(c *Config) { c.DisableSigV4A = true }, true, false},
-		{"a week", week.presigned("GET", "/", nil, ""), func(c *Config) { c.MaxExpires = time.Hour }, true, false},
+		{"a week", week.presigned("GET", "/", nil, ""), func(c *Config) { c.MaxExpires = time.Hour }, true, true},
 		{"a minute", soon.presigned("GET", "/", nil, ""), func(c *Config) { c.MaxExpires = time.Minute }, true, true},
 		{"unsigned payload", unsigned.request("PUT", "/", [][2]string{{"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"}}, "body"),
 			func(c *Config) { c.AllowUnsignedPayload = true }, false, true},
@@ -224,6 +224,33 @@ func TestOptions(t *testing.T) {
 			}
 			if err == nil && result.Host != testHost {
 				t.Errorf("%s: signed for %q", test.name, result.Host)
+			}
+		}
+	}
+}
+
+// TestLifetime is how long presigned requests are good for, by X-Amz-Expires (0: without one) and MaxExpires.
+func TestLifetime(t *testing.T) {
+	for _, c := range []struct {
+		expires int
+		most    time.Duration
+		want    time.Duration
+	}{
+		{0, 0, 300 * time.Second}, {0, time.Minute, time.Minute}, {0, time.Hour, 300 * time.Second},
+		{60, 0, time.Minute}, {300, 0, 300 * time.Second}, {86400, 0, 300 * time.Second}, {604800, 0, 300 * time.Second},
+		{86400, time.Hour, time.Hour}, {60, time.Hour, time.Minute}, {86400, 604800 * time.Second, 24 * time.Hour}, {604800, time.Second, time.Second},
+	} {
+		s := alice
+		if s.expires = c.expires; c.expires == 0 {
+			s.expires = -1
+		}
+		r := s.presigned("GET", "/pets?a=1", nil, "")
+		for late, want := range map[time.Duration]bool{-5 * time.Minute: true, 0: true, c.want: true, c.want + time.Second: false, -5*time.Minute - time.Second: false} {
+			config := testConfig()
+			signedAt := config.Now()
+			config.MaxExpires, config.Now = c.most, func() time.Time { return signedAt.Add(late) }
+			if _, err := newVerifier(t, config).Verify(r); (err == nil) != want {
+				t.Errorf("X-Amz-Expires %d, at most %v, %v later: %v", c.expires, c.most, late, err)
 			}
 		}
 	}
@@ -323,7 +350,7 @@ func TestClock(t *testing.T) {
 		{"presigned", hour.presigned("GET", "/", nil, ""), -300 * time.Second, true},
 		{"presigned", hour.presigned("GET", "/", nil, ""), -301 * time.Second, false},
 	} {
-		c := with(func(c *Config) { c.Now = func() time.Time { return now.Add(test.after) } })
+		c := with(func(c *Config) { c.MaxExpires, c.Now = maxExpires, func() time.Time { return now.Add(test.after) } })
 		if _, err := newVerifier(t, c).Verify(test.request); (err == nil) != test.valid {
 			t.Errorf("%s, %s after: %v", test.name, test.after, err)
 		}

@@ -70,6 +70,14 @@ func (r *Reader[T]) rune() (rune, int) {
 	return utf8.DecodeRuneInString(string(r.text[r.at:min(r.at+utf8.UTFMax, len(r.text))]))
 }
 
+// Escape reads the escape that stands at an offset of a text, both of a surrogate pair, and returns what it stands for and where it
+// ends; false if JSON has no such escape.
+func Escape[T string | []byte](text T, offset int) (c rune, end int, ok bool) {
+	r := Reader[T]{text: text, at: offset}
+	c, err := r.escape()
+	return c, r.at, err == nil
+}
+
 // escape reads an escape, or both of a surrogate pair.
 func (r *Reader[T]) escape() (rune, error) {
 	if len(r.text)-r.at < 2 {

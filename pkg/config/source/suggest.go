@@ -23,20 +23,37 @@ func OneOf(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// suggest returns the name that was probably meant, empty if none is close: the same letters, or at most a third of them
-// wrong.
+// suggest is Suggest for a field, which may have another name elsewhere.
 func (s *Schema) suggest(given string, names []string) string {
-	given = letters(given)
-	if ours := s.Elsewhere[given]; slices.Contains(names, ours) {
+	if ours := s.Elsewhere[letters(given)]; slices.Contains(names, ours) {
 		return ours
 	}
+	return Suggest(given, names)
+}
+
+// Suggest returns the name among names that was probably meant, empty if none is close: the same letters, at most a third of them
+// wrong, or all of them in another order.
+func Suggest(given string, names []string) string {
+	given = letters(given)
 	best, meant := len(given)/3+1, ""
 	for _, name := range names {
 		if n := distance(given, letters(name), best); n < best {
 			best, meant = n, name
 		}
 	}
+	if meant == "" {
+		if i := slices.IndexFunc(names, func(name string) bool { return sorted(letters(name)) == sorted(given) }); i >= 0 {
+			meant = names[i]
+		}
+	}
 	return meant
+}
+
+// sorted are the bytes of a name in order: two that were typed in the wrong order are no other name.
+func sorted(name string) string {
+	b := []byte(name)
+	slices.Sort(b)
+	return string(b)
 }
 
 // letters is a name without case, hyphens and underscores.

@@ -432,9 +432,10 @@ type API struct {
 	Stages []*Stage `protobuf:"bytes,10,rep,name=stages,proto3" json:"stages,omitempty"`
 	// The resource policy of the API, in IAM's policy language. It is one of
 	//
-	// - `{file: pets.policy.json}`: a file that holds it as JSON or as YAML;
-	// - the policy itself as a YAML mapping, or a text that holds it as JSON;
-	// - `{inline: …}`, which is the same as what stands in place of the dots.
+	//   - `{file: pets.policy.json}`: a file that holds it as JSON or as YAML, or as `aws apigateway get-rest-api --query policy`
+	//     prints it, with its quotes escaped;
+	//   - the policy itself as a YAML mapping, or a text that holds it as JSON;
+	//   - `{inline: …}`, which is the same as what stands in place of the dots.
 	//
 	// Numbers are read as they are written. Without it, the API has no resource policy. An operator that does not exist and a
 	// Deny that could never hold are refused, an Allow that could never hold is warned of.
@@ -1113,7 +1114,8 @@ func (x *LambdaAuthorizer) GetTimeout() string {
 type Function struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A URL that takes the event as a JSON POST and answers 200 with the function's JSON. The header X-Amz-Function-Error in the
-	// answer marks an error of the function, as in the answers of AWS Lambda's own API.
+	// answer marks an error of the function, as in the answers of AWS Lambda's own API; so does an answer with errorType or
+	// errorMessage and without a decision, as AWS's runtime interface emulator gives it.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	// Headers to send to the url along with the event.
 	Headers map[string]*Secret `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -1999,8 +2001,9 @@ func (x *Issuer) GetMaxAge() string {
 // AWS: "Create a signed AWS API request" (IAM User Guide).
 type Signatures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest X-Amz-Expires of a presigned request, in seconds, 1 to 604800. One that is longer is refused. Without it,
-	// 604800, which is AWS's own.
+	// How long a presigned request is good for at most, in seconds, 1 to 604800; a longer X-Amz-Expires counts as this. Without
+	// it, 300: API Gateway is reported to end presigned requests after five minutes. One without X-Amz-Expires is good for 300
+	// seconds, or for this if it is less.
 	MaxExpires *int32 `protobuf:"varint,1,opt,name=max_expires,json=maxExpires,proto3,oneof" json:"max_expires,omitempty"`
 	// Reads a + in a query as a plus sign. Without it, it is a space, as for curl and the AWS SDK for Rust; awscrt and awscurl
 	// sign a plus sign. It is one or the other: with both, a signed %2B could be changed to + on the way.
@@ -2079,7 +2082,7 @@ func (x *Signatures) GetDisableSigv4A() bool {
 // RouteSignatures is what a route has of its own.
 type RouteSignatures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The longest X-Amz-Expires of a presigned request, in seconds, 1 to 604800, in place of the API's.
+	// How long a presigned request is good for at most, in seconds, 1 to 604800, in place of the API's.
 	MaxExpires *int32 `protobuf:"varint,1,opt,name=max_expires,json=maxExpires,proto3,oneof" json:"max_expires,omitempty"`
 	// Accepts UNSIGNED-PAYLOAD in x-amz-content-sha256: such a signature says nothing of the body, which anybody on the way can
 	// replace, and Envoy need not buffer it. Of any other request the body is verified as everywhere. Streaming signatures
@@ -2268,8 +2271,9 @@ func (x *ClientAddress) GetTrustedProxies() []string {
 //
 // Of such a request the condition keys aws:SourceVpce and aws:SourceVpc are the endpoint's id and VPC, as far as they are
 // known, aws:VpcSourceIp is the client's address, and aws:SourceIp is absent. $context.identity.vpceId, vpcId and sourceIp
-// say the same. Where the load balancer names an endpoint, the client's address is the one in the PROXY protocol's header,
-// and X-Forwarded-For is not read.
+// say the same. Where the load balancer names an endpoint, the client's address is the one in the PROXY protocol's header.
+// There, and where the listener or the workload says so, X-Forwarded-For is not read: a client of the VPC could write its
+// aws:VpcSourceIp in it.
 //
 // AWS: "Use VPC endpoint policies for private APIs in API Gateway" (API Gateway Developer Guide), "Proxy protocol" (User
 // Guide for Network Load Balancers).

@@ -1,0 +1,32 @@
+package gateway
+
+import "strings"
+
+// eventPaths returns the paths of an event: path has a domain's base path and not a stage's name, full has either, and within is
+// what the route's parameters are taken from. On REST APIs they are as the client sent them, as on API Gateway; on HTTP APIs they
+// are decoded, as there.
+func (in *invocation) eventPaths() (path, full, within string) {
+	path, full, within = in.fullPath, in.fullPath, in.path
+	if !in.stage.api.http {
+		full = in.request.Path()
+		path = collapseLeading(full)
+		within = receivedWithin(path, in.fullPath, in.path)
+	}
+	if h := in.gateway.host(in.host); h != nil && h.owner != nil {
+		path = within
+	}
+	return path, full, within
+}
+
+// receivedWithin returns the part of a received path that a canonical path within the stage was made of. Decoding leaves every
+// slash where it is, so that counting slashes finds it.
+func receivedWithin(received, full, within string) string {
+	if within == "/" {
+		return within
+	}
+	rest := received
+	for range strings.Count(full, "/") - strings.Count(within, "/") {
+		rest = rest[segmentEnd(rest, 0):]
+	}
+	return rest
+}
