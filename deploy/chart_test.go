@@ -148,6 +148,11 @@ func checkServes(t *testing.T, m manifests) {
 			args[i], _, _ = strings.Cut(arg, "=")
 			args[i] += "=127.0.0.1:0"
 		}
+		if strings.HasPrefix(arg, "--admin-token-file=") {
+			token := filepath.Join(dir, "token")
+			must(t, os.WriteFile(token, []byte("0123456789abcdef"), 0o600))
+			args[i] = "--admin-token-file=" + token
+		}
 		if name, value, _ := strings.Cut(arg, "="); strings.HasPrefix(name, "--tls-") {
 			args[i] = name + "=" + filepath.Join(dir, value)
 		}
@@ -211,6 +216,27 @@ func TestChartKeepsTexts(t *testing.T) {
 	flags := flagsOf(t, p.container(t, "portcullis"))
 	if flags["max-checks"] != "20000000" || flags["max-body-bytes"] != "134217728" || flags["decision-log-sample"] != "0.25" {
 		t.Errorf("flags %v", flags)
+	}
+}
+
+// A file that portcullis.yaml names and that is not among the values is named, with what to write.
+func TestChartMissesNoFile(t *testing.T) {
+	mesh(t)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "portcullis.yaml")
+	for text, want := range map[string]string{
+		"apis: [{resourcePolicy: {file: pets.policy.json}}]":                         `names the file pets.policy.json, which is missing: add --set-file 'config.files.pets\.policy\.json=pets.policy.json'`,
+		"issuers:\n  \"https://id.example.com/\":\n    file: \"keys.json\"\n":        "names the file keys.json",
+		"iam:\n  accounts:\n    - file: iam/account.json\n":                          `--set-file 'config.files.account\.json=iam/account.json', without a folder`,
+		"iam: {accessKeys: [{file: ../secrets/keys.yaml}]} # {file: old.json}":       "",
+		"cache: {redis: {password: {file: /run/secrets/redis}}}\n# file: other.json": "",
+		"apis: [{resourcePolicy: {file: own.json}}]":                                 "",
+	} {
+		must(t, os.WriteFile(config, []byte(text), 0o600))
+		out, err := helm(t, "template", "pets", chart, "--set-file", `config.files.portcullis\.yaml=`+config, "--set-file", `config.files.own\.json=`+config)
+		if (err != nil) != (want != "") || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, want %q\n%s", text, err, want, out)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	holdings "github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // dice makes configurations and requests.
@@ -104,7 +105,7 @@ func (d dice) generate(t *testing.T, o envoyconf.Options) generated {
 				t.Fatal(err)
 			}
 		}
-		s, err := config.Load(filepath.Join(dir, "portcullis.yaml"))
+		s, err := config.Load(filepath.Join(dir, "portcullis.yaml"), holdings.Dry())
 		if err != nil {
 			continue // a base path that is taken by a stage's name, say
 		}

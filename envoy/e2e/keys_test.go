@@ -62,6 +62,9 @@ func TestIssuerIsDownAtFirst(t *testing.T) {
 		config: jwtAPI(map[string]string{"late": p.Issuer, "own": ownIssuer}, fmt.Sprintf("  %q: {file: keys.json}\n", ownIssuer)),
 		files:  map[string]string{"keys.json": own.set},
 	})
+	if log := s.portcullis.Stderr(); !strings.Contains(log, "cannot be fetched: its routes answer 500 until they are") || strings.Contains(log, "last good fetch") {
+		t.Errorf("the log of an issuer that never answered:\n%s", log)
+	}
 	s.takes(t, ask("/open"))
 	s.takes(t, ask("/own", bearer(own.sign(t, own.header, fmt.Sprintf(`{"iss":%q,"aud":"pets","exp":9999999999}`, ownIssuer)))))
 	s.refuses(t, ask("/late", bearer(token)), 500, "AuthorizerFailureException", authorizerFailed)

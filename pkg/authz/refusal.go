@@ -7,6 +7,8 @@ type Refusal struct {
 	ResponseType string
 	// ErrorType and Message stand in for the response type's own unless they are empty.
 	ErrorType, Message string
+	// Explanation is what the client of an HTTP API is told beside the fixed message; empty for nothing. It is for debugging.
+	Explanation string
 	// Challenge is the www-authenticate header that an HTTP API answers with; empty for none.
 	Challenge string
 	Reason    Reason

@@ -112,7 +112,6 @@ var (
 	failUse      = jwt.NewFailure(authz.CodeUnauthorized, "the token is no ID token, which a method without scopes wants")
 	failAccess   = jwt.NewFailure(authz.CodeUnauthorized, "the token is no access token, which a method with scopes wants")
 	failAudience = jwt.NewFailure(authz.CodeUnauthorized, "the token has no aud, or one that does not match identityValidationExpression")
-	failList     = jwt.NewFailure(authz.CodeUnauthorized, "the claim scope is a list, which a user pool never writes")
 	failScope    = jwt.NewFailure(authz.CodeMissingScope, "the token has none of the method's scopes")
 )
 
@@ -138,8 +137,6 @@ func (a *Authorizer) authorize(t *jwt.Token, scopes []string) *jwt.Failure {
 		return failAccess
 	case a.audience != nil && !t.EveryAudience(a.audience.MatchString):
 		return failAudience
-	case t.ScopeIsList():
-		return failList
 	case len(scopes) > 0 && !t.HasScope(scopes):
 		return failScope
 	}

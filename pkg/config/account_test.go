@@ -174,6 +174,70 @@ func TestExplainSignatures(t *testing.T) {
 	}
 }
 
+// An HTTP API explains too, and where a rule refuses, the rule and the header are named: in the log always, in the answer where
+// signatures are explained.
+func TestExplainedRules(t *testing.T) {
+	without := func(name string) func(*authz.Request) {
+		return func(r *authz.Request) {
+			var lines []authz.Field
+			for n, v := range r.Headers() {
+				if n != name {
+					lines = append(lines, authz.Field{Name: n, Value: v})
+				}
+			}
+			r.SetHeaders(lines)
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*authz.Request)
+		rule   string
+	}{
+		"unsigned": {func(r *authz.Request) { addHeader(r, "x-amz-tag", "secret value") }, "an x-amz header is not signed: x-amz-tag; add it to SignedHeaders"},
+		"absent":   {without("x-tag"), "a signed header is absent: x-tag; send it, or take it out of SignedHeaders"},
+		"capitals": {func(r *authz.Request) {
+			value, _ := r.Header("authorization")
+			before, signature, _ := strings.Cut(value, "Signature=")
+			without("authorization")(r)
+			addHeader(r, "authorization", before+"Signature="+strings.ToUpper(signature))
+		}, "the signature has capital letters; write it in lower-case hexadecimal"},
+		"another body": {func(r *authz.Request) { r.SetBody([]byte("x"), authz.BodyComplete) }, "The Canonical String for this request should have been"},
+	} {
+		for kind, more := range map[string]string{"REST": "", "HTTP": "kind: HTTP\n    "} {
+			for _, explain := range []bool{false, true} {
+				api := strings.Replace(signedAPI, "account:", more+"account:", 1) + fmt.Sprintf("  explainSignatures: %t\n", explain)
+				s := mustLoad(t, signing(t, "portcullis.yaml", api, "iam/keys.yaml", aliceAlone))
+				r := &authz.Request{Method: "GET", Target: "/pets", Host: "pets.example.com", Time: time.Now()}
+				r.SetHeaders([]authz.Field{{Name: "x-tag", Value: "a tag"}})
+				r.SetBody(nil, authz.BodyComplete)
+				sigv4test.Signer{KeyID: "AKIAALICE", Secret: "of alice", Region: "eu-west-1", At: time.Now()}.Sign(r)
+				c.change(r)
+				d := s.Gateway.Authorize(t.Context(), r)
+				var body struct{ Message string }
+				if err := json.Unmarshal([]byte(d.Denial.Body), &body); err != nil {
+					t.Fatal(err)
+				}
+				if d.Allow || d.Denial.Status != 403 || strings.Contains(body.Message, c.rule) != explain || strings.Contains(body.Message+d.Reason.Detail, "secret value") {
+					t.Errorf("%s, %s, explained %t: %s", name, kind, explain, d.Denial.Body)
+				}
+				if kind == "HTTP" && !explain && d.Denial.Body != `{"message":"Forbidden"}` {
+					t.Errorf("%s: %s", name, d.Denial.Body)
+				}
+				if name != "another body" && d.Reason.Detail != c.rule {
+					t.Errorf("%s: the operator is told %s", name, d.Reason.Detail)
+				}
+			}
+		}
+	}
+}
+
+func addHeader(r *authz.Request, name, value string) {
+	lines := []authz.Field{{Name: name, Value: value}}
+	for n, v := range r.Headers() {
+		lines = append(lines, authz.Field{Name: n, Value: v})
+	}
+	r.SetHeaders(lines)
+}
+
 // Keys derived of a secret outlive the configuration that named it, and count for that secret alone.
 func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
 	r, err := pool.New(slog.New(slog.DiscardHandler), 0)

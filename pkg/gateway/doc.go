@@ -173,4 +173,10 @@
 // 2026-11-25: an open route that takes what guarded ones leave over (other methods of their path, what lies below it, the path
 // before a greedy variable) is routed as on API Gateway, and warned of. No warning where the open route is written for just that:
 // one method on one path, or OPTIONS, by which browsers ask.
+//
+// 2026-11-28: a REST API's function is told path and path parameters as the client sent them, as on API Gateway. Only the method ARN
+// is canonical. A path with a pattern's characters is refused before, in every form that two decodings lead to.
+//
+// 2026-11-28: what signatures broke is told to an HTTP API's client after the fixed message, where explainSignatures is on: there is
+// no other place for it, and it is not on for long.
 package gateway

@@ -28,7 +28,8 @@ func (in *invocation) answersAsHTTP() bool {
 	return in.stage.api.http
 }
 
-// renderHTTP makes an HTTP API's answer of a refusal. It cannot be customized, and does not say more than its status.
+// renderHTTP makes an HTTP API's answer of a refusal. It cannot be customized, and does not say more than its status unless
+// signatures are explained.
 func (in *invocation) renderHTTP() authz.Response {
 	status := gatewayResponses[in.refusal.kind].status
 	if in.refusal.kind == preflightAnswer {
@@ -46,7 +47,10 @@ func (in *invocation) renderHTTP() authz.Response {
 	if challenge := in.refusal.challenge; challenge != "" && (status == 401 || status == 403) && isHeaderValue(challenge) {
 		headers = append(headers, authz.Field{Name: "www-authenticate", Value: challenge})
 	}
-	return authz.Response{Status: status, Headers: in.appendCORS(headers), Body: `{"message":"` + message + `"}`}
+	if in.refusal.explanation != "" {
+		message += ". " + in.refusal.explanation
+	}
+	return authz.Response{Status: status, Headers: in.appendCORS(headers), Body: `{"message":"` + escapeJSON(message) + `"}`}
 }
 
 // appendCORS adds the CORS headers of the API to those of an answer of our own.

@@ -84,7 +84,7 @@ func refused(err error) error {
 	}
 	for kind, response := range gatewayResponses {
 		if response.name != "" && response.name == r.ResponseType {
-			return &refusal{kind: responseType(kind), message: r.Message, errorType: r.ErrorType, challenge: r.Challenge, reason: r.Reason}
+			return &refusal{kind: responseType(kind), message: r.Message, errorType: r.ErrorType, explanation: r.Explanation, challenge: r.Challenge, reason: r.Reason}
 		}
 	}
 	return internal(r.Reason.Code, r.Reason.Detail)

@@ -84,6 +84,8 @@ type refusal struct {
 	kind responseType
 	// message and errorType stand in for the kind's own unless they are empty.
 	message, errorType string
+	// explanation follows an HTTP API's message; empty for nothing.
+	explanation string
 	// challenge is the www-authenticate header of an HTTP API's answer; empty for none.
 	challenge string
 	reason    authz.Reason

@@ -117,10 +117,14 @@ func refusal(err error, state authz.BodyState) error {
 	if failed.Kind == sigv4.BodyUnknown {
 		return bodyRefusal(state)
 	}
-	return &authz.Refusal{
+	r := &authz.Refusal{
 		ResponseType: failed.Kind.ResponseType(), ErrorType: failed.Kind.ErrorType(), Message: failed.Message + failed.Debug.Text(),
 		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)},
 	}
+	if failed.Debug != nil {
+		r.Explanation = r.Message
+	}
+	return r
 }
 
 func code(kind sigv4.Kind) authz.Code {

@@ -22,7 +22,7 @@
 // 2026-11-25: a registered claim of another type than its own (iss, sub, aud, exp, nbf, iat, scope, scp, client_id, token_use)
 // makes the token one that counts for nothing. With both scope and scp, all count.
 //
-// 2026-11-28: scope and scp are a text or a list. Some issuers write scope as a list, against RFC 8693, section 4.2; what API Gateway
+// 2026-11-28: scp is a text or a list; scope is a text, and on HTTP APIs it may be a list. Some issuers write scope as a list, against RFC 8693, section 4.2; what API Gateway
 // makes of that is not known. What the issuer has granted is told by a list as well as by a text.
 // Nothing but blanks parts the scopes of a text (RFC 6749, section 3.3).
 //

@@ -23,7 +23,6 @@ type Token struct {
 	audience           []string
 	hasAudience        bool
 	scopes             []string
-	scopeIsList        bool
 	claims             map[string]claim
 	bytes              int64
 
@@ -76,9 +75,6 @@ func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
 // Expires is when the token expires.
 func (t *Token) Expires() time.Time { return time.Unix(0, t.expires) }
 
-// ScopeIsList reports whether the claim scope is a list, which some issuers write and RFC 8693 does not know.
-func (t *Token) ScopeIsList() bool { return t.scopeIsList }
-
 // HasScope says whether the token has any one of some scopes.
 func (t *Token) HasScope(scopes []string) bool {
 	for _, s := range scopes {
@@ -115,7 +111,7 @@ func newToken(members []member, how Rendering) (*Token, *Failure) {
 	t.bytes = 512
 	expires := false
 	for _, m := range members {
-		if !t.take(m) {
+		if !t.take(m, how) {
 			return nil, malformed("a registered claim has another type than it must have")
 		}
 		expires = expires || m.name == "exp"
@@ -137,7 +133,7 @@ func newToken(members []member, how Rendering) (*Token, *Failure) {
 }
 
 // take reads a registered claim.
-func (t *Token) take(m member) (ok bool) {
+func (t *Token) take(m member, how Rendering) (ok bool) {
 	v := m.value
 	switch m.name {
 	case "iss":
@@ -163,13 +159,14 @@ func (t *Token) take(m member) (ok bool) {
 		t.issuedAt, ok = numericDate(v.text, true)
 		return ok && v.kind == number
 	case "scope", "scp":
-		return t.takeScopes(m)
+		return t.takeScopes(m, how)
 	}
 	return true
 }
 
-// takeScopes reads scope or scp: one text with blanks between the scopes, or a list of scopes.
-func (t *Token) takeScopes(m member) bool {
+// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well; on an HTTP API scope may be
+// one, too.
+func (t *Token) takeScopes(m member, how Rendering) bool {
 	switch m.value.kind {
 	case null:
 		return true
@@ -178,9 +175,11 @@ func (t *Token) takeScopes(m member) bool {
 		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
 	}
+	if m.name == "scope" && how != RenderHTTP {
+		return false
+	}
 	list, ok := oneOrMore(m.value)
 	t.scopes = append(t.scopes, list...)
-	t.scopeIsList = t.scopeIsList || m.name == "scope"
 	return ok
 }
 

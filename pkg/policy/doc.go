@@ -31,4 +31,10 @@
 // 2026-11-25: an Allow for everybody without conditions is warned of where its Resource takes in routes with a Lambda authorizer
 // or AWS_IAM, also by a wildcard that runs across slashes: "/prod/*/admin*" takes in GET /orders/admin. Where it takes in other
 // routes alone there is no warning, for those need such an Allow.
+//
+// 2026-11-28: a policy may stand as the AWS CLI prints an API's, with its quotes escaped once or twice. No JSON document begins so.
+// A function's answer may not: who answers text instead of a policy gets 500 from API Gateway too.
+//
+// 2026-11-28: an Allow for everybody with conditions is warned of where it concerns a Lambda authorizer's route, unless a Deny has a
+// condition on the same key: the authorizer's own Allow is enough, so that the condition keeps nobody out.
 package policy

@@ -40,4 +40,7 @@
 //
 // 2026-11-28: a connection with TLS lasts 10 minutes. It bounds what a client's certificate counts for where no timer does, such as
 // after the machine has slept.
+//
+// 2026-11-28: the first configuration waits 250 ms for what it needs from outside, and a reload 3 s, for meanwhile the old one
+// serves. An issuer that is down at the start closes its own routes and keeps no other from being served.
 package server

@@ -102,7 +102,7 @@ func (s *state) checkHeadersAreSigned() *Error {
 		n, signed := slices.BinarySearch(s.names, l.name)
 		if !signed {
 			if mustBeSigned(l.name) {
-				return mismatch("an x-amz header is not signed: " + l.name[:min(len(l.name), 64)])
+				return mismatch("an x-amz header is not signed: " + shortName(l.name) + "; add it to SignedHeaders")
 			}
 			continue
 		}
@@ -114,7 +114,7 @@ func (s *state) checkHeadersAreSigned() *Error {
 	}
 	for n, name := range s.names {
 		if !s.present[n] && !isHost(name) {
-			return mismatch("a signed header is absent")
+			return mismatch("a signed header is absent: " + shortName(name) + "; send it, or take it out of SignedHeaders")
 		}
 	}
 	if s.form == FormHeader && s.headers[amzDate].lines == 0 && !s.isSigned("date") {
@@ -122,6 +122,9 @@ func (s *state) checkHeadersAreSigned() *Error {
 	}
 	return nil
 }
+
+// shortName is a header's name as a message has it.
+func shortName(name string) string { return name[:min(len(name), 64)] }
 
 func isHost(name string) bool { return name == "host" || name == ":authority" }
 

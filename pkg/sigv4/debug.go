@@ -5,15 +5,19 @@ import "strings"
 // maxDebug bounds each text of a Debug.
 const maxDebug = 8 << 10
 
-// Debug is what a signature was compared with, for the client that has signed. The values of headers that a proxy on the way
+// Debug is what the client that has signed is told beside the message: the rule that its request breaks, or what its signature was
+// compared with. The values of headers that a proxy on the way
 // may have added, and of those that authenticate, are left out, whether or not the client lists them as signed, and so are
 // session tokens.
-type Debug struct{ CanonicalRequest, StringToSign string }
+type Debug struct{ Rule, CanonicalRequest, StringToSign string }
 
-// Text is how AWS told clients of it until 2023: it follows the message. Of nil it is empty.
+// Text follows the message: the rule, or else the texts as AWS told clients of them until 2023. Of nil it is empty.
 func (d *Debug) Text() string {
-	if d == nil {
+	switch {
+	case d == nil || *d == Debug{}:
 		return ""
+	case d.Rule != "":
+		return "\n\n" + d.Rule
 	}
 	return "\n\nThe Canonical String for this request should have been\n'" + d.CanonicalRequest +
 		"'\n\nThe String-to-Sign should have been\n'" + d.StringToSign + "'\n"

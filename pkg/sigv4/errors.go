@@ -68,7 +68,7 @@ type Error struct {
 	Message string
 	// Detail is a sentence for the operator where the message does not say it.
 	Detail string
-	// Debug is set on a signature that does not match where Config.Debug is on. It is for the client and not for a log.
+	// Debug is set where Config.Debug is on. It is for the client and not for a log.
 	Debug *Debug
 }
 

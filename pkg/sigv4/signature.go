@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/big"
+	"strings"
 )
 
 // createStringToSign is steps 2 and 3, "Create a hash of the canonical request" and "Create a string to sign".
@@ -30,6 +31,9 @@ func (s *state) checkSignatureForm() *Error {
 	right := len(s.signature) == 2*sha256.Size
 	if s.algorithm == AlgorithmV4A {
 		right = len(s.signature) <= 2*maxDER
+	}
+	if isLowerHex(strings.ToLower(s.signature)) && !isLowerHex(s.signature) {
+		return mismatch("the signature has capital letters; write it in lower-case hexadecimal")
 	}
 	if !right || !isLowerHex(s.signature) {
 		return mismatch("the signature is not lower-case hexadecimal, or has another length than its algorithm's")

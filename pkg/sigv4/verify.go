@@ -49,6 +49,9 @@ func (s *state) verify() error {
 		(*state).checkSignature,
 	} {
 		if err := step(s); err != nil {
+			if s.config.Debug && err.Debug == nil && (err.Kind == InvalidSignature || err.Kind == IncompleteSignature) {
+				err.Debug = &Debug{Rule: err.Detail}
+			}
 			return err
 		}
 	}

@@ -55,6 +55,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.config.files (not (hasKey .Values.config.files "portcullis.yaml")) -}}
 {{- fail "config.files: portcullis.yaml is missing" -}}
 {{- end -}}
+{{- $text := regexReplaceAll "(?m)(^|[ \\t])#.*$" (index .Values.config.files "portcullis.yaml" | default "") "" -}}
+{{- range $match := regexFindAll "\\bfile:[ \\t]+[\"']?[^\"',}\\s]+" $text -1 -}}
+{{- $name := regexReplaceAll "^file:[ \\t]+[\"']?" $match "" -}}
+{{- if not (or (hasPrefix "/" $name) (hasPrefix "../" $name) (hasKey $.Values.config.files $name)) -}}
+{{- fail (printf "config.files: portcullis.yaml names the file %s, which is missing: add --set-file 'config.files.%s=%s', without a folder" $name (base $name | replace "." "\\.") $name) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.secrets.existingSecret .Values.secrets.files -}}
 {{- fail "secrets: set either secrets.existingSecret or secrets.files" -}}
 {{- end -}}

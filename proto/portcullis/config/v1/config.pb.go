@@ -2386,7 +2386,8 @@ type Iam struct {
 	// The access keys of users and of sessions of roles. No two have the same id.
 	AccessKeys []*AccessKeyFile `protobuf:"bytes,2,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys,omitempty"`
 	// Tells a client whose signature does not match what it was compared with, the canonical request and the string to sign, as
-	// AWS did until 2023. It is for finding out why a client signs wrongly, and warned of as long as it is on. Path, query and
+	// AWS did until 2023; one whose request breaks a rule, the rule and the header, which the decision log names always. So do
+	// HTTP APIs. It is for finding out why a client signs wrongly, and warned of as long as it is on. Path, query and
 	// the values of common headers are told as Envoy got them, at most 8 KiB each; session tokens, and the values of headers
 	// that a proxy may have added or that authenticate, are left out.
 	// AWS: "Troubleshoot Signature Version 4 signing for AWS API requests" (IAM User Guide).
