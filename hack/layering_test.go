@@ -20,17 +20,18 @@ var imports = map[string][]string{
 	"pkg/authz":         {},
 	"pkg/arn":           {},
 	"pkg/fault":         {},
-	"pkg/policy":        {"pkg/arn", "pkg/fault"},
+	"pkg/strictjson":    {},
+	"pkg/policy":        {"pkg/arn", "pkg/fault", "pkg/strictjson"},
 	"pkg/sigv4":         {},
 	"pkg/bulkhead":      {"pkg/authz"},
 	"pkg/cache":         {"pkg/authz", "pkg/bulkhead"},
-	"pkg/iam":           {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4"},
-	"pkg/jwt":           {"pkg/authz", "pkg/bulkhead", "pkg/cache"},
+	"pkg/iam":           {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
+	"pkg/jwt":           {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
 	"pkg/cognito":       {"pkg/authz", "pkg/arn", "pkg/jwt"},
-	"pkg/lambda":        {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy"},
-	"pkg/lambda/runner": {},
+	"pkg/lambda":        {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/strictjson"},
+	"pkg/lambda/runner": {"pkg/strictjson"},
 	"pkg/gateway":       {"pkg/authz", "pkg/policy"},
-	"pkg/simulate":      {"pkg/arn", "pkg/policy"},
+	"pkg/simulate":      {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":      {"pkg/authz"},
 	"pkg/pool":          {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
 	"pkg/config/source": {"pkg/fault"},
@@ -69,7 +70,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/bulkhead"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead"}
 
 // topLevel is every folder that may lie at the top, dot-files aside.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,7 +136,7 @@ func compileParameter(value string, s scope) (variable, error) {
 	}
 	literal := value[1 : len(value)-1]
 	if !isHeaderValue(literal) {
-		return nil, fmt.Errorf("%s holds a character that a header cannot carry", value)
+		return nil, errors.New("the text holds a character that a header cannot carry")
 	}
 	return func(*invocation) (string, bool) { return literal, true }, nil
 }

@@ -37,6 +37,11 @@
 // found by its kid and the token's algorithm; one that says no algorithm serves every one of its family. Of two different keys for
 // one kid and algorithm neither is used, for which is meant cannot be told.
 //
+// 2026-11-28: the members of a key are read by their exact names. A key with a member such as KID or Use is passed over: readers
+// that do not tell case apart take it for kid or use. Numbers are held to RFC 7518: base64url without padding, no leading zero,
+// coordinates of their curve's length. An RSA exponent is odd, at least 3 and at most 31 bits long, which is what crypto/rsa
+// takes; the library would cut a longer one to 64 bits.
+//
 // 2026-11-25: the keys of an issuer are used up to 24 hours after the last good fetch, and five minutes after the issuer has
 // answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
 //
