@@ -29,13 +29,13 @@ func (in *invocation) answersAsHTTP() bool {
 }
 
 // renderHTTP makes an HTTP API's answer of a refusal. It cannot be customized, and does not say more than its status unless
-// signatures are explained.
+// signatures are explained. What is refused because too much waits already is 503 there; a REST API says AUTHORIZER_FAILURE, with 500.
 func (in *invocation) renderHTTP() authz.Response {
 	status := gatewayResponses[in.refusal.kind].status
 	if in.refusal.kind == preflightAnswer {
 		return authz.Response{Status: status, Headers: in.appendCORS([]authz.Field{{Name: "apigw-requestid", Value: in.requestID}})}
 	}
-	if status == 504 {
+	if status == 504 || in.refusal.kind == authorizerFailure && in.refusal.reason.Code == authz.CodeOverload {
 		status = 503
 	}
 	message, ok := httpMessages[status]

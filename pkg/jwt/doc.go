@@ -47,8 +47,12 @@
 //
 // 2026-11-25: an unknown kid brings the next fetch forward, to three seconds after the one before at the earliest. Who asks waits
 // for it as long as the check may take, but for the last 250 ms, so that a key that nobody has is answered with 401 and not, by
-// Envoy, with 503; 64 wait for one set, further ones are refused at once. Where there are no keys at all
-// only a fetch that is under way is waited for.
+// Envoy, with 503. Where there are no keys at all only a fetch that is under way is waited for.
+//
+// 2026-11-28: the requests that wait for keys are bounded in all, for each API and for each key set (package bulkhead): a token with a
+// kid that nobody has costs a client nothing, and every issuer can be asked for one. Beyond the bound such a token is answered with
+// 401 at once. Where an issuer's keys are not there yet nothing can be said of the token, and the answer is AUTHORIZER_FAILURE, on an HTTP
+// API 503.
 //
 // 2026-11-25: redirects are followed on the same host only, three at most. http is believed on this machine only.
 //
