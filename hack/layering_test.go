@@ -20,26 +20,28 @@ var imports = map[string][]string{
 	"pkg/authz":           {},
 	"pkg/arn":             {},
 	"pkg/fault":           {},
-	"pkg/policy":          {"pkg/arn", "pkg/fault"},
+	"pkg/strictjson":      {},
+	"pkg/policy":          {"pkg/arn", "pkg/fault", "pkg/strictjson"},
 	"pkg/sigv4":           {},
-	"pkg/cache":           {"pkg/authz"},
-	"pkg/iam":             {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4"},
-	"pkg/jwt":             {"pkg/authz", "pkg/cache"},
+	"pkg/bulkhead":        {"pkg/authz"},
+	"pkg/cache":           {"pkg/authz", "pkg/bulkhead"},
+	"pkg/iam":             {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
+	"pkg/jwt":             {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
 	"pkg/cognito":         {"pkg/authz", "pkg/arn", "pkg/jwt"},
-	"pkg/lambda":          {"pkg/authz", "pkg/cache", "pkg/policy"},
-	"pkg/lambda/runner":   {},
+	"pkg/lambda":          {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/strictjson"},
+	"pkg/lambda/runner":   {"pkg/strictjson"},
 	"pkg/gateway":         {"pkg/authz", "pkg/gateway/answer", "pkg/gateway/canon", "pkg/gateway/routing", "pkg/policy"},
 	"pkg/gateway/answer":  {"pkg/authz", "pkg/gateway/canon"},
 	"pkg/gateway/routing": {"pkg/authz", "pkg/gateway/canon"},
 	"pkg/gateway/canon":   {},
-	"pkg/simulate":        {"pkg/arn", "pkg/policy"},
+	"pkg/simulate":        {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":        {"pkg/authz"},
-	"pkg/pool":            {"pkg/authz", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
+	"pkg/pool":            {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
 	"pkg/config/source":   {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
-	"pkg/server":    {"pkg/authz", "pkg/extauthz"},
+	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz"},
 
 	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/server", "pkg/simulate"},
 
@@ -71,7 +73,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead"}
 
 // topLevel is every folder that may lie at the top, dot-files aside.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

@@ -38,6 +38,7 @@ func serve(args []string, out, errs io.Writer) int {
 		return exitNo
 	}
 	defer p.Close()
+	p.Bound(c.MaxChecks)
 	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
 	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
@@ -67,10 +68,10 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
-	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this")
+	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this; five eighths of them may wait for functions, issuers and caches")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included; never more than 11 MiB (API Gateway takes 10 MiB of payload), and 1 MiB if no route has the authorization AWS_IAM")
-	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this (default 256 MiB, or --max-message-bytes)")
+	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this, and those of one API before (default 256 MiB, or --max-message-bytes)")
 	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by so many `percent` of what is live before it is collected; GOGC in the environment wins")
 	flags.Func("memory-limit", "collect garbage harder near so many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
 		c.MemoryLimit, err = server.ParseBytes(s)

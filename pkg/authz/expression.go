@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 )
 
 // CompileExpression compiles an identityValidationExpression, which has to match the whole of a value. API Gateway's are Java's:
@@ -14,6 +15,10 @@ func CompileExpression(expression string) (*regexp.Regexp, error) {
 	_, err := regexp.Compile(expression) // alone, for "a)|(b" is none and would be one within the brackets
 	compiled, errWhole := regexp.Compile(`^(?:` + expression + `)$`)
 	if err = cmp.Or(err, errWhole); err != nil {
+		var syntaxErr *syntax.Error
+		if errors.As(err, &syntaxErr) { // whose text repeats the expression, which may hold a secret
+			err = errors.New(string(syntaxErr.Code))
+		}
 		return nil, fmt.Errorf("%w; look-around and back-references are not known here: write it without", err)
 	}
 	if err := readsAsInJava(expression); err != nil {

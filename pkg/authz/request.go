@@ -80,6 +80,7 @@ type Request struct {
 	headers []Field
 	body    []byte
 	state   BodyState
+	release func()
 }
 
 // SetHeaders gives the request its header lines, in the order of the wire and with lower-case names; pseudo headers do not
@@ -91,6 +92,19 @@ func (r *Request) SetBody(body []byte, state BodyState) { r.body, r.state = body
 
 // Body returns the body, and whether it is all of it as the client sent it.
 func (r *Request) Body() ([]byte, BodyState) { return r.body, r.state }
+
+// OnBodyRelease has f called once, by the first ReleaseBody.
+func (r *Request) OnBodyRelease(f func()) { r.release = f }
+
+// ReleaseBody frees the body before the check is over, for a check that is going to wait and does not need it any more. What asks for
+// it later finds BodyUnknown.
+func (r *Request) ReleaseBody() {
+	r.body, r.state = nil, BodyUnknown
+	if f := r.release; f != nil {
+		r.release = nil
+		f()
+	}
+}
 
 // Headers yields every header line in the order of the wire; names are lower-case.
 func (r *Request) Headers() iter.Seq2[string, string] {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 	typicalBytes = 2048
 	// longest bounds every expiry, far below the year in which nanoseconds overflow.
 	longest = 366 * 24 * time.Hour
-	// defaultFlights is how many entries are made at a time unless the configuration says.
+	// defaultFlights is how many entries a cache of its own bound makes at a time.
 	defaultFlights = 1024
 )
 
@@ -30,8 +32,9 @@ type Config struct {
 	Name string
 	// MaxBytes bounds the memory of all entries, keys included.
 	MaxBytes int64
-	// MaxFlights bounds how many entries are made at a time; 0 stands for 1,024.
-	MaxFlights int
+	// Flights bounds how many entries are made at a time, for each key along its Asker. Caches may share it. Nil stands for 1,024 of this
+	// cache's own.
+	Flights *bulkhead.Tree
 }
 
 // Cache is bounded memory for values of one type. All methods may be called at the same time. A nil Cache keeps nothing.
@@ -44,7 +47,7 @@ type Cache[V any] struct {
 	shards      [shards]shard
 
 	flights singleflight.Group
-	flying  chan struct{} // as many as may be made at a time
+	flying  *bulkhead.Tree // a place for each that is being made
 
 	shared *Shared // nil without a second level
 
@@ -74,19 +77,21 @@ type entry[V any] struct {
 	cost       int64
 }
 
+// NewFlights makes the bound on entries that are made at a time, which caches may share: most of them in all. The path of an Asker has
+// up to two IDs, those of an API and of its authorizer; one that asks alone gets three quarters.
+func NewFlights(most int64) *bulkhead.Tree {
+	return bulkhead.New(bulkhead.Shares{Name: "flights", Levels: []string{"api", "authorizer"}, Limit: most, Multiple: 3})
+}
+
 // New makes a cache.
 func New[V any](cfg Config) (*Cache[V], error) {
 	if cfg.MaxBytes <= 0 {
 		return nil, fmt.Errorf("cache %s: MaxBytes is %d: write how many bytes it may hold, such as 67108864", cfg.Name, cfg.MaxBytes)
 	}
-	if cfg.MaxFlights == 0 {
-		cfg.MaxFlights = defaultFlights
+	if cfg.Flights == nil {
+		cfg.Flights = NewFlights(defaultFlights)
 	}
-	if cfg.MaxFlights < 0 {
-		return nil, fmt.Errorf("cache %s: MaxFlights is %d: write how many entries may be made at a time, such as %d",
-			cfg.Name, cfg.MaxFlights, defaultFlights)
-	}
-	c := &Cache[V]{name: cfg.Name, most: cfg.MaxBytes, seed: maphash.MakeSeed(), flying: make(chan struct{}, cfg.MaxFlights)}
+	c := &Cache[V]{name: cfg.Name, most: cfg.MaxBytes, seed: maphash.MakeSeed(), flying: cfg.Flights}
 	store, err := ristretto.NewCache(&ristretto.Config[uint64, *entry[V]]{
 		NumCounters: min(max(10*cfg.MaxBytes/typicalBytes, 1_000), 10_000_000),
 		MaxCost:     cfg.MaxBytes,

@@ -281,7 +281,7 @@ func TestNil(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, cfg := range []Config{{}, {MaxBytes: -1}, {MaxBytes: 1, MaxFlights: -1}} {
+	for _, cfg := range []Config{{}, {MaxBytes: -1}} {
 		if c, err := New[int](cfg); err == nil {
 			c.Close()
 			t.Errorf("%+v is accepted", cfg)

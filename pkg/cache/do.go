@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrTooManyFlights is the error of Do where as many entries are being made as may be.
+// ErrTooManyFlights is the error of Do where as many entries are being made as may be, for all or for the key's Asker.
 var ErrTooManyFlights = errors.New("too many calls at once")
 
 // Made is a value that was made for an entry.
@@ -70,12 +70,11 @@ func (c *Cache[V]) fly(ctx context.Context, k Key, timeout time.Duration, create
 
 // flight makes one entry, and keeps it before those who come next can miss it.
 func (c *Cache[V]) flight(ctx context.Context, k Key, generation uint64, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, err error) {
-	select {
-	case c.flying <- struct{}{}:
-		defer func() { <-c.flying }()
-	default:
+	place, ok := c.flying.Enter(1, k.Asker...)
+	if !ok {
 		return v, ErrTooManyFlights
 	}
+	defer place.Leave()
 	hash := k.hash(c.seed)
 	if e := c.find(&c.shards[hash%shards], hash, k, time.Now().UnixNano()); e != nil && e.generation == generation {
 		return e.value, nil

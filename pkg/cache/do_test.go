@@ -146,14 +146,14 @@ func TestPanicIsAnError(t *testing.T) {
 			t.Errorf("%v: says what was in the panic", err)
 		}
 	}
-	if len(c.flying) != 0 {
+	if c.flying.Held() != 0 {
 		t.Error("a flight that panicked still counts")
 	}
 }
 
 func TestFlightsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, err := New[string](Config{Name: "few", MaxBytes: 1 << 20, MaxFlights: 2})
+		c, err := New[string](Config{Name: "few", MaxBytes: 1 << 20, Flights: NewFlights(2)})
 		if err != nil {
 			t.Fatal(err)
 		}

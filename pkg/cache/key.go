@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 // Key names an entry. Two keys are equal only if their scopes and every part are.
@@ -17,6 +19,8 @@ type Key struct {
 	FlushScopes [][32]byte
 	// Parts are the values.
 	Parts []string
+	// Asker is whose share of the flights making the entry takes a place of. It does not tell keys apart.
+	Asker []bulkhead.ID
 }
 
 func (k Key) equal(scope *[32]byte, parts []string) bool {
@@ -29,7 +33,7 @@ func (k Key) clone() Key {
 	for i, p := range k.Parts {
 		parts[i] = strings.Clone(p)
 	}
-	return Key{Scope: k.Scope, FlushScopes: k.FlushScopes, Parts: parts}
+	return Key{Scope: k.Scope, FlushScopes: k.FlushScopes, Parts: parts, Asker: k.Asker}
 }
 
 func (k Key) flushScopes() [][32]byte {

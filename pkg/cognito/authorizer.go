@@ -13,6 +13,8 @@ import (
 
 // Config is a user pool authorizer.
 type Config struct {
+	// API is the id of the authorizer's API.
+	API string
 	// UserPools are the ARNs of the pools whose tokens are taken; of any account and region.
 	UserPools []string
 	// IdentityValidationExpression is a regular expression that the whole of a token's aud has to match; empty for none.
@@ -48,7 +50,7 @@ func New(c Config) (*Authorizer, error) {
 		return nil, errors.Join(faults...)
 	}
 	a.verifier, err = jwt.NewVerifier(jwt.VerifierConfig{
-		KeySets: c.KeySets, Sources: sources, Algorithms: []string{"RS256"}, ClockSkew: c.ClockSkew, Rendering: jwt.RenderREST,
+		API: c.API, KeySets: c.KeySets, Sources: sources, Algorithms: []string{"RS256"}, ClockSkew: c.ClockSkew, Rendering: jwt.RenderREST,
 		Cache: c.Cache, MaxCacheTime: c.MaxCacheTime,
 	})
 	if err != nil {
@@ -148,7 +150,7 @@ func refusal(f *jwt.Failure) *authz.Refusal {
 	switch f.Code() {
 	case authz.CodeExpiredToken:
 		r.Message = "The incoming token has expired"
-	case authz.CodeAuthorizerFailed:
+	case authz.CodeAuthorizerFailed, authz.CodeOverload:
 		r.ResponseType = "AUTHORIZER_FAILURE"
 	default: // UNAUTHORIZED in its own words, missing scopes too
 	}

@@ -27,7 +27,7 @@ func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
 	k.used = true
 	if k.doc != nil {
 		m := &configv1.AccessKeys{}
-		k.doc.Decode(m, &schema, k.Report)
+		k.doc.Decode(m, k.Report)
 		for i, key := range m.GetAccessKeys() {
 			k.accessKey(b, key, k.doc.Root().Field("accessKeys").Item(i))
 		}
@@ -81,7 +81,7 @@ func (c *compiler) gatherKeys(at *fault.Place) {
 	}
 	k := &keyFile{reader: reader{file: name, files: c.files, Report: fault.NewReport()}}
 	k.doc = source.Parse(source.File{
-		Name: name, Data: data, Secrets: true,
+		Name: name, Data: data, Schema: schema, Secrets: true,
 		Empty: "there are no access keys here: write accessKeys: with an id, a secret, and a user or a role",
 	}, k.Report)
 	if c.keyFiles == nil {

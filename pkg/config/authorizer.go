@@ -56,9 +56,9 @@ func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.
 	case m.GetLambda() != nil:
 		return c.within(at, "lambda", func(at *fault.Place) gateway.Authorizer { return c.lambda(m.GetLambda(), name, api, at) })
 	case m.GetCognito() != nil:
-		return c.within(at, "cognito", func(at *fault.Place) gateway.Authorizer { return c.cognito(m.GetCognito(), at) })
+		return c.within(at, "cognito", func(at *fault.Place) gateway.Authorizer { return c.cognito(m.GetCognito(), api, at) })
 	default:
-		return c.within(at, "jwt", func(at *fault.Place) gateway.Authorizer { return c.jwt(m.GetJwt(), api.HTTP, at) })
+		return c.within(at, "jwt", func(at *fault.Place) gateway.Authorizer { return c.jwt(m.GetJwt(), api, at) })
 	}
 }
 
@@ -77,10 +77,10 @@ func (c *compiler) within(at *fault.Place, kind string, compile func(at *fault.P
 	return compiled
 }
 
-func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *fault.Place) gateway.Authorizer {
+func (c *compiler) cognito(m *configv1.CognitoAuthorizer, api *gateway.API, at *fault.Place) gateway.Authorizer {
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.Field("maxCacheTime"))
 	a, err := cognito.New(cognito.Config{
-		UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
+		API: api.ID, UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
 		ClockSkew: c.duration(m.GetClockSkew(), at.Field("clockSkew"), span{0, maxClockSkew}, 0),
 		KeySets:   c.pool.KeySets(), Source: c.source,
 		Cache: remembering, MaxCacheTime: most,
@@ -89,13 +89,13 @@ func (c *compiler) cognito(m *configv1.CognitoAuthorizer, at *fault.Place) gatew
 		c.faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.Cognito, Token: refuseTokens}
 	}
-	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
 }
 
-func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *fault.Place) gateway.Authorizer {
+func (c *compiler) jwt(m *configv1.JwtAuthorizer, api *gateway.API, at *fault.Place) gateway.Authorizer {
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.Field("maxCacheTime"))
 	a, err := jwt.New(jwt.Config{
-		HTTP: http, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
+		HTTP: api.HTTP, API: api.ID, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
 		ClockSkew: c.duration(m.GetClockSkew(), at.Field("clockSkew"), span{0, maxClockSkew}, 0),
 		KeySets:   c.pool.KeySets(), Cache: remembering, MaxCacheTime: most,
 	})
@@ -103,7 +103,7 @@ func (c *compiler) jwt(m *configv1.JwtAuthorizer, http bool, at *fault.Place) ga
 		c.faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.JWT, Token: refuseTokens}
 	}
-	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a)}
+	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
 }
 
 // tokenCache is where verified tokens are remembered, nil for nowhere, and for how long.
@@ -141,8 +141,8 @@ func (c *compiler) jwtIssuers(m *configv1.JwtAuthorizer, at *fault.Place) []jwt.
 }
 
 // tokens joins an authorizer to the gateway, and notes that it has to be started.
-func (c *compiler) tokens(a tokenAuthorizer) func(context.Context, string, []string) (gateway.Token, error) {
-	c.lease.Hold(a)
+func (c *compiler) tokens(a tokenAuthorizer, api *gateway.API) func(context.Context, string, []string) (gateway.Token, error) {
+	c.lease.Keys(api.ID, a)
 	return func(ctx context.Context, shown string, scopes []string) (gateway.Token, error) {
 		token, err := a.Authenticate(ctx, shown, scopes)
 		if err != nil {

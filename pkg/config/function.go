@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
@@ -146,7 +147,7 @@ func (c *compiler) gatherFunctions() {
 }
 
 // invoker is what invokes an authorizer's function, and what an answer depends on of it. It is nil where there is a fault.
-func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
+func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
 	arn := m.GetFunction()
 	if arn == "" {
 		c.IfNew(at.Field("function"), "function must be the ARN of the function, such as arn:aws:lambda:eu-west-1:111122223333:function:partners")
@@ -169,7 +170,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, timeout time.Duration, 
 		c.IfNew(at.Field("credentials"), "credentials are for functions that run on AWS Lambda: remove them, or the function's url or command")
 		return nil, nil
 	}
-	guarded, err := c.lease.Function(spec.FunctionSpec)
+	guarded, err := c.lease.Function(api.ID, spec.FunctionSpec)
 	if err != nil {
 		c.faults(at.Field("function"), err)
 		return nil, nil

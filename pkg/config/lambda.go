@@ -37,7 +37,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		PayloadFormatVersion: m.GetPayloadFormatVersion(), EnableSimpleResponses: m.GetEnableSimpleResponses(),
 		IdentitySource: compiled.IdentitySource, Function: m.GetFunction(),
 		Timeout: c.duration(m.GetTimeout(), at.Field("timeout"), span{time.Millisecond, maxFunctionTime}, 0),
-		Cache:   c.lease.Answers(),
+		Cache:   c.lease.Answers(), Waits: c.pool.Waits(),
 	}
 	if m.GetResultTtl() != "" {
 		ttl := c.duration(m.GetResultTtl(), at.Field("resultTtl"), span{0, maxResultTTL}, 0)
@@ -48,7 +48,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		config.Type = lambda.Request
 	}
 	compiled.Timeout = config.Timeout
-	if config.Invoker, config.Digest = c.invoker(m, config.Timeout, at); config.Invoker == nil {
+	if config.Invoker, config.Digest = c.invoker(m, api, config.Timeout, at); config.Invoker == nil {
 		return compiled
 	}
 	config.Digest = append(config.Digest, api.Account, api.Region, stageVariables(api))

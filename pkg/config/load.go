@@ -126,7 +126,7 @@ func read(path string, p *pool.Pool) *loading {
 		l.Add(fault.Fault{File: path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration}, l.Report); l.doc != nil {
+	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
 		l.gather()
 	}
 	return l
@@ -166,7 +166,7 @@ func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 
 func (l *loading) compileInto(s *Snapshot) {
 	m := &configv1.Config{}
-	l.doc.Decode(m, &schema, l.Report)
+	l.doc.Decode(m, l.Report)
 	if l.Full() {
 		return
 	}

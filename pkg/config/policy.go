@@ -80,7 +80,7 @@ func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *po
 	name := r.relative(text)
 	data, err := r.files.Read(name, maxNamedSize)
 	if err != nil {
-		r.Fault(at, "%s cannot be read: %v", fault.Quoted(text), err)
+		r.unreadable(at, text, err)
 		return r.file, nil, nil
 	}
 	if isJSON(name, data) {
@@ -88,7 +88,9 @@ func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *po
 		p, faults := policy.Parse(source.WithoutMark(data), o)
 		return name, p, faults
 	}
-	doc := source.Parse(source.File{Name: name, Data: data, Empty: "there is no policy here: write Version and Statement"}, r.Report)
+	doc := source.Parse(source.File{
+		Name: name, Data: data, Empty: "there is no policy here: write Version and Statement", Secrets: r.doc.Secret(at),
+	}, r.Report)
 	if doc == nil {
 		return name, nil, nil
 	}

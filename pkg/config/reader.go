@@ -143,10 +143,19 @@ func (r *reader) namedFile(text string, limit int64, at *fault.Place) (name stri
 	}
 	data, err := r.files.Read(name, limit)
 	if err != nil {
-		r.Fault(at, "%s cannot be read: %v", fault.Quoted(text), err)
+		r.unreadable(at, text, err)
 		return name, nil, false
 	}
 	return name, data, true
+}
+
+// unreadable reports a file that cannot be read. In a file of secrets, what was written for its name may be one.
+func (r *reader) unreadable(at *fault.Place, name string, err error) {
+	what := fault.Quoted(name)
+	if r.doc.Secret(at) {
+		what = "the file that is named here"
+	}
+	r.Fault(at, "%s cannot be read: %v", what, err)
 }
 
 func (r *reader) optionalFile(text string, at *fault.Place) []byte {

@@ -2,8 +2,13 @@ package config
 
 import "github.com/portcullis-authz/portcullis/pkg/config/source"
 
-// schema is what config.proto does not say of its fields: names that people write for them, and what is not supported.
-var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported}
+// schema is what config.proto does not say of its fields: names that people write for them, what is not supported, and what holds
+// secrets.
+var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
+
+// secrets are the fields of functions and of Redis that hold secrets, or texts in which people write them, such as A=secret before a
+// command, or the password in a URL.
+var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key"}
 
 // elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and not here, as source.Schema has
 // them.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,31 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// Every secret of config.proto stands in a field that is one of secrets, or in an access key file, of which nothing is quoted.
+func TestEverySecretIsKnown(t *testing.T) {
+	messages := configv1.File_portcullis_config_v1_config_proto.Messages()
+	found := 0
+	for i := range messages.Len() {
+		for j := range messages.Get(i).Fields().Len() {
+			field := messages.Get(i).Fields().Get(j)
+			of := field.Message()
+			if field.IsMap() {
+				of = field.MapValue().Message()
+			}
+			if of == nil || of.Name() != "Secret" || messages.Get(i).Name() == "AccessKey" {
+				continue
+			}
+			found++
+			if !slices.Contains(secrets, field.JSONName()) {
+				t.Errorf("%s: not one of secrets", field.FullName())
+			}
+		}
+	}
+	if found != 4 {
+		t.Errorf("%d fields with secrets, want 4: headers, password, sentinelPassword and key", found)
+	}
+}
+
 // faultOf is what is said of a field that a message does not have.
 func faultOf(t *testing.T, m protoreflect.MessageDescriptor, field string) string {
 	t.Helper()
@@ -42,7 +68,7 @@ func faultOf(t *testing.T, m protoreflect.MessageDescriptor, field string) strin
 		t.Fatal(err)
 	}
 	r := fault.NewReport()
-	doc := source.Parse(source.File{Name: "f", Data: []byte(fmt.Sprintf("{%s: x}", field))}, r)
-	doc.Decode(message.New().Interface(), &schema, r)
+	doc := source.Parse(source.File{Name: "f", Data: []byte(fmt.Sprintf("{%s: x}", field)), Schema: schema}, r)
+	doc.Decode(message.New().Interface(), r)
 	return r.Result([]string{"f"}).Error()
 }

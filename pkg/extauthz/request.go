@@ -169,6 +169,7 @@ func body(r *authz.Request, a *attributes, buffered bool) *refusal {
 		}
 	}
 	r.SetBody(raw, state)
+	a.body, a.rawBody = nil, nil // the request alone holds it, and can let go of it
 	return nil
 }
 

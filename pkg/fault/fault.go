@@ -3,6 +3,7 @@ package fault
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,9 +11,10 @@ import (
 )
 
 // Fault is one thing that is wrong with a configuration, or with a document that it names: where it stands, what it is and what
-// to write instead. It never quotes more than names, for a value may be a secret.
+// to write instead. It never quotes more than names, for a value may be a secret; and where a name may be one, a Report shows none.
 type Fault struct {
-	// At is where it stands, for a Report to find the file, line and column. It is nil for a fault that has them already.
+	// At is the value that it is about, for a Report to find the file, line and column, if it does not have them, and to tell whether
+	// the message may quote a secret. It is nil for a fault that has no Place.
 	At *Place `json:"-"`
 	// File is the name of the file. It is empty where a document was not read from a file, or its reader does not know from which.
 	File string `json:"file"`
@@ -64,13 +66,36 @@ func (f Fault) message() string {
 	return f.Statement + ": " + f.Message
 }
 
-// placed returns the fault with its file, line and column in place of the Place.
+// placed returns the fault with its file, line and column in place of the Place, and without texts that may be secrets.
 func (f Fault) placed() Fault {
 	if document := f.At.Document(); document != nil {
-		f.File, f.Line, f.Column = document.Position(f.At)
+		if f.Line == 0 {
+			f.File, f.Line, f.Column = document.Position(f.At)
+		}
+		if document.Secret(f.At) {
+			f.Message = withoutQuotes(f.Message)
+		}
 	}
 	f.At = nil
 	return f
+}
+
+// notShown stands for a text that may be a secret.
+const notShown = `"…"`
+
+// quotedText matches what a message quotes.
+var quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutQuotes takes what a message quotes out of it. A secret may stand where a name belongs: a header or a variable written as
+// A=secret, a password as a field of its own. So a fault quotes no text from where a secret may stand (2026-11-28). ARNs stay: they
+// tell which entry it is.
+func withoutQuotes(message string) string {
+	return quotedText.ReplaceAllStringFunc(message, func(text string) string {
+		if strings.HasPrefix(text, `"arn:`) && !strings.Contains(text, "=") {
+			return text
+		}
+		return notShown
+	})
 }
 
 // In returns the fault as one of a file, with the statement in its message.
@@ -79,9 +104,13 @@ func (f Fault) In(file string) Fault {
 	return f
 }
 
-// Quoted is a name as a message quotes it, cut if it is long.
+// Quoted is a name as a message quotes it, cut if it is long. One that may hold a secret is not repeated: A=secret, or a URL with a
+// password.
 func Quoted(name string) string {
 	const most = 80
+	if strings.Contains(name, "=") || strings.Contains(name, "@") && strings.Contains(name, "://") {
+		return notShown
+	}
 	if runes := []rune(name); len(runes) > most {
 		name = string(runes[:most]) + "…"
 	}

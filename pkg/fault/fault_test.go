@@ -2,6 +2,7 @@ package fault
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,6 +59,11 @@ type document string
 
 func (d document) Position(at *Place) (string, int, int) { return string(d), len(at.Steps()), 1 }
 
+// Secret has secrets in every field of that name.
+func (d document) Secret(at *Place) bool {
+	return slices.Contains(at.Steps(), Step{Kind: Field, Name: "secret"})
+}
+
 // What follows from a fault is what stands at its Place or in it, in the same document.
 func TestFollows(t *testing.T) {
 	a, b := Root(document("a")), Root(document("b"))
@@ -109,7 +115,27 @@ func TestReportedFaultIsPlaced(t *testing.T) {
 	}
 }
 
+// What is said of a field of secrets quotes nothing but ARNs, however it is reported and wherever in the field it is.
+func TestNothingIsQuotedFromSecrets(t *testing.T) {
+	root := Root(document("f"))
+	at := root.Field("secret").Key("hunter2")
+	r := NewReport()
+	r.Fault(at, "%s is not like %s", at.Label(), Quoted("arn:aws:iam::1:user/a"))
+	r.Warn(at.Name(), `"a \"hunter2\"" in "arn:hunter2=x"`)
+	r.Add(Fault{At: at.Field("deeper"), File: "f", Line: 9, Column: 8, Message: `"hunter2" "hunter2"`})
+	r.Fault(root.Key("secret"), `"shown"`)
+	want := "f:1:1: \"shown\"\n" + `f:2:1: secret["…"] is not like "arn:aws:iam::1:user/a"` + "\n" + `f:3:1: warning: "…" in "…"` + "\n" + `f:9:8: "…" "…"`
+	if got := r.Result([]string{"f"}).Error(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
 func TestQuoted(t *testing.T) {
+	for _, name := range []string{"A=hunter2", "redis://:hunter2@localhost"} {
+		if got := Quoted(name); got != `"…"` {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 	if got := Quoted(strings.Repeat("é", 90)); got != `"`+strings.Repeat("é", 80)+`…"` {
 		t.Error(got)
 	}

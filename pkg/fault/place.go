@@ -21,6 +21,8 @@ type Document interface {
 	// Position returns where the value stands, or, if it is missing, what lacks it. Lines and columns count from 1, columns in
 	// characters.
 	Position(at *Place) (file string, line, column int)
+	// Secret reports whether a text at the Place may be a secret.
+	Secret(at *Place) bool
 }
 
 // Step leads from a value to one that it holds.

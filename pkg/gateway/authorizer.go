@@ -104,7 +104,7 @@ func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 	}
 	compiled, err := authz.CompileExpression(expression)
 	if err != nil {
-		f.add(at+".identityValidationExpression", "%q is not an expression that can be used: %v", expression, err)
+		f.add(at+".identityValidationExpression", "the expression cannot be used: %v", err)
 	}
 	return compiled
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -99,7 +100,7 @@ func compileParameter(value string, s scope) (answer.Variable, error) {
 	}
 	literal := value[1 : len(value)-1]
 	if !answer.IsHeaderValue(literal) {
-		return answer.Variable{}, fmt.Errorf("%s holds a character that a header cannot carry", value)
+		return answer.Variable{}, errors.New("the text holds a character that a header cannot carry")
 	}
 	return answer.Variable{Kind: answer.Literal, Name: literal}, nil
 }

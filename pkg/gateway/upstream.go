@@ -69,7 +69,7 @@ var connectionHeaders = []string{
 func unfitHeader(name string) string {
 	switch {
 	case !authz.IsToken(name):
-		return fmt.Sprintf("%q is no header name", name)
+		return "the name is not a header name; write letters, digits and hyphens"
 	case slices.Contains(connectionHeaders, answer.Hyphenated(name)):
 		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)
 	}

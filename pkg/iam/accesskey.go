@@ -92,7 +92,7 @@ func (c *keyCheck) checkID(b *Builder) {
 	case !keyIDShape.MatchString(c.ID):
 		c.fault("id", "must be an access key id, such as AKIAIOSFODNN7EXAMPLE: letters, digits and underscores, at most 128")
 	case b.keys[c.ID] != nil:
-		c.fault("id", "the access key %s is given twice: keep one", c.ID)
+		c.fault("id", "the access key is given twice: keep one")
 	}
 	if c.Secret == "" {
 		c.fault("secret", "the access key has no secret, or an empty one")
@@ -139,9 +139,9 @@ func (c *keyCheck) checkSession() {
 		c.fault("sessionPolicies", "a session policy cannot be read")
 	}
 	names := map[string]bool{}
-	for _, key := range slices.Sorted(maps.Keys(c.SessionTags)) {
+	for key := range c.SessionTags {
 		if key == "" || names[strings.ToLower(key)] {
-			c.fault("sessionTags", "the tag %q is empty or given twice; tag keys differ by more than case", key)
+			c.fault("sessionTags", "a tag has an empty key, or the key of another one but for case; write each key once")
 		}
 		names[strings.ToLower(key)] = true
 	}
@@ -165,6 +165,14 @@ func (c *keyCheck) stands(b *Builder) *identity {
 	return c.user(b)
 }
 
+// shown is an ARN of IAM's as a message quotes it. Any other text is not shown: it may be a secret in the wrong place.
+func shown(text string) string {
+	if a, err := arn.Parse(text); err != nil || a.Service != "iam" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", text)
+}
+
 const addAccount = "add its account to iam.accounts, as aws iam get-account-authorization-details prints it now"
 
 func (c *keyCheck) roleSession(b *Builder) *identity {
@@ -176,7 +184,7 @@ func (c *keyCheck) roleSession(b *Builder) *identity {
 	}
 	p := b.principals[c.Role]
 	if p == nil || p.kind != policy.RoleSession {
-		c.fault("role", "no account has the role %q: write its ARN with its path, or %s", c.Role, addAccount)
+		c.fault("role", "no account has the role%s: write its ARN with its path, or %s", shown(c.Role), addAccount)
 		return nil
 	}
 	i := p.newIdentity()
@@ -193,7 +201,7 @@ func (c *keyCheck) roleSession(b *Builder) *identity {
 func (c *keyCheck) user(b *Builder) *identity {
 	p := b.principals[c.User]
 	if p == nil || p.kind != policy.User {
-		c.fault("user", "no account has the user %q: write its ARN with its path, or %s", c.User, addAccount)
+		c.fault("user", "no account has the user%s: write its ARN with its path, or %s", shown(c.User), addAccount)
 		return nil
 	}
 	i := p.newIdentity()

@@ -1,15 +1,16 @@
 package iam
 
 import (
-	"encoding/json"
 	"net/url"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
 // entity is a user, a group or a role as the export has it.
 type entity struct {
 	kind              string // "user", "group" or "role"
-	at                int64
+	at                int
 	arn, name, id     string
 	path              string
 	hasPath           bool
@@ -29,12 +30,12 @@ type inlinePolicy struct {
 // reference is an ARN of a policy and where it stands.
 type reference struct {
 	arn string
-	at  int64
+	at  int
 }
 
 // managedPolicy is one of the export's Policies, with its default version.
 type managedPolicy struct {
-	at             int64
+	at             int
 	arn            string
 	defaultVersion string
 	versions       []version
@@ -164,7 +165,7 @@ func (e *export) attachment(t *entity) error {
 func (e *export) boundary(t *entity) error {
 	start := e.next()
 	t.boundary.at = start
-	t.permissionsBounds = int(start) < len(e.data) && e.data[start] == '{'
+	t.permissionsBounds = start < len(e.data) && e.data[start] == '{'
 	return e.object("the permissions boundary", func(field string) error {
 		if field == "PermissionsBoundaryArn" {
 			return e.text(&t.boundary.arn)
@@ -234,19 +235,20 @@ func (e *export) version(p *managedPolicy) error {
 }
 
 // document reads a policy document: an object, as the AWS CLI prints it, or a text, URL-encoded as the API sends it or plain.
-func (e *export) document(d *document) error {
-	var raw json.RawMessage
-	if err := e.json.Decode(&raw); err != nil {
+func (r *reader) document(d *document) error {
+	r.json.Twice = func(string, int) error { return nil } // a policy's names are its own affair
+	from, to, err := r.json.Span()
+	r.json.Twice = r.twice
+	if err != nil {
 		return err
 	}
-	end := e.json.InputOffset()
-	d.at = end - int64(len(raw))
-	if raw[0] != '"' {
-		d.data = e.data[d.at:end:end]
+	d.at = from
+	if r.data[from] != '"' {
+		d.data = r.data[from:to:to]
 		return nil
 	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	text, err := strictjson.New(r.data[from:to], strictjson.Limits{}).Text()
+	if err != nil {
 		return err
 	}
 	if strings.HasPrefix(text, "%") {

@@ -1,9 +1,7 @@
 package iam
 
 import (
-	"bytes"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -11,30 +9,8 @@ import (
 // maxFaults bounds the faults of one export. It is more than anybody shows, so that who shows them knows of more.
 const maxFaults = 2000
 
-// positions turns offsets into lines and columns. Asked in rising order, it reads the data once.
-type positions struct {
-	data  []byte
-	from  int
-	start int
-	lines int
-}
-
-func (p *positions) at(offset int64) (line, column int) {
-	end := min(int(offset), len(p.data))
-	if end < p.from {
-		p.from, p.start, p.lines = 0, 0, 0
-	}
-	passed := p.data[p.from:end]
-	p.lines += bytes.Count(passed, []byte("\n"))
-	if last := bytes.LastIndexByte(passed, '\n'); last >= 0 {
-		p.start = p.from + last + 1
-	}
-	p.from = end
-	return p.lines + 1, utf8.RuneCount(p.data[p.start:end]) + 1
-}
-
-func (r *reader) fault(offset int64, format string, args ...any) {
-	line, column := r.positions.at(offset)
+func (r *reader) fault(offset int, format string, args ...any) {
+	line, column := r.places.At(offset)
 	r.add(fault.Fault{Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -47,7 +23,7 @@ func (r *reader) add(f fault.Fault) {
 // policyFault reports what is wrong with a policy document: where it is, if the document stands in the export as it is, or
 // else at the text that holds it.
 func (r *reader) policyFault(d document, name string, f fault.Fault) {
-	line, column := r.positions.at(d.at)
+	line, column := r.places.At(d.at)
 	message := f.Message
 	if f.Statement != "" {
 		message = f.Statement + ": " + message

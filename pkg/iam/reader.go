@@ -2,34 +2,42 @@ package iam
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
 // reader goes through a JSON document, field by field, and knows where it is.
 type reader struct {
-	data      []byte
-	json      *json.Decoder
-	positions positions
-	faults    []fault.Fault
+	data   []byte
+	json   *strictjson.Reader[[]byte]
+	places strictjson.Places[[]byte]
+	faults []fault.Fault
+	// what is the object that is read, at the offset of its last field.
+	what string
+	at   int
 }
 
 // misfit is JSON that is not what should stand there. It ends the reading.
 type misfit struct {
-	offset  int64
+	offset  int
 	message string
 }
 
 func (m *misfit) Error() string { return m.message }
 
 func newReader(data []byte) *reader {
-	return &reader{data: data, json: json.NewDecoder(bytes.NewReader(data)), positions: positions{data: data}}
+	r := &reader{data: data, json: strictjson.New(data, strictjson.Limits{}), places: strictjson.NewPlaces(data)}
+	r.json.Twice = r.twice
+	return r
+}
+
+func (r *reader) twice(name string, at int) error {
+	return &misfit{at, fmt.Sprintf("%s has %q twice: keep one", r.what, name)}
 }
 
 // read reads the one value of the document and reports what ends it early.
@@ -40,126 +48,120 @@ func (r *reader) read(value func() error) {
 	}
 	err := value()
 	if err == nil {
-		if _, err = r.json.Token(); errors.Is(err, io.EOF) {
-			return
-		}
-		err = &misfit{r.json.InputOffset(), "something follows the end of the export: keep one export in a file"}
+		err = r.json.End()
 	}
 	if wrong, ok := errors.AsType[*misfit](err); ok {
 		r.fault(wrong.offset, "%s", wrong.message)
 		return
 	}
-	offset := r.json.InputOffset()
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		offset = max(offset, syntax.Offset-1)
+	wrong, ok := errors.AsType[*strictjson.Error](err)
+	switch {
+	case !ok:
+	case wrong.Problem == strictjson.Trailing:
+		r.fault(wrong.Offset, "something follows the end of the export: keep one export in a file")
+	case wrong.Problem == strictjson.Truncated:
+		r.fault(len(bytes.TrimRight(r.data, " \t\r\n")), "not JSON as the AWS CLI prints it: EOF")
+	default:
+		r.fault(wrong.Offset, "not JSON as the AWS CLI prints it: %s", wrong.Message)
 	}
-	r.fault(offset, "not JSON as the AWS CLI prints it: %v", err)
 }
 
 // next is where the next value begins.
-func (r *reader) next() int64 {
-	offset := r.json.InputOffset()
-	for offset < int64(len(r.data)) && bytes.IndexByte([]byte(" \t\r\n:,"), r.data[offset]) >= 0 {
-		offset++
-	}
-	return offset
+func (r *reader) next() int {
+	r.json.Kind()
+	return r.json.Offset()
 }
 
-// open reads the beginning of an object or a list; false stands for null.
-func (r *reader) open(delimiter json.Delim, what string) (bool, error) {
-	at := r.next()
-	token, err := r.json.Token()
-	switch {
-	case err != nil:
-		return false, err
-	case token == nil:
+// null passes over null, if it comes next.
+func (r *reader) null() (bool, error) {
+	if r.json.Kind() != strictjson.Null {
 		return false, nil
-	case token != delimiter:
-		return false, &misfit{at, fmt.Sprintf("%s is not what the AWS CLI prints: it should begin with %v", what, delimiter)}
 	}
-	return true, nil
+	return true, r.pass()
 }
 
-// object reads an object. The function reads the value of the field that it is given.
+func (r *reader) pass() error {
+	_, _, err := r.json.Span()
+	return err
+}
+
+// unfit refuses a value that is there and is of another kind.
+func (r *reader) unfit(kind strictjson.Kind, format string, args ...any) error {
+	if found := r.json.Kind(); found == kind || found == strictjson.None {
+		return nil
+	}
+	return &misfit{r.json.Offset(), fmt.Sprintf(format, args...)}
+}
+
+const notPrinted = "%s is not what the AWS CLI prints: it should begin with %s"
+
+// object reads an object; null is an empty one. The function reads the value of the field that it is given.
 func (r *reader) object(what string, field func(name string) error) error {
-	if there, err := r.open('{', what); !there {
+	if null, err := r.null(); null {
 		return err
 	}
-	var seen []string
-	for r.json.More() {
-		at := r.next()
-		token, err := r.json.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string)
-		if slices.Contains(seen, name) {
-			return &misfit{at, fmt.Sprintf("%s has %q twice: keep one", what, name)}
-		}
-		seen = append(seen, name)
-		if err := field(name); err != nil {
-			return err
-		}
+	if err := r.unfit(strictjson.Object, notPrinted, what, "{"); err != nil {
+		return err
 	}
-	_, err := r.json.Token()
+	outer := r.what
+	r.what = what
+	err := r.json.Object(func(name string, at int) error {
+		r.at = at
+		return field(name)
+	})
+	r.what = outer
 	return err
 }
 
+// list reads a list; null is an empty one.
 func (r *reader) list(what string, item func() error) error {
-	if there, err := r.open('[', what); !there {
+	if null, err := r.null(); null {
 		return err
 	}
-	for r.json.More() {
-		if err := item(); err != nil {
-			return err
-		}
+	if err := r.unfit(strictjson.Array, notPrinted, what, "["); err != nil {
+		return err
 	}
-	_, err := r.json.Token()
-	return err
+	return r.json.Array(item)
 }
 
 // text reads a string; null leaves it empty.
 func (r *reader) text(into *string) error {
-	at := r.next()
-	token, err := r.json.Token()
-	if err != nil {
+	if null, err := r.null(); null {
+		*into = ""
 		return err
 	}
-	text, ok := token.(string)
-	if !ok && token != nil {
-		return &misfit{at, "text should stand here, in quotation marks"}
+	err := r.unfit(strictjson.Text, "text should stand here, in quotation marks")
+	if err == nil {
+		*into, err = r.json.Text()
 	}
-	*into = text
-	return nil
+	return err
 }
 
+// boolean reads true or false; null is false.
 func (r *reader) boolean(into *bool) error {
-	at := r.next()
-	token, err := r.json.Token()
-	if err != nil {
+	if null, err := r.null(); null {
+		*into = false
 		return err
 	}
-	value, ok := token.(bool)
-	if !ok && token != nil {
-		return &misfit{at, "true or false should stand here"}
+	if err := r.unfit(strictjson.Boolean, "true or false should stand here"); err != nil {
+		return err
 	}
-	*into = value
-	return nil
+	literal, err := r.json.Literal()
+	*into = literal == "true"
+	return err
 }
 
 // skip passes over a value of a field that says nothing about permissions; any other field is refused.
 func (r *reader) skip(what, name string, known ...string) error {
 	if !slices.Contains(known, name) {
-		return &misfit{r.json.InputOffset() - int64(len(name)) - 2,
-			fmt.Sprintf("unknown field %q of %s: this version does not know what it means for permissions", name, what)}
+		return &misfit{r.at, fmt.Sprintf("unknown field %q of %s: this version does not know what it means for permissions", name, what)}
 	}
-	var value json.RawMessage
-	return r.json.Decode(&value)
+	return r.pass()
 }
 
 // document is a policy document as it stands in an export: its bytes, or as text what the text decodes to.
 type document struct {
-	at   int64
+	at   int
 	data []byte
 	text bool
 }

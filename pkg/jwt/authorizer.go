@@ -24,6 +24,8 @@ type Config struct {
 	// HTTP marks the authorizer of an HTTP API: one issuer, no additional claims, client_id where a token has no aud, claims as
 	// HTTP APIs render them.
 	HTTP bool
+	// API is the id of the authorizer's API.
+	API string
 	// Issuers are whose tokens are taken.
 	Issuers []Issuer
 	// Algorithms are those that a token may be signed with; none stands for RS256, RS384 and RS512 and, on a REST API, also
@@ -85,7 +87,7 @@ func New(c Config) (*Authorizer, error) {
 		a.issuers[i.Source.Issuer] = compiled
 	}
 	v := VerifierConfig{
-		KeySets: c.KeySets, Sources: sources, Algorithms: c.Algorithms, ClockSkew: c.ClockSkew, Rendering: RenderREST,
+		API: c.API, KeySets: c.KeySets, Sources: sources, Algorithms: c.Algorithms, ClockSkew: c.ClockSkew, Rendering: RenderREST,
 		Cache: c.Cache, MaxCacheTime: c.MaxCacheTime,
 	}
 	if c.HTTP {

@@ -37,13 +37,22 @@
 // found by its kid and the token's algorithm; one that says no algorithm serves every one of its family. Of two different keys for
 // one kid and algorithm neither is used, for which is meant cannot be told.
 //
+// 2026-11-28: the members of a key are read by their exact names. A key with a member such as KID or Use is passed over: readers
+// that do not tell case apart take it for kid or use. Numbers are held to RFC 7518: base64url without padding, no leading zero,
+// coordinates of their curve's length. An RSA exponent is odd, at least 3 and at most 31 bits long, which is what crypto/rsa
+// takes; the library would cut a longer one to 64 bits.
+//
 // 2026-11-25: the keys of an issuer are used up to 24 hours after the last good fetch, and five minutes after the issuer has
 // answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
 //
 // 2026-11-25: an unknown kid brings the next fetch forward, to three seconds after the one before at the earliest. Who asks waits
 // for it as long as the check may take, but for the last 250 ms, so that a key that nobody has is answered with 401 and not, by
-// Envoy, with 503; 64 wait for one set, further ones are refused at once. Where there are no keys at all
-// only a fetch that is under way is waited for.
+// Envoy, with 503. Where there are no keys at all only a fetch that is under way is waited for.
+//
+// 2026-11-28: the requests that wait for keys are bounded in all, for each API and for each key set (package bulkhead): a token with a
+// kid that nobody has costs a client nothing, and every issuer can be asked for one. Beyond the bound such a token is answered with
+// 401 at once. Where an issuer's keys are not there yet nothing can be said of the token, and the answer is AUTHORIZER_FAILURE, on an HTTP
+// API 503.
 //
 // 2026-11-25: redirects are followed on the same host only, three at most. http is believed on this machine only.
 //

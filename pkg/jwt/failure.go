@@ -10,7 +10,7 @@ type Failure struct {
 	detail, description string
 }
 
-// Code is CodeUnauthorized, CodeExpiredToken, CodeMissingScope or, if it is not the token's fault, CodeAuthorizerFailed.
+// Code is CodeUnauthorized, CodeExpiredToken, CodeMissingScope or, if it is not the token's fault, CodeAuthorizerFailed or CodeOverload.
 func (f *Failure) Code() authz.Code {
 	if f.code == authz.CodeInternal {
 		return authz.CodeUnauthorized
@@ -44,6 +44,7 @@ var (
 	failKey     = &Failure{detail: "the token's key is not one of its issuer's, or not for its alg"}
 	failSign    = &Failure{detail: "the token's signature is not its issuer's"}
 	failNoKeys  = &Failure{code: authz.CodeAuthorizerFailed, detail: errNoKeys.Error()}
+	failTooMany = &Failure{code: authz.CodeOverload, detail: errTooMany.Error()}
 	failMissing = &Failure{detail: "there is no token"}
 )
 
@@ -51,7 +52,7 @@ var (
 func (f *Failure) refusal() *authz.Refusal {
 	r := &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: f.Code(), Detail: f.detail}}
 	switch f.Code() {
-	case authz.CodeAuthorizerFailed:
+	case authz.CodeAuthorizerFailed, authz.CodeOverload:
 		r.ResponseType = "AUTHORIZER_FAILURE"
 	case authz.CodeMissingScope:
 		r.ResponseType, r.ErrorType, r.Message = "ACCESS_DENIED", "AccessDeniedException", "Forbidden"
@@ -63,7 +64,7 @@ func (f *Failure) refusal() *authz.Refusal {
 // challenge is the www-authenticate header of an HTTP API's answer (RFC 6750, section 3). Every text in it is fixed.
 func (f *Failure) challenge() string {
 	switch {
-	case f.Code() == authz.CodeAuthorizerFailed:
+	case f.Code() == authz.CodeAuthorizerFailed, f.Code() == authz.CodeOverload:
 		return ""
 	case f == failMissing:
 		return "Bearer"

@@ -9,12 +9,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
+	"math"
 	"slices"
-
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
 const (
@@ -91,8 +88,8 @@ func readSet(data []byte) (found, error) {
 	return found{keys: keys, count: countOf(keys), content: contentOf(keys)}, nil
 }
 
-// CheckKeySet says what is wrong with a key set that is to be used as it is, such as a file's: that it is none, or holds no key for
-// us.
+// CheckKeySet says what is wrong with a key set that is to be used as it is, such as a file's: that it is not one, or holds no key
+// for us.
 func CheckKeySet(data []byte) error {
 	f, err := readSet(data)
 	if err == nil && len(f.keys) == 0 {
@@ -101,10 +98,10 @@ func CheckKeySet(data []byte) error {
 	return err
 }
 
-func rawKeys(data []byte) ([]json.RawMessage, error) {
+func rawKeys(data []byte) ([]string, error) {
 	members, err := parseObject(string(data))
 	if err != nil {
-		return nil, refusedSet("the key set is no JSON object, or one with a member twice")
+		return nil, refusedSet("the key set is not a JSON object, or has a member twice")
 	}
 	i := slices.IndexFunc(members, func(m member) bool { return m.name == "keys" })
 	if i < 0 || members[i].value.kind != array {
@@ -114,47 +111,32 @@ func rawKeys(data []byte) ([]json.RawMessage, error) {
 	if len(list) > maxKeys {
 		return nil, refusedSet("the key set has more than 100 keys")
 	}
-	raw := make([]json.RawMessage, 0, len(list))
+	raw := make([]string, 0, len(list))
 	for _, e := range list {
 		if e.kind != object {
-			return nil, refusedSet("the key set holds a key that is no JSON object")
+			return nil, refusedSet("the key set holds a key that is not a JSON object")
 		}
-		raw = append(raw, json.RawMessage(e.text))
+		raw = append(raw, e.text)
 	}
 	return raw, nil
 }
 
 // readKey reads one key and its names; none if it is not for us.
-func readKey(text []byte) ([]keyID, *key) {
-	var about struct {
-		Kid    string    `json:"kid"`
-		Use    *string   `json:"use"`
-		Alg    string    `json:"alg"`
-		KeyOps *[]string `json:"key_ops"`
-	}
-	if json.Unmarshal(text, &about) != nil || about.Kid == "" || len(about.Kid) > maxKeyID {
+func readKey(text string) ([]keyID, *key) {
+	j, ok := readJWK(text)
+	if !ok || !j.verifies() {
 		return nil, nil
 	}
-	if about.Use != nil && *about.Use != "sig" || about.KeyOps != nil && !slices.Contains(*about.KeyOps, "verify") {
-		return nil, nil
-	}
-	parsed, err := jwk.ParseKey(text)
-	if err != nil || parsed.KeyType() == jwa.OctetSeq {
-		return nil, nil
-	}
-	var public any
-	if parsed.Raw(&public) != nil {
-		return nil, nil
-	}
+	public := j.public()
 	f := familyOf(public)
-	if f == noFamily || about.Alg != "" && familyOfAlgorithm(about.Alg) != f {
+	if f == noFamily || j.text["alg"] != "" && familyOfAlgorithm(j.text["alg"]) != f {
 		return nil, nil
 	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		return nil, nil
 	}
-	return namesOf(about.Kid, about.Alg, f), &key{public: public, der: der}
+	return namesOf(j.text["kid"], j.text["alg"], f), &key{public: public, der: der}
 }
 
 // namesOf are the names of a key of a family. alg is empty for any algorithm of the family.
@@ -175,7 +157,7 @@ func namesOf(kid, alg string, f family) []keyID {
 func familyOf(public any) family {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && k.E >= 3 && k.E&1 == 1 {
+		if bits := k.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && k.N.Bit(0) == 1 && k.E >= 3 && k.E <= math.MaxInt32 && k.E&1 == 1 {
 			return familyRSA
 		}
 	case *ecdsa.PublicKey:

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 const (
@@ -16,8 +18,6 @@ const (
 	refetchEvery = 3 * time.Second
 	// emptyGrace is how long keys are used after their issuer has answered with an empty set.
 	emptyGrace = 5 * time.Minute
-	// maxWaiting bounds the requests that wait for a fetch of a set. Further ones are told what is known.
-	maxWaiting = 64
 	// answerTime is what a wait leaves of the time for a check, for the answer has to be there before Envoy gives up.
 	answerTime = 250 * time.Millisecond
 
@@ -30,6 +30,7 @@ type keySet struct {
 	source   Source
 	digest   [32]byte
 	id       [16]byte // names this set in cache keys, and no other ever
+	share    bulkhead.ID
 	fetch    func(context.Context) (found, error)
 	limiter  *rate.Limiter
 	begun    atomic.Int64 // when the set was started; 0 before
@@ -40,8 +41,7 @@ type keySet struct {
 	stop    context.CancelFunc
 
 	// kick asks for a fetch before its time.
-	kick    chan struct{}
-	waiting atomic.Int32
+	kick chan struct{}
 
 	mu             sync.Mutex
 	started, ended uint64        // fetches
@@ -230,6 +230,7 @@ func (s *keySet) WaitReady(ctx context.Context) error {
 func (s *keySet) Issuer() string { return s.source.Issuer }
 
 var (
+	errTooMany    = errors.New("too many requests wait for keys: in all, for this API or for this issuer")
 	errNoKeys     = errors.New("the issuer's keys are not there, or too old to be used")
 	errUnknownKey = errors.New("the issuer has no such key")
 )
@@ -243,20 +244,29 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-min(answerTime, time.Until(deadline)/4)))
 }
 
-// key finds a key, and the generation that it belongs to. A key that is not known may be new: it is waited for, no longer than
-// the next fetch takes, and ctx leaves time for an answer.
-func (s *keySet) key(ctx context.Context, id keyID) (*key, uint64, error) {
+// key finds a key for a request of an API, and the generation that it belongs to. A key that is not known may be new: it is waited
+// for, no longer than the next fetch takes, and ctx leaves time for an answer. A request that finds no place to wait is told at once
+// what is known: that there is no such key or, where there are none at all, that too many wait for them.
+func (s *keySet) key(ctx context.Context, api bulkhead.ID, id keyID) (*key, uint64, error) {
 	k, generation, err := s.known(id)
 	if err == nil || s.begun.Load() == 0 {
 		return k, generation, err
 	}
-	if s.waiting.Add(1) > maxWaiting {
-		s.waiting.Add(-1)
+	place, ok := s.registry.waiting.Enter(1, api, s.share)
+	switch {
+	case !ok && errors.Is(err, errNoKeys):
+		return nil, 0, errTooMany
+	case !ok:
 		return nil, 0, err
 	}
-	defer s.waiting.Add(-1)
+	defer place.Leave()
 	ctx, cancel := inTime(ctx)
 	defer cancel()
+	return s.await(ctx, id, err)
+}
+
+// await waits for a key that is not known, for the reason that err is.
+func (s *keySet) await(ctx context.Context, id keyID, err error) (k *key, generation uint64, _ error) {
 	s.mu.Lock()
 	landed, wanted := s.landed, s.started+1
 	s.mu.Unlock()

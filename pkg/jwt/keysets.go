@@ -13,11 +13,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 // KeySets are the key sets of a process. They outlive configurations: a reload that names a source again finds its keys there.
 type KeySets struct {
 	logger *slog.Logger
+	// waiting has a place for each request that waits for a key.
+	waiting *bulkhead.Tree
 
 	mu      sync.Mutex
 	sets    map[[32]byte]*keySet
@@ -34,8 +37,18 @@ func NewKeySets(logger *slog.Logger) *KeySets {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &KeySets{logger: logger, sets: map[[32]byte]*keySet{}, issuers: map[string]int{}, fetches: map[fetchCount]uint64{}}
+	waiting := bulkhead.New(bulkhead.Shares{Name: "waiting_for_keys", Levels: []string{"api", "issuer"}, Limit: defaultWaiting})
+	return &KeySets{logger: logger, waiting: waiting, sets: map[[32]byte]*keySet{}, issuers: map[string]int{}, fetches: map[fetchCount]uint64{}}
 }
+
+// defaultWaiting is how many requests wait for keys where nothing says otherwise.
+const defaultWaiting = 512
+
+// Bound says how many requests may wait for keys in all. Without it there are 512.
+func (k *KeySets) Bound(most int64) { k.waiting.Resize(most) }
+
+// Expect says how many APIs have authorizers that need keys: each has places that no other gets.
+func (k *KeySets) Expect(apis int) { k.waiting.Expect(apis) }
 
 // KeySet is one holder's share in a set of keys. Nothing is fetched before Start.
 type KeySet struct {
@@ -55,7 +68,7 @@ func (k *KeySets) Use(s Source) (*KeySet, error) {
 	set := k.sets[digest]
 	if set == nil {
 		set = &keySet{
-			registry: k, source: s, digest: digest, limiter: rate.NewLimiter(rate.Every(refetchEvery), 1),
+			registry: k, source: s, digest: digest, share: bulkhead.NewID(string(digest[:])), limiter: rate.NewLimiter(rate.Every(refetchEvery), 1),
 			kick: make(chan struct{}, 1), landed: make(chan struct{}), fetch: newFetcher(s),
 		}
 		rand.Read(set.id[:]) // never fails, says its documentation
@@ -129,6 +142,9 @@ func (k *KeySets) leave(issuer string) {
 		maps.DeleteFunc(k.fetches, func(c fetchCount, _ uint64) bool { return c.issuer == issuer })
 	}
 }
+
+// WaitSamples are the numbers of the requests that wait for keys.
+func (k *KeySets) WaitSamples() []authz.Sample { return k.waiting.Samples() }
 
 // Samples are the numbers of the sets that were started: by issuer, of which the oldest set counts.
 func (k *KeySets) Samples() []authz.Sample {

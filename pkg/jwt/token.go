@@ -167,15 +167,14 @@ func (t *Token) take(m member, how Rendering) (ok bool) {
 // takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well; on an HTTP API scope may be
 // one, too.
 func (t *Token) takeScopes(m member, how Rendering) bool {
-	switch m.value.kind {
-	case null:
+	switch {
+	case m.value.kind == null:
 		return true
-	case text:
+	case m.value.kind == text:
 		isBlank := func(c rune) bool { return c == ' ' }
 		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
-	}
-	if m.name == "scope" && how != RenderHTTP {
+	case m.name == "scope" && how != RenderHTTP:
 		return false
 	}
 	list, ok := oneOrMore(m.value)

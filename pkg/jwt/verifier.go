@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
 )
 
@@ -21,6 +22,8 @@ type Cache = cache.Cache[*Token]
 
 // VerifierConfig says which tokens a Verifier takes.
 type VerifierConfig struct {
+	// API is the id of the API whose share of the requests that wait for keys those of the Verifier are.
+	API string
 	// KeySets is the process's registry of keys.
 	KeySets *KeySets
 	// Sources are the issuers and where their keys are.
@@ -48,13 +51,14 @@ type Verifier struct {
 	cache      *Cache
 	maxCached  time.Duration
 	scope      [32]byte
+	api        bulkhead.ID
 }
 
 // NewVerifier makes a Verifier. It has to be closed.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	v := &Verifier{
 		keys: make(map[string]*KeySet, len(c.Sources)), skew: int64(c.ClockSkew), rendering: c.Rendering,
-		cache: c.Cache, maxCached: c.MaxCacheTime,
+		cache: c.Cache, maxCached: c.MaxCacheTime, api: bulkhead.NewID(c.API),
 	}
 	if v.maxCached == 0 {
 		v.maxCached = defaultMaxCached
@@ -206,10 +210,12 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, *Failure) 
 	if set == nil {
 		return nil, failIssuer
 	}
-	k, generation, err := set.key(ctx, keyID{p.kid, alg.name})
+	k, generation, err := set.key(ctx, v.api, keyID{p.kid, alg.name})
 	switch {
 	case errors.Is(err, errNoKeys):
 		return nil, failNoKeys
+	case errors.Is(err, errTooMany):
+		return nil, failTooMany
 	case err != nil:
 		return nil, failKey
 	}

@@ -1,8 +1,6 @@
 package lambda
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"unicode/utf8"
@@ -50,9 +48,9 @@ func (a *Authorizer) read(data []byte) (*Answer, string) {
 	if problem := checkJSON(data); problem != "" {
 		return nil, problem
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(data, &m) != nil || m == nil {
-		return nil, "it is no JSON object"
+	m := members(data)
+	if m == nil {
+		return nil, "it is not a JSON object"
 	}
 	_, hasPolicy := m["policyDocument"]
 	_, hasAuthorized := m["isAuthorized"]
@@ -82,7 +80,7 @@ const (
 	answerFactor   = 16
 )
 
-func (a *Authorizer) readDecision(answer *Answer, m map[string]json.RawMessage) string {
+func (a *Authorizer) readDecision(answer *Answer, m map[string]raw) string {
 	if a.simple {
 		switch string(m["isAuthorized"]) {
 		case "true":
@@ -97,13 +95,13 @@ func (a *Authorizer) readDecision(answer *Answer, m map[string]json.RawMessage) 
 		return "principalId is missing, empty, or neither text nor a number"
 	}
 	if key := m["usageIdentifierKey"]; !isNull(key) && !text(key, &answer.usageIdentifierKey) {
-		return "usageIdentifierKey is no text"
+		return "usageIdentifierKey is not text"
 	}
 	return a.readPolicy(answer, m["policyDocument"])
 }
 
 // principalID reads a principalId. API Gateway takes a number as text; it keeps its spelling.
-func principalID(value json.RawMessage) string {
+func principalID(value raw) string {
 	var s string
 	if !text(value, &s) && len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
 		return string(value)
@@ -111,7 +109,7 @@ func principalID(value json.RawMessage) string {
 	return s
 }
 
-func (a *Authorizer) readPolicy(answer *Answer, document json.RawMessage) string {
+func (a *Authorizer) readPolicy(answer *Answer, document raw) string {
 	p, faults := policy.Parse(document, policy.Options{
 		Name: a.name, Kind: policy.Authorizer, Format: policy.FormatJSON,
 		Limits: policy.Limits{Bytes: a.limits.Bytes, Statements: a.limits.Statements},
@@ -138,14 +136,14 @@ var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 func withoutQuotes(message string) string { return quoted.ReplaceAllLiteralString(message, `"…"`) }
 
 // hasLongResource looks at a document that is a policy.
-func hasLongResource(document json.RawMessage) bool {
-	var d map[string]json.RawMessage
-	if json.Unmarshal(document, &d) != nil {
+func hasLongResource(document raw) bool {
+	d := members(document)
+	if d == nil {
 		return true
 	}
 	for _, statement := range elements(d["Statement"]) {
-		var s map[string]json.RawMessage
-		if json.Unmarshal(statement, &s) != nil {
+		s := members(statement)
+		if s == nil {
 			return true
 		}
 		for _, name := range []string{"Resource", "NotResource"} {
@@ -160,28 +158,15 @@ func hasLongResource(document json.RawMessage) bool {
 	return false
 }
 
-// elements are the elements of a list; anything else stands for a list of one, and nothing for an empty one.
-func elements(value json.RawMessage) []json.RawMessage {
-	var list []json.RawMessage
-	switch {
-	case value == nil:
-		return nil
-	case json.Unmarshal(value, &list) == nil && list != nil:
-		return list
-	default:
-		return []json.RawMessage{value}
-	}
-}
-
 // readContext reads the context. A REST API takes text, numbers, true and false; an HTTP API takes anything. What is null is
 // not there.
-func (a *Authorizer) readContext(answer *Answer, value json.RawMessage) string {
+func (a *Authorizer) readContext(answer *Answer, value raw) string {
 	if isNull(value) {
 		return ""
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(value, &m) != nil {
-		return "context is no object"
+	m := members(value)
+	if m == nil {
+		return "context is not an object"
 	}
 	answer.context = make(map[string]string, len(m))
 	for name, value := range m {
@@ -196,24 +181,4 @@ func (a *Authorizer) readContext(answer *Answer, value json.RawMessage) string {
 		}
 	}
 	return ""
-}
-
-// rendered is a value as text: text itself, anything else as its JSON.
-func rendered(value json.RawMessage) string {
-	var s string
-	if text(value, &s) {
-		return s
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, value) != nil {
-		return ""
-	}
-	return b.String()
-}
-
-func isNull(value json.RawMessage) bool { return value == nil || string(value) == "null" }
-
-// text reads text, and says whether the value is any.
-func text(value json.RawMessage, s *string) bool {
-	return len(value) > 0 && value[0] == '"' && json.Unmarshal(value, s) == nil
 }

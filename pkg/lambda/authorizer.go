@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
 )
 
@@ -26,8 +27,8 @@ type Authorizer struct {
 	digest       [32]byte
 	cache        *cache.Cache[*Answer]
 	limits       Limits
+	waits        *Waits
 	now          func() time.Time
-	waiting      atomic.Int64
 	last         atomic.Pointer[stageScope]
 }
 
@@ -97,12 +98,13 @@ func (a *Authorizer) scope(api, stage string) *stageScope {
 
 // ask invokes the function for this request alone.
 func (a *Authorizer) ask(ctx context.Context, c Call) (*Answer, error) {
-	event, err := a.enter(c)
+	who := a.asker(c)
+	event, place, err := a.enter(c, who)
 	if err != nil {
 		return nil, err
 	}
-	defer a.waiting.Add(-1)
-	limited, cancel := context.WithTimeout(ctx, a.timeout)
+	defer place.leave()
+	limited, cancel := context.WithTimeout(withAsker(ctx, who), a.timeout)
 	defer cancel()
 	answer, _, err := a.call(limited, event)
 	if err != nil {
@@ -113,17 +115,19 @@ func (a *Authorizer) ask(ctx context.Context, c Call) (*Answer, error) {
 
 // askOnce invokes the function for all requests that ask the same meanwhile, and keeps the answer.
 func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answer, error) {
-	event, err := a.enter(c)
+	who := a.asker(c)
+	event, place, err := a.enter(c, who)
 	if err != nil {
 		return nil, err
 	}
-	defer a.waiting.Add(-1)
+	defer place.leave()
+	key.Asker = []bulkhead.ID{who.api, who.authorizer}
 	key.Parts = make([]string, len(c.Identity))
 	for i, value := range c.Identity {
 		key.Parts[i] = strings.Clone(value)
 	}
 	answer, _, err := a.cache.DoShared(ctx, key, a.timeout, a.again, func(ctx context.Context) (cache.Made[*Answer], error) {
-		answer, data, err := a.call(ctx, event)
+		answer, data, err := a.call(withAsker(ctx, who), event)
 		if err != nil {
 			return cache.Made[*Answer]{}, a.refusal(context.Background(), err) //nolint:contextcheck // the flight is no caller's
 		}
@@ -138,18 +142,19 @@ func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answe
 	return answer, nil
 }
 
-// enter counts a request that has to wait for the function, and builds its event. Without an error the caller leaves again.
-func (a *Authorizer) enter(c Call) ([]byte, error) {
-	if a.waiting.Add(1) > int64(a.limits.Waiting) {
-		a.waiting.Add(-1)
-		return nil, a.refuse(authorizerFailure, authz.CodeAuthorizerFailed, "too many requests wait for the function")
+// enter takes the places of a request that has to wait for the function, and builds its event. Without an error the caller leaves
+// again.
+func (a *Authorizer) enter(c Call, who asker) ([]byte, waiting, error) {
+	place, ok := a.waits.enter(bulkhead.NewID(a.function), who)
+	if !ok {
+		return nil, waiting{}, a.overload("too many requests wait for functions: in all, for this API, this authorizer, this function or this caller")
 	}
 	event, err := a.event(c)
 	if err != nil {
-		a.waiting.Add(-1)
-		return nil, a.internal(err.Error())
+		place.leave()
+		return nil, waiting{}, a.internal(err.Error())
 	}
-	return event, nil
+	return event, place, nil
 }
 
 // call invokes the function and reads its answer, which it returns as it came, too. A panic is an error like any other.

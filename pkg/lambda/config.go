@@ -33,7 +33,6 @@ const (
 	maxTimeout     = time.Minute
 	defaultTTL     = 300 * time.Second
 	maxTTL         = 3600 * time.Second
-	defaultWaiting = 1024
 )
 
 // Config says what an Authorizer is. Name, Type, Function and Invoker are needed.
@@ -63,20 +62,20 @@ type Config struct {
 	// authorizer that differs in it finds no answers of the other.
 	Digest []string
 	// Cache keeps answers; nil keeps none.
-	Cache  *cache.Cache[*Answer]
+	Cache *cache.Cache[*Answer]
+	// Waits bounds the requests that wait for answers; nil stands for bounds of this authorizer's own.
+	Waits  *Waits
 	Limits Limits
 	// Now is the clock; nil stands for time.Now.
 	Now func() time.Time
 }
 
-// Limits bounds answers and who waits for them; each zero takes its default.
+// Limits bounds answers; each zero takes its default.
 type Limits struct {
 	// Bytes is the length of an answer: 256 KiB.
 	Bytes int
 	// Statements is how many its policy may have: 1,000.
 	Statements int
-	// Waiting is how many requests may wait for answers at once, those of one flight counted each: 1,024.
-	Waiting int
 }
 
 // MaxAnswer is the longest answer that any authorizer reads.
@@ -90,7 +89,6 @@ func (l Limits) withDefaults() Limits {
 	}
 	or(&l.Bytes, 256<<10)
 	or(&l.Statements, 1000)
-	or(&l.Waiting, defaultWaiting)
 	return l
 }
 
@@ -99,7 +97,10 @@ func New(c Config) (*Authorizer, error) {
 	a := &Authorizer{
 		name: c.Name, token: c.Type == Token, http: c.HTTP, version: c.PayloadFormatVersion, simple: c.EnableSimpleResponses,
 		sources: len(c.IdentitySource), spelling: spellings(c.IdentitySource), ttl: ttl(c), timeout: c.Timeout,
-		function: c.Function, invoker: c.Invoker, cache: c.Cache, limits: c.Limits.withDefaults(), now: c.Now,
+		function: c.Function, invoker: c.Invoker, cache: c.Cache, waits: c.Waits, limits: c.Limits.withDefaults(), now: c.Now,
+	}
+	if a.waits == nil {
+		a.waits = NewWaits(defaultWaits)
 	}
 	if a.timeout == 0 {
 		a.timeout = defaultTimeout
@@ -163,7 +164,6 @@ func (l Limits) faults() (faults []error) {
 	}{
 		{"bytes of an answer", l.Bytes, MaxAnswer},
 		{"statements of an answer", l.Statements, most.Statements},
-		{"waiting requests", l.Waiting, 1 << 20},
 	} {
 		if limit.n < 1 || limit.n > limit.most {
 			faults = append(faults, fmt.Errorf("the limit on %s is %d; write 1 up to %d", limit.name, limit.n, limit.most))

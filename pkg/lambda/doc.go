@@ -55,4 +55,16 @@
 // breaker counts failures to reach a function and nothing else. A slow function is no such failure, nor one that errs for
 // some token: else one client could close an API for all. Nor is, for the same reason, a connection that breaks once it was
 // there, a status from 500 on, or a process of our own that has crashed.
+//
+// 2026-11-28, waiting. A request that waits for a function takes places in two divisions of what may wait (Waits): by API, authorizer and
+// caller, and by function and authorizer. So a function that hangs, a token that it hangs for, and an API whose clients send many
+// leave places to the rest. A caller is the digest of the identity values; without any there is no such level, for all requests would
+// be one caller's. What exceeds its share is AUTHORIZER_FAILURE at once, on HTTP APIs with 503. An answer that is remembered takes no place.
+//
+// 2026-11-28, waiting. A function's own places, those of invocations that run and those in the queue, are shared by authorizer and
+// caller too (gate). The only authorizer of a function has all of them. A caller that asks alone leaves a quarter and not a half, for it
+// may be the only one. Of those who wait the first runs that may: one who has used up a share does not hold up the next.
+//
+// 2026-11-28, waiting. A flight has a place of its own, by API and authorizer, as long as it goes on: it outlives those who asked, whose
+// places are free then.
 package lambda

@@ -5,14 +5,17 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 // gate lets a bounded number of invocations of one function run, a bounded number of others wait in their order, and none
-// while the function cannot be reached.
+// while the function cannot be reached. Each authorizer and each caller has a share of both: see the package's decisions.
 type gate struct {
-	mu      sync.Mutex
-	running int
-	queue   []chan struct{}
+	mu    sync.Mutex
+	queue []*queued
+	// running has a place for each invocation that runs, all one for each that runs or waits.
+	running, all *bulkhead.Tree
 
 	// failures counts the failures in a row to reach the function. When there are too many the breaker is open: the function
 	// is left alone until retry, and then one invocation at a time probes.
@@ -26,87 +29,122 @@ type gate struct {
 	took   time.Duration
 }
 
-func newGate() *gate { return &gate{counts: map[string]uint64{}} }
+// newGate makes the gate of a function that so many authorizers ask; zero if nobody knows.
+func newGate(authorizers int) *gate {
+	shares := bulkhead.Shares{Name: "function", Levels: []string{"authorizer", "caller"}, Multiple: shareOfFree}
+	g := &gate{counts: map[string]uint64{}, running: bulkhead.New(shares), all: bulkhead.New(shares)}
+	g.expect(authorizers)
+	return g
+}
+
+func (g *gate) expect(authorizers int) {
+	g.running.Expect(authorizers)
+	g.all.Expect(authorizers)
+}
+
+// queued is an invocation that waits for its turn.
+type queued struct {
+	asker  []bulkhead.ID
+	turn   chan struct{} // takes one
+	places places
+}
+
+// places are what an invocation holds: one among all, and one among those that run.
+type places struct{ all, running bulkhead.Place }
+
+func (p places) leave() {
+	p.running.Leave()
+	p.all.Leave()
+}
 
 // enter waits for a place. Without an error the caller leaves again. probe says that this invocation is to find out whether
 // the function can be reached again.
-func (g *gate) enter(ctx context.Context, l *GuardLimits) (probe bool, err error) {
-	g.mu.Lock()
-	if g.leftAlone() {
-		g.mu.Unlock()
-		return false, errLeftAlone
+func (g *gate) enter(ctx context.Context, l *GuardLimits) (p places, probe bool, err error) {
+	waits, p, probe, err := g.begin(askerOf(ctx), l)
+	if waits == nil {
+		return p, probe, err
 	}
-	if g.running < l.Concurrency && len(g.queue) == 0 {
-		probe = g.start()
-		g.mu.Unlock()
-		return probe, nil
-	}
-	if len(g.queue) >= l.Queue {
-		g.mu.Unlock()
-		return false, &InvokeError{Busy, "too many invocations of the function run and wait already"}
-	}
-	place := make(chan struct{}, 1)
-	g.queue = append(g.queue, place)
-	g.mu.Unlock()
 	select {
-	case <-place:
-		return g.called(l)
+	case <-waits.turn:
+		return g.called(waits)
 	case <-ctx.Done():
-		g.giveUp(place, l)
-		return false, ctx.Err()
+		g.giveUp(waits)
+		return places{}, false, ctx.Err()
 	}
 }
 
-var errLeftAlone = &InvokeError{BreakerOpen, "the function could not be reached several times; it is left alone for a while"}
+// begin takes a place, in the queue where none may run now.
+func (g *gate) begin(asker []bulkhead.ID, l *GuardLimits) (waits *queued, p places, probe bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leftAlone() {
+		return nil, places{}, false, errLeftAlone
+	}
+	g.running.Resize(int64(l.Concurrency))
+	g.all.Resize(int64(l.Concurrency + l.Queue))
+	var ok bool
+	if p.all, ok = g.all.Enter(1, asker...); !ok {
+		return nil, places{}, false, errBusy
+	}
+	// Of those who wait none may run now, or next would have called them: nobody is overtaken.
+	if p.running, ok = g.running.Enter(1, asker...); ok {
+		return nil, p, g.start(), nil
+	}
+	waits = &queued{asker: asker, turn: make(chan struct{}, 1), places: p}
+	g.queue = append(g.queue, waits)
+	return waits, places{}, false, nil
+}
+
+var (
+	errLeftAlone = &InvokeError{BreakerOpen, "the function could not be reached several times; it is left alone for a while"}
+	errBusy      = &InvokeError{Busy, "too many invocations of the function run and wait already: in all, or for this authorizer or caller"}
+)
 
 func (g *gate) leftAlone() bool { return g.open && (g.probing || time.Now().Before(g.retry)) }
 
-// start takes a place, and the probe where one is due.
+// start takes the probe where one is due.
 func (g *gate) start() (probe bool) {
-	g.running++
 	g.probing = g.open
 	return g.open
 }
 
 // called is for who waited and has been given a place: meanwhile the function may have been lost.
-func (g *gate) called(l *GuardLimits) (probe bool, err error) {
+func (g *gate) called(q *queued) (p places, probe bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.running-- // the place that was kept for us, taken again by start
 	if g.leftAlone() {
-		g.next(l.Concurrency)
-		return false, errLeftAlone
+		g.free(q.places)
+		return places{}, false, errLeftAlone
 	}
-	return g.start(), nil
+	return q.places, g.start(), nil
 }
 
 // giveUp leaves the queue. Who was called at the same moment hands the place on.
-func (g *gate) giveUp(place chan struct{}, l *GuardLimits) {
+func (g *gate) giveUp(q *queued) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if i := slices.Index(g.queue, place); i >= 0 {
+	if i := slices.Index(g.queue, q); i >= 0 {
 		g.queue = slices.Delete(g.queue, i, i+1)
-		return
 	}
-	g.running--
-	g.next(l.Concurrency)
+	g.free(q.places)
 }
 
-// next calls who waits, as long as there is a place for them.
-func (g *gate) next(concurrency int) {
-	for g.running < concurrency && len(g.queue) > 0 {
-		place := g.queue[0]
-		g.queue = g.queue[1:]
-		g.running++
-		place <- struct{}{}
-	}
+// free gives places back, and calls who waits and may run now, in their order.
+func (g *gate) free(p places) {
+	p.leave()
+	g.queue = slices.DeleteFunc(g.queue, func(q *queued) bool {
+		var ok bool
+		if q.places.running, ok = g.running.Enter(1, q.asker...); ok {
+			q.turn <- struct{}{}
+		}
+		return ok
+	})
 }
 
 // leave ends an invocation.
-func (g *gate) leave(result string, probe bool, took time.Duration, l *GuardLimits) {
+func (g *gate) leave(p places, result string, probe bool, took time.Duration, l *GuardLimits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.running--
 	g.counts[result]++
 	g.ended++
 	g.took += took
@@ -122,7 +160,7 @@ func (g *gate) leave(result string, probe bool, took time.Duration, l *GuardLimi
 	default:
 		g.failures, g.open = 0, false
 	}
-	g.next(l.Concurrency)
+	g.free(p)
 }
 
 // count counts an invocation that did not run.
@@ -135,5 +173,5 @@ func (g *gate) count(result string) {
 func (g *gate) idle() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.running == 0 && len(g.queue) == 0
+	return g.all.Held() == 0
 }

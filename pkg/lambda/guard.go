@@ -14,9 +14,10 @@ import (
 
 // GuardLimits bounds what one function is asked; each zero takes its default.
 type GuardLimits struct {
-	// Concurrency is how many invocations run at once: 64.
+	// Concurrency is how many invocations run at once: 64. An authorizer leaves a part of them to the function's others, and a caller to
+	// other callers.
 	Concurrency int
-	// Queue is how many more may wait: 256.
+	// Queue is how many more may wait: 256. It is shared likewise.
 	Queue int
 	// Timeout is how long an invocation may take from the moment that it is asked for, waiting included; it never exceeds the
 	// caller's own deadline. 10 seconds.
@@ -69,6 +70,8 @@ func (l GuardLimits) check() error {
 type Guards struct {
 	mu    sync.Mutex
 	gates map[string]*gate
+	// authorizers is how many ask each function.
+	authorizers map[string]int
 }
 
 // Guard puts an Invoker behind the guard of a function. Guards of one function share their state, whichever configuration
@@ -84,18 +87,21 @@ func (g *Guards) Guard(function string, to Invoker, l GuardLimits) (Invoker, err
 	return &guarded{guards: g, name: function, to: to, limits: l}, nil
 }
 
-// Retain forgets the functions that are not named, unless they are being invoked.
+// Retain forgets the functions that are not named, unless they are being invoked. A function is named once for each authorizer that asks
+// it: its places are shared among so many.
 func (g *Guards) Retain(functions []string) {
-	keep := make(map[string]bool, len(functions))
-	for _, f := range functions {
-		keep[f] = true
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.authorizers = make(map[string]int, len(functions))
+	for _, f := range functions {
+		g.authorizers[f]++
+	}
 	for name, gate := range g.gates {
-		if !keep[name] && gate.idle() {
+		if g.authorizers[name] == 0 && gate.idle() {
 			delete(g.gates, name)
+			continue
 		}
+		gate.expect(g.authorizers[name])
 	}
 }
 
@@ -108,7 +114,7 @@ func (g *Guards) gate(function string) *gate {
 		if g.gates == nil {
 			g.gates = map[string]*gate{}
 		}
-		found = newGate()
+		found = newGate(g.authorizers[function])
 		g.gates[function] = found
 	}
 	return found
@@ -128,7 +134,7 @@ func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (an
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.limits.Timeout)
 	defer cancel()
-	probe, err := gate.enter(ctx, &g.limits)
+	places, probe, err := gate.enter(ctx, &g.limits)
 	if err != nil {
 		err = waited(caller, ctx, err)
 		gate.count(outcome(caller, err))
@@ -140,7 +146,7 @@ func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (an
 		if !ended { // a panic, which goes on
 			result = resultUnreachable
 		}
-		gate.leave(result, probe, time.Since(begun), &g.limits)
+		gate.leave(places, result, probe, time.Since(begun), &g.limits)
 	}()
 	answer, err = g.to.Invoke(ctx, function, event)
 	if err != nil {

@@ -350,26 +350,24 @@ func TestGateNeverLosesAPlace(t *testing.T) {
 
 // TestPlaceIsHandedOn has one who waits leave at the moment of being called.
 func TestPlaceIsHandedOn(t *testing.T) {
-	g, l := newGate(), GuardLimits{Concurrency: 1, Queue: 2}.withDefaults()
-	if _, err := g.enter(t.Context(), &l); err != nil {
+	g, l := newGate(0), GuardLimits{Concurrency: 1, Queue: 2}.withDefaults()
+	running, _, err := g.enter(t.Context(), &l)
+	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := make(chan struct{}, 1), make(chan struct{}, 1)
-	g.queue = append(g.queue, first, second)
-	g.leave(resultAnswered, false, 0, &l)
-	if len(first) != 1 || g.running != 1 {
-		t.Fatalf("%d run, and the first was not called", g.running)
+	first, _, _, _ := g.begin(nil, &l)
+	second, _, _, _ := g.begin(nil, &l)
+	g.leave(running, resultAnswered, false, 0, &l)
+	if len(first.turn) != 1 || g.running.Held() != 1 {
+		t.Fatalf("%d run, and the first was not called", g.running.Held())
 	}
-	g.giveUp(first, &l)
-	if len(second) != 1 || g.running != 1 {
-		t.Fatalf("%d run, and the second was not called", g.running)
-	}
-	if probe, err := g.called(&l); probe || err != nil || g.running != 1 {
-		t.Errorf("%v %v, %d run", probe, err, g.running)
+	g.giveUp(first)
+	if len(second.turn) != 1 || g.running.Held() != 1 {
+		t.Fatalf("%d run, and the second was not called", g.running.Held())
 	}
 	g.open, g.retry = true, time.Now().Add(time.Hour)
-	if _, err := g.called(&l); err == nil || g.running != 0 {
-		t.Errorf("%v: the function was lost meanwhile; %d run", err, g.running)
+	if _, _, err := g.called(second); err == nil || g.running.Held() != 0 || !g.idle() {
+		t.Errorf("%v: the function was lost meanwhile; %d run", err, g.running.Held())
 	}
 }
 

@@ -1,9 +1,6 @@
 package lambda
 
-import (
-	"context"
-	"encoding/json"
-)
+import "context"
 
 // Invoker invokes functions. It returns the function's answer as it came, or an error: a *FunctionError where the function
 // was reached and has failed, an *InvokeError where it was not. Any other error counts as a function that was not reached.
@@ -56,12 +53,8 @@ func (e *InvokeError) Error() string { return e.Detail }
 
 // newFunctionError reads what Lambda makes of a function's error: an object with errorMessage.
 func newFunctionError(payload []byte) *FunctionError {
-	var members map[string]json.RawMessage
 	e := &FunctionError{}
-	if json.Unmarshal(payload, &members) != nil {
-		return e
-	}
-	if json.Unmarshal(members["errorMessage"], &e.Message) != nil {
+	if !text(members(payload)["errorMessage"], &e.Message) {
 		e.Message = ""
 	}
 	return e
@@ -69,10 +62,7 @@ func newFunctionError(payload []byte) *FunctionError {
 
 // isFunctionError reports whether a payload has the shape in which runtimes report an error, and decides nothing.
 func isFunctionError(payload []byte) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(payload, &members) != nil {
-		return false
-	}
-	has := func(name string) bool { _, ok := members[name]; return ok }
+	m := members(payload)
+	has := func(name string) bool { _, ok := m[name]; return ok }
 	return (has("errorMessage") || has("errorType")) && !has("policyDocument") && !has("isAuthorized")
 }

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
 // Bounds of an answer's JSON.
@@ -15,89 +16,92 @@ const (
 	maxValues = 100_000
 )
 
-// checkJSON says what is wrong with a JSON document, beyond what encoding/json refuses: a key that stands twice, of which it
-// would take the last, and text that is not Unicode, which it would change.
+// raw is a JSON value as it is written; nil stands for none.
+type raw = []byte
+
+// checkJSON says what is wrong with a JSON document. U+FFFD stands where somebody has replaced what was not Unicode: two such texts
+// would be equal.
 func checkJSON(data []byte) string {
-	switch {
-	case !utf8.Valid(data):
+	if !utf8.Valid(data) {
 		return "it is not UTF-8"
-	case !json.Valid(data):
-		return "it is not JSON"
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	w := &jsonWalk{}
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return ""
-		}
-		if err != nil {
-			return "it is not JSON"
-		}
-		if problem := w.take(token); problem != "" {
-			return problem
-		}
+	r := strictjson.New(data, strictjson.Limits{Depth: maxDepth, Values: maxValues})
+	replaced := false
+	r.Each = func(text string) { replaced = replaced || strings.ContainsRune(text, utf8.RuneError) }
+	_, _, err := r.Span()
+	if err == nil {
+		err = r.End()
 	}
-}
-
-// jsonWalk follows the tokens of a document.
-type jsonWalk struct {
-	open   []jsonOpen
-	values int
-}
-
-// jsonOpen is an object or a list that is not closed yet. An object has keys.
-type jsonOpen struct {
-	keys map[string]bool
-	// value says that a key was read and its value comes next.
-	value bool
-}
-
-func (w *jsonWalk) take(token json.Token) string {
-	if s, ok := token.(string); ok {
-		if strings.ContainsRune(s, utf8.RuneError) {
-			return "it holds text that is not Unicode, or was not"
-		}
-		if key, twice := w.key(s); twice {
-			return "a key stands twice in one object"
-		} else if key {
-			return ""
-		}
-	}
-	switch token {
-	case json.Delim('}'), json.Delim(']'):
-		w.open = w.open[:len(w.open)-1]
+	wrong, ok := errors.AsType[*strictjson.Error](err)
+	switch {
+	case replaced || ok && wrong.Problem == strictjson.NotUnicode:
+		return "it holds text that is not Unicode, or was not"
+	case !ok:
 		return ""
-	}
-	if w.values++; w.values > maxValues {
+	case wrong.Problem == strictjson.Duplicate:
+		return "a key stands twice in one object"
+	case wrong.Problem == strictjson.TooMany:
 		return "it has too many values"
-	}
-	if len(w.open) > 0 {
-		w.open[len(w.open)-1].value = false
-	}
-	switch token {
-	case json.Delim('{'):
-		w.open = append(w.open, jsonOpen{keys: map[string]bool{}})
-	case json.Delim('['):
-		w.open = append(w.open, jsonOpen{})
-	}
-	if len(w.open) > maxDepth {
+	case wrong.Problem == strictjson.TooDeep:
 		return "its lists and objects nest too deep"
 	}
-	return ""
+	return "it is not JSON"
 }
 
-// key says whether a text is an object's key, and whether it was one already.
-func (w *jsonWalk) key(s string) (is, twice bool) {
-	if len(w.open) == 0 {
-		return false, false
+// members are an object's, by their exact names; nil for anything else.
+func members(data []byte) map[string]raw {
+	m := map[string]raw{}
+	r := strictjson.New(data, strictjson.Limits{})
+	err := r.Object(func(name string, _ int) error {
+		from, to, err := r.Span()
+		m[name] = data[from:to]
+		return err
+	})
+	if err != nil || r.End() != nil {
+		return nil
 	}
-	top := &w.open[len(w.open)-1]
-	if top.keys == nil || top.value {
-		return false, false
+	return m
+}
+
+// elements are the elements of a list; anything else stands for a list of one, and nothing for an empty one.
+func elements(value raw) []raw {
+	if value == nil {
+		return nil
 	}
-	twice = top.keys[s]
-	top.keys[s], top.value = true, true
-	return true, twice
+	list := []raw{}
+	r := strictjson.New(value, strictjson.Limits{})
+	err := r.Array(func() error {
+		from, to, err := r.Span()
+		list = append(list, value[from:to])
+		return err
+	})
+	if err != nil {
+		return []raw{value}
+	}
+	return list
+}
+
+// rendered is a value as text: text itself, anything else as its JSON.
+func rendered(value raw) string {
+	var s string
+	if text(value, &s) {
+		return s
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return ""
+	}
+	return b.String()
+}
+
+func isNull(value raw) bool { return value == nil || string(value) == "null" }
+
+// text reads text, and says whether the value is any.
+func text(value raw, s *string) bool {
+	if len(value) == 0 || value[0] != '"' {
+		return false
+	}
+	said, err := strictjson.New(value, strictjson.Limits{}).Text()
+	*s = said
+	return err == nil
 }

@@ -22,6 +22,11 @@ func (a *Authorizer) refuse(responseType string, code authz.Code, detail string)
 	return &authz.Refusal{ResponseType: responseType, Reason: authz.Reason{Code: code, Detail: "authorizer " + a.name + ": " + detail}}
 }
 
+// overload refuses what exceeds its share: 500 on a REST API, and 503 on an HTTP API.
+func (a *Authorizer) overload(detail string) *authz.Refusal {
+	return a.refuse(authorizerFailure, authz.CodeOverload, detail)
+}
+
 // malformed refuses an answer that decides nothing.
 func (a *Authorizer) malformed(problem string) *authz.Refusal {
 	return a.refuse(configurationError, authz.CodeAuthorizerAnswer, "the function's answer: "+problem)
@@ -47,7 +52,7 @@ func (a *Authorizer) refusal(ctx context.Context, err error) *authz.Refusal {
 	case ctx.Err() != nil:
 		return a.refuse(authorizerFailure, authz.CodeCanceled, "the check ended before the function answered")
 	case errors.Is(err, cache.ErrTooManyFlights):
-		return a.refuse(authorizerFailure, authz.CodeAuthorizerFailed, "too many functions are invoked at once")
+		return a.overload("too many functions are invoked at once: in all, for this API or for this authorizer")
 	case errors.Is(err, context.DeadlineExceeded):
 		return a.refuse(authorizerFailure, authz.CodeAuthorizerFailed, "the function did not answer within "+a.timeout.String())
 	default:
@@ -68,6 +73,8 @@ func (a *Authorizer) notInvoked(e *InvokeError) *authz.Refusal {
 		return a.refuse(configurationError, authz.CodeAuthorizerFailed, e.Detail)
 	case TooLarge:
 		return a.refuse(configurationError, authz.CodeAuthorizerAnswer, e.Detail)
+	case Busy:
+		return a.overload(e.Detail)
 	default:
 		return a.refuse(authorizerFailure, authz.CodeAuthorizerFailed, e.Detail)
 	}

@@ -18,7 +18,7 @@ func (g *gate) appendSamples(all []authz.Sample, function string) []authz.Sample
 	}
 	add("invocations_ended_total", "Invocations that ran and have ended, whatever came of them.", float64(g.ended))
 	add("invocation_seconds_total", "The time that those invocations took together.", g.took.Seconds())
-	add("invocations_in_flight", "Invocations that run.", float64(g.running))
+	add("invocations_in_flight", "Invocations that run.", float64(g.running.Held()))
 	add("invocations_queued", "Invocations that wait for their turn.", float64(len(g.queue)))
 	add("unreachable_in_a_row", "Failures in a row to reach the function.", float64(g.failures))
 	open := 0.0

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
 // maxEscaped is how often a document may be escaped: twice as API Gateway and the AWS CLI's JSON do it.
@@ -62,28 +64,31 @@ func (e *escapedText) unescape() error {
 	if !quoted && !strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(body, "{"), " \t\r\n"), `\`) {
 		return nil
 	}
-	r := &jsonReader{text: e.text, at: Position{1, 1}, off: start}
+	at := start
 	if quoted {
-		r.off++
+		at++
 	}
 	var out strings.Builder
 	var places []int
-	for r.off < len(e.text) && !(quoted && e.text[r.off] == '"') {
-		before, length := r.off, out.Len()
-		if e.text[r.off] != '\\' {
-			out.WriteByte(e.text[r.off])
-			r.off++
-		} else if err := r.escape(&out); err != nil {
+	for at < len(e.text) && (!quoted || e.text[at] != '"') {
+		before, length := at, out.Len()
+		if e.text[at] != '\\' {
+			out.WriteByte(e.text[at])
+			at++
+		} else if c, end, ok := strictjson.Escape(e.text, at); ok {
+			out.WriteRune(c)
+			at = end
+		} else {
 			return &syntaxError{positionOf(e.original, e.place(before)), "the policy stands with its quotes escaped, as the AWS CLI prints it, and JSON has no such escape; write the policy as JSON"}
 		}
 		for range out.Len() - length {
 			places = append(places, e.place(before))
 		}
 	}
-	if quoted && (r.off == len(e.text) || strings.TrimSpace(e.text[r.off+1:]) != "") {
-		return &syntaxError{positionOf(e.original, e.place(r.off)), "the policy stands in quotes, as the AWS CLI prints it, and does not end with a quote; write the policy as JSON"}
+	if quoted && (at == len(e.text) || strings.TrimSpace(e.text[at+1:]) != "") {
+		return &syntaxError{positionOf(e.original, e.place(at)), "the policy stands in quotes, as the AWS CLI prints it, and does not end with a quote; write the policy as JSON"}
 	}
-	places = append(places, e.place(r.off))
+	places = append(places, e.place(at))
 	e.text, e.places = out.String(), places
 	return nil
 }

@@ -88,3 +88,13 @@ func (n number) spelled() number {
 	}
 	return n
 }
+
+// digits counts the decimal digits that s begins with.
+func digits(s string) int {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return i
+		}
+	}
+	return len(s)
+}

@@ -1,5 +1,7 @@
 package pool
 
+import "github.com/portcullis-authz/portcullis/pkg/lambda"
+
 // Held tells what there is, and how often it is held.
 func (p *Pool) Held() (functions, functionHolders, memories int) {
 	for _, f := range p.functions.known {
@@ -15,3 +17,6 @@ func (p *Pool) Memory() (digest [32]byte, holders int) {
 	}
 	return digest, 0
 }
+
+// Limits are those that a function is guarded by.
+func Limits(s *FunctionSpec) lambda.GuardLimits { return s.limits() }

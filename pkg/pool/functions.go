@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -26,6 +27,17 @@ type FunctionSpec struct {
 	AWS     lambda.AWSConfig
 	// Limits bound how many invocations there are at once, how many wait, and how long all of it takes.
 	Limits lambda.GuardLimits
+}
+
+// limits are Limits, with a concurrency of zero for the default. A function that runs here gets no more events at once than it has
+// processes, each of which takes one: what waits behind them is not shared among callers.
+func (s *FunctionSpec) limits() lambda.GuardLimits {
+	limits := s.Limits
+	if s.Command != nil {
+		processes := cmp.Or(s.Command.Processes, 1)
+		limits.Concurrency = min(cmp.Or(limits.Concurrency, processes), processes)
+	}
+	return limits
 }
 
 // Digest is equal for equal specs. How many may wait is not the function's, and how long they do only where it runs here.

@@ -16,6 +16,8 @@ type Lease struct {
 	answers *heldAnswers
 	// asked are the functions that may be asked, by ARN; guards forget all others.
 	asked []string
+	// asking are the ids of the APIs that ask functions, and keyed of those that need the keys of issuers.
+	asking, keyed map[string]bool
 }
 
 // Holding is something that a configuration needs from outside.
@@ -29,20 +31,28 @@ type Holding interface {
 }
 
 // Lease returns a Lease that holds nothing yet.
-func (p *Pool) Lease() *Lease { return &Lease{pool: p} }
+func (p *Pool) Lease() *Lease {
+	return &Lease{pool: p, asking: map[string]bool{}, keyed: map[string]bool{}}
+}
 
 // Hold takes something that is started and closed with the Lease.
 func (l *Lease) Hold(h Holding) { l.holds = append(l.holds, h) }
 
-// Function takes a function, and returns what invokes it within its limits.
-func (l *Lease) Function(s FunctionSpec) (lambda.Invoker, error) {
+// Keys takes an authorizer of an API that needs the keys of issuers.
+func (l *Lease) Keys(api string, authorizer Holding) {
+	l.Hold(authorizer)
+	l.keyed[api] = true
+}
+
+// Function takes a function that an API asks, and returns what invokes it within its limits.
+func (l *Lease) Function(api string, s FunctionSpec) (lambda.Invoker, error) {
 	f, err := l.pool.functions.use(s)
 	if err != nil {
 		return nil, err
 	}
 	l.Hold(f)
-	l.asked = append(l.asked, s.ARN)
-	return l.pool.guards.Guard(s.ARN, f.invoker, s.Limits)
+	l.asked, l.asking[api] = append(l.asked, s.ARN), true
+	return l.pool.guards.Guard(s.ARN, f.invoker, s.limits())
 }
 
 // Remember takes the memory for answers that is shared by a Redis, or by none if the configuration is nil. The digest is equal for
@@ -60,12 +70,13 @@ func (l *Lease) Remember(c *cache.SharedConfig, digest [32]byte) error {
 // Answers are the answers that are remembered, nil where none are. Remember comes first.
 func (l *Lease) Answers() *cache.Cache[*lambda.Answer] { return l.answers.cache }
 
-// Start begins to get all that is held, and returns at once.
+// Start begins to get all that is held, and returns at once. The pool's bounds are divided among the APIs and functions of the Lease then.
 func (l *Lease) Start(ctx context.Context) {
 	for _, h := range l.holds {
 		h.Start(ctx)
 	}
 	l.pool.guards.Retain(l.asked)
+	l.pool.expect(l)
 }
 
 // Wait returns once all that is held is there, or when ctx ends: what is not there by then is tried further, and is the concern of the

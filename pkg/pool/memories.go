@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
@@ -27,6 +28,8 @@ type memories struct {
 	log *slog.Logger
 	// remembers says that configurations are to serve; to look at one takes no memory.
 	remembers bool
+	// flights bounds what is made for all memories together.
+	flights *bulkhead.Tree
 
 	mu    sync.Mutex
 	known map[[32]byte]*answers
@@ -72,7 +75,7 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 	if !m.remembers {
 		return a, nil
 	}
-	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes})
+	first, err := cache.New[*lambda.Answer](cache.Config{Name: "answers", MaxBytes: maxAnswerBytes, Flights: m.flights})
 	if err != nil {
 		a.shared.Close()
 		return nil, err

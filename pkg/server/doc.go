@@ -41,6 +41,13 @@
 // 2026-11-28: a connection with TLS lasts 10 minutes. It bounds what a client's certificate counts for where no timer does, such as
 // after the machine has slept.
 //
+// 2026-11-28: the bytes of bodies are counted by API, of which one leaves a part to the others. A check that does not verify a signature over
+// its body lets go of it as soon as its route is known, and what verifies one waits for nothing: bodies are held for the time that
+// hashing them takes, and a queue for them is not needed.
+//
+// 2026-11-28: checks and bytes are counted only where they fit. They were added first and compared then: a check that was refused
+// could have others refused that did fit.
+//
 // 2026-11-28: the first configuration waits 250 ms for what it needs from outside, and a reload 3 s, for meanwhile the old one
 // serves. An issuer that is down at the start closes its own routes and keeps no other from being served.
 package server

@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 )
 
@@ -13,9 +15,15 @@ type gate struct {
 	serving  atomic.Pointer[Loaded]
 	inFlight atomic.Int64
 	max      int64
-	// bodies are the bytes of the bodies of the checks at work.
-	bodies    atomic.Int64
-	maxBodies int64
+	// bodies are the bytes of the bodies of the checks at work, by API.
+	bodies *bulkhead.Tree
+}
+
+func newGate(c Config) *gate {
+	return &gate{
+		max:    int64(c.MaxChecks),
+		bodies: bulkhead.New(bulkhead.Shares{Name: "body_bytes", Levels: []string{"api"}, Limit: int64(c.MaxBodyBytes)}),
+	}
 }
 
 // use returns the configuration that serves, nil if there is none, and where its users are counted. The caller is counted and takes
@@ -44,14 +52,17 @@ func (g *gate) needsBodies() bool {
 
 // Authorize implements extauthz.Authorizer. One check sees one configuration, whatever is swapped meanwhile.
 func (g *gate) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
-	defer g.inFlight.Add(-1)
-	if g.inFlight.Add(1) > g.max {
+	if !g.enter() {
 		return extauthz.Refuse(503, authz.CodeOverload, "more checks at once than --max-checks")
 	}
-	body, _ := r.Body()
-	defer g.bodies.Add(-int64(len(body)))
-	if g.bodies.Add(int64(len(body))) > g.maxBodies {
-		return extauthz.Refuse(503, authz.CodeOverload, "more bytes of bodies at once than --max-body-bytes")
+	defer g.inFlight.Add(-1)
+	if body, _ := r.Body(); len(body) > 0 {
+		place, ok := g.bodies.Enter(int64(len(body)), bodyOf(r))
+		if !ok {
+			return extauthz.Refuse(503, authz.CodeOverload, "more bytes of bodies at once than --max-body-bytes, or than the API's share of it")
+		}
+		r.OnBodyRelease(place.Leave)
+		defer r.ReleaseBody()
 	}
 	loaded, users := g.use()
 	if loaded == nil {
@@ -59,4 +70,26 @@ func (g *gate) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
 	}
 	defer users.Add(-1)
 	return loaded.Authorizer.Authorize(ctx, r)
+}
+
+// enter counts a check at work. One that is refused was never counted: it would keep others out meanwhile.
+func (g *gate) enter() bool {
+	for {
+		n := g.inFlight.Load()
+		if n >= g.max {
+			return false
+		}
+		if g.inFlight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// bodyOf says whose share a body counts in: that of the API which Envoy's configuration names, else of the host, for the API is not known
+// yet. A client that makes up hosts has many shares, and holds each as long as it takes to find that nobody owns the host.
+func bodyOf(r *authz.Request) bulkhead.ID {
+	if r.API != "" {
+		return bulkhead.NewID("api", r.API)
+	}
+	return bulkhead.NewID("host", strings.ToLower(r.Host))
 }

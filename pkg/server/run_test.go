@@ -207,37 +207,6 @@ func answerTo(t *testing.T, client authv3.AuthorizationClient, in *authv3.CheckR
 	return answer(out)
 }
 
-// The bodies of the checks at work share a budget. What does not fit is denied, and checks without a body pass all the while.
-func TestBodiesBeyondTheBudgetAreDenied(t *testing.T) {
-	entered, release := make(chan struct{}, 10), make(chan struct{})
-	r := serve(t, Config{MaxMessageBytes: 10_000, MaxBodyBytes: 10_000, Load: loads(func(_ context.Context, r *authz.Request) authz.Decision {
-		if body, _ := r.Body(); len(body) == 6000 {
-			entered <- struct{}{}
-			<-release
-		}
-		return allowAs("v1")(nil, nil)
-	})})
-	client := r.client()
-	var held sync.WaitGroup
-	held.Go(func() {
-		if got := answerTo(t, client, withBody(6000)); got != "v1" {
-			t.Errorf("a body within the budget: %s", got)
-		}
-	})
-	<-entered
-	for n, want := range map[int]string{0: "v1", 4000: "v1", 4001: "503", 6000: "503"} {
-		if got := answerTo(t, client, withBody(n)); got != want {
-			t.Errorf("%d bytes beside 6000 of 10000: %s, want %s", n, got, want)
-		}
-	}
-	close(release)
-	held.Wait()
-	if got := answerTo(t, client, withBody(6000)); got != "v1" {
-		t.Errorf("afterwards: %s", got)
-	}
-	r.metric(`portcullis_checks_total{decision="deny",reason="overload"} 2`)
-}
-
 // A check that is too large is denied, and does not end as an error, of which Envoy may have been told to let it pass.
 func TestALargeMessageIsDenied(t *testing.T) {
 	r := serve(t, Config{MaxMessageBytes: 10_000, Load: loads(allowAs("v1"))})

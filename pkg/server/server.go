@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 )
 
@@ -57,14 +58,23 @@ type process struct {
 }
 
 func newProcess(c Config) *process {
-	p := &process{config: c, gate: &gate{max: int64(c.MaxChecks), maxBodies: int64(c.MaxBodyBytes)}, badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
-	p.metrics = newMetrics(c.Version, c.Samples, func() float64 { return float64(p.gate.inFlight.Load()) })
+	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
+	p.metrics = newMetrics(c.Version, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
 		p.tls = &certificates{files: c.TLS, metrics: p.metrics, log: c.Log}
 	}
 	return p
+}
+
+// samples are the gate's numbers and those of other packages.
+func (p *process) samples() []authz.Sample {
+	samples := p.gate.bodies.Samples()
+	if p.config.Samples != nil {
+		samples = append(samples, p.config.Samples()...)
+	}
+	return samples
 }
 
 // bind takes the admin address and makes the servers. Nothing is left open if it fails.

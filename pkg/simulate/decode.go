@@ -1,6 +1,10 @@
 package simulate
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
+)
 
 // maxBytes is the length of the longest request.
 const maxBytes = 8 << 20
@@ -18,7 +22,7 @@ func Decode(data []byte) (Request, error) {
 	}
 	err = document.fields(func(name string, field value) error {
 		read, err := r.reader(name, field)
-		if err != nil || field.first() == 'n' {
+		if err != nil || field.isNull() {
 			return err
 		}
 		return read(field)
@@ -92,13 +96,14 @@ func list[T any](v value, read func(value) (T, error)) ([]T, error) {
 
 // policy is a policy's text.
 func (v value) policy() (string, error) {
-	if v.first() == '{' {
-		return string(v.document[v.from:v.to]), nil
+	switch v.json.Kind() {
+	case strictjson.Object:
+		return v.asWritten()
+	case strictjson.Text:
+		return v.filled()
+	case strictjson.None, strictjson.Null, strictjson.Boolean, strictjson.Number, strictjson.Array:
 	}
-	if v.first() != '"' {
-		return "", v.fault("is %s; write the policy as text or as an object", v.describe())
-	}
-	return v.filled()
+	return "", v.fault("is %s; write the policy as text or as an object", v.describe())
 }
 
 func (v value) policies() ([]string, error) { return list(v, value.policy) }
@@ -131,7 +136,11 @@ func (v value) contextEntry() (ContextEntry, error) {
 }
 
 func (v value) maxItems() (int, error) {
-	n, err := strconv.Atoi(string(v.document[v.from:v.to]))
+	text, err := v.asWritten()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxItems {
 		return 0, v.fault("write a number from 1 to %d", maxItems)
 	}

@@ -5,23 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
-// value is a part of a JSON document. encoding/json hides duplicate and misspelt fields and invalid UTF-8, and knows no lines; so
-// it checks the syntax only, and the document is taken apart here.
+// value is a part of a JSON document: the one that the reader comes to next.
 type value struct {
 	document []byte
-	from, to int
+	json     *strictjson.Reader[[]byte]
+	from     int
 }
 
 // fault is what is wrong with a value. Its path, such as ContextEntries[1].ContextKeyType, grows on the way up.
 type fault struct {
-	at      value
-	path    string
-	message string
+	document []byte
+	at       int
+	path     string
+	message  string
 }
 
 func (f *fault) Error() string { return f.message }
@@ -49,19 +51,21 @@ func described(err error) error {
 	if f.path != "" {
 		message = f.path + ": " + message
 	}
-	if bytes.IndexByte(bytes.TrimSpace(f.at.document), '\n') >= 0 {
-		message = fmt.Sprintf("line %d: %s", 1+bytes.Count(f.at.document[:f.at.from], []byte("\n")), message)
+	if bytes.IndexByte(bytes.TrimSpace(f.document), '\n') >= 0 {
+		message = fmt.Sprintf("line %d: %s", 1+bytes.Count(f.document[:f.at], []byte("\n")), message)
 	}
 	return &Error{InvalidInput, message}
 }
 
 func (v value) fault(format string, args ...any) error {
-	return &fault{at: v, message: fmt.Sprintf(format, args...)}
+	return &fault{document: v.document, at: v.from, message: fmt.Sprintf(format, args...)}
 }
 
-// parseJSON checks that the data is one JSON document.
+// parseJSON checks that the data is one JSON document. What is wrong with its syntax is said in encoding/json's words.
 func parseJSON(data []byte) (value, error) {
-	v := value{document: data, from: skipSpace(data, 0), to: len(data)}
+	v := value{document: data, json: strictjson.New(data, strictjson.Limits{})}
+	v.json.Twice = v.twice
+	v = v.next()
 	if !utf8.Valid(data) {
 		return v, v.fault("the request is not UTF-8")
 	}
@@ -79,21 +83,48 @@ func parseJSON(data []byte) (value, error) {
 	return v, v.fault("%v; a request is one JSON object", err)
 }
 
-// first is the value's first character, which says what it is.
-func (v value) first() byte { return v.document[v.from] }
+// next is the value that the reader comes to next.
+func (v value) next() value {
+	v.json.Kind()
+	v.from = v.json.Offset()
+	return v
+}
+
+// unfit is what is wrong with a value that cannot be read, though its syntax is good: it nests too deep, or is half of a pair.
+func (v value) unfit(err error) error {
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
+		if e.Problem == strictjson.NotUnicode {
+			return v.fault(halfOfAPair)
+		}
+		return v.fault("%s", e.Message)
+	}
+	return err
+}
+
+const halfOfAPair = "holds half of a surrogate pair or U+FFFD"
+
+// isNull reports whether the value is null, and passes over it then.
+func (v value) isNull() bool {
+	if v.json.Kind() != strictjson.Null {
+		return false
+	}
+	_, err := v.json.Literal()
+	return err == nil
+}
 
 func (v value) describe() string {
-	switch v.first() {
-	case '{':
+	switch v.json.Kind() {
+	case strictjson.Object:
 		return "an object"
-	case '[':
+	case strictjson.Array:
 		return "a list"
-	case '"':
+	case strictjson.Text:
 		return "text"
-	case 't', 'f':
+	case strictjson.Boolean:
 		return "true or false"
-	case 'n':
+	case strictjson.Null:
 		return "null"
+	case strictjson.None, strictjson.Number:
 	}
 	return "a number"
 }
@@ -102,12 +133,15 @@ func (v value) describe() string {
 //
 // U+FFFD is refused: it is what encoding/json makes of half a surrogate pair, and two such texts would be equal.
 func (v value) text() (string, error) {
-	if v.first() != '"' {
+	if v.json.Kind() != strictjson.Text {
 		return "", v.fault("is %s; write text in quotes", v.describe())
 	}
-	text := unquote(v.document[v.from:v.to])
+	text, err := v.json.Text()
+	if err != nil {
+		return "", v.unfit(err)
+	}
 	if strings.ContainsRune(text, utf8.RuneError) {
-		return "", v.fault("holds half of a surrogate pair or U+FFFD")
+		return "", v.fault(halfOfAPair)
 	}
 	return text, nil
 }
@@ -121,132 +155,48 @@ func (v value) filled() (string, error) {
 	return text, err
 }
 
-// fields visits the fields of an object, none twice.
-func (v value) fields(visit func(name string, field value) error) error {
-	if v.first() != '{' {
-		return v.fault("is %s; write an object", v.describe())
+// asWritten is the value's JSON. A policy's names are read where the policy is.
+func (v value) asWritten() (string, error) {
+	v.json.Twice = func(string, int) error { return nil }
+	from, to, err := v.json.Span()
+	v.json.Twice = v.twice
+	if err != nil {
+		return "", v.unfit(err)
 	}
-	var seen []string // visit refuses unknown names, so that these are few
-	return v.inside(func(at value) (int, error) {
-		at.to = skipValue(at.document, at.from)
-		name := unquote(at.document[at.from:at.to])
-		if slices.Contains(seen, name) {
-			return 0, at.fault("%s stands twice", quote(name))
-		}
-		seen = append(seen, name)
-		field := value{document: v.document, from: skipSpace(v.document, skipSpace(v.document, at.to)+1)}
-		field.to = skipValue(v.document, field.from)
-		err := visit(name, field)
-		if err != nil {
-			err = within(name, err)
-		}
-		return field.to, err
-	})
+	return string(v.document[from:to]), nil
 }
 
-// elements visits the elements of a list.
+func (v value) twice(name string, at int) error {
+	v.from = at
+	return v.fault("%s stands twice", quote(name))
+}
+
+// fields visits the fields of an object, none twice. visit reads the field.
+func (v value) fields(visit func(name string, field value) error) error {
+	if v.json.Kind() != strictjson.Object {
+		return v.fault("is %s; write an object", v.describe())
+	}
+	err := v.json.Object(func(name string, _ int) error {
+		if err := visit(name, v.next()); err != nil {
+			return within(name, err)
+		}
+		return nil
+	})
+	return v.unfit(err)
+}
+
+// elements visits the elements of a list. visit reads the element.
 func (v value) elements(visit func(element value) error) error {
-	if v.first() != '[' {
+	if v.json.Kind() != strictjson.Array {
 		return v.fault("is %s; write a list", v.describe())
 	}
 	i := 0
-	return v.inside(func(element value) (int, error) {
-		element.to = skipValue(element.document, element.from)
-		err := visit(element)
-		if err != nil {
-			err = within(fmt.Sprintf("[%d]", i), err)
+	err := v.json.Array(func() error {
+		if err := visit(v.next()); err != nil {
+			return within(fmt.Sprintf("[%d]", i), err)
 		}
 		i++
-		return element.to, err
+		return nil
 	})
-}
-
-// inside calls visit where each member of an object or list begins; visit returns where it ends.
-func (v value) inside(visit func(at value) (end int, err error)) error {
-	at := skipSpace(v.document, v.from+1)
-	for c := v.document[at]; c != '}' && c != ']'; c = v.document[at] {
-		end, err := visit(value{document: v.document, from: at})
-		if err != nil {
-			return err
-		}
-		if at = skipSpace(v.document, end); v.document[at] == ',' {
-			at = skipSpace(v.document, at+1)
-		}
-	}
-	return nil
-}
-
-func skipSpace(data []byte, at int) int {
-	for at < len(data) && (data[at] == ' ' || data[at] == '\t' || data[at] == '\r' || data[at] == '\n') {
-		at++
-	}
-	return at
-}
-
-// skipValue passes over a value of a document whose syntax was checked.
-func skipValue(data []byte, at int) int {
-	depth := 0
-	for ; at < len(data); at++ {
-		switch data[at] {
-		case '"':
-			if at = skipText(data, at); depth == 0 {
-				return at + 1
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return at + 1
-			}
-			if depth < 0 {
-				return at
-			}
-		case ',', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return at
-			}
-		}
-	}
-	return at
-}
-
-// skipText returns where the text's closing quote is.
-func skipText(data []byte, at int) int {
-	for at++; data[at] != '"'; at++ {
-		if data[at] == '\\' {
-			at++
-		}
-	}
-	return at
-}
-
-// unquote reads a JSON text whose syntax was checked. Policies as text are full of escaped quotes and line breaks; the rest is
-// encoding/json's.
-func unquote(quoted []byte) string {
-	inner := quoted[1 : len(quoted)-1]
-	next := bytes.IndexByte(inner, '\\')
-	if next < 0 {
-		return string(inner)
-	}
-	var b strings.Builder
-	b.Grow(len(inner))
-	for ; next >= 0; next = bytes.IndexByte(inner, '\\') {
-		at := strings.IndexByte(`"\/nrt`, inner[next+1])
-		if at < 0 {
-			return unquoteAny(quoted)
-		}
-		b.Write(inner[:next])
-		b.WriteByte("\"\\/\n\r\t"[at])
-		inner = inner[next+2:]
-	}
-	b.Write(inner)
-	return b.String()
-}
-
-func unquoteAny(quoted []byte) string {
-	var text string
-	if err := json.Unmarshal(quoted, &text); err != nil {
-		return string(utf8.RuneError)
-	}
-	return text
+	return v.unfit(err)
 }

@@ -29,8 +29,8 @@ var anyValue = (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 //
 // Text is the scalar as it is written, in quotes or not: an account 012345678901 stays twelve digits. Only an empty value and null
 // are not text.
-func (d *Document) Decode(m proto.Message, s *Schema, r *fault.Report) {
-	(&decoder{d, s, r}).message(d.root, m.ProtoReflect(), d.Root())
+func (d *Document) Decode(m proto.Message, r *fault.Report) {
+	(&decoder{d, &d.schema, r}).message(d.root, m.ProtoReflect(), d.Root())
 }
 
 // fault reports what is wrong at a node, and that there is something wrong at a Place. An alias is refused already.
@@ -43,7 +43,9 @@ func (d *decoder) fault(n *yaml.Node, at *fault.Place, format string, args ...an
 	if n.Kind == yaml.AliasNode {
 		return
 	}
-	d.report.Add(faultAt(d.file, n, fmt.Sprintf(format, args...)))
+	f := faultAt(d.file, n, fmt.Sprintf(format, args...))
+	f.At = at
+	d.report.Add(f)
 }
 
 func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *fault.Place) {
@@ -88,7 +90,7 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 		names = append(names, m.Fields().Get(i).JSONName())
 	}
 	meant := d.suggest(key.Value, names)
-	if d.secrets { // the name may be one
+	if d.Secret(at) || meant == "" && !isPlainName(key.Value) { // the name may be a secret
 		if meant != "" {
 			at = at.Field(meant)
 		}

@@ -3,7 +3,6 @@ package source
 import (
 	"iter"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -14,6 +13,7 @@ import (
 type Document struct {
 	file    string
 	root    *yaml.Node
+	schema  Schema
 	secrets bool
 }
 
@@ -24,7 +24,9 @@ type File struct {
 	Data []byte
 	// Empty is what a fault says of a file that has nothing in it.
 	Empty string
-	// Secrets says that a key may be a secret that was written in the wrong place: then faults quote no key.
+	// Schema is of the message that the file holds. It is empty for a file that holds none.
+	Schema Schema
+	// Secrets says that any text of the file may be a secret that was written in the wrong place.
 	Secrets bool
 }
 
@@ -45,13 +47,8 @@ func Parse(f File, r *fault.Report) *Document {
 		}
 		return nil
 	}
-	plain(root, func(n *yaml.Node, message string) {
-		if rest, named := strings.CutPrefix(message, fault.Quoted(n.Value)); named && f.Secrets {
-			message = "the key" + rest
-		}
-		r.Refuse(faultAt(f.Name, n, message))
-	})
-	return &Document{file: f.Name, root: root, secrets: f.Secrets}
+	f.Schema.plain(root, f.Secrets, func(n *yaml.Node, message string) { r.Refuse(faultAt(f.Name, n, message)) })
+	return &Document{file: f.Name, root: root, schema: f.Schema, secrets: f.Secrets}
 }
 
 // Root is the Place of the whole document.
@@ -61,6 +58,13 @@ func (d *Document) Root() *fault.Place { return fault.Root(d) }
 func (d *Document) Position(at *fault.Place) (file string, line, column int) {
 	n, _ := d.find(at)
 	return d.file, n.Line, n.Column
+}
+
+// Secret reports whether a text at a Place may be a secret: in a field of Schema.Secrets, or anywhere in a file of secrets.
+func (d *Document) Secret(at *fault.Place) bool {
+	return d.secrets || slices.ContainsFunc(at.Steps(), func(s fault.Step) bool {
+		return s.Kind == fault.Field && slices.Contains(d.schema.Secrets, s.Name)
+	})
 }
 
 // Node returns the value at a Place, nil if there is none.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -17,8 +18,9 @@ const (
 
 // plain refuses what YAML can say and a configuration must not: aliases, anchors, merge keys, tags, a key that is not text, a key
 // that is given twice. It looks at everything, inline policies too. A policy that is reviewed should stand where it is used, and so
-// there is no expansion to bound.
-func plain(n *yaml.Node, refuse func(*yaml.Node, string)) {
+// there is no expansion to bound. A key that may be a secret is not repeated: any in a field of Secrets, whatever holds that field, or
+// all if secret says so.
+func (s *Schema) plain(n *yaml.Node, secret bool, refuse func(*yaml.Node, string)) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		refuse(n, noAliases)
@@ -29,14 +31,15 @@ func plain(n *yaml.Node, refuse func(*yaml.Node, string)) {
 		refuse(n, noTags)
 	}
 	if n.Kind == yaml.MappingNode {
-		plainKeys(n, refuse)
+		plainKeys(n, secret, refuse)
 	}
-	for _, child := range n.Content {
-		plain(child, refuse)
+	for i, child := range n.Content {
+		isValue := n.Kind == yaml.MappingNode && i%2 == 1
+		s.plain(child, secret || isValue && slices.Contains(s.Secrets, n.Content[i-1].Value), refuse)
 	}
 }
 
-func plainKeys(n *yaml.Node, refuse func(*yaml.Node, string)) {
+func plainKeys(n *yaml.Node, secret bool, refuse func(*yaml.Node, string)) {
 	first := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
@@ -48,7 +51,11 @@ func plainKeys(n *yaml.Node, refuse func(*yaml.Node, string)) {
 		case key.Tag == "!!merge":
 			refuse(key, noMerge)
 		case given:
-			refuse(key, fmt.Sprintf("%s is given twice, first in line %d: keep one", fault.Quoted(key.Value), earlier.Line))
+			name := "the key"
+			if !secret {
+				name = fault.Quoted(key.Value)
+			}
+			refuse(key, fmt.Sprintf("%s is given twice, first in line %d: keep one", name, earlier.Line))
 		default:
 			first[key.Value] = key
 		}

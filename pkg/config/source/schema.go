@@ -13,6 +13,9 @@ type Schema struct {
 	Elsewhere map[string]string
 	// Unsupported are the fields and values that are refused, and never passed over.
 	Unsupported []Unsupported
+	// Secrets are the fields that hold secrets, or texts in which people write them, whichever message has them. No fault quotes a
+	// text from one, or from what is in it.
+	Secrets []string
 }
 
 // Unsupported is a field of a message, or one value of a field, that is known and not supported.

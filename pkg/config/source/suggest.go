@@ -1,6 +1,7 @@
 package source
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -82,3 +83,8 @@ func distance(a, b string, limit int) int {
 	}
 	return min(row[len(b)], limit)
 }
+
+// plainName matches what looks like a field's name. Keys and passwords mostly do not.
+var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*[0-9]{0,2}[A-Za-z_-]*$`)
+
+func isPlainName(name string) bool { return len(name) <= 32 && plainName.MatchString(name) }

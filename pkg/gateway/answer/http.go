@@ -16,13 +16,13 @@ var httpMessages = map[int]string{
 }
 
 // HTTP makes an HTTP API's answer of a refusal, with the headers that cors adds. It cannot be customized, and does not say more than its status unless
-// signatures are explained.
+// signatures are explained. What is refused because too much waits already is 503 here; a REST API says AUTHORIZER_FAILURE, with 500.
 func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
 	status := r.Type.Status()
 	if r.Type == Preflight {
 		return authz.Response{Status: status, Headers: appendCORS([]authz.Field{{Name: "apigw-requestid", Value: requestID}}, cors)}
 	}
-	if status == 504 {
+	if status == 504 || r.Type == AuthorizerFailure && r.Reason.Code == authz.CodeOverload {
 		status = 503
 	}
 	message, ok := httpMessages[status]

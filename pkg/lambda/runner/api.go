@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
 // The names of the Runtime API.
@@ -154,7 +157,8 @@ func (w *worker) serveInitError(rw http.ResponseWriter, req *http.Request) {
 		refuse(rw, http.StatusBadRequest, "InvalidRequest", "the error could not be read")
 		return
 	}
-	w.r.log.Error("the function reports an error of its start", "pid", w.proc.pid, "type", reported.Type, "message", clip(reported.Message, maxLine))
+	w.r.log.Error("the function reports an error of its start", "pid", w.proc.pid, "type", w.out.fit(reported.Type, len(reported.Type) > maxErrorType),
+		"message", w.out.fit(reported.Message, len(reported.Message) > maxErrorText))
 	answer(rw, http.StatusAccepted, map[string]string{"status": "OK"})
 	w.failStart()
 }
@@ -201,20 +205,28 @@ func readError(rw http.ResponseWriter, req *http.Request) (*FunctionError, error
 	if err != nil {
 		return reported, err
 	}
-	var parsed struct {
-		Message *string `json:"errorMessage"`
-		Type    *string `json:"errorType"`
-	}
-	if json.Unmarshal(body, &parsed) != nil {
-		return reported, nil
-	}
-	if parsed.Type != nil {
-		reported.Type = clip(*parsed.Type, maxErrorType)
-	}
-	if parsed.Message != nil {
-		reported.Message = clip(*parsed.Message, maxErrorText)
+	if parsed, ok := parseError(body); ok {
+		reported.Type = cmp.Or(clip(parsed.Type, maxErrorType), reported.Type)
+		reported.Message = clip(parsed.Message, maxErrorText)
 	}
 	return reported, nil
+}
+
+// parseError reads an error's members by their exact names.
+func parseError(body []byte) (e FunctionError, ok bool) {
+	r := strictjson.New(body, strictjson.Limits{})
+	err := r.Object(func(name string, _ int) (err error) {
+		switch given := r.Kind() != strictjson.Null; {
+		case given && name == "errorMessage":
+			e.Message, err = r.Text()
+		case given && name == "errorType":
+			e.Type, err = r.Text()
+		default:
+			_, _, err = r.Span()
+		}
+		return err
+	})
+	return e, err == nil && r.End() == nil
 }
 
 func isTooLarge(err error) bool {

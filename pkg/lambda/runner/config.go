@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -158,7 +159,7 @@ func (c *Config) program() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("the command %q is not in the function's PATH, %s: give its path, or set PATH in its environment", name, c.path())
+	return "", errors.New("command: the program is not in the function's PATH; write its path, or set PATH in its environment")
 }
 
 // path is the PATH that the program gets.
@@ -169,10 +170,17 @@ func (c *Config) path() string {
 	return defaultPath
 }
 
+// executable returns the path of a program. An error does not repeat it: A=secret may stand before a command.
 func executable(path string) (string, error) {
 	found, err := exec.LookPath(path)
-	if err != nil {
-		return "", fmt.Errorf("the command cannot be run: %w", err)
+	if err == nil {
+		return found, nil
 	}
-	return found, nil
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return "", fmt.Errorf("command: the program cannot be run: %w", err)
 }

@@ -66,7 +66,7 @@ func TestConfig(t *testing.T) {
 		"missing folder":   {func(c *Config) { c.Dir = "/no/such/folder" }, "no such file"},
 		"file for folder":  {func(c *Config) { c.Dir = file }, "is a file"},
 		"reserved":         {func(c *Config) { c.Env = map[string]string{"AWS_LAMBDA_RUNTIME_API": "x"} }, "reserved"},
-		"name with =":      {func(c *Config) { c.Env = map[string]string{"A=B": "x"} }, "no valid name"},
+		"name with =":      {func(c *Config) { c.Env = map[string]string{"A=B": "x"} }, "the name of a variable"},
 		"NUL":              {func(c *Config) { c.Env = map[string]string{"A": "x\x00y"} }, "NUL"},
 		"processes":        {func(c *Config) { c.Processes = 65 }, "processes must be between 1 and 64"},
 		"negative timeout": {func(c *Config) { c.Timeout = -1 }, "the timeout must be between"},

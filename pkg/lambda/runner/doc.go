@@ -41,6 +41,9 @@
 // 2026-11-25: an error of the start, as of a module that cannot be imported, is no function error here: its text must not
 // decide between 401 and 500. It is logged, and the function is not available.
 //
+// 2026-11-28: what a function prints is logged without what the clients of its last events sent, and without the values of its
+// variables whose names tell of a secret. Both are compared without escapes, and looked for in base64 and hexadecimal digits too.
+//
 // 2026-11-25: on systems other than Linux there is neither a check of the peer nor a signal when the parent dies, and New
 // refuses.
 package runner

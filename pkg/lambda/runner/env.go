@@ -39,17 +39,23 @@ func parseARN(s string) (function, error) {
 	return function{arn: strings.TrimSuffix(s, ":"+parts[7]), region: parts[3], name: parts[6], version: parts[7]}, nil
 }
 
+// What is wrong with an environment. A name is not repeated: A=secret is what many write for it.
+var (
+	errBadName  = errors.New("environment: the name of a variable is empty, or holds an equals sign or a NUL character; write NAME: value")
+	errBadValue = errors.New("environment: the value of a variable holds a NUL character; remove it")
+)
+
 // checkEnv refuses what the operating system or Lambda would not take.
 func (c *Config) checkEnv() error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
 		switch {
 		case slices.Contains(reserved, name):
-			faults = append(faults, fmt.Errorf("the environment variable %s is reserved for Lambda: leave it out", name))
+			faults = append(faults, fmt.Errorf("environment: the variable %s is reserved for Lambda; remove it", name))
 		case name == "" || strings.ContainsAny(name, "=\x00"):
-			faults = append(faults, fmt.Errorf("the environment variable %q has no valid name", name))
+			faults = append(faults, errBadName)
 		case strings.Contains(c.Env[name], "\x00"):
-			faults = append(faults, fmt.Errorf("the environment variable %s holds a NUL character", name))
+			faults = append(faults, errBadValue)
 		}
 	}
 	if strings.Contains(c.Handler, "\x00") || strings.Contains(c.Dir, "\x00") {

@@ -20,7 +20,7 @@ func idleWorker(tb testing.TB) (*worker, *invocation) {
 	}
 	w := &worker{
 		r: r, doomed: make(chan struct{}), ended: make(chan struct{}), proc: &process{}, timer: time.NewTimer(time.Hour),
-		out: &output{log: slog.New(slog.DiscardHandler)},
+		out: &output{log: slog.New(slog.DiscardHandler), redactor: newRedactor(nil)},
 	}
 	inv := &invocation{id: newRequestID(), arn: testARN, event: []byte("{}"), done: make(chan result, 1)}
 	if !w.take(inv, w.ask()) {
@@ -82,7 +82,7 @@ func FuzzDiagAnswer(f *testing.F) {
 func FuzzRedact(f *testing.F) {
 	f.Add("Bearer abcdefgh", `{"headers":{"a":"Bearer abcdefgh"}}`)
 	f.Fuzz(func(t *testing.T, line, event string) {
-		var r redactor
+		r := newRedactor(nil)
 		r.remember([]byte(event))
 		got := r.redact(line, false)
 		for _, s := range secretsOf([]byte(event)) {

@@ -26,7 +26,7 @@ type output struct {
 	stdout, stderr *os.File // the ends that the process writes to
 	reads          []*os.File
 	readers        sync.WaitGroup
-	redactor       redactor
+	redactor       *redactor
 
 	mu      sync.Mutex
 	tokens  float64
@@ -34,7 +34,7 @@ type output struct {
 	dropped int64
 }
 
-func newOutput(log *slog.Logger) (*output, error) {
+func newOutput(log *slog.Logger, environment map[string]string) (*output, error) {
 	outRead, outWrite, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -43,7 +43,10 @@ func newOutput(log *slog.Logger) (*output, error) {
 	if err != nil {
 		return nil, errors.Join(err, outRead.Close(), outWrite.Close())
 	}
-	o := &output{log: log, stdout: outWrite, stderr: errWrite, reads: []*os.File{outRead, errRead}, tokens: linesAtOnce, filled: time.Now()}
+	o := &output{
+		log: log, stdout: outWrite, stderr: errWrite, reads: []*os.File{outRead, errRead}, redactor: newRedactor(environment),
+		tokens: linesAtOnce, filled: time.Now(),
+	}
 	o.readers.Go(func() { o.copy(outRead, "stdout") })
 	o.readers.Go(func() { o.copy(errRead, "stderr") })
 	return o, nil
@@ -79,13 +82,18 @@ func (o *output) copy(from io.Reader, stream string) {
 		}
 		if len(line) > 0 && o.allow() {
 			o.reportDropped()
-			text := clip(o.redactor.redact(string(line), more), maxLine)
+			text := o.fit(string(line), more)
 			o.log.LogAttrs(context.Background(), slog.LevelInfo, "the function prints", slog.String("stream", stream), slog.String("line", text))
 		}
 		for more && err == nil {
 			_, more, err = in.ReadLine()
 		}
 	}
+}
+
+// fit makes a text fit for the log.
+func (o *output) fit(text string, cut bool) string {
+	return clip(o.redactor.redact(text, cut), maxLine)
 }
 
 // allow takes one line off what may be logged now.

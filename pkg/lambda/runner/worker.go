@@ -49,7 +49,7 @@ func (r *Runner) newWorker() (*worker, error) {
 		return nil, err
 	}
 	w := &worker{r: r, doomed: make(chan struct{}), ended: make(chan struct{})}
-	w.out, err = newOutput(r.log)
+	w.out, err = newOutput(r.log, r.cfg.Env)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -1145,9 +1145,10 @@ type Function struct {
 	// The ids of the user and the group that the command runs as, as in 1001:1001, where portcullis runs as root. Without it, the
 	// user of portcullis.
 	User string `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
-	// How many events the function is given at once; at most 10000. Without it, 64.
+	// How many events the function is given at once; at most 10000, and for a command at most as many as there are processes. Without it, 64,
+	// or one for each process. Several authorizers of one function leave some of them to each other, and one caller leaves a quarter.
 	Concurrency int32 `protobuf:"varint,14,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
-	// How many more may wait; at most 100000. Without it, 256.
+	// How many more may wait; at most 100000. Without it, 256. They are shared likewise.
 	Queue int32 `protobuf:"varint,15,opt,name=queue,proto3" json:"queue,omitempty"`
 	// A URL in place of AWS Lambda's own.
 	Endpoint string `protobuf:"bytes,16,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
