@@ -159,18 +159,19 @@ var (
 )
 
 // bearer authenticates the caller of a method with a token.
-func bearer(ctx context.Context, in *invocation) (authz.Caller, error) {
+func bearer(in *invocation, ctx context.Context) outcome {
 	a := in.route.authorizer
-	if err := in.show(a); err != nil {
-		return authz.Caller{}, err
+	if refusal := in.show(a); refusal != nil {
+		return deny(refusal)
 	}
 	token, err := a.token(ctx, in.values[0], in.route.scopes)
 	switch {
 	case err != nil:
-		return authz.Caller{}, refused(err)
+		return denyFor(refused(err))
 	case token == nil:
-		return authz.Caller{}, answer.Internal(authz.CodeInternal, "a token was verified, and there is none")
+		return deny(answer.Internal(authz.CodeInternal, "a token was verified, and there is none"))
 	}
 	in.token = token
-	return authz.Caller{Principal: token.Subject()}, nil
+	in.caller.Principal = token.Subject()
+	return goOn()
 }

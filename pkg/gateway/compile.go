@@ -68,7 +68,7 @@ func (f *faults) checkIdentity(a *API, at string) {
 }
 
 // compileAPI compiles an API but for its domains.
-func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
+func (g *Gateway) compileAPI(c *API, at string, v *verifiers, f *faults) *api {
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
 	a := &api{
@@ -87,7 +87,7 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
 	a.responses = f.compileResponses(c, at)
-	g.compileSignatures(a, c, at, f)
+	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
@@ -98,8 +98,8 @@ func (g *Gateway) compileAPI(c *API, at string, f *faults) *api {
 		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
-		r.verify, r.signatures = g.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
-		if c.Routes[i].Authorization == IAM && g.signatures == nil {
+		r.verify, r.signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
+		if c.Routes[i].Authorization == IAM && v.factory == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
@@ -151,8 +151,8 @@ func (a *api) compileRoute(c *Route, upstream []answer.MappedHeader, at string, 
 	if !c.key().HasMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
-	g := guards[c.Authorization]
-	if g == nil {
+	g := guardOf[c.Authorization]
+	if g == unguarded {
 		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
 	r := &route{Key: c.key(), key: c.key().String(), guard: g, scopes: c.Scopes, upstream: upstream}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -16,41 +18,105 @@ type place struct {
 	shared *host
 }
 
-// find fills in API, stage, path and route.
-func (in *invocation) find() error {
+// readMethod refuses a method that is not one of HTTP's form. Nothing else of it counts: X-HTTP-Method-Override is never honoured.
+func (in *invocation) readMethod(context.Context) outcome {
 	if !authz.IsMethod(in.request.Method) {
-		return answer.Bad(authz.CodeBadRequest, "the method holds other characters than letters and hyphens")
+		return deny(answer.Bad(authz.CodeBadRequest, "the method holds other characters than letters and hyphens"))
 	}
+	return goOn()
+}
+
+// readPath makes the canonical form of the path.
+func (in *invocation) readPath(context.Context) outcome {
 	p, err := canon.ParsePath(in.request.Target)
 	if err != nil {
-		return answer.Bad(authz.CodeBadPath, err.Error())
+		return deny(answer.Bad(authz.CodeBadPath, err.Error()))
 	}
-	in.host, in.fullPath = canon.Host(in.request.Host), p.Text
+	in.full = p
+	return goOn()
+}
+
+// readHost makes the canonical form of the host.
+//
+// 2026-11-25: a host that is no authority is refused whatever Envoy's configuration names. It is not one that nobody owns: where Envoy
+// ignores ports it reads "api.example.com:+80" as api.example.com, with "-0", "0x50" and "_80" alike, and served whole, with the base path
+// for a part of the API's path, the request would be judged as another one than the upstream gets.
+func (in *invocation) readHost(context.Context) outcome {
+	in.host = canon.Host(in.request.Host)
 	if in.host == "" && in.request.Host != "" {
-		return answer.Forbid(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits")
+		return deny(answer.Forbid(authz.CodeUnknownHost, "the Host header is not a name of letters, digits, dots, hyphens and underscores, or an address, with a port of digits"))
 	}
-	if in.place, err = in.gateway.place(in.request, in.host, p.Text); err != nil {
-		return err
-	}
-	if err := in.arrive(); err != nil {
-		return err
-	}
+	return goOn()
+}
+
+// findStage finds the stage, and the path within it.
+func (in *invocation) findStage(context.Context) outcome {
+	var err error
+	in.place, err = in.gateway.place(in.request, in.host, in.full.Text)
+	return unless(err)
+}
+
+// refuseLoosePath refuses what strictPaths does.
+func (in *invocation) refuseLoosePath(context.Context) outcome {
+	p := &in.full
 	if in.stage.api.strictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
-		return answer.Bad(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice")
+		return deny(answer.Bad(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice"))
 	}
+	return goOn()
+}
+
+// findRoute looks the route up. There may be none: a preflight needs no route.
+func (in *invocation) findRoute(context.Context) outcome {
 	in.route = in.stage.api.routes.Find(in.path, in.request.Method)
-	if in.stage.api.http {
-		if err := in.enterHTTPAPI(); err != nil {
-			return err
+	return goOn()
+}
+
+// answerPreflight answers a preflight in place of a route: CORS is configured, and the route that the request leads to, if there is one,
+// is open.
+//
+// 2026-11-25: API Gateway documents that a $default with an authorizer catches preflights ("Configure CORS for HTTP APIs"), and users
+// report the same of ANY. So it does here, with AWS_IAM too. With an open route the upstream is not asked.
+func (in *invocation) answerPreflight(context.Context) outcome {
+	if in.stage.api.cors != nil && answer.IsPreflight(in.request) && (in.route == nil || in.route.isOpen()) {
+		return outcome{verdict: answers}
+	}
+	return goOn()
+}
+
+// requireRoute refuses a request for which there is no route. A REST API takes such a request for one that should have been
+// signed, and complains about the signature.
+//
+// 2026-11-23, where AWS says nothing: a request whose signature is right, and one whose signature we are to blame for not
+// verifying, have no route and nothing else.
+func (in *invocation) requireRoute(context.Context) outcome {
+	switch {
+	case in.route != nil:
+		return goOn()
+	case in.stage.api.http:
+		return deny(answer.Missing("the API has no route for the path and the method"))
+	}
+	reason := authz.Reason{Code: authz.CodeNoRoute, Detail: "the API has no such resource and method"}
+	if in.gateway.verifies {
+		_, err := in.verify()
+		if complaint, ok := errors.AsType[*answer.Refusal](err); ok && complaint.Type != answer.InternalError {
+			complaint.Reason = reason
+			return deny(complaint)
 		}
 	}
-	if in.route == nil {
-		return in.noRoute()
+	return deny(&answer.Refusal{Type: answer.MissingAuthenticationToken, Reason: reason})
+}
+
+// refusePattern refuses a path that a function's policy could read as a pattern.
+//
+// 2026-11-28: nothing that a client names becomes a pattern. A function gets path, method and host, and returns a policy whose Resource
+// it copies or builds from them; the answer may be kept and judged for other requests. So a route with a Lambda authorizer refuses a path
+// that holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of
+// letters and hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
+func (in *invocation) refusePattern(context.Context) outcome {
+	if in.full.Pattern && in.route.guard == byFunction {
+		return deny(answer.Bad(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns"))
 	}
-	if p.Pattern && in.route.guard == guards[Custom] {
-		return answer.Bad(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns")
-	}
-	return in.sameInEveryReading(p)
+	return goOn()
 }
 
 // place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.

@@ -22,9 +22,8 @@ type Gateway struct {
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
 	mapped answer.HeaderNames
-	// signatures makes what verifies signatures, verifiers is what it has made.
-	signatures func(SignatureOptions) (Verify, error)
-	verifiers  map[string]Verify
+	// verifies says that there is something that verifies signatures.
+	verifies bool
 }
 
 type api struct {
@@ -60,7 +59,7 @@ type route struct {
 	routing.Key
 	// key is Key as a text.
 	key   string
-	guard *guard
+	guard guardKind
 	// authorizer and scopes are those of the guards that ask an authorizer.
 	authorizer *authorizer
 	scopes     []string
@@ -69,6 +68,20 @@ type route struct {
 	verify     Verify
 	signatures RouteSignatures
 }
+
+// guardKind is what guards a route. The zero value is nothing that a configuration can ask for, and denies.
+type guardKind uint8
+
+const (
+	unguarded guardKind = iota
+	open
+	byIAM
+	byFunction
+	byToken
+)
+
+// guardOf are the guards of the authorization types there are.
+var guardOf = map[Authorization]guardKind{None: open, IAM: byIAM, Custom: byFunction, Cognito: byToken, JWT: byToken}
 
 // stage returns the stage of a name, nil if there is none.
 func (a *api) stage(name string) *stage {
@@ -99,8 +112,9 @@ func New(c Config) (*Gateway, []Fault) {
 		mappings: make(map[domain]*stage, len(c.APIs)),
 		folded:   map[domain]*stage{},
 
-		signatures: c.Signatures,
+		verifies: c.Signatures != nil,
 	}
+	v := verifiers{factory: c.Signatures, made: map[string]Verify{}}
 	for _, name := range overrides {
 		g.mapped.Add(name)
 	}
@@ -109,7 +123,7 @@ func New(c Config) (*Gateway, []Fault) {
 	}
 	compiled := make([]*api, len(c.APIs))
 	for i := range c.APIs {
-		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &f)
+		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &v, &f)
 	}
 	// Domains come last: whether one is another API's default endpoint is known only then.
 	for i := range c.APIs {

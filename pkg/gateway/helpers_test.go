@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"cmp"
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -118,4 +121,17 @@ func httpAPI(routes ...string) API {
 	a.HTTP = true
 	a.Stages[0].Name = DefaultStage
 	return a
+}
+
+// find runs the steps that find a request's route.
+func (in *invocation) find() error {
+	for _, s := range order {
+		if s.name == authz.StepLength {
+			break
+		}
+		if out := s.run(in, context.Background()); out.verdict != goesOn {
+			return cmp.Or(out.refusal, &answer.Refusal{})
+		}
+	}
+	return nil
 }

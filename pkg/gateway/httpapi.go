@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
@@ -77,21 +75,3 @@ func (f *faults) checkStageName(a *api, name, at string) {
 
 // key names the route.
 func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }
-
-// enterHTTPAPI refuses a request of an HTTP API whose route cannot be told, and answers a preflight.
-func (in *invocation) enterHTTPAPI() error {
-	if in.isPreflight() {
-		return &answer.Refusal{Type: answer.Preflight, Reason: authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"}}
-	}
-	if in.route == nil {
-		return answer.Missing("the API has no route for the path and the method")
-	}
-	return nil
-}
-
-// isPreflight reports whether the gateway answers the request in place of a route: CORS is configured, and the route that the
-// request leads to, if there is one, is open. A guarded route catches preflights too ("Configure CORS for HTTP APIs": $default
-// with an authorizer).
-func (in *invocation) isPreflight() bool {
-	return in.stage.api.cors != nil && answer.IsPreflight(in.request) && (in.route == nil || in.route.guard == guards[None])
-}

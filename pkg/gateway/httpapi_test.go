@@ -165,9 +165,6 @@ func TestHTTPAnswers(t *testing.T) {
 		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
 	}
 	for kind := range answer.Types() {
-		if kind == answer.Preflight {
-			continue
-		}
 		in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
 		if err := in.find(); err != nil {
 			t.Fatal(err)
@@ -199,9 +196,9 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	if err := in.find(); err != nil {
 		t.Fatal(err)
 	}
-	d := in.denial(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}}))
+	d := in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
 	checkHTTPDenial(t, d, 401, authz.CodeUnauthorized, "Unauthorized")
-	d = in.denial(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}}))
+	d = in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
 	if header(d, "www-authenticate") != "Bearer" {
 		t.Errorf("headers %v", d.Denial.Headers)
 	}

@@ -116,9 +116,9 @@ func TestHTTPBypassesAreNotTooWide(t *testing.T) {
 func TestSameGuard(t *testing.T) {
 	staff, partners := &authorizer{name: "staff"}, &authorizer{name: "partners"}
 	routes := []*route{
-		{guard: guards[None]}, {guard: guards[IAM]}, {guard: guards[JWT], authorizer: staff}, {guard: guards[JWT], authorizer: partners},
-		{guard: guards[JWT], authorizer: staff, scopes: []string{"read"}}, {guard: guards[JWT], authorizer: staff, scopes: []string{"write"}},
-		{guard: guards[Custom], authorizer: staff},
+		{guard: open}, {guard: byIAM}, {guard: byToken, authorizer: staff}, {guard: byToken, authorizer: partners},
+		{guard: byToken, authorizer: staff, scopes: []string{"read"}}, {guard: byToken, authorizer: staff, scopes: []string{"write"}},
+		{guard: byFunction, authorizer: staff},
 	}
 	for i, a := range routes {
 		for j, b := range routes {

@@ -61,7 +61,7 @@ func (in *invocation) verify() (*Signed, error) {
 // signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
 func (in *invocation) signedForStage(host string) bool {
 	name := canon.Host(host)
-	if l := in.gateway.locate(name, in.fullPath); l.stage != nil {
+	if l := in.gateway.locate(name, in.full.Text); l.stage != nil {
 		return l.stage == in.stage
 	}
 	return slices.Contains(in.stage.api.aliases, name)
@@ -88,22 +88,23 @@ func refused(err error) error {
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.
-func signer(_ context.Context, in *invocation) (authz.Caller, error) {
+func signer(in *invocation, _ context.Context) outcome {
 	signed, err := in.verify()
 	if err != nil {
-		return authz.Caller{}, err
+		return denyFor(err)
 	}
 	in.identity = signed
-	return authz.Caller{Principal: signed.Principal.ARN}, nil
+	in.caller.Principal = signed.Principal.ARN
+	return goOn()
 }
 
 // byIAM is the flow "IAM authentication and resource policy": Table A where caller and API are of one account, Table B
 // elsewhere. Both are what IAM's own evaluation comes to.
-func (in *invocation) byIAM() (authz.Reason, error) {
+func (in *invocation) byIAM() outcome {
 	policies := in.identity.Policies
 	policies.Resource = in.stage.api.policy
 	result := policy.Evaluate(&policies, in.policyRequest(in.identity.Principal))
-	return in.outcome(result, missing[result.Missing])
+	return in.allowIf(in.judge(result, missing[result.Missing]))
 }
 
 // missing are the policies that lack an Allow in an implicit deny. Table A calls the caller's own side first.
@@ -151,19 +152,19 @@ func (in *invocation) userName() string {
 
 // removeSignature keeps a signature from the upstream: whoever reads it could repeat the request. Of one that nobody asked
 // for, API Gateway drops the Authorization header ("Important notes for API Gateway REST APIs"), and so do we, with the token.
-func (in *invocation) removeSignature(d *authz.Decision) {
+func (in *invocation) removeSignature() {
 	if in.signed == nil {
 		if signedInHeader(in.request) {
-			removeHeader(d, "authorization")
-			removeHeader(d, "x-amz-security-token")
+			in.removeHeader("authorization")
+			in.removeHeader("x-amz-security-token")
 		}
 		return
 	}
 	for _, name := range in.signed.SpentHeaders {
-		removeHeader(d, name)
+		in.removeHeader(name)
 	}
 	if len(in.signed.SpentQuery) > 0 {
-		d.Target = withoutParameters(in.request, in.signed.SpentQuery)
+		in.target = withoutParameters(in.request, in.signed.SpentQuery)
 	}
 }
 

@@ -19,7 +19,7 @@ type identitySource struct {
 
 // show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
 // answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
-func (in *invocation) show(a *authorizer) error {
+func (in *invocation) show(a *authorizer) *answer.Refusal {
 	in.values = in.valueBuffer[:0]
 	for i := range a.sources {
 		value, ok := in.Value(a.sources[i].value)
@@ -38,7 +38,7 @@ func (in *invocation) show(a *authorizer) error {
 
 // unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
 // be shown need not be any.
-func (in *invocation) unidentified(detail string) error {
+func (in *invocation) unidentified(detail string) *answer.Refusal {
 	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
 	if in.route.authorizer.authorization == JWT {
 		r.Challenge = "Bearer"

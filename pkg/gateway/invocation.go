@@ -15,8 +15,9 @@ type invocation struct {
 	request   *authz.Request
 	requestID string
 
-	// host is the canonical host, fullPath the canonical path with base path or stage name.
-	host, fullPath string
+	// full is the canonical path with base path or stage name, host the canonical host.
+	full canon.Path
+	host string
 	place
 	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
 	endpoint *vpcEndpoint
@@ -38,23 +39,28 @@ type invocation struct {
 	// arn and spellings are filled in where a policy is asked.
 	arn            string
 	spellings      []string
-	spellingBuffer [4]string
+	spellingBuffer [2]string
 	// question is what policies are asked, one after the other.
 	question policy.Request
 	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
-	byEndpoint      bool
-	address         netip.Addr
-	addressResolved bool
+	byEndpoint, addressResolved bool
+	address                     netip.Addr
+	// reason is why the policies allow the request; its zero value does not.
+	reason authz.Reason
+	// setHeaders, removeHeaders and target are the upstream's.
+	setHeaders    []authz.Field
+	removeHeaders []string
+	target        string
 	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
 	// without it.
-	fault error
+	fault *answer.Refusal
 	// refusal is the denial, once there is one.
 	refusal *answer.Refusal
 }
 
-func (in *invocation) fail(err error) {
+func (in *invocation) fail(r *answer.Refusal) {
 	if in.fault == nil {
-		in.fault = err
+		in.fault = r
 	}
 }
 

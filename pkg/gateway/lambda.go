@@ -29,85 +29,85 @@ type LambdaAnswer interface {
 	ContextValue(name string) (string, bool)
 }
 
-// deniedAlready asks the resource policy for an explicit Deny, before the function is called ("Lambda authorizer and resource
+// refusedAlready asks the resource policy for an explicit Deny, before the function is called ("Lambda authorizer and resource
 // policy", first phase). Nothing but the anonymous caller is known then, and nobody else becomes known: what the policy says now
 // is what it says in the second phase.
-func (in *invocation) deniedAlready() error {
+func (in *invocation) refusedAlready() outcome {
 	if in.stage.api.policy == nil {
-		return nil
+		return goOn()
 	}
 	in.resource = in.stage.api.policy.Evaluate(in.policyRequest(policy.Principal{}))
 	if in.fault != nil {
-		return in.fault
+		return deny(in.fault)
 	}
 	if in.resource.Decision == policy.ExplicitDeny {
-		_, err := in.outcome(in.resource, policy.Resource)
-		return err
+		_, refusal := in.judge(in.resource, policy.Resource)
+		return deny(refusal)
 	}
-	return nil
+	return goOn()
 }
 
 // askFunction authenticates the caller of a method with authorization CUSTOM.
-func askFunction(ctx context.Context, in *invocation) (authz.Caller, error) {
+func askFunction(in *invocation, ctx context.Context) outcome {
 	a := in.route.authorizer
-	if err := in.show(a); err != nil {
-		return authz.Caller{}, err
+	if refusal := in.show(a); refusal != nil {
+		return deny(refusal)
 	}
-	if err := in.tellable(); err != nil {
-		return authz.Caller{}, err
+	if in.tellable(); in.fault != nil {
+		return deny(in.fault)
 	}
 	said, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Event: in})
 	switch {
 	case err != nil:
-		return authz.Caller{}, refused(err)
+		return denyFor(refused(err))
 	case said == nil:
-		return authz.Caller{}, answer.Internal(authz.CodeInternal, "the authorizer's function was asked, and there is no answer")
+		return deny(answer.Internal(authz.CodeInternal, "the authorizer's function was asked, and there is no answer"))
 	}
 	in.answer = said
-	return authz.Caller{Principal: said.PrincipalID()}, nil
+	in.caller.Principal = said.PrincipalID()
+	return goOn()
 }
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without
 // them, it would decide for those who come after, too.
-func (in *invocation) tellable() error {
+func (in *invocation) tellable() {
 	in.clientAddress()
 	in.userAgent()
-	return in.fault
 }
 
 // byFunction combines the function's answer and the resource policy by Table A: a Deny of either is final, and either's Allow
 // is enough. The answer's policy is evaluated for this very request, wherever the answer comes from. A resource policy that
 // allows AWS principals and not this request's caller, who is anonymous to it, is more than silent (see the package's decisions).
-func (in *invocation) byFunction() (authz.Reason, error) {
+func (in *invocation) byFunction() outcome {
 	name := in.route.authorizer.name
 	if in.answer.Policy() == nil {
 		if !in.answer.Allowed() {
-			return authz.Reason{}, in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Detail: "isAuthorized is false"})
+			return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Detail: "isAuthorized is false"}))
 		}
-		return authz.Reason{Code: authz.CodeAllowed, Policy: name}, nil
+		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name}, nil)
 	}
 	result := in.answer.Policy().Evaluate(in.policyRequest(policy.Principal{}))
 	if in.fault != nil {
-		return authz.Reason{}, in.fault
+		return deny(in.fault)
 	}
 	switch {
 	case result.Decision == policy.ExplicitDeny:
-		return authz.Reason{}, in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement})
+		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement}))
 	case in.resource.Decision != policy.Allow && in.stage.api.policy.AllowsPrincipals():
-		return in.outcome(in.resource, policy.Resource)
+		return in.allowIf(in.judge(in.resource, policy.Resource))
 	case result.Decision == policy.Allow:
-		return authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil
+		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil)
 	case in.resource.Decision == policy.Allow:
-		return in.outcome(in.resource, policy.Resource)
+		return in.allowIf(in.judge(in.resource, policy.Resource))
 	default:
 		detail := "neither the authorizer's policy nor the resource policy allows the request"
-		return authz.Reason{}, in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeImplicitDeny, Policy: name, Detail: detail})
+		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeImplicitDeny, Policy: name, Detail: detail}))
 	}
 }
 
 // notAuthorizedByFunction is the denial of a caller whom an authorizer's policy does not let in. API Gateway added the second
 // part of the text in 2025.
-func (in *invocation) notAuthorizedByFunction(reason authz.Reason) error {
+func (in *invocation) notAuthorizedByFunction(reason authz.Reason) *answer.Refusal {
 	how, since2025 := "", " because no identity-based policy allows the execute-api:Invoke action"
 	if reason.Code == authz.CodeExplicitDeny {
 		how, since2025 = " with an explicit deny", " in an identity-based policy"

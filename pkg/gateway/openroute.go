@@ -26,7 +26,7 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 	left := map[*route]*leftOver{}
 	for _, r := range routes {
-		if r.guard != nil && !r.isOpen() && r.Method != DefaultRoute {
+		if r.guard != unguarded && !r.isOpen() && r.Method != DefaultRoute {
 			a.leftOver(r, left)
 		}
 	}
@@ -37,7 +37,7 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 }
 
-func (r *route) isOpen() bool { return r.guard == guards[None] }
+func (r *route) isOpen() bool { return r.guard == open }
 
 func (r *route) isGreedy() bool { return strings.HasSuffix(r.Resource, "+}") }
 

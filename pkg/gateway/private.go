@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
@@ -13,16 +14,16 @@ import (
 // arrive finds the VPC endpoint that the request came by, and refuses a request that came in the wrong way: a private API is
 // called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Principals and networks are looked at for
 // private APIs alone, since a public one may be called from everywhere.
-func (in *invocation) arrive() error {
+func (in *invocation) arrive(context.Context) outcome {
 	e, err := in.gateway.endpoints.attested(in.request)
 	if err != nil {
-		return err
+		return denyFor(err)
 	}
 	if !in.stage.api.private {
 		if e != nil {
-			return answer.Forbid(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
+			return deny(answer.Forbid(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private"))
 		}
-		return nil
+		return goOn()
 	}
 	if e == nil {
 		e = in.gateway.endpoints.ofPrincipal(in.request.SourcePrincipal)
@@ -30,14 +31,14 @@ func (in *invocation) arrive() error {
 	in.byEndpoint = e != nil
 	if e == nil {
 		if e, err = in.endpointOfNetwork(); err != nil {
-			return err
+			return denyFor(err)
 		}
 	}
 	if named, _ := in.gateway.endpointHost(in.host); named != "" && named != e.id {
-		return answer.Forbid(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by")
+		return deny(answer.Forbid(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by"))
 	}
 	in.endpoint = e
-	return nil
+	return goOn()
 }
 
 // endpointOfNetwork is the endpoint that the client's network is mapped to.
@@ -56,24 +57,24 @@ func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
 // enterPrivateAPI asks what comes before the authorization of a private API's method, whatever its type: the VPC endpoint
 // policy, if the endpoint has one, and whether there is a resource policy at all ("Use VPC endpoint policies for private
 // APIs", "Create a private API": all calls fail until a policy is attached).
-func (in *invocation) enterPrivateAPI() error {
+func (in *invocation) enterPrivateAPI(context.Context) outcome {
 	if !in.stage.api.private {
-		return nil
+		return goOn()
 	}
 	if attached := in.endpoint.policy; attached != nil {
 		caller, err := in.endpointCaller()
 		if err != nil {
-			return err
+			return denyFor(err)
 		}
-		if _, err := in.ask(attached, caller); err != nil {
-			return err
+		if _, refusal := in.ask(attached, caller); refusal != nil {
+			return deny(refusal)
 		}
 		in.identity = nil
 	}
 	if in.stage.api.policy == nil {
-		return in.notAllowed(policy.Resource, "the API is private and has no resource policy")
+		return deny(in.notAllowed(policy.Resource, "the API is private and has no resource policy"))
 	}
-	return nil
+	return goOn()
 }
 
 // endpointCaller is who a VPC endpoint policy is asked about: nobody in particular, unless the request is signed. A

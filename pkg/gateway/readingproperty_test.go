@@ -148,15 +148,15 @@ func foldedAPIs(apis []API) []API {
 	return folded
 }
 
-// guardOf is the stage and the guard that a decoded path leads to; false if there is no route.
-func guardOf(g *Gateway, host, path string) (stage string, guard *guard, found bool) {
+// guardAt is the stage and the guard that a decoded path leads to; false if there is no route.
+func guardAt(g *Gateway, host, path string) (stage string, guard guardKind, found bool) {
 	l := g.locate(host, canon.CollapseLeading("/"+path))
 	if l.stage == nil {
-		return "", nil, false
+		return "", unguarded, false
 	}
 	r := l.stage.api.routes.Find(l.path, "GET")
 	if r == nil {
-		return l.stage.arn, nil, true
+		return l.stage.arn, unguarded, true
 	}
 	return l.stage.arn, r.guard, true
 }
@@ -185,14 +185,14 @@ func TestEveryReadingIsGuardedAlike(t *testing.T) {
 			passed++
 			in := g.apis[d.API].stage(d.Stage)
 			for _, p := range lenient(target) {
-				if stage, guard, found := guardOf(g, host, p); found && (stage != in.arn || guard != nil && guard != guards[None]) {
-					t.Fatalf("%s%s passes as %s %s, and may be read as %q of %s, guarded %v", host, target, d.Stage, d.Route, p, stage, guard != guards[None])
+				if stage, guard, found := guardAt(g, host, p); found && (stage != in.arn || guard != unguarded && guard != open) {
+					t.Fatalf("%s%s passes as %s %s, and may be read as %q of %s, guarded %v", host, target, d.Stage, d.Route, p, stage, guard != open)
 				}
 				if folded == nil || strings.Contains(p, "%2f") {
 					continue
 				}
-				stage, guard, found := guardOf(folded, host, strings.ToLower(p))
-				if found && (stage != in.arn || in.api.strictPaths && guard != nil && guard != guards[None]) {
+				stage, guard, found := guardAt(folded, host, strings.ToLower(p))
+				if found && (stage != in.arn || in.api.strictPaths && guard != unguarded && guard != open) {
 					t.Fatalf("%s%s passes as %s %s, and may be read as %q of %s in another case", host, target, d.Stage, d.Route, p, stage)
 				}
 			}

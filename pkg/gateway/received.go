@@ -10,11 +10,11 @@ import (
 // what the route's parameters are taken from. On REST APIs they are as the client sent them, as on API Gateway; on HTTP APIs they
 // are decoded, as there.
 func (in *invocation) eventPaths() (path, full, within string) {
-	path, full, within = in.fullPath, in.fullPath, in.path
+	path, full, within = in.full.Text, in.full.Text, in.path
 	if !in.stage.api.http {
 		full = in.request.Path()
 		path = canon.CollapseLeading(full)
-		within = receivedWithin(path, in.fullPath, in.path)
+		within = receivedWithin(path, in.full.Text, in.path)
 	}
 	if h := in.gateway.host(in.host); h != nil && h.owner != nil {
 		path = within

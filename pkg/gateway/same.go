@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -21,10 +22,15 @@ var (
 
 // sameInEveryReading refuses a path that some server could read as one that is guarded otherwise, or as another stage's: what is judged
 // must be what is served. API Gateway has no such rule, for it reads a path once, and hands on what it has read.
-func (in *invocation) sameInEveryReading(p canon.Path) error {
-	if p.Plain {
-		return in.sameIfPlain()
+func (in *invocation) sameInEveryReading(context.Context) outcome {
+	if in.full.Plain {
+		return unless(in.sameIfPlain())
 	}
+	return unless(in.sameInOtherReadings())
+}
+
+func (in *invocation) sameInOtherReadings() error {
+	p := &in.full
 	all, err := p.Readings(in.request.Path())
 	if err != nil {
 		return answer.Bad(authz.CodeBadPath, err.Error())
@@ -57,7 +63,7 @@ func (in *invocation) sameIfPlain() error {
 	if (slash || cased) && !in.guardedAlike(in.path) {
 		return answer.Bad(authz.CodeBadPath, errOtherway.Error())
 	}
-	return in.sameInAnotherCase(in.fullPath)
+	return in.sameInAnotherCase(in.full.Text)
 }
 
 // sameInAnotherCase is sameAt where a path leads if case does not count in base paths and stage names.

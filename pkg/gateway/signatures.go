@@ -45,8 +45,14 @@ const (
 	maxHostAliases = 8
 )
 
-// verifier makes what verifies by a set of options, once for each distinct set.
-func (g *Gateway) verifier(o SignatureOptions, at string, f *faults) Verify {
+// verifiers makes what verifies signatures, once for each distinct set of options.
+type verifiers struct {
+	factory func(SignatureOptions) (Verify, error)
+	made    map[string]Verify
+}
+
+// verifier makes what verifies by a set of options.
+func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) Verify {
 	switch {
 	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
 		f.add(at+".maxExpires", "must be a number of seconds from 1 to 604800")
@@ -54,29 +60,26 @@ func (g *Gateway) verifier(o SignatureOptions, at string, f *faults) Verify {
 	case len(o.HostAliases) > maxHostAliases:
 		f.add(at+".hostAliases", "must be at most eight hosts")
 		return nil
-	case g.signatures == nil || o.Region == "": // a fault already
+	case v.factory == nil || o.Region == "": // a fault already
 		return nil
 	}
 	key := fmt.Sprintf("%q %d %t %q %t %t", o.Region, o.MaxExpires, o.PlusLiteral, o.HostAliases, o.DisableSigV4A, o.UnsignedPayload)
-	if made, ok := g.verifiers[key]; ok {
+	if made, ok := v.made[key]; ok {
 		return made
 	}
-	made, err := g.signatures(o)
+	made, err := v.factory(o)
 	if err != nil {
 		f.add(at, "%v", err)
 	}
-	if g.verifiers == nil {
-		g.verifiers = map[string]Verify{}
-	}
-	g.verifiers[key] = made
+	v.made[key] = made
 	return made
 }
 
 // compileSignatures makes an API's verifier.
-func (g *Gateway) compileSignatures(a *api, c *API, at string, f *faults) {
+func (v *verifiers) compileSignatures(a *api, c *API, at string, f *faults) {
 	a.signatures = c.Signatures
 	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
-	a.verify = g.verifier(a.signatures, at+".signatures", f)
+	a.verify = v.verifier(a.signatures, at+".signatures", f)
 	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
 	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
 	if c.Signatures.given() && !used {
@@ -90,7 +93,7 @@ func (o *SignatureOptions) given() bool {
 }
 
 // routeVerifier makes a route's own verifier; nil where the API's does.
-func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
+func (v *verifiers) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
 	if c.Signatures == (RouteSignatures{}) {
 		return nil
 	}
@@ -104,7 +107,7 @@ func (g *Gateway) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
 	o := a.signatures
 	own := a.routeSignatures(c)
 	o.MaxExpires, o.UnsignedPayload = own.MaxExpires, own.UnsignedPayload
-	return g.verifier(o, at+".signatures", f)
+	return v.verifier(o, at+".signatures", f)
 }
 
 // routeSignatures are the options that hold for a route, said by it or by its API.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,10 +17,10 @@ import (
 // an upstream that might.
 var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
 
-// setUpstream fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
+// mapHeaders fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
 // client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
 // (CGI does).
-func (in *invocation) setUpstream(d *authz.Decision) {
+func (in *invocation) mapHeaders(context.Context) outcome {
 	for _, h := range in.route.upstream {
 		value, ok := in.Value(h.Value)
 		if !ok {
@@ -28,14 +29,29 @@ func (in *invocation) setUpstream(d *authz.Decision) {
 		if h.Value.SaidByAuthorizer() {
 			value = answer.EscapePercent(value)
 		}
-		d.SetHeaders = append(d.SetHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
+		in.setHeaders = append(in.setHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
 	}
 	for name := range in.request.Headers() {
 		if in.gateway.mapped.Has(name) {
-			removeHeader(d, name)
+			in.removeHeader(name)
 		}
 	}
-	in.removeSignature(d)
+	in.removeSignature()
+	if in.fault != nil {
+		return deny(in.fault)
+	}
+	return goOn()
+}
+
+// keepHeaders refuses a request whose Connection header lists a header that an API maps.
+//
+// 2026-11-25: such a header comes with a protocol upgrade only, where Envoy hands Connection on as it is, and the next proxy would take
+// the mapped header away. Cut out of the list it could not be: Envoy takes an upgrade from what the client wrote.
+func (in *invocation) keepHeaders(context.Context) outcome {
+	if in.losesUpstream() {
+		return deny(answer.Bad(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
+	}
+	return goOn()
 }
 
 // losesUpstream reports whether Connection lists a header that some API maps. What is listed ends at the next hop (RFC 9110, section
@@ -53,10 +69,10 @@ func (in *invocation) losesUpstream() bool {
 }
 
 // removeHeader removes a header from the upstream's request unless it is set there.
-func removeHeader(d *authz.Decision, name string) {
+func (in *invocation) removeHeader(name string) {
 	set := func(f authz.Field) bool { return f.Name == name }
-	if !slices.ContainsFunc(d.SetHeaders, set) && !slices.Contains(d.RemoveHeaders, name) {
-		d.RemoveHeaders = append(d.RemoveHeaders, name)
+	if !slices.ContainsFunc(in.setHeaders, set) && !slices.Contains(in.removeHeaders, name) {
+		in.removeHeaders = append(in.removeHeaders, name)
 	}
 }
 

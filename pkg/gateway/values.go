@@ -60,7 +60,7 @@ func (in *invocation) ofRequest(v answer.Variable) (string, bool) {
 	case answer.HTTPMethod:
 		return in.request.Method, true
 	case answer.Path:
-		return in.fullPath, true
+		return in.full.Text, true
 	case answer.Protocol:
 		return in.request.Protocol, in.request.Protocol != ""
 	case answer.RequestID:

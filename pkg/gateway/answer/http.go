@@ -19,9 +19,6 @@ var httpMessages = map[int]string{
 // signatures are explained. What is refused because too much waits already is 503 here; a REST API says AUTHORIZER_FAILURE, with 500.
 func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
 	status := r.Type.Status()
-	if r.Type == Preflight {
-		return authz.Response{Status: status, Headers: appendCORS([]authz.Field{{Name: "apigw-requestid", Value: requestID}}, cors)}
-	}
 	if status == 504 || r.Type == AuthorizerFailure && r.Reason.Code == authz.CodeOverload {
 		status = 503
 	}
@@ -38,6 +35,11 @@ func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
 		message += ". " + r.Explanation
 	}
 	return authz.Response{Status: status, Headers: appendCORS(headers, cors), Body: `{"message":"` + escapeJSON(message) + `"}`}
+}
+
+// Preflight is the answer to a preflight: 204, whatever the origin, method and headers asked for. It is for the browser to compare them.
+func (c *CORS) Preflight(requestID string, r *authz.Request) authz.Response {
+	return authz.Response{Status: 204, Headers: appendCORS([]authz.Field{{Name: "apigw-requestid", Value: requestID}}, c.Headers(r))}
 }
 
 // appendCORS adds the CORS headers of the API to those of an answer of our own.

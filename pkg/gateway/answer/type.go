@@ -3,7 +3,7 @@ package answer
 import "iter"
 
 // Type is a kind of answer to a request that does not pass: API Gateway's gateway response types, and the answers
-// that no API can customize: four that API Gateway gives before it knows an API, and two of HTTP APIs. The zero value is the internal error.
+// that no API can customize: four that API Gateway gives before it knows an API, and one of HTTP APIs. The zero value is the internal error.
 type Type uint8
 
 // The types.
@@ -13,7 +13,6 @@ const (
 	Forbidden
 	URITooLong
 	NotFound
-	Preflight
 
 	AccessDenied
 	APIConfigurationError
@@ -55,7 +54,6 @@ var builtins = [types]builtin{
 	Forbidden:     {status: 403, message: "Forbidden", errorType: "ForbiddenException"},
 	URITooLong:    {status: 414, message: "Request URI too long"},
 	NotFound:      {status: 404, message: "Not Found", errorType: "NotFoundException"},
-	Preflight:     {status: 204},
 
 	AccessDenied:                 {"ACCESS_DENIED", 403, "", "AccessDeniedException", true},
 	APIConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", false},
