@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
 // The authorizations that ask an authorizer.
@@ -50,16 +49,6 @@ type Token interface {
 	Subject() string
 	// Claim is a claim as API Gateway renders it; false where the token has none of the name.
 	Claim(name string) (string, bool)
-}
-
-// authorizer is a compiled Authorizer.
-type authorizer struct {
-	name          string
-	authorization Authorization
-	sources       []identitySource
-	validation    *regexp.Regexp
-	token         func(context.Context, string, []string) (Token, error)
-	function      func(context.Context, LambdaCall) (LambdaAnswer, error)
 }
 
 func (a *api) compileAuthorizers(c *API, at string, f *faults) {
@@ -157,21 +146,3 @@ var (
 	// scopeShape is a scope-token (RFC 6749, section 3.3).
 	scopeShape = regexp.MustCompile(`^[!#-\[\]-~]{1,256}$`)
 )
-
-// bearer authenticates the caller of a method with a token.
-func bearer(in *invocation, ctx context.Context) outcome {
-	a := in.route.authorizer
-	if refusal := in.show(a); refusal != nil {
-		return deny(refusal)
-	}
-	token, err := a.token(ctx, in.values[0], in.route.scopes)
-	switch {
-	case err != nil:
-		return denyFor(refused(err))
-	case token == nil:
-		return deny(answer.Internal(authz.CodeInternal, "a token was verified, and there is none"))
-	}
-	in.token = token
-	in.caller.Principal = token.Subject()
-	return goOn()
-}

@@ -10,42 +10,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// identitySource is one thing that an authorizer wants to be shown.
-type identitySource struct {
-	// written is the source in API Gateway's notation.
-	written string
-	value   answer.Variable
-}
-
-// show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
-// answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
-func (in *invocation) show(a *authorizer) *answer.Refusal {
-	in.values = in.valueBuffer[:0]
-	for i := range a.sources {
-		value, ok := in.Value(a.sources[i].value)
-		switch {
-		case in.fault != nil:
-			return in.fault
-		case !ok || value == "":
-			return in.unidentified("the identity source " + a.sources[i].written + " is missing, empty, or there more than once")
-		case a.validation != nil && !a.validation.MatchString(value):
-			return in.unidentified("the identity source " + a.sources[i].written + " does not match identityValidationExpression")
-		}
-		in.values = append(in.values, value)
-	}
-	return nil
-}
-
-// unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
-// be shown need not be any.
-func (in *invocation) unidentified(detail string) *answer.Refusal {
-	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
-	if in.route.authorizer.authorization == JWT {
-		r.Challenge = "Bearer"
-	}
-	return r
-}
-
 // singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
 func (f *faults) singleSource(written []string, api *API, at string) []string {
 	switch {

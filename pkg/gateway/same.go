@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -117,9 +116,3 @@ func (in *invocation) guardedAlike(path string) bool {
 }
 
 func (in *invocation) harmless(r *route) bool { return r == nil || sameGuard(r, in.route) }
-
-// sameGuard reports whether two routes are guarded alike.
-func sameGuard(a, b *route) bool {
-	return a == b ||
-		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
-}

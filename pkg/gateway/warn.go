@@ -37,8 +37,6 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 }
 
-func (r *route) isOpen() bool { return r.guard == open }
-
 func (r *route) isGreedy() bool { return strings.HasSuffix(r.Resource, "+}") }
 
 // takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
@@ -139,4 +137,22 @@ func names(routes []*route) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// warnPreflights warns of guarded routes that catch CORS preflights of an API with cors: browsers send no credentials with one, so
+// that it is refused ("Configure CORS for HTTP APIs in API Gateway").
+func (a *api) warnPreflights(routes []*route, at string, f *faults) {
+	if a.cors == nil || f.fatal() {
+		return
+	}
+	for i, r := range routes {
+		path, own := "/"+sampleSegment, "/{proxy+}"
+		if r.Method != DefaultRoute {
+			path, own = samplePath(r.Resource), r.Resource
+		}
+		if !r.isOpen() && a.routes.Find(path, "OPTIONS") == r {
+			f.warn(routeAt(at, i)+".route", "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
+				`write {route: "OPTIONS %s", authorization: NONE} beside it`, own)
+		}
+	}
 }

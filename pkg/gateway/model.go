@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"fmt"
-	"net/netip"
+	"context"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
@@ -103,76 +104,28 @@ func (a *api) stageInAnyCase(name string) *stage {
 	return nil
 }
 
-// New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
-func New(c Config) (*Gateway, []Fault) {
-	var f faults
-	g := &Gateway{
-		apis:     make(map[string]*api, len(c.APIs)),
-		hosts:    make(map[string]*host, len(c.APIs)),
-		mappings: make(map[domain]*stage, len(c.APIs)),
-		folded:   map[domain]*stage{},
-
-		verifies: c.Signatures != nil,
-	}
-	v := verifiers{factory: c.Signatures, made: map[string]Verify{}}
-	for _, name := range overrides {
-		g.mapped.Add(name)
-	}
-	if len(c.APIs) == 0 {
-		f.add("apis", "there is no API: write at least one")
-	}
-	compiled := make([]*api, len(c.APIs))
-	for i := range c.APIs {
-		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &v, &f)
-	}
-	// Domains come last: whether one is another API's default endpoint is known only then.
-	for i := range c.APIs {
-		g.mapDomains(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
-	}
-	for i := range c.APIs {
-		g.checkAliases(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
-	}
-	g.trustProxies(c.TrustedProxies, &f)
-	g.addVPCEndpoints(c.VPCEndpoints, &f)
-	if f.fatal() {
-		return nil, f
-	}
-	return g, f
+// authorizer is a compiled Authorizer.
+type authorizer struct {
+	name          string
+	authorization Authorization
+	sources       []identitySource
+	validation    *regexp.Regexp
+	token         func(context.Context, string, []string) (Token, error)
+	function      func(context.Context, LambdaCall) (LambdaAnswer, error)
 }
 
-func (g *Gateway) trustProxies(networks []netip.Prefix, f *faults) {
-	for i, network := range networks {
-		at := fmt.Sprintf("clientAddress.trustedProxies[%d]", i)
-		switch {
-		case !network.IsValid():
-			f.add(at, "write a network such as 10.0.0.0/8")
-			continue
-		case network.Addr().Is4In6():
-			f.add(at, "write %s as an IPv4 network", network)
-			continue
-		case network.Bits() == 0:
-			f.warn(at, "%s trusts everybody: the client is whoever the leftmost entry of X-Forwarded-For claims", network)
-		}
-		g.clients.trusted.Insert(network.Masked())
-	}
+// identitySource is one thing that an authorizer wants to be shown.
+type identitySource struct {
+	// written is the source in API Gateway's notation.
+	written string
+	value   answer.Variable
 }
 
-// faults gathers what is wrong with a configuration.
-type faults []Fault
-
-func (f *faults) add(path, format string, args ...any) {
-	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+// sameGuard reports whether two routes are guarded alike.
+func sameGuard(a, b *route) bool {
+	return a == b ||
+		a.guard == b.guard && a.authorizer == b.authorizer && slices.Equal(a.scopes, b.scopes) && a.signatures == b.signatures
 }
 
-func (f *faults) warn(path, format string, args ...any) {
-	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...), Warning: true})
-}
-
-func (f *faults) fatal() bool {
-	for _, fault := range *f {
-		if !fault.Warning {
-			return true
-		}
-	}
-	return false
-}
+// isOpen reports whether no authorization guards the route.
+func (r *route) isOpen() bool { return r.guard == open }

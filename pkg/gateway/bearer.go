@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+)
+
+// bearer authenticates the caller of a method with a token.
+func bearer(in *invocation, ctx context.Context) outcome {
+	a := in.route.authorizer
+	if refusal := in.show(a); refusal != nil {
+		return deny(refusal)
+	}
+	token, err := a.token(ctx, in.values[0], in.route.scopes)
+	switch {
+	case err != nil:
+		return denyFor(refused(err))
+	case token == nil:
+		return deny(answer.Internal(authz.CodeInternal, "a token was verified, and there is none"))
+	}
+	in.token = token
+	in.caller.Principal = token.Subject()
+	return goOn()
+}
+
+// show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
+// answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
+func (in *invocation) show(a *authorizer) *answer.Refusal {
+	in.values = in.valueBuffer[:0]
+	for i := range a.sources {
+		value, ok := in.Value(a.sources[i].value)
+		switch {
+		case in.fault != nil:
+			return in.fault
+		case !ok || value == "":
+			return in.unidentified("the identity source " + a.sources[i].written + " is missing, empty, or there more than once")
+		case a.validation != nil && !a.validation.MatchString(value):
+			return in.unidentified("the identity source " + a.sources[i].written + " does not match identityValidationExpression")
+		}
+		in.values = append(in.values, value)
+	}
+	return nil
+}
+
+// unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
+// be shown need not be any.
+func (in *invocation) unidentified(detail string) *answer.Refusal {
+	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+	if in.route.authorizer.authorization == JWT {
+		r.Challenge = "Bearer"
+	}
+	return r
+}
