@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -82,7 +83,7 @@ func unless(err error) outcome {
 
 // Authorize decides one request. It denies unless the last step allows. A check that is canceled, or whose time runs out, is denied.
 func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
-	in := &invocation{gateway: g, request: r, requestID: requestID(r.ID)}
+	in := &invocation{gateway: cmp.Or(g.model, &noModel), request: r, requestID: requestID(r.ID)}
 	for i := range order {
 		out := order[i].run(in, ctx)
 		switch {

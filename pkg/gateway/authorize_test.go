@@ -303,7 +303,7 @@ func TestUnknownFailuresDeny(t *testing.T) {
 	}
 	t.Run("no guard", func(t *testing.T) {
 		g := mustNew(t, testAPI("GET /"))
-		g.apis["a1b2c3d4e5"].routes.Find("/", "GET").guard = unguarded
+		g.model.apis["a1b2c3d4e5"].routes.Find("/", "GET").guard = unguarded
 		d := g.Authorize(t.Context(), get("/"))
 		checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
 	})

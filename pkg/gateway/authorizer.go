@@ -43,18 +43,11 @@ type Authorizer struct {
 	Timeout time.Duration
 }
 
-// Token is a verified token.
-type Token interface {
-	// Subject is the claim sub.
-	Subject() string
-	// Claim is a claim as API Gateway renders it; false where the token has none of the name.
-	Claim(name string) (string, bool)
-}
-
-func (a *api) compileAuthorizers(c *API, at string, f *faults) {
-	a.authorizers = make(map[string]*authorizer, len(c.Authorizers))
+func (a *apiBuilder) compileAuthorizers(c *API, at string, f *faults) {
+	a.authorizers, a.kinds = make(map[string]*authorizer, len(c.Authorizers)), make(map[string]Authorization, len(c.Authorizers))
 	for _, name := range slices.Sorted(maps.Keys(c.Authorizers)) {
 		authorizer := c.Authorizers[name]
+		a.kinds[name] = authorizer.Authorization
 		a.authorizers[name] = compileAuthorizer(&authorizer, c, name, fmt.Sprintf("%s.authorizers[%q]", at, name), f)
 	}
 }
@@ -63,13 +56,16 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *aut
 	if !authorizerShape.MatchString(name) {
 		f.add(at, "%q is no name of an authorizer; write letters, digits and ._-", name)
 	}
-	a := &authorizer{name: name, authorization: c.Authorization, token: c.Token, function: c.Function}
+	a := &authorizer{name: name, token: c.Token, function: c.Function}
 	switch c.Authorization {
 	case Custom:
 		if c.Function == nil {
 			f.add(at, "the authorizer has no function")
 		}
 	case Cognito, JWT:
+		if c.Authorization == JWT {
+			a.challenge = "Bearer"
+		}
 		if c.Token == nil {
 			f.add(at, "the authorizer checks no token")
 		}
@@ -99,7 +95,7 @@ func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 }
 
 // routeAuthorizer finds the authorizer of a route, nil if it has none.
-func (a *api) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
+func (a *apiBuilder) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
 	asks := c.Authorization == Custom || c.Authorization == Cognito || c.Authorization == JWT
 	named := a.authorizers[c.Authorizer]
 	switch {
@@ -109,8 +105,8 @@ func (a *api) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
 		f.add(at+".authorizer", "authorization %s needs an authorizer: write its name", c.Authorization)
 	case asks && named == nil:
 		f.add(at+".authorizer", "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
-	case asks && named.authorization != c.Authorization:
-		f.add(at+".authorization", "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, named.authorization, named.authorization)
+	case asks && a.kinds[c.Authorizer] != c.Authorization:
+		f.add(at+".authorization", "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, a.kinds[c.Authorizer], a.kinds[c.Authorizer])
 	}
 	if len(c.Scopes) > 0 && c.Authorization != Cognito && c.Authorization != JWT {
 		f.add(at+".scopes", "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")
@@ -146,3 +142,6 @@ var (
 	// scopeShape is a scope-token (RFC 6749, section 3.3).
 	scopeShape = regexp.MustCompile(`^[!#-\[\]-~]{1,256}$`)
 )
+
+// IAM is the authorization of callers who sign their requests.
+const IAM Authorization = "AWS_IAM"

@@ -48,8 +48,6 @@ func (in *invocation) show(a *authorizer) *answer.Refusal {
 // be shown need not be any.
 func (in *invocation) unidentified(detail string) *answer.Refusal {
 	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
-	if in.route.authorizer.authorization == JWT {
-		r.Challenge = "Bearer"
-	}
+	r.Challenge = in.route.authorizer.challenge
 	return r
 }

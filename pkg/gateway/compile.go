@@ -52,6 +52,21 @@ func (a *API) ExecuteAPIHost() string {
 	return host
 }
 
+// builder makes a gateway, with what is known only while it is made.
+type builder struct {
+	*gatewayModel
+}
+
+// apiBuilder makes an API, with what is known only while it is made.
+type apiBuilder struct {
+	*api
+	authorizers map[string]*authorizer
+	// kinds are the authorizations of the authorizers.
+	kinds map[string]Authorization
+	// signatures are the API's options.
+	signatures SignatureOptions
+}
+
 func (f *faults) checkIdentity(a *API, at string) {
 	if !idShape.MatchString(a.ID) {
 		f.add(at+".id", "%q is no API id; write one such as a1b2c3d4e5", a.ID)
@@ -68,19 +83,19 @@ func (f *faults) checkIdentity(a *API, at string) {
 }
 
 // compileAPI compiles an API but for its domains.
-func (g *Gateway) compileAPI(c *API, at string, v *verifiers, f *faults) *api {
+func (g *builder) compileAPI(c *API, at string, v *verifiers, f *faults) *apiBuilder {
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
-	a := &api{
+	a := &apiBuilder{api: &api{
 		id: c.ID, account: c.Account, region: c.Region, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
 		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
 		policy: c.ResourcePolicy, http: c.HTTP, routes: routing.Table[route]{HTTP: c.HTTP}, cors: f.compileCORS(c.CORS, at+".cors"),
-	}
+	}}
 	if g.apis[a.id] != nil {
 		f.add(at+".id", "the API %s is written twice", a.id)
 	}
-	g.apis[a.id] = a
-	g.hosts[c.ExecuteAPIHost()] = &host{owner: a}
+	g.apis[a.id] = a.api
+	g.hosts[c.ExecuteAPIHost()] = &host{owner: a.api}
 	if c.Private && c.ResourcePolicy == nil {
 		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}
@@ -115,20 +130,20 @@ func (g *Gateway) compileAPI(c *API, at string, v *verifiers, f *faults) *api {
 // routeAt is the place of an API's route.
 func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, i) }
 
-func (g *Gateway) addMapped(headers []answer.MappedHeader) {
+func (g *builder) addMapped(headers []answer.MappedHeader) {
 	for _, h := range headers {
 		g.mapped.Add(h.Name)
 	}
 }
 
-func (a *api) compileStages(c *API, at string, f *faults) {
+func (a *apiBuilder) compileStages(c *API, at string, f *faults) {
 	if len(c.Stages) == 0 {
 		f.add(at+".stages", "the API has no stage: write at least one")
 	}
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
 		at := fmt.Sprintf("%s.stages[%d]", at, i)
-		f.checkStageName(a, s.Name, at+".name")
+		f.checkStageName(a.api, s.Name, at+".name")
 		if a.stage(s.Name) != nil {
 			f.add(at+".name", "the stage %s is written twice", s.Name)
 		} else if other := a.stageInAnyCase(s.Name); other != nil && a.endpoint {
@@ -140,14 +155,14 @@ func (a *api) compileStages(c *API, at string, f *faults) {
 			}
 		}
 		a.stages = append(a.stages, &stage{
-			api: a, name: s.Name, variables: s.Variables,
+			api: a.api, name: s.Name, variables: s.Variables,
 			arn:       c.ARNPrefix() + "/" + s.Name + "/",
 			maskedARN: c.arnPrefix(masked) + "/" + s.Name + "/",
 		})
 	}
 }
 
-func (a *api) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *route {
+func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *route {
 	if !c.key().HasMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
@@ -164,7 +179,7 @@ func (a *api) compileRoute(c *Route, upstream []answer.MappedHeader, at string, 
 }
 
 // foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
-func (a *api) foldRoutes(routes []*route, at string, f *faults) {
+func (a *apiBuilder) foldRoutes(routes []*route, at string, f *faults) {
 	if !a.strictPaths {
 		return
 	}
@@ -176,7 +191,7 @@ func (a *api) foldRoutes(routes []*route, at string, f *faults) {
 }
 
 // mapDomains maps an API's custom domain names to its stages.
-func (g *Gateway) mapDomains(c *API, a *api, at string, f *faults) {
+func (g *builder) mapDomains(c *API, a *apiBuilder, at string, f *faults) {
 	for i, s := range c.Stages {
 		for j, text := range s.Domains {
 			at := fmt.Sprintf("%s.stages[%d].domains[%d]", at, i, j)
@@ -191,7 +206,7 @@ func (g *Gateway) mapDomains(c *API, a *api, at string, f *faults) {
 	}
 }
 
-func (g *Gateway) mapDomain(d domain, s *stage) error {
+func (g *builder) mapDomain(d domain, s *stage) error {
 	if other := g.mappings[d]; other != nil {
 		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.host, d.basePath, other.name, other.api.id)
 	}
@@ -220,7 +235,7 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 }
 
 // inAnotherCase returns the stage of a domain whose base path differs in case alone.
-func (g *Gateway) inAnotherCase(d domain) *stage {
+func (g *builder) inAnotherCase(d domain) *stage {
 	d.basePath = canon.Lower(d.basePath)
 	if s := g.folded[d]; s != nil {
 		return s
@@ -245,3 +260,6 @@ func parseDomain(text string) (domain, error) {
 	}
 	return domain{host: name, basePath: "/" + base}, nil
 }
+
+// guardOf are the guards of the authorization types there are.
+var guardOf = map[Authorization]guardKind{None: open, IAM: byIAM, Custom: byFunction, Cognito: byToken, JWT: byToken}

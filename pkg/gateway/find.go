@@ -52,7 +52,7 @@ func (in *invocation) readHost(context.Context) outcome {
 // findStage finds the stage, and the path within it.
 func (in *invocation) findStage(context.Context) outcome {
 	var err error
-	in.place, err = in.gateway.place(in.request, in.host, in.full.Text)
+	in.place, err = findPlace(in.gateway, in.request, in.host, in.full.Text)
 	return unless(err)
 }
 
@@ -119,17 +119,17 @@ func (in *invocation) refusePattern(context.Context) outcome {
 	return goOn()
 }
 
-// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
-func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
+// findPlace finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+func findPlace(g *gatewayModel, r *authz.Request, host, path string) (place, error) {
 	l := g.locate(host, path)
 	if !strings.HasPrefix(r.Target, l.base) {
 		return place{stage: l.stage}, answer.Bad(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
 	}
 	if r.API != "" || r.Stage != "" {
-		return g.namedPlace(r, l, path)
+		return namedPlace(g, r, l, path)
 	}
 	if l.stage == nil {
-		return place{}, l.nothing("no API owns the host and base path")
+		return place{}, servesNothing(&l, "no API owns the host and base path")
 	}
 	return place{l.stage, l.path, l.shared}, nil
 }
@@ -137,12 +137,12 @@ func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 // namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
 // host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
 // refused, for Envoy's routes and ours disagree about it.
-func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, error) {
+func namedPlace(g *gatewayModel, r *authz.Request, l location, path string) (place, error) {
 	a := g.apis[r.API]
 	if a == nil {
 		return place{}, answer.Misconfigured("context_extensions portcullis.api is missing or names no API of the configuration")
 	}
-	named, err := a.namedStage(r.Stage)
+	named, err := namedStage(a, r.Stage)
 	if err != nil {
 		return place{}, err
 	}
@@ -159,7 +159,7 @@ func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, 
 		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
 	}
 	if l.stage == nil {
-		return place{stage: named}, l.nothing("no stage owns the host and base path")
+		return place{stage: named}, servesNothing(&l, "no stage owns the host and base path")
 	}
 	if r.Stage != "" && l.stage != named {
 		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
@@ -168,7 +168,7 @@ func (g *Gateway) namedPlace(r *authz.Request, l location, path string) (place, 
 }
 
 // namedStage returns the stage of a name, the only one where the name is empty, and nil where there are several.
-func (a *api) namedStage(name string) (*stage, error) {
+func namedStage(a *api, name string) (*stage, error) {
 	if name == "" {
 		if len(a.stages) == 1 {
 			return a.stages[0], nil
@@ -182,8 +182,8 @@ func (a *api) namedStage(name string) (*stage, error) {
 	return s, nil
 }
 
-// nothing is the answer where a host serves no stage for a path.
-func (l *location) nothing(detail string) error {
+// servesNothing is the answer where a host serves no stage for a path.
+func servesNothing(l *location, detail string) error {
 	if l.owner != nil && l.owner.http && l.owner.endpoint {
 		return answer.Missing("the API has no stage for the path, and no $default")
 	}

@@ -5,29 +5,9 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
-
-// LambdaCall is one request for a Lambda authorizer.
-type LambdaCall struct {
-	API, Stage string
-	// Identity are the values of the identity sources, in the configured order. They are not to be kept without a copy.
-	Identity []string
-	// Event tells what the function gets to see. It is asked where the function is called, and not where its answer is known.
-	Event interface{ Event() *authz.Event }
-}
-
-// LambdaAnswer is the answer of a Lambda authorizer's function. It does not change.
-type LambdaAnswer interface {
-	// PrincipalID is the caller as the function names it; empty in a simple response.
-	PrincipalID() string
-	// Policy is the policy that the function has returned; nil for a simple response.
-	Policy() *policy.Policy
-	// Allowed is a simple response's isAuthorized.
-	Allowed() bool
-	// ContextValue is a value of the answer's context, rendered; false where there is none of the name.
-	ContextValue(name string) (string, bool)
-}
 
 // refusedAlready asks the resource policy for an explicit Deny, before the function is called ("Lambda authorizer and resource
 // policy", first phase). Nothing but the anonymous caller is known then, and nobody else becomes known: what the policy says now
@@ -132,8 +112,8 @@ func (in *invocation) Event() *authz.Event {
 		RequestID: in.requestID, Domain: in.host,
 		Identity: in.values,
 	}
-	if in.route.Method == DefaultRoute {
-		e.Resource = DefaultRoute
+	if in.route.Method == routing.Default {
+		e.Resource = routing.Default
 	}
 	e.DomainPrefix, _ = in.domainPrefix()
 	e.SourceIP, _ = in.sourceIPText()

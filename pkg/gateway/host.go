@@ -35,7 +35,7 @@ type location struct {
 }
 
 // locate finds whom a canonical host name and path belong to. The longest base path wins.
-func (g *Gateway) locate(name, path string) location {
+func (g *gatewayModel) locate(name, path string) location {
 	h := g.host(name)
 	if h == nil {
 		return location{}
@@ -63,7 +63,7 @@ func (g *Gateway) locate(name, path string) location {
 
 // locateFolded finds where a path on a shared host would lead if case did not count in base paths and stage names. It finds nothing
 // where that cannot be another place than locate's.
-func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
+func (g *gatewayModel) locateFolded(name string, h *host, path string) (l location) {
 	path = canon.FoldWide(path)
 	if h.depth > 0 && (h.upper || canon.HasUpper(path)) {
 		var buffer [128]byte
@@ -93,12 +93,12 @@ func (g *Gateway) locateFolded(name string, h *host, path string) (l location) {
 // stage, or else the path belongs to the stage $default. That stage has no name in a path.
 func (a *api) endpointStage(path string) (s *stage, end int) {
 	end = canon.SegmentEnd(path, 0)
-	if name := path[1:end]; name != DefaultStage {
+	if name := path[1:end]; name != defaultStage {
 		if s := a.stage(name); s != nil {
 			return s, end
 		}
 	}
-	return a.stage(DefaultStage), 0
+	return a.stage(defaultStage), 0
 }
 
 // lead says that the beginning of a path, up to an end, leads to a stage.
@@ -108,7 +108,7 @@ func (l *location) lead(s *stage, path string, end int) {
 
 // host returns what is known of a host name, nil if nothing is. Each VPC endpoint has a name for a private API's default
 // endpoint; they are not in the table, for any endpoint may have one.
-func (g *Gateway) host(name string) *host {
+func (g *gatewayModel) host(name string) *host {
 	if h := g.hosts[name]; h != nil {
 		return h
 	}
@@ -120,7 +120,7 @@ func (g *Gateway) host(name string) *host {
 
 // endpointHost reads a name of the form <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com: the endpoint and the
 // private API. Route 53 leads it to the endpoint ("How to invoke a private API").
-func (g *Gateway) endpointHost(name string) (endpoint string, owner *api) {
+func (g *gatewayModel) endpointHost(name string) (endpoint string, owner *api) {
 	id, rest, _ := strings.Cut(name, "-")
 	endpoint, domain, _ := strings.Cut(rest, ".")
 	if !strings.HasPrefix(endpoint, "vpce-") {
@@ -135,5 +135,5 @@ func (g *Gateway) endpointHost(name string) (endpoint string, owner *api) {
 
 // onlyBelow reports whether the stage has hosts, and is below a base path or its name on each of them.
 func (s *stage) onlyBelow() bool {
-	return !s.whole && (s.below || s.api.endpoint && s.name != DefaultStage)
+	return !s.whole && (s.below || s.api.endpoint && s.name != defaultStage)
 }

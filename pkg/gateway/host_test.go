@@ -61,7 +61,7 @@ func TestFindByHost(t *testing.T) {
 			checkDenial(t, d, 403, authz.CodeUnknownHost, "ForbiddenException", `{"message":"Forbidden"}`)
 			continue
 		}
-		in := &invocation{gateway: g, request: r}
+		in := &invocation{gateway: g.model, request: r}
 		if err := in.find(); err != nil {
 			t.Errorf("%s%s: %v", tt.host, tt.target, err)
 			continue
@@ -165,7 +165,7 @@ func TestFindByContextExtensions(t *testing.T) {
 		d := g.Authorize(t.Context(), r)
 		switch tt.code {
 		case ok:
-			in := &invocation{gateway: g, request: r}
+			in := &invocation{gateway: g.model, request: r}
 			if err := in.find(); err != nil || !d.Allow || d.API != tt.api || d.Stage+" "+in.path != tt.want {
 				t.Errorf("%q/%q on %s%s: %+v, %v; want %s", tt.api, tt.stage, tt.host, tt.target, d, err, tt.want)
 			}

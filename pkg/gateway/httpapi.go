@@ -12,7 +12,7 @@ const (
 	// DefaultRoute is the route key of an HTTP API's route for whatever no other route matches.
 	DefaultRoute = routing.Default
 	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
-	DefaultStage = "$default"
+	DefaultStage = defaultStage
 )
 
 // noUserPools says what stands in for a user pool authorizer.

@@ -165,7 +165,7 @@ func TestHTTPAnswers(t *testing.T) {
 		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
 	}
 	for kind := range answer.Types() {
-		in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
+		in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 		if err := in.find(); err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestHTTPAnswers(t *testing.T) {
 // A challenge that no header can carry is left out; the denial stays.
 func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
+	in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 	if err := in.find(); err != nil {
 		t.Fatal(err)
 	}

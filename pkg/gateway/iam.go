@@ -13,25 +13,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// IAM is the authorization of callers who sign their requests.
-const IAM Authorization = "AWS_IAM"
-
-// Signed is who has signed a request, as the caller's account knows them.
-type Signed struct {
-	Principal policy.Principal
-	// Policies are those of the caller's side: identity-based, permissions boundary, session and service control policies.
-	Policies policy.Policies
-	// Facts are the condition keys about the principal.
-	Facts policy.Context
-	// AccessKey is the id of the key that has signed, UserID the caller's aws:userid, OrganizationID the id of the
-	// organization that the caller's account is in; empty for none.
-	AccessKey, UserID, OrganizationID string
-	// Host is the host that was signed, as it was signed.
-	Host string
-	// SpentHeaders and SpentQuery name what holds the signature and must not reach an upstream.
-	SpentHeaders, SpentQuery []string
-}
-
 // verify finds out who has signed the request.
 func (in *invocation) verify() (*Signed, error) {
 	if in.signed != nil {

@@ -11,7 +11,7 @@ import (
 
 // invocation is one request on its way through the flow: what came, and what has been found out so far.
 type invocation struct {
-	gateway   *Gateway
+	gateway   *gatewayModel
 	request   *authz.Request
 	requestID string
 

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// Gateway is a compiled Config. It is immutable and safe for concurrent use. Its zero value owns no host and denies.
-type Gateway struct {
+// gatewayModel is a compiled configuration. It is immutable and safe for concurrent use. Its zero value owns no host.
+type gatewayModel struct {
 	apis     map[string]*api
 	hosts    map[string]*host
 	mappings map[domain]*stage
@@ -27,25 +27,25 @@ type Gateway struct {
 	verifies bool
 }
 
+// api is one API.
 type api struct {
 	id, account, region         string
 	private, endpoint           bool
 	strictPaths, legacyMessages bool
 	stages                      []*stage
 	policy                      *policy.Policy
-	authorizers                 map[string]*authorizer
 	routes                      routing.Table[route]
 	// http says that this is an HTTP API. cors is its CORS configuration; nil where it has none.
 	http      bool
 	cors      *answer.CORS
 	responses map[answer.Type]*answer.Custom
-	// signatures are the API's options, verify what they make.
-	signatures SignatureOptions
-	verify     Verify
+	// verify verifies signatures.
+	verify Verify
 	// aliases are the canonical hosts of the aliases that clients may have signed.
 	aliases []string
 }
 
+// stage is one stage of an API.
 type stage struct {
 	api  *api
 	name string
@@ -56,6 +56,7 @@ type stage struct {
 	whole, below bool
 }
 
+// route is one method of a resource.
 type route struct {
 	routing.Key
 	// key is Key as a text.
@@ -70,6 +71,9 @@ type route struct {
 	signatures RouteSignatures
 }
 
+// defaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
+const defaultStage = "$default"
+
 // guardKind is what guards a route. The zero value is nothing that a configuration can ask for, and denies.
 type guardKind uint8
 
@@ -80,9 +84,6 @@ const (
 	byFunction
 	byToken
 )
-
-// guardOf are the guards of the authorization types there are.
-var guardOf = map[Authorization]guardKind{None: open, IAM: byIAM, Custom: byFunction, Cognito: byToken, JWT: byToken}
 
 // stage returns the stage of a name, nil if there is none.
 func (a *api) stage(name string) *stage {
@@ -97,7 +98,7 @@ func (a *api) stage(name string) *stage {
 // stageInAnyCase returns the stage that has a name in a path, whatever the name's case; nil if there is none.
 func (a *api) stageInAnyCase(name string) *stage {
 	for _, s := range a.stages {
-		if s.name != DefaultStage && strings.EqualFold(s.name, name) {
+		if s.name != defaultStage && strings.EqualFold(s.name, name) {
 			return s
 		}
 	}
@@ -106,12 +107,13 @@ func (a *api) stageInAnyCase(name string) *stage {
 
 // authorizer is a compiled Authorizer.
 type authorizer struct {
-	name          string
-	authorization Authorization
-	sources       []identitySource
-	validation    *regexp.Regexp
-	token         func(context.Context, string, []string) (Token, error)
-	function      func(context.Context, LambdaCall) (LambdaAnswer, error)
+	name string
+	// challenge is the www-authenticate header of who shows nothing; empty for none.
+	challenge  string
+	sources    []identitySource
+	validation *regexp.Regexp
+	token      func(context.Context, string, []string) (Token, error)
+	function   func(context.Context, LambdaCall) (LambdaAnswer, error)
 }
 
 // identitySource is one thing that an authorizer wants to be shown.

@@ -5,17 +5,17 @@ import (
 	"net/netip"
 )
 
-// New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
-func New(c Config) (*Gateway, []Fault) {
+// compileConfig compiles a configuration. It returns all faults at once, and nil if one of them is not a warning.
+func compileConfig(c Config) (*gatewayModel, []Fault) {
 	var f faults
-	g := &Gateway{
+	g := &builder{&gatewayModel{
 		apis:     make(map[string]*api, len(c.APIs)),
 		hosts:    make(map[string]*host, len(c.APIs)),
 		mappings: make(map[domain]*stage, len(c.APIs)),
 		folded:   map[domain]*stage{},
 
 		verifies: c.Signatures != nil,
-	}
+	}}
 	v := verifiers{factory: c.Signatures, made: map[string]Verify{}}
 	for _, name := range overrides {
 		g.mapped.Add(name)
@@ -23,7 +23,7 @@ func New(c Config) (*Gateway, []Fault) {
 	if len(c.APIs) == 0 {
 		f.add("apis", "there is no API: write at least one")
 	}
-	compiled := make([]*api, len(c.APIs))
+	compiled := make([]*apiBuilder, len(c.APIs))
 	for i := range c.APIs {
 		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &v, &f)
 	}
@@ -39,10 +39,10 @@ func New(c Config) (*Gateway, []Fault) {
 	if f.fatal() {
 		return nil, f
 	}
-	return g, f
+	return g.gatewayModel, f
 }
 
-func (g *Gateway) trustProxies(networks []netip.Prefix, f *faults) {
+func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
 	for i, network := range networks {
 		at := fmt.Sprintf("clientAddress.trustedProxies[%d]", i)
 		switch {

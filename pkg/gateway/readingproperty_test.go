@@ -150,7 +150,7 @@ func foldedAPIs(apis []API) []API {
 
 // guardAt is the stage and the guard that a decoded path leads to; false if there is no route.
 func guardAt(g *Gateway, host, path string) (stage string, guard guardKind, found bool) {
-	l := g.locate(host, canon.CollapseLeading("/"+path))
+	l := g.model.locate(host, canon.CollapseLeading("/"+path))
 	if l.stage == nil {
 		return "", unguarded, false
 	}
@@ -183,7 +183,7 @@ func TestEveryReadingIsGuardedAlike(t *testing.T) {
 				continue
 			}
 			passed++
-			in := g.apis[d.API].stage(d.Stage)
+			in := g.model.apis[d.API].stage(d.Stage)
 			for _, p := range lenient(target) {
 				if stage, guard, found := guardAt(g, host, p); found && (stage != in.arn || guard != unguarded && guard != open) {
 					t.Fatalf("%s%s passes as %s %s, and may be read as %q of %s, guarded %v", host, target, d.Stage, d.Route, p, stage, guard != open)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
@@ -27,17 +26,6 @@ type SignatureOptions struct {
 	// UnsignedPayload accepts UNSIGNED-PAYLOAD. It is a route's, and an API's does not count.
 	UnsignedPayload bool
 }
-
-// RouteSignatures are the options of one route.
-type RouteSignatures struct {
-	// MaxExpires takes the place of the API's, unless it is zero.
-	MaxExpires time.Duration
-	// UnsignedPayload accepts UNSIGNED-PAYLOAD: the signature then says nothing of the body.
-	UnsignedPayload bool
-}
-
-// Verify says who has signed a request. An error refuses it, in the words of an *authz.Refusal.
-type Verify func(r *authz.Request) (*Signed, error)
 
 const (
 	maxExpires     = 604800 * time.Second
@@ -76,7 +64,7 @@ func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) Verify {
 }
 
 // compileSignatures makes an API's verifier.
-func (v *verifiers) compileSignatures(a *api, c *API, at string, f *faults) {
+func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at string, f *faults) {
 	a.signatures = c.Signatures
 	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
 	a.verify = v.verifier(a.signatures, at+".signatures", f)
@@ -93,7 +81,7 @@ func (o *SignatureOptions) given() bool {
 }
 
 // routeVerifier makes a route's own verifier; nil where the API's does.
-func (v *verifiers) routeVerifier(a *api, c *Route, at string, f *faults) Verify {
+func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults) Verify {
 	if c.Signatures == (RouteSignatures{}) {
 		return nil
 	}
@@ -111,7 +99,7 @@ func (v *verifiers) routeVerifier(a *api, c *Route, at string, f *faults) Verify
 }
 
 // routeSignatures are the options that hold for a route, said by it or by its API.
-func (a *api) routeSignatures(c *Route) RouteSignatures {
+func (a *apiBuilder) routeSignatures(c *Route) RouteSignatures {
 	return RouteSignatures{
 		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
 		UnsignedPayload: c.Signatures.UnsignedPayload,
@@ -119,7 +107,7 @@ func (a *api) routeSignatures(c *Route) RouteSignatures {
 }
 
 // checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.
-func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
+func (g *builder) checkAliases(c *API, a *apiBuilder, at string, f *faults) {
 	for i, alias := range c.Signatures.HostAliases {
 		at := fmt.Sprintf("%s.signatures.hostAliases[%d]", at, i)
 		name := canon.Host(alias)
@@ -128,14 +116,14 @@ func (g *Gateway) checkAliases(c *API, a *api, at string, f *faults) {
 			continue
 		}
 		a.aliases = append(a.aliases, name)
-		if other := g.otherOwner(name, a); other != nil {
+		if other := g.otherOwner(name, a.api); other != nil {
 			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.id)
 		}
 	}
 }
 
 // otherOwner finds an API that a host leads to and that is not a.
-func (g *Gateway) otherOwner(name string, a *api) *api {
+func (g *builder) otherOwner(name string, a *api) *api {
 	h := g.host(name)
 	switch {
 	case h == nil:

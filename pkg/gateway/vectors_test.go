@@ -92,7 +92,7 @@ func (v *vector) run(t *testing.T) {
 	g := mustCompile(t, Config{APIs: []API{v.api(t)}, VPCEndpoints: v.endpoints(t), Signatures: v.signatures(t)})
 	r := v.request()
 	v.sign(t, r)
-	in := &invocation{gateway: g, request: r}
+	in := &invocation{gateway: g.model, request: r}
 	_ = in.find()
 	d := g.Authorize(t.Context(), r)
 

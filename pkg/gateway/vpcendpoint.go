@@ -15,7 +15,7 @@ var (
 )
 
 // addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
-func (g *Gateway) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
+func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
 	g.endpoints.byID, g.endpoints.byListener = map[string]*vpcEndpoint{}, map[string]*vpcEndpoint{}
 	g.endpoints.byPrincipal = map[string]*vpcEndpoint{}
 	for i := range endpoints {
@@ -57,7 +57,7 @@ func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
 
 // mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
 // endpoint, and an address of it would be looked for further left in X-Forwarded-For.
-func (g *Gateway) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f *faults) {
 	if !network.IsValid() {
 		f.add(at, "write a network such as 10.1.0.0/16")
 		return
@@ -79,7 +79,7 @@ func (g *Gateway) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f 
 	g.endpoints.byNetwork.Insert(network, e)
 }
 
-func (g *Gateway) mapListener(name string, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapListener(name string, e *vpcEndpoint, at string, f *faults) {
 	switch {
 	case name == "":
 		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
@@ -91,7 +91,7 @@ func (g *Gateway) mapListener(name string, e *vpcEndpoint, at string, f *faults)
 
 // mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
 // whoever may make up a name that begins so.
-func (g *Gateway) mapPrincipal(id string, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapPrincipal(id string, e *vpcEndpoint, at string, f *faults) {
 	text := id
 	above, all := strings.CutSuffix(id, "/*")
 	switch {

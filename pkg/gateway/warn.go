@@ -20,7 +20,7 @@ type leftOver struct {
 
 // warnOpenRoutes warns of open routes that take what guarded ones leave over: other methods of their path, or what lies above or
 // below it. API Gateway routes so too, and says nothing.
-func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
+func (a *apiBuilder) warnOpenRoutes(routes []*route, at string, f *faults) {
 	if f.fatal() || !slices.ContainsFunc(routes, (*route).isOpen) {
 		return
 	}
@@ -37,25 +37,25 @@ func (a *api) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 }
 
-func (r *route) isGreedy() bool { return strings.HasSuffix(r.Resource, "+}") }
+func isGreedy(r *route) bool { return strings.HasSuffix(r.Resource, "+}") }
 
 // takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
-func (r *route) takesPaths() bool {
-	return r.Method == DefaultRoute || r.isGreedy() && r.Method != "OPTIONS"
+func takesPaths(r *route) bool {
+	return r.Method == DefaultRoute || isGreedy(r) && r.Method != "OPTIONS"
 }
 
 // takesMethods reports whether a route is written for whatever method comes, to its path.
-func (r *route) takesMethods() bool { return r.Method == routing.Any || r.takesPaths() }
+func takesMethods(r *route) bool { return r.Method == routing.Any || takesPaths(r) }
 
 // examples are the methods that are tried, HEAD first: many servers answer it as they do GET.
 var examples = append([]string{"HEAD"}, routing.Methods[:]...)
 
 // leftOver finds what a guarded route leaves to open ones.
-func (a *api) leftOver(r *route, left map[*route]*leftOver) {
+func (a *apiBuilder) leftOver(r *route, left map[*route]*leftOver) {
 	path := samplePath(r.Resource)
 	base := path[:strings.LastIndexByte(path, '/')+1]
 	for _, method := range examples {
-		if l := a.openAt(path, method, (*route).takesMethods, left); l != nil {
+		if l := a.openAt(path, method, takesMethods, left); l != nil {
 			l.methods = withRoute(l.methods, r)
 			if l.example == "" {
 				l.example = method
@@ -63,12 +63,12 @@ func (a *api) leftOver(r *route, left map[*route]*leftOver) {
 		}
 		switch {
 		case r.Resource == "/" || method != r.Method && r.Method != routing.Any:
-		case !r.isGreedy():
-			if l := a.openAt(path+"/"+sampleSegment, method, (*route).takesPaths, left); l != nil {
+		case !isGreedy(r):
+			if l := a.openAt(path+"/"+sampleSegment, method, takesPaths, left); l != nil {
 				l.below = withRoute(l.below, r)
 			}
 		case base != "/":
-			if l := a.openAt(canon.TrimTrailing(base), method, (*route).takesPaths, left); l != nil {
+			if l := a.openAt(canon.TrimTrailing(base), method, takesPaths, left); l != nil {
 				l.above = withRoute(l.above, r)
 			}
 		}
@@ -76,7 +76,7 @@ func (a *api) leftOver(r *route, left map[*route]*leftOver) {
 }
 
 // openAt is what is left to the route that a path and a method lead to, nil if it is not open, or not of a kind.
-func (a *api) openAt(path, method string, kind func(*route) bool, left map[*route]*leftOver) *leftOver {
+func (a *apiBuilder) openAt(path, method string, kind func(*route) bool, left map[*route]*leftOver) *leftOver {
 	r := a.routes.Find(path, method)
 	if r == nil || !r.isOpen() || !kind(r) {
 		return nil
@@ -141,7 +141,7 @@ func names(routes []*route) string {
 
 // warnPreflights warns of guarded routes that catch CORS preflights of an API with cors: browsers send no credentials with one, so
 // that it is refused ("Configure CORS for HTTP APIs in API Gateway").
-func (a *api) warnPreflights(routes []*route, at string, f *faults) {
+func (a *apiBuilder) warnPreflights(routes []*route, at string, f *faults) {
 	if a.cors == nil || f.fatal() {
 		return
 	}

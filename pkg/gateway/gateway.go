@@ -1,0 +1,16 @@
+package gateway
+
+// Gateway is a compiled Config. It is immutable and safe for concurrent use. Its zero value owns no host and denies.
+type Gateway struct{ model *gatewayModel }
+
+// noModel is that of the zero Gateway.
+var noModel gatewayModel
+
+// New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
+func New(c Config) (*Gateway, []Fault) {
+	m, faults := compileConfig(c)
+	if m == nil {
+		return nil, faults
+	}
+	return &Gateway{m}, faults
+}
