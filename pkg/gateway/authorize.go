@@ -145,7 +145,7 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 		d.API, d.Stage = in.stage.api.id, in.stage.name
 	}
 	if in.route != nil {
-		d.Route = in.route.key
+		d.Route = in.route.name
 	}
 	return d
 }

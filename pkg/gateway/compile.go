@@ -170,7 +170,7 @@ func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at s
 	if g == unguarded {
 		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
-	r := &route{Key: c.key(), key: c.key().String(), guard: g, scopes: c.Scopes, upstream: upstream}
+	r := &route{Key: c.key(), name: c.key().String(), guard: g, scopes: c.Scopes, upstream: upstream}
 	r.authorizer = a.routeAuthorizer(c, at, f)
 	if err := a.routes.Add(r.Key, r); err != nil {
 		f.add(at+".route", "%v", err)

@@ -106,7 +106,7 @@ func (in *invocation) Event() *authz.Event {
 	e := &authz.Event{
 		Request: in.request, MethodARN: in.arn,
 		API: in.stage.api.id, Account: in.stage.api.account, Stage: in.stage.name,
-		Route: in.route.key, Resource: in.route.Resource,
+		Route: in.route.name, Resource: in.route.Resource,
 		Path: path, FullPath: full,
 		PathParameters: in.route.Parameters(within), StageVariables: in.stage.variables,
 		RequestID: in.requestID, Domain: in.host,

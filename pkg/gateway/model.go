@@ -59,8 +59,8 @@ type stage struct {
 // route is one method of a resource.
 type route struct {
 	routing.Key
-	// key is Key as a text.
-	key   string
+	// name is Key as a text.
+	name  string
 	guard guardKind
 	// authorizer and scopes are those of the guards that ask an authorizer.
 	authorizer *authorizer

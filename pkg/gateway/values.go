@@ -19,7 +19,7 @@ func (in *invocation) Value(v answer.Variable) (string, bool) {
 	case answer.APIID:
 		return in.stage.api.id, true
 	case answer.RouteKey:
-		return in.route.key, true
+		return in.route.name, true
 	case answer.ResourcePath:
 		return in.resourcePath()
 	case answer.Stage:

@@ -130,7 +130,7 @@ func names(routes []*route) string {
 	const most = 3
 	var keys []string
 	for _, r := range routes[:min(len(routes), most)] {
-		keys = append(keys, r.key)
+		keys = append(keys, r.name)
 	}
 	text := strings.Join(keys, ", ")
 	if more := len(routes) - most; more > 0 {
