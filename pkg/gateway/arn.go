@@ -7,7 +7,7 @@ const maxARN = 1600
 
 // arnLength is the length of the invocation's method ARN.
 func (in *invocation) arnLength() int {
-	return len(in.stage.arn) + len(in.request.Method) + len(in.path)
+	return len(in.stage.ARN) + len(in.request.Method) + len(in.path)
 }
 
 // buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and servers read paths in other ways, so
@@ -16,11 +16,11 @@ func (in *invocation) buildARN() {
 	if in.arn != "" {
 		return
 	}
-	in.arn, in.spellings = canon.Spell(in.stage.arn, in.request.Method, in.path, in.spellingBuffer[:0])
+	in.arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, in.path, in.spellingBuffer[:0])
 	for _, reading := range in.readings {
 		in.spell(reading)
 	}
-	if !in.stage.api.strictPaths {
+	if !in.stage.API.StrictPaths {
 		return
 	}
 	for _, reading := range append(in.readings, in.path) {
@@ -33,11 +33,11 @@ func (in *invocation) buildARN() {
 // spell adds the spellings of a path that some server may read the request's as.
 func (in *invocation) spell(path string) {
 	var arn string
-	arn, in.spellings = canon.Spell(in.stage.arn, in.request.Method, path, in.spellings)
+	arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, path, in.spellings)
 	in.spellings = append(in.spellings, arn)
 }
 
 // maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.
 func (in *invocation) maskARN() string {
-	return in.stage.maskedARN + in.arn[len(in.stage.arn):]
+	return in.stage.MaskedARN + in.arn[len(in.stage.ARN):]
 }

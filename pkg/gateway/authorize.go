@@ -115,7 +115,7 @@ func (in *invocation) pass(ctx context.Context) outcome {
 func (in *invocation) allowance() authz.Decision {
 	d := in.decision(in.reason)
 	d.SetHeaders, d.RemoveHeaders, d.Target = in.setHeaders, in.removeHeaders, in.target
-	d.ResponseHeaders = in.stage.api.cors.Headers(in.request)
+	d.ResponseHeaders = in.stage.API.CORS.Headers(in.request)
 	d.Allow = true
 	return d
 }
@@ -123,7 +123,7 @@ func (in *invocation) allowance() authz.Decision {
 // preflight answers a preflight.
 func (in *invocation) preflight() authz.Decision {
 	d := in.decision(authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"})
-	d.Denial = in.stage.api.cors.Preflight(in.requestID, in.request)
+	d.Denial = in.stage.API.CORS.Preflight(in.requestID, in.request)
 	return d
 }
 
@@ -142,10 +142,10 @@ func (in *invocation) denial(r *answer.Refusal) authz.Decision {
 func (in *invocation) decision(reason authz.Reason) authz.Decision {
 	d := authz.Decision{Reason: reason, Caller: in.caller, RequestID: in.requestID}
 	if in.stage != nil {
-		d.API, d.Stage = in.stage.api.id, in.stage.name
+		d.API, d.Stage = in.stage.API.ID, in.stage.Name
 	}
 	if in.route != nil {
-		d.Route = in.route.name
+		d.Route = in.route.Name
 	}
 	return d
 }
@@ -158,9 +158,9 @@ func (in *invocation) render() authz.Response {
 		return r.HTTP(in.requestID, nil)
 	case in.stage == nil:
 		return r.REST(nil, in.requestID, in)
-	case in.stage.api.http:
-		return r.HTTP(in.requestID, in.stage.api.cors.Headers(in.request))
+	case in.stage.API.HTTP:
+		return r.HTTP(in.requestID, in.stage.API.CORS.Headers(in.request))
 	default:
-		return r.REST(in.stage.api.responses[r.Type], in.requestID, in)
+		return r.REST(in.stage.API.Responses[r.Type], in.requestID, in)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 func TestAuthorizeOpenRoute(t *testing.T) {
@@ -288,22 +290,22 @@ func TestUnknownFailuresDeny(t *testing.T) {
 			return in.allowIf(authz.Reason{Code: authz.CodeAllowed}, nil)
 		},
 	}
-	breaks := guard{refuse: nothing, authenticate: anonymous, decide: func(*invocation) outcome { return denyFor(errForwardedFor) }}
+	breaks := guard{refuse: nothing, authenticate: anonymous, decide: func(*invocation) outcome { return denyFor(errors.ErrUnsupported) }}
 	undecided := guard{refuse: nothing, authenticate: anonymous, decide: nothing}
 	zero := guard{refuse: nothing, authenticate: anonymous, decide: func(*invocation) outcome { return outcome{} }}
 	for name, broken := range map[string]guard{"authenticate": fails, "decide": breaks, "undecided": undecided, "zero outcome": zero} {
 		g := mustNew(t, testAPI("GET /"))
-		whole := guards[open]
-		guards[open] = broken
+		whole := guards[model.Open]
+		guards[model.Open] = broken
 		d := g.Authorize(t.Context(), get("/"))
-		guards[open] = whole
+		guards[model.Open] = whole
 		t.Run(name, func(t *testing.T) {
 			checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
 		})
 	}
 	t.Run("no guard", func(t *testing.T) {
 		g := mustNew(t, testAPI("GET /"))
-		g.model.apis["a1b2c3d4e5"].routes.Find("/", "GET").guard = unguarded
+		g.model.APIs["a1b2c3d4e5"].Routes.Find("/", "GET").Guard = model.Unguarded
 		d := g.Authorize(t.Context(), get("/"))
 		checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
 	})

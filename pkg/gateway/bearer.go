@@ -5,15 +5,16 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // bearer authenticates the caller of a method with a token.
 func bearer(in *invocation, ctx context.Context) outcome {
-	a := in.route.authorizer
+	a := in.route.Authorizer
 	if refusal := in.show(a); refusal != nil {
 		return deny(refusal)
 	}
-	token, err := a.token(ctx, in.values[0], in.route.scopes)
+	token, err := a.Token(ctx, in.values[0], in.route.Scopes)
 	switch {
 	case err != nil:
 		return denyFor(refused(err))
@@ -27,17 +28,17 @@ func bearer(in *invocation, ctx context.Context) outcome {
 
 // show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
 // answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
-func (in *invocation) show(a *authorizer) *answer.Refusal {
+func (in *invocation) show(a *model.Authorizer) *answer.Refusal {
 	in.values = in.valueBuffer[:0]
-	for i := range a.sources {
-		value, ok := in.Value(a.sources[i].value)
+	for i := range a.Sources {
+		value, ok := in.Value(a.Sources[i].Value)
 		switch {
 		case in.fault != nil:
 			return in.fault
 		case !ok || value == "":
-			return in.unidentified("the identity source " + a.sources[i].written + " is missing, empty, or there more than once")
-		case a.validation != nil && !a.validation.MatchString(value):
-			return in.unidentified("the identity source " + a.sources[i].written + " does not match identityValidationExpression")
+			return in.unidentified("the identity source " + a.Sources[i].Written + " is missing, empty, or there more than once")
+		case a.Validation != nil && !a.Validation.MatchString(value):
+			return in.unidentified("the identity source " + a.Sources[i].Written + " does not match identityValidationExpression")
 		}
 		in.values = append(in.values, value)
 	}
@@ -48,6 +49,6 @@ func (in *invocation) show(a *authorizer) *answer.Refusal {
 // be shown need not be any.
 func (in *invocation) unidentified(detail string) *answer.Refusal {
 	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
-	r.Challenge = in.route.authorizer.challenge
+	r.Challenge = in.route.Authorizer.Challenge
 	return r
 }

@@ -8,14 +8,15 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // place is what a request is for: a stage of an API, and the path within it.
 type place struct {
-	stage *stage
+	stage *model.Stage
 	path  string
 	// shared is the host if base paths or stage names share it out, or else nil.
-	shared *host
+	shared *model.Host
 }
 
 // readMethod refuses a method that is not one of HTTP's form. Nothing else of it counts: X-HTTP-Method-Override is never honoured.
@@ -59,7 +60,7 @@ func (in *invocation) findStage(context.Context) outcome {
 // refuseLoosePath refuses what strictPaths does.
 func (in *invocation) refuseLoosePath(context.Context) outcome {
 	p := &in.full
-	if in.stage.api.strictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
+	if in.stage.API.StrictPaths && (p.SlashInSegment || p.Semicolon || p.Delimiter || p.EncodedTwice) {
 		return deny(answer.Bad(authz.CodeBadPath, "strictPaths: the path holds an encoded slash, question mark or number sign, a semicolon, or something that is encoded twice"))
 	}
 	return goOn()
@@ -67,7 +68,7 @@ func (in *invocation) refuseLoosePath(context.Context) outcome {
 
 // findRoute looks the route up. There may be none: a preflight needs no route.
 func (in *invocation) findRoute(context.Context) outcome {
-	in.route = in.stage.api.routes.Find(in.path, in.request.Method)
+	in.route = in.stage.API.Routes.Find(in.path, in.request.Method)
 	return goOn()
 }
 
@@ -77,7 +78,7 @@ func (in *invocation) findRoute(context.Context) outcome {
 // 2026-11-25: API Gateway documents that a $default with an authorizer catches preflights ("Configure CORS for HTTP APIs"), and users
 // report the same of ANY. So it does here, with AWS_IAM too. With an open route the upstream is not asked.
 func (in *invocation) answerPreflight(context.Context) outcome {
-	if in.stage.api.cors != nil && answer.IsPreflight(in.request) && (in.route == nil || in.route.isOpen()) {
+	if in.stage.API.CORS != nil && answer.IsPreflight(in.request) && (in.route == nil || in.route.IsOpen()) {
 		return outcome{verdict: answers}
 	}
 	return goOn()
@@ -92,11 +93,11 @@ func (in *invocation) requireRoute(context.Context) outcome {
 	switch {
 	case in.route != nil:
 		return goOn()
-	case in.stage.api.http:
+	case in.stage.API.HTTP:
 		return deny(answer.Missing("the API has no route for the path and the method"))
 	}
 	reason := authz.Reason{Code: authz.CodeNoRoute, Detail: "the API has no such resource and method"}
-	if in.gateway.verifies {
+	if in.gateway.Verifies {
 		_, err := in.verify()
 		if complaint, ok := errors.AsType[*answer.Refusal](err); ok && complaint.Type != answer.InternalError {
 			complaint.Reason = reason
@@ -113,32 +114,32 @@ func (in *invocation) requireRoute(context.Context) outcome {
 // that holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of
 // letters and hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
 func (in *invocation) refusePattern(context.Context) outcome {
-	if in.full.Pattern && in.route.guard == byFunction {
+	if in.full.Pattern && in.route.Guard == model.ByFunction {
 		return deny(answer.Bad(authz.CodeBadPath, "the route has a Lambda authorizer, and the path holds *, ? or ${, which would be a pattern in the policy that its function returns"))
 	}
 	return goOn()
 }
 
 // findPlace finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
-func findPlace(g *gatewayModel, r *authz.Request, host, path string) (place, error) {
-	l := g.locate(host, path)
-	if !strings.HasPrefix(r.Target, l.base) {
-		return place{stage: l.stage}, answer.Bad(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
+func findPlace(g *model.Gateway, r *authz.Request, host, path string) (place, error) {
+	l := g.Locate(host, path)
+	if !strings.HasPrefix(r.Target, l.Base) {
+		return place{stage: l.Stage}, answer.Bad(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
 	}
 	if r.API != "" || r.Stage != "" {
 		return namedPlace(g, r, l, path)
 	}
-	if l.stage == nil {
+	if l.Stage == nil {
 		return place{}, servesNothing(&l, "no API owns the host and base path")
 	}
-	return place{l.stage, l.path, l.shared}, nil
+	return place{l.Stage, l.Path, l.Shared}, nil
 }
 
 // namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
 // host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
 // refused, for Envoy's routes and ours disagree about it.
-func namedPlace(g *gatewayModel, r *authz.Request, l location, path string) (place, error) {
-	a := g.apis[r.API]
+func namedPlace(g *model.Gateway, r *authz.Request, l model.Location, path string) (place, error) {
+	a := g.APIs[r.API]
 	if a == nil {
 		return place{}, answer.Misconfigured("context_extensions portcullis.api is missing or names no API of the configuration")
 	}
@@ -146,36 +147,36 @@ func namedPlace(g *gatewayModel, r *authz.Request, l location, path string) (pla
 	if err != nil {
 		return place{}, err
 	}
-	if !l.known {
+	if !l.Known {
 		if named == nil {
 			return place{}, answer.Misconfigured("context_extensions portcullis.stage is missing, and the API has several stages")
 		}
-		if named.onlyBelow() {
+		if named.OnlyBelow() {
 			return place{stage: named}, answer.Forbid(authz.CodeUnknownHost, "the host is unknown, and the stage is reached below a base path on each of its hosts: list the host under domains")
 		}
 		return place{stage: named, path: path}, nil
 	}
-	if l.owner != nil && l.owner != a || l.stage != nil && l.stage.api != a {
+	if l.Owner != nil && l.Owner != a || l.Stage != nil && l.Stage.API != a {
 		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another API than context_extensions portcullis.api names")
 	}
-	if l.stage == nil {
+	if l.Stage == nil {
 		return place{stage: named}, servesNothing(&l, "no stage owns the host and base path")
 	}
-	if r.Stage != "" && l.stage != named {
+	if r.Stage != "" && l.Stage != named {
 		return place{stage: named}, answer.Forbid(authz.CodeHostMismatch, "the host belongs to another stage than context_extensions portcullis.stage names")
 	}
-	return place{l.stage, l.path, l.shared}, nil
+	return place{l.Stage, l.Path, l.Shared}, nil
 }
 
 // namedStage returns the stage of a name, the only one where the name is empty, and nil where there are several.
-func namedStage(a *api, name string) (*stage, error) {
+func namedStage(a *model.API, name string) (*model.Stage, error) {
 	if name == "" {
-		if len(a.stages) == 1 {
-			return a.stages[0], nil
+		if len(a.Stages) == 1 {
+			return a.Stages[0], nil
 		}
 		return nil, nil
 	}
-	s := a.stage(name)
+	s := a.Stage(name)
 	if s == nil {
 		return nil, answer.Misconfigured("context_extensions portcullis.stage names no stage of the API")
 	}
@@ -183,8 +184,8 @@ func namedStage(a *api, name string) (*stage, error) {
 }
 
 // servesNothing is the answer where a host serves no stage for a path.
-func servesNothing(l *location, detail string) error {
-	if l.owner != nil && l.owner.http && l.owner.endpoint {
+func servesNothing(l *model.Location, detail string) error {
+	if l.Owner != nil && l.Owner.HTTP && l.Owner.Endpoint {
 		return answer.Missing("the API has no stage for the path, and no $default")
 	}
 	return answer.Forbid(authz.CodeUnknownHost, detail)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -13,10 +14,10 @@ import (
 // policy", first phase). Nothing but the anonymous caller is known then, and nobody else becomes known: what the policy says now
 // is what it says in the second phase.
 func (in *invocation) refusedAlready() outcome {
-	if in.stage.api.policy == nil {
+	if in.stage.API.Policy == nil {
 		return goOn()
 	}
-	in.resource = in.stage.api.policy.Evaluate(in.policyRequest(policy.Principal{}))
+	in.resource = in.stage.API.Policy.Evaluate(in.policyRequest(policy.Principal{}))
 	if in.fault != nil {
 		return deny(in.fault)
 	}
@@ -29,14 +30,14 @@ func (in *invocation) refusedAlready() outcome {
 
 // askFunction authenticates the caller of a method with authorization CUSTOM.
 func askFunction(in *invocation, ctx context.Context) outcome {
-	a := in.route.authorizer
+	a := in.route.Authorizer
 	if refusal := in.show(a); refusal != nil {
 		return deny(refusal)
 	}
 	if in.tellable(); in.fault != nil {
 		return deny(in.fault)
 	}
-	said, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Event: in})
+	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Event: in})
 	switch {
 	case err != nil:
 		return denyFor(refused(err))
@@ -59,7 +60,7 @@ func (in *invocation) tellable() {
 // is enough. The answer's policy is evaluated for this very request, wherever the answer comes from. A resource policy that
 // allows AWS principals and not this request's caller, who is anonymous to it, is more than silent (see the package's decisions).
 func (in *invocation) byFunction() outcome {
-	name := in.route.authorizer.name
+	name := in.route.Authorizer.Name
 	if in.answer.Policy() == nil {
 		if !in.answer.Allowed() {
 			return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Detail: "isAuthorized is false"}))
@@ -73,7 +74,7 @@ func (in *invocation) byFunction() outcome {
 	switch {
 	case result.Decision == policy.ExplicitDeny:
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement}))
-	case in.resource.Decision != policy.Allow && in.stage.api.policy.AllowsPrincipals():
+	case in.resource.Decision != policy.Allow && in.stage.API.Policy.AllowsPrincipals():
 		return in.allowIf(in.judge(in.resource, policy.Resource))
 	case result.Decision == policy.Allow:
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil)
@@ -93,7 +94,7 @@ func (in *invocation) notAuthorizedByFunction(reason authz.Reason) *answer.Refus
 		how, since2025 = " with an explicit deny", " in an identity-based policy"
 	}
 	message := "User is not authorized to access this resource" + how
-	if !in.stage.api.legacyMessages {
+	if !in.stage.API.LegacyMessages {
 		message += since2025
 	}
 	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
@@ -105,10 +106,10 @@ func (in *invocation) Event() *authz.Event {
 	path, full, within := in.eventPaths()
 	e := &authz.Event{
 		Request: in.request, MethodARN: in.arn,
-		API: in.stage.api.id, Account: in.stage.api.account, Stage: in.stage.name,
-		Route: in.route.name, Resource: in.route.Resource,
+		API: in.stage.API.ID, Account: in.stage.API.Account, Stage: in.stage.Name,
+		Route: in.route.Name, Resource: in.route.Resource,
 		Path: path, FullPath: full,
-		PathParameters: in.route.Parameters(within), StageVariables: in.stage.variables,
+		PathParameters: in.route.Parameters(within), StageVariables: in.stage.Variables,
 		RequestID: in.requestID, Domain: in.host,
 		Identity: in.values,
 	}

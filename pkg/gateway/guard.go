@@ -5,6 +5,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -20,29 +21,29 @@ type guard struct {
 
 // guards are what the authorizations mean. That of a route without one denies.
 var guards = [...]guard{
-	unguarded:  {refuse: denied, authenticate: deniedToAll, decide: denied},
-	open:       {refuse: nothing, authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
-	byIAM:      {refuse: nothing, authenticate: signer, decide: (*invocation).byIAM},
-	byFunction: {refuse: (*invocation).refusedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
-	byToken:    {refuse: nothing, authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
+	model.Unguarded:  {refuse: denied, authenticate: deniedToAll, decide: denied},
+	model.Open:       {refuse: nothing, authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
+	model.ByIAM:      {refuse: nothing, authenticate: signer, decide: (*invocation).byIAM},
+	model.ByFunction: {refuse: (*invocation).refusedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
+	model.ByToken:    {refuse: nothing, authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
 }
 
 // deniedAlready denies what the route's guard denies before the caller is asked for.
 func (in *invocation) deniedAlready(context.Context) outcome {
-	return guards[in.route.guard].refuse(in)
+	return guards[in.route.Guard].refuse(in)
 }
 
 // know finds out who calls.
 func (in *invocation) know(ctx context.Context) outcome {
-	return guards[in.route.guard].authenticate(in, ctx)
+	return guards[in.route.Guard].authenticate(in, ctx)
 }
 
 // decide has the policies decide.
-func (in *invocation) decide(context.Context) outcome { return guards[in.route.guard].decide(in) }
+func (in *invocation) decide(context.Context) outcome { return guards[in.route.Guard].decide(in) }
 
 // releaseBody frees the body where no later step verifies a signature: a check that waits does not hold it.
 func (in *invocation) releaseBody(context.Context) outcome {
-	if in.route.guard != byIAM {
+	if in.route.Guard != model.ByIAM {
 		in.request.ReleaseBody()
 	}
 	return goOn()
@@ -68,18 +69,18 @@ func (in *invocation) limitARN(context.Context) outcome {
 
 // guarded reports whether anything but routing decides.
 func (in *invocation) guarded() bool {
-	api := in.stage.api
-	return api.policy != nil || api.private || !in.route.isOpen()
+	api := in.stage.API
+	return api.Policy != nil || api.Private || !in.route.IsOpen()
 }
 
 // resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no
 // policy is attached. The flow "Amazon Cognito authentication and resource policy" ends in it too: whoever has shown a token
 // is nobody of IAM's.
 func (in *invocation) resourcePolicyAlone() outcome {
-	if in.stage.api.policy == nil {
+	if in.stage.API.Policy == nil {
 		return in.allowIf(in.noPolicy(), nil)
 	}
-	return in.allowIf(in.ask(in.stage.api.policy, policy.Principal{}))
+	return in.allowIf(in.ask(in.stage.API.Policy, policy.Principal{}))
 }
 
 // noPolicy is why a request passes where no policy is attached: because nothing guards it, or for its token.
@@ -87,7 +88,7 @@ func (in *invocation) noPolicy() authz.Reason {
 	if in.token == nil {
 		return authz.Reason{Code: authz.CodeNoPolicy}
 	}
-	return authz.Reason{Code: authz.CodeAllowed, Policy: in.route.authorizer.name}
+	return authz.Reason{Code: authz.CodeAllowed, Policy: in.route.Authorizer.Name}
 }
 
 // allowIf denies for a refusal. Without one it notes why the policies allow the request; later steps may still deny.
@@ -112,7 +113,7 @@ func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
 		Spellings:       in.spellings,
-		ResourceAccount: in.stage.api.account,
+		ResourceAccount: in.stage.API.Account,
 		Context:         in,
 	}
 	return &in.question
@@ -158,7 +159,7 @@ func (in *invocation) notAllowed(by policy.Kind, detail string) *answer.Refusal 
 // notAuthorized is the denial of a caller. API Gateway added the second part of the text in 2025.
 func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) *answer.Refusal {
 	message := "User: " + in.userName() + " is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
-	if !in.stage.api.legacyMessages {
+	if !in.stage.API.LegacyMessages {
 		message += since2025
 	}
 	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}

@@ -135,3 +135,10 @@ func (in *invocation) find() error {
 	}
 	return nil
 }
+
+// mapContext maps all $context variables of an API to headers of their names.
+func mapContext(a *API) {
+	for _, name := range a.ContextVariables() {
+		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{Name: "x-" + strings.ReplaceAll(strings.TrimPrefix(name, "context."), ".", "-"), Value: "$" + name})
+	}
+}

@@ -66,14 +66,16 @@ func TestHTTPFaults(t *testing.T) {
 		{change(func(a *API) { a.Routes[0].Resource = "/pets/" }), "apis[0].routes[0].route", "empty path part"},
 		{change(func(a *API) { a.Stages[0].Name = "$other" }), "apis[0].stages[0].name", "no stage name"},
 		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: DefaultStage}) }), "apis[0].stages[1].name", "written twice"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.resourcePath"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.resourcePath"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.identity.vpceId"}} }), `apis[0].upstreamHeaders["x-a"]`, "context.routeKey"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$request.header.authorization"}} }), `apis[0].upstreamHeaders["x-a"]`, "what the client sent"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.http.method"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.resourcePath"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.resourcePath"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.identity.vpceId"}} }), `apis[0].upstreamHeaders["x-a"]`, "context.routeKey"},
+		{change(func(a *API) {
+			a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$request.header.authorization"}}
+		}), `apis[0].upstreamHeaders["x-a"]`, "what the client sent"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.http.method"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
 		{rest(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}} }), "apis[0].cors", "kind: HTTP"},
 		{rest(func(a *API) { a.Routes[1] = Route{Method: DefaultRoute, Authorization: None} }), "apis[0].routes[1].route", "kind: HTTP"},
 		{rest(func(a *API) { a.Stages[0].Name = DefaultStage }), "apis[0].stages[0].name", "kind: HTTP"},
-		{rest(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.routeKey"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.routeKey"},
+		{rest(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.routeKey"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.routeKey"},
 		{origins(false), "apis[0].cors.allowOrigins", "at least one"},
 		{origins(true, "https://a.example", "*"), "apis[0].cors.allowOrigins[1]", "credentials"},
 		{origins(false, "https://a.example", "https://a.example"), "apis[0].cors.allowOrigins[1]", "written twice"},
@@ -347,12 +349,7 @@ func TestHTTPLongARN(t *testing.T) {
 
 func TestHTTPUpstreamHeaders(t *testing.T) {
 	a := httpAPI("GET /pets/{petId}", "$default")
-	s := newScope(&a)
-	for name := range contextVariables {
-		if s.offers(name) {
-			a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
-		}
-	}
+	mapContext(&a)
 	g := mustNew(t, a)
 	for target, key := range map[string]string{"/pets/7": "GET /pets/{petId}", "/other": "$default"} {
 		got := map[string]string{}

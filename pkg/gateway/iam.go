@@ -10,17 +10,18 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // verify finds out who has signed the request.
-func (in *invocation) verify() (*Signed, error) {
+func (in *invocation) verify() (*model.Signed, error) {
 	if in.signed != nil {
 		return in.signed, nil
 	}
-	verify := in.stage.api.verify
-	if in.route != nil && in.route.verify != nil {
-		verify = in.route.verify
+	verify := in.stage.API.Verify
+	if in.route != nil && in.route.Verify != nil {
+		verify = in.route.Verify
 	}
 	if verify == nil {
 		return nil, answer.Internal(authz.CodeInternal, "there is nothing that verifies signatures")
@@ -42,10 +43,10 @@ func (in *invocation) verify() (*Signed, error) {
 // signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
 func (in *invocation) signedForStage(host string) bool {
 	name := canon.Host(host)
-	if l := in.gateway.locate(name, in.full.Text); l.stage != nil {
-		return l.stage == in.stage
+	if l := in.gateway.Locate(name, in.full.Text); l.Stage != nil {
+		return l.Stage == in.stage
 	}
-	return slices.Contains(in.stage.api.aliases, name)
+	return slices.Contains(in.stage.API.Aliases, name)
 }
 
 // mismatch is what API Gateway says of a signature that is not the one it calculates.
@@ -83,7 +84,7 @@ func signer(in *invocation, _ context.Context) outcome {
 // elsewhere. Both are what IAM's own evaluation comes to.
 func (in *invocation) byIAM() outcome {
 	policies := in.identity.Policies
-	policies.Resource = in.stage.api.policy
+	policies.Resource = in.stage.API.Policy
 	result := policy.Evaluate(&policies, in.policyRequest(in.identity.Principal))
 	return in.allowIf(in.judge(result, missing[result.Missing]))
 }
@@ -107,9 +108,9 @@ func (in *invocation) principalKey(key *policy.Key) (policy.Value, bool) {
 	}
 	switch key.ID() {
 	case policy.KeyRequestedRegion:
-		return policy.StringValue(in.stage.api.region), true
+		return policy.StringValue(in.stage.API.Region), true
 	case policy.KeyResourceAccount:
-		return policy.StringValue(in.stage.api.account), true
+		return policy.StringValue(in.stage.API.Account), true
 	default:
 		return in.identity.Facts.Lookup(key)
 	}

@@ -6,12 +6,13 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // invocation is one request on its way through the flow: what came, and what has been found out so far.
 type invocation struct {
-	gateway   *gatewayModel
+	gateway   *model.Gateway
 	request   *authz.Request
 	requestID string
 
@@ -20,18 +21,18 @@ type invocation struct {
 	host string
 	place
 	// endpoint is the VPC endpoint that a private API's request came by, nil for any other API.
-	endpoint *vpcEndpoint
+	endpoint *model.VPCEndpoint
 	// readings are the other paths within the stage that servers may read the request's path as.
 	readings []string
-	route    *route
+	route    *model.Route
 	caller   authz.Caller
 	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
 	// as one of IAM's: a route without authorization knows nobody, signed or not.
-	signed, identity *Signed
+	signed, identity *model.Signed
 	// values are those of the authorizer's identity sources; token is the verified token, answer the function's answer.
 	values []string
-	token  Token
-	answer LambdaAnswer
+	token  model.Token
+	answer model.LambdaAnswer
 	// resource is what the resource policy says of the anonymous caller, once a Lambda authorizer's route has asked it.
 	resource policy.Result
 
@@ -70,7 +71,7 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 	if !in.addressResolved {
 		in.addressResolved = true
 		var err error
-		if in.address, err = in.gateway.clients.of(in.request, in.byEndpoint); err != nil {
+		if in.address, err = in.gateway.Clients.Of(in.request, in.byEndpoint); err != nil {
 			in.fail(answer.Forbid(authz.CodeBadClientAddress, err.Error()))
 		}
 	}

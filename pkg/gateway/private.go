@@ -8,6 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -15,18 +16,18 @@ import (
 // called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Principals and networks are looked at for
 // private APIs alone, since a public one may be called from everywhere.
 func (in *invocation) arrive(context.Context) outcome {
-	e, err := in.gateway.endpoints.attested(in.request)
+	e, err := in.gateway.Endpoints.Attested(in.request)
 	if err != nil {
 		return denyFor(err)
 	}
-	if !in.stage.api.private {
+	if !in.stage.API.Private {
 		if e != nil {
 			return deny(answer.Forbid(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private"))
 		}
 		return goOn()
 	}
 	if e == nil {
-		e = in.gateway.endpoints.ofPrincipal(in.request.SourcePrincipal)
+		e = in.gateway.Endpoints.OfPrincipal(in.request.SourcePrincipal)
 	}
 	in.byEndpoint = e != nil
 	if e == nil {
@@ -34,7 +35,7 @@ func (in *invocation) arrive(context.Context) outcome {
 			return denyFor(err)
 		}
 	}
-	if named, _ := in.gateway.endpointHost(in.host); named != "" && named != e.id {
+	if named, _ := in.gateway.EndpointHost(in.host); named != "" && named != e.ID {
 		return deny(answer.Forbid(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by"))
 	}
 	in.endpoint = e
@@ -42,12 +43,12 @@ func (in *invocation) arrive(context.Context) outcome {
 }
 
 // endpointOfNetwork is the endpoint that the client's network is mapped to.
-func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
+func (in *invocation) endpointOfNetwork() (*model.VPCEndpoint, error) {
 	addr, _ := in.clientAddress()
 	if in.fault != nil {
 		return nil, in.fault
 	}
-	e, ok := in.gateway.endpoints.byNetwork.Lookup(addr)
+	e, ok := in.gateway.Endpoints.ByNetwork.Lookup(addr)
 	if !ok {
 		return nil, answer.Forbid(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
 	}
@@ -58,10 +59,10 @@ func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
 // policy, if the endpoint has one, and whether there is a resource policy at all ("Use VPC endpoint policies for private
 // APIs", "Create a private API": all calls fail until a policy is attached).
 func (in *invocation) enterPrivateAPI(context.Context) outcome {
-	if !in.stage.api.private {
+	if !in.stage.API.Private {
 		return goOn()
 	}
-	if attached := in.endpoint.policy; attached != nil {
+	if attached := in.endpoint.Policy; attached != nil {
 		caller, err := in.endpointCaller()
 		if err != nil {
 			return denyFor(err)
@@ -71,7 +72,7 @@ func (in *invocation) enterPrivateAPI(context.Context) outcome {
 		}
 		in.identity = nil
 	}
-	if in.stage.api.policy == nil {
+	if in.stage.API.Policy == nil {
 		return deny(in.notAllowed(policy.Resource, "the API is private and has no resource policy"))
 	}
 	return goOn()
@@ -132,9 +133,9 @@ func (in *invocation) endpointKey(key policy.KeyID) (policy.Value, bool) {
 	}
 	switch key {
 	case policy.KeySourceVpc:
-		return policy.StringValue(in.endpoint.vpc), in.endpoint.vpc != ""
+		return policy.StringValue(in.endpoint.VPC), in.endpoint.VPC != ""
 	case policy.KeySourceVpce:
-		return policy.StringValue(in.endpoint.id), in.endpoint.id != ""
+		return policy.StringValue(in.endpoint.ID), in.endpoint.ID != ""
 	case policy.KeyVpcSourceIP:
 		addr, ok := in.clientAddress()
 		return policy.AddrValue(addr), ok
@@ -148,12 +149,12 @@ func (in *invocation) vpcID() (string, bool) {
 	if in.endpoint == nil {
 		return "", false
 	}
-	return in.endpoint.vpc, in.endpoint.vpc != ""
+	return in.endpoint.VPC, in.endpoint.VPC != ""
 }
 
 func (in *invocation) vpceID() (string, bool) {
 	if in.endpoint == nil {
 		return "", false
 	}
-	return in.endpoint.id, in.endpoint.id != ""
+	return in.endpoint.ID, in.endpoint.ID != ""
 }

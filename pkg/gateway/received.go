@@ -11,12 +11,12 @@ import (
 // are decoded, as there.
 func (in *invocation) eventPaths() (path, full, within string) {
 	path, full, within = in.full.Text, in.full.Text, in.path
-	if !in.stage.api.http {
+	if !in.stage.API.HTTP {
 		full = in.request.Path()
 		path = canon.CollapseLeading(full)
 		within = receivedWithin(path, in.full.Text, in.path)
 	}
-	if h := in.gateway.host(in.host); h != nil && h.owner != nil {
+	if h := in.gateway.Host(in.host); h != nil && h.Owner != nil {
 		path = within
 	}
 	return path, full, within

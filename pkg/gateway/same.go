@@ -8,6 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // inAnotherWay is how a server may read a path.
@@ -35,9 +36,9 @@ func (in *invocation) sameInOtherReadings() error {
 		return answer.Bad(authz.CodeBadPath, err.Error())
 	}
 	for _, reading := range all {
-		l := in.gateway.locate(in.host, reading)
-		if !l.known {
-			l.stage, l.path = in.stage, reading
+		l := in.gateway.Locate(in.host, reading)
+		if !l.Known {
+			l.Stage, l.Path = in.stage, reading
 		}
 		if err := in.sameAt(l); err != nil {
 			return err
@@ -56,9 +57,9 @@ func (in *invocation) sameInOtherReadings() error {
 
 // sameIfPlain is sameInEveryReading for a plain path: a slash at its end and its case are all there is to read otherwise.
 func (in *invocation) sameIfPlain() error {
-	api := in.stage.api
-	slash := api.http && strings.HasSuffix(in.path, "/")
-	cased := api.strictPaths && api.routes.CaseCounts(in.path)
+	api := in.stage.API
+	slash := api.HTTP && strings.HasSuffix(in.path, "/")
+	cased := api.StrictPaths && api.Routes.CaseCounts(in.path)
 	if (slash || cased) && !in.guardedAlike(in.path) {
 		return answer.Bad(authz.CodeBadPath, errOtherway.Error())
 	}
@@ -70,8 +71,8 @@ func (in *invocation) sameInAnotherCase(path string) error {
 	if in.shared == nil {
 		return nil
 	}
-	l := in.gateway.locateFolded(in.host, in.shared, path)
-	if l.stage == in.stage && l.path == in.path {
+	l := in.gateway.LocateFolded(in.host, in.shared, path)
+	if l.Stage == in.stage && l.Path == in.path {
 		return nil
 	}
 	return in.sameAt(l)
@@ -79,25 +80,25 @@ func (in *invocation) sameInAnotherCase(path string) error {
 
 // sameAt refuses a reading of the path that leads to another stage, or to a route that is guarded otherwise, and keeps it for policies
 // to be asked about. One that leads nowhere does no harm.
-func (in *invocation) sameAt(l location) error {
+func (in *invocation) sameAt(l model.Location) error {
 	switch {
-	case l.stage == nil:
+	case l.Stage == nil:
 		return nil
-	case l.stage != in.stage:
+	case l.Stage != in.stage:
 		return answer.Bad(authz.CodeBadPath, errNeighbour.Error())
-	case !in.guardedAlike(l.path):
+	case !in.guardedAlike(l.Path):
 		return answer.Bad(authz.CodeBadPath, errOtherway.Error())
 	}
-	if l.path != in.path {
-		in.readings = append(in.readings, l.path)
+	if l.Path != in.path {
+		in.readings = append(in.readings, l.Path)
 	}
 	return nil
 }
 
 // sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do, guarded alike
 // or not: what a path parameter holds would be another thing to route and upstream.
-func (in *invocation) sameWhenMerged(l location) error {
-	if l.stage == nil || in.stage.api.routes.Find(l.path, in.request.Method) != in.route {
+func (in *invocation) sameWhenMerged(l model.Location) error {
+	if l.Stage == nil || in.stage.API.Routes.Find(l.Path, in.request.Method) != in.route {
 		return answer.Bad(authz.CodeBadPath, errDoubled.Error())
 	}
 	return nil
@@ -105,14 +106,14 @@ func (in *invocation) sameWhenMerged(l location) error {
 
 // guardedAlike reports whether all routes that a path may lead to are guarded as the request's route is.
 func (in *invocation) guardedAlike(path string) bool {
-	api, method := in.stage.api, in.request.Method
-	r, other := api.routes.FindBoth(path, method)
+	api, method := in.stage.API, in.request.Method
+	r, other := api.Routes.FindBoth(path, method)
 	alike := in.harmless(r) && in.harmless(other)
-	if alike && api.strictPaths {
-		r, other = api.routes.FindFolded(path, method)
+	if alike && api.StrictPaths {
+		r, other = api.Routes.FindFolded(path, method)
 		alike = in.harmless(r) && in.harmless(other)
 	}
 	return alike
 }
 
-func (in *invocation) harmless(r *route) bool { return r == nil || sameGuard(r, in.route) }
+func (in *invocation) harmless(r *model.Route) bool { return r == nil || model.SameGuard(r, in.route) }

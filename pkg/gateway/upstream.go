@@ -13,7 +13,7 @@ import (
 // client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
 // (CGI does).
 func (in *invocation) mapHeaders(context.Context) outcome {
-	for _, h := range in.route.upstream {
+	for _, h := range in.route.Upstream {
 		value, ok := in.Value(h.Value)
 		if !ok {
 			continue
@@ -24,7 +24,7 @@ func (in *invocation) mapHeaders(context.Context) outcome {
 		in.setHeaders = append(in.setHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
 	}
 	for name := range in.request.Headers() {
-		if in.gateway.mapped.Has(name) {
+		if in.gateway.Mapped.Has(name) {
 			in.removeHeader(name)
 		}
 	}
@@ -52,7 +52,7 @@ func (in *invocation) keepHeaders(context.Context) outcome {
 func (in *invocation) losesUpstream() bool {
 	for line := range in.request.HeaderValues("connection") {
 		for name := range strings.SplitSeq(line, ",") {
-			if in.gateway.mapped.Has(strings.Trim(name, " \t")) {
+			if in.gateway.Mapped.Has(strings.Trim(name, " \t")) {
 				return true
 			}
 		}

@@ -17,14 +17,9 @@ func TestUpstreamHeaders(t *testing.T) {
 	a := testAPI("GET /pets/{petId}", "POST /pets/{petId}")
 	a.Stages[0].Domains = []string{"api.example.com/v1"}
 	a.Stages[0].Variables = map[string]string{"alias": "live", "name": "Zoë"}
-	for name := range contextVariables {
-		if !newScope(&a).offers(name) {
-			continue
-		}
-		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
-	}
-	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-alias", "$stageVariables.alias"}, UpstreamHeader{"X-Name", "$stageVariables.name"}, UpstreamHeader{"x-literal", "a, b=c"})
-	a.Routes[1].UpstreamHeaders = []UpstreamHeader{{"X-Literal", "post"}, {"x-own", "1"}}
+	mapContext(&a)
+	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{Name: "x-alias", Value: "$stageVariables.alias"}, UpstreamHeader{Name: "X-Name", Value: "$stageVariables.name"}, UpstreamHeader{Name: "x-literal", Value: "a, b=c"})
+	a.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "X-Literal", Value: "post"}, {Name: "x-own", Value: "1"}}
 	g := mustNew(t, a)
 
 	r := get("/v1/pets/7%20%C3%A9?x=1", "user-agent", "curl/8")
@@ -56,8 +51,8 @@ func TestUpstreamHeaders(t *testing.T) {
 
 func TestClientsHeadersAreRemoved(t *testing.T) {
 	mapping := testAPI("GET /", "POST /")
-	mapping.UpstreamHeaders = []UpstreamHeader{{"X-User-Name", "$context.authorizer.principalId"}, {"x-stage", "$context.stage"}}
-	mapping.Routes[1].UpstreamHeaders = []UpstreamHeader{{"x-post-only", "1"}}
+	mapping.UpstreamHeaders = []UpstreamHeader{{Name: "X-User-Name", Value: "$context.authorizer.principalId"}, {Name: "x-stage", Value: "$context.stage"}}
+	mapping.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "x-post-only", Value: "1"}}
 	other := testAPI("GET /")
 	other.ID, other.Stages = "f6g7h8i9j0", []Stage{{Name: "v1", Domains: []string{"orders.example.com"}}}
 	g := mustNew(t, mapping, other)
@@ -119,7 +114,7 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 		return claimToken{"sub": "Zo%C3%AB"}, nil
 	}}}
 	a.Routes[0].Authorization, a.Routes[0].Authorizer = Cognito, "pool"
-	a.UpstreamHeaders = []UpstreamHeader{{"x-literal", "Zo%C3%AB"}, {"x-user", "$context.authorizer.claims.sub"}}
+	a.UpstreamHeaders = []UpstreamHeader{{Name: "x-literal", Value: "Zo%C3%AB"}, {Name: "x-user", Value: "$context.authorizer.claims.sub"}}
 	d := mustNew(t, a).Authorize(t.Context(), get("/", "authorization", "x"))
 	if want := []authz.Field{{Name: "x-literal", Value: "Zo%C3%AB"}, {Name: "x-user", Value: "Zo%25C3%25AB"}}; !d.Allow || !slices.Equal(d.SetHeaders, want) {
 		t.Errorf("allow %v, %q, want %q", d.Allow, d.SetHeaders, want)
@@ -152,7 +147,7 @@ func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
 		}
 	}
 	a := testAPI("GET /")
-	a.UpstreamHeaders = []UpstreamHeader{{"x-agent", "$context.identity.userAgent"}}
+	a.UpstreamHeaders = []UpstreamHeader{{Name: "x-agent", Value: "$context.identity.userAgent"}}
 	d := mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a\r\nx-evil: 1"))
 	if want := []authz.Field{{Name: "x-agent", Value: "a%0D%0Ax-evil: 1"}}; !slices.Equal(d.SetHeaders, want) {
 		t.Errorf("%q, want %q", d.SetHeaders, want)

@@ -15,17 +15,17 @@ func (in *invocation) Value(v answer.Variable) (string, bool) {
 	case answer.Literal:
 		return v.Name, true
 	case answer.AccountID:
-		return in.stage.api.account, true
+		return in.stage.API.Account, true
 	case answer.APIID:
-		return in.stage.api.id, true
+		return in.stage.API.ID, true
 	case answer.RouteKey:
-		return in.route.name, true
+		return in.route.Name, true
 	case answer.ResourcePath:
 		return in.resourcePath()
 	case answer.Stage:
-		return in.stage.name, true
+		return in.stage.Name, true
 	case answer.StageVariable:
-		value, ok := in.stage.variables[v.Name]
+		value, ok := in.stage.Variables[v.Name]
 		return value, ok
 	case answer.SourceIP:
 		return in.sourceIPText()
@@ -177,5 +177,5 @@ func (in *invocation) queryParameters(name string) (string, bool) {
 		}
 		all += value
 	}
-	return all, found == 1 || found > 1 && !in.stage.api.http && strings.Trim(all, "\x00") != ""
+	return all, found == 1 || found > 1 && !in.stage.API.HTTP && strings.Trim(all, "\x00") != ""
 }

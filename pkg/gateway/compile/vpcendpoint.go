@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 var (
@@ -16,17 +17,17 @@ var (
 
 // addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
 func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
-	g.endpoints.byID, g.endpoints.byListener = map[string]*vpcEndpoint{}, map[string]*vpcEndpoint{}
-	g.endpoints.byPrincipal = map[string]*vpcEndpoint{}
+	g.Endpoints.ByID, g.Endpoints.ByListener = map[string]*model.VPCEndpoint{}, map[string]*model.VPCEndpoint{}
+	g.Endpoints.ByPrincipal = map[string]*model.VPCEndpoint{}
 	for i := range endpoints {
 		c, at := &endpoints[i], fmt.Sprintf("vpcEndpoints[%d]", i)
 		f.checkVPCEndpoint(c, at)
-		e := &vpcEndpoint{id: c.ID, vpc: c.VPC, policy: c.Policy}
+		e := &model.VPCEndpoint{ID: c.ID, VPC: c.VPC, Policy: c.Policy}
 		if c.ID != "" {
-			if g.endpoints.byID[c.ID] != nil {
+			if g.Endpoints.ByID[c.ID] != nil {
 				f.add(at+".id", "the VPC endpoint %s is written twice", c.ID)
 			}
-			g.endpoints.byID[c.ID] = e
+			g.Endpoints.ByID[c.ID] = e
 		}
 		for j, network := range c.Networks {
 			g.mapNetwork(network, e, fmt.Sprintf("%s.networks[%d]", at, j), f)
@@ -57,7 +58,7 @@ func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
 
 // mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
 // endpoint, and an address of it would be looked for further left in X-Forwarded-For.
-func (g *builder) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at string, f *faults) {
 	if !network.IsValid() {
 		f.add(at, "write a network such as 10.1.0.0/16")
 		return
@@ -67,31 +68,31 @@ func (g *builder) mapNetwork(network netip.Prefix, e *vpcEndpoint, at string, f 
 		return
 	}
 	network = network.Masked()
-	if g.clients.trusted.OverlapsPrefix(network) {
+	if g.Clients.Trusted.OverlapsPrefix(network) {
 		f.add(at, "%s overlaps clientAddress.trustedProxies: an address is a client's or a proxy's, not both", network)
 	}
-	if _, mapped := g.endpoints.byNetwork.Get(network); mapped {
+	if _, mapped := g.Endpoints.ByNetwork.Get(network); mapped {
 		f.add(at, "the network %s is written twice", network)
 	}
 	if network.Bits() == 0 {
 		f.warn(at, "%s is everybody: every client counts as one that came by the VPC endpoint", network)
 	}
-	g.endpoints.byNetwork.Insert(network, e)
+	g.Endpoints.ByNetwork.Insert(network, e)
 }
 
-func (g *builder) mapListener(name string, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapListener(name string, e *model.VPCEndpoint, at string, f *faults) {
 	switch {
 	case name == "":
 		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
-	case g.endpoints.byListener[name] != nil:
+	case g.Endpoints.ByListener[name] != nil:
 		f.add(at, "the listener %q is written twice", name)
 	}
-	g.endpoints.byListener[name] = e
+	g.Endpoints.ByListener[name] = e
 }
 
 // mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
 // whoever may make up a name that begins so.
-func (g *builder) mapPrincipal(id string, e *vpcEndpoint, at string, f *faults) {
+func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at string, f *faults) {
 	text := id
 	above, all := strings.CutSuffix(id, "/*")
 	switch {
@@ -101,11 +102,11 @@ func (g *builder) mapPrincipal(id string, e *vpcEndpoint, at string, f *faults) 
 		f.add(at, "%q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/orders/sa/api, or spiffe://cluster.local/ns/orders/* for all below it", id)
 		return
 	}
-	if g.endpoints.byPrincipal[id] != nil {
+	if g.Endpoints.ByPrincipal[id] != nil {
 		f.add(at, "the principal %q is written twice", text)
 	}
 	if all && strings.Count(above, "/") == 2 {
 		f.warn(at, "%q is everybody in the trust domain: every workload counts as one that came by the VPC endpoint", text)
 	}
-	g.endpoints.byPrincipal[id] = e
+	g.Endpoints.ByPrincipal[id] = e
 }

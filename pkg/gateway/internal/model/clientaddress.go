@@ -1,4 +1,4 @@
-package gateway
+package model
 
 import (
 	"errors"
@@ -13,19 +13,19 @@ import (
 // errForwardedFor is the fault of a request whose client cannot be told.
 var errForwardedFor = errors.New("X-Forwarded-For holds an entry that is no IP address")
 
-// clientAddresses finds the client behind trusted proxies.
-type clientAddresses struct{ trusted bart.Lite }
+// ClientAddresses finds the client behind trusted proxies.
+type ClientAddresses struct{ Trusted bart.Lite }
 
-// of returns the address that aws:SourceIp and $context.identity.sourceIp show: the TCP peer, or, where that is a trusted
+// Of returns the address that aws:SourceIp and $context.identity.sourceIp show: the TCP peer, or, where that is a trusted
 // proxy, the entry of X-Forwarded-For that is the last not to be one, read from the right; the leftmost where all are.
 // What stands left of it was written by the client, and is not even read. Without a peer (a Unix socket) there is no
 // address.
 //
 // On a connection that came by a VPC endpoint, as byEndpoint says, the peer is the client: whom the load balancer names, or who has
 // connected to the listener. Addresses of a customer's VPC may be those of our trusted proxies, and X-Forwarded-For is not read.
-func (c *clientAddresses) of(r *authz.Request, byEndpoint bool) (netip.Addr, error) {
+func (c *ClientAddresses) Of(r *authz.Request, byEndpoint bool) (netip.Addr, error) {
 	peer := r.Peer.Unmap().WithZone("")
-	if byEndpoint || !peer.IsValid() || !c.trusted.Contains(peer) {
+	if byEndpoint || !peer.IsValid() || !c.Trusted.Contains(peer) {
 		return peer, nil
 	}
 	var buffer [4]string
@@ -43,7 +43,7 @@ func (c *clientAddresses) of(r *authz.Request, byEndpoint bool) (netip.Addr, err
 			if !ok {
 				return netip.Addr{}, errForwardedFor
 			}
-			if client = addr; !c.trusted.Contains(client) {
+			if client = addr; !c.Trusted.Contains(client) {
 				return client, nil
 			}
 		}

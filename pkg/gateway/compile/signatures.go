@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // SignatureOptions are how the signatures of an API's requests are verified, where API Gateway has one way for all.
@@ -35,12 +36,12 @@ const (
 
 // verifiers makes what verifies signatures, once for each distinct set of options.
 type verifiers struct {
-	factory func(SignatureOptions) (Verify, error)
-	made    map[string]Verify
+	factory func(SignatureOptions) (model.Verify, error)
+	made    map[string]model.Verify
 }
 
 // verifier makes what verifies by a set of options.
-func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) Verify {
+func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) model.Verify {
 	switch {
 	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
 		f.add(at+".maxExpires", "must be a number of seconds from 1 to 604800")
@@ -67,7 +68,7 @@ func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) Verify {
 func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at string, f *faults) {
 	a.signatures = c.Signatures
 	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
-	a.verify = v.verifier(a.signatures, at+".signatures", f)
+	a.Verify = v.verifier(a.signatures, at+".signatures", f)
 	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
 	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
 	if c.Signatures.given() && !used {
@@ -81,15 +82,15 @@ func (o *SignatureOptions) given() bool {
 }
 
 // routeVerifier makes a route's own verifier; nil where the API's does.
-func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults) Verify {
-	if c.Signatures == (RouteSignatures{}) {
+func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults) model.Verify {
+	if c.Signatures == (model.RouteSignatures{}) {
 		return nil
 	}
 	if c.Authorization != IAM {
 		f.add(at+".signatures", "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
 		return nil
 	}
-	if a.verify == nil { // a fault already
+	if a.Verify == nil { // a fault already
 		return nil
 	}
 	o := a.signatures
@@ -99,8 +100,8 @@ func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults)
 }
 
 // routeSignatures are the options that hold for a route, said by it or by its API.
-func (a *apiBuilder) routeSignatures(c *Route) RouteSignatures {
-	return RouteSignatures{
+func (a *apiBuilder) routeSignatures(c *Route) model.RouteSignatures {
+	return model.RouteSignatures{
 		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
 		UnsignedPayload: c.Signatures.UnsignedPayload,
 	}
@@ -115,25 +116,25 @@ func (g *builder) checkAliases(c *API, a *apiBuilder, at string, f *faults) {
 			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
 			continue
 		}
-		a.aliases = append(a.aliases, name)
-		if other := g.otherOwner(name, a.api); other != nil {
-			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.id)
+		a.Aliases = append(a.Aliases, name)
+		if other := g.otherOwner(name, a.API); other != nil {
+			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.ID)
 		}
 	}
 }
 
 // otherOwner finds an API that a host leads to and that is not a.
-func (g *builder) otherOwner(name string, a *api) *api {
-	h := g.host(name)
+func (g *builder) otherOwner(name string, a *model.API) *model.API {
+	h := g.Host(name)
 	switch {
 	case h == nil:
 		return nil
-	case h.owner != nil && h.owner != a:
-		return h.owner
+	case h.Owner != nil && h.Owner != a:
+		return h.Owner
 	}
-	for d, s := range g.mappings {
-		if d.host == name && s.api != a {
-			return s.api
+	for d, s := range g.Mappings {
+		if d.Host == name && s.API != a {
+			return s.API
 		}
 	}
 	return nil

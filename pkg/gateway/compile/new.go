@@ -1,24 +1,26 @@
-package gateway
+package compile
 
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// compileConfig compiles a configuration. It returns all faults at once, and nil if one of them is not a warning.
-func compileConfig(c Config) (*gatewayModel, []Fault) {
+// New compiles a configuration. It returns all faults at once, and nil if one of them is not a warning.
+func New(c Config) (*model.Gateway, []Fault) {
 	var f faults
-	g := &builder{&gatewayModel{
-		apis:     make(map[string]*api, len(c.APIs)),
-		hosts:    make(map[string]*host, len(c.APIs)),
-		mappings: make(map[domain]*stage, len(c.APIs)),
-		folded:   map[domain]*stage{},
+	g := &builder{&model.Gateway{
+		APIs:     make(map[string]*model.API, len(c.APIs)),
+		Hosts:    make(map[string]*model.Host, len(c.APIs)),
+		Mappings: make(map[model.Domain]*model.Stage, len(c.APIs)),
+		Folded:   map[model.Domain]*model.Stage{},
 
-		verifies: c.Signatures != nil,
+		Verifies: c.Signatures != nil,
 	}}
-	v := verifiers{factory: c.Signatures, made: map[string]Verify{}}
+	v := verifiers{factory: c.Signatures, made: map[string]model.Verify{}}
 	for _, name := range overrides {
-		g.mapped.Add(name)
+		g.Mapped.Add(name)
 	}
 	if len(c.APIs) == 0 {
 		f.add("apis", "there is no API: write at least one")
@@ -39,7 +41,7 @@ func compileConfig(c Config) (*gatewayModel, []Fault) {
 	if f.fatal() {
 		return nil, f
 	}
-	return g.gatewayModel, f
+	return g.Gateway, f
 }
 
 func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
@@ -55,7 +57,7 @@ func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
 		case network.Bits() == 0:
 			f.warn(at, "%s trusts everybody: the client is whoever the leftmost entry of X-Forwarded-For claims", network)
 		}
-		g.clients.trusted.Insert(network.Masked())
+		g.Clients.Trusted.Insert(network.Masked())
 	}
 }
 

@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // The authorizations that ask an authorizer.
@@ -36,9 +37,9 @@ type Authorizer struct {
 	// belongs to a TOKEN authorizer; a user pool's expression is about the token's audience, and the token's own matter.
 	IdentityValidationExpression string
 	// Token checks what the caller shows (COGNITO_USER_POOLS, JWT). An error refuses, in the words of an *authz.Refusal.
-	Token func(ctx context.Context, shown string, scopes []string) (Token, error)
+	Token func(ctx context.Context, shown string, scopes []string) (model.Token, error)
 	// Function asks the authorizer's function (CUSTOM). An error refuses, in the words of an *authz.Refusal.
-	Function func(context.Context, LambdaCall) (LambdaAnswer, error)
+	Function func(context.Context, model.LambdaCall) (model.LambdaAnswer, error)
 	// TokenType says of a function's authorizer that it is one of type TOKEN: with a single identity source, Authorization if
 	// none is named.
 	TokenType bool
@@ -47,7 +48,7 @@ type Authorizer struct {
 }
 
 func (a *apiBuilder) compileAuthorizers(c *API, at string, f *faults) {
-	a.authorizers, a.kinds = make(map[string]*authorizer, len(c.Authorizers)), make(map[string]Authorization, len(c.Authorizers))
+	a.authorizers, a.kinds = make(map[string]*model.Authorizer, len(c.Authorizers)), make(map[string]Authorization, len(c.Authorizers))
 	for _, name := range slices.Sorted(maps.Keys(c.Authorizers)) {
 		authorizer := c.Authorizers[name]
 		a.kinds[name] = authorizer.Authorization
@@ -55,11 +56,11 @@ func (a *apiBuilder) compileAuthorizers(c *API, at string, f *faults) {
 	}
 }
 
-func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *authorizer {
+func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *model.Authorizer {
 	if !authorizerShape.MatchString(name) {
 		f.add(at, "%q is no name of an authorizer; write letters, digits and ._-", name)
 	}
-	a := &authorizer{name: name, token: c.Token, function: c.Function}
+	a := &model.Authorizer{Name: name, Token: c.Token, Function: c.Function}
 	switch c.Authorization {
 	case Custom:
 		if c.Function == nil {
@@ -67,7 +68,7 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *aut
 		}
 	case Cognito, JWT:
 		if c.Authorization == JWT {
-			a.challenge = "Bearer"
+			a.Challenge = "Bearer"
 		}
 		if c.Token == nil {
 			f.add(at, "the authorizer checks no token")
@@ -79,8 +80,8 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *aut
 	if single := c.Authorization != Custom || c.TokenType; single {
 		sources = f.singleSource(sources, api, at)
 	}
-	a.sources = f.compileSources(sources, api, at)
-	a.validation = f.compileValidation(c.IdentityValidationExpression, at)
+	a.Sources = f.compileSources(sources, api, at)
+	a.Validation = f.compileValidation(c.IdentityValidationExpression, at)
 	return a
 }
 
@@ -98,7 +99,7 @@ func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 }
 
 // routeAuthorizer finds the authorizer of a route, nil if it has none.
-func (a *apiBuilder) routeAuthorizer(c *Route, at string, f *faults) *authorizer {
+func (a *apiBuilder) routeAuthorizer(c *Route, at string, f *faults) *model.Authorizer {
 	asks := c.Authorization == Custom || c.Authorization == Cognito || c.Authorization == JWT
 	named := a.authorizers[c.Authorizer]
 	switch {
@@ -126,7 +127,7 @@ func (f *faults) checkScopes(scopes []string, at string) {
 	}
 }
 
-func oneOf(authorizers map[string]*authorizer) string {
+func oneOf(authorizers map[string]*model.Authorizer) string {
 	if len(authorizers) == 0 {
 		return "; write it under authorizers"
 	}
@@ -168,8 +169,8 @@ func (f *faults) singleSource(written []string, api *API, at string) []string {
 	return written
 }
 
-func (f *faults) compileSources(written []string, api *API, at string) []identitySource {
-	var sources []identitySource
+func (f *faults) compileSources(written []string, api *API, at string) []model.IdentitySource {
+	var sources []model.IdentitySource
 	seen := map[string]bool{}
 	for i, text := range written {
 		at := fmt.Sprintf("%s.identitySource[%d]", at, i)
@@ -187,7 +188,7 @@ func (f *faults) compileSources(written []string, api *API, at string) []identit
 			f.add(at, "the identity source %s is written twice", text)
 		}
 		seen[text] = true
-		sources = append(sources, identitySource{text, value})
+		sources = append(sources, model.IdentitySource{Written: text, Value: value})
 	}
 	return sources
 }

@@ -1,10 +1,11 @@
-package gateway
+package compile
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
@@ -12,7 +13,7 @@ const (
 	// DefaultRoute is the route key of an HTTP API's route for whatever no other route matches.
 	DefaultRoute = routing.Default
 	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
-	DefaultStage = defaultStage
+	DefaultStage = model.DefaultStage
 )
 
 // noUserPools says what stands in for a user pool authorizer.
@@ -63,9 +64,9 @@ func (f *faults) checkREST(a *API, at string) {
 }
 
 // checkStageName refuses a name that no stage of such an API can have.
-func (f *faults) checkStageName(a *api, name, at string) {
+func (f *faults) checkStageName(a *model.API, name, at string) {
 	switch {
-	case name == DefaultStage && a.http:
+	case name == DefaultStage && a.HTTP:
 	case name == DefaultStage:
 		f.add(at, "$default is no stage name of a REST API; write kind: HTTP, or letters, digits, hyphens and underscores")
 	case !stageShape.MatchString(name):

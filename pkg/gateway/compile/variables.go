@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"fmt"
@@ -132,15 +132,20 @@ func (s scope) hasAuthorizer(kinds ...Authorization) bool {
 	return false
 }
 
-func (s scope) known() string {
+// ContextVariables are the $context variables that can be mapped on the API, beside those of its authorizers: "context.requestId".
+func (a *API) ContextVariables() []string {
 	names := make([]string, 0, len(contextVariables))
 	for name := range contextVariables {
-		if s.offers(name) {
+		if newScope(a).offers(name) {
 			names = append(names, "context."+name)
 		}
 	}
 	slices.Sort(names)
-	return "there are " + strings.Join(names, ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
+	return names
+}
+
+func (s scope) known() string {
+	return "there are " + strings.Join(s.api.ContextVariables(), ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
 }
 
 // offers reports whether an API of the scope's kind has a $context variable ("Customize HTTP API access logs").

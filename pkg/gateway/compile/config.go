@@ -1,9 +1,10 @@
-package gateway
+package compile
 
 import (
 	"net/netip"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -18,7 +19,7 @@ type Config struct {
 	VPCEndpoints []VPCEndpoint
 	// Signatures makes what verifies by a set of options; New calls it once for each distinct set. Routes with authorization
 	// AWS_IAM need it; a request without a route is answered by what it makes.
-	Signatures func(SignatureOptions) (Verify, error)
+	Signatures func(SignatureOptions) (model.Verify, error)
 }
 
 // NeedsBodies reports whether any request's body is looked at: a signature is over it, and a VPC endpoint policy asks who has signed,
@@ -120,7 +121,7 @@ type Route struct {
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
 	// Signatures say in what the route's signatures are verified differently than the API's.
-	Signatures RouteSignatures
+	Signatures model.RouteSignatures
 }
 
 // UpstreamHeader is one header of the upstream's request.

@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
@@ -54,13 +55,13 @@ func (a *API) ExecuteAPIHost() string {
 
 // builder makes a gateway, with what is known only while it is made.
 type builder struct {
-	*gatewayModel
+	*model.Gateway
 }
 
 // apiBuilder makes an API, with what is known only while it is made.
 type apiBuilder struct {
-	*api
-	authorizers map[string]*authorizer
+	*model.API
+	authorizers map[string]*model.Authorizer
 	// kinds are the authorizations of the authorizers.
 	kinds map[string]Authorization
 	// signatures are the API's options.
@@ -86,34 +87,34 @@ func (f *faults) checkIdentity(a *API, at string) {
 func (g *builder) compileAPI(c *API, at string, v *verifiers, f *faults) *apiBuilder {
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
-	a := &apiBuilder{api: &api{
-		id: c.ID, account: c.Account, region: c.Region, private: c.Private, endpoint: c.ExecuteAPIEndpoint,
-		strictPaths: c.StrictPaths, legacyMessages: c.LegacyMessages,
-		policy: c.ResourcePolicy, http: c.HTTP, routes: routing.Table[route]{HTTP: c.HTTP}, cors: f.compileCORS(c.CORS, at+".cors"),
+	a := &apiBuilder{API: &model.API{
+		ID: c.ID, Account: c.Account, Region: c.Region, Private: c.Private, Endpoint: c.ExecuteAPIEndpoint,
+		StrictPaths: c.StrictPaths, LegacyMessages: c.LegacyMessages,
+		Policy: c.ResourcePolicy, HTTP: c.HTTP, Routes: routing.Table[model.Route]{HTTP: c.HTTP}, CORS: f.compileCORS(c.CORS, at+".cors"),
 	}}
-	if g.apis[a.id] != nil {
-		f.add(at+".id", "the API %s is written twice", a.id)
+	if g.APIs[a.ID] != nil {
+		f.add(at+".id", "the API %s is written twice", a.ID)
 	}
-	g.apis[a.id] = a.api
-	g.hosts[c.ExecuteAPIHost()] = &host{owner: a.api}
+	g.APIs[a.ID] = a.API
+	g.Hosts[c.ExecuteAPIHost()] = &model.Host{Owner: a.API}
 	if c.Private && c.ResourcePolicy == nil {
 		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
-	a.responses = f.compileResponses(c, at)
+	a.Responses = f.compileResponses(c, at)
 	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
 		f.add(at+".routes", "the API has no route: write at least one")
 	}
-	routes := make([]*route, len(c.Routes))
+	routes := make([]*model.Route, len(c.Routes))
 	for i := range c.Routes {
 		at := routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
-		r.verify, r.signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
+		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && v.factory == nil {
 			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
@@ -132,7 +133,7 @@ func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, 
 
 func (g *builder) addMapped(headers []answer.MappedHeader) {
 	for _, h := range headers {
-		g.mapped.Add(h.Name)
+		g.Mapped.Add(h.Name)
 	}
 }
 
@@ -143,51 +144,51 @@ func (a *apiBuilder) compileStages(c *API, at string, f *faults) {
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
 		at := fmt.Sprintf("%s.stages[%d]", at, i)
-		f.checkStageName(a.api, s.Name, at+".name")
-		if a.stage(s.Name) != nil {
+		f.checkStageName(a.API, s.Name, at+".name")
+		if a.Stage(s.Name) != nil {
 			f.add(at+".name", "the stage %s is written twice", s.Name)
-		} else if other := a.stageInAnyCase(s.Name); other != nil && a.endpoint {
-			f.add(at+".name", "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.name)
+		} else if other := a.StageInAnyCase(s.Name); other != nil && a.Endpoint {
+			f.add(at+".name", "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
 			if !variableShape.MatchString(name) {
 				f.add(fmt.Sprintf("%s.variables[%q]", at, name), "%q is no name of a stage variable; write letters, digits and underscores", name)
 			}
 		}
-		a.stages = append(a.stages, &stage{
-			api: a.api, name: s.Name, variables: s.Variables,
-			arn:       c.ARNPrefix() + "/" + s.Name + "/",
-			maskedARN: c.arnPrefix(masked) + "/" + s.Name + "/",
+		a.Stages = append(a.Stages, &model.Stage{
+			API: a.API, Name: s.Name, Variables: s.Variables,
+			ARN:       c.ARNPrefix() + "/" + s.Name + "/",
+			MaskedARN: c.arnPrefix(masked) + "/" + s.Name + "/",
 		})
 	}
 }
 
-func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *route {
+func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *model.Route {
 	if !c.key().HasMethod() {
 		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
 	g := guardOf[c.Authorization]
-	if g == unguarded {
+	if g == model.Unguarded {
 		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
-	r := &route{Key: c.key(), name: c.key().String(), guard: g, scopes: c.Scopes, upstream: upstream}
-	r.authorizer = a.routeAuthorizer(c, at, f)
-	if err := a.routes.Add(r.Key, r); err != nil {
+	r := &model.Route{Key: c.key(), Name: c.key().String(), Guard: g, Scopes: c.Scopes, Upstream: upstream}
+	r.Authorizer = a.routeAuthorizer(c, at, f)
+	if err := a.Routes.Add(r.Key, r); err != nil {
 		f.add(at+".route", "%v", err)
 	}
 	return r
 }
 
 // foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
-func (a *apiBuilder) foldRoutes(routes []*route, at string, f *faults) {
-	if !a.strictPaths {
+func (a *apiBuilder) foldRoutes(routes []*model.Route, at string, f *faults) {
+	if !a.StrictPaths {
 		return
 	}
 	keys := make([]routing.Key, len(routes))
 	for i := range routes {
 		keys[i] = routes[i].Key
 	}
-	a.routes.Fold(keys, routes, func(i int, err error) { f.add(routeAt(at, i)+".route", "%v", err) })
+	a.Routes.Fold(keys, routes, func(i int, err error) { f.add(routeAt(at, i)+".route", "%v", err) })
 }
 
 // mapDomains maps an API's custom domain names to its stages.
@@ -197,7 +198,7 @@ func (g *builder) mapDomains(c *API, a *apiBuilder, at string, f *faults) {
 			at := fmt.Sprintf("%s.stages[%d].domains[%d]", at, i, j)
 			d, err := parseDomain(text)
 			if err == nil {
-				err = g.mapDomain(d, a.stages[i])
+				err = g.mapDomain(d, a.Stages[i])
 			}
 			if err != nil {
 				f.add(at, "%v", err)
@@ -206,60 +207,60 @@ func (g *builder) mapDomains(c *API, a *apiBuilder, at string, f *faults) {
 	}
 }
 
-func (g *builder) mapDomain(d domain, s *stage) error {
-	if other := g.mappings[d]; other != nil {
-		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.host, d.basePath, other.name, other.api.id)
+func (g *builder) mapDomain(d model.Domain, s *model.Stage) error {
+	if other := g.Mappings[d]; other != nil {
+		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.Host, d.BasePath, other.Name, other.API.ID)
 	}
 	if other := g.inAnotherCase(d); other != nil && other != s {
-		return fmt.Errorf("%s%s differs in case alone from a base path of stage %s of API %s, and servers that ignore case take one for the other: write another base path", d.host, d.basePath, other.name, other.api.id)
+		return fmt.Errorf("%s%s differs in case alone from a base path of stage %s of API %s, and servers that ignore case take one for the other: write another base path", d.Host, d.BasePath, other.Name, other.API.ID)
 	}
-	h := g.host(d.host)
-	if h != nil && h.owner != nil && (h.owner.endpoint || h.owner != s.api) {
-		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.host, h.owner.id)
+	h := g.Host(d.Host)
+	if h != nil && h.Owner != nil && (h.Owner.Endpoint || h.Owner != s.API) {
+		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.Host, h.Owner.ID)
 	}
-	if h = g.hosts[d.host]; h == nil {
-		h = &host{}
-		g.hosts[d.host] = h
+	if h = g.Hosts[d.Host]; h == nil {
+		h = &model.Host{}
+		g.Hosts[d.Host] = h
 	}
-	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
-	g.mappings[d] = s
-	if folded := (domain{d.host, canon.Lower(d.basePath)}); folded != d {
-		g.folded[folded], h.upper = s, true
+	h.Depth = max(h.Depth, strings.Count(d.BasePath, "/"))
+	g.Mappings[d] = s
+	if folded := (model.Domain{Host: d.Host, BasePath: canon.Lower(d.BasePath)}); folded != d {
+		g.Folded[folded], h.Upper = s, true
 	}
-	if d.basePath == "" {
-		s.whole = true
+	if d.BasePath == "" {
+		s.Whole = true
 	} else {
-		s.below = true
+		s.Below = true
 	}
 	return nil
 }
 
 // inAnotherCase returns the stage of a domain whose base path differs in case alone.
-func (g *builder) inAnotherCase(d domain) *stage {
-	d.basePath = canon.Lower(d.basePath)
-	if s := g.folded[d]; s != nil {
+func (g *builder) inAnotherCase(d model.Domain) *model.Stage {
+	d.BasePath = canon.Lower(d.BasePath)
+	if s := g.Folded[d]; s != nil {
 		return s
 	}
-	return g.mappings[d]
+	return g.Mappings[d]
 }
 
 // parseDomain reads "host" or "host/base/path".
-func parseDomain(text string) (domain, error) {
+func parseDomain(text string) (model.Domain, error) {
 	name, base, hasBase := strings.Cut(text, "/")
 	name = canon.Lower(name)
 	if canon.Host(name) != name || !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
-		return domain{}, fmt.Errorf("%q is no domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
+		return model.Domain{}, fmt.Errorf("%q is no domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
 	}
 	if !hasBase {
-		return domain{host: name}, nil
+		return model.Domain{Host: name}, nil
 	}
 	for segment := range strings.SplitSeq(base, "/") {
 		if !baseShape.MatchString(segment) || canon.IsDotSegment(segment) {
-			return domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash in between", text)
+			return model.Domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash in between", text)
 		}
 	}
-	return domain{host: name, basePath: "/" + base}, nil
+	return model.Domain{Host: name, BasePath: "/" + base}, nil
 }
 
 // guardOf are the guards of the authorization types there are.
-var guardOf = map[Authorization]guardKind{None: open, IAM: byIAM, Custom: byFunction, Cognito: byToken, JWT: byToken}
+var guardOf = map[Authorization]model.Guard{None: model.Open, IAM: model.ByIAM, Custom: model.ByFunction, Cognito: model.ByToken, JWT: model.ByToken}

@@ -1,4 +1,4 @@
-package gateway
+package compile
 
 import (
 	"fmt"
@@ -6,27 +6,28 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 // leftOver is what guarded routes leave to an open one.
 type leftOver struct {
 	// methods are the guarded routes whose path the open one has with other methods, and example is such a method.
-	methods []*route
+	methods []*model.Route
 	example string
 	// below are those whose path goes on in the open route, above those that have a greedy variable, and not the path before it.
-	below, above []*route
+	below, above []*model.Route
 }
 
 // warnOpenRoutes warns of open routes that take what guarded ones leave over: other methods of their path, or what lies above or
 // below it. API Gateway routes so too, and says nothing.
-func (a *apiBuilder) warnOpenRoutes(routes []*route, at string, f *faults) {
-	if f.fatal() || !slices.ContainsFunc(routes, (*route).isOpen) {
+func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, at string, f *faults) {
+	if f.fatal() || !slices.ContainsFunc(routes, (*model.Route).IsOpen) {
 		return
 	}
-	left := map[*route]*leftOver{}
+	left := map[*model.Route]*leftOver{}
 	for _, r := range routes {
-		if r.guard != unguarded && !r.isOpen() && r.Method != DefaultRoute {
+		if r.Guard != model.Unguarded && !r.IsOpen() && r.Method != DefaultRoute {
 			a.leftOver(r, left)
 		}
 	}
@@ -37,21 +38,21 @@ func (a *apiBuilder) warnOpenRoutes(routes []*route, at string, f *faults) {
 	}
 }
 
-func isGreedy(r *route) bool { return strings.HasSuffix(r.Resource, "+}") }
+func isGreedy(r *model.Route) bool { return strings.HasSuffix(r.Resource, "+}") }
 
 // takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
-func takesPaths(r *route) bool {
+func takesPaths(r *model.Route) bool {
 	return r.Method == DefaultRoute || isGreedy(r) && r.Method != "OPTIONS"
 }
 
 // takesMethods reports whether a route is written for whatever method comes, to its path.
-func takesMethods(r *route) bool { return r.Method == routing.Any || takesPaths(r) }
+func takesMethods(r *model.Route) bool { return r.Method == routing.Any || takesPaths(r) }
 
 // examples are the methods that are tried, HEAD first: many servers answer it as they do GET.
 var examples = append([]string{"HEAD"}, routing.Methods[:]...)
 
 // leftOver finds what a guarded route leaves to open ones.
-func (a *apiBuilder) leftOver(r *route, left map[*route]*leftOver) {
+func (a *apiBuilder) leftOver(r *model.Route, left map[*model.Route]*leftOver) {
 	path := samplePath(r.Resource)
 	base := path[:strings.LastIndexByte(path, '/')+1]
 	for _, method := range examples {
@@ -76,9 +77,9 @@ func (a *apiBuilder) leftOver(r *route, left map[*route]*leftOver) {
 }
 
 // openAt is what is left to the route that a path and a method lead to, nil if it is not open, or not of a kind.
-func (a *apiBuilder) openAt(path, method string, kind func(*route) bool, left map[*route]*leftOver) *leftOver {
-	r := a.routes.Find(path, method)
-	if r == nil || !r.isOpen() || !kind(r) {
+func (a *apiBuilder) openAt(path, method string, kind func(*model.Route) bool, left map[*model.Route]*leftOver) *leftOver {
+	r := a.Routes.Find(path, method)
+	if r == nil || !r.IsOpen() || !kind(r) {
 		return nil
 	}
 	if left[r] == nil {
@@ -88,7 +89,7 @@ func (a *apiBuilder) openAt(path, method string, kind func(*route) bool, left ma
 }
 
 // withRoute adds a route that is not the last one already.
-func withRoute(list []*route, r *route) []*route {
+func withRoute(list []*model.Route, r *model.Route) []*model.Route {
 	if len(list) > 0 && list[len(list)-1] == r {
 		return list
 	}
@@ -126,11 +127,11 @@ func (l *leftOver) text() string {
 }
 
 // names are the first routes of a list.
-func names(routes []*route) string {
+func names(routes []*model.Route) string {
 	const most = 3
 	var keys []string
 	for _, r := range routes[:min(len(routes), most)] {
-		keys = append(keys, r.name)
+		keys = append(keys, r.Name)
 	}
 	text := strings.Join(keys, ", ")
 	if more := len(routes) - most; more > 0 {
@@ -141,8 +142,8 @@ func names(routes []*route) string {
 
 // warnPreflights warns of guarded routes that catch CORS preflights of an API with cors: browsers send no credentials with one, so
 // that it is refused ("Configure CORS for HTTP APIs in API Gateway").
-func (a *apiBuilder) warnPreflights(routes []*route, at string, f *faults) {
-	if a.cors == nil || f.fatal() {
+func (a *apiBuilder) warnPreflights(routes []*model.Route, at string, f *faults) {
+	if a.CORS == nil || f.fatal() {
 		return
 	}
 	for i, r := range routes {
@@ -150,7 +151,7 @@ func (a *apiBuilder) warnPreflights(routes []*route, at string, f *faults) {
 		if r.Method != DefaultRoute {
 			path, own = samplePath(r.Resource), r.Resource
 		}
-		if !r.isOpen() && a.routes.Find(path, "OPTIONS") == r {
+		if !r.IsOpen() && a.Routes.Find(path, "OPTIONS") == r {
 			f.warn(routeAt(at, i)+".route", "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
 				`write {route: "OPTIONS %s", authorization: NONE} beside it`, own)
 		}
