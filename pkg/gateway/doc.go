@@ -16,6 +16,11 @@
 // holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of letters and
 // hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
 //
+// 2026-11-28: what a function answers to a path that it may take for another one is kept for that method ARN alone. AWS' blueprints split the
+// ARN at its colons, so that they return the ARN of "/admin" to whoever asks for "/admin:x"; others decode path parameters, or cut at a
+// semicolon. Judged for every path, as API Gateway does, the answer would open "/admin". It costs a call for each path that has a colon or
+// another reading.
+//
 // 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. reading.go has them: path parameters cut off;
 // %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; blanks trimmed, and as Windows does it dots
 // at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
