@@ -113,6 +113,25 @@ func TestBypasses(t *testing.T) {
 	}
 }
 
+// A policy opens what ends in .css, or in /public, and the rest to nobody.
+func TestAWildcardTakesNoTextThatServersCutOff(t *testing.T) {
+	g := mustNew(t, guardedBy(t, testAPI("ANY /{proxy+}"), `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/GET/*.css","execute-api:/*/GET/*/public","execute-api:/*/GET/files/*"]}]}`))
+	for _, target := range []string{
+		"/admin;.css", "/admin;x.css", "/admin%3B.css", "/admin%253B.css", "/admin%3F.css", "/admin%3f/x.css", "/admin%23.css", "/admin%253F/public", "/admin%3F/public",
+		"/admin;x/y;.css", "/admin%20%3F.css",
+	} {
+		if d := g.Authorize(t.Context(), get(target)); d.Allow || d.Denial.Status != 403 {
+			t.Errorf("%s: allow %v, %+v", target, d.Allow, d.Reason)
+		}
+	}
+	for _, target := range []string{"/a.css", "/x;y/a.css", "/a;v=1/public", "/x%2Fy.css", "/files/a;b", "/files/a%2Fb%3Fc", "/100%25.css"} {
+		if d := g.Authorize(t.Context(), get(target)); !d.Allow {
+			t.Errorf("%s: %+v", target, d.Reason)
+		}
+	}
+}
+
 // The same paths without the attack pass: nothing of the above is denied by accident.
 func TestBypassesAreNotTooWide(t *testing.T) {
 	g := bypassed(t)

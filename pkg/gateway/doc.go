@@ -29,8 +29,10 @@
 // did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
 // that differ in case alone are a fault, as are two such resources under strictPaths.
 //
-// 2026-11-25: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
-// take away: a Deny on one holds, and so does a NotResource in an Allow. Under strictPaths they are in lower case too: a Deny that is to
+// 2026-11-28: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. A wildcard of an Allow must take in each reading that has a route,
+// whatever the slash at its end: "*.css" is not for "/admin;.css", which a servlet container serves as "/admin". So must the NotResource of
+// a Deny. A Resource that spells out the whole path is about that path. Under strictPaths they are in lower case too: a Deny that is to
 // hold whatever the case is written in lower case.
 //
 // 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
