@@ -22,7 +22,8 @@
 // another reading.
 //
 // 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. reading.go has them: path parameters cut off;
-// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; blanks trimmed, and as Windows does it dots
+// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; characters in their plain form (Unicode's
+// NFKC: a fullwidth slash is a slash); blanks trimmed, and as Windows does it dots
 // at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
 // otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
 // path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
