@@ -43,6 +43,10 @@
 // 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
 // "pets" is "/7".
 //
+// 2026-11-28: a request that would pass is refused with 400 if X-Forwarded-Host, or a header like it, names a host of another stage and none of
+// its own. Two stages may share an upstream that tells them apart by the host, and frameworks take the host from that header. Hosts that are
+// no stage's pass, for a proxy in front of Envoy may have written them.
+//
 // 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
 // is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
 //
