@@ -213,3 +213,31 @@ func FuzzAuthorize(f *testing.F) {
 		}
 	})
 }
+
+// Beside one open method of one path, no spelling of host, path and method gets past the guard of all others.
+func TestAnOpenMethodOpensNoOther(t *testing.T) {
+	guarded := testAPI("ANY /", "ANY /{proxy+}", "GET /open")
+	guarded.Routes[0].Authorization, guarded.Routes[1].Authorization = IAM, IAM
+	open := testAPI("ANY /", "ANY /{proxy+}")
+	open.ID = "0pen000000"
+	open.Stages = []Stage{{Name: "prod", Domains: []string{"open.example.com"}}}
+	g := mustNew(t, guarded, open)
+	hosts := []string{
+		"pets.example.com%00", "pets.example.com.", "pets.example.com..", ".pets.example.com", "pets.example.com:", "pets.example.com:0", "pets.example.com:99999", "pets.example.com:443:80",
+		"[pets.example.com]", "PETS.EXAMPLE.COM", "pets\uff0eexample.com", "pet\u017f.example.com", "xn--pets.example.com", "pets.example.com\u200b", "pets.example.com,open.example.com",
+		"open.example.com@pets.example.com", "pets.example.com#open.example.com", "pets.example.com?open.example.com", "pets.example.com/open", "pets.example.com\\open", "[::1]",
+		"[::ffff:1.2.3.4]", "[::1%25eth0]", "pets.example.com:\u0668\u0660", "p\u00e9ts.example.com",
+	}
+	for _, host := range hosts {
+		for _, api := range []string{"", "a1b2c3d4e5"} {
+			for _, target := range []string{"/admin", "/open/", "/OPEN", "/open%2F", "/open;", "/open.", "/open%20", "/ope%6E;", "/%6Fpen/x", "/open//x", "/open%EF%BC%8Fx", "/%EF%BD%8Fpen"} {
+				for _, verb := range []string{"GET", "get", "Get", "HEAD", "POST", "TRACE", "CONNECT", "PRI", "GET-", "-", "OPTIONS", "QUERY"} {
+					d := g.Authorize(t.Context(), as(api, method(verb, on(host, get(target)))))
+					if d.Allow && (verb != "GET" || target != "/open/") {
+						t.Errorf("host %q, API %q: %s %s: allowed, %+v", host, api, verb, target, d.Reason)
+					}
+				}
+			}
+		}
+	}
+}

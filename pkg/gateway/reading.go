@@ -29,10 +29,9 @@ var (
 	errDoubled   = errors.New("the path leads to another route once its doubled slashes are merged")
 )
 
-// rereadings are what servers do to a path beyond its canonical form, each in its own way. All but normalize make it
-// shorter, or leave it alone.
+// rereadings are what servers do to a path beyond its canonical form, each in its own way. Most make it shorter.
 var rereadings = [...]func(string) string{
-	decodeSlashes, decodeAgain, normalize, cutParameters, cutQuery, cutFragment,
+	decodeSlashes, decodeAgain, decodeAndNormalize, cutParameters, cutQuery, cutFragment,
 	trimBegins, trimEnds, trimEnd, trimWideBegins, trimWideEnds, trimWideEnd, trimDots, mergeSlashes,
 }
 
@@ -54,8 +53,12 @@ func (p path) readings(raw string) ([]string, error) {
 		all = append(all, next)
 		return nil
 	}
+	if err := add(normalize(p.text)); err != nil {
+		return nil, err
+	}
 	if p.semicolon { // a server that cuts parameters off before it decodes keeps an encoded semicolon
-		if err := add(unescape(cutParameters(raw), true)); err != nil {
+		cut := unescape(cutParameters(raw), true)
+		if err := errors.Join(add(cut), add(normalize(cut))); err != nil {
 			return nil, err
 		}
 	}
@@ -97,6 +100,15 @@ func normalize(p string) string {
 		if p[i] >= utf8.RuneSelf {
 			return norm.NFKC.String(plainMarks.Replace(p))
 		}
+	}
+	return p
+}
+
+// decodeAndNormalize normalizes what decodeAgain makes of a path. Anything else needs no more than the path as a whole, normalized once:
+// it takes long, and what is cut off or trimmed before or after it is the same.
+func decodeAndNormalize(p string) string {
+	if next := decodeAgain(p); next != p {
+		return normalize(next)
 	}
 	return p
 }
