@@ -54,6 +54,9 @@ func (in *invocation) allowance(ctx context.Context, reason authz.Reason) authz.
 	if in.losesUpstream() {
 		return in.denial(badRequest(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
 	}
+	if in.namesAnotherHost() {
+		return in.denial(badRequest(authz.CodeBadRequest, "a header such as X-Forwarded-Host names the host of another stage, which an upstream that they share might take for the request's"))
+	}
 	d := in.decision(reason)
 	in.setUpstream(&d)
 	d.ResponseHeaders = in.corsHeaders()

@@ -192,6 +192,10 @@ func (g *Gateway) mapDomain(d domain, s *stage) error {
 	}
 	h.depth = max(h.depth, strings.Count(d.basePath, "/"))
 	g.mappings[d] = s
+	if s.hosts == nil {
+		s.hosts = map[string]bool{}
+	}
+	s.hosts[d.host] = true
 	if folded := (domain{d.host, lower(d.basePath)}); folded != d {
 		g.folded[folded], h.upper = s, true
 	}

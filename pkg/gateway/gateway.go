@@ -57,6 +57,8 @@ type stage struct {
 	variables      map[string]string
 	// whole says that a host leads to the stage without a base path, below that one leads to it with a base path.
 	whole, below bool
+	// hosts are those of the stage's domains.
+	hosts map[string]bool
 }
 
 type route struct {

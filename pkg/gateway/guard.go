@@ -73,6 +73,7 @@ func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
 		Spellings:       in.spellings,
+		Readings:        in.otherARNs,
 		ResourceAccount: in.stage.api.account,
 		Context:         in,
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -12,6 +13,8 @@ type LambdaCall struct {
 	API, Stage string
 	// Identity are the values of the identity sources, in the configured order. They are not to be kept without a copy.
 	Identity []string
+	// Only is the method ARN if the answer may be kept for it alone; empty if it may be kept for the whole stage.
+	Only string
 	// Event tells what the function gets to see. It is asked where the function is called, and not where its answer is known.
 	Event interface{ Event() *authz.Event }
 }
@@ -55,7 +58,7 @@ func askFunction(ctx context.Context, in *invocation) (authz.Caller, error) {
 	if err := in.tellable(); err != nil {
 		return authz.Caller{}, err
 	}
-	answer, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Event: in})
+	answer, err := a.function(ctx, LambdaCall{API: in.stage.api.id, Stage: in.stage.name, Identity: in.values, Only: in.onlyARN(), Event: in})
 	switch {
 	case err != nil:
 		return authz.Caller{}, refused(err)
@@ -64,6 +67,16 @@ func askFunction(ctx context.Context, in *invocation) (authz.Caller, error) {
 	}
 	in.answer = answer
 	return authz.Caller{Principal: answer.PrincipalID()}, nil
+}
+
+// onlyARN is the method ARN of a path that a function may take for another one: it has other readings, or a colon, at which blueprints
+// split the ARN. The Resource that the function builds then may be the ARN of another request.
+func (in *invocation) onlyARN() string {
+	if len(in.readings) == 0 && strings.IndexByte(in.path, ':') < 0 {
+		return ""
+	}
+	in.buildARN()
+	return in.arn
 }
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
@@ -18,7 +20,7 @@ const (
 )
 
 // inAnotherWay is how a server may read a path.
-const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
+const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, writes characters in their plain form, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
 
 var (
 	errReadings  = errors.New("the path can be read in more ways than are looked at")
@@ -27,9 +29,9 @@ var (
 	errDoubled   = errors.New("the path leads to another route once its doubled slashes are merged")
 )
 
-// rereadings are what servers do to a path beyond its canonical form, each in its own way. All make it shorter, or leave it alone.
+// rereadings are what servers do to a path beyond its canonical form, each in its own way. Most make it shorter.
 var rereadings = [...]func(string) string{
-	decodeSlashes, decodeAgain, cutParameters, cutQuery, cutFragment,
+	decodeSlashes, decodeAgain, decodeAndNormalize, cutParameters, cutQuery, cutFragment,
 	trimBegins, trimEnds, trimEnd, trimWideBegins, trimWideEnds, trimWideEnd, trimDots, mergeSlashes,
 }
 
@@ -51,8 +53,12 @@ func (p path) readings(raw string) ([]string, error) {
 		all = append(all, next)
 		return nil
 	}
+	if err := add(normalize(p.text)); err != nil {
+		return nil, err
+	}
 	if p.semicolon { // a server that cuts parameters off before it decodes keeps an encoded semicolon
-		if err := add(unescape(cutParameters(raw), true)); err != nil {
+		cut := unescape(cutParameters(raw), true)
+		if err := errors.Join(add(cut), add(normalize(cut))); err != nil {
 			return nil, err
 		}
 	}
@@ -86,6 +92,28 @@ func decodeAgain(p string) string {
 	}
 	return string(append(out, p[start:]...))
 }
+
+// normalize writes characters in their plain form, as Unicode's NFKC does: a fullwidth letter, slash or dot becomes the one of ASCII. So do
+// Windows' conversions to a code page, which also make a slash of two that NFKC leaves alone. A percent sign begins no escape.
+func normalize(p string) string {
+	for i := range len(p) {
+		if p[i] >= utf8.RuneSelf {
+			return norm.NFKC.String(plainMarks.Replace(p))
+		}
+	}
+	return p
+}
+
+// decodeAndNormalize normalizes what decodeAgain makes of a path. Anything else needs no more than the path as a whole, normalized once:
+// it takes long, and what is cut off or trimmed before or after it is the same.
+func decodeAndNormalize(p string) string {
+	if next := decodeAgain(p); next != p {
+		return normalize(next)
+	}
+	return p
+}
+
+var plainMarks = strings.NewReplacer("\uff05", "%25", "\ufe6a", "%25", "\u2044", "/", "\u2215", "/")
 
 // cutParameters cuts each segment off at its first semicolon.
 func cutParameters(p string) string { return eachSegment(p, isSemicolon, cutParameter) }
@@ -125,8 +153,11 @@ func trimWideEnds(p string) string   { return eachSegment(p, isWideSpace, trimWi
 func trimWideBegin(s string) string { return strings.TrimLeftFunc(s, isWideSpace) }
 func trimWideEnd(s string) string   { return strings.TrimRightFunc(s, isWideSpace) }
 
-// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here.
-func isWideSpace(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
+// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here. Java 8 and PHP
+// trim U+180E, JavaScript U+FEFF, and older versions of .NET all three.
+func isWideSpace(r rune) bool {
+	return unicode.IsSpace(r) || r == '\u180e' || r == '\u200b' || r == '\ufeff'
+}
 
 // trimDots cuts spaces and dots off at the end of each segment, as Windows does to names of files.
 func trimDots(p string) string { return eachSegment(p, isDot, trimDot) }

@@ -11,8 +11,11 @@ import (
 )
 
 // overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
-// an upstream that might.
-var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+// an upstream that might. Gunicorn cuts what SCRIPT_NAME says off the path if its peer is local, as a sidecar is: it serves /open/admin as
+// /admin. WSGI applications behind a proxy do so by X-Script-Name.
+var overrides = []string{
+	"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "script-name", "path-info", "x-script-name",
+}
 
 // setUpstream fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
 // client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
