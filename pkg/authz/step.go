@@ -23,6 +23,7 @@ const (
 	StepCaller     Step = "caller"       // the caller is authenticated
 	StepDecision   Step = "decision"     // the policies decide
 	StepConnection Step = "connection"   // no header that is mapped would be dropped behind Envoy
+	StepForwarded  Step = "forwarded_host" // no header names the host of another stage
 	StepUpstream   Step = "upstream"     // the upstream's headers are made
 	StepPass       Step = "pass"         // the request passes
 )

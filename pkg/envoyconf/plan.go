@@ -71,7 +71,7 @@ func (p *plan) addAddresses() error {
 	}
 	p.addresses = map[string]string{}
 	for _, u := range p.Upstreams {
-		p.addresses[u.Name] = strings.ToLower(u.Address.String())
+		p.addresses[u.Name] = u.Address.canonical()
 	}
 	return errors.Join(errs...)
 }

@@ -18,7 +18,10 @@ func (in *invocation) buildARN() {
 	}
 	in.arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, in.path, in.spellingBuffer[:0])
 	for _, reading := range in.readings {
-		in.spell(reading)
+		arn := in.spell(reading)
+		if in.stage.API.Routes.Find(reading, in.request.Method) != nil {
+			in.otherARNs = append(in.otherARNs, arn)
+		}
 	}
 	if !in.stage.API.StrictPaths {
 		return
@@ -30,11 +33,12 @@ func (in *invocation) buildARN() {
 	}
 }
 
-// spell adds the spellings of a path that some server may read the request's as.
-func (in *invocation) spell(path string) {
+// spell adds the spellings of a path that some server may read the request's as, and returns its method ARN.
+func (in *invocation) spell(path string) string {
 	var arn string
 	arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, path, in.spellings)
 	in.spellings = append(in.spellings, arn)
+	return arn
 }
 
 // maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.

@@ -30,6 +30,7 @@ var order = [...]step{
 	{authz.StepCaller, (*invocation).know},
 	{authz.StepDecision, (*invocation).decide},
 	{authz.StepConnection, (*invocation).keepHeaders},
+	{authz.StepForwarded, (*invocation).keepHost},
 	{authz.StepUpstream, (*invocation).mapHeaders},
 	{authz.StepPass, (*invocation).pass},
 }

@@ -16,16 +16,24 @@
 // holds "*", "?" or "${" as it stands and after one and two decodings, whether or not its answers are kept. A method consists of letters and
 // hyphens, a host of letters, digits, dots, hyphens and underscores, on every route. On other routes a path's "*" is text.
 //
+// 2026-11-28: what a function answers to a path that it may take for another one is kept for that method ARN alone. AWS' blueprints split the
+// ARN at its colons, so that they return the ARN of "/admin" to whoever asks for "/admin:x"; others decode path parameters, or cut at a
+// semicolon. Judged for every path, as API Gateway does, the answer would open "/admin". It costs a call for each path that has a colon or
+// another reading.
+//
 // 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. reading.go has them: path parameters cut off;
-// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; blanks trimmed, and as Windows does it dots
+// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; characters in their plain form (Unicode's
+// NFKC: a fullwidth slash is a slash); blanks trimmed, and as Windows does it dots
 // at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
 // otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
 // path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
 // did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
 // that differ in case alone are a fault, as are two such resources under strictPaths.
 //
-// 2026-11-25: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
-// take away: a Deny on one holds, and so does a NotResource in an Allow. Under strictPaths they are in lower case too: a Deny that is to
+// 2026-11-28: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. A wildcard of an Allow must take in each reading that has a route,
+// whatever the slash at its end: "*.css" is not for "/admin;.css", which a servlet container serves as "/admin". So must the NotResource of
+// a Deny. A Resource that spells out the whole path is about that path. Under strictPaths they are in lower case too: a Deny that is to
 // hold whatever the case is written in lower case.
 //
 // 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
@@ -34,6 +42,10 @@
 //
 // 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
 // "pets" is "/7".
+//
+// 2026-11-28: a request that would pass is refused with 400 if X-Forwarded-Host, or a header like it, names a host of another stage and none of
+// its own. Two stages may share an upstream that tells them apart by the host, and frameworks take the host from that header. Hosts that are
+// no stage's pass, for a proxy in front of Envoy may have written them.
 //
 // 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
 // is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
@@ -37,7 +38,7 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	if in.tellable(); in.fault != nil {
 		return deny(in.fault)
 	}
-	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Event: in})
+	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Event: in})
 	switch {
 	case err != nil:
 		return denyFor(refused(err))
@@ -47,6 +48,21 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	in.answer = said
 	in.caller.Principal = said.PrincipalID()
 	return goOn()
+}
+
+// onlyARN is the method ARN of a path that a function may take for another one: it has other readings, or a colon, at which blueprints
+// split the ARN. The Resource that the function builds then may be the ARN of another request.
+//
+// 2026-11-28: what a function answers to a path that it may take for another one is kept for that method ARN alone. AWS' blueprints split
+// the ARN at its colons, so that they return the ARN of "/admin" to whoever asks for "/admin:x"; others decode path parameters, or cut at a
+// semicolon. Judged for every path, as API Gateway does, the answer would open "/admin". It costs a call for each path that has a colon or
+// another reading.
+func (in *invocation) onlyARN() string {
+	if len(in.readings) == 0 && strings.IndexByte(in.path, ':') < 0 {
+		return ""
+	}
+	in.buildARN()
+	return in.arn
 }
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without

@@ -113,6 +113,7 @@ func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 		Action:          "execute-api:Invoke",
 		Resource:        in.arn,
 		Spellings:       in.spellings,
+		Readings:        in.otherARNs,
 		ResourceAccount: in.stage.API.Account,
 		Context:         in,
 	}

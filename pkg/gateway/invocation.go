@@ -38,8 +38,10 @@ type invocation struct {
 
 	valueBuffer [4]string
 	// arn and spellings are filled in where a policy is asked.
-	arn            string
-	spellings      []string
+	arn       string
+	spellings []string
+	// otherARNs are those of the readings that lead to a route.
+	otherARNs      []string
 	spellingBuffer [2]string
 	// question is what policies are asked, one after the other.
 	question policy.Request

@@ -29,6 +29,7 @@ func TestOtherReadings(t *testing.T) {
 			"/users/admin%2F", "/users/admin%2f", "/users/admin;", "/users/admin;a=b", "/users/admin%3B", "/users/admin%3Bx", "/users/admin;/", "/users;x/admin",
 			"/users%2Fadmin", "/users%2fadmin", "/users/7%2Fkeys", "/users/7%2Fkeys%2F", "/users%2F7%2Fkeys", "/users/%2Fadmin",
 			"/users/%2561dmin", "/users/adm%2569n", "/%2575sers/admin", "/users%252Fadmin", "/users/admin%252F", "/users/admin%253B", "/users/%252561dmin",
+			"/users/%EF%BD%81dmin", "/users%EF%BC%8Fadmin", "/users%E2%81%84admin", "/users/admin%EF%BC%9Bx", "/users/admin%E1%A0%8E", "/users/%E2%80%8Badmin", "/users/%F0%9D%90%9Admin",
 			"/users/admin%3F", "/users/admin%3Fx", "/users/admin%23", "/users/admin%23x/y", "/users/admin%253F",
 			"/users/admin%20", "/users/%20admin", "/users/%20admin%20", "/users%20/admin", "/%20users/admin", "/users/admin%C2%A0", "/users/admin%E2%80%83", "/users/admin%EF%BB%BF",
 			"/users/admin.", "/users/admin...", "/users./admin", "/users/admin.%20", "/users/admin%2E", "/users/admin%20.",

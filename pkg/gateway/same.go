@@ -12,7 +12,7 @@ import (
 )
 
 // inAnotherWay is how a server may read a path.
-const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
+const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, writes characters in their plain form, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
 
 var (
 	errOtherway  = errors.New("the path leads to a route that is guarded otherwise if a server " + inAnotherWay)

@@ -84,7 +84,7 @@ func TestClientsHeadersAreRemoved(t *testing.T) {
 
 func TestOverridesAreRemoved(t *testing.T) {
 	g := mustNew(t, testAPI("GET /"))
-	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"} {
+	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "script-name", "path-info", "x-script-name"} {
 		for _, spelled := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "_", 1)} {
 			d := g.Authorize(t.Context(), get("/", spelled, "/admin", spelled, "DELETE", "x-original", "kept"))
 			if !d.Allow || !slices.Equal(d.RemoveHeaders, []string{spelled}) {

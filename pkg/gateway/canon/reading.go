@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -17,17 +20,18 @@ const (
 // errReadings is the refusal of a path with too many readings.
 var errReadings = errors.New("the path can be read in more ways than are looked at")
 
-// rereadings are what servers do to a path beyond its canonical form, each in its own way. All make it shorter, or leave it alone.
+// rereadings are what servers do to a path beyond its canonical form, each in its own way. Most make it shorter.
 var rereadings = [...]func(string) string{
-	decodeSlashes, decodeAgain, cutParameters, cutQuery, cutFragment,
+	decodeSlashes, decodeAgain, decodeAndNormalize, cutParameters, cutQuery, cutFragment,
 	trimBegins, trimEnds, trimEnd, trimWideBegins, trimWideEnds, trimWideEnd, trimDots, MergeSlashes,
 }
 
 // Readings returns what servers may make of a path: its canonical form first, and then whatever the rereadings lead to, alone and one
 // after the other, in any order.
 //
-// 2026-11-28: servers behind Envoy cut path parameters off; decode %2F, %3F and %23, the last two as the path's end; decode twice; trim
-// blanks, and as Windows does it dots at a segment's end; merge slashes. A reading with a dot segment is refused. So is a path with more
+// 2026-11-28: servers behind Envoy cut path parameters off; decode %2F, %3F and %23, the last two as the path's end; decode twice; write
+// characters in their plain form (Unicode's NFKC: a fullwidth slash is a slash); trim blanks, and as Windows does it dots at a segment's
+// end; merge slashes. A reading with a dot segment is refused. So is a path with more
 // than 64 readings, for the time that they take is the sender's choice.
 func (p Path) Readings(raw string) ([]string, error) {
 	all, size := []string{p.Text}, 0
@@ -45,8 +49,12 @@ func (p Path) Readings(raw string) ([]string, error) {
 		all = append(all, next)
 		return nil
 	}
+	if err := add(normalize(p.Text)); err != nil {
+		return nil, err
+	}
 	if p.Semicolon { // a server that cuts parameters off before it decodes keeps an encoded semicolon
-		if err := add(unescape(cutParameters(raw), true)); err != nil {
+		cut := unescape(cutParameters(raw), true)
+		if err := errors.Join(add(cut), add(normalize(cut))); err != nil {
 			return nil, err
 		}
 	}
@@ -80,6 +88,28 @@ func decodeAgain(p string) string {
 	}
 	return string(append(out, p[start:]...))
 }
+
+// normalize writes characters in their plain form, as Unicode's NFKC does: a fullwidth letter, slash or dot becomes the one of ASCII. So do
+// Windows' conversions to a code page, which also make a slash of two that NFKC leaves alone. A percent sign begins no escape.
+func normalize(p string) string {
+	for i := range len(p) {
+		if p[i] >= utf8.RuneSelf {
+			return norm.NFKC.String(plainMarks.Replace(p))
+		}
+	}
+	return p
+}
+
+// decodeAndNormalize normalizes what decodeAgain makes of a path. Anything else needs no more than the path as a whole, normalized once:
+// it takes long, and what is cut off or trimmed before or after it is the same.
+func decodeAndNormalize(p string) string {
+	if next := decodeAgain(p); next != p {
+		return normalize(next)
+	}
+	return p
+}
+
+var plainMarks = strings.NewReplacer("\uff05", "%25", "\ufe6a", "%25", "\u2044", "/", "\u2215", "/")
 
 // cutParameters cuts each segment off at its first semicolon.
 func cutParameters(p string) string { return eachSegment(p, isSemicolon, cutParameter) }
@@ -119,8 +149,11 @@ func trimWideEnds(p string) string   { return eachSegment(p, isWideSpace, trimWi
 func trimWideBegin(s string) string { return strings.TrimLeftFunc(s, isWideSpace) }
 func trimWideEnd(s string) string   { return strings.TrimRightFunc(s, isWideSpace) }
 
-// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here.
-func isWideSpace(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
+// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here. Java 8 and PHP
+// trim U+180E, JavaScript U+FEFF, and older versions of .NET all three.
+func isWideSpace(r rune) bool {
+	return unicode.IsSpace(r) || r == '\u180e' || r == '\u200b' || r == '\ufeff'
+}
 
 // trimDots cuts spaces and dots off at the end of each segment, as Windows does to names of files.
 func trimDots(p string) string { return eachSegment(p, isDot, trimDot) }

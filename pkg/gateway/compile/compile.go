@@ -224,6 +224,10 @@ func (g *builder) mapDomain(d model.Domain, s *model.Stage) error {
 	}
 	h.Depth = max(h.Depth, strings.Count(d.BasePath, "/"))
 	g.Mappings[d] = s
+	if s.Hosts == nil {
+		s.Hosts = map[string]bool{}
+	}
+	s.Hosts[d.Host] = true
 	if folded := (model.Domain{Host: d.Host, BasePath: canon.Lower(d.BasePath)}); folded != d {
 		g.Folded[folded], h.Upper = s, true
 	}

@@ -13,8 +13,11 @@ import (
 )
 
 // overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
-// an upstream that might.
-var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+// an upstream that might. Gunicorn cuts what SCRIPT_NAME says off the path if its peer is local, as a sidecar is: it serves /open/admin as
+// /admin. WSGI applications behind a proxy do so by X-Script-Name.
+var overrides = []string{
+	"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "script-name", "path-info", "x-script-name",
+}
 
 // connectionHeaders belong to one connection or frame the message; they are never mapped.
 var connectionHeaders = []string{

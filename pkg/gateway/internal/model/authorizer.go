@@ -20,6 +20,8 @@ type LambdaCall struct {
 	API, Stage string
 	// Identity are the values of the identity sources, in the configured order. They are not to be kept without a copy.
 	Identity []string
+	// Only is the method ARN if the answer may be kept for it alone; empty if it may be kept for the whole stage.
+	Only string
 	// Event tells what the function gets to see. It is asked where the function is called, and not where its answer is known.
 	Event interface{ Event() *authz.Event }
 }

@@ -54,6 +54,8 @@ type Stage struct {
 	Variables      map[string]string
 	// Whole says that a host leads to the stage without a base path, Below that one leads to it with a base path.
 	Whole, Below bool
+	// Hosts are those of the stage's domains.
+	Hosts map[string]bool
 }
 
 // Route is one method of a resource.
