@@ -12,6 +12,12 @@ func (in *invocation) arnLength() int {
 
 // buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and servers read paths in other ways, so
 // that a Deny on …/GET/admin must hold for /admin/ and for /admin;x too. For a plain path ARN and spellings share one string.
+//
+// 2026-11-28: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. A wildcard of an Allow must take in each reading that has a route,
+// whatever the slash at its end: "*.css" is not for "/admin;.css", which a servlet container serves as "/admin". So must the NotResource of
+// a Deny. A Resource that spells out the whole path is about that path. Under strictPaths they are in lower case too: a Deny that is to
+// hold whatever the case is written in lower case.
 func (in *invocation) buildARN() {
 	if in.arn != "" {
 		return

@@ -89,6 +89,10 @@ func (in *invocation) answerPreflight(context.Context) outcome {
 //
 // 2026-11-23, where AWS says nothing: a request whose signature is right, and one whose signature we are to blame for not
 // verifying, have no route and nothing else.
+//
+// 2026-11-23: an unmatched path is answered as AWS_IAM answers, down to a signature that does not match; one that does is
+// told Missing Authentication Token, as API Gateway does. A signature is looked at on a route with AWS_IAM, without a route,
+// and where a VPC endpoint policy asks who calls; wherever one was verified, it is taken out of the upstream's request.
 func (in *invocation) requireRoute(context.Context) outcome {
 	switch {
 	case in.route != nil:
@@ -121,6 +125,10 @@ func (in *invocation) refusePattern(context.Context) outcome {
 }
 
 // findPlace finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+//
+// 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
+// "//pets" are no paths of the base path "pets" to its routes, and would go to whichever upstream the rest of the host has. The answer is
+// 400, and so it is where Envoy's own normalisation leaves such a path.
 func findPlace(g *model.Gateway, r *authz.Request, host, path string) (place, error) {
 	l := g.Locate(host, path)
 	if !strings.HasPrefix(r.Target, l.Base) {
@@ -138,6 +146,13 @@ func findPlace(g *model.Gateway, r *authz.Request, host, path string) (place, er
 // namedPlace takes API and stage from the name that Envoy's configuration gives. A host that nobody owns is fine then, unless each
 // host of the stage has a base path: the base path would count as a part of the API's path. A host that another API or stage owns is
 // refused, for Envoy's routes and ours disagree about it.
+//
+// 2026-11-23: a host that is known but does not serve the path (no such base path, no such stage, execute-api endpoint off)
+// is refused even where Envoy's configuration names the API: only a host that nobody owns is served whole.
+//
+// 2026-11-28: a host that nobody owns is refused where each host of the stage that Envoy's configuration names has a base path, or the
+// stage's name in the path. Served whole, "/v1/admin" would be another path of the API than the same one on the stage's own host, and
+// the upstream gets one path. Where a host of the stage has no base path, an unknown host is read as that one is.
 func namedPlace(g *model.Gateway, r *authz.Request, l model.Location, path string) (place, error) {
 	a := g.APIs[r.API]
 	if a == nil {

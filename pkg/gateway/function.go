@@ -14,6 +14,10 @@ import (
 // refusedAlready asks the resource policy for an explicit Deny, before the function is called ("Lambda authorizer and resource
 // policy", first phase). Nothing but the anonymous caller is known then, and nobody else becomes known: what the policy says now
 // is what it says in the second phase.
+//
+// 2026-11-25: the resource policy of a route with a Lambda authorizer is asked once, for both phases of API Gateway's flow: the
+// caller stays anonymous to it, so that the second answer could be no other. A token's caller is anonymous to it too, and needs
+// an explicit Allow where a policy is attached, with a JWT authorizer as with a user pool.
 func (in *invocation) refusedAlready() outcome {
 	if in.stage.API.Policy == nil {
 		return goOn()
@@ -67,6 +71,9 @@ func (in *invocation) onlyARN() string {
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without
 // them, it would decide for those who come after, too.
+//
+// 2026-11-25: a function is not asked about a request whose client address or user agent cannot be told: it would decide on less
+// than it asks for, and the answer may be kept for others.
 func (in *invocation) tellable() {
 	in.clientAddress()
 	in.userAgent()
@@ -74,7 +81,12 @@ func (in *invocation) tellable() {
 
 // byFunction combines the function's answer and the resource policy by Table A: a Deny of either is final, and either's Allow
 // is enough. The answer's policy is evaluated for this very request, wherever the answer comes from. A resource policy that
-// allows AWS principals and not this request's caller, who is anonymous to it, is more than silent (see the package's decisions).
+// allows AWS principals and not this request's caller, who is anonymous to it, is more than silent.
+//
+// 2026-11-25: where the resource policy has an Allow that names AWS principals, "authorization will fail for all resources not secured
+// with AWS_IAM" ("Create and attach an API Gateway resource policy to an API"), which Table A does not say of Lambda authorizers. So
+// their Allow is not enough there: the resource policy must allow the request for "*" as well, in another statement. The answer is
+// the resource policy's implicit deny. The function is asked before, as phase one looks for explicit denies only.
 func (in *invocation) byFunction() outcome {
 	name := in.route.Authorizer.Name
 	if in.answer.Policy() == nil {

@@ -41,6 +41,11 @@ func (in *invocation) verify() (*model.Signed, error) {
 }
 
 // signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
+//
+// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. Envoy hands on any host where
+// its virtual host has a wildcard, as sidecars have, and what was signed for another service would be good for this one. The client is
+// told that the signature does not match, as API Gateway would, which calculates it over its own host: an answer of its own would tell
+// who has a good key from who has none. An alias that leads to a stage of the API counts for that stage alone.
 func (in *invocation) signedForStage(host string) bool {
 	name := canon.Host(host)
 	if l := in.gateway.Locate(name, in.full.Text); l.Stage != nil {
@@ -82,6 +87,10 @@ func signer(in *invocation, _ context.Context) outcome {
 
 // byIAM is the flow "IAM authentication and resource policy": Table A where caller and API are of one account, Table B
 // elsewhere. Both are what IAM's own evaluation comes to.
+//
+// 2026-11-25: an HTTP API has no resource policy, so that AWS_IAM is Tables A and B with a resource side that says nothing. A
+// caller of the API's own account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
+// (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, holds, with 414.
 func (in *invocation) byIAM() outcome {
 	policies := in.identity.Policies
 	policies.Resource = in.stage.API.Policy
@@ -102,6 +111,9 @@ var missing = map[policy.Side]policy.Kind{
 }
 
 // principalKey is the value of a condition key that only signed requests have.
+//
+// 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
+// resource policies has neither; service control policies lean on the first.
 func (in *invocation) principalKey(key *policy.Key) (policy.Value, bool) {
 	if in.identity == nil {
 		return policy.Value{}, false

@@ -15,6 +15,13 @@ import (
 // arrive finds the VPC endpoint that the request came by, and refuses a request that came in the wrong way: a private API is
 // called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Principals and networks are looked at for
 // private APIs alone, since a public one may be called from everywhere.
+//
+// 2026-11-23: a request of a private API came by a VPC endpoint if the load balancer in front of Envoy says so (the PROXY
+// protocol's TLV), or else the listener's name in Envoy's configuration, or else the client's network: the most exact first,
+// and no header at all. Where the load balancer speaks, the client's address is the one it names. There, and where the listener or a
+// certificate speaks, X-Forwarded-For is not read: addresses of a customer's VPC may be those of our trusted proxies. Without an endpoint the answer is 403 Forbidden
+// before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
+// load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
 func (in *invocation) arrive(context.Context) outcome {
 	e, err := in.gateway.Endpoints.Attested(in.request)
 	if err != nil {
@@ -80,6 +87,10 @@ func (in *invocation) enterPrivateAPI(context.Context) outcome {
 
 // endpointCaller is who a VPC endpoint policy is asked about: nobody in particular, unless the request is signed. A
 // signature that cannot be verified denies, whatever the policy says.
+//
+// 2026-11-25: a VPC endpoint policy is asked about who has signed, whatever the route's authorization, and about the anonymous caller
+// where nobody claims to have. A signature that does not count is denied before the policy is asked: taken for anonymous, the request
+// would be let in by a policy that denies the very user whose key id it names.
 func (in *invocation) endpointCaller() (policy.Principal, error) {
 	if !claimsSignature(in.request) {
 		return policy.Principal{}, nil

@@ -22,6 +22,15 @@ var (
 
 // sameInEveryReading refuses a path that some server could read as one that is guarded otherwise, or as another stage's: what is judged
 // must be what is served. API Gateway has no such rule, for it reads a path once, and hands on what it has read.
+//
+// 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. canon.Path has them: path parameters cut off;
+// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; characters in their plain form (Unicode's
+// NFKC: a fullwidth slash is a slash); blanks trimmed, and as Windows does it dots
+// at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
+// otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
+// path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
+// did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
+// that differ in case alone are a fault, as are two such resources under strictPaths.
 func (in *invocation) sameInEveryReading(context.Context) outcome {
 	if in.full.Plain {
 		return unless(in.sameIfPlain())
@@ -56,6 +65,12 @@ func (in *invocation) sameInOtherReadings() error {
 }
 
 // sameIfPlain is sameInEveryReading for a plain path: a slash at its end and its case are all there is to read otherwise.
+//
+// 2026-11-25: of an HTTP API's path that ends in a slash, reports about API Gateway differ: some see the route of the path
+// without it, some 404, some a {proxy+} that is empty. The route is that of the path without the slash if that is a full match, or
+// else the one that takes the slash for an empty segment. Whichever is taken, the other one must be guarded in the same way, or
+// the answer is 400: a slash is no way around a guarded "GET /admin" beside an open $default. Routes are guarded
+// in the same way if type, authorizer, scopes and the options of signatures are the same.
 func (in *invocation) sameIfPlain() error {
 	api := in.stage.API
 	slash := api.HTTP && strings.HasSuffix(in.path, "/")

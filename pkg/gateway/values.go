@@ -162,6 +162,9 @@ func (in *invocation) queryParameter(name string) (string, bool) {
 // queryParameters reads a query parameter that identifies the caller. A function sees all values of a parameter that is there
 // more than once, so that its answer is kept under all of them: they are joined by a character that no value may hold. An HTTP
 // API's identity source is a text that the function gets to see, where such a parameter counts as missing.
+//
+// 2026-11-25: an identity source that is a header with several lines counts as missing, at any TTL. A query parameter with
+// several values identifies by all of them, for a function sees them all, and what it answers is kept under what identifies.
 func (in *invocation) queryParameters(name string) (string, bool) {
 	all, found := "", 0
 	for n, v := range in.request.Query() {

@@ -12,6 +12,9 @@ import (
 )
 
 // Format is how values are written into a body: what a client sent must not end the string or the text that it stands in.
+//
+// 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
+// an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
 type Format uint8
 
 const (

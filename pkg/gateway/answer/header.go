@@ -72,6 +72,9 @@ func EncodeHeaderValue(s string) string {
 
 // EscapePercent encodes the percent signs that begin an escape, so that a text that looks like an encoded one is not taken for
 // what it would be decoded to: two users' names must not become one.
+//
+// 2026-11-25: of what an authorizer says ($context.authorizer), a percent sign that begins an escape is encoded too, as %25: the
+// user "Zo%C3%AB" must not get the header of "Zoë". Decoding a value once gives what the authorizer said.
 func EscapePercent(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s

@@ -17,6 +17,14 @@ var httpMessages = map[int]string{
 
 // HTTP makes an HTTP API's answer of a refusal, with the headers that cors adds. It cannot be customized, and does not say more than its status unless
 // signatures are explained. What is refused because too much waits already is 503 here; a REST API says AUTHORIZER_FAILURE, with 500.
+//
+// 2026-11-25: an HTTP API answers with the name of the status and nothing else, whatever was wrong; an internal error of an
+// authorizer is 500, a timeout 503. apigw-requestid is the request id that is a REST API's x-amzn-RequestId, a UUID, by which a
+// log line is found: API Gateway's own looks otherwise (16 letters of Base64), and its form is not documented. Answers given before an API is known (400, 403 for
+// a host) have the REST form; a default endpoint without such a stage answers 404.
+//
+// 2026-11-28: what signatures broke is told to an HTTP API's client after the fixed message, where explainSignatures is on: there is
+// no other place for it, and it is not on for long.
 func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
 	status := r.Type.Status()
 	if status == 504 || r.Type == AuthorizerFailure && r.Reason.Code == authz.CodeOverload {

@@ -57,6 +57,8 @@ func Missing(detail string) *Refusal {
 }
 
 // Of puts an authenticator's refusal into API Gateway's words.
+//
+// 2026-11-23: IncompleteSignatureException is customized as INVALID_SIGNATURE; API Gateway does not say.
 func Of(r *authz.Refusal) *Refusal {
 	for t, response := range builtins {
 		if response.name != "" && response.name == r.ResponseType {

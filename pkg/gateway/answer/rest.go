@@ -3,6 +3,8 @@ package answer
 import "github.com/portcullis-authz/portcullis/pkg/authz"
 
 // REST makes a REST API's answer of a refusal: custom is the API's own form of it, nil for the built-in one.
+//
+// 2026-11-25: x-amz-apigw-id, which is $context.extendedRequestId, is the request id again: one id finds everything.
 func (r *Refusal) REST(custom *Custom, requestID string, values Values) authz.Response {
 	response := authz.Response{Status: r.Type.Status()}
 	contentType := "application/json"

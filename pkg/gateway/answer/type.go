@@ -4,6 +4,10 @@ import "iter"
 
 // Type is a kind of answer to a request that does not pass: API Gateway's gateway response types, and the answers
 // that no API can customize: four that API Gateway gives before it knows an API, and one of HTTP APIs. The zero value is the internal error.
+//
+// 2026-11-23: answers given before an API is known (400, 403 Forbidden for a host, 414) and internal errors are no gateway
+// responses and cannot be customized. A customized status of 200 to 399 is legal in API Gateway: it changes what the client
+// is told, and the decision stays a denial.
 type Type uint8
 
 // The types.

@@ -37,10 +37,13 @@ var (
 // ParsePath makes the canonical form of a request target's path, and refuses what two parsers could read differently:
 // each check is made on the path as it stands and on what one and two decodings make of it.
 //
-// 2026-11-23: three of the refusals are stricter than API Gateway and than RFC 3986. "..;x" counts as a dot segment, since servers cut
-// path parameters off before they resolve dots. Escapes that decode twice to something that is not UTF-8 are refused, since overlong
-// forms hide dots from this check and not from a lenient decoder. A path with doubled slashes is refused if merging them leads to another
-// route, which only the caller knows: see Path.Doubled.
+// 2026-11-23: a path has one canonical form for routing and ARNs. Each segment is decoded once, but for %2F and %25. What two
+// parsers could read differently is refused with 400: dot segments, backslashes and control characters as they are and after
+// one and two decodings, text that is not UTF-8 after one or two, a broken escape, a number sign. Three of these are stricter
+// than API Gateway and than RFC 3986: "..;x" counts as a dot segment, since servers cut path parameters off before they
+// resolve dots; escapes that decode twice to something that is not UTF-8 are refused, since overlong forms hide dots from
+// this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
+// route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
 func ParsePath(target string) (Path, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if raw == "" || raw[0] != '/' {

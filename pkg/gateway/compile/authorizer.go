@@ -87,6 +87,10 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *mod
 
 // compileValidation compiles an identityValidationExpression. API Gateway does not say whether it has to match the whole value;
 // here it has to, which is the reading that lets fewer through.
+//
+// 2026-11-25: identityValidationExpression has to match the whole value, and is no Java expression but one of Go's: what that
+// cannot say (look-around, back-references) is a fault. So is a character class that both take and read differently: one within
+// another, and &&.
 func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
 	if expression == "" {
 		return nil

@@ -87,6 +87,9 @@ func sortedHeaders(byName map[string]answer.MappedHeader) []answer.MappedHeader 
 }
 
 // compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
+//
+// 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
+// upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.
 func compileUpstreamValue(value string, s scope) (answer.Variable, error) {
 	if name, ok := strings.CutPrefix(value, "$"); ok {
 		return s.lookup(name)

@@ -41,6 +41,9 @@ var contextVariables = map[string]answer.Kind{
 }
 
 // absentVariables are those that no request here has: there are neither API keys nor identities of a Cognito identity pool.
+//
+// 2026-11-25: $context.identity.apiKey, apiKeyId and what is said there of Cognito identities are variables, and are never there:
+// no method here needs an API key, and nobody who signs is an identity of an identity pool.
 var absentVariables = []string{
 	"identity.apiKey", "identity.apiKeyId", "identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType",
 	"identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",

@@ -21,6 +21,10 @@ type leftOver struct {
 
 // warnOpenRoutes warns of open routes that take what guarded ones leave over: other methods of their path, or what lies above or
 // below it. API Gateway routes so too, and says nothing.
+//
+// 2026-11-25: an open route that takes what guarded ones leave over (other methods of their path, what lies below it, the path
+// before a greedy variable) is routed as on API Gateway, and warned of. No warning where the open route is written for just that:
+// one method on one path, or OPTIONS, by which browsers ask.
 func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, at string, f *faults) {
 	if f.fatal() || !slices.ContainsFunc(routes, (*model.Route).IsOpen) {
 		return

@@ -10,6 +10,11 @@ import (
 // route and the method, $default. A path that ends in slashes is read in two ways, without them and with an empty segment at
 // the end, which a greedy variable takes: the first way leads to full matches, the second to the rest. other is the route of
 // the way that was not taken, the same one for most paths.
+//
+// 2026-11-25: HTTP APIs. The routes that match fully come before the greedy ones, those before $default, as API Gateway documents
+// it; among greedy ones the order is that of REST APIs, literal from the left and then the longest. ANY and $default stand for
+// every method, but for those with a small letter, which match nothing: an upstream that takes "get" for GET would serve a
+// guarded route to whom $default lets in.
 func (t *tree[R]) findHTTP(path, method string, fallback *R) (r, other *R) {
 	if !isHTTPMethod(method) {
 		return nil, nil

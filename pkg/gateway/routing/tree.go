@@ -72,6 +72,10 @@ func (t *tree[R]) split(rest string, buffer []string) segments {
 
 // find looks among the children in API Gateway's order: literal, {parameter}, {parameter+}. A resource without the method
 // does not hold the path: the search goes on.
+//
+// 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, going back where the verb is
+// missing. Each node is visited at most once and no more segments are cut off than the tree is deep, so that the time is
+// bounded by the configuration.
 func (n *node[R]) find(s segments, method string) *R {
 	if len(s.parts) == 0 {
 		if s.more {
@@ -173,6 +177,9 @@ func (t *tree[R]) add(parts []string, k Key, r *R) error {
 
 // child returns the child of a path part, and makes it if need be. A resource has one child of each kind of variable: with
 // two, API Gateway could not tell which one a request means.
+//
+// 2026-11-23: a resource may have a {name} and a {name+} child, but no two variables of one kind. A part of a resource path
+// may hold letters, digits and ._:,~@$-, a little more than API Gateway lets in.
 func (n *node[R]) child(part string) (*node[R], error) {
 	parameter := parameterShape.FindStringSubmatch(part)
 	if parameter == nil {

@@ -91,6 +91,8 @@ func (g *Gateway) LocateFolded(name string, h *Host, path string) (l Location) {
 
 // endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
 // stage, or else the path belongs to the stage $default. That stage has no name in a path.
+//
+// 2026-11-25: the stage $default has no name in a path: "/$default/pets" on the default endpoint is a path of that stage.
 func (a *API) endpointStage(path string) (s *Stage, end int) {
 	end = canon.SegmentEnd(path, 0)
 	if name := path[1:end]; name != DefaultStage {
@@ -102,6 +104,9 @@ func (a *API) endpointStage(path string) (s *Stage, end int) {
 }
 
 // lead says that the beginning of a path, up to an end, leads to a stage.
+//
+// 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
+// "pets" is "/7".
 func (l *Location) lead(s *Stage, path string, end int) {
 	l.Stage, l.Base, l.Path = s, path[:end], canon.CollapseLeading(path[end:])
 }
@@ -120,6 +125,9 @@ func (g *Gateway) Host(name string) *Host {
 
 // EndpointHost reads a name of the form <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com: the endpoint and the
 // private API. Route 53 leads it to the endpoint ("How to invoke a private API").
+//
+// 2026-11-23: the name that an endpoint has for a private API (<id>-<endpoint>.execute-api…) belongs to the API, and is
+// refused to requests that came by another endpoint. For other APIs the form means nothing.
 func (g *Gateway) EndpointHost(name string) (endpoint string, owner *API) {
 	id, rest, _ := strings.Cut(name, "-")
 	endpoint, domain, _ := strings.Cut(rest, ".")

@@ -27,6 +27,9 @@ type VPCEndpoints struct {
 
 // Attested is the endpoint that the load balancer names, or else the one of Envoy's listener; nil if neither says anything.
 // Of an endpoint that is not in the configuration no more is known than its id.
+//
+// 2026-11-23: of a VPC endpoint that the configuration does not list, aws:SourceVpce is known, and no more. A Deny on
+// aws:SourceVpc can therefore hold for listed endpoints only, and is a fault where none has a VPC.
 func (e *VPCEndpoints) Attested(r *authz.Request) (*VPCEndpoint, error) {
 	var found *VPCEndpoint
 	if r.Listener != "" {
@@ -44,6 +47,10 @@ func (e *VPCEndpoints) Attested(r *authz.Request) (*VPCEndpoint, error) {
 
 // OfPrincipal is the endpoint of a workload by its SPIFFE id: the id itself counts before those that hold it, the longest first. nil if
 // nothing is said of it, or there is no id.
+//
+// 2026-11-26: between the listener and the network stands the workload's verified SPIFFE id (vpcEndpoints[].principals): a certificate is
+// surer than an address, and says less of the request than what the owner of Envoy wrote about a listener. As with networks, it says
+// nothing about a public API, which the same workloads may call. Its wildcard is for whole segments at the end alone.
 func (e *VPCEndpoints) OfPrincipal(id string) *VPCEndpoint {
 	if id == "" || len(e.ByPrincipal) == 0 {
 		return nil
