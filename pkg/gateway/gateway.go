@@ -19,3 +19,41 @@ func New(c Config) (*Gateway, []Fault) {
 	}
 	return &Gateway{m}, faults
 }
+
+// What a Gateway is made of. Package compile documents it.
+type (
+	Config           = compile.Config
+	API              = compile.API
+	Stage            = compile.Stage
+	Route            = compile.Route
+	Authorization    = compile.Authorization
+	Authorizer       = compile.Authorizer
+	CORS             = compile.CORS
+	UpstreamHeader   = compile.UpstreamHeader
+	GatewayResponse  = compile.GatewayResponse
+	VPCEndpoint      = compile.VPCEndpoint
+	SignatureOptions = compile.SignatureOptions
+	Fault            = compile.Fault
+)
+
+// What authenticators return, and are asked.
+type (
+	Token           = model.Token
+	LambdaCall      = model.LambdaCall
+	LambdaAnswer    = model.LambdaAnswer
+	Signed          = model.Signed
+	Verify          = model.Verify
+	RouteSignatures = model.RouteSignatures
+)
+
+// The authorization types of methods, and the names of an HTTP API's default route and stage.
+const (
+	None    = compile.None
+	IAM     = compile.IAM
+	Custom  = compile.Custom
+	Cognito = compile.Cognito
+	JWT     = compile.JWT
+
+	DefaultRoute = compile.DefaultRoute
+	DefaultStage = compile.DefaultStage
+)
