@@ -203,7 +203,7 @@ func checkHost(t *testing.T, host any, buffers bool) {
 	for _, r := range routes {
 		own := maybe(r, append(perRoute, "context_extensions")...)
 		if maybe(r, "route") != nil {
-			for _, key := range []string{"portcullis.api", "portcullis.stage", "portcullis.secureTransport"} {
+			for _, key := range []string{"portcullis.api", "portcullis.stage", "portcullis.basePath", "portcullis.secureTransport"} {
 				value, other := maybe(of, key), maybe(own, key)
 				if _, text := value.(string); value != nil && !text {
 					t.Errorf("%s is no text: %#v", key, value)

@@ -169,7 +169,7 @@ func (m *mesh) inSidecar() error {
 		return nil
 	}
 	for _, p := range m.Patches {
-		if *p.Settings != *m.Patches[0].Settings {
+		if first := m.Patches[0].Settings; p.Settings.API != first.API || p.Settings.Stage != first.Stage {
 			return fmt.Errorf("--istio-sidecar: a sidecar does not tell hosts apart, and %s and %s are two stages: write a portcullis.yaml with one of them, or put portcullis at the gateway",
 				m.Patches[0].About, p.About)
 		}
