@@ -36,7 +36,8 @@ func toHost(host, target string) string {
 func TestUnknownHostDoesNotChooseTheReading(t *testing.T) {
 	t.Parallel()
 	c := signing("")
-	c.config, c.edits = belowV1+signedAPI[strings.Index(signedAPI, "\niam:"):], anyHost
+	c.config = belowV1 + signedAPI[strings.Index(signedAPI, "\niam:"):]
+	c.edits = append([]envoytest.Edit{{Old: "portcullis.basePath: /", New: "portcullis.basePath: /v1"}}, anyHost...)
 	s := start(t, c)
 	s.allowed(t, s.send(t, toHost("pets.example.com", "/v1/open/x")))
 	for _, host := range []string{"pets.example.com", "other", "PETS.example.org", "127.0.0.1:8080", "v1", "[::1]"} {
