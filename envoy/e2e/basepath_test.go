@@ -27,7 +27,9 @@ apis:
 }
 
 // oneHostBelow is openBelow with one host.
-func oneHostBelow(base string) string { return strings.Replace(openBelow(base), ", other.example.com", "", 1) }
+func oneHostBelow(base string) string {
+	return strings.Replace(openBelow(base), ", other.example.com", "", 1)
+}
 
 // belowOpen are paths that one base path or another makes a path below /open of, or of the upstream's that are not.
 var belowOpen = []string{"/open/x", "/open/admin", "/open/open/x", "/open/open/open/x", "/v1/open/x", "/v1/v1/open/x", "/admin", "/v1/admin", "/open/v1/open/x", "/open/v1/admin"}

@@ -65,3 +65,23 @@ func TestEnvoysOwnAnswers(t *testing.T) {
 		}
 	})
 }
+
+// It is so in a mesh, where a signed X-Request-Id stays as it is too.
+func TestMeshEnvoysOwnAnswers(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireIstiod(t)
+	for _, n := range nodes()[:2] {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			m := startMesh(t, n, setup{config: signedNow(), files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}}, "15s")
+			r := by(user(owner, grants), inHeader, "GET", "/pets/7")
+			r.Headers = append(r.Headers, [2]string{"X-Request-Id", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"})
+			m.allowed(t, m.send11(t, goClient().mustSign(t, r)))
+			r.Method, r.Body = "POST", bytes.Repeat([]byte("x"), 1<<20+1)
+			m.reply(t, m.send11(t, goClient().mustSign(t, r)), 413, "Request Too Long", "RequestTooLargeException")
+			m.portcullis.Kill()
+			m.reply(t, m.get(t, "/open"), 503, "Service Unavailable", "ServiceUnavailableException")
+			m.noneRejected(t)
+		})
+	}
+}

@@ -47,9 +47,9 @@ func TestRequestFromTheHeadersMap(t *testing.T) {
 	}
 	type plain struct {
 		Method, Target, Host, Scheme, Protocol, ID, ServerName, API, Stage, BasePath string
-		Time                                                               time.Time
-		Peer                                                               string
-		Transport                                                          authz.SecureTransport
+		Time                                                                         time.Time
+		Peer                                                                         string
+		Transport                                                                    authz.SecureTransport
 	}
 	want := plain{
 		Method: "GET", Target: "/pets?limit=2", Host: "pets.example.com", Scheme: "https", Protocol: "HTTP/1.1", ID: "0d5c1b9e",
