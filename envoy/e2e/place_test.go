@@ -101,7 +101,7 @@ apis:
 // A path that a server may read as a neighbour's is not judged as one of the open API.
 func TestNeighboursOnOneHost(t *testing.T) {
 	t.Parallel()
-	s := start(t, setup{config: neighbours, printed: []string{}})
+	s := start(t, setup{config: neighbours, printed: []string{"--upstream", "opn0000000=another"}})
 	s.allowed(t, s.send(t, toHost("api.example.com", "/pets/open")))
 	s.allowed(t, s.send(t, toHost("api.example.com", "/open;x/a%2Fb%20")))
 	for _, target := range []string{
@@ -124,7 +124,7 @@ func TestBasePathSpelledOtherwise(t *testing.T) {
 		}
 		return bootstrap
 	}
-	s := start(t, setup{config: neighbours, printed: []string{}, change: asSent})
+	s := start(t, setup{config: neighbours, printed: []string{"--upstream", "opn0000000=another"}, change: asSent})
 	s.allowed(t, s.send(t, toHost("api.example.com", "/pets/open")))
 	s.allowed(t, s.send(t, toHost("api.example.com", "/%6Fpen")))
 	for _, target := range []string{"/%70ets/admin", "/%70ets/open", "/pet%73/open", "//pets/admin", "//pets/open", "///pets/admin"} {
