@@ -217,3 +217,31 @@ func TestMeshBasePathChanges(t *testing.T) {
 		})
 	}
 }
+
+// Without the EnvoyFilter, before it is applied or once it is deleted, no host chooses an API where portcullis.yaml requires that it is named.
+func TestMeshWithoutTheEnvoyFilter(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireIstiod(t)
+	for _, n := range nodes()[:2] {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			n.open = "/open/x"
+			m := startMesh(t, n, setup{config: oneHostBelow("") + "envoy: {requireApi: true}\n"}, "15s")
+			var rest []string
+			for _, doc := range strings.Split(m.printed, "\n---\n") {
+				if !strings.Contains(doc, "kind: EnvoyFilter") {
+					rest = append(rest, doc)
+				}
+			}
+			m.istiod.Configure(t, "portcullis.yaml", strings.Join(rest, "\n---\n"))
+			eventually(t, "the EnvoyFilter is gone", func() bool { return m.get(t, "/open/x").status == 500 })
+			m.upstream.Take()
+			m.denied(t, m.get(t, "/open/x"), 500)
+			if log := m.portcullis.Stderr(); !strings.Contains(log, "portcullis.api is missing") {
+				t.Errorf("the log does not name the setting:\n%s", log)
+			}
+			m.istiod.Configure(t, "portcullis.yaml", m.printed)
+			eventually(t, "the EnvoyFilter is there", func() bool { return m.get(t, "/open/x").status == 200 })
+		})
+	}
+}
