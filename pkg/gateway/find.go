@@ -53,7 +53,8 @@ func (in *invocation) find() error {
 	return in.sameInEveryReading(p)
 }
 
-// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives. If that names a base
+// path too, it is the one that is taken off here: Envoy takes its own off on the way to the upstream.
 func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	l := g.locate(host, path)
 	if !strings.HasPrefix(r.Target, l.base) {
