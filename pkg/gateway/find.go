@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -51,17 +53,30 @@ func (in *invocation) find() error {
 	return in.sameInEveryReading(p)
 }
 
-// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+// place finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives. If that names a base
+// path too, it is the one that is taken off here: Envoy takes its own off on the way to the upstream.
 func (g *Gateway) place(r *authz.Request, host, path string) (place, error) {
 	l := g.locate(host, path)
 	if !strings.HasPrefix(r.Target, l.base) {
 		return place{stage: l.stage}, badRequest(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
 	}
-	if r.API != "" || r.Stage != "" {
-		return g.namedPlace(r, l, path)
+	found, err := g.placeOf(r, l, path)
+	if err == nil && r.BasePath != "" && r.BasePath != cmp.Or(l.base, "/") {
+		return found, envoyConfig(fmt.Sprintf("context_extensions portcullis.basePath is %q, and portcullis.yaml has the base path %q here: print Envoy's configuration again and load both",
+			r.BasePath, cmp.Or(l.base, "/")))
 	}
-	if l.stage == nil {
+	return found, err
+}
+
+// placeOf returns the stage of a location, or the one that Envoy's configuration names.
+func (g *Gateway) placeOf(r *authz.Request, l location, path string) (place, error) {
+	switch {
+	case r.API != "" || r.Stage != "":
+		return g.namedPlace(r, l, path)
+	case l.stage == nil:
 		return place{}, l.nothing("no API owns the host and base path")
+	case g.requireAPI:
+		return place{}, envoyConfig("context_extensions portcullis.api is missing, and portcullis.yaml says envoy: {requireApi: true}")
 	}
 	return place{l.stage, l.path, l.shared}, nil
 }

@@ -16,6 +16,8 @@ type Gateway struct {
 	// folded are the mappings whose base path holds a letter from A to Z, by the base path in lower case.
 	folded  map[domain]*stage
 	clients clientAddresses
+	// requireAPI refuses requests of which Envoy's configuration does not say which API they are for.
+	requireAPI bool
 	// endpoints are the VPC endpoints by which private APIs are called.
 	endpoints vpcEndpoints
 	// mapped are the names of the headers that any API maps: no client may send them to any upstream.
@@ -104,6 +106,7 @@ func New(c Config) (*Gateway, []Fault) {
 		mappings: make(map[domain]*stage, len(c.APIs)),
 		folded:   map[domain]*stage{},
 
+		requireAPI: c.RequireAPI,
 		signatures: c.Signatures,
 	}
 	for _, name := range overrides {
