@@ -98,6 +98,17 @@ func TestSidecarBasePaths(t *testing.T) {
 	}
 }
 
+// A base path that is kept is told of as one that is taken off: it is what portcullis judges without.
+func TestKeptBasePathIsToldOf(t *testing.T) {
+	c := config(staged("api1", false, "prod a.example.com/v1 b.example.com/v1"))
+	for name, o := range map[string]Options{"kept": {KeepBasePath: true}, "gateway": {Target: Istio}, "sidecar": {Target: Istio, Mesh: Mesh{Sidecar: true, Selector: "app=pets"}}} {
+		text := mustGenerate(t, c, o)
+		if strings.Contains(text, "portcullis.basePath: /\n") || !strings.Contains(text, "portcullis.basePath: /v1\n") || strings.Contains(text, "regex_rewrite: {") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
 // What is taken off a path is the base path and the slashes behind it, and of a long one as many segments.
 func TestStripped(t *testing.T) {
 	long := "/" + strings.Repeat("x", 200) + "/y"

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -124,7 +126,8 @@ func (in *invocation) refusePattern(context.Context) outcome {
 	return goOn()
 }
 
-// findPlace finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives.
+// findPlace finds the stage for a canonical host and path: by the host, or by the name that Envoy's configuration gives. If that names a
+// base path too, it is the one that is taken off here: Envoy takes its own off on the way to the upstream.
 //
 // 2026-11-28: a base path, or a stage's name in a path, counts where it stands in the path as it came. Envoy compares bytes: "/%70ets" and
 // "//pets" are no paths of the base path "pets" to its routes, and would go to whichever upstream the rest of the host has. The answer is
@@ -134,11 +137,23 @@ func findPlace(g *model.Gateway, r *authz.Request, host, path string) (place, er
 	if !strings.HasPrefix(r.Target, l.Base) {
 		return place{stage: l.Stage}, answer.Bad(authz.CodeBadPath, "the base path or the stage's name is spelled otherwise than the configuration does: Envoy's routes, which read the path as it came, do not know it")
 	}
-	if r.API != "" || r.Stage != "" {
-		return namedPlace(g, r, l, path)
+	found, err := placeOf(g, r, l, path)
+	if err == nil && r.BasePath != "" && r.BasePath != cmp.Or(l.Base, "/") {
+		return found, answer.Misconfigured(fmt.Sprintf("context_extensions portcullis.basePath is %q, and portcullis.yaml has the base path %q here: print Envoy's configuration again and load both",
+			r.BasePath, cmp.Or(l.Base, "/")))
 	}
-	if l.Stage == nil {
+	return found, err
+}
+
+// placeOf returns the stage of a location, or the one that Envoy's configuration names.
+func placeOf(g *model.Gateway, r *authz.Request, l model.Location, path string) (place, error) {
+	switch {
+	case r.API != "" || r.Stage != "":
+		return namedPlace(g, r, l, path)
+	case l.Stage == nil:
 		return place{}, servesNothing(&l, "no API owns the host and base path")
+	case g.RequireAPI:
+		return place{}, answer.Misconfigured("context_extensions portcullis.api is missing, and portcullis.yaml says envoy: {requireApi: true}")
 	}
 	return place{l.Stage, l.Path, l.Shared}, nil
 }

@@ -72,6 +72,60 @@ func TestFindByHost(t *testing.T) {
 	}
 }
 
+// The base path that Envoy's configuration names is the one that is taken off, or the request is refused: Envoy may take it off on the way
+// to the upstream.
+func TestAttestedBasePath(t *testing.T) {
+	pets := testAPI("ANY /", "ANY /{proxy+}")
+	pets.ExecuteAPIEndpoint = true
+	pets.Stages = []Stage{{Name: "prod", Domains: []string{"pets.example.com", "api.example.com/pets", "api.example.com/pets/v2", "other.example.com/v1"}}}
+	g := mustNew(t, pets)
+	const endpoint = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+	for _, tt := range []struct{ host, target, is string }{
+		{"pets.example.com", "/pets/x", "/"},
+		{"api.example.com", "/pets/x", "/pets"},
+		{"api.example.com", "/pets", "/pets"},
+		{"api.example.com", "/pets//x", "/pets"},
+		{"api.example.com", "/pets/v2/x", "/pets/v2"},
+		{"other.example.com", "/v1/v1/x", "/v1"},
+		{endpoint, "/prod/x", "/prod"},
+		{"unknown.example.com", "/pets/x", "/"},
+	} {
+		for _, attested := range []string{"", "/", "/pets", "/pets/v2", "/v1", "/v1/v1", "/prod", "/Pets", "/pets/x"} {
+			for _, api := range []string{"", "a1b2c3d4e5"} {
+				r := get(tt.target)
+				r.Host, r.API, r.BasePath = tt.host, api, attested
+				d := g.Authorize(t.Context(), r)
+				switch {
+				case tt.host == "unknown.example.com" && api == "":
+					checkDenial(t, d, 403, authz.CodeUnknownHost, "ForbiddenException", `{"message":"Forbidden"}`)
+				case attested == "" || attested == tt.is:
+					if !d.Allow {
+						t.Errorf("%s%s with base path %q: %+v", tt.host, tt.target, attested, d.Reason)
+					}
+				default:
+					checkDenial(t, d, 500, authz.CodeEnvoyConfig, "InternalServerErrorException", `{"message":"Internal server error"}`)
+				}
+			}
+		}
+	}
+}
+
+// With requireApi, no host leads to an API that Envoy's configuration does not name. A host of nobody's is answered as ever.
+func TestRequireAPI(t *testing.T) {
+	g := mustCompile(t, Config{APIs: []API{testAPI("ANY /{proxy+}")}, RequireAPI: true})
+	for _, tt := range []struct {
+		host, api string
+		status    int
+	}{{"pets.example.com", "a1b2c3d4e5", 0}, {"pets.example.com", "", 500}, {"other.example.com", "", 403}, {"other.example.com", "a1b2c3d4e5", 0}} {
+		r := get("/x")
+		r.Host, r.API = tt.host, tt.api
+		d := g.Authorize(t.Context(), r)
+		if d.Allow != (tt.status == 0) || !d.Allow && d.Denial.Status != tt.status {
+			t.Errorf("%s, API %q: %+v", tt.host, tt.api, d)
+		}
+	}
+}
+
 // Envoy's routes read a path as it came: a base path or stage name that only decoding or collapsing slashes shows is none to them.
 func TestBasePathSpelledOtherwise(t *testing.T) {
 	pets := testAPI("ANY /{proxy+}")

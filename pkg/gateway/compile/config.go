@@ -15,6 +15,8 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For entries are believed (clientAddress.trustedProxies). Without
 	// any, the TCP peer is the client.
 	TrustedProxies []netip.Prefix
+	// RequireAPI refuses requests of which Envoy's configuration does not say which API they are for (envoy.requireApi).
+	RequireAPI bool
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
 	// Signatures makes what verifies by a set of options; New calls it once for each distinct set. Routes with authorization

@@ -16,7 +16,8 @@ func New(c Config) (*model.Gateway, []Fault) {
 		Mappings: make(map[model.Domain]*model.Stage, len(c.APIs)),
 		Folded:   map[model.Domain]*model.Stage{},
 
-		Verifies: c.Signatures != nil,
+		RequireAPI: c.RequireAPI,
+		Verifies:   c.Signatures != nil,
 	}}
 	v := verifiers{factory: c.Signatures, made: map[string]model.Verify{}}
 	for _, name := range overrides {

@@ -19,6 +19,8 @@ type Gateway struct {
 	// Folded are the mappings whose base path holds a letter from A to Z, by the base path in lower case.
 	Folded  map[Domain]*Stage
 	Clients ClientAddresses
+	// RequireAPI refuses requests of which Envoy's configuration does not say which API they are for.
+	RequireAPI bool
 	// Endpoints are the VPC endpoints by which private APIs are called.
 	Endpoints VPCEndpoints
 	// Mapped are the names of the headers that any API maps: no client may send them to any upstream.
