@@ -37,7 +37,7 @@ type API struct {
 	Stages                      []*Stage
 	Policy                      *policy.Policy
 	Routes                      routing.Table[Route]
-	// HTTP says that this is an HTTP API. cors is its CORS configuration; nil where it has none.
+	// HTTP says that this is an HTTP API. CORS is its CORS configuration; nil where it has none.
 	HTTP      bool
 	CORS      *answer.CORS
 	Responses map[answer.Type]*answer.Custom
@@ -66,11 +66,11 @@ type Route struct {
 	// Name is Key as a text.
 	Name  string
 	Guard Guard
-	// Authorizer and scopes are those of the guards that ask an authorizer.
+	// Authorizer and Scopes are those of the guards that ask an authorizer.
 	Authorizer *Authorizer
 	Scopes     []string
 	Upstream   []answer.MappedHeader
-	// Verify takes the place of the API's where it is not nil, and signatures are what it verifies by.
+	// Verify takes the place of the API's where it is not nil, and Signatures are what it verifies by.
 	Verify     Verify
 	Signatures RouteSignatures
 }
@@ -81,11 +81,17 @@ const DefaultStage = "$default"
 // Guard is what guards a route. The zero value is nothing that a configuration can ask for, and denies.
 type Guard uint8
 
+// The guards.
 const (
+	// Unguarded is a route without an authorization. It denies.
 	Unguarded Guard = iota
+	// Open is NONE: the resource policy, if there is one, decides alone.
 	Open
+	// ByIAM is AWS_IAM.
 	ByIAM
+	// ByFunction is CUSTOM, a Lambda authorizer.
 	ByFunction
+	// ByToken is COGNITO_USER_POOLS or JWT.
 	ByToken
 )
 
