@@ -67,7 +67,7 @@ func (in *invocation) onlyARN() string {
 		return ""
 	}
 	in.buildARN()
-	return in.arn
+	return in.question.Resource
 }
 
 // tellable refuses a request of which Event could not tell the client's address or user agent: what a function decides without
@@ -134,7 +134,7 @@ func (in *invocation) Event() *authz.Event {
 	in.buildARN()
 	path, full, within := in.eventPaths()
 	e := &authz.Event{
-		Request: in.request, MethodARN: in.arn,
+		Request: in.request, MethodARN: in.question.Resource,
 		API: in.stage.API.ID, Account: in.stage.API.Account, Stage: in.stage.Name,
 		Route: in.route.Name, Resource: in.route.Resource,
 		Path: path, FullPath: full,

@@ -109,15 +109,8 @@ func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reas
 // policyRequest is what policies are asked.
 func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 	in.buildARN()
-	in.question = policy.Request{
-		Principal:       caller,
-		Action:          "execute-api:Invoke",
-		Resource:        in.arn,
-		Spellings:       in.spellings,
-		Readings:        in.otherARNs,
-		ResourceAccount: in.stage.API.Account,
-		Context:         in,
-	}
+	in.question.Principal, in.question.Action = caller, "execute-api:Invoke"
+	in.question.ResourceAccount, in.question.Context = in.stage.API.Account, in
 	return &in.question
 }
 
@@ -184,14 +177,14 @@ func (in *invocation) arnLength() int {
 // a Deny. A Resource that spells out the whole path is about that path. Under strictPaths they are in lower case too: a Deny that is to
 // hold whatever the case is written in lower case.
 func (in *invocation) buildARN() {
-	if in.arn != "" {
+	if in.question.Resource != "" {
 		return
 	}
-	in.arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, in.path, in.spellingBuffer[:0])
+	in.question.Resource, in.question.Spellings = canon.Spell(in.stage.ARN, in.request.Method, in.path, in.spellingBuffer[:0])
 	for _, reading := range in.readings {
 		arn := in.spell(reading)
 		if in.stage.API.Routes.Find(reading, in.request.Method) != nil {
-			in.otherARNs = append(in.otherARNs, arn)
+			in.question.Readings = append(in.question.Readings, arn)
 		}
 	}
 	if !in.stage.API.StrictPaths {
@@ -207,12 +200,12 @@ func (in *invocation) buildARN() {
 // spell adds the spellings of a path that some server may read the request's as, and returns its method ARN.
 func (in *invocation) spell(path string) string {
 	var arn string
-	arn, in.spellings = canon.Spell(in.stage.ARN, in.request.Method, path, in.spellings)
-	in.spellings = append(in.spellings, arn)
+	arn, in.question.Spellings = canon.Spell(in.stage.ARN, in.request.Method, path, in.question.Spellings)
+	in.question.Spellings = append(in.question.Spellings, arn)
 	return arn
 }
 
 // maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.
 func (in *invocation) maskARN() string {
-	return in.stage.MaskedARN + in.arn[len(in.stage.ARN):]
+	return in.stage.MaskedARN + in.question.Resource[len(in.stage.ARN):]
 }

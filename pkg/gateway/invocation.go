@@ -36,14 +36,9 @@ type invocation struct {
 	// resource is what the resource policy says of the anonymous caller, once a Lambda authorizer's route has asked it.
 	resource policy.Result
 
-	valueBuffer [4]string
-	// arn and spellings are filled in where a policy is asked.
-	arn       string
-	spellings []string
-	// otherARNs are those of the readings that lead to a route.
-	otherARNs      []string
+	valueBuffer    [4]string
 	spellingBuffer [2]string
-	// question is what policies are asked, one after the other.
+	// question is what policies are asked, one after the other. Its Resource is the method ARN, once that is built.
 	question policy.Request
 	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
 	byEndpoint, addressResolved bool
