@@ -15,7 +15,7 @@ func bypassed(t *testing.T) *Gateway {
 	const closed = `{"Sid":"Closed","Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/*/admin","execute-api:/*/*/admin/*"]}`
 	const office = `{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*/*/office","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`
 	pets := guardedBy(t, testAPI("ANY /", "ANY /{proxy+}", "GET /admin", "GET /open/{id}", "GET /open/{id}/photo"), allowBut(closed, office))
-	pets.UpstreamHeaders = []UpstreamHeader{{"x-user", "$context.authorizer.principalId"}}
+	pets.UpstreamHeaders = []UpstreamHeader{{Name: "x-user", Value: "$context.authorizer.principalId"}}
 	admin := testAPI("ANY /", "ANY /{proxy+}")
 	admin.ID = "adm1n00000"
 	admin = guardedBy(t, admin, allowOnly("execute-api:/*/GET/health"))
