@@ -70,9 +70,8 @@ func (in *invocation) removeHeader(name string) {
 	}
 }
 
-// hostHeaders are headers by which some servers take another host than the request's, as answer.Hyphenated writes them. Beside them stands host=
-// in Forwarded.
-var hostHeaders = []string{"forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override", "x-original-host"}
+// hostHeaders are headers by which some servers take another host than the request's. Beside them stands host= in Forwarded.
+var hostHeaders = answer.NewHeaderNames("forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override", "x-original-host")
 
 // keepHost refuses a request that would pass if X-Forwarded-Host, or a header like it, names a host of another stage and none of its own.
 //
@@ -90,9 +89,10 @@ func (in *invocation) keepHost(context.Context) outcome {
 // in front of Envoy may name any host that is not another stage's.
 func (in *invocation) namesAnotherHost() bool {
 	for name, line := range in.request.Headers() {
-		if name = answer.Hyphenated(name); !slices.Contains(hostHeaders, name) {
+		if !hostHeaders.Has(name) {
 			continue
 		}
+		name = answer.Hyphenated(name)
 		for value := range strings.FieldsFuncSeq(line, isListMark) {
 			if name == "forwarded" {
 				key, host, _ := strings.Cut(value, "=")

@@ -10,11 +10,32 @@ import (
 // HeaderNames is a set of header names that treats every character but letters and digits as a hyphen.
 type HeaderNames struct {
 	names map[string]struct{}
-	// lengths has the bit of each name's length, of those from 63 on the last: most names are told by it.
-	lengths uint64
+	// marks has the mark of each name: most names that are not in the set are told by theirs.
+	marks uint64
 }
 
-func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
+// NewHeaderNames makes a set of names.
+func NewHeaderNames(names ...string) (n HeaderNames) {
+	for _, name := range names {
+		n.Add(name)
+	}
+	return n
+}
+
+// mark is one bit for a name's length and last character, the same for all spellings of a name.
+func mark(name string) uint64 {
+	if name == "" {
+		return 1
+	}
+	last := name[len(name)-1]
+	if 'A' <= last && last <= 'Z' {
+		last += 'a' - 'A'
+	}
+	if !canon.IsLowerAlphanumeric(last) {
+		last = '-'
+	}
+	return 1 << ((len(name)*5 + int(last)) & 63)
+}
 
 // Add adds a name.
 func (n *HeaderNames) Add(name string) {
@@ -22,12 +43,12 @@ func (n *HeaderNames) Add(name string) {
 		n.names = map[string]struct{}{}
 	}
 	n.names[Hyphenated(name)] = struct{}{}
-	n.lengths |= lengthBit(name)
+	n.marks |= mark(name)
 }
 
 // Has reports whether the set has a name.
 func (n *HeaderNames) Has(name string) bool {
-	if n.lengths&lengthBit(name) == 0 {
+	if n.marks&mark(name) == 0 {
 		return false
 	}
 	_, ok := n.names[Hyphenated(name)]

@@ -18,12 +18,25 @@ func TestHeaderNames(t *testing.T) {
 		}
 		n.Add(name)
 		for _, separator := range []string{"-", "_", ".", "!"} {
-			if !n.Has(strings.ReplaceAll(name, "-", separator)) {
+			if spelled := strings.ReplaceAll(name, "-", separator); !n.Has(spelled) || !n.Has(strings.ToUpper(spelled)) {
 				t.Errorf("%d: not found with %s", length, separator)
 			}
 		}
 		if n.Has(name[1:] + "c") {
 			t.Errorf("%d: another name of its length is found", length)
 		}
+	}
+}
+
+// TestHeaderNamesThatEndInAHyphen: the last character counts like any other.
+func TestHeaderNamesThatEndInAHyphen(t *testing.T) {
+	n := NewHeaderNames("x-user-", "x-user.", "y")
+	for _, name := range []string{"x-user-", "X_USER_", "x.user!", "Y"} {
+		if !n.Has(name) {
+			t.Errorf("%s is not found", name)
+		}
+	}
+	if n.Has("x-user") || n.Has("-") {
+		t.Error("another name is found")
 	}
 }

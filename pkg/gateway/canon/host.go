@@ -22,7 +22,7 @@ func Host(authority string) string {
 // looked up in the DNS uses it. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
 func isHostName(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; !IsLowerAlphanumeric(c|0x20) && c != '.' && c != '-' && c != '_' {
+		if c := name[i]; !IsLowerAlphanumeric(c) && (c < 'A' || 'Z' < c) && c != '.' && c != '-' && c != '_' {
 			return false
 		}
 	}

@@ -22,6 +22,7 @@ func TestCanonicalHost(t *testing.T) {
 		"[::1]:x":                   "",
 		"[x]":                       "",
 		"::1":                       "",
+		"pets\x13.example.com":      "",
 		"*":                         "",
 		"*.example.com":             "",
 		"pe?s.example.com":          "",
