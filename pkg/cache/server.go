@@ -120,7 +120,7 @@ func runOf(info string) (run, error) {
 // refusals are the server's errors by their first word, with what to do about them. The rest of an error may repeat what the
 // server was sent.
 var refusals = map[string]string{
-	"NOPERM":    "its user lacks a right, the README of portcullis lists them",
+	"NOPERM":    "its user lacks a right, pkg/lambda/README.md lists them",
 	"NOAUTH":    "it asks for a password",
 	"WRONGPASS": "the user name or the password is wrong",
 	"READONLY":  "it is a replica",
