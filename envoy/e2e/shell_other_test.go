@@ -8,4 +8,6 @@ import (
 )
 
 // ownNetwork skips the test: a command can have a network of its own on Linux only.
-func ownNetwork(t *testing.T, _ *exec.Cmd) { t.Skip("the READMEs' commands run in a network of their own, which needs Linux") }
+func ownNetwork(t *testing.T, _ *exec.Cmd) {
+	t.Skip("the READMEs' commands run in a network of their own, which needs Linux")
+}
