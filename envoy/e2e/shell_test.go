@@ -40,8 +40,12 @@ var marks = map[string]string{
 	"sample":   "is part of a program, or has values of the reader's own",
 }
 
-// mostLines is how many lines the blocks of a recipe may have.
-const mostLines = 20
+const (
+	// mostLines is how many lines the commands of a recipe may have.
+	mostLines = 20
+	// mostFrontPageLines is how many lines README.md may have.
+	mostFrontPageLines = 150
+)
 
 // Every README is either run or listed with a reason.
 func TestEveryREADMEIsRunOrListed(t *testing.T) {
@@ -83,6 +87,18 @@ func TestREADMEBlocks(t *testing.T) {
 			}
 			runSteps(t, steps)
 		})
+	}
+}
+
+// The front page stays one.
+func TestFrontPageIsShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(string(text), "\n"); lines > mostFrontPageLines {
+		t.Errorf("README.md has %d lines, want at most %d: move something beside what it documents, and link it", lines, mostFrontPageLines)
 	}
 }
 
@@ -195,6 +211,10 @@ func runSteps(t *testing.T, steps []step) {
 	cmd.WaitDelay = time.Second
 	ownNetwork(t, cmd)
 	failure := cmd.Run()
+	if cmd.Process == nil {
+		t.Fatal(failure)
+	}
+	endGroup(cmd)
 	for i, s := range steps {
 		printed, err := os.ReadFile(filepath.Join(out, strconv.Itoa(i)))
 		if err != nil {
