@@ -203,6 +203,13 @@ func (f *flood) waiting() int {
 	return len(f.conns) - f.answered
 }
 
+// counted are the statuses so far, as text.
+func (f *flood) counted() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Sprint(f.statuses)
+}
+
 func (f *flood) end() {
 	for _, conn := range f.conns {
 		conn.Close()
@@ -270,7 +277,7 @@ func TestTroubleIsItsOwn(t *testing.T) {
 			c.flood(t, f)
 			held := c.held(t, s)
 			if held > float64(tt.checks*5/8) || held < float64(tt.checks/8) || f.waiting() < tt.checks/8 {
-				t.Errorf("%v checks wait of %d at once, %d requests have no answer: %v", held, tt.checks, f.waiting(), f.statuses)
+				t.Errorf("%v checks wait of %d at once, %d requests have no answer: %v", held, tt.checks, f.waiting(), f.counted())
 			}
 			took, wrong := c.probe(t, s, 60, "during")
 			// On a machine that has other things to do the probes are slow without any trouble, too.
@@ -278,7 +285,7 @@ func TestTroubleIsItsOwn(t *testing.T) {
 			if got := percentile99(took); got > limit || wrong*100 > len(took) {
 				t.Errorf("%d of %d probes were answered wrongly, 99 %% within %v, without trouble within %v", wrong, len(took), got, percentile99(baseline))
 			}
-			t.Logf("99 %% of the probes within %v, without trouble within %v; %v wait, %v", percentile99(took), percentile99(baseline), held, f.statuses)
+			t.Logf("99 %% of the probes within %v, without trouble within %v; %v wait, %v", percentile99(took), percentile99(baseline), held, f.counted())
 			if bytes := s.metric(t, `portcullis_share_held{share="body_bytes"}`); bytes > 0 {
 				t.Errorf("%v bytes of bodies are held", bytes)
 			}

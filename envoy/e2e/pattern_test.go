@@ -64,7 +64,32 @@ func echoes(w http.ResponseWriter, token string, event map[string]any) {
 		parts := strings.SplitN(arn, "/", 4)
 		arn = strings.Join(parts[:3], "/") + pathOf(event)
 	}
+	if strings.Contains(token, "split") {
+		arn = strings.Join(strings.Split(arn, ":")[:6], ":")
+	}
+	if strings.Contains(token, "cut") {
+		arn, _, _ = strings.Cut(arn, ";")
+	}
 	fmt.Fprint(w, policyFor(effect, arn))
+}
+
+// TestAPathThatAFunctionSplitsOpensNoOther has a client send paths that a function cuts off, so that the policy names /admin.
+func TestAPathThatAFunctionSplitsOpensNoOther(t *testing.T) {
+	t.Parallel()
+	f := newCloud(t, echoes)
+	hosts := []string{"pets.example.com", "first.example.com", "second.example.com"}
+	s := start(t, setup{config: strings.ReplaceAll(echoed, "URL", f.URL), edits: byHost(hosts...)})
+	for _, host := range hosts {
+		for target, token := range map[string]string{
+			"/admin:x": "split-1", "/admin%3Ax": "split-2", "/admin:/x/y": "split-3", "/admin;x": "cut-1", "/admin%3Bx": "cut-2",
+		} {
+			s.denied(t, s.at(t, host, target, shows(token)), 403)
+			s.denied(t, s.at(t, host, "/admin", shows(token)), 403)
+		}
+		s.allowed(t, s.at(t, host, "/things/7:8", shows("copied-colon")))
+		s.allowed(t, s.at(t, host, "/things/7:8", shows("copied-colon")))
+		s.allowed(t, s.at(t, host, "/things/7:9", shows("copied-colon")))
+	}
 }
 
 // TestAClientWritesNoPattern has a client name wildcards and policy variables, for which the function returns a policy, and then ask for

@@ -36,7 +36,8 @@ func toHost(host, target string) string {
 func TestUnknownHostDoesNotChooseTheReading(t *testing.T) {
 	t.Parallel()
 	c := signing("")
-	c.config, c.edits = belowV1+signedAPI[strings.Index(signedAPI, "\niam:"):], anyHost
+	c.config = belowV1 + signedAPI[strings.Index(signedAPI, "\niam:"):]
+	c.edits = append([]envoytest.Edit{{Old: "portcullis.basePath: /", New: "portcullis.basePath: /v1"}}, anyHost...)
 	s := start(t, c)
 	s.allowed(t, s.send(t, toHost("pets.example.com", "/v1/open/x")))
 	for _, host := range []string{"pets.example.com", "other", "PETS.example.org", "127.0.0.1:8080", "v1", "[::1]"} {
@@ -100,7 +101,7 @@ apis:
 // A path that a server may read as a neighbour's is not judged as one of the open API.
 func TestNeighboursOnOneHost(t *testing.T) {
 	t.Parallel()
-	s := start(t, setup{config: neighbours, printed: []string{}})
+	s := start(t, setup{config: neighbours, printed: []string{"--upstream", "opn0000000=another"}})
 	s.allowed(t, s.send(t, toHost("api.example.com", "/pets/open")))
 	s.allowed(t, s.send(t, toHost("api.example.com", "/open;x/a%2Fb%20")))
 	for _, target := range []string{
@@ -123,7 +124,7 @@ func TestBasePathSpelledOtherwise(t *testing.T) {
 		}
 		return bootstrap
 	}
-	s := start(t, setup{config: neighbours, printed: []string{}, change: asSent})
+	s := start(t, setup{config: neighbours, printed: []string{"--upstream", "opn0000000=another"}, change: asSent})
 	s.allowed(t, s.send(t, toHost("api.example.com", "/pets/open")))
 	s.allowed(t, s.send(t, toHost("api.example.com", "/%6Fpen")))
 	for _, target := range []string{"/%70ets/admin", "/%70ets/open", "/pet%73/open", "//pets/admin", "//pets/open", "///pets/admin"} {

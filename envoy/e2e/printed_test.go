@@ -45,7 +45,7 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 			_, keys, _ := strings.Cut(own, "\n`access-keys.yaml`")
 			for name, content := range map[string]string{
 				"portcullis.yaml":  cmp.Or(block(own, "yaml"), block(string(text), "yaml")),
-				owner + ".json":    export(owner),
+				owner + ".json":    block(own, "json"),
 				"access-keys.yaml": block(keys, "yaml"),
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

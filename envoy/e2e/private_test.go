@@ -266,11 +266,11 @@ var hostOfEndpoint = envoytest.Edit{Old: "domains: [pets.example.com]", New: "do
 func TestClientsCannotClaimAnEndpoint(t *testing.T) {
 	t.Parallel()
 	networks := strings.Replace(private, "vpc: vpc-1a2b3c4d}", "vpc: vpc-1a2b3c4d, networks: [192.168.0.0/16], listeners: [internal]}", 1)
-	balanced := start(t, setup{file: "private-api.yaml", config: networks, edits: []envoytest.Edit{hostOfEndpoint}})
+	balanced := start(t, setup{file: "private-api.yaml", config: networks, edits: []envoytest.Edit{hostOfEndpoint, anyBasePath}})
 	for name, s := range map[string]*stack{
 		"behind the load balancer": balanced.behind(t, proxied("203.0.113.7")),
-		"on a normal listener":     start(t, setup{config: networks, edits: []envoytest.Edit{hostOfEndpoint}}),
-		"on one with the metadata": start(t, setup{config: networks, edits: []envoytest.Edit{hostOfEndpoint, {
+		"on a normal listener":     start(t, setup{config: networks, edits: []envoytest.Edit{hostOfEndpoint, anyBasePath}}),
+		"on one with the metadata": start(t, setup{config: networks, edits: []envoytest.Edit{hostOfEndpoint, anyBasePath, {
 			Old: "encode_raw_headers: true\n", New: "encode_raw_headers: true\n              metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]\n"}}}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -350,7 +350,7 @@ func TestVPCEndpointPolicyThroughEnvoy(t *testing.T) {
 // The name of an endpoint leads to the API by that endpoint only, and an API that is not private is reached by none.
 func TestHostsByAnEndpoint(t *testing.T) {
 	t.Parallel()
-	s := start(t, setup{file: "private-api.yaml", config: private, edits: []envoytest.Edit{hostOfEndpoint, openHost}})
+	s := start(t, setup{file: "private-api.yaml", config: private, edits: []envoytest.Edit{hostOfEndpoint, openHost, anyBasePath}})
 	named := "GET /prod/pets HTTP/1.1\r\nHost: " + goodHost + "\r\n\r\n"
 	open := "GET /pets HTTP/1.1\r\nHost: open.example.com\r\n\r\n"
 	without := s.behind(t, proxied("203.0.113.7"))

@@ -53,7 +53,7 @@ func TestREADME(t *testing.T) {
 			c.edits, c.flags = certificates(file, dir)
 			if file == "iam.yaml" {
 				_, keys, _ := strings.Cut(own, "\n`access-keys.yaml`")
-				c.files = map[string]string{owner + ".json": export(owner), "access-keys.yaml": block(keys, "yaml")}
+				c.files = map[string]string{owner + ".json": block(own, "json"), "access-keys.yaml": block(keys, "yaml")}
 			}
 			s := start(t, c)
 			_, port, _ := strings.Cut(s.addr, ":")

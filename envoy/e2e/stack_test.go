@@ -212,10 +212,12 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 // Edits of settings that a test is about.
 var (
-	normalizeOff     = envoytest.Edit{Old: "normalize_path: true", New: "normalize_path: false"}
-	mergeOff         = envoytest.Edit{Old: "merge_slashes: true", New: "merge_slashes: false"}
-	joinedHeaders    = envoytest.Edit{Old: "encode_raw_headers: true", New: "encode_raw_headers: false"}
-	unhurried        = envoytest.Edit{Old: "{cluster_name: portcullis}\n                timeout: 1s", New: "{cluster_name: portcullis}\n                timeout: 15s"}
+	normalizeOff  = envoytest.Edit{Old: "normalize_path: true", New: "normalize_path: false"}
+	mergeOff      = envoytest.Edit{Old: "merge_slashes: true", New: "merge_slashes: false"}
+	joinedHeaders = envoytest.Edit{Old: "encode_raw_headers: true", New: "encode_raw_headers: false"}
+	unhurried     = envoytest.Edit{Old: "{cluster_name: portcullis}\n                timeout: 1s", New: "{cluster_name: portcullis}\n                timeout: 15s"}
+	// anyBasePath leaves the base path to the host, for routes of hosts that have several.
+	anyBasePath      = envoytest.Edit{Old: "portcullis.basePath: /\n", New: "unrelated: setting\n"}
 	remoteAddressOff = envoytest.Edit{Old: "use_remote_address: true", New: "use_remote_address: false"}
 )
 

@@ -50,6 +50,8 @@ func TestUpstreamHeaders(t *testing.T) {
 				{"a method that overrides", "/pets", []string{"X-HTTP-Method-Override: DELETE", "x_http_method_override: DELETE"}, map[string][]string{"x-http-method-override": nil, "x_http_method_override": nil}},
 				{"other overrides", "/pets", []string{"X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Original-URL: /admin", "X-Rewrite-URL: /admin", "x_original_url: /admin", "X_Rewrite-Url: /admin"},
 					map[string][]string{"x-http-method": nil, "x-method-override": nil, "x-original-url": nil, "x-rewrite-url": nil, "x_original_url": nil, "x_rewrite-url": nil}},
+				{"overrides of WSGI servers", "/pets", []string{"SCRIPT_NAME: /pets", "Script-Name: /pets", "PATH_INFO: /admin", "X-Script-Name: /pets"},
+					map[string][]string{"script_name": nil, "script-name": nil, "path_info": nil, "x-script-name": nil}},
 				{"a header of nobody's concern", "/pets", []string{"x-other: yes"}, map[string][]string{"x-other": {"yes"}}},
 			} {
 				t.Run(tc.name, func(t *testing.T) {

@@ -141,7 +141,7 @@ func TestPathsOfEvents(t *testing.T) {
 	})
 	config := strings.NewReplacer("URL", f.URL, "[pets.example.com]", "[pets.example.com, api.example.com/v1]", "type: TOKEN", "type: REQUEST, identitySource: [method.request.header.Authorization]",
 		"GET /token", `"GET /users/{userId}"`, "GET /v2", `"GET /users/{userId}"`).Replace(remote)
-	s := start(t, setup{config: config, edits: byHost("pets.example.com", "api.example.com", "http.example.com")})
+	s := start(t, setup{config: config, edits: append(byHost("pets.example.com", "api.example.com", "http.example.com"), anyBasePath)})
 	const arn = "arn:aws:execute-api:eu-west-1:111122223333:"
 	for _, c := range []struct{ host, target, path, context, userID, arn string }{
 		{"pets.example.com", "/users/test%7Cid", "/users/test%7Cid", "/users/test%7Cid", "test%7Cid", "a1b2c3d4e5/prod/GET/users/test|id"},

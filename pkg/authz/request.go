@@ -62,6 +62,9 @@ type Request struct {
 	Transport SecureTransport
 	// API and Stage are the API id and stage that Envoy's configuration names (portcullis.api, portcullis.stage).
 	API, Stage string
+	// BasePath is the base path below which Envoy's configuration has the API, "/" for none (portcullis.basePath); empty if it does not
+	// say.
+	BasePath string
 	// VPCEndpoint is the id of the VPC endpoint that the connection came by, as a load balancer attests it in the PROXY
 	// protocol's header; empty without one.
 	VPCEndpoint string

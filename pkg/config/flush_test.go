@@ -61,7 +61,12 @@ func newReplica(t *testing.T) *replica {
 		t.Fatal(err)
 	}
 	r := &replica{pool: p, file: filepath.Join(t.TempDir(), "portcullis.yaml")}
-	t.Cleanup(func() { r.serving.Close(); p.Close() })
+	t.Cleanup(func() {
+		if r.serving != nil {
+			r.serving.Close()
+		}
+		p.Close()
+	})
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -63,6 +64,23 @@ func (a address) String() string {
 		return "{pipe: {path: " + quote(a.Path) + "}}"
 	}
 	return "{socket_address: {address: " + quote(a.Host) + ", port_value: " + strconv.Itoa(a.Port) + "}}"
+}
+
+// canonical is equal for addresses that are one, however they are written. A server may listen on both loopback addresses, so that they and
+// localhost count as one; so do the addresses that stand for all of the machine's.
+func (a address) canonical() string {
+	if a.Path != "" {
+		return "unix:" + path.Clean(a.Path)
+	}
+	host := strings.ToLower(a.Host)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.Unmap().String()
+	}
+	switch host {
+	case "127.0.0.1", "::1", "0.0.0.0", "::":
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(a.Port))
 }
 
 // Flag is the address as portcullis serve takes it.

@@ -53,4 +53,15 @@
 // the way to the upstream, with the slashes behind them: by regular expressions, for prefix_rewrite leaves those. Two stages of one host need two
 // upstreams then. With --keep-base-path, and in a mesh, whose routes are not ours, what two hosts read in two ways is refused
 // (readings.go). Upstreams are told apart by what --upstream says, for no other target prints them.
+//
+// 2026-11-28: the base path is in portcullis.yaml and in Envoy's routes, and one of them is read before the other. Each route, or its virtual
+// host, tells portcullis its base path (portcullis.basePath), and portcullis refuses a request if it takes off another one. The value is what
+// policies are asked without, whether Envoy takes it off or leaves it, so that --keep-base-path and meshes have no form of their own. A virtual
+// host says it for all its routes only if they have one mapping, so that no route inherits another's.
+//
+// 2026-11-28: X-Request-Id is the client's if it sends one, for it may be signed. Clients can so give two requests one id, as at API Gateway,
+// whose documentation says that they can override $context.requestId. portcullis takes UUIDs alone, and Envoy's log has 36 characters of it.
+//
+// 2026-11-28: Envoy's own answers have API Gateway's words and keep their status, so that graphs tell them apart as before. One set of them
+// holds for a listener: it is a REST API's wherever there is one. What portcullis answered is told by the details ext_authz_denied.
 package envoyconf

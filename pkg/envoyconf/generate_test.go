@@ -3,6 +3,7 @@ package envoyconf
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func checkHost(t *testing.T, host any, buffers bool) {
 	for _, r := range routes {
 		own := maybe(r, append(perRoute, "context_extensions")...)
 		if maybe(r, "route") != nil {
-			for _, key := range []string{"portcullis.api", "portcullis.stage", "portcullis.secureTransport"} {
+			for _, key := range []string{"portcullis.api", "portcullis.stage", "portcullis.basePath", "portcullis.secureTransport"} {
 				value, other := maybe(of, key), maybe(own, key)
 				if _, text := value.(string); value != nil && !text {
 					t.Errorf("%s is not text: %#v", key, value)
@@ -213,6 +214,7 @@ func checkHost(t *testing.T, host any, buffers bool) {
 				}
 			}
 		}
+		checkBasePath(t, of, r)
 		says, unbuffered := maybe(own, "portcullis.body") == "buffered", maybe(r, append(perRoute, "disable_request_body_buffering")...) == true
 		if says && (unbuffered || !buffers) || maybe(r, "route") != nil && buffers && says == unbuffered {
 			t.Errorf("the route says of its body %v, unbuffered %v, where the filter buffers: %v", says, unbuffered, buffers)
@@ -221,6 +223,22 @@ func checkHost(t *testing.T, host any, buffers bool) {
 	}
 	if last := maybe(routes[len(routes)-1], "match"); maybe(last, "prefix") != "/" || len(last.(tree)) != 1 {
 		t.Errorf("paths are left without a route: %v", last)
+	}
+}
+
+// checkBasePath holds that the base path that portcullis is told of, by the route or its virtual host, is the one that the route takes off.
+func checkBasePath(t *testing.T, ofHost, route any) {
+	t.Helper()
+	if maybe(route, "route") == nil {
+		return
+	}
+	base := maybe(route, append(perRoute, "context_extensions", "portcullis.basePath")...)
+	if base == nil {
+		base = maybe(ofHost, "portcullis.basePath")
+	}
+	taken := maybe(route, "route", "regex_rewrite", "pattern", "regex")
+	if text, _ := base.(string); text == "" || taken == nil != (text == "/") || taken != nil && taken != "^"+regexp.QuoteMeta(text)+"/*" {
+		t.Errorf("portcullis is told of the base path %v, and the route takes off %v", base, taken)
 	}
 }
 

@@ -1,6 +1,7 @@
 package envoyconf
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,8 @@ type route struct {
 // settings are those of ext_authz for a route or a virtual host: context extensions, and whether the body is waited for.
 type settings struct {
 	API, Stage, Transport, Listener string
+	// BasePath is the base path that portcullis has to take off, "/" for none. Envoy takes the same off, or leaves it.
+	BasePath string
 	// Principal says that certificates of clients are verified.
 	Principal bool
 	// MaxBody is the longest body that Envoy waits for and portcullis is told of; 0 if that is not said here. Unbuffered tells Envoy
@@ -160,7 +163,7 @@ func (p *plan) endpointHosts(api *gateway.API) []string {
 func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 	h := virtualHost{Name: name, Domains: []string{name}, Rest: true}
 	for _, m := range mappings {
-		s := settings{API: m.api.ID, Stage: m.stage, Transport: p.SecureTransport}
+		s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport}
 		if named, is := strings.CutPrefix(p.VPCEndpoints, listenerPrefix); is && l.Private {
 			s.Listener = named
 		}

@@ -52,6 +52,28 @@ var (
 
 // forIstio says it in Istio's terms.
 func (p *plan) forIstio() (*mesh, error) {
+	m, err := p.newMesh()
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, l := range p.Listeners {
+		for _, h := range l.Hosts {
+			if err := m.checkHost(&h); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			m.addHost(&h)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return m, m.inSidecar()
+}
+
+// newMesh is what the options say of the mesh.
+func (p *plan) newMesh() (*mesh, error) {
 	m := &mesh{plan: p, Context: "GATEWAY", Nobody: &settings{API: noAPI, Stage: noAPI, Transport: "false"}}
 	if p.Mesh.Sidecar {
 		m.Context = "SIDECAR_INBOUND"
@@ -70,19 +92,7 @@ func (p *plan) forIstio() (*mesh, error) {
 	if p.PortcullisAt.Path != "" || p.PortcullisAt.isIP() {
 		errs = append(errs, fmt.Errorf("--portcullis: %q is not a service of a mesh; write its host name and port", p.Portcullis))
 	}
-	for _, l := range p.Listeners {
-		for _, h := range l.Hosts {
-			if err := m.checkHost(&h); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			m.addHost(&h)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return m, m.inSidecar()
+	return m, errors.Join(errs...)
 }
 
 // checkHost refuses a host that no virtual host of Istio's stands for.
@@ -169,7 +179,7 @@ func (m *mesh) inSidecar() error {
 		return nil
 	}
 	for _, p := range m.Patches {
-		if *p.Settings != *m.Patches[0].Settings {
+		if first := m.Patches[0].Settings; p.Settings.API != first.API || p.Settings.Stage != first.Stage {
 			return fmt.Errorf("--istio-sidecar: a sidecar does not tell hosts apart, and %s and %s are two stages: write a portcullis.yaml with one of them, or put portcullis at the gateway",
 				m.Patches[0].About, p.About)
 		}

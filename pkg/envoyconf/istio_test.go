@@ -68,6 +68,9 @@ func checkPatches(t *testing.T, patches []any, signed, sidecar bool) {
 		if named := maybe(settings, "portcullis.api") == "a1b2c3d4e5" && maybe(settings, "portcullis.stage") == "prod"; named != (kind == "VIRTUAL_HOST") {
 			t.Errorf("%s names the API: %v", kind, named)
 		}
+		if based := maybe(settings, "portcullis.basePath") == "/"; based != (kind == "VIRTUAL_HOST") {
+			t.Errorf("%s names the base path: %v", kind, based)
+		}
 		name, context := maybe(p, "match", "routeConfiguration", "vhost", "name"), at(t, p, "match", "context")
 		if sidecar != (context == "SIDECAR_INBOUND") || kind != "HTTP_FILTER" && (name == "pets.example.com:80") == sidecar {
 			t.Errorf("%s: %v, %v", kind, context, name)

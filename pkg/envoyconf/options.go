@@ -182,6 +182,12 @@ func (o *Options) Validate() error {
 	refuse(o.Mesh.Sidecar && (o.Mesh.Selector == "" || o.Mesh.Selector == gatewaySelector),
 		"--istio-selector: with --istio-sidecar it must name the application's pods, and the label %s is a gateway's: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
 	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: a sidecar's ports are the application's: remove it")
+	p := &plan{Options: o.withDefaults(nil)}
+	errs = append(errs, p.addAddresses())
+	if p.Target == Istio {
+		_, err := p.newMesh()
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 

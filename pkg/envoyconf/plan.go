@@ -18,9 +18,10 @@ type plan struct {
 	endpoints        []gateway.VPCEndpoint
 	endpointPolicies bool
 
-	AdminAt, PortcullisAt address
-	Listeners             []listener
-	Upstreams             []upstream
+	AdminAt, PortcullisAt, listenAt, privateListenAt address
+
+	Listeners []listener
+	Upstreams []upstream
 	// addresses are those of the Upstreams, by name.
 	addresses map[string]string
 	// Buffers says that a route needs its requests' bodies.
@@ -43,18 +44,31 @@ func newPlan(c *gateway.Config, o Options) (*plan, error) {
 		api := &p.apis[i]
 		p.Buffers = p.Buffers || slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return p.needsBody(api, &r) })
 	}
-	err := errors.Join(p.addAddresses(), p.checkPrivate())
+	err := errors.Join(p.addAddresses(), p.checkUpstreams(), p.checkPrivate())
 	if err != nil {
 		return nil, err
 	}
+	p.noteTimeout()
 	return p, p.addListeners()
 }
 
+// noteTimeout tells the reader that a check has less time than it may need.
+func (p *plan) noteTimeout() {
+	if need := longestCheck(p.apis); p.Timeout < need && need > checkTime {
+		p.Notes = append(p.Notes, fmt.Sprintf("--timeout %v is less than the %v that the authorizers may need, and Envoy answers 503 to a check that takes longer: leave it out, or give the authorizers less", p.Timeout, need))
+	}
+}
+
+// addAddresses reads the addresses among the options.
 func (p *plan) addAddresses() error {
 	var errs []error
 	take := func(a address, err error) address {
 		errs = append(errs, err)
 		return a
+	}
+	p.listenAt = take(parseListener("listen", p.Listen))
+	if p.PrivateListen != "" {
+		p.privateListenAt = take(parseListener("private-listen", p.PrivateListen))
 	}
 	p.AdminAt = take(parseListener("admin", p.Admin))
 	if !p.AdminAt.Local() && p.AdminAt.isIP() {
@@ -66,12 +80,20 @@ func (p *plan) addAddresses() error {
 	}
 	p.Upstreams = []upstream{{"upstream", take(parseAddress("upstream", p.Upstream))}}
 	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
-		errs = append(errs, p.checkUpstreamOf(of))
 		p.Upstreams = append(p.Upstreams, upstream{clusterOf(of), take(parseAddress("upstream", p.UpstreamOf[of]))})
 	}
 	p.addresses = map[string]string{}
 	for _, u := range p.Upstreams {
-		p.addresses[u.Name] = strings.ToLower(u.Address.String())
+		p.addresses[u.Name] = u.Address.canonical()
+	}
+	return errors.Join(errs...)
+}
+
+// checkUpstreams refuses upstreams of APIs or stages that portcullis.yaml does not have.
+func (p *plan) checkUpstreams() error {
+	var errs []error
+	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
+		errs = append(errs, p.checkUpstreamOf(of))
 	}
 	return errors.Join(errs...)
 }
@@ -147,24 +169,23 @@ func (p *plan) addListeners() error {
 	if p.PrivateListen != "" && (!private || !public) {
 		return errors.New("--private-listen: it is for private APIs beside public ones: write --listen")
 	}
-	var errs []error
 	if public {
-		errs = append(errs, p.addListener("http", "listen", p.Listen, false))
+		p.addListener("http", p.listenAt, false)
 	}
 	switch {
 	case private && public:
-		errs = append(errs, p.addListener("private", "private-listen", p.PrivateListen, true))
+		p.addListener("private", p.privateListenAt, true)
 	case private:
-		errs = append(errs, p.addListener("http", "listen", p.Listen, true))
+		p.addListener("http", p.listenAt, true)
 	}
 	if !slices.ContainsFunc(p.Listeners, func(l listener) bool { return len(l.Hosts) > 0 }) {
-		errs = append(errs, errors.New("apis: no stage has domains, and no API an executeApiEndpoint: there is no host to route"))
+		return errors.New("apis: no stage has domains, and no API an executeApiEndpoint: there is no host to route")
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func (p *plan) addListener(name, flag, at string, private bool) error {
-	l := listener{Plan: p, Name: name, Routes: "apis", Private: private, ProxyProtocol: private && p.VPCEndpoints == proxyProtocol}
+func (p *plan) addListener(name string, at address, private bool) {
+	l := listener{Plan: p, Name: name, Address: at, Routes: "apis", Private: private, ProxyProtocol: private && p.VPCEndpoints == proxyProtocol}
 	if p.TLS.Cert != "" && name == "http" {
 		l.Name = "https"
 	}
@@ -172,12 +193,7 @@ func (p *plan) addListener(name, flag, at string, private bool) error {
 		// Another name than that of public APIs: connections of a listener that was theirs would see what is attested of this one's.
 		l.Routes = "private-apis"
 	}
-	var err error
-	if at != "" {
-		l.Address, err = parseListener(flag, at)
-	}
 	l.mappings, l.names = p.mappings(private)
 	l.Hosts = p.hosts(&l)
 	p.Listeners = append(p.Listeners, l)
-	return err
 }

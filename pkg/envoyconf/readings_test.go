@@ -47,6 +47,20 @@ func TestReadings(t *testing.T) {
 		"with upstreams of their own": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2"), staged("api2", false, "prod "+b)},
 			upstreams: map[string]string{"api1/test": "127.0.0.1:1", "api2": "127.0.0.1:2"}, mesh: "has several base paths"},
 		"in a mesh": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1"), staged("api2", false, "prod "+b)}, upstreams: map[string]string{"api2": "127.0.0.1:2"}},
+		"localhost and its address": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "localhost:1", "api1/prod": "127.0.0.1:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"an address with zeros": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "[::1]:1", "api1/prod": "[0:0:0:0:0:0:0:1]:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"both loopback addresses": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "LOCALHOST:1", "api1/prod": "[::1]:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"a mapped address": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "192.0.2.1:1", "api1/prod": "[::ffff:192.0.2.1]:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"a port with zeros": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "192.0.2.1:80", "api1/prod": "192.0.2.1:080"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"all addresses": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "0.0.0.0:1", "api1/prod": "127.0.0.1:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
+		"a socket": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
+			upstreams: map[string]string{"api1/test": "unix:/run/pets", "api1/prod": "unix:/run//x/../pets"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
 		"with upstreams at one address": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1", "test a.example.com/v2")},
 			upstreams: map[string]string{"api1/test": "Pets.internal:1", "api1/prod": "pets.internal:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
 		"the host leads elsewhere below": {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1/x"), staged("api2", false, "prod a.example.com/v1")},
@@ -80,6 +94,17 @@ func TestSidecarBasePaths(t *testing.T) {
 		_, err := Generate(config(staged("api1", false, "prod "+domains)), o)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", domains, err)
+		}
+	}
+}
+
+// A base path that is kept is told of as one that is taken off: it is what portcullis judges without.
+func TestKeptBasePathIsToldOf(t *testing.T) {
+	c := config(staged("api1", false, "prod a.example.com/v1 b.example.com/v1"))
+	for name, o := range map[string]Options{"kept": {KeepBasePath: true}, "gateway": {Target: Istio}, "sidecar": {Target: Istio, Mesh: Mesh{Sidecar: true, Selector: "app=pets"}}} {
+		text := mustGenerate(t, c, o)
+		if strings.Contains(text, "portcullis.basePath: /\n") || !strings.Contains(text, "portcullis.basePath: /v1\n") || strings.Contains(text, "regex_rewrite: {") {
+			t.Errorf("%s:\n%s", name, text)
 		}
 	}
 }

@@ -99,6 +99,8 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 			r.API, known = value, value != ""
 		case "portcullis.stage":
 			r.Stage, known = value, value != ""
+		case "portcullis.basePath":
+			r.BasePath, known = value, isBasePath(value)
 		case "portcullis.listener":
 			r.Listener, known = value, value != ""
 		case "portcullis.body":
@@ -127,6 +129,11 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 func isOurs(name string) bool {
 	const prefix = "portcullis"
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+}
+
+// isBasePath reports whether a value is "/" or a path that does not end in a slash.
+func isBasePath(value string) bool {
+	return value == "/" || strings.HasPrefix(value, "/") && !strings.HasSuffix(value, "/")
 }
 
 func transports(value string) authz.SecureTransport {

@@ -41,23 +41,23 @@ func fields(r *authz.Request) []authz.Field {
 
 func TestRequestFromTheHeadersMap(t *testing.T) {
 	r := seen(t, envoyRequest(extension("portcullis.api", "a1b2c3d4e5"), extension("portcullis.stage", "prod"),
-		extension("portcullis.secureTransport", "x-forwarded-proto"), extension("other", "ignored"), header("X-Mixed", "1")))
+		extension("portcullis.basePath", "/v1"), extension("portcullis.secureTransport", "x-forwarded-proto"), extension("other", "ignored"), header("X-Mixed", "1")))
 	if r == nil {
 		t.Fatal("refused")
 	}
 	type plain struct {
-		Method, Target, Host, Scheme, Protocol, ID, ServerName, API, Stage string
-		Time                                                               time.Time
-		Peer                                                               string
-		Transport                                                          authz.SecureTransport
+		Method, Target, Host, Scheme, Protocol, ID, ServerName, API, Stage, BasePath string
+		Time                                                                         time.Time
+		Peer                                                                         string
+		Transport                                                                    authz.SecureTransport
 	}
 	want := plain{
 		Method: "GET", Target: "/pets?limit=2", Host: "pets.example.com", Scheme: "https", Protocol: "HTTP/1.1", ID: "0d5c1b9e",
-		ServerName: "pets.example.com", API: "a1b2c3d4e5", Stage: "prod", Time: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
+		ServerName: "pets.example.com", API: "a1b2c3d4e5", Stage: "prod", BasePath: "/v1", Time: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
 		Peer: "192.0.2.7", Transport: authz.TransportForwardedProto,
 	}
 	got := plain{
-		r.Method, r.Target, r.Host, r.Scheme, r.Protocol, r.ID, r.ServerName, r.API, r.Stage, r.Time, r.Peer.String(), r.Transport,
+		r.Method, r.Target, r.Host, r.Scheme, r.Protocol, r.ID, r.ServerName, r.API, r.Stage, r.BasePath, r.Time, r.Peer.String(), r.Transport,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -247,6 +247,10 @@ func TestRefusedRequests(t *testing.T) {
 		{"unknown principal setting", envoyRequest(extension("portcullis.sourcePrincipal", "true")), 500, authz.CodeEnvoyConfig},
 		{"empty API", envoyRequest(extension("portcullis.api", "")), 500, authz.CodeEnvoyConfig},
 		{"empty stage", envoyRequest(extension("portcullis.stage", "")), 500, authz.CodeEnvoyConfig},
+		{"empty base path", envoyRequest(extension("portcullis.basePath", "")), 500, authz.CodeEnvoyConfig},
+		{"base path without its slash", envoyRequest(extension("portcullis.basePath", "v1")), 500, authz.CodeEnvoyConfig},
+		{"base path with a slash at its end", envoyRequest(extension("portcullis.basePath", "/v1/")), 500, authz.CodeEnvoyConfig},
+		{"base path in another spelling", envoyRequest(extension("portcullis.basepath", "/v1")), 500, authz.CodeEnvoyConfig},
 		{"a time out of range", envoyRequest(func(a *authv3.AttributeContext) {
 			a.Request.Time = &timestamppb.Timestamp{Seconds: 1 << 60}
 		}), 400, authz.CodeBadRequest},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 func TestAuthorizeOpenRoute(t *testing.T) {
@@ -281,38 +283,49 @@ func TestCanceledCheckDenies(t *testing.T) {
 
 // A step that forgets to decide, or fails in a way nobody thought of, must not let anything pass.
 func TestUnknownFailuresDeny(t *testing.T) {
-	fails := &guard{
-		authenticate: func(context.Context, *invocation) (authz.Caller, error) {
-			return authz.Caller{}, context.DeadlineExceeded
+	fails := guard{
+		refuse:       nothing,
+		authenticate: func(*invocation, context.Context) outcome { return denyFor(context.DeadlineExceeded) },
+		decide: func(in *invocation) outcome {
+			return in.allowIf(authz.Reason{Code: authz.CodeAllowed}, nil)
 		},
-		decide: func(*invocation) (authz.Reason, error) { return authz.Reason{Code: authz.CodeAllowed}, nil },
 	}
-	breaks := &guard{authenticate: anonymous, decide: func(*invocation) (authz.Reason, error) { return authz.Reason{}, errForwardedFor }}
-	undecided := &guard{authenticate: anonymous, decide: func(*invocation) (authz.Reason, error) { return authz.Reason{}, nil }}
-	for name, broken := range map[string]*guard{"authenticate": fails, "decide": breaks, "undecided": undecided} {
+	breaks := guard{refuse: nothing, authenticate: anonymous, decide: func(*invocation) outcome { return denyFor(errors.ErrUnsupported) }}
+	undecided := guard{refuse: nothing, authenticate: anonymous, decide: nothing}
+	zero := guard{refuse: nothing, authenticate: anonymous, decide: func(*invocation) outcome { return outcome{} }}
+	for name, broken := range map[string]guard{"authenticate": fails, "decide": breaks, "undecided": undecided, "zero outcome": zero} {
 		g := mustNew(t, testAPI("GET /"))
-		g.apis["a1b2c3d4e5"].router.root.routes[0].guard = broken
+		whole := guards[model.Open]
+		guards[model.Open] = broken
 		d := g.Authorize(t.Context(), get("/"))
+		guards[model.Open] = whole
 		t.Run(name, func(t *testing.T) {
 			checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
 		})
 	}
 	t.Run("no guard", func(t *testing.T) {
 		g := mustNew(t, testAPI("GET /"))
-		g.apis["a1b2c3d4e5"].router.root.routes[0].guard = nil
-		d := authz.Decision{}
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("nothing panicked")
-				}
-			}()
-			d = g.Authorize(t.Context(), get("/"))
-		}()
-		if d.Allow {
-			t.Errorf("%+v", d)
-		}
+		g.model.APIs["a1b2c3d4e5"].Routes.Find("/", "GET").Guard = model.Unguarded
+		d := g.Authorize(t.Context(), get("/"))
+		checkDenial(t, d, 500, authz.CodeInternal, "InternalServerErrorException", `{"message":"Internal server error"}`)
 	})
+}
+
+// TestOrder holds the list of steps to what authorize.go says of it.
+func TestOrder(t *testing.T) {
+	seen := map[authz.Step]bool{}
+	for _, s := range order {
+		if s.name == "" || s.run == nil || seen[s.name] {
+			t.Errorf("the step %q has no name or nothing to run, or is there twice", s.name)
+		}
+		seen[s.name] = true
+	}
+	if last := order[len(order)-1]; last.name != authz.StepPass {
+		t.Errorf("the last step is %q", last.name)
+	}
+	if (outcome{}).verdict != denies {
+		t.Error("the zero outcome does not deny")
+	}
 }
 
 func TestRequestID(t *testing.T) {

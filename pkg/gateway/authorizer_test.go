@@ -288,8 +288,8 @@ func TestTokensAndResourcePolicy(t *testing.T) {
 	}}
 	api := guardedByAuthorizer(a, "GET /{proxy+}", "pets/read")
 	api.UpstreamHeaders = []UpstreamHeader{
-		{"x-groups", "$context.authorizer.claims['cognito:groups']"}, {"x-sub", "$context.authorizer.claims.sub"},
-		{"x-email", "$context.authorizer.claims.email"}, {"x-none", "$context.authorizer.claims.none"},
+		{Name: "x-groups", Value: "$context.authorizer.claims['cognito:groups']"}, {Name: "x-sub", Value: "$context.authorizer.claims.sub"},
+		{Name: "x-email", Value: "$context.authorizer.claims.email"}, {Name: "x-none", Value: "$context.authorizer.claims.none"},
 	}
 	free := mustNew(t, api)
 	d := free.Authorize(t.Context(), get("/pets", "authorization", "Bearer t", "x-groups", "admin", "x_none", "1"))
@@ -406,13 +406,13 @@ func TestAuthorizerFaults(t *testing.T) {
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a b"} }), ".routes[0].scopes[0]", "no scope"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{""} }), ".routes[0].scopes[0]", "no scope"},
 		{with(jwt, func(api *API, _ *Authorizer) {
-			api.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.authorizer.why"}}
+			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.why"}}
 		}), `.upstreamHeaders["x-a"]`, "the API has none"},
 		{with(lambda, func(api *API, _ *Authorizer) {
-			api.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.authorizer.claims.sub"}}
+			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.claims.sub"}}
 		}), `.upstreamHeaders["x-a"]`, "no authorizer for a user pool's tokens"},
 		{with(jwt, func(api *API, _ *Authorizer) {
-			api.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.authorizer.claims"}}
+			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.claims"}}
 		}), `.upstreamHeaders["x-a"]`, "no single value"},
 	} {
 		g, faults := New(Config{APIs: []API{tt.api}})

@@ -15,7 +15,7 @@ func bypassed(t *testing.T) *Gateway {
 	const closed = `{"Sid":"Closed","Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/*/admin","execute-api:/*/*/admin/*"]}`
 	const office = `{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*/*/office","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`
 	pets := guardedBy(t, testAPI("ANY /", "ANY /{proxy+}", "GET /admin", "GET /open/{id}", "GET /open/{id}/photo"), allowBut(closed, office))
-	pets.UpstreamHeaders = []UpstreamHeader{{"x-user", "$context.authorizer.principalId"}}
+	pets.UpstreamHeaders = []UpstreamHeader{{Name: "x-user", Value: "$context.authorizer.principalId"}}
 	admin := testAPI("ANY /", "ANY /{proxy+}")
 	admin.ID = "adm1n00000"
 	admin = guardedBy(t, admin, allowOnly("execute-api:/*/GET/health"))
@@ -113,6 +113,25 @@ func TestBypasses(t *testing.T) {
 	}
 }
 
+// A policy opens what ends in .css, or in /public, and the rest to nobody.
+func TestAWildcardTakesNoTextThatServersCutOff(t *testing.T) {
+	g := mustNew(t, guardedBy(t, testAPI("ANY /{proxy+}"), `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/*/GET/*.css","execute-api:/*/GET/*/public","execute-api:/*/GET/files/*"]}]}`))
+	for _, target := range []string{
+		"/admin;.css", "/admin;x.css", "/admin%3B.css", "/admin%253B.css", "/admin%3F.css", "/admin%3f/x.css", "/admin%23.css", "/admin%253F/public", "/admin%3F/public",
+		"/admin;x/y;.css", "/admin%20%3F.css",
+	} {
+		if d := g.Authorize(t.Context(), get(target)); d.Allow || d.Denial.Status != 403 {
+			t.Errorf("%s: allow %v, %+v", target, d.Allow, d.Reason)
+		}
+	}
+	for _, target := range []string{"/a.css", "/x;y/a.css", "/a;v=1/public", "/x%2Fy.css", "/files/a;b", "/files/a%2Fb%3Fc", "/100%25.css"} {
+		if d := g.Authorize(t.Context(), get(target)); !d.Allow {
+			t.Errorf("%s: %+v", target, d.Reason)
+		}
+	}
+}
+
 // The same paths without the attack pass: nothing of the above is denied by accident.
 func TestBypassesAreNotTooWide(t *testing.T) {
 	g := bypassed(t)
@@ -193,4 +212,32 @@ func FuzzAuthorize(f *testing.F) {
 			t.Fatalf("%q is allowed and means %q", target, clean)
 		}
 	})
+}
+
+// Beside one open method of one path, no spelling of host, path and method gets past the guard of all others.
+func TestAnOpenMethodOpensNoOther(t *testing.T) {
+	guarded := testAPI("ANY /", "ANY /{proxy+}", "GET /open")
+	guarded.Routes[0].Authorization, guarded.Routes[1].Authorization = IAM, IAM
+	open := testAPI("ANY /", "ANY /{proxy+}")
+	open.ID = "0pen000000"
+	open.Stages = []Stage{{Name: "prod", Domains: []string{"open.example.com"}}}
+	g := mustNew(t, guarded, open)
+	hosts := []string{
+		"pets.example.com%00", "pets.example.com.", "pets.example.com..", ".pets.example.com", "pets.example.com:", "pets.example.com:0", "pets.example.com:99999", "pets.example.com:443:80",
+		"[pets.example.com]", "PETS.EXAMPLE.COM", "pets\uff0eexample.com", "pet\u017f.example.com", "xn--pets.example.com", "pets.example.com\u200b", "pets.example.com,open.example.com",
+		"open.example.com@pets.example.com", "pets.example.com#open.example.com", "pets.example.com?open.example.com", "pets.example.com/open", "pets.example.com\\open", "[::1]",
+		"[::ffff:1.2.3.4]", "[::1%25eth0]", "pets.example.com:\u0668\u0660", "p\u00e9ts.example.com",
+	}
+	for _, host := range hosts {
+		for _, api := range []string{"", "a1b2c3d4e5"} {
+			for _, target := range []string{"/admin", "/open/", "/OPEN", "/open%2F", "/open;", "/open.", "/open%20", "/ope%6E;", "/%6Fpen/x", "/open//x", "/open%EF%BC%8Fx", "/%EF%BD%8Fpen"} {
+				for _, verb := range []string{"GET", "get", "Get", "HEAD", "POST", "TRACE", "CONNECT", "PRI", "GET-", "-", "OPTIONS", "QUERY"} {
+					d := g.Authorize(t.Context(), as(api, method(verb, on(host, get(target)))))
+					if d.Allow && (verb != "GET" || target != "/open/") {
+						t.Errorf("host %q, API %q: %s %s: allowed, %+v", host, api, verb, target, d.Reason)
+					}
+				}
+			}
+		}
+	}
 }

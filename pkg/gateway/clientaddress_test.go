@@ -78,7 +78,7 @@ func TestClientAddress(t *testing.T) {
 				fields = append(fields, authz.Field{Name: "x-forwarded-for", Value: line})
 			}
 			r.SetHeaders(fields)
-			got, err := g.clients.of(r, false)
+			got, err := g.model.Clients.Of(r, false)
 			if tt.want == unreadable {
 				if err == nil || got.IsValid() {
 					t.Fatalf("%v, %v; want none", got, err)
@@ -96,7 +96,7 @@ func TestClientAddressWithoutPeer(t *testing.T) {
 	g := mustCompile(t, Config{APIs: []API{testAPI("GET /")}, TrustedProxies: prefixes("10.0.0.0/8", "0.0.0.0/0", "::/0")})
 	r := get("/", "x-forwarded-for", "192.0.2.9")
 	r.Peer = netip.Addr{}
-	if got, err := g.clients.of(r, false); err != nil || got.IsValid() {
+	if got, err := g.model.Clients.Of(r, false); err != nil || got.IsValid() {
 		t.Errorf("%v, %v; want no address", got, err)
 	}
 }
@@ -106,7 +106,7 @@ func TestClientAddressOfALongHeader(t *testing.T) {
 	r := get("/", "x-forwarded-for", "192.0.2.9"+strings.Repeat(",10.1.1.1", 100_000))
 	r.Peer = netip.MustParseAddr("10.1.1.1")
 	start := time.Now()
-	if got, err := g.clients.of(r, false); err != nil || got != netip.MustParseAddr("192.0.2.9") {
+	if got, err := g.model.Clients.Of(r, false); err != nil || got != netip.MustParseAddr("192.0.2.9") {
 		t.Errorf("%v, %v", got, err)
 	}
 	if took := time.Since(start); took > 2*time.Second {
@@ -140,7 +140,7 @@ func TestClientAddressMatters(t *testing.T) {
 
 	// A mapping that cannot be made denies too: the upstream would take its absence for "no proxy".
 	mapped := testAPI("GET /")
-	mapped.UpstreamHeaders = []UpstreamHeader{{"x-client", "$context.identity.sourceIp"}}
+	mapped.UpstreamHeaders = []UpstreamHeader{{Name: "x-client", Value: "$context.identity.sourceIp"}}
 	g := mustCompile(t, Config{APIs: []API{mapped}, TrustedProxies: trusted})
 	checkDenial(t, g.Authorize(t.Context(), behindProxy("unknown")), 403, authz.CodeBadClientAddress, "ForbiddenException", `{"message":"Forbidden"}`)
 }

@@ -4,11 +4,17 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // Lookup returns the value of a condition key; false means that the key is absent. It is called while a policy is
 // evaluated, for the keys that the policy names.
+//
+// 2026-11-25: portcullis:SourcePrincipal is the one condition key that is not AWS': the SPIFFE id of the workload that has connected to
+// Envoy. A CheckRequest names the peer of any certificate, also of one that Envoy was told to accept unverified, so that it counts only
+// where Envoy's configuration attests it (portcullis.sourcePrincipal: verified), and is absent otherwise. No header has a part in it.
+// Like any key it can be absent: allow by StringEquals or StringLike, or deny by StringNotEquals, never deny by StringEquals alone.
 func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 	switch key.ID() {
 	case policy.KeyCurrentTime:
@@ -45,7 +51,7 @@ func (in *invocation) Lookup(key *policy.Key) (policy.Value, bool) {
 // time is when the request came.
 func (in *invocation) time() time.Time {
 	if in.request.Time.IsZero() {
-		in.fail(internal(authz.CodeInternal, "the request has no time"))
+		in.fail(answer.Internal(authz.CodeInternal, "the request has no time"))
 	}
 	return in.request.Time
 }

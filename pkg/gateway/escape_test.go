@@ -61,17 +61,6 @@ func TestMessageInItsFormat(t *testing.T) {
 			t.Errorf("%s: %s, want %s", contentType, got, want)
 		}
 	}
-	quoted := `"a\"</script>'"`
-	for f, want := range map[format]string{
-		jsonText: quoted, script: `"a\u0022\u003c/script\u003e\u0027"`, styleSheet: `"a\000022\00003c\00002fscript\00003e\000027"`, markup: `"a&#92;&#34;&lt;/script&gt;&#39;"`, plainText: quoted,
-	} {
-		if got := f.messageString(quoted); got != want {
-			t.Errorf("%d: %s, want %s", f, got, want)
-		}
-		if got := f.messageString("null"); got != "null" {
-			t.Errorf("%d: %s for null", f, got)
-		}
-	}
 }
 
 // TestSentAsAnotherType maps a Content-Type over a template's: what the browser reads counts.

@@ -27,7 +27,7 @@ func TestFaults(t *testing.T) {
 		return Config{APIs: []API{a, b, c}}
 	}
 	upstream := func(name, value string) Config {
-		return change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{name, value}} })
+		return change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: name, Value: value}} })
 	}
 	response := func(name string, r GatewayResponse) Config {
 		return change(func(a *API) { a.GatewayResponses = map[string]GatewayResponse{name: r} })
@@ -106,8 +106,10 @@ func TestFaults(t *testing.T) {
 		{upstream("x-a", "a\r\nb"), `apis[0].upstreamHeaders["x-a"]`, "a header cannot carry"},
 		{upstream("x-a", " a"), `apis[0].upstreamHeaders["x-a"]`, "a header cannot carry"},
 		{upstream("x-a", "é"), `apis[0].upstreamHeaders["x-a"]`, "a header cannot carry"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "1"}, {"X-A", "2"}} }), `apis[0].upstreamHeaders["X-A"]`, "mapped twice"},
-		{change(func(a *API) { a.Routes[1].UpstreamHeaders = []UpstreamHeader{{"te", "1"}} }), `apis[0].routes[1].upstreamHeaders["te"]`, "belongs to the connection"},
+		{change(func(a *API) {
+			a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "1"}, {Name: "X-A", Value: "2"}}
+		}), `apis[0].upstreamHeaders["X-A"]`, "mapped twice"},
+		{change(func(a *API) { a.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "te", Value: "1"}} }), `apis[0].routes[1].upstreamHeaders["te"]`, "belongs to the connection"},
 		{response("NOT_FOUND", GatewayResponse{}), `apis[0].gatewayResponses["NOT_FOUND"]`, "not a gateway response type"},
 		{response("", GatewayResponse{}), `apis[0].gatewayResponses[""]`, "not a gateway response type"},
 		{response("REQUEST_TOO_LARGE", GatewayResponse{}), `apis[0].gatewayResponses["REQUEST_TOO_LARGE"]`, "nobody"},

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +72,7 @@ func TestGatewayResponses(t *testing.T) {
 			if d.Allow || d.Denial.Status != tt.status || header(d, "Content-Type") != tt.contentType || d.Denial.Body != tt.body {
 				t.Errorf("%d %s %s\nwant %d %s %s", d.Denial.Status, header(d, "Content-Type"), d.Denial.Body, tt.status, tt.contentType, tt.body)
 			}
-			if isJSON(mediaType(tt.contentType)) && tt.body != "" && !json.Valid([]byte(d.Denial.Body)) {
+			if strings.Contains(tt.contentType, "json") && tt.body != "" && !json.Valid([]byte(d.Denial.Body)) {
 				t.Errorf("%s is no JSON", d.Denial.Body)
 			}
 			if header(d, "x-amzn-ErrorType") != "MissingAuthenticationTokenException" || header(d, "x-amzn-RequestId") != testID || d.Reason.Code != authz.CodeNoRoute {
@@ -133,49 +132,4 @@ func TestFixedResponsesCannotBeCustomized(t *testing.T) {
 	checkDenial(t, g.Authorize(t.Context(), get("/../x")), 400, authz.CodeBadPath, "BadRequestException", `{"message":"Bad Request"}`)
 	checkDenial(t, g.Authorize(t.Context(), with(get("/"), func(r *authz.Request) { r.Stage = "prod" })), 500, authz.CodeEnvoyConfig, "InternalServerErrorException", `{"message":"Internal server error"}`)
 	checkDenial(t, g.Authorize(t.Context(), with(get("/pets/"+strings.Repeat("7", 1600)), func(r *authz.Request) { r.Method = "POST" })), 414, authz.CodeTooLong, "", `{"message":"Request URI too long"}`)
-}
-
-func TestResponseTable(t *testing.T) {
-	names := map[string]bool{}
-	for kind, builtin := range gatewayResponses {
-		if responseType(kind) == preflightAnswer {
-			continue
-		}
-		if builtin.status < 400 || builtin.status > 599 || builtin.errorType == "" && responseType(kind) != uriTooLong {
-			t.Errorf("%d: %+v", kind, builtin)
-		}
-		if builtin.name != "" && names[builtin.name] {
-			t.Errorf("%s is there twice", builtin.name)
-		}
-		names[builtin.name] = true
-		if builtin.emitted && builtin.name == "" {
-			t.Errorf("%d cannot be customized but is said to be", kind)
-		}
-	}
-	want := []string{
-		"", "ACCESS_DENIED", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR", "AUTHORIZER_FAILURE", "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS",
-		"EXPIRED_TOKEN", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "INVALID_API_KEY", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN",
-		"QUOTA_EXCEEDED", "REQUEST_TOO_LARGE", "RESOURCE_NOT_FOUND", "THROTTLED", "UNAUTHORIZED", "UNSUPPORTED_MEDIA_TYPE", "WAF_FILTERED",
-	}
-	if got := slices.Sorted(maps.Keys(names)); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if zero := (&refusal{}); gatewayResponses[zero.kind].status != 500 || zero.Error() != "internal: " {
-		t.Errorf("the zero refusal is %q", zero)
-	}
-	if body := (&refusal{kind: authorizerFailure}).defaultBody(jsonText); body != `{"message":null}` {
-		t.Errorf("a type without a message answers %s", body)
-	}
-}
-
-func FuzzEscapeJSON(f *testing.F) {
-	for _, seed := range []string{"", `a"b\c`, "\x00\x1f\x7f", "é\u2028", "\xff", "</script>"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal([]byte(`"`+escapeJSON(s)+`"`), &got); err != nil || got != strings.ToValidUTF8(s, "\ufffd") && strings.ToValidUTF8(s, "") == s {
-			t.Errorf("escapeJSON(%q) means %q, %v", s, got, err)
-		}
-	})
 }

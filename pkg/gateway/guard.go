@@ -4,52 +4,84 @@ import (
 	"context"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// guard is what a method's authorizationType means.
+// guard is what a method's authorizationType means. A function that is nil denies.
 type guard struct {
-	// refuse denies before the caller is asked for; nil where nothing does.
-	refuse func(*invocation) error
-	// authenticate finds out who calls.
-	authenticate func(context.Context, *invocation) (authz.Caller, error)
-	// decide combines the caller's policies and the API's resource policy. Without an error the reason says why it allows.
-	decide func(*invocation) (authz.Reason, error)
+	// refuse denies before the caller is asked for.
+	refuse func(*invocation) outcome
+	// authenticate finds out who calls, and fills in in.caller.
+	authenticate func(*invocation, context.Context) outcome
+	// decide combines the caller's policies and the API's resource policy. Where it goes on, in.reason says why it allows.
+	decide func(*invocation) outcome
 }
 
-// guards are the authorization types there are.
-var guards = map[Authorization]*guard{
-	None:    {authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
-	IAM:     {authenticate: signer, decide: (*invocation).byIAM},
-	Custom:  {refuse: (*invocation).deniedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
-	Cognito: {authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
-	JWT:     {authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
+// guards are what the authorizations mean. That of a route without one denies.
+var guards = [...]guard{
+	model.Unguarded:  {refuse: denied, authenticate: deniedToAll, decide: denied},
+	model.Open:       {refuse: nothing, authenticate: anonymous, decide: (*invocation).resourcePolicyAlone},
+	model.ByIAM:      {refuse: nothing, authenticate: signer, decide: (*invocation).byIAM},
+	model.ByFunction: {refuse: (*invocation).refusedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
+	model.ByToken:    {refuse: nothing, authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
 }
 
-func anonymous(context.Context, *invocation) (authz.Caller, error) { return authz.Caller{}, nil }
+// deniedAlready denies what the route's guard denies before the caller is asked for.
+func (in *invocation) deniedAlready(context.Context) outcome {
+	return guards[in.route.Guard].refuse(in)
+}
+
+// know finds out who calls.
+func (in *invocation) know(ctx context.Context) outcome {
+	return guards[in.route.Guard].authenticate(in, ctx)
+}
+
+// decide has the policies decide.
+func (in *invocation) decide(context.Context) outcome { return guards[in.route.Guard].decide(in) }
+
+// releaseBody frees the body where no later step verifies a signature: a check that waits does not hold it.
+func (in *invocation) releaseBody(context.Context) outcome {
+	if in.route.Guard != model.ByIAM {
+		in.request.ReleaseBody()
+	}
+	return goOn()
+}
+
+func nothing(*invocation) outcome { return goOn() }
+
+func denied(*invocation) outcome {
+	return deny(answer.Internal(authz.CodeInternal, "the route has no authorization"))
+}
+
+func deniedToAll(in *invocation, _ context.Context) outcome { return denied(in) }
+
+func anonymous(*invocation, context.Context) outcome { return goOn() }
 
 // limitARN refuses a method ARN that is too long to be authorized.
-func (in *invocation) limitARN() error {
+func (in *invocation) limitARN(context.Context) outcome {
 	if in.guarded() && in.arnLength() > maxARN {
-		return &refusal{kind: uriTooLong, reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}}
+		return deny(&answer.Refusal{Type: answer.URITooLong, Reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}})
 	}
-	return nil
+	return goOn()
 }
 
 // guarded reports whether anything but routing decides.
 func (in *invocation) guarded() bool {
-	api := in.stage.api
-	return api.policy != nil || api.private || in.route.guard != guards[None]
+	api := in.stage.API
+	return api.Policy != nil || api.Private || !in.route.IsOpen()
 }
 
 // resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no
 // policy is attached. The flow "Amazon Cognito authentication and resource policy" ends in it too: whoever has shown a token
 // is nobody of IAM's.
-func (in *invocation) resourcePolicyAlone() (authz.Reason, error) {
-	if in.stage.api.policy == nil {
-		return in.noPolicy(), nil
+func (in *invocation) resourcePolicyAlone() outcome {
+	if in.stage.API.Policy == nil {
+		return in.allowIf(in.noPolicy(), nil)
 	}
-	return in.ask(in.stage.api.policy, policy.Principal{})
+	return in.allowIf(in.ask(in.stage.API.Policy, policy.Principal{}))
 }
 
 // noPolicy is why a request passes where no policy is attached: because nothing guards it, or for its token.
@@ -57,31 +89,38 @@ func (in *invocation) noPolicy() authz.Reason {
 	if in.token == nil {
 		return authz.Reason{Code: authz.CodeNoPolicy}
 	}
-	return authz.Reason{Code: authz.CodeAllowed, Policy: in.route.authorizer.name}
+	return authz.Reason{Code: authz.CodeAllowed, Policy: in.route.Authorizer.Name}
 }
 
-// ask has one policy decide on its own. Without an error it allows.
-func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, error) {
-	return in.outcome(p.Evaluate(in.policyRequest(caller)), p.Kind())
+// allowIf denies for a refusal. Without one it notes why the policies allow the request; later steps may still deny.
+func (in *invocation) allowIf(reason authz.Reason, refusal *answer.Refusal) outcome {
+	if refusal != nil {
+		return deny(refusal)
+	}
+	in.reason = reason
+	return goOn()
+}
+
+// ask has one policy decide on its own. Without a refusal it allows.
+func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, *answer.Refusal) {
+	return in.judge(p.Evaluate(in.policyRequest(caller)), p.Kind())
 }
 
 // policyRequest is what policies are asked.
 func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 	in.buildARN()
-	in.question = policy.Request{
-		Principal:       caller,
-		Action:          "execute-api:Invoke",
-		Resource:        in.arn,
-		Spellings:       in.spellings,
-		ResourceAccount: in.stage.api.account,
-		Context:         in,
-	}
+	in.question.Principal, in.question.Action = caller, "execute-api:Invoke"
+	in.question.ResourceAccount, in.question.Context = in.stage.API.Account, in
 	return &in.question
 }
 
-// outcome turns a result into a reason to allow or a denial. Where no statement decided, lacking is the kind of policy that
+// judge turns a result into a reason to allow, or a refusal. Where no statement decided, lacking is the kind of policy that
 // allows nothing.
-func (in *invocation) outcome(result policy.Result, lacking policy.Kind) (authz.Reason, error) {
+//
+// 2026-11-23: X-Forwarded-For is read when a policy or a mapping asks for the client's address. If it cannot be read then, the
+// request is denied (403 Forbidden), whatever the policy says. So it is with Referer and User-Agent of several lines (400) and
+// with a request without a time (500): a condition on a value that cannot be told never decides.
+func (in *invocation) judge(result policy.Result, lacking policy.Kind) (authz.Reason, *answer.Refusal) {
 	if in.fault != nil {
 		return authz.Reason{}, in.fault
 	}
@@ -106,17 +145,67 @@ func withArticle(k policy.Kind) string {
 }
 
 // notAllowed is the denial of a caller because no policy of a kind allows the request.
-func (in *invocation) notAllowed(by policy.Kind, detail string) error {
+func (in *invocation) notAllowed(by policy.Kind, detail string) *answer.Refusal {
 	in.buildARN()
 	reason := authz.Reason{Code: authz.CodeImplicitDeny, Detail: detail}
 	return in.notAuthorized(reason, "", " because no "+by.String()+" allows the execute-api:Invoke action")
 }
 
 // notAuthorized is the denial of a caller. API Gateway added the second part of the text in 2025.
-func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) error {
+func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) *answer.Refusal {
 	message := "User: " + in.userName() + " is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
-	if !in.stage.api.legacyMessages {
+	if !in.stage.API.LegacyMessages {
 		message += since2025
 	}
-	return &refusal{kind: accessDenied, message: message, reason: reason}
+	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
+}
+
+// maxARN is the length in bytes of the longest method ARN that is authorized ("Quotas": method ARN with authorization).
+const maxARN = 1600
+
+// arnLength is the length of the invocation's method ARN.
+func (in *invocation) arnLength() int {
+	return len(in.stage.ARN) + len(in.request.Method) + len(in.path)
+}
+
+// buildARN fills in the method ARN and its other spellings. Routing ignores trailing slashes and servers read paths in other ways, so
+// that a Deny on …/GET/admin must hold for /admin/ and for /admin;x too. For a plain path ARN and spellings share one string.
+//
+// 2026-11-28: policies are asked about the path as it came, and a path's other readings, with and without a slash at the end, can only
+// take away: a Deny on one holds, and so does a NotResource in an Allow. A wildcard of an Allow must take in each reading that has a route,
+// whatever the slash at its end: "*.css" is not for "/admin;.css", which a servlet container serves as "/admin". So must the NotResource of
+// a Deny. A Resource that spells out the whole path is about that path. Under strictPaths they are in lower case too: a Deny that is to
+// hold whatever the case is written in lower case.
+func (in *invocation) buildARN() {
+	if in.question.Resource != "" {
+		return
+	}
+	in.question.Resource, in.question.Spellings = canon.Spell(in.stage.ARN, in.request.Method, in.path, in.spellingBuffer[:0])
+	for _, reading := range in.readings {
+		arn := in.spell(reading)
+		if in.stage.API.Routes.Find(reading, in.request.Method) != nil {
+			in.question.Readings = append(in.question.Readings, arn)
+		}
+	}
+	if !in.stage.API.StrictPaths {
+		return
+	}
+	for _, reading := range append(in.readings, in.path) {
+		if folded := canon.FoldCase(reading); folded != reading {
+			in.spell(folded)
+		}
+	}
+}
+
+// spell adds the spellings of a path that some server may read the request's as, and returns its method ARN.
+func (in *invocation) spell(path string) string {
+	var arn string
+	arn, in.question.Spellings = canon.Spell(in.stage.ARN, in.request.Method, path, in.question.Spellings)
+	in.question.Spellings = append(in.question.Spellings, arn)
+	return arn
+}
+
+// maskARN hides the account's first eight digits, as API Gateway does in what it tells clients.
+func (in *invocation) maskARN() string {
+	return in.stage.MaskedARN + in.question.Resource[len(in.stage.ARN):]
 }

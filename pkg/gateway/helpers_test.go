@@ -1,13 +1,15 @@
 package gateway
 
 import (
+	"cmp"
+	"context"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"net/netip"
-
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -110,5 +112,33 @@ func checkDenial(t *testing.T, d authz.Decision, status int, code authz.Code, er
 	}
 	if header(d, "Content-Type") != "application/json" || header(d, "x-amzn-RequestId") != d.RequestID || header(d, "x-amz-apigw-id") != d.RequestID || !isUUID(d.RequestID) {
 		t.Errorf("headers %v of request %q", d.Denial.Headers, d.RequestID)
+	}
+}
+
+// httpAPI is an HTTP API with open routes on pets.example.com, in the stage $default.
+func httpAPI(routes ...string) API {
+	a := testAPI(routes...)
+	a.HTTP = true
+	a.Stages[0].Name = DefaultStage
+	return a
+}
+
+// find runs the steps that find a request's route.
+func (in *invocation) find() error {
+	for _, s := range order {
+		if s.name == authz.StepLength {
+			break
+		}
+		if out := s.run(in, context.Background()); out.verdict != goesOn {
+			return cmp.Or(out.refusal, &answer.Refusal{})
+		}
+	}
+	return nil
+}
+
+// mapContext maps all $context variables of an API to headers of their names.
+func mapContext(a *API) {
+	for _, name := range a.ContextVariables() {
+		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{Name: "x-" + strings.ReplaceAll(strings.TrimPrefix(name, "context."), ".", "-"), Value: "$" + name})
 	}
 }

@@ -6,45 +6,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-func TestCanonicalHost(t *testing.T) {
-	for in, want := range map[string]string{
-		"pets.example.com":          "pets.example.com",
-		"Pets.Example.COM":          "pets.example.com",
-		"pets.example.com:443":      "pets.example.com",
-		"pets.example.com:":         "pets.example.com",
-		"pets.example.com.":         "pets.example.com",
-		"Admin.Example.com.:443":    "admin.example.com",
-		"pets.example.com..":        "pets.example.com.",
-		"pets.example.com:x":        "",
-		"pets.example.com:80:443":   "",
-		"127.0.0.1:8080":            "127.0.0.1",
-		"[::1]":                     "[::1]",
-		"[::1]:8080":                "[::1]",
-		"[2001:DB8:0:0::1]:443":     "[2001:db8::1]",
-		"[::1":                      "",
-		"[::1]x":                    "",
-		"[::1]:x":                   "",
-		"[x]":                       "",
-		"::1":                       "",
-		"*":                         "",
-		"*.example.com":             "",
-		"pe?s.example.com":          "",
-		"${aws}.example.com":        "",
-		"pets%2Aexample.com":        "",
-		"pets_2.example-1.com":      "pets_2.example-1.com",
-		"":                          "",
-		"\u212aelvin.example.com":   "",
-		"user@pets.example.com":     "",
-		"pets.example.com/x":        "",
-		" pets.example.com":         "",
-		"pets.example.com,evil.com": "",
-	} {
-		if got := canonicalHost(in); got != want {
-			t.Errorf("canonicalHost(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestFindByHost(t *testing.T) {
 	pets := testAPI("ANY /", "ANY /{proxy+}")
 	pets.Stages = []Stage{
@@ -100,13 +61,67 @@ func TestFindByHost(t *testing.T) {
 			checkDenial(t, d, 403, authz.CodeUnknownHost, "ForbiddenException", `{"message":"Forbidden"}`)
 			continue
 		}
-		in := &invocation{gateway: g, request: r}
+		in := &invocation{gateway: g.model, request: r}
 		if err := in.find(); err != nil {
 			t.Errorf("%s%s: %v", tt.host, tt.target, err)
 			continue
 		}
 		if got := d.API + "/" + d.Stage + " " + in.path; !d.Allow || got != tt.want {
 			t.Errorf("%s%s: %s, allow %v; want %s", tt.host, tt.target, got, d.Allow, tt.want)
+		}
+	}
+}
+
+// The base path that Envoy's configuration names is the one that is taken off, or the request is refused: Envoy may take it off on the way
+// to the upstream.
+func TestAttestedBasePath(t *testing.T) {
+	pets := testAPI("ANY /", "ANY /{proxy+}")
+	pets.ExecuteAPIEndpoint = true
+	pets.Stages = []Stage{{Name: "prod", Domains: []string{"pets.example.com", "api.example.com/pets", "api.example.com/pets/v2", "other.example.com/v1"}}}
+	g := mustNew(t, pets)
+	const endpoint = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+	for _, tt := range []struct{ host, target, is string }{
+		{"pets.example.com", "/pets/x", "/"},
+		{"api.example.com", "/pets/x", "/pets"},
+		{"api.example.com", "/pets", "/pets"},
+		{"api.example.com", "/pets//x", "/pets"},
+		{"api.example.com", "/pets/v2/x", "/pets/v2"},
+		{"other.example.com", "/v1/v1/x", "/v1"},
+		{endpoint, "/prod/x", "/prod"},
+		{"unknown.example.com", "/pets/x", "/"},
+	} {
+		for _, attested := range []string{"", "/", "/pets", "/pets/v2", "/v1", "/v1/v1", "/prod", "/Pets", "/pets/x"} {
+			for _, api := range []string{"", "a1b2c3d4e5"} {
+				r := get(tt.target)
+				r.Host, r.API, r.BasePath = tt.host, api, attested
+				d := g.Authorize(t.Context(), r)
+				switch {
+				case tt.host == "unknown.example.com" && api == "":
+					checkDenial(t, d, 403, authz.CodeUnknownHost, "ForbiddenException", `{"message":"Forbidden"}`)
+				case attested == "" || attested == tt.is:
+					if !d.Allow {
+						t.Errorf("%s%s with base path %q: %+v", tt.host, tt.target, attested, d.Reason)
+					}
+				default:
+					checkDenial(t, d, 500, authz.CodeEnvoyConfig, "InternalServerErrorException", `{"message":"Internal server error"}`)
+				}
+			}
+		}
+	}
+}
+
+// With requireApi, no host leads to an API that Envoy's configuration does not name. A host of nobody's is answered as ever.
+func TestRequireAPI(t *testing.T) {
+	g := mustCompile(t, Config{APIs: []API{testAPI("ANY /{proxy+}")}, RequireAPI: true})
+	for _, tt := range []struct {
+		host, api string
+		status    int
+	}{{"pets.example.com", "a1b2c3d4e5", 0}, {"pets.example.com", "", 500}, {"other.example.com", "", 403}, {"other.example.com", "a1b2c3d4e5", 0}} {
+		r := get("/x")
+		r.Host, r.API = tt.host, tt.api
+		d := g.Authorize(t.Context(), r)
+		if d.Allow != (tt.status == 0) || !d.Allow && d.Denial.Status != tt.status {
+			t.Errorf("%s, API %q: %+v", tt.host, tt.api, d)
 		}
 	}
 }
@@ -204,7 +219,7 @@ func TestFindByContextExtensions(t *testing.T) {
 		d := g.Authorize(t.Context(), r)
 		switch tt.code {
 		case ok:
-			in := &invocation{gateway: g, request: r}
+			in := &invocation{gateway: g.model, request: r}
 			if err := in.find(); err != nil || !d.Allow || d.API != tt.api || d.Stage+" "+in.path != tt.want {
 				t.Errorf("%q/%q on %s%s: %+v, %v; want %s", tt.api, tt.stage, tt.host, tt.target, d, err, tt.want)
 			}

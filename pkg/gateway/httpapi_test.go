@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -65,14 +66,16 @@ func TestHTTPFaults(t *testing.T) {
 		{change(func(a *API) { a.Routes[0].Resource = "/pets/" }), "apis[0].routes[0].route", "empty path part"},
 		{change(func(a *API) { a.Stages[0].Name = "$other" }), "apis[0].stages[0].name", "no stage name"},
 		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: DefaultStage}) }), "apis[0].stages[1].name", "written twice"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.resourcePath"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.resourcePath"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.identity.vpceId"}} }), `apis[0].upstreamHeaders["x-a"]`, "context.routeKey"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$request.header.authorization"}} }), `apis[0].upstreamHeaders["x-a"]`, "what the client sent"},
-		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.http.method"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.resourcePath"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.resourcePath"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.identity.vpceId"}} }), `apis[0].upstreamHeaders["x-a"]`, "context.routeKey"},
+		{change(func(a *API) {
+			a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$request.header.authorization"}}
+		}), `apis[0].upstreamHeaders["x-a"]`, "what the client sent"},
+		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.http.method"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
 		{rest(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}} }), "apis[0].cors", "kind: HTTP"},
 		{rest(func(a *API) { a.Routes[1] = Route{Method: DefaultRoute, Authorization: None} }), "apis[0].routes[1].route", "kind: HTTP"},
 		{rest(func(a *API) { a.Stages[0].Name = DefaultStage }), "apis[0].stages[0].name", "kind: HTTP"},
-		{rest(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{"x-a", "$context.routeKey"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.routeKey"},
+		{rest(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.routeKey"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.routeKey"},
 		{origins(false), "apis[0].cors.allowOrigins", "at least one"},
 		{origins(true, "https://a.example", "*"), "apis[0].cors.allowOrigins[1]", "credentials"},
 		{origins(false, "https://a.example", "https://a.example"), "apis[0].cors.allowOrigins[1]", "written twice"},
@@ -154,25 +157,22 @@ func TestHTTPStages(t *testing.T) {
 // Every response type has an answer of an HTTP API, none of which tells more than its status.
 func TestHTTPAnswers(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	want := map[responseType]string{
-		internalError: "500 Internal Server Error", badRequestAnswer: "400 Bad Request", forbiddenAnswer: "403 Forbidden", uriTooLong: "414 Request URI too long",
-		notFoundAnswer: "404 Not Found", accessDenied: "403 Forbidden", apiConfigurationError: "500 Internal Server Error",
-		authorizerConfigurationError: "500 Internal Server Error", authorizerFailure: "500 Internal Server Error", badRequestBody: "400 Bad Request",
-		badRequestParameters: "400 Bad Request", expiredToken: "403 Forbidden", integrationFailure: "503 Service Unavailable", integrationTimeout: "503 Service Unavailable",
-		invalidAPIKey: "403 Forbidden", invalidSignature: "403 Forbidden", missingAuthenticationToken: "403 Forbidden", quotaExceeded: "429 Too Many Requests",
-		requestTooLarge: "413 Request Entity Too Large", resourceNotFound: "404 Not Found", throttled: "429 Too Many Requests", unauthorized: "401 Unauthorized",
-		unsupportedMediaType: "500 Internal Server Error", wafFiltered: "403 Forbidden",
+	want := map[answer.Type]string{
+		answer.InternalError: "500 Internal Server Error", answer.BadRequest: "400 Bad Request", answer.Forbidden: "403 Forbidden", answer.URITooLong: "414 Request URI too long",
+		answer.NotFound: "404 Not Found", answer.AccessDenied: "403 Forbidden", answer.APIConfigurationError: "500 Internal Server Error",
+		answer.AuthorizerConfigurationError: "500 Internal Server Error", answer.AuthorizerFailure: "500 Internal Server Error", answer.BadRequestBody: "400 Bad Request",
+		answer.BadRequestParameters: "400 Bad Request", answer.ExpiredToken: "403 Forbidden", answer.IntegrationFailure: "503 Service Unavailable", answer.IntegrationTimeout: "503 Service Unavailable",
+		answer.InvalidAPIKey: "403 Forbidden", answer.InvalidSignature: "403 Forbidden", answer.MissingAuthenticationToken: "403 Forbidden", answer.QuotaExceeded: "429 Too Many Requests",
+		answer.RequestTooLarge: "413 Request Entity Too Large", answer.ResourceNotFound: "404 Not Found", answer.Throttled: "429 Too Many Requests", answer.Unauthorized: "401 Unauthorized",
+		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
 	}
-	for kind := range responseTypes {
-		if kind == preflightAnswer {
-			continue
-		}
-		in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
+	for kind := range answer.Types() {
+		in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 		if err := in.find(); err != nil {
 			t.Fatal(err)
 		}
 		const challenge = `Bearer scope="" error="invalid_token"`
-		d := in.denial(&refusal{kind: kind, message: "secret", errorType: "SecretException", challenge: challenge, reason: authz.Reason{Detail: "secret"}})
+		d := in.denial(&answer.Refusal{Type: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
 		status, message, _ := strings.Cut(want[kind], " ")
 		if fmt.Sprint(d.Denial.Status) != status || d.Denial.Body != `{"message":"`+message+`"}` || d.Allow {
 			t.Errorf("%d: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])
@@ -194,13 +194,13 @@ func TestHTTPAnswers(t *testing.T) {
 // A challenge that no header can carry is left out; the denial stays.
 func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	in := &invocation{gateway: g, request: get("/pets"), requestID: testID}
+	in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 	if err := in.find(); err != nil {
 		t.Fatal(err)
 	}
-	d := in.denial(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}}))
+	d := in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
 	checkHTTPDenial(t, d, 401, authz.CodeUnauthorized, "Unauthorized")
-	d = in.denial(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}}))
+	d = in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
 	if header(d, "www-authenticate") != "Bearer" {
 		t.Errorf("headers %v", d.Denial.Headers)
 	}
@@ -349,12 +349,7 @@ func TestHTTPLongARN(t *testing.T) {
 
 func TestHTTPUpstreamHeaders(t *testing.T) {
 	a := httpAPI("GET /pets/{petId}", "$default")
-	s := newScope(&a)
-	for name := range contextVariables {
-		if s.offers(name) {
-			a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
-		}
-	}
+	mapContext(&a)
 	g := mustNew(t, a)
 	for target, key := range map[string]string{"/pets/7": "GET /pets/{petId}", "/other": "$default"} {
 		got := map[string]string{}

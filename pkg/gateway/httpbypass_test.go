@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
 // attackedHTTP is an HTTP API whose /admin, /things/{id} and /secret/{proxy+} are guarded beside open routes for everything else.
@@ -114,16 +115,16 @@ func TestHTTPBypassesAreNotTooWide(t *testing.T) {
 
 // Routes are guarded alike if nothing of their guards differs.
 func TestSameGuard(t *testing.T) {
-	staff, partners := &authorizer{name: "staff"}, &authorizer{name: "partners"}
-	routes := []*route{
-		{guard: guards[None]}, {guard: guards[IAM]}, {guard: guards[JWT], authorizer: staff}, {guard: guards[JWT], authorizer: partners},
-		{guard: guards[JWT], authorizer: staff, scopes: []string{"read"}}, {guard: guards[JWT], authorizer: staff, scopes: []string{"write"}},
-		{guard: guards[Custom], authorizer: staff},
+	staff, partners := &model.Authorizer{Name: "staff"}, &model.Authorizer{Name: "partners"}
+	routes := []*model.Route{
+		{Guard: model.Open}, {Guard: model.ByIAM}, {Guard: model.ByToken, Authorizer: staff}, {Guard: model.ByToken, Authorizer: partners},
+		{Guard: model.ByToken, Authorizer: staff, Scopes: []string{"read"}}, {Guard: model.ByToken, Authorizer: staff, Scopes: []string{"write"}},
+		{Guard: model.ByFunction, Authorizer: staff},
 	}
 	for i, a := range routes {
 		for j, b := range routes {
 			twin := *b
-			if sameGuard(a, &twin) != (i == j) {
+			if model.SameGuard(a, &twin) != (i == j) {
 				t.Errorf("routes %d and %d: %v", i, j, i != j)
 			}
 		}

@@ -8,46 +8,30 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// IAM is the authorization of callers who sign their requests.
-const IAM Authorization = "AWS_IAM"
-
-// Signed is who has signed a request, as the caller's account knows them.
-type Signed struct {
-	Principal policy.Principal
-	// Policies are those of the caller's side: identity-based, permissions boundary, session and service control policies.
-	Policies policy.Policies
-	// Facts are the condition keys about the principal.
-	Facts policy.Context
-	// AccessKey is the id of the key that has signed, UserID the caller's aws:userid, OrganizationID the id of the
-	// organization that the caller's account is in; empty for none.
-	AccessKey, UserID, OrganizationID string
-	// Host is the host that was signed, as it was signed.
-	Host string
-	// SpentHeaders and SpentQuery name what holds the signature and must not reach an upstream.
-	SpentHeaders, SpentQuery []string
-}
-
 // verify finds out who has signed the request.
-func (in *invocation) verify() (*Signed, error) {
+func (in *invocation) verify() (*model.Signed, error) {
 	if in.signed != nil {
 		return in.signed, nil
 	}
-	verify := in.stage.api.verify
-	if in.route != nil && in.route.verify != nil {
-		verify = in.route.verify
+	verify := in.stage.API.Verify
+	if in.route != nil && in.route.Verify != nil {
+		verify = in.route.Verify
 	}
 	if verify == nil {
-		return nil, internal(authz.CodeInternal, "there is nothing that verifies signatures")
+		return nil, answer.Internal(authz.CodeInternal, "there is nothing that verifies signatures")
 	}
 	signed, err := verify(in.request)
 	switch {
 	case err != nil:
 		return nil, refused(err)
 	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
-		return nil, internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
+		return nil, answer.Internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
 	}
 	if !in.signedForStage(signed.Host) {
 		return nil, signedForAnother(signed.Host)
@@ -57,12 +41,17 @@ func (in *invocation) verify() (*Signed, error) {
 }
 
 // signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
+//
+// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. Envoy hands on any host where
+// its virtual host has a wildcard, as sidecars have, and what was signed for another service would be good for this one. The client is
+// told that the signature does not match, as API Gateway would, which calculates it over its own host: an answer of its own would tell
+// who has a good key from who has none. An alias that leads to a stage of the API counts for that stage alone.
 func (in *invocation) signedForStage(host string) bool {
-	name := canonicalHost(host)
-	if l := in.gateway.locate(name, in.fullPath); l.stage != nil {
-		return l.stage == in.stage
+	name := canon.Host(host)
+	if l := in.gateway.Locate(name, in.full.Text); l.Stage != nil {
+		return l.Stage == in.stage
 	}
-	return slices.Contains(in.stage.api.aliases, name)
+	return slices.Contains(in.stage.API.Aliases, name)
 }
 
 // mismatch is what API Gateway says of a signature that is not the one it calculates.
@@ -73,7 +62,7 @@ const mismatch = "The request signature we calculated does not match the signatu
 // never gets to see the host of another service: to it, this signature is one that does not match.
 func signedForAnother(host string) error {
 	detail := fmt.Sprintf("the request is signed for the host %.100q, which does not lead to the stage: list it under the stage's domains, or under the API's signatures.hostAliases", host)
-	return &refusal{kind: invalidSignature, message: mismatch, reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
+	return &answer.Refusal{Type: answer.InvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
 }
 
 // refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.
@@ -82,31 +71,31 @@ func refused(err error) error {
 	if !ok {
 		return err
 	}
-	for kind, response := range gatewayResponses {
-		if response.name != "" && response.name == r.ResponseType {
-			return &refusal{kind: responseType(kind), message: r.Message, errorType: r.ErrorType, explanation: r.Explanation, challenge: r.Challenge, reason: r.Reason}
-		}
-	}
-	return internal(r.Reason.Code, r.Reason.Detail)
+	return answer.Of(r)
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.
-func signer(_ context.Context, in *invocation) (authz.Caller, error) {
+func signer(in *invocation, _ context.Context) outcome {
 	signed, err := in.verify()
 	if err != nil {
-		return authz.Caller{}, err
+		return denyFor(err)
 	}
 	in.identity = signed
-	return authz.Caller{Principal: signed.Principal.ARN}, nil
+	in.caller.Principal = signed.Principal.ARN
+	return goOn()
 }
 
 // byIAM is the flow "IAM authentication and resource policy": Table A where caller and API are of one account, Table B
 // elsewhere. Both are what IAM's own evaluation comes to.
-func (in *invocation) byIAM() (authz.Reason, error) {
+//
+// 2026-11-25: an HTTP API has no resource policy, so that AWS_IAM is Tables A and B with a resource side that says nothing. A
+// caller of the API's own account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
+// (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, holds, with 414.
+func (in *invocation) byIAM() outcome {
 	policies := in.identity.Policies
-	policies.Resource = in.stage.api.policy
+	policies.Resource = in.stage.API.Policy
 	result := policy.Evaluate(&policies, in.policyRequest(in.identity.Principal))
-	return in.outcome(result, missing[result.Missing])
+	return in.allowIf(in.judge(result, missing[result.Missing]))
 }
 
 // missing are the policies that lack an Allow in an implicit deny. Table A calls the caller's own side first.
@@ -122,15 +111,18 @@ var missing = map[policy.Side]policy.Kind{
 }
 
 // principalKey is the value of a condition key that only signed requests have.
+//
+// 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
+// resource policies has neither; service control policies lean on the first.
 func (in *invocation) principalKey(key *policy.Key) (policy.Value, bool) {
 	if in.identity == nil {
 		return policy.Value{}, false
 	}
 	switch key.ID() {
 	case policy.KeyRequestedRegion:
-		return policy.StringValue(in.stage.api.region), true
+		return policy.StringValue(in.stage.API.Region), true
 	case policy.KeyResourceAccount:
-		return policy.StringValue(in.stage.api.account), true
+		return policy.StringValue(in.stage.API.Account), true
 	default:
 		return in.identity.Facts.Lookup(key)
 	}
@@ -152,32 +144,21 @@ func (in *invocation) userName() string {
 	return in.identity.Principal.ARN
 }
 
-// ofIdentity is a $context.identity variable that only signed requests have.
-func ofIdentity(value func(*Signed) string) variable {
-	return func(in *invocation) (string, bool) {
-		if in.identity == nil {
-			return "", false
-		}
-		text := value(in.identity)
-		return text, text != ""
-	}
-}
-
 // removeSignature keeps a signature from the upstream: whoever reads it could repeat the request. Of one that nobody asked
 // for, API Gateway drops the Authorization header ("Important notes for API Gateway REST APIs"), and so do we, with the token.
-func (in *invocation) removeSignature(d *authz.Decision) {
+func (in *invocation) removeSignature() {
 	if in.signed == nil {
 		if signedInHeader(in.request) {
-			removeHeader(d, "authorization")
-			removeHeader(d, "x-amz-security-token")
+			in.removeHeader("authorization")
+			in.removeHeader("x-amz-security-token")
 		}
 		return
 	}
 	for _, name := range in.signed.SpentHeaders {
-		removeHeader(d, name)
+		in.removeHeader(name)
 	}
 	if len(in.signed.SpentQuery) > 0 {
-		d.Target = withoutParameters(in.request, in.signed.SpentQuery)
+		in.target = withoutParameters(in.request, in.signed.SpentQuery)
 	}
 }
 
@@ -189,7 +170,7 @@ func withoutParameters(r *authz.Request, names []string) string {
 	separator := byte('?')
 	for pair := range strings.SplitSeq(r.RawQuery(), "&") {
 		name, _, _ := strings.Cut(pair, "=")
-		name = unescape(name, false)
+		name = canon.Unescape(name)
 		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 			continue
 		}

@@ -176,7 +176,7 @@ func TestCustomizedSignatureFault(t *testing.T) {
 		c := callers{statement: statement("Allow", "*")}
 		g := c.gateway(t, "", func(a *API) { a.GatewayResponses = map[string]GatewayResponse{typ: {StatusCode: 423}} })
 		if request == nil {
-			g.apis["a1b2c3d4e5"].verify = func(*authz.Request) (*Signed, error) {
+			g.model.APIs["a1b2c3d4e5"].Verify = func(*authz.Request) (*Signed, error) {
 				return nil, &authz.Refusal{ResponseType: "EXPIRED_TOKEN", ErrorType: "ExpiredTokenException", Message: "expired"}
 			}
 			request = get("/pets")
@@ -358,7 +358,7 @@ func TestVerifierThatFails(t *testing.T) {
 		"none":          nil,
 	} {
 		g := callers{statement: statement("Allow", "*")}.gateway(t, granting("Allow", `"*"`))
-		g.apis["a1b2c3d4e5"].verify = verify
+		g.model.APIs["a1b2c3d4e5"].Verify = verify
 		d := g.Authorize(t.Context(), signed(signerOf(owner), "/pets"))
 		if d.Allow || d.Denial.Status != 500 || d.Denial.Body != `{"message":"Internal server error"}` {
 			t.Errorf("%s: %+v", name, d)

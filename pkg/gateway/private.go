@@ -1,52 +1,63 @@
 package gateway
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // arrive finds the VPC endpoint that the request came by, and refuses a request that came in the wrong way: a private API is
 // called by an endpoint only, any other API by none ("Private REST APIs in API Gateway"). Principals and networks are looked at for
 // private APIs alone, since a public one may be called from everywhere.
-func (in *invocation) arrive() error {
-	e, err := in.gateway.endpoints.attested(in.request)
+//
+// 2026-11-23: a request of a private API came by a VPC endpoint if the load balancer in front of Envoy says so (the PROXY
+// protocol's TLV), or else the listener's name in Envoy's configuration, or else the client's network: the most exact first,
+// and no header at all. Where the load balancer speaks, the client's address is the one it names. There, and where the listener or a
+// certificate speaks, X-Forwarded-For is not read: addresses of a customer's VPC may be those of our trusted proxies. Without an endpoint the answer is 403 Forbidden
+// before any routing, so that from outside one private API looks like another. An API that is not private answers so to what
+// load balancer and listener attest, and does not look at networks: people call public APIs from mapped networks too.
+func (in *invocation) arrive(context.Context) outcome {
+	e, err := in.gateway.Endpoints.Attested(in.request)
 	if err != nil {
-		return err
+		return denyFor(err)
 	}
-	if !in.stage.api.private {
+	if !in.stage.API.Private {
 		if e != nil {
-			return forbidden(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private")
+			return deny(answer.Forbid(authz.CodeWrongEndpoint, "the request came by a VPC endpoint, and the API is not private"))
 		}
-		return nil
+		return goOn()
 	}
 	if e == nil {
-		e = in.gateway.endpoints.ofPrincipal(in.request.SourcePrincipal)
+		e = in.gateway.Endpoints.OfPrincipal(in.request.SourcePrincipal)
 	}
 	in.byEndpoint = e != nil
 	if e == nil {
 		if e, err = in.endpointOfNetwork(); err != nil {
-			return err
+			return denyFor(err)
 		}
 	}
-	if named, _ := in.gateway.endpointHost(in.host); named != "" && named != e.id {
-		return forbidden(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by")
+	if named, _ := in.gateway.EndpointHost(in.host); named != "" && named != e.ID {
+		return deny(answer.Forbid(authz.CodeWrongEndpoint, "the host names another VPC endpoint than the request came by"))
 	}
 	in.endpoint = e
-	return nil
+	return goOn()
 }
 
 // endpointOfNetwork is the endpoint that the client's network is mapped to.
-func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
+func (in *invocation) endpointOfNetwork() (*model.VPCEndpoint, error) {
 	addr, _ := in.clientAddress()
 	if in.fault != nil {
 		return nil, in.fault
 	}
-	e, ok := in.gateway.endpoints.byNetwork.Lookup(addr)
+	e, ok := in.gateway.Endpoints.ByNetwork.Lookup(addr)
 	if !ok {
-		return nil, forbidden(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
+		return nil, answer.Forbid(authz.CodeWrongEndpoint, "the API is private, and the request came by no VPC endpoint that is known of")
 	}
 	return e, nil
 }
@@ -54,28 +65,32 @@ func (in *invocation) endpointOfNetwork() (*vpcEndpoint, error) {
 // enterPrivateAPI asks what comes before the authorization of a private API's method, whatever its type: the VPC endpoint
 // policy, if the endpoint has one, and whether there is a resource policy at all ("Use VPC endpoint policies for private
 // APIs", "Create a private API": all calls fail until a policy is attached).
-func (in *invocation) enterPrivateAPI() error {
-	if !in.stage.api.private {
-		return nil
+func (in *invocation) enterPrivateAPI(context.Context) outcome {
+	if !in.stage.API.Private {
+		return goOn()
 	}
-	if attached := in.endpoint.policy; attached != nil {
+	if attached := in.endpoint.Policy; attached != nil {
 		caller, err := in.endpointCaller()
 		if err != nil {
-			return err
+			return denyFor(err)
 		}
-		if _, err := in.ask(attached, caller); err != nil {
-			return err
+		if _, refusal := in.ask(attached, caller); refusal != nil {
+			return deny(refusal)
 		}
 		in.identity = nil
 	}
-	if in.stage.api.policy == nil {
-		return in.notAllowed(policy.Resource, "the API is private and has no resource policy")
+	if in.stage.API.Policy == nil {
+		return deny(in.notAllowed(policy.Resource, "the API is private and has no resource policy"))
 	}
-	return nil
+	return goOn()
 }
 
 // endpointCaller is who a VPC endpoint policy is asked about: nobody in particular, unless the request is signed. A
 // signature that cannot be verified denies, whatever the policy says.
+//
+// 2026-11-25: a VPC endpoint policy is asked about who has signed, whatever the route's authorization, and about the anonymous caller
+// where nobody claims to have. A signature that does not count is denied before the policy is asked: taken for anonymous, the request
+// would be let in by a policy that denies the very user whose key id it names.
 func (in *invocation) endpointCaller() (policy.Principal, error) {
 	if !claimsSignature(in.request) {
 		return policy.Principal{}, nil
@@ -98,7 +113,7 @@ func claimsSignature(r *authz.Request) bool {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		switch lower(name) {
+		switch canon.Lower(name) {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
 			return true
 		}
@@ -114,7 +129,7 @@ func signedInHeader(r *authz.Request) bool {
 	for line := range r.HeaderValues("authorization") {
 		for value := range strings.SplitSeq(line, ",") {
 			value = strings.Trim(value, " \t")
-			if lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
+			if canon.Lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
 				return true
 			}
 		}
@@ -129,9 +144,9 @@ func (in *invocation) endpointKey(key policy.KeyID) (policy.Value, bool) {
 	}
 	switch key {
 	case policy.KeySourceVpc:
-		return policy.StringValue(in.endpoint.vpc), in.endpoint.vpc != ""
+		return policy.StringValue(in.endpoint.VPC), in.endpoint.VPC != ""
 	case policy.KeySourceVpce:
-		return policy.StringValue(in.endpoint.id), in.endpoint.id != ""
+		return policy.StringValue(in.endpoint.ID), in.endpoint.ID != ""
 	case policy.KeyVpcSourceIP:
 		addr, ok := in.clientAddress()
 		return policy.AddrValue(addr), ok
@@ -145,12 +160,12 @@ func (in *invocation) vpcID() (string, bool) {
 	if in.endpoint == nil {
 		return "", false
 	}
-	return in.endpoint.vpc, in.endpoint.vpc != ""
+	return in.endpoint.VPC, in.endpoint.VPC != ""
 }
 
 func (in *invocation) vpceID() (string, bool) {
 	if in.endpoint == nil {
 		return "", false
 	}
-	return in.endpoint.id, in.endpoint.id != ""
+	return in.endpoint.ID, in.endpoint.ID != ""
 }

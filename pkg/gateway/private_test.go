@@ -21,7 +21,7 @@ func privateAPI(t testing.TB, statements ...string) API {
 	a := testAPI("ANY /", "GET /pets")
 	a.Private, a.ExecuteAPIEndpoint = true, true
 	a.UpstreamHeaders = []UpstreamHeader{
-		{"x-vpce", "$context.identity.vpceId"}, {"x-vpc", "$context.identity.vpcId"}, {"x-client", "$context.identity.sourceIp"},
+		{Name: "x-vpce", Value: "$context.identity.vpceId"}, {Name: "x-vpc", Value: "$context.identity.vpcId"}, {Name: "x-client", Value: "$context.identity.sourceIp"},
 	}
 	return guardedBy(t, a, allowBut(statements...))
 }

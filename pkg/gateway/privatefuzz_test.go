@@ -33,7 +33,7 @@ func FuzzPrivate(f *testing.F) {
 		for _, network := range slices.Concat(all[2].Networks, all[3].Networks, all[4].Networks, prefixes("10.0.0.0/8")) {
 			known = known || network.Contains(r.Peer.Unmap().WithZone(""))
 		}
-		listed := endpoint == "" || g.endpoints.byID[endpoint] != nil
+		listed := endpoint == "" || g.model.Endpoints.ByID[endpoint] != nil
 		if !known || claimsSignature(r) && listed {
 			t.Fatalf("%+v passes: %+v", r, d)
 		}

@@ -1,100 +1,12 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
-
-func TestReadings(t *testing.T) {
-	for target, want := range map[string][]string{
-		"/caf%C3%A9":         nil,
-		"/a%20b":             nil,
-		"/100%25":            nil,
-		"/.well-known/x":     nil,
-		"/a%2Fb":             {"/a/b"},
-		"/a%2f":              {"/a/"},
-		"/%2Fa":              {"/a"},
-		"/a%252Fb":           {"/a%2Fb", "/a/b"},
-		"/%2561":             {"/a"},
-		"/%252561":           {"/%2561", "/a"},
-		"/100%2525":          {"/100%25"},
-		"/a;b/c":             {"/a/c"},
-		"/a%3Bb":             {"/a"},
-		"/a;b/c%3Bd":         {"/a/c;d", "/a/c"},
-		"/;a/b":              {"/b"},
-		"/a;%2Fb":            {"/a;/b", "/a", "/a/b"},
-		"/a%3Fb/c":           {"/a"},
-		"/a%23b%3Fc":         {"/a", "/a#b"},
-		"/a%253Fb":           {"/a?b", "/a"},
-		"/a%20/b":            {"/a/b"},
-		"/%20a%20/b":         {"/ a/b", "/a /b", "/a/b"},
-		"/a%C2%A0":           {"/a"},
-		"/a%E3%80%80/b":      {"/a/b"},
-		"/a%EF%BB%BF":        {"/a"},
-		"/a%20/b%20":         {"/a/b", "/a /b"},
-		"/a./b":              {"/a/b"},
-		"/a.%20.":            {"/a"},
-		"/a//b":              {"/a/b"},
-		"/a%2F/b":            {"/a//b", "/a%2F/b", "/a/b"},
-		"/a;x%20":            {"/a", "/a;x"},
-		"/a%2F%20;x//b%252f": nil,
-	} {
-		raw := target
-		p, err := canonicalPath(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := p.readings(raw)
-		if err != nil || got[0] != p.text {
-			t.Errorf("%s: %q, %v", target, got, err)
-			continue
-		}
-		if strings.Contains(target, "//b%252f") { // all of it at once
-			if len(got) < 12 || !slices.Contains(got, "/a/b/") || !slices.Contains(got, "/a//b%2F") {
-				t.Errorf("%s: %q", target, got)
-			}
-			continue
-		}
-		want = append([]string{p.text}, want...)
-		slices.Sort(want)
-		slices.Sort(got)
-		if want = slices.Compact(want); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", target, got, want)
-		}
-	}
-}
-
-func TestReadingsAreRefused(t *testing.T) {
-	for _, tt := range []struct {
-		target string
-		want   error
-	}{
-		{"/a/..%20/b", errDotSegment},
-		{"/a/%20../b", errDotSegment},
-		{"/a/..%3Fb", errDotSegment},
-		{"/a/..%23b", errDotSegment},
-		{"/a/.%C2%A0", errDotSegment},
-		{"/a/%25252e%25252e/b", errDotSegment},
-		{"/" + strings.Repeat("%25", 40) + "25", nil},
-		{"/%" + strings.Repeat("25", 70) + "41", errReadings},
-		{"/" + strings.Repeat("a", 70_000) + ";", errReadings},
-		{"/" + strings.Repeat("a%20;%2F", 10_000), errReadings},
-		{"/%20a%20;b%3Fc%23d%2Fe//%252fx./%20a%20;b%3Fc%23d%2Fe//%252f.x", errReadings},
-	} {
-		p, err := canonicalPath(tt.target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all, err := p.readings(tt.target); !errors.Is(err, tt.want) {
-			t.Errorf("%.60s: %d readings, %v; want %v", tt.target, len(all), err, tt.want)
-		}
-	}
-}
 
 // readAPI is an API with open routes beside guarded ones, all of them reached by other readings of each other's paths.
 func readAPI(http bool) API {
@@ -117,6 +29,7 @@ func TestOtherReadings(t *testing.T) {
 			"/users/admin%2F", "/users/admin%2f", "/users/admin;", "/users/admin;a=b", "/users/admin%3B", "/users/admin%3Bx", "/users/admin;/", "/users;x/admin",
 			"/users%2Fadmin", "/users%2fadmin", "/users/7%2Fkeys", "/users/7%2Fkeys%2F", "/users%2F7%2Fkeys", "/users/%2Fadmin",
 			"/users/%2561dmin", "/users/adm%2569n", "/%2575sers/admin", "/users%252Fadmin", "/users/admin%252F", "/users/admin%253B", "/users/%252561dmin",
+			"/users/%EF%BD%81dmin", "/users%EF%BC%8Fadmin", "/users%E2%81%84admin", "/users/admin%EF%BC%9Bx", "/users/admin%E1%A0%8E", "/users/%E2%80%8Badmin", "/users/%F0%9D%90%9Admin",
 			"/users/admin%3F", "/users/admin%3Fx", "/users/admin%23", "/users/admin%23x/y", "/users/admin%253F",
 			"/users/admin%20", "/users/%20admin", "/users/%20admin%20", "/users%20/admin", "/%20users/admin", "/users/admin%C2%A0", "/users/admin%E2%80%83", "/users/admin%EF%BB%BF",
 			"/users/admin.", "/users/admin...", "/users./admin", "/users/admin.%20", "/users/admin%2E", "/users/admin%20.",

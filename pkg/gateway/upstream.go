@@ -1,34 +1,51 @@
 package gateway
 
 import (
-	"errors"
-	"fmt"
-	"maps"
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
-// an upstream that might.
-var overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
-
-// setUpstream fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
+// mapHeaders fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
 // client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
 // (CGI does).
-func (in *invocation) setUpstream(d *authz.Decision) {
-	for _, h := range in.route.upstream {
-		if value, ok := h.value(in); ok {
-			d.SetHeaders = append(d.SetHeaders, authz.Field{Name: h.name, Value: encodeHeaderValue(value)})
+func (in *invocation) mapHeaders(context.Context) outcome {
+	for _, h := range in.route.Upstream {
+		value, ok := in.Value(h.Value)
+		if !ok {
+			continue
 		}
+		if h.Value.SaidByAuthorizer() {
+			value = answer.EscapePercent(value)
+		}
+		in.setHeaders = append(in.setHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
 	}
 	for name := range in.request.Headers() {
-		if in.gateway.mapped.has(name) {
-			removeHeader(d, name)
+		if in.gateway.Mapped.Has(name) {
+			in.removeHeader(name)
 		}
 	}
-	in.removeSignature(d)
+	in.removeSignature()
+	if in.fault != nil {
+		return deny(in.fault)
+	}
+	return goOn()
+}
+
+// keepHeaders refuses a request whose Connection header lists a header that an API maps.
+//
+// 2026-11-25: such a header comes with a protocol upgrade only, where Envoy hands Connection on as it is, and the next proxy would take
+// the mapped header away. Cut out of the list it could not be: Envoy takes an upgrade from what the client wrote.
+func (in *invocation) keepHeaders(context.Context) outcome {
+	if in.losesUpstream() {
+		return deny(answer.Bad(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
+	}
+	return goOn()
 }
 
 // losesUpstream reports whether Connection lists a header that some API maps. What is listed ends at the next hop (RFC 9110, section
@@ -37,7 +54,7 @@ func (in *invocation) setUpstream(d *authz.Decision) {
 func (in *invocation) losesUpstream() bool {
 	for line := range in.request.HeaderValues("connection") {
 		for name := range strings.SplitSeq(line, ",") {
-			if in.gateway.mapped.has(strings.Trim(name, " \t")) {
+			if in.gateway.Mapped.Has(strings.Trim(name, " \t")) {
 				return true
 			}
 		}
@@ -46,182 +63,56 @@ func (in *invocation) losesUpstream() bool {
 }
 
 // removeHeader removes a header from the upstream's request unless it is set there.
-func removeHeader(d *authz.Decision, name string) {
+func (in *invocation) removeHeader(name string) {
 	set := func(f authz.Field) bool { return f.Name == name }
-	if !slices.ContainsFunc(d.SetHeaders, set) && !slices.Contains(d.RemoveHeaders, name) {
-		d.RemoveHeaders = append(d.RemoveHeaders, name)
+	if !slices.ContainsFunc(in.setHeaders, set) && !slices.Contains(in.removeHeaders, name) {
+		in.removeHeaders = append(in.removeHeaders, name)
 	}
 }
 
-// headerNames is a set of header names that treats every character but letters and digits as a hyphen.
-type headerNames struct {
-	names map[string]struct{}
-	// lengths has the bit of each name's length, of those from 63 on the last: most names are told by it.
-	lengths uint64
+// hostHeaders are headers by which some servers take another host than the request's, as answer.Hyphenated writes them. Beside them stands host=
+// in Forwarded.
+var hostHeaders = []string{"forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override", "x-original-host"}
+
+// keepHost refuses a request that would pass if X-Forwarded-Host, or a header like it, names a host of another stage and none of its own.
+//
+// 2026-11-28: two stages may share an upstream that tells them apart by the host, and frameworks take the host from that header. Hosts
+// that are no stage's pass, for a proxy in front of Envoy may have written them.
+func (in *invocation) keepHost(context.Context) outcome {
+	if in.namesAnotherHost() {
+		return deny(answer.Bad(authz.CodeBadRequest, "a header such as X-Forwarded-Host names the host of another stage, which an upstream that they share might take for the request's"))
+	}
+	return goOn()
 }
 
-func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
-
-func (n *headerNames) add(name string) {
-	if n.names == nil {
-		n.names = map[string]struct{}{}
-	}
-	n.names[hyphenated(name)] = struct{}{}
-	n.lengths |= lengthBit(name)
-}
-
-func (n *headerNames) has(name string) bool {
-	if n.lengths&lengthBit(name) == 0 {
-		return false
-	}
-	_, ok := n.names[hyphenated(name)]
-	return ok
-}
-
-// hyphenated is a header name in lower case with a hyphen for every character that is no letter and no digit.
-func hyphenated(name string) string {
-	i := 0
-	for i < len(name) && (name[i] == '-' || isLowerAlphanumeric(name[i])) {
-		i++
-	}
-	if i == len(name) {
-		return name
-	}
-	out := []byte(lower(name))
-	for ; i < len(out); i++ {
-		if !isLowerAlphanumeric(out[i]) {
-			out[i] = '-'
+// namesAnotherHost reports whether a header names a host that leads to other stages than the request's. Where stages share an upstream, it
+// tells them apart by the host, and many frameworks take that from X-Forwarded-Host, whoever has sent it. Envoy hands the header on. A proxy
+// in front of Envoy may name any host that is not another stage's.
+func (in *invocation) namesAnotherHost() bool {
+	for name, line := range in.request.Headers() {
+		if name = answer.Hyphenated(name); !slices.Contains(hostHeaders, name) {
+			continue
+		}
+		for value := range strings.FieldsFuncSeq(line, isListMark) {
+			if name == "forwarded" {
+				key, host, _ := strings.Cut(value, "=")
+				if value = host; !strings.EqualFold(strings.Trim(key, " \t"), "host") {
+					continue
+				}
+			}
+			if isAnothers(in.gateway, canon.Host(strings.Trim(value, " \t\"")), in.stage) {
+				return true
+			}
 		}
 	}
-	return string(out)
+	return false
 }
 
-func isLowerAlphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+// isListMark tells what separates the entries of a list, and the parameters of an entry.
+func isListMark(r rune) bool { return r == ',' || r == ';' }
 
-// encodeHeaderValue percent-encodes what a header cannot carry: control characters, what is not ASCII, and white space at
-// either end.
-func encodeHeaderValue(s string) string {
-	if isHeaderValue(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(s)-1) {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// escapePercent encodes the percent signs that begin an escape, so that a text that looks like an encoded one is not taken for
-// what it would be decoded to: two users' names must not become one.
-func escapePercent(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		b.WriteByte(s[i])
-		if s[i] == '%' && isEscape(s, i) {
-			b.WriteString("25")
-		}
-	}
-	return b.String()
-}
-
-// isHeaderValue reports whether a header carries a text unchanged: visible ASCII, with spaces only in between.
-func isHeaderValue(s string) bool {
-	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
-	return strings.TrimFunc(s, visible) == "" && strings.Trim(s, " ") == s
-}
-
-// connectionHeaders belong to one connection or frame the message; they are never mapped.
-var connectionHeaders = []string{
-	"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-	"te", "trailer", "transfer-encoding", "upgrade",
-}
-
-func unfitHeader(name string) string {
-	switch {
-	case !authz.IsToken(name):
-		return "the name is not a header name; write letters, digits and hyphens"
-	case slices.Contains(connectionHeaders, hyphenated(name)):
-		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)
-	}
-	return ""
-}
-
-func unfitResponseHeader(name string) string {
-	if strings.EqualFold(name, "x-amzn-errortype") || strings.EqualFold(name, "x-amzn-requestid") {
-		return fmt.Sprintf("API Gateway sets the header %s itself: it cannot be mapped", name)
-	}
-	return unfitHeader(name)
-}
-
-// compileUpstream compiles the mapped headers of an API or a route, in the order of their names.
-func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) []mappedHeader {
-	compiled := map[string]mappedHeader{}
-	for _, h := range headers {
-		at := fmt.Sprintf("%s.upstreamHeaders[%q]", at, h.Name)
-		name := lower(h.Name)
-		if message := unfitHeader(name); message != "" {
-			f.add(at, "%s", message)
-		}
-		if slices.Contains(overrides, hyphenated(name)) {
-			f.add(at, "%s never reaches the upstream, which might take another method or path from it: it cannot be mapped", h.Name)
-		}
-		if _, ok := compiled[name]; ok {
-			f.add(at, "the header %s is mapped twice", name)
-		}
-		value, err := compileUpstreamValue(h.Value, s)
-		if err != nil {
-			f.add(at, "%v", err)
-		}
-		compiled[name] = mappedHeader{name, value}
-	}
-	return sortedHeaders(compiled)
-}
-
-// overrideUpstream lays a route's mapped headers over its API's.
-func overrideUpstream(api, route []mappedHeader) []mappedHeader {
-	if len(route) == 0 {
-		return api
-	}
-	byName := map[string]mappedHeader{}
-	for _, h := range slices.Concat(api, route) {
-		byName[h.name] = h
-	}
-	return sortedHeaders(byName)
-}
-
-func sortedHeaders(byName map[string]mappedHeader) []mappedHeader {
-	var headers []mappedHeader
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		headers = append(headers, byName[name])
-	}
-	return headers
-}
-
-// compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
-func compileUpstreamValue(value string, s scope) (variable, error) {
-	if name, ok := strings.CutPrefix(value, "$"); ok {
-		said, err := s.lookup(name)
-		if err != nil || !strings.HasPrefix(name, "context.authorizer.") {
-			return said, err
-		}
-		return func(in *invocation) (string, bool) {
-			text, ok := said(in)
-			return escapePercent(text), ok
-		}, nil
-	}
-	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
-		return nil, errors.New("a variable stands alone, without text around it")
-	}
-	if !isHeaderValue(value) {
-		return nil, errors.New("the text holds a character that a header cannot carry")
-	}
-	return func(*invocation) (string, bool) { return value, true }, nil
+// isAnothers reports whether a host is known and does not lead to the stage.
+func isAnothers(g *model.Gateway, name string, s *model.Stage) bool {
+	h := g.Host(name)
+	return h != nil && h.Owner != s.API && !s.Hosts[name]
 }

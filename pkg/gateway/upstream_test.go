@@ -9,20 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 func TestUpstreamHeaders(t *testing.T) {
 	a := testAPI("GET /pets/{petId}", "POST /pets/{petId}")
 	a.Stages[0].Domains = []string{"api.example.com/v1"}
 	a.Stages[0].Variables = map[string]string{"alias": "live", "name": "Zoë"}
-	for name := range contextVariables {
-		if !newScope(&a).offers(name) {
-			continue
-		}
-		a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-" + strings.ReplaceAll(name, ".", "-"), "$context." + name})
-	}
-	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{"x-alias", "$stageVariables.alias"}, UpstreamHeader{"X-Name", "$stageVariables.name"}, UpstreamHeader{"x-literal", "a, b=c"})
-	a.Routes[1].UpstreamHeaders = []UpstreamHeader{{"X-Literal", "post"}, {"x-own", "1"}}
+	mapContext(&a)
+	a.UpstreamHeaders = append(a.UpstreamHeaders, UpstreamHeader{Name: "x-alias", Value: "$stageVariables.alias"}, UpstreamHeader{Name: "X-Name", Value: "$stageVariables.name"}, UpstreamHeader{Name: "x-literal", Value: "a, b=c"})
+	a.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "X-Literal", Value: "post"}, {Name: "x-own", Value: "1"}}
 	g := mustNew(t, a)
 
 	r := get("/v1/pets/7%20%C3%A9?x=1", "user-agent", "curl/8")
@@ -54,8 +51,8 @@ func TestUpstreamHeaders(t *testing.T) {
 
 func TestClientsHeadersAreRemoved(t *testing.T) {
 	mapping := testAPI("GET /", "POST /")
-	mapping.UpstreamHeaders = []UpstreamHeader{{"X-User-Name", "$context.authorizer.principalId"}, {"x-stage", "$context.stage"}}
-	mapping.Routes[1].UpstreamHeaders = []UpstreamHeader{{"x-post-only", "1"}}
+	mapping.UpstreamHeaders = []UpstreamHeader{{Name: "X-User-Name", Value: "$context.authorizer.principalId"}, {Name: "x-stage", Value: "$context.stage"}}
+	mapping.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "x-post-only", Value: "1"}}
 	other := testAPI("GET /")
 	other.ID, other.Stages = "f6g7h8i9j0", []Stage{{Name: "v1", Domains: []string{"orders.example.com"}}}
 	g := mustNew(t, mapping, other)
@@ -87,7 +84,7 @@ func TestClientsHeadersAreRemoved(t *testing.T) {
 
 func TestOverridesAreRemoved(t *testing.T) {
 	g := mustNew(t, testAPI("GET /"))
-	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"} {
+	for _, name := range []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "script-name", "path-info", "x-script-name"} {
 		for _, spelled := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "_", 1)} {
 			d := g.Authorize(t.Context(), get("/", spelled, "/admin", spelled, "DELETE", "x-original", "kept"))
 			if !d.Allow || !slices.Equal(d.RemoveHeaders, []string{spelled}) {
@@ -103,12 +100,12 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 	for _, said := range []string{
 		"Zoë", "Zo%C3%AB", "Zo%25C3%25AB", "Zo%c3%ab", " a", "%20a", "%2520a", "a\n", "a%0A", "a%", "a%\n", "a%2", "a%2\x00", "100%", "100%25", "%", "%%41", "%4\x31", "",
 	} {
-		written := encodeHeaderValue(escapePercent(said))
-		if other, twice := seen[written]; twice || !isHeaderValue(written) {
+		written := answer.EncodeHeaderValue(answer.EscapePercent(said))
+		if other, twice := seen[written]; twice || !answer.IsHeaderValue(written) {
 			t.Errorf("%q and %q are both written as %q", said, other, written)
 		}
 		seen[written] = said
-		if back := unescape(written, false); back != said {
+		if back := canon.Unescape(written); back != said {
 			t.Errorf("%q is written as %q, which is decoded to %q", said, written, back)
 		}
 	}
@@ -117,7 +114,7 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 		return claimToken{"sub": "Zo%C3%AB"}, nil
 	}}}
 	a.Routes[0].Authorization, a.Routes[0].Authorizer = Cognito, "pool"
-	a.UpstreamHeaders = []UpstreamHeader{{"x-literal", "Zo%C3%AB"}, {"x-user", "$context.authorizer.claims.sub"}}
+	a.UpstreamHeaders = []UpstreamHeader{{Name: "x-literal", Value: "Zo%C3%AB"}, {Name: "x-user", Value: "$context.authorizer.claims.sub"}}
 	d := mustNew(t, a).Authorize(t.Context(), get("/", "authorization", "x"))
 	if want := []authz.Field{{Name: "x-literal", Value: "Zo%C3%AB"}, {Name: "x-user", Value: "Zo%25C3%25AB"}}; !d.Allow || !slices.Equal(d.SetHeaders, want) {
 		t.Errorf("allow %v, %q, want %q", d.Allow, d.SetHeaders, want)
@@ -145,39 +142,16 @@ func TestUpstreamValuesCannotBreakHeaders(t *testing.T) {
 		" a ":           "%20a%20",
 		" ":             "%20",
 	} {
-		if got := encodeHeaderValue(in); got != want {
+		if got := answer.EncodeHeaderValue(in); got != want {
 			t.Errorf("encodeHeaderValue(%q) = %q, want %q", in, got, want)
 		}
 	}
 	a := testAPI("GET /")
-	a.UpstreamHeaders = []UpstreamHeader{{"x-agent", "$context.identity.userAgent"}}
+	a.UpstreamHeaders = []UpstreamHeader{{Name: "x-agent", Value: "$context.identity.userAgent"}}
 	d := mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a\r\nx-evil: 1"))
 	if want := []authz.Field{{Name: "x-agent", Value: "a%0D%0Ax-evil: 1"}}; !slices.Equal(d.SetHeaders, want) {
 		t.Errorf("%q, want %q", d.SetHeaders, want)
 	}
 	d = mustNew(t, a).Authorize(t.Context(), get("/", "user-agent", "a", "user-agent", "b"))
 	checkDenial(t, d, 400, authz.CodeBadRequest, "BadRequestException", `{"message":"Bad Request"}`)
-}
-
-// TestHeaderNames: a name that is there is found in every spelling, whatever its length.
-func TestHeaderNames(t *testing.T) {
-	var n headerNames
-	if n.has("x-user") || n.has("") {
-		t.Error("the empty set has a name")
-	}
-	for _, length := range []int{1, 2, 6, 62, 63, 64, 65, 127, 128, 300} {
-		name := strings.Repeat("a", length/2) + "-" + strings.Repeat("b", length-length/2-1)
-		if n.has(name) {
-			t.Errorf("%d: there before it was added", length)
-		}
-		n.add(name)
-		for _, separator := range []string{"-", "_", ".", "!"} {
-			if !n.has(strings.ReplaceAll(name, "-", separator)) {
-				t.Errorf("%d: not found with %s", length, separator)
-			}
-		}
-		if n.has(name[1:] + "c") {
-			t.Errorf("%d: another name of its length is found", length)
-		}
-	}
 }

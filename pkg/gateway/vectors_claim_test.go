@@ -85,7 +85,7 @@ func (v *claimVector) run(t *testing.T, keys map[string]*issuerKeys) {
 	api.Authorizers = map[string]Authorizer{"tokens": a}
 	api.Routes[0].Authorization, api.Routes[0].Authorizer, api.Routes[0].Scopes = a.Authorization, "tokens", v.Scopes
 	for name := range v.Expected.Claims {
-		api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{headerOf(name), "$context.authorizer.claims['" + name + "']"})
+		api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{Name: headerOf(name), Value: "$context.authorizer.claims['" + name + "']"})
 	}
 	d := mustNew(t, api).Authorize(t.Context(), v.request(t, keys))
 	if d.Allow != (v.Expected.Status == 200) || !d.Allow && d.Denial.Status != v.Expected.Status {

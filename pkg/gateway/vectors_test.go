@@ -92,7 +92,7 @@ func (v *vector) run(t *testing.T) {
 	g := mustCompile(t, Config{APIs: []API{v.api(t)}, VPCEndpoints: v.endpoints(t), Signatures: v.signatures(t)})
 	r := v.request()
 	v.sign(t, r)
-	in := &invocation{gateway: g, request: r}
+	in := &invocation{gateway: g.model, request: r}
 	_ = in.find()
 	d := g.Authorize(t.Context(), r)
 
@@ -116,7 +116,7 @@ func (v *vector) run(t *testing.T) {
 		}
 	}
 	for name, want := range v.Expected.PathParameters {
-		if got, _ := in.route.parameter(name, in.path); got != want {
+		if got, _ := in.route.Parameter(name, in.path); got != want {
 			t.Errorf("path parameter %s = %q, want %q", name, got, want)
 		}
 	}

@@ -101,9 +101,9 @@ func (v *tokenVector) run(t *testing.T) {
 	}
 	for name := range v.row.Expected.Context {
 		if claim, ok := strings.CutPrefix(name, "claims."); ok {
-			api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{headerOf(name), "$context.authorizer.claims['" + claim + "']"})
+			api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{Name: headerOf(name), Value: "$context.authorizer.claims['" + claim + "']"})
 		} else if name != "scopes" { // which no header can be told
-			api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{headerOf(name), "$context.authorizer." + name})
+			api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{Name: headerOf(name), Value: "$context.authorizer." + name})
 		}
 	}
 	r := v.request()

@@ -44,6 +44,8 @@ type Call struct {
 	API, Stage string
 	// Identity are the values of the identity sources, in the configured order. Nothing of them is kept.
 	Identity []string
+	// Only is a method ARN if the answer is to be kept for it alone, and empty otherwise.
+	Only string
 	// Event tells of the request. It is asked only if there is no answer yet.
 	Event interface{ Event() *authz.Event }
 }
@@ -58,11 +60,20 @@ func (a *Authorizer) Authorize(ctx context.Context, c Call) (*Answer, error) {
 		return a.ask(ctx, c)
 	}
 	scope := a.scope(c.API, c.Stage)
-	key := cache.Key{Scope: scope.scope, FlushScopes: scope.flushes, Parts: c.Identity}
+	key := cache.Key{Scope: scope.scope, FlushScopes: scope.flushes, Parts: c.keptUnder()}
 	if answer, ok := a.cache.Get(key); ok && answer != nil {
 		return answer, nil
 	}
 	return a.askOnce(ctx, key, c)
+}
+
+// keptUnder are the values that an answer is kept under. An authorizer has a fixed number of identity sources, so that one value more
+// cannot be another identity.
+func (c *Call) keptUnder() []string {
+	if c.Only == "" {
+		return c.Identity
+	}
+	return append(slices.Clone(c.Identity), c.Only)
 }
 
 // FlushScope is what to flush in the cache so that the answers for one stage of an API count no more: those of the authorizers
@@ -122,10 +133,11 @@ func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answe
 	}
 	defer place.leave()
 	key.Asker = []bulkhead.ID{who.api, who.authorizer}
-	key.Parts = make([]string, len(c.Identity))
-	for i, value := range c.Identity {
-		key.Parts[i] = strings.Clone(value)
+	parts := make([]string, len(key.Parts))
+	for i, value := range key.Parts {
+		parts[i] = strings.Clone(value)
 	}
+	key.Parts = parts
 	answer, _, err := a.cache.DoShared(ctx, key, a.timeout, a.again, func(ctx context.Context) (cache.Made[*Answer], error) {
 		answer, data, err := a.call(withAsker(ctx, who), event)
 		if err != nil {

@@ -464,6 +464,47 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+// TestReadings keeps a wildcard from taking a text for which some server reads another path.
+func TestReadings(t *testing.T) {
+	const path = benchPrefix + "/prod/GET"
+	for _, c := range []struct {
+		statement string
+		applies   bool
+	}{
+		{`"Effect": "Allow", "Resource": "` + path + `/*.css"`, false},
+		{`"Effect": "Allow", "Resource": "` + path + `/*in;.css"`, false},
+		{`"Effect": "Allow", "Resource": "` + path + `/admin;?css"`, false},
+		{`"Effect": "Allow", "Resource": "` + path + `/admin;*"`, false},
+		{`"Effect": "Allow", "Resource": "` + path + `/${aws:username}.css"`, false},
+		{`"Effect": "Allow", "Resource": ["` + path + `/*.css", "` + path + `/a*"]`, true},
+		{`"Effect": "Allow", "Resource": "` + path + `/admin*"`, true},
+		{`"Effect": "Allow", "Resource": "` + path + `/*"`, true},
+		{`"Effect": "Allow", "Resource": "*"`, true},
+		{`"Effect": "Allow", "Resource": "` + path + `/admin;.css"`, true},
+		{`"Effect": "Allow", "Resource": "` + benchPrefix + `/*/GET/admin;.css"`, true},
+		{`"Effect": "Allow", "Resource": "` + benchPrefix + `*/admin;.css"`, true},
+		{`"Effect": "Deny", "Resource": "` + path + `/*.css"`, true},
+		{`"Effect": "Deny", "Resource": "` + path + `/admin"`, true},
+		{`"Effect": "Deny", "NotResource": "` + path + `/*.css"`, true},
+		{`"Effect": "Deny", "NotResource": ["` + path + `/*.css", "` + path + `/admin"]`, false},
+		{`"Effect": "Deny", "NotResource": "` + path + `/admin;.css"`, false},
+		{`"Effect": "Deny", "NotResource": "` + path + `/admin*"`, false},
+	} {
+		p, faults := Parse([]byte(`{"Version": "2012-10-17", "Statement": [{"Action": "execute-api:Invoke", `+c.statement+`}]}`), Options{})
+		if p == nil {
+			t.Fatal(faults)
+		}
+		other := []string{path + "/admin"}
+		r := &Request{Action: "execute-api:Invoke", Resource: path + "/admin;.css", Spellings: other, Readings: other, Context: mapContext{"aws:username": StringValue("admin;")}}
+		if got := p.Evaluate(r).Decision != ImplicitDeny; got != c.applies {
+			t.Errorf("%s applies: %v", c.statement, got)
+		}
+		if got := p.Explain(r).Statements[0].Applies; got != c.applies {
+			t.Errorf("%s is said to apply: %v", c.statement, got)
+		}
+	}
+}
+
 func TestAbbreviatedResources(t *testing.T) {
 	for abbreviated, want := range map[string]string{
 		"execute-api:/stage-name/GET/pets": benchPrefix + "/stage-name/GET/pets",

@@ -57,10 +57,15 @@ func (e *entry) applies(q *query) (Grant, bool) {
 }
 
 func (e *entry) fits(q *query) bool {
-	if e.resource == nil {
-		return !e.statement.excludes(q.request.Context, &q.parts, q.isARN) && !e.statement.excludesSpelling(q)
+	s := e.statement
+	switch {
+	case e.resource != nil:
+		return e.resource.matches(q.request.Context, &q.parts, q.isARN) && (s.effect != allow || e.resource.takesReadings(q))
+	case s.effect == allow:
+		return !s.excludes(q.request.Context, &q.parts, q.isARN) && !s.excludesSpelling(q)
+	default:
+		return !s.excludes(q.request.Context, &q.parts, q.isARN) || s.reachesReading(q)
 	}
-	return e.resource.matches(q.request.Context, &q.parts, q.isARN)
 }
 
 func (s *statement) conditionsHold(ctx Context) bool {

@@ -45,6 +45,10 @@ type Request struct {
 	// Spellings are other spellings of the same resource. A Deny whose Resource names one of them holds, and an Allow whose
 	// NotResource names one does not; Resource in an Allow and NotResource in a Deny are about Resource alone.
 	Spellings []string
+	// Readings are resources that some server takes Resource for; they are among Spellings, too. A wildcard that allows Resource must take
+	// each of them in as well: "*.css" is not for /admin;.css, which may be served as /admin. So must the NotResource of a Deny that spares
+	// Resource. A pattern that spells out the whole path is about Resource alone.
+	Readings []string
 	// ResourceAccount is the 12-digit id of the account that owns the resource.
 	ResourceAccount string
 	// Context holds the condition keys; nil has none.

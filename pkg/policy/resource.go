@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
@@ -147,9 +148,6 @@ func (s *statement) excludes(ctx Context, parts *arn.Parts, isARN bool) bool {
 // excludesSpelling reports whether the NotResource of an Allow leaves out another spelling of the resource: what it keeps from
 // /admin it keeps from /admin/ too.
 func (s *statement) excludesSpelling(q *query) bool {
-	if s.effect != allow {
-		return false
-	}
 	for _, spelling := range q.request.Spellings {
 		parts, isARN := arn.Split(spelling)
 		if s.excludes(q.request.Context, &parts, isARN) {
@@ -157,4 +155,38 @@ func (s *statement) excludesSpelling(q *query) bool {
 		}
 	}
 	return false
+}
+
+// takesReadings reports whether the resource, which is the request's, is that of each of its readings too, or spells the path out.
+func (res *resource) takesReadings(q *query) bool {
+	return res.any || res.spellsOut(q.parts[5]) || !slices.ContainsFunc(q.request.Readings, func(reading string) bool {
+		parts, isARN := arn.Split(reading)
+		return !res.matches(q.request.Context, &parts, isARN)
+	})
+}
+
+// reachesReading reports whether the NotResource of a Deny, which spares the resource, does not spare a reading of it.
+func (s *statement) reachesReading(q *query) bool {
+	if slices.ContainsFunc(s.resources, func(res *resource) bool {
+		return res.spellsOut(q.parts[5]) && res.matches(q.request.Context, &q.parts, q.isARN)
+	}) {
+		return false
+	}
+	return slices.ContainsFunc(q.request.Readings, func(reading string) bool {
+		parts, isARN := arn.Split(reading)
+		return !s.excludes(q.request.Context, &parts, isARN)
+	})
+}
+
+// spellsOut reports whether the resource has no wildcard and no variable in the path of a method ARN's last part, api/stage/VERB/path.
+func (res *resource) spellsOut(last string) bool {
+	if res.any || res.tail.isLiteral() {
+		return !res.any
+	}
+	path := last
+	for range 3 {
+		_, path, _ = strings.Cut(path, "/")
+	}
+	end := res.tail.tokens[len(res.tail.tokens)-1]
+	return end.Kind == arn.Literal && len(end.Text) > len(path)
 }

@@ -307,7 +307,9 @@ type Config struct {
 	// an entry runs on AWS Lambda itself.
 	Functions map[string]*Function `protobuf:"bytes,6,rep,name=functions,proto3" json:"functions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The memory for answers of Lambda authorizers, and the Redis that replicas share them by.
-	Cache         *Cache `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *Cache `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
+	// What Envoy's configuration has to say.
+	Envoy         *Envoy `protobuf:"bytes,8,opt,name=envoy,proto3" json:"envoy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,6 +393,61 @@ func (x *Config) GetCache() *Cache {
 	return nil
 }
 
+func (x *Config) GetEnvoy() *Envoy {
+	if x != nil {
+		return x.Envoy
+	}
+	return nil
+}
+
+// Envoy is about the configuration of the Envoys that ask.
+type Envoy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Refuses, with 500 and a log line, requests for a host of the APIs of which Envoy's configuration does not name the API
+	// (portcullis.api in context_extensions, which `portcullis envoy` prints). Without it, the host of such a request chooses
+	// the API, and a client chooses the host: in a mesh, that is so before the EnvoyFilter is applied and after it is deleted.
+	RequireApi    bool `protobuf:"varint,1,opt,name=require_api,json=requireApi,proto3" json:"require_api,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Envoy) Reset() {
+	*x = Envoy{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Envoy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Envoy) ProtoMessage() {}
+
+func (x *Envoy) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Envoy.ProtoReflect.Descriptor instead.
+func (*Envoy) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Envoy) GetRequireApi() bool {
+	if x != nil {
+		return x.RequireApi
+	}
+	return false
+}
+
 // API is one API of API Gateway: what stands under one API id.
 type API struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -471,7 +528,7 @@ type API struct {
 
 func (x *API) Reset() {
 	*x = API{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +540,7 @@ func (x *API) String() string {
 func (*API) ProtoMessage() {}
 
 func (x *API) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +553,7 @@ func (x *API) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use API.ProtoReflect.Descriptor instead.
 func (*API) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *API) GetId() string {
@@ -665,7 +722,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +734,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +747,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -760,7 +817,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +829,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +842,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Stage) GetName() string {
@@ -840,7 +897,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +909,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +922,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Route) GetRoute() string {
@@ -932,7 +989,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1001,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1014,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1019,7 +1076,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1088,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1101,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -1160,7 +1217,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1229,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1242,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Function) GetUrl() string {
@@ -1318,7 +1375,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1387,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1400,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -1388,7 +1445,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1457,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1470,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -1510,7 +1567,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +1579,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1592,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -1591,7 +1648,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1660,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1673,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -1683,7 +1740,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1752,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1765,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -1775,7 +1832,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1844,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1857,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -1841,7 +1898,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1910,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1866,7 +1923,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -1921,7 +1978,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +1990,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2003,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2023,7 +2080,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2092,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2105,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2094,7 +2151,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2163,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2176,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -2159,7 +2216,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2171,7 +2228,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2184,7 +2241,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -2221,7 +2278,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2290,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2303,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -2306,7 +2363,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2375,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2331,7 +2388,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -2398,7 +2455,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2467,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2480,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -2474,7 +2531,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2543,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2556,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -2551,7 +2608,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2563,7 +2620,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2576,7 +2633,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -2604,7 +2661,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +2673,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2629,7 +2686,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -2650,7 +2707,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +2719,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +2732,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -2731,7 +2788,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2743,7 +2800,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2756,7 +2813,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessKey) GetId() string {
@@ -2873,7 +2930,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2885,7 +2942,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2898,7 +2955,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Secret) GetValue() string {
@@ -2926,7 +2983,7 @@ var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x83\x06\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb6\x06\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
@@ -2935,13 +2992,17 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x03iam\x18\x04 \x01(\v2\x19.portcullis.config.v1.IamR\x03iam\x12C\n" +
 	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x12I\n" +
 	"\tfunctions\x18\x06 \x03(\v2+.portcullis.config.v1.Config.FunctionsEntryR\tfunctions\x121\n" +
-	"\x05cache\x18\a \x01(\v2\x1b.portcullis.config.v1.CacheR\x05cache\x1aX\n" +
+	"\x05cache\x18\a \x01(\v2\x1b.portcullis.config.v1.CacheR\x05cache\x121\n" +
+	"\x05envoy\x18\b \x01(\v2\x1b.portcullis.config.v1.EnvoyR\x05envoy\x1aX\n" +
 	"\fIssuersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
 	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\x1a\\\n" +
 	"\x0eFunctionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"\xc4\x0f\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
+	"\x05Envoy\x12\x1f\n" +
+	"\vrequire_api\x18\x01 \x01(\bR\n" +
+	"requireApi\"\xc4\x0f\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -3237,112 +3298,114 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),                         // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
 	(LambdaType)(0),                   // 2: portcullis.config.v1.LambdaType
 	(Authorization)(0),                // 3: portcullis.config.v1.Authorization
 	(*Config)(nil),                    // 4: portcullis.config.v1.Config
-	(*API)(nil),                       // 5: portcullis.config.v1.API
-	(*Cors)(nil),                      // 6: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 7: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 8: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 9: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 10: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 11: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 12: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 13: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 14: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 15: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 16: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 17: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 18: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 19: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 20: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 21: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 22: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 23: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 24: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 25: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 26: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 27: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 28: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 29: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 30: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 31: portcullis.config.v1.Secret
-	nil,                               // 32: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 33: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 34: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 35: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 36: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 37: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 38: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 39: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 40: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 41: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 42: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 43: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 44: google.protobuf.Value
+	(*Envoy)(nil),                     // 5: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 6: portcullis.config.v1.API
+	(*Cors)(nil),                      // 7: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 8: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 9: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 10: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 11: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 12: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 13: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 14: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 15: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 16: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 17: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 18: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 19: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 20: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 21: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 22: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 23: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 24: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 25: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 26: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 27: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 28: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 29: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 30: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 31: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 32: portcullis.config.v1.Secret
+	nil,                               // 33: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 34: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 35: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 36: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 37: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 38: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 39: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 40: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 41: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 42: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 43: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 44: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 45: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	5,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	23, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	24, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	25, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	32, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	33, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	12, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	0,  // 7: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 8: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	7,  // 9: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	44, // 10: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	3,  // 11: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	34, // 12: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	8,  // 13: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	35, // 14: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	36, // 15: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	20, // 16: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	6,  // 17: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	37, // 18: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	3,  // 19: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	38, // 20: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	21, // 21: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	10, // 22: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	15, // 23: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	16, // 24: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	2,  // 25: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	39, // 26: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	40, // 27: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	13, // 28: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	31, // 29: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	31, // 30: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	14, // 31: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	31, // 32: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	17, // 33: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	18, // 34: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	41, // 35: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	42, // 36: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	44, // 37: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	26, // 38: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	28, // 39: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	27, // 40: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	44, // 41: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	30, // 42: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	31, // 43: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	31, // 44: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	44, // 45: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	43, // 46: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	19, // 47: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	11, // 48: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	9,  // 49: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	22, // 50: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	31, // 51: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	6,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	24, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	25, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	26, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	33, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	34, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	13, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	5,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	0,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	1,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	8,  // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	45, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	3,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	35, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	9,  // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	36, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	37, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	21, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	7,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	38, // 19: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	3,  // 20: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	39, // 21: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	22, // 22: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	11, // 23: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	16, // 24: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	17, // 25: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	2,  // 26: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	40, // 27: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	41, // 28: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	14, // 29: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	32, // 30: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	32, // 31: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	15, // 32: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	32, // 33: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	18, // 34: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	19, // 35: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	42, // 36: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	43, // 37: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	45, // 38: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	27, // 39: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	29, // 40: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	28, // 41: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	45, // 42: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	31, // 43: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	32, // 44: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	32, // 45: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	45, // 46: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	44, // 47: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	20, // 48: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	12, // 49: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	10, // 50: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	23, // 51: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	32, // 52: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -3350,15 +3413,15 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
-	file_portcullis_config_v1_config_proto_msgTypes[16].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,41 @@
+package envoyconf
+
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// reply is how clients are told of an answer that is Envoy's own.
+type reply struct {
+	Status  int
+	Message string
+	Headers []header
+}
+
+type header struct{ Name, Value string }
+
+// requestID is the id of the request, as long as a UUID.
+const requestID = "%REQ(X-REQUEST-ID):36%"
+
+// Replies are Envoy's own answers in the words of API Gateway: of an HTTP API where there are no others, or else of a REST API. A
+// request with too many headers has no id yet.
+func (p *plan) Replies() []reply {
+	if !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.HTTP }) {
+		id := []header{{"apigw-requestid", requestID}}
+		return []reply{
+			{413, "Request Entity Too Large", id},
+			{431, "Request Header Fields Too Large", nil},
+			{503, "Service Unavailable", id},
+			{504, "Service Unavailable", id},
+		}
+	}
+	id := header{"x-amzn-RequestId", requestID}
+	failed := func(errorType string) []header { return []header{id, {"x-amzn-ErrorType", errorType}} }
+	return []reply{
+		{413, "Request Too Long", failed("RequestTooLargeException")},
+		{431, "Request Header Fields Too Large", nil},
+		{503, "Service Unavailable", failed("ServiceUnavailableException")},
+		{504, "Endpoint request timed out", failed("InternalServerErrorException")},
+	}
+}

@@ -1,0 +1,42 @@
+package canon
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Host makes the canonical form of an authority: in lower case, without port and without one trailing dot; an
+// IPv6 address in its shortest form. Anything else becomes the empty text, which no API owns.
+func Host(authority string) string {
+	if strings.HasPrefix(authority, "[") {
+		return canonicalIPv6(authority)
+	}
+	name, port, _ := strings.Cut(authority, ":")
+	if !isDigits(port) || !isHostName(name) {
+		return ""
+	}
+	return Lower(strings.TrimSuffix(name, "."))
+}
+
+// isHostName reports whether a name holds only letters, digits, dots, hyphens and underscores. RFC 3986 allows more, and no name that is
+// looked up in the DNS uses it. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
+func isHostName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !IsLowerAlphanumeric(c|0x20) && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func canonicalIPv6(authority string) string {
+	text, port, closed := strings.Cut(authority[1:], "]")
+	addr, err := netip.ParseAddr(text)
+	if !closed || err != nil || !isDigits(strings.TrimPrefix(port, ":")) {
+		return ""
+	}
+	return "[" + addr.String() + "]"
+}
+
+// isDigits reports whether s holds nothing but digits; the empty text does.
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

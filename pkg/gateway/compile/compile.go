@@ -1,0 +1,270 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
+)
+
+var (
+	idShape       = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
+	accountShape  = regexp.MustCompile(`^[0-9]{12}$`)
+	regionShape   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	stageShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	variableShape = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+	hostShape     = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
+	baseShape     = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
+)
+
+// partition returns the partition that a region lies in.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// ARNPrefix is what each method ARN of the API begins with, up to and including the API id. An abbreviated resource of its
+// resource policy ("execute-api:/prod/GET/pets") is expanded with it.
+func (a *API) ARNPrefix() string {
+	return a.arnPrefix(a.Account)
+}
+
+func (a *API) arnPrefix(account string) string {
+	return "arn:" + partition(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
+}
+
+// ExecuteAPIHost is the host name of the API's default endpoint.
+func (a *API) ExecuteAPIHost() string {
+	host := a.ID + ".execute-api." + a.Region + ".amazonaws.com"
+	if partition(a.Region) == "aws-cn" {
+		host += ".cn"
+	}
+	return host
+}
+
+// builder makes a gateway, with what is known only while it is made.
+type builder struct {
+	*model.Gateway
+}
+
+// apiBuilder makes an API, with what is known only while it is made.
+type apiBuilder struct {
+	*model.API
+	authorizers map[string]*model.Authorizer
+	// kinds are the authorizations of the authorizers.
+	kinds map[string]Authorization
+	// signatures are the API's options.
+	signatures SignatureOptions
+}
+
+func (f *faults) checkIdentity(a *API, at string) {
+	if !idShape.MatchString(a.ID) {
+		f.add(at+".id", "%q is no API id; write one such as a1b2c3d4e5", a.ID)
+	}
+	if !accountShape.MatchString(a.Account) {
+		f.add(at+".account", "%q is no account id; write its 12 digits in quotation marks", a.Account)
+	}
+	if !regionShape.MatchString(a.Region) {
+		f.add(at+".region", "%q is no region; write one such as eu-west-1", a.Region)
+	}
+	if a.Partition != "" && a.Partition != partition(a.Region) {
+		f.add(at+".partition", "region %s lies in partition %s, not %q", a.Region, partition(a.Region), a.Partition)
+	}
+}
+
+// compileAPI compiles an API but for its domains.
+func (g *builder) compileAPI(c *API, at string, v *verifiers, f *faults) *apiBuilder {
+	f.checkIdentity(c, at)
+	f.checkKind(c, at)
+	a := &apiBuilder{API: &model.API{
+		ID: c.ID, Account: c.Account, Region: c.Region, Private: c.Private, Endpoint: c.ExecuteAPIEndpoint,
+		StrictPaths: c.StrictPaths, LegacyMessages: c.LegacyMessages,
+		Policy: c.ResourcePolicy, HTTP: c.HTTP, Routes: routing.Table[model.Route]{HTTP: c.HTTP}, CORS: f.compileCORS(c.CORS, at+".cors"),
+	}}
+	if g.APIs[a.ID] != nil {
+		f.add(at+".id", "the API %s is written twice", a.ID)
+	}
+	g.APIs[a.ID] = a.API
+	g.Hosts[c.ExecuteAPIHost()] = &model.Host{Owner: a.API}
+	if c.Private && c.ResourcePolicy == nil {
+		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
+	}
+	a.compileStages(c, at, f)
+	a.compileAuthorizers(c, at, f)
+	a.Responses = f.compileResponses(c, at)
+	v.compileSignatures(a, c, at, f)
+	s := newScope(c)
+	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
+	if len(c.Routes) == 0 {
+		f.add(at+".routes", "the API has no route: write at least one")
+	}
+	routes := make([]*model.Route, len(c.Routes))
+	for i := range c.Routes {
+		at := routeAt(at, i)
+		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
+		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
+		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
+		if c.Routes[i].Authorization == IAM && v.factory == nil {
+			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
+		}
+		g.addMapped(own)
+		routes[i] = r
+	}
+	a.foldRoutes(routes, at, f)
+	a.warnOpenRoutes(routes, at, f)
+	a.warnPreflights(routes, at, f)
+	g.addMapped(upstream)
+	return a
+}
+
+// routeAt is the place of an API's route.
+func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, i) }
+
+func (g *builder) addMapped(headers []answer.MappedHeader) {
+	for _, h := range headers {
+		g.Mapped.Add(h.Name)
+	}
+}
+
+func (a *apiBuilder) compileStages(c *API, at string, f *faults) {
+	if len(c.Stages) == 0 {
+		f.add(at+".stages", "the API has no stage: write at least one")
+	}
+	masked := "********" + c.Account[max(0, len(c.Account)-4):]
+	for i, s := range c.Stages {
+		at := fmt.Sprintf("%s.stages[%d]", at, i)
+		f.checkStageName(a.API, s.Name, at+".name")
+		if a.Stage(s.Name) != nil {
+			f.add(at+".name", "the stage %s is written twice", s.Name)
+		} else if other := a.StageInAnyCase(s.Name); other != nil && a.Endpoint {
+			f.add(at+".name", "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
+			if !variableShape.MatchString(name) {
+				f.add(fmt.Sprintf("%s.variables[%q]", at, name), "%q is no name of a stage variable; write letters, digits and underscores", name)
+			}
+		}
+		a.Stages = append(a.Stages, &model.Stage{
+			API: a.API, Name: s.Name, Variables: s.Variables,
+			ARN:       c.ARNPrefix() + "/" + s.Name + "/",
+			MaskedARN: c.arnPrefix(masked) + "/" + s.Name + "/",
+		})
+	}
+}
+
+func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *model.Route {
+	if !c.key().HasMethod() {
+		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
+	}
+	g := guardOf[c.Authorization]
+	if g == model.Unguarded {
+		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
+	}
+	r := &model.Route{Key: c.key(), Name: c.key().String(), Guard: g, Scopes: c.Scopes, Upstream: upstream}
+	r.Authorizer = a.routeAuthorizer(c, at, f)
+	if err := a.Routes.Add(r.Key, r); err != nil {
+		f.add(at+".route", "%v", err)
+	}
+	return r
+}
+
+// foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
+func (a *apiBuilder) foldRoutes(routes []*model.Route, at string, f *faults) {
+	if !a.StrictPaths {
+		return
+	}
+	keys := make([]routing.Key, len(routes))
+	for i := range routes {
+		keys[i] = routes[i].Key
+	}
+	a.Routes.Fold(keys, routes, func(i int, err error) { f.add(routeAt(at, i)+".route", "%v", err) })
+}
+
+// mapDomains maps an API's custom domain names to its stages.
+func (g *builder) mapDomains(c *API, a *apiBuilder, at string, f *faults) {
+	for i, s := range c.Stages {
+		for j, text := range s.Domains {
+			at := fmt.Sprintf("%s.stages[%d].domains[%d]", at, i, j)
+			d, err := parseDomain(text)
+			if err == nil {
+				err = g.mapDomain(d, a.Stages[i])
+			}
+			if err != nil {
+				f.add(at, "%v", err)
+			}
+		}
+	}
+}
+
+func (g *builder) mapDomain(d model.Domain, s *model.Stage) error {
+	if other := g.Mappings[d]; other != nil {
+		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.Host, d.BasePath, other.Name, other.API.ID)
+	}
+	if other := g.inAnotherCase(d); other != nil && other != s {
+		return fmt.Errorf("%s%s differs in case alone from a base path of stage %s of API %s, and servers that ignore case take one for the other: write another base path", d.Host, d.BasePath, other.Name, other.API.ID)
+	}
+	h := g.Host(d.Host)
+	if h != nil && h.Owner != nil && (h.Owner.Endpoint || h.Owner != s.API) {
+		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.Host, h.Owner.ID)
+	}
+	if h = g.Hosts[d.Host]; h == nil {
+		h = &model.Host{}
+		g.Hosts[d.Host] = h
+	}
+	h.Depth = max(h.Depth, strings.Count(d.BasePath, "/"))
+	g.Mappings[d] = s
+	if s.Hosts == nil {
+		s.Hosts = map[string]bool{}
+	}
+	s.Hosts[d.Host] = true
+	if folded := (model.Domain{Host: d.Host, BasePath: canon.Lower(d.BasePath)}); folded != d {
+		g.Folded[folded], h.Upper = s, true
+	}
+	if d.BasePath == "" {
+		s.Whole = true
+	} else {
+		s.Below = true
+	}
+	return nil
+}
+
+// inAnotherCase returns the stage of a domain whose base path differs in case alone.
+func (g *builder) inAnotherCase(d model.Domain) *model.Stage {
+	d.BasePath = canon.Lower(d.BasePath)
+	if s := g.Folded[d]; s != nil {
+		return s
+	}
+	return g.Mappings[d]
+}
+
+// parseDomain reads "host" or "host/base/path".
+func parseDomain(text string) (model.Domain, error) {
+	name, base, hasBase := strings.Cut(text, "/")
+	name = canon.Lower(name)
+	if canon.Host(name) != name || !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
+		return model.Domain{}, fmt.Errorf("%q is no domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
+	}
+	if !hasBase {
+		return model.Domain{Host: name}, nil
+	}
+	for segment := range strings.SplitSeq(base, "/") {
+		if !baseShape.MatchString(segment) || canon.IsDotSegment(segment) {
+			return model.Domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash in between", text)
+		}
+	}
+	return model.Domain{Host: name, BasePath: "/" + base}, nil
+}
+
+// guardOf are the guards of the authorization types there are.
+var guardOf = map[Authorization]model.Guard{None: model.Open, IAM: model.ByIAM, Custom: model.ByFunction, Cognito: model.ByToken, JWT: model.ByToken}

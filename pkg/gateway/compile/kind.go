@@ -1,0 +1,78 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
+)
+
+const (
+	// DefaultRoute is the route key of an HTTP API's route for whatever no other route matches.
+	DefaultRoute = routing.Default
+	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
+	DefaultStage = model.DefaultStage
+)
+
+// noUserPools says what stands in for a user pool authorizer.
+const noUserPools = "an HTTP API has no COGNITO_USER_POOLS: write a jwt authorizer with the pool's issuer, https://cognito-idp.<region>.amazonaws.com/<pool id>, and the app clients as audiences"
+
+// checkKind refuses what an API of its kind has not got ("Choose between REST APIs and HTTP APIs").
+func (f *faults) checkKind(a *API, at string) {
+	if !a.HTTP {
+		f.checkREST(a, at)
+		return
+	}
+	if a.ResourcePolicy != nil {
+		f.add(at+".resourcePolicy", "an HTTP API has no resource policy: remove it, or write kind: REST")
+	}
+	if a.Private {
+		f.add(at+".endpoint", "an HTTP API is regional: remove endpoint, or write kind: REST")
+	}
+	if len(a.GatewayResponses) > 0 {
+		f.add(at+".gatewayResponses", "the answers of an HTTP API cannot be customized: remove gatewayResponses, or write kind: REST")
+	}
+	if a.LegacyMessages {
+		f.add(at+".legacyMessages", "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
+		if at := fmt.Sprintf("%s.authorizers[%q]", at, name); a.Authorizers[name].Authorization == Cognito {
+			f.add(at, noUserPools)
+		} else if a.Authorizers[name].TokenType {
+			f.add(at, "an HTTP API has no Lambda authorizers of type TOKEN: write type: REQUEST")
+		}
+	}
+	for i, r := range a.Routes {
+		if r.Authorization == Cognito {
+			f.add(routeAt(at, i)+".authorization", noUserPools)
+		}
+	}
+}
+
+// checkREST refuses what HTTP APIs alone have.
+func (f *faults) checkREST(a *API, at string) {
+	if a.CORS != nil {
+		f.add(at+".cors", "only an HTTP API has cors: write kind: HTTP, or routes with the method OPTIONS")
+	}
+	for i, r := range a.Routes {
+		if r.Method == DefaultRoute {
+			f.add(routeAt(at, i)+".route", `only an HTTP API has the route $default: write kind: HTTP, or "ANY /" and "ANY /{proxy+}"`)
+		}
+	}
+}
+
+// checkStageName refuses a name that no stage of such an API can have.
+func (f *faults) checkStageName(a *model.API, name, at string) {
+	switch {
+	case name == DefaultStage && a.HTTP:
+	case name == DefaultStage:
+		f.add(at, "$default is no stage name of a REST API; write kind: HTTP, or letters, digits, hyphens and underscores")
+	case !stageShape.MatchString(name):
+		f.add(at, "%q is no stage name; write letters, digits, hyphens and underscores", name)
+	}
+}
+
+// key names the route.
+func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }

@@ -1,0 +1,87 @@
+// Package compile turns a Config, which is API Gateway's terms in Go, into what requests are decided by. It checks every shape and every
+// name, and reports all faults at once. Nothing here sees a request.
+//
+// Start with Config, and with New for the order of things.
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+)
+
+// New compiles a configuration. It returns all faults at once, and nil if one of them is not a warning.
+func New(c Config) (*model.Gateway, []Fault) {
+	var f faults
+	g := &builder{&model.Gateway{
+		APIs:     make(map[string]*model.API, len(c.APIs)),
+		Hosts:    make(map[string]*model.Host, len(c.APIs)),
+		Mappings: make(map[model.Domain]*model.Stage, len(c.APIs)),
+		Folded:   map[model.Domain]*model.Stage{},
+
+		RequireAPI: c.RequireAPI,
+		Verifies:   c.Signatures != nil,
+	}}
+	v := verifiers{factory: c.Signatures, made: map[string]model.Verify{}}
+	for _, name := range overrides {
+		g.Mapped.Add(name)
+	}
+	if len(c.APIs) == 0 {
+		f.add("apis", "there is no API: write at least one")
+	}
+	compiled := make([]*apiBuilder, len(c.APIs))
+	for i := range c.APIs {
+		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &v, &f)
+	}
+	// Domains come last: whether one is another API's default endpoint is known only then.
+	for i := range c.APIs {
+		g.mapDomains(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
+	}
+	for i := range c.APIs {
+		g.checkAliases(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
+	}
+	g.trustProxies(c.TrustedProxies, &f)
+	g.addVPCEndpoints(c.VPCEndpoints, &f)
+	if f.fatal() {
+		return nil, f
+	}
+	return g.Gateway, f
+}
+
+func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
+	for i, network := range networks {
+		at := fmt.Sprintf("clientAddress.trustedProxies[%d]", i)
+		switch {
+		case !network.IsValid():
+			f.add(at, "write a network such as 10.0.0.0/8")
+			continue
+		case network.Addr().Is4In6():
+			f.add(at, "write %s as an IPv4 network", network)
+			continue
+		case network.Bits() == 0:
+			f.warn(at, "%s trusts everybody: the client is whoever the leftmost entry of X-Forwarded-For claims", network)
+		}
+		g.Clients.Trusted.Insert(network.Masked())
+	}
+}
+
+// faults gathers what is wrong with a configuration.
+type faults []Fault
+
+func (f *faults) add(path, format string, args ...any) {
+	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *faults) warn(path, format string, args ...any) {
+	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...), Warning: true})
+}
+
+func (f *faults) fatal() bool {
+	for _, fault := range *f {
+		if !fault.Warning {
+			return true
+		}
+	}
+	return false
+}

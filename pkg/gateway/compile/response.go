@@ -1,0 +1,228 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
+)
+
+// compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
+func (f *faults) compileResponses(a *API, path string) map[answer.Type]*answer.Custom {
+	if len(a.GatewayResponses) == 0 {
+		return nil
+	}
+	byName := map[string]*answer.Custom{}
+	for _, name := range slices.Sorted(maps.Keys(a.GatewayResponses)) {
+		at := fmt.Sprintf("%s.gatewayResponses[%q]", path, name)
+		f.checkResponseType(name, at)
+		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
+	}
+	responses := map[answer.Type]*answer.Custom{}
+	for kind := range answer.Types() {
+		custom := byName[kind.Name()]
+		if custom == nil {
+			custom = byName[fmt.Sprintf("DEFAULT_%dXX", kind.Status()/100)]
+		}
+		if custom != nil && kind.Emitted() {
+			responses[kind] = custom
+		}
+	}
+	return responses
+}
+
+// checkResponseType refuses names that are no response type, and warns of those that portcullis never answers with.
+func (f *faults) checkResponseType(name, at string) {
+	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
+		return
+	}
+	for kind := range answer.Types() {
+		switch {
+		case kind.Name() == "" || kind.Name() != name:
+		case kind == answer.RequestTooLarge:
+			f.add(at, "API Gateway lets nobody customize REQUEST_TOO_LARGE: remove it")
+			return
+		case !kind.Emitted():
+			f.warn(at, "portcullis never answers with %s: this has no effect", name)
+			return
+		default:
+			return
+		}
+	}
+	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
+}
+
+func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *answer.Custom {
+	if g.StatusCode != 0 && !answer.IsStatus(g.StatusCode) {
+		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, answer.ListOfStatuses())
+	}
+	if answer.HasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
+		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
+	}
+	const builtIn = "application/json"
+	c := &answer.Custom{Status: g.StatusCode, Escape: answer.FormatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
+	c.Headers = f.compileParameters(g.ResponseParameters, s, at)
+	c.ContentType, c.Body = f.compileBody(g, s, at)
+	return c
+}
+
+func (f *faults) compileParameters(parameters map[string]string, s scope, at string) []answer.MappedHeader {
+	var headers []answer.MappedHeader
+	for _, key := range slices.Sorted(maps.Keys(parameters)) {
+		at := fmt.Sprintf("%s.responseParameters[%q]", at, key)
+		name, ok := strings.CutPrefix(key, "gatewayresponse.header.")
+		if !ok {
+			f.add(at, "write gatewayresponse.header.<name>: only headers can be mapped")
+			continue
+		}
+		if message := unfitResponseHeader(name); message != "" {
+			f.add(at, "%s", message)
+		}
+		if slices.ContainsFunc(headers, func(h answer.MappedHeader) bool { return strings.EqualFold(h.Name, name) }) {
+			f.add(at, "the header %s is mapped twice", name)
+		}
+		value, err := compileParameter(parameters[key], s)
+		if err != nil {
+			f.add(at, "%v", err)
+		}
+		headers = append(headers, answer.MappedHeader{Name: name, Value: value})
+	}
+	return headers
+}
+
+// compileParameter compiles the right side of a response parameter: a literal in single quotes, or a variable.
+func compileParameter(value string, s scope) (answer.Variable, error) {
+	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
+		return s.lookup(value)
+	}
+	literal := value[1 : len(value)-1]
+	if !answer.IsHeaderValue(literal) {
+		return answer.Variable{}, errors.New("the text holds a character that a header cannot carry")
+	}
+	return answer.Variable{Kind: answer.Literal, Name: literal}, nil
+}
+
+// compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
+// is not documented.
+func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, answer.Template) {
+	templates := g.ResponseTemplates
+	if len(templates) == 0 {
+		return "", nil
+	}
+	contentTypes := slices.Sorted(maps.Keys(templates))
+	chosen := contentTypes[0]
+	if _, ok := templates["application/json"]; ok {
+		chosen = "application/json"
+	} else if len(templates) > 1 {
+		f.add(at+".responseTemplates", "write a template for application/json, or a single one")
+	}
+	var body answer.Template
+	for _, contentType := range contentTypes {
+		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
+		if !answer.IsHeaderValue(contentType) || !strings.Contains(contentType, "/") {
+			f.add(at, "%q is not a content type; write one such as application/json", contentType)
+		}
+		compiled, err := answer.ParseTemplate(templates[contentType], answer.FormatOf(contentType, sentType(g.ResponseParameters, contentType)), s.lookup)
+		if err != nil {
+			f.add(at, "%v", err)
+		}
+		if contentType == chosen {
+			body = compiled
+		} else {
+			f.warn(at, "only the template for application/json is answered: this one has no effect")
+		}
+	}
+	return chosen, body
+}
+
+// sentType is the content type that a response is sent with: a response parameter may map another than its template's. It is empty
+// if the client's request decides.
+func sentType(parameters map[string]string, contentType string) string {
+	for key, value := range parameters {
+		if strings.EqualFold(key, "gatewayresponse.header.content-type") {
+			literal, _ := strings.CutPrefix(value, "'")
+			if literal, ok := strings.CutSuffix(literal, "'"); ok {
+				return literal
+			}
+			return ""
+		}
+	}
+	return contentType
+}
+
+// CORS is the CORS configuration of an HTTP API ("Configure CORS for HTTP APIs in API Gateway").
+type CORS struct {
+	// AllowOrigins are origins such as https://www.example.com, or https://*, http://* or *.
+	AllowOrigins []string
+	// AllowMethods are methods, or *.
+	AllowMethods []string
+	// AllowHeaders and ExposeHeaders are names of headers, or *.
+	AllowHeaders, ExposeHeaders []string
+	// MaxAge is for how many seconds a browser keeps the answer to a preflight, -1 for not at all; zero says nothing.
+	MaxAge int
+	// AllowCredentials lets browsers send cookies and the like.
+	AllowCredentials bool
+}
+
+// originShape is an origin as a browser writes it: scheme, host, port unless it is the scheme's own.
+var originShape = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9_-]+\.)*[a-z0-9_-]+(:[0-9]{1,5})?$|^[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](:[0-9]{1,5})?$`)
+
+// compileCORS compiles an API's CORS configuration, nil where it has none.
+func (f *faults) compileCORS(c *CORS, at string) *answer.CORS {
+	if c == nil {
+		return nil
+	}
+	compiled := answer.NewCORS(answer.CORSOptions{
+		AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders, ExposeHeaders: c.ExposeHeaders, MaxAge: c.MaxAge, AllowCredentials: c.AllowCredentials,
+	})
+	if len(c.AllowOrigins) == 0 {
+		f.add(at+".allowOrigins", "cors allows no origin: write at least one, such as https://www.example.com")
+	}
+	for i, origin := range c.AllowOrigins {
+		f.compileOrigin(compiled, c, origin, fmt.Sprintf("%s.allowOrigins[%d]", at, i))
+	}
+	for i, method := range c.AllowMethods {
+		if method != "*" && !slices.Contains(routing.Methods[:], method) {
+			f.add(fmt.Sprintf("%s.allowMethods[%d]", at, i), "%q is no method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
+		}
+	}
+	f.checkHeaderNames(c.AllowHeaders, at+".allowHeaders")
+	f.checkHeaderNames(c.ExposeHeaders, at+".exposeHeaders")
+	if c.MaxAge < -1 || c.MaxAge > 86400 {
+		f.add(at+".maxAge", "%d is no age; write seconds, at most 86400, or -1", c.MaxAge)
+	}
+	return compiled
+}
+
+// compileOrigin adds an allowed origin.
+func (f *faults) compileOrigin(compiled *answer.CORS, c *CORS, origin, at string) {
+	switch {
+	case origin == "*" && c.AllowCredentials:
+		f.add(at, "browsers refuse credentials where every origin is allowed: write the origins, or remove allowCredentials")
+	case origin == "*":
+		compiled.AllowEveryOrigin()
+	case origin == "https://*" || origin == "http://*":
+		if c.AllowCredentials {
+			f.warn(at, "%s with allowCredentials lets every site of that scheme act for a user who is logged in: write the origins", origin)
+		}
+		compiled.AllowScheme(strings.TrimSuffix(origin, "*"))
+	case !originShape.MatchString(origin):
+		f.add(at, "%q is no origin that a browser sends; write one such as https://www.example.com, in lower case and without a path, or https://*, http://* or *", origin)
+	case !compiled.AllowOrigin(origin):
+		f.add(at, "the origin %s is written twice", origin)
+	}
+}
+
+func (f *faults) checkHeaderNames(names []string, at string) {
+	for i, name := range names {
+		if !authz.IsToken(name) {
+			f.add(fmt.Sprintf("%s[%d]", at, i), "%q is no header name; write one such as Authorization, or *", name)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+)
+
+// SignatureOptions are how the signatures of an API's requests are verified, where API Gateway has one way for all.
+type SignatureOptions struct {
+	// Region is the API's region, which New fills in.
+	Region string
+	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds.
+	MaxExpires time.Duration
+	// PlusLiteral reads a "+" in a query as itself and not as a space.
+	PlusLiteral bool
+	// HostAliases are hosts that clients may have signed beside those of the stage, in place of the one that the request has or as it
+	// has it. None is another API's; one that is a stage's counts for that stage alone.
+	HostAliases []string
+	// DisableSigV4A refuses Signature Version 4A.
+	DisableSigV4A bool
+	// UnsignedPayload accepts UNSIGNED-PAYLOAD. It is a route's, and an API's does not count.
+	UnsignedPayload bool
+}
+
+const (
+	maxExpires     = 604800 * time.Second
+	defaultExpires = 300 * time.Second
+	maxHostAliases = 8
+)
+
+// verifiers makes what verifies signatures, once for each distinct set of options.
+type verifiers struct {
+	factory func(SignatureOptions) (model.Verify, error)
+	made    map[string]model.Verify
+}
+
+// verifier makes what verifies by a set of options.
+func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) model.Verify {
+	switch {
+	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
+		f.add(at+".maxExpires", "must be a number of seconds from 1 to 604800")
+		return nil
+	case len(o.HostAliases) > maxHostAliases:
+		f.add(at+".hostAliases", "must be at most eight hosts")
+		return nil
+	case v.factory == nil || o.Region == "": // a fault already
+		return nil
+	}
+	key := fmt.Sprintf("%q %d %t %q %t %t", o.Region, o.MaxExpires, o.PlusLiteral, o.HostAliases, o.DisableSigV4A, o.UnsignedPayload)
+	if made, ok := v.made[key]; ok {
+		return made
+	}
+	made, err := v.factory(o)
+	if err != nil {
+		f.add(at, "%v", err)
+	}
+	v.made[key] = made
+	return made
+}
+
+// compileSignatures makes an API's verifier.
+func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at string, f *faults) {
+	a.signatures = c.Signatures
+	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
+	a.Verify = v.verifier(a.signatures, at+".signatures", f)
+	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
+	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
+	if c.Signatures.given() && !used {
+		f.add(at+".signatures", "no route of the API has authorization AWS_IAM: remove signatures")
+	}
+}
+
+// given reports whether anything is other than by default.
+func (o *SignatureOptions) given() bool {
+	return o.MaxExpires != 0 || o.PlusLiteral || len(o.HostAliases) > 0 || o.DisableSigV4A
+}
+
+// routeVerifier makes a route's own verifier; nil where the API's does.
+func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults) model.Verify {
+	if c.Signatures == (model.RouteSignatures{}) {
+		return nil
+	}
+	if c.Authorization != IAM {
+		f.add(at+".signatures", "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
+		return nil
+	}
+	if a.Verify == nil { // a fault already
+		return nil
+	}
+	o := a.signatures
+	own := a.routeSignatures(c)
+	o.MaxExpires, o.UnsignedPayload = own.MaxExpires, own.UnsignedPayload
+	return v.verifier(o, at+".signatures", f)
+}
+
+// routeSignatures are the options that hold for a route, said by it or by its API.
+func (a *apiBuilder) routeSignatures(c *Route) model.RouteSignatures {
+	return model.RouteSignatures{
+		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
+		UnsignedPayload: c.Signatures.UnsignedPayload,
+	}
+}
+
+// checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.
+func (g *builder) checkAliases(c *API, a *apiBuilder, at string, f *faults) {
+	for i, alias := range c.Signatures.HostAliases {
+		at := fmt.Sprintf("%s.signatures.hostAliases[%d]", at, i)
+		name := canon.Host(alias)
+		if !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
+			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
+			continue
+		}
+		a.Aliases = append(a.Aliases, name)
+		if other := g.otherOwner(name, a.API); other != nil {
+			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.ID)
+		}
+	}
+}
+
+// otherOwner finds an API that a host leads to and that is not a.
+func (g *builder) otherOwner(name string, a *model.API) *model.API {
+	h := g.Host(name)
+	switch {
+	case h == nil:
+		return nil
+	case h.Owner != nil && h.Owner != a:
+		return h.Owner
+	}
+	for d, s := range g.Mappings {
+		if d.Host == name && s.API != a {
+			return s.API
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+)
+
+var (
+	vpcEndpointShape = regexp.MustCompile(`^vpce-[a-z0-9]{1,32}$`)
+	vpcShape         = regexp.MustCompile(`^vpc-[a-z0-9]{1,32}$`)
+)
+
+// addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
+func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
+	g.Endpoints.ByID, g.Endpoints.ByListener = map[string]*model.VPCEndpoint{}, map[string]*model.VPCEndpoint{}
+	g.Endpoints.ByPrincipal = map[string]*model.VPCEndpoint{}
+	for i := range endpoints {
+		c, at := &endpoints[i], fmt.Sprintf("vpcEndpoints[%d]", i)
+		f.checkVPCEndpoint(c, at)
+		e := &model.VPCEndpoint{ID: c.ID, VPC: c.VPC, Policy: c.Policy}
+		if c.ID != "" {
+			if g.Endpoints.ByID[c.ID] != nil {
+				f.add(at+".id", "the VPC endpoint %s is written twice", c.ID)
+			}
+			g.Endpoints.ByID[c.ID] = e
+		}
+		for j, network := range c.Networks {
+			g.mapNetwork(network, e, fmt.Sprintf("%s.networks[%d]", at, j), f)
+		}
+		for j, name := range c.Listeners {
+			g.mapListener(name, e, fmt.Sprintf("%s.listeners[%d]", at, j), f)
+		}
+		for j, id := range c.Principals {
+			g.mapPrincipal(id, e, fmt.Sprintf("%s.principals[%d]", at, j), f)
+		}
+	}
+}
+
+func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
+	if c.ID != "" && !vpcEndpointShape.MatchString(c.ID) {
+		f.add(at+".id", "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
+	}
+	if c.VPC != "" && !vpcShape.MatchString(c.VPC) {
+		f.add(at+".vpc", "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
+	}
+	switch {
+	case c.ID == "" && c.VPC == "":
+		f.add(at, "the entry names no VPC endpoint and no VPC: write id, vpc or both")
+	case c.ID == "" && len(c.Networks)+len(c.Listeners)+len(c.Principals) == 0:
+		f.add(at, "no request leads to this entry: write id, networks, listeners or principals")
+	}
+}
+
+// mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
+// endpoint, and an address of it would be looked for further left in X-Forwarded-For.
+func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at string, f *faults) {
+	if !network.IsValid() {
+		f.add(at, "write a network such as 10.1.0.0/16")
+		return
+	}
+	if network.Addr().Is4In6() {
+		f.add(at, "write %s as an IPv4 network", network)
+		return
+	}
+	network = network.Masked()
+	if g.Clients.Trusted.OverlapsPrefix(network) {
+		f.add(at, "%s overlaps clientAddress.trustedProxies: an address is a client's or a proxy's, not both", network)
+	}
+	if _, mapped := g.Endpoints.ByNetwork.Get(network); mapped {
+		f.add(at, "the network %s is written twice", network)
+	}
+	if network.Bits() == 0 {
+		f.warn(at, "%s is everybody: every client counts as one that came by the VPC endpoint", network)
+	}
+	g.Endpoints.ByNetwork.Insert(network, e)
+}
+
+func (g *builder) mapListener(name string, e *model.VPCEndpoint, at string, f *faults) {
+	switch {
+	case name == "":
+		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
+	case g.Endpoints.ByListener[name] != nil:
+		f.add(at, "the listener %q is written twice", name)
+	}
+	g.Endpoints.ByListener[name] = e
+}
+
+// mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
+// whoever may make up a name that begins so.
+func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at string, f *faults) {
+	text := id
+	above, all := strings.CutSuffix(id, "/*")
+	switch {
+	case all && authz.IsSPIFFE(above+"/x"):
+		id = above + "/"
+	case !authz.IsSPIFFE(id):
+		f.add(at, "%q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/orders/sa/api, or spiffe://cluster.local/ns/orders/* for all below it", id)
+		return
+	}
+	if g.Endpoints.ByPrincipal[id] != nil {
+		f.add(at, "the principal %q is written twice", text)
+	}
+	if all && strings.Count(above, "/") == 2 {
+		f.warn(at, "%q is everybody in the trust domain: every workload counts as one that came by the VPC endpoint", text)
+	}
+	g.Endpoints.ByPrincipal[id] = e
+}
