@@ -47,7 +47,7 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 }
 
 func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
-	flags.Func("for", "what to print: bootstrap, a whole Envoy (default); filter, the parts for an Envoy of your own; istio, the resources for a mesh", func(s string) error {
+	flags.Func("for", "what to print: bootstrap for a whole Envoy (default), filter for the parts of your own Envoy, istio for the resources of a mesh", func(s string) error {
 		o.Target = envoyconf.Target(s)
 		return nil
 	})
@@ -58,16 +58,16 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.StringVar(&o.Listen, "listen", "", "bootstrap: `address` of the listener (default 127.0.0.1:10000)")
 	flags.StringVar(&o.PrivateListen, "private-listen", "", "bootstrap: `address` of the listener of private APIs, where others are public")
 	flags.StringVar(&o.Admin, "admin", "", "bootstrap: loopback `address` of Envoy's admin interface (default 127.0.0.1:9901)")
-	flags.Func("upstream", "bootstrap: `address` of what is guarded (default 127.0.0.1:8080), or API=address, API/STAGE=address for one API or stage; may be repeated. filter, istio: API=address says that the upstream is not the others'", o.AddUpstream)
+	flags.Func("upstream", "bootstrap: `address` of the upstream (default 127.0.0.1:8080), or API=address, API/STAGE=address for one API or stage; may be repeated. filter, istio: API=address gives the API an upstream of its own", o.AddUpstream)
 	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "leave base paths and stage names in the path that the upstream gets (default: they are taken off, as API Gateway does)")
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the certificate chain that clients are shown; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
-	flags.StringVar(&o.SecureTransport, "secure-transport", "", "what aws:SecureTransport is: true, false, or x-forwarded-proto (default: false; with --tls-cert, x-forwarded-proto, which Envoy writes)")
-	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "what shows the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
+	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert, x-forwarded-proto, which Envoy writes)")
+	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "how to find the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
-	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: bodies of any length pass, and only signatures that leave the body out")
-	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s; more than authorizers take, where an API has some)")
-	flags.Func("max-checks", "checks at once that portcullis takes, of all its replicas together (default 4096, as of serve): Envoy asks about twice as many, so that portcullis refuses what is too much", number(&o.MaxChecks))
+	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: they take bodies of any length, and only signatures that do not cover the body")
+	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s, or longer than the slowest authorizer)")
+	flags.Func("max-checks", "--max-checks of serve, summed over all replicas (default 4096); Envoy sends up to twice as many checks, so that portcullis refuses the excess", number(&o.MaxChecks))
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway; --istio-sidecar needs the application's)")
 	flags.Func("istio-port", "istio: port of the Gateway's server (default 80); may be repeated", func(s string) error {

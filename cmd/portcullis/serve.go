@@ -63,8 +63,8 @@ func serve(args []string, out, errs io.Writer) int {
 
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:9001", "serve checks on `address`: host:port, or unix:/path (permissions 0660)")
-	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`; off: nowhere")
-	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more; none: there are none")
+	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`, or off")
+	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more (default: no such requests)")
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
@@ -72,13 +72,13 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included; never more than 11 MiB (API Gateway takes 10 MiB of payload), and 1 MiB if no route has the authorization AWS_IAM")
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this, and those of one API before (default 256 MiB, or --max-message-bytes)")
-	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by so many `percent` of what is live before it is collected; GOGC in the environment wins")
-	flags.Func("memory-limit", "collect garbage harder near so many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
+	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by this `percent` of its live part before it is collected; GOGC in the environment wins")
+	flags.Func("memory-limit", "collect garbage harder near this many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
 		c.MemoryLimit, err = server.ParseBytes(s)
 		return err
 	})
-	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "accept checks for so long after SIGTERM has made the process not ready")
-	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "let checks in flight finish for so long then")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "how long checks are still accepted after SIGTERM has made the process not ready")
+	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "how long checks in flight may take to finish after that")
 	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {
 		c.DecisionLog = server.DecisionLog(s)
 		return nil
@@ -94,7 +94,7 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 		var options slog.HandlerOptions
 		var l slog.Level
 		if err := l.UnmarshalText([]byte(*level)); err != nil {
-			return nil, fmt.Errorf("--log-level: %q is none of debug, info, warn, error", *level)
+			return nil, fmt.Errorf("--log-level: %q is not debug, info, warn or error", *level)
 		}
 		options.Level = l
 		switch *format {

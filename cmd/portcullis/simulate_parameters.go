@@ -156,7 +156,7 @@ func (d parameter) element(value string) (string, error) {
 		return encodeText(value), nil
 	}
 	if !json.Valid([]byte(value)) {
-		return "", errors.New("the value is no JSON")
+		return "", errors.New("the value is not JSON")
 	}
 	return value, nil
 }

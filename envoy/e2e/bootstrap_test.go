@@ -383,7 +383,7 @@ func mapping(t *testing.T, v any) map[string]any {
 	t.Helper()
 	m, ok := v.(map[string]any)
 	if !ok {
-		t.Fatalf("%T is no mapping", v)
+		t.Fatalf("%T is not a mapping", v)
 	}
 	return m
 }

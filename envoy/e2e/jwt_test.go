@@ -169,7 +169,7 @@ func (i *issuers) additionalClaims(t *testing.T) {
 		{"in another case", "cats", map[string]any{"tenant": "T1"}, false},
 		{"a list", "cats", map[string]any{"tenant": []string{"t1"}}, false},
 		{"an optional one of another value", "cats", map[string]any{"tenant": "t1", "plan": "silver"}, false},
-		{"an optional one that is no text", "cats", map[string]any{"tenant": "t1", "plan": 7}, false},
+		{"an optional one that is not text", "cats", map[string]any{"tenant": "t1", "plan": 7}, false},
 		{"the other issuer's audience", "pets", map[string]any{"tenant": "t1"}, false},
 		{"the other issuer's name", "pets", map[string]any{"tenant": "t1", "iss": i.found.Issuer}, false},
 		{"without the slash", "cats", map[string]any{"tenant": "t1", "iss": strings.TrimSuffix(namedIssuer, "/")}, false},

@@ -43,7 +43,7 @@ func cutParameters(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// trim trims the segments: white space at both ends, and dots at the end of what is no dot segment.
+// trim trims the segments: white space at both ends, and dots at the end of what is not a dot segment.
 func trim(p string) string {
 	segments := strings.Split(p, "/")
 	for i, s := range segments {

@@ -5,7 +5,7 @@
 // moves far less than it moves throughput or latency. And, with -instructions, the instructions that it executes in user mode on one
 // processor, which repeat within a few percent whatever else runs; they are counted by QEMU's user emulation (qemu-user) with the
 // plugin in count/, which gcc compiles. Floor and portcullis are measured in turns, a ratio is taken inside a round, and the table
-// gives the median of the rounds with their range. What a person reads in the README comes from here.
+// gives the median of the rounds with their range. What a person reads in README.md comes from here.
 package main
 
 import (

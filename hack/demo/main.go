@@ -22,6 +22,9 @@ import (
 // startTime is how long everything together may take to be up, the build included.
 const startTime = 3 * time.Minute
 
+// adminToken is what requests to the admin port show that change something.
+const adminToken = "the-admin-token-of-the-demo"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx)
@@ -126,7 +129,11 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	d.portcullis, err = envoytest.StartPortcullis(ctx, bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0")
+	token := filepath.Join(d.dir, "admin-token")
+	if err := os.WriteFile(token, []byte(adminToken), 0o600); err != nil {
+		return err
+	}
+	d.portcullis, err = envoytest.StartPortcullis(ctx, bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0", "--admin-token-file", token)
 	return err
 }
 
@@ -167,7 +174,10 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     %[4]s
   The Envoy configuration in use, which is envoy/iam.yaml with other ports and more time for a check:
     %[2]s
-`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn())
+  Follow the examples in pkg/iam, pkg/jwt and pkg/lambda, which use these variables:
+    export ENVOY=http://%[5]s ADMIN=http://%[3]s POOL=%[6]s CLIENT=%[7]s ADMIN_TOKEN=%[8]s
+`, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn(),
+		d.addr, d.pool.URL, d.pool.client, adminToken)
 	select {
 	case <-ctx.Done():
 		return nil

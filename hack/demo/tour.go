@@ -63,7 +63,7 @@ var stops = []stop{
 		path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "ann has signed in, and shows her ID token. The upstream is told what the token says of her.",
 		flags: bearer("$ID_TOKEN"), path: "/me", status: "200", body: "x-user: ann@example.com"},
-	{why: "Her access token is no ID token. It would be asked for where a route has scopes.",
+	{why: "Her access token is not an ID token. It would be asked for where a route has scopes.",
 		flags: bearer("$ACCESS_TOKEN"), path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "/trades is for partners: the Lambda authorizer partners, a function in Python, reads their tokens and answers with a policy. The upstream is told what the function says of the caller.", function: true,
 		flags: bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), path: "/trades/7", status: "200", body: "x-user: rex-and-sons"},

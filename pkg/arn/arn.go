@@ -6,7 +6,7 @@
 // The pieces of text between two "*" are searched from left to right and the first place always suffices, so matching never
 // backtracks over more than one "*": its cost is bounded by the length of the text times that of the longest piece.
 //
-// 2026-11-23: "?" stands for one character, a UTF-8 sequence, as paths in ARNs may hold them; a byte that is no part of a
+// 2026-11-23: "?" stands for one character, a UTF-8 sequence, as paths in ARNs may hold them; a byte that is not part of a
 // valid sequence counts as one character.
 package arn
 

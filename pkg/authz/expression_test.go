@@ -58,7 +58,7 @@ func FuzzCompileExpression(f *testing.F) {
 			longest := regexp.MustCompile(expression)
 			longest.Longest()
 			if !strings.Contains(longest.FindString(value), value) && !strings.ContainsAny(expression, "^$") {
-				t.Errorf("%q matches %q, of which it is no whole match", expression, value)
+				t.Errorf("%q matches %q, of which it is not a whole match", expression, value)
 			}
 		}
 	})

@@ -276,7 +276,7 @@ func TestNil(t *testing.T) {
 		}
 	}
 	if _, _, err := c.Do(t.Context(), Key{}, time.Second, func(context.Context) (Made[string], error) { panic("no") }); err == nil {
-		t.Error("a panic is no error")
+		t.Error("a panic is not an error")
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	markerName = namespace + "v2:" + sameServer + ":flushed"
 	// maxMarker is how much of it is asked for. A message has 80 bytes.
 	maxMarker = 256
-	// notText stands for what is stored and is no text. It opens as nothing.
+	// notText stands for what is stored and is not text. It opens as nothing.
 	notText = "-"
 )
 
@@ -84,7 +84,7 @@ func (s *Shared) node(ctx context.Context) (redis.Cmdable, error) {
 	return s.client, nil
 }
 
-// textsOf returns what reads the texts of replies, and keeps the first error. What is no text is an error of no command: it is
+// textsOf returns what reads the texts of replies, and keeps the first error. What is not text is an error of no command: it is
 // somebody's writing, which is refused and written over.
 func textsOf(first *error) func(*redis.StringCmd) string {
 	return func(c *redis.StringCmd) string {
@@ -120,7 +120,7 @@ func runOf(info string) (run, error) {
 // refusals are the server's errors by their first word, with what to do about them. The rest of an error may repeat what the
 // server was sent.
 var refusals = map[string]string{
-	"NOPERM":    "its user lacks a right, the README of portcullis lists them",
+	"NOPERM":    "its user lacks a right, pkg/lambda/README.md lists them",
 	"NOAUTH":    "it asks for a password",
 	"WRONGPASS": "the user name or the password is wrong",
 	"READONLY":  "it is a replica",

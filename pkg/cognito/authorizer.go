@@ -111,8 +111,8 @@ func (a *Authorizer) WaitReady(ctx context.Context) error { return a.verifier.Wa
 func (a *Authorizer) Close() { a.verifier.Close() }
 
 var (
-	failUse      = jwt.NewFailure(authz.CodeUnauthorized, "the token is no ID token, which a method without scopes wants")
-	failAccess   = jwt.NewFailure(authz.CodeUnauthorized, "the token is no access token, which a method with scopes wants")
+	failUse      = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an ID token, which a method without scopes wants")
+	failAccess   = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an access token, which a method with scopes wants")
 	failAudience = jwt.NewFailure(authz.CodeUnauthorized, "the token has no aud, or one that does not match identityValidationExpression")
 	failScope    = jwt.NewFailure(authz.CodeMissingScope, "the token has none of the method's scopes")
 )

@@ -37,11 +37,11 @@ func issuer(pool string) (string, error) {
 	case a.Service != "cognito-idp":
 		return "", fmt.Errorf("userPools: %q: the service %q is not cognito-idp; %s", pool, a.Service, wanted)
 	case !regionShape.MatchString(a.Region):
-		return "", fmt.Errorf("userPools: %q: %q is no region; %s", pool, a.Region, wanted)
+		return "", fmt.Errorf("userPools: %q: %q is not a region; %s", pool, a.Region, wanted)
 	case !accountShape.MatchString(a.Account):
-		return "", fmt.Errorf("userPools: %q: %q is no account, which has 12 digits; %s", pool, a.Account, wanted)
+		return "", fmt.Errorf("userPools: %q: %q is not an account, which has 12 digits; %s", pool, a.Account, wanted)
 	case id == nil:
-		return "", fmt.Errorf("userPools: %q: %q is no user pool; %s", pool, a.Resource, wanted)
+		return "", fmt.Errorf("userPools: %q: %q is not a user pool; %s", pool, a.Resource, wanted)
 	}
 	if region, _, _ := strings.Cut(id[1], "_"); region != a.Region {
 		return "", fmt.Errorf("userPools: %q: the pool's id begins with another region than the ARN's; %s", pool, wanted)

@@ -81,7 +81,7 @@ func (c *compiler) redisTLS(m *configv1.RedisTls, at *fault.Place) *tls.Config {
 	}
 	cert, key := c.optionalFile(m.GetCertFile(), at.Field("certFile")), c.optionalFile(m.GetKeyFile(), at.Field("keyFile"))
 	if (cert == nil) != (key == nil) {
-		c.IfNew(at, "certFile and keyFile belong together")
+		c.IfNew(at, "certFile and keyFile must be set together")
 	}
 	if cert != nil && key != nil {
 		pair, err := tls.X509KeyPair(cert, key)

@@ -225,7 +225,7 @@ func TestFaultsHideValues(t *testing.T) {
 func TestManyFaults(t *testing.T) {
 	s, err := Load(writeConfig(t, good+strings.Repeat("      - {route: GET /pets, authorization: none}\n", 2*fault.MaxFaults)), pool.Dry())
 	faults := checkResult(t, s, err)
-	if len(faults) != fault.MaxFaults+1 || faults[fault.MaxFaults].Message != "there is more than is shown here: mend these 1000 first" {
+	if len(faults) != fault.MaxFaults+1 || faults[fault.MaxFaults].Message != "there are more faults than are shown here: correct these 1000 first" {
 		t.Errorf("%d faults, the last: %s", len(faults), faults[len(faults)-1])
 	}
 }

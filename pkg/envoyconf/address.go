@@ -23,7 +23,7 @@ var nameShape = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$
 func parseAddress(flag, text string) (address, error) {
 	if path, is := strings.CutPrefix(text, "unix:"); is {
 		if !strings.HasPrefix(path, "/") {
-			return address{}, fmt.Errorf("--%s: %q is no Unix socket; write unix:/path", flag, text)
+			return address{}, fmt.Errorf("--%s: %q is not a Unix socket; write unix:/path", flag, text)
 		}
 		return address{Path: path}, nil
 	}
@@ -32,7 +32,7 @@ func parseAddress(flag, text string) (address, error) {
 	if a := (address{Host: host, Port: int(number)}); err == nil && bad == nil && (a.isIP() || nameShape.MatchString(host)) {
 		return a, nil
 	}
-	return address{}, fmt.Errorf("--%s: %q is no address; write host:port", flag, text)
+	return address{}, fmt.Errorf("--%s: %q is not an address; write host:port", flag, text)
 }
 
 // parseListener is parseAddress for an address that Envoy itself is bound to.

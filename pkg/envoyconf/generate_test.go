@@ -207,7 +207,7 @@ func checkHost(t *testing.T, host any, buffers bool) {
 			for _, key := range []string{"portcullis.api", "portcullis.stage", "portcullis.basePath", "portcullis.secureTransport"} {
 				value, other := maybe(of, key), maybe(own, key)
 				if _, text := value.(string); value != nil && !text {
-					t.Errorf("%s is no text: %#v", key, value)
+					t.Errorf("%s is not text: %#v", key, value)
 				}
 				if (value == nil) == (other == nil) {
 					t.Errorf("%s: %v on the virtual host, %v on the route", key, value, other)

@@ -87,10 +87,10 @@ func (p *plan) newMesh() (*mesh, error) {
 	take(err)
 	m.RuleNamespace = cmp.Or(p.serviceNamespace(), p.Mesh.Namespace)
 	if !namespace.MatchString(p.Mesh.Namespace) {
-		errs = append(errs, fmt.Errorf("--istio-namespace: %q is no namespace", p.Mesh.Namespace))
+		errs = append(errs, fmt.Errorf("--istio-namespace: %q is not a namespace", p.Mesh.Namespace))
 	}
 	if p.PortcullisAt.Path != "" || p.PortcullisAt.isIP() {
-		errs = append(errs, fmt.Errorf("--portcullis: %q is no service of a mesh; write its host name and port", p.Portcullis))
+		errs = append(errs, fmt.Errorf("--portcullis: %q is not a service of a mesh; write its host name and port", p.Portcullis))
 	}
 	return m, errors.Join(errs...)
 }
@@ -144,7 +144,7 @@ func readLabels(flag, text string) ([]label, error) {
 	for text := range strings.SplitSeq(text, ",") {
 		name, value, is := strings.Cut(text, "=")
 		if !is || !labelName.MatchString(name) || !labelValue.MatchString(value) {
-			return nil, fmt.Errorf("--%s: %q is no label; write name=value", flag, text)
+			return nil, fmt.Errorf("--%s: %q is not a label; write name=value", flag, text)
 		}
 		if slices.ContainsFunc(labels, func(l label) bool { return l.Name == name }) {
 			return nil, fmt.Errorf("--%s: the label %s is given twice", flag, name)

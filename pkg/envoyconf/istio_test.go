@@ -23,7 +23,7 @@ func TestIstio(t *testing.T) {
 				t.Errorf("%v", provider)
 			}
 			if format := at(t, docs[0], "meshConfig", "accessLogFormat").(string); !json.Valid([]byte(format)) || !strings.Contains(format, "%PATH(NQ)%") || strings.Contains(format, ":PATH") {
-				t.Errorf("the log has the query, or is no JSON: %s", format)
+				t.Errorf("the log has the query, or is not JSON: %s", format)
 			}
 			if buffers := provider["includeRequestBodyInCheck"] != nil; buffers != (shape != "open") {
 				t.Errorf("buffers: %v", buffers)

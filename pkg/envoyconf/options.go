@@ -152,22 +152,22 @@ func (o *Options) Validate() error {
 		}
 	}
 	if !slices.Contains([]Target{"", Bootstrap, Filter, Istio}, o.Target) {
-		return fmt.Errorf("--for: %q is none of bootstrap, filter, istio", string(o.Target))
+		return fmt.Errorf("--for: %q is not bootstrap, filter or istio", string(o.Target))
 	}
 	target := cmp.Or(o.Target, Bootstrap)
 	for _, option := range o.list() {
 		refuse(option.given && !slices.Contains(option.targets, target), "--%s: --for %s has no place for it: remove it", option.flag, target)
 	}
-	refuse((o.TLS.Cert == "") != (o.TLS.Key == ""), "--tls-cert and --tls-key belong together")
-	refuse((o.PortcullisTLS.Cert == "") != (o.PortcullisTLS.Key == ""), "--portcullis-cert and --portcullis-key belong together")
+	refuse((o.TLS.Cert == "") != (o.TLS.Key == ""), "--tls-cert and --tls-key must be set together")
+	refuse((o.PortcullisTLS.Cert == "") != (o.PortcullisTLS.Key == ""), "--portcullis-cert and --portcullis-key must be set together")
 	refuse(o.PortcullisTLS.Cert != "" && o.PortcullisTLS.CA == "", "--portcullis-cert needs --portcullis-ca")
 	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
-		"--secure-transport: %q is none of true, false, x-forwarded-proto", o.SecureTransport)
+		"--secure-transport: %q is not true, false or x-forwarded-proto", o.SecureTransport)
 	refuse(o.Mesh.Sidecar && o.SecureTransport == "x-forwarded-proto",
-		"--secure-transport: a sidecar takes X-Forwarded-Proto from whoever calls it: write true where clients have no way in without TLS, else false")
+		"--secure-transport: a sidecar takes X-Forwarded-Proto from any caller: write true where clients have no way in without TLS, else false")
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
 	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks, principals}, o.VPCEndpoints),
-		"--vpc-endpoints: %q is none of proxy-protocol, networks, listener:NAME, principals", o.VPCEndpoints)
+		"--vpc-endpoints: %q is not proxy-protocol, networks, listener:NAME or principals", o.VPCEndpoints)
 	refuse(o.VPCEndpoints == principals && !o.Mesh.SourcePrincipal,
 		"--vpc-endpoints principals: only the sidecar of a mesh attests them: write --for istio --istio-sidecar --istio-source-principal")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)

@@ -35,7 +35,7 @@ func (p *plan) ownWorkload() (*ownWorkload, error) {
 	}
 	for _, caller := range p.Mesh.Callers {
 		if !callerShape.MatchString(caller) || slices.ContainsFunc(strings.Split(caller, "/"), isDots) {
-			errs = append(errs, fmt.Errorf("--istio-callers: %q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway", caller))
+			errs = append(errs, fmt.Errorf("--istio-callers: %q is not a SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway", caller))
 		}
 		w.Principals = append(w.Principals, strings.TrimPrefix(caller, "spiffe://"))
 	}

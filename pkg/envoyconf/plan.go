@@ -72,7 +72,7 @@ func (p *plan) addAddresses() error {
 	}
 	p.AdminAt = take(parseListener("admin", p.Admin))
 	if !p.AdminAt.Local() && p.AdminAt.isIP() {
-		errs = append(errs, fmt.Errorf("--admin: %q can be reached from outside, and whoever reaches it can stop Envoy: write a loopback address", p.Admin))
+		errs = append(errs, fmt.Errorf("--admin: %q can be reached from outside, and anyone who reaches it can stop Envoy: write a loopback address", p.Admin))
 	}
 	p.PortcullisAt = take(parseAddress("portcullis", p.Portcullis))
 	if p.PortcullisTLS.CA != "" && !p.PortcullisAt.Resolved() {

@@ -176,7 +176,7 @@ func (e exception) matches() []match {
 	return all
 }
 
-// String is the match as Envoy writes one that is no template.
+// String is the match as Envoy writes one that is not a template.
 func (m match) String() string {
 	what := "prefix: /"
 	switch {

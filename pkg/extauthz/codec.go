@@ -10,7 +10,7 @@ import (
 )
 
 // Codec is the codec of the gRPC server that s is registered with (grpc.ForceServerCodecV2). It is grpc-go's own, except that
-// a message that is no CheckRequest, or a larger one than MaxMessageBytes, still reaches Check, which denies it: grpc-go would
+// a message that is not a CheckRequest, or a larger one than MaxMessageBytes, still reaches Check, which denies it: grpc-go would
 // answer with an error, which Envoy may have been told to ignore.
 func (s *Server) Codec() encoding.CodecV2 {
 	return codec{CodecV2: encoding.GetCodecV2(proto.Name), server: s}

@@ -264,7 +264,7 @@ func TestDecodeLeavesTheUnusual(t *testing.T) {
 		"too long a length":               {1<<3 | 2, 5, 1},
 		"too long a varint":               inHTTP([]byte{9 << 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}),
 		"a varint of eleven bytes":        inHTTP([]byte{9 << 3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0}),
-		"a length that is no int":         {1<<3 | 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
+		"a length that is not an int":     {1<<3 | 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
 		"many headers":                    inHTTP(manyHeaders(maxPlainHeaders + 1)),
 		"more extensions than are looked": inAttributes(manyExtensions(maxPlainExtensions + 1)),
 	} {

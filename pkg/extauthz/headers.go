@@ -73,7 +73,7 @@ func (c *collector) add(name, value string) *refusal {
 	}
 	if !isLowerToken(name) {
 		if !authz.IsToken(name) {
-			return badRequest("a header name is no token")
+			return badRequest("a header name is not a token")
 		}
 		name = strings.ToLower(name)
 	}

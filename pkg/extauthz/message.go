@@ -28,7 +28,7 @@ func (m *message) request() (*authz.Request, *refusal) {
 
 // The refusals of messages that are not read, or not to the end.
 var (
-	notDecodable = &refusal{400, CodeUndecodable, "the message is no CheckRequest"}
+	notDecodable = &refusal{400, CodeUndecodable, "the message is not a CheckRequest"}
 	tooLarge     = &refusal{413, authz.CodeTooLarge, "the check is larger than --max-message-bytes, or than 11 MiB: raise it, or lower with_request_body.max_request_bytes"}
 	needlessBody = &refusal{413, authz.CodeTooLarge, "the check is larger than 1 MiB, and no route of the configuration has the authorization AWS_IAM, which alone needs bodies: " +
 		"remove with_request_body from the ext_authz filter, or send less metadata"}

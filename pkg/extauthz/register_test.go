@@ -51,7 +51,7 @@ func dial(t *testing.T, s *Server, options ...grpc.ServerOption) *grpc.ClientCon
 	return conn
 }
 
-// TestBytesOverTheWire sends what is no CheckRequest, and what only the generated decoder reads.
+// TestBytesOverTheWire sends what is not a CheckRequest, and what only the generated decoder reads.
 func TestBytesOverTheWire(t *testing.T) {
 	var mu sync.Mutex
 	var paths []string

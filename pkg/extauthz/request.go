@@ -203,7 +203,7 @@ func bodyIsThere(r *authz.Request, length int) *refusal {
 	n, err := strconv.ParseInt(announced, 10, 64)
 	switch {
 	case err != nil || lines > 1:
-		return badRequest("content-length is no number")
+		return badRequest("content-length is not a number")
 	case n != int64(length):
 		return envoyConfig("portcullis.body says buffered, but the body is not there: set with_request_body on the ext_authz filter")
 	}
@@ -234,7 +234,7 @@ func peer(text string) (netip.Addr, *refusal) {
 	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}, envoyConfig("the source address is no IP address")
+		return netip.Addr{}, envoyConfig("the source address is not an IP address")
 	}
 	return addr.Unmap().WithZone(""), nil // no network contains an address with a zone
 }

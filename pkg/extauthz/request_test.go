@@ -127,7 +127,7 @@ func TestPeer(t *testing.T) {
 		})
 	}
 	if seen(t, envoyRequest(from(socket("localhost")))) != nil {
-		t.Error("a source address that is no IP address passes")
+		t.Error("a source address that is not an IP address passes")
 	}
 }
 
@@ -237,7 +237,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"an oversized raw header", envoyRequest(lines("x-a", strings.Repeat("a", maxHeaderBytes))), 431, authz.CodeBadRequest},
 		{"body and raw_body", set(func(h *authv3.AttributeContext_HttpRequest) { h.Body, h.RawBody = "a", []byte("b") }), 400, authz.CodeBadRequest},
 		{"a buffered body that is not there", envoyRequest(extension("portcullis.body", "buffered"), header("content-length", "3")), 500, authz.CodeEnvoyConfig},
-		{"a content-length that is no number", envoyRequest(extension("portcullis.body", "buffered"), header("content-length", "0,0")), 400, authz.CodeBadRequest},
+		{"a content-length that is not a number", envoyRequest(extension("portcullis.body", "buffered"), header("content-length", "0,0")), 400, authz.CodeBadRequest},
 		{"unknown extension", envoyRequest(extension("portcullis.apis", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
 		{"extension in another case", envoyRequest(extension("Portcullis.api", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
 		{"extension with another separator", envoyRequest(extension("portcullis/api", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},

@@ -67,7 +67,7 @@ func TestNothingButAnAllowPasses(t *testing.T) {
 		{"a header that cannot be removed", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, RemoveHeaders: []string{"x a"}})}},
 		{"a target that is not UTF-8", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "/\xff"})}},
 		{"a target with a line's end", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "/a\r\nb: c"})}},
-		{"a target that is no path", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "pets"})}},
+		{"a target that is not a path", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, Target: "pets"})}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := check(t, New(c.with), c.ctx, envoyRequest())

@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// CodeUndecodable is the reason for denying a message that is no CheckRequest.
+// CodeUndecodable is the reason for denying a message that is not a CheckRequest.
 const CodeUndecodable authz.Code = "undecodable"
 
 // Authorizer decides on a request. It returns when ctx is done.

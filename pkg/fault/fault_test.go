@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A fault is one line for people, and its position is no part of its message.
+// A fault is one line for people, and its position is not part of its message.
 func TestFaultText(t *testing.T) {
 	for _, tt := range []struct {
 		fault        Fault

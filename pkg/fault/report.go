@@ -146,7 +146,7 @@ func (r *Report) Result(files []string) List {
 	if r.more {
 		all = append(all, Fault{
 			File: files[0], Warning: len(r.faults) == 0,
-			Message: fmt.Sprintf("there is more than is shown here: mend these %d first", MaxFaults),
+			Message: fmt.Sprintf("there are more faults than are shown here: correct these %d first", MaxFaults),
 		})
 	}
 	return all

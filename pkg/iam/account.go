@@ -115,7 +115,7 @@ func (r *resolver) checkEntity(t *entity) bool {
 	case t.name == "" || t.id == "" || t.arn == "":
 		r.fault(t.at, "the %s lacks its name, its id or its Arn", t.kind)
 	case err != nil || a.Service != "iam" || a.Region != "" || !isAccount(a.Account):
-		r.fault(t.at, "the %s %q has an Arn that is none of IAM's", t.kind, t.name)
+		r.fault(t.at, "the %s %q has an Arn that does not belong to IAM", t.kind, t.name)
 	case !named || !ends || !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") || t.hasPath && path != t.path:
 		r.fault(t.at, "the %s %q has an Arn that does not fit its name and path", t.kind, t.name)
 	case a.Account != r.account.id || a.Partition != r.partition:

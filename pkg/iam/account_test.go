@@ -118,7 +118,7 @@ func TestExportFaults(t *testing.T) {
 		"group twice":                {replace(`"GroupDetailList": [`, `"GroupDetailList": [{"GroupName": "readers", "GroupId": "A", "Arn": "arn:aws:iam::111122223333:group/readers"},`), `the group "readers" is given twice`},
 		"group of another account":   {replace(`arn:aws:iam::111122223333:group/`, `arn:aws:iam::444455556666:group/`), `the group "readers" belongs to another account`},
 		"managed policy, no ARN":     {replace(`"Arn": "arn:aws:iam::aws:policy/NobodyHasIt",`, ``), "the managed policy lacks its Arn"},
-		"ARN of another service":     {replace(`arn:aws:iam::111122223333:user/bob`, `arn:aws:sts::111122223333:user/bob`), "has an Arn that is none of IAM's"},
+		"ARN of another service":     {replace(`arn:aws:iam::111122223333:user/bob`, `arn:aws:sts::111122223333:user/bob`), "has an Arn that does not belong to IAM"},
 		"number for text":            {replace(`"UserName": "alice"`, `"UserName": 7`), "5:25: text should stand here"},
 		"text for a boolean":         {replace(`"IsDefaultVersion": true`, `"IsDefaultVersion": "true"`), "true or false should stand here"},
 		"tag twice":                  {replace(`"Key": "Level"`, `"Key": "team"`), `the tag "team" is given twice`},

@@ -43,7 +43,7 @@
 // takes; the library would cut a longer one to 64 bits.
 //
 // 2026-11-25: the keys of an issuer are used up to 24 hours after the last good fetch, and five minutes after the issuer has
-// answered with a set in which there is none for us. What is no key set is an outage: the good keys stay.
+// answered with a set in which there is none for us. What is not a key set is an outage: the good keys stay.
 //
 // 2026-11-25: an unknown kid brings the next fetch forward, to three seconds after the one before at the earliest. Who asks waits
 // for it as long as the check may take, but for the last 250 ms, so that a key that nobody has is answered with 401 and not, by

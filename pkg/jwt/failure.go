@@ -45,7 +45,7 @@ var (
 	failSign    = &Failure{detail: "the token's signature is not its issuer's"}
 	failNoKeys  = &Failure{code: authz.CodeAuthorizerFailed, detail: errNoKeys.Error()}
 	failTooMany = &Failure{code: authz.CodeOverload, detail: errTooMany.Error()}
-	failMissing = &Failure{detail: "there is no token"}
+	failMissing = &Failure{detail: "the request has no token"}
 )
 
 // refusal is a failure in API Gateway's terms.

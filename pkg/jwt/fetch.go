@@ -118,7 +118,7 @@ func discover(ctx context.Context, client *http.Client, issuer string) (string, 
 	}
 	members, err := parseObject(string(data))
 	if err != nil {
-		return "", refusedSet("the discovery document is no JSON object")
+		return "", refusedSet("the discovery document is not a JSON object")
 	}
 	var named, uri string
 	for _, m := range members {

@@ -54,7 +54,7 @@ type found struct {
 	content [32]byte
 }
 
-// refusedSet is an answer that is no key set.
+// refusedSet is an answer that is not a key set.
 type refusedSet string
 
 func (r refusedSet) Error() string { return string(r) }

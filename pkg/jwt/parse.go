@@ -55,7 +55,7 @@ func parse(token string, how Rendering) (*parsed, *Failure) {
 	}
 	members, err := parseObject(string(payloadText))
 	if err != nil {
-		return nil, malformed("the token's payload is no JSON object, or one with a member twice")
+		return nil, malformed("the token's payload is not a JSON object, or one with a member twice")
 	}
 	var failure *Failure
 	p.token, failure = newToken(members, how)
@@ -79,7 +79,7 @@ var refusedParameters = []string{"crit", "jku", "jwk", "x5u", "zip", "enc", "b64
 func (p *parsed) readHeader(s string) *Failure {
 	members, err := parseObject(s)
 	if err != nil {
-		return malformed("the token's header is no JSON object, or one with a member twice")
+		return malformed("the token's header is not a JSON object, or one with a member twice")
 	}
 	for _, m := range members {
 		v := m.value

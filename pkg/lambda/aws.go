@@ -74,9 +74,9 @@ func (a *AWS) Function(function, role string) (Invoker, error) {
 	case f == nil && strings.Contains(function, ":lambda:path/"):
 		return nil, fmt.Errorf("function %q is the URI by which API Gateway invokes a function; write the function's ARN that stands in it", function)
 	case f == nil:
-		return nil, fmt.Errorf("function %q is no ARN of a Lambda function; write arn:aws:lambda:region:account:function:name", function)
+		return nil, fmt.Errorf("function %q is not an ARN of a Lambda function; write arn:aws:lambda:region:account:function:name", function)
 	case role != "" && !r:
-		return nil, fmt.Errorf("credentials %q is no ARN of a role; write arn:aws:iam::account:role/name", role)
+		return nil, fmt.Errorf("credentials %q is not an ARN of a role; write arn:aws:iam::account:role/name", role)
 	}
 	return &awsFunction{aws: a, region: f[1], role: role}, nil
 }

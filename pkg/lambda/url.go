@@ -99,7 +99,7 @@ func address(field, text string, faults []error) (string, []error) {
 	case text == "":
 		faults = append(faults, fmt.Errorf("%s is missing; write an address such as http://127.0.0.1:9000", field))
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
-		faults = append(faults, fmt.Errorf("%s is no address; write one such as http://127.0.0.1:9000", field))
+		faults = append(faults, fmt.Errorf("%s is not an address; write one such as http://127.0.0.1:9000", field))
 	case u.User != nil:
 		faults = append(faults, fmt.Errorf("%s holds a user or a password; write it as a header", field))
 	case u.Fragment != "":
@@ -150,7 +150,7 @@ func (u *URL) setHeader(h authz.Field) error {
 	name := http.CanonicalHeaderKey(h.Name)
 	switch {
 	case !authz.IsToken(h.Name):
-		return errors.New("headers: a name is no name of a header")
+		return errors.New("headers: a name is not the name of a header")
 	case slices.Contains(ownHeaders, name):
 		return fmt.Errorf("headers: %s belongs to the connection; take it away", name)
 	case u.headers[name] != nil:

@@ -287,7 +287,7 @@ func TestURLFaults(t *testing.T) {
 		"unreadable":            {URLConfig{URL: "http://s3cr3t\x7f"}, "write one such as"},
 		"a password":            {URLConfig{URL: "http://a:s3cr3t@127.0.0.1"}, "write it as a header"},
 		"a fragment":            {URLConfig{URL: "http://127.0.0.1/#a"}, "fragment"},
-		"a header without name": {URLConfig{URL: good, Headers: []authz.Field{{Name: "", Value: "s3cr3t"}}}, "no name of a header"},
+		"a header without name": {URLConfig{URL: good, Headers: []authz.Field{{Name: "", Value: "s3cr3t"}}}, "not the name of a header"},
 		"Host":                  {URLConfig{URL: good, Headers: []authz.Field{{Name: "host", Value: "s3cr3t"}}}, "belongs to the connection"},
 		"Transfer-Encoding":     {URLConfig{URL: good, Headers: []authz.Field{{Name: "transfer-encoding", Value: "s3cr3t"}}}, "belongs to the connection"},
 		"twice":                 {URLConfig{URL: good, Headers: []authz.Field{{Name: "a", Value: "s3cr3t"}, {Name: "A", Value: "s3cr3t"}}}, "stands twice"},
@@ -296,7 +296,7 @@ func TestURLFaults(t *testing.T) {
 		"a key of another":      {URLConfig{URL: good, Certificate: other, Key: key}, "cannot be used together"},
 		"a key alone":           {URLConfig{URL: good, Key: key}, "cannot be used together"},
 		"no TLS":                {URLConfig{URL: "http://127.0.0.1", Certificate: certificate, Key: key}, "write https"},
-		"a proxy that is none":  {URLConfig{URL: good, Proxy: "s3cr3t"}, "proxy is no address"},
+		"a proxy that is none":  {URLConfig{URL: good, Proxy: "s3cr3t"}, "proxy is not an address"},
 		"connections":           {URLConfig{URL: good, Connections: -1}, "connections"},
 		"all of them":           {URLConfig{Connections: -1}, "url is missing"},
 	} {

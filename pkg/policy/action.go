@@ -41,7 +41,7 @@ func (a *action) matches(service, name string) bool {
 	return a.any || a.service == service && arn.Match(a.name, name)
 }
 
-// concerns reports whether the statement applies to the request's action. No statement applies to what is no action, not even
+// concerns reports whether the statement applies to the request's action. No statement applies to what is not an action, not even
 // one with NotAction.
 func (s *statement) concerns(service, name string) bool {
 	if service == "" || name == "" {

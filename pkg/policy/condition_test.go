@@ -215,7 +215,7 @@ func TestVariables(t *testing.T) {
 	}{
 		{`{"StringEquals": {"k:name": "${aws:username}"}}`, true},
 		{`{"StringEquals": {"k:name": "${AWS:UserName}"}}`, true},
-		{`{"StringLike": {"k:text": "${aws:username}"}}`, false}, // the star in the value is no wildcard
+		{`{"StringLike": {"k:text": "${aws:username}"}}`, false}, // the star in the value is not a wildcard
 		{`{"StringLike": {"k:text": "al*ce"}}`, true},
 		{`{"StringLike": {"k:name": "al${*}ce"}}`, true},
 		{`{"StringLike": {"k:text": "al${*}ce"}}`, false},

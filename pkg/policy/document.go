@@ -128,7 +128,7 @@ func (r *reader) elements(n *node, known ...string) map[string]*node {
 			m[e.name] = e.value
 			continue
 		}
-		r.faultf(e.at, "%s is no element of this part of a policy; %s", quote(e.name), suggest(e.name, known))
+		r.faultf(e.at, "%s is not an element of this part of a policy; %s", quote(e.name), suggest(e.name, known))
 	}
 	return m
 }

@@ -32,7 +32,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if looksLikeJSON(data) && !json.Valid(data) {
-			t.Errorf("accepted what is no JSON")
+			t.Errorf("accepted what is not JSON")
 		}
 		for _, s := range p.statements {
 			if s.effect != allow && s.effect != deny || len(s.actions) == 0 || len(s.resources) == 0 {
@@ -55,7 +55,7 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		n, err := readJSON(text, Limits{Depth: 1000, Values: 100_000}, func(Position, string) {})
 		if err == nil && !json.Valid([]byte(text)) {
-			t.Fatalf("%q is no JSON", text)
+			t.Fatalf("%q is not JSON", text)
 		}
 		if err != nil {
 			if json.Valid([]byte(text)) && utf8.ValidString(text) && !bytes.Contains([]byte(text), []byte(`\u`)) {

@@ -14,7 +14,7 @@ func (a instant) compare(b instant) int {
 	return cmp.Or(cmp.Compare(a.seconds, b.seconds), cmp.Compare(a.nano, b.nano))
 }
 
-// lastSecond ends the year 9999: what lies beyond is no date but a mistake, such as milliseconds.
+// lastSecond ends the year 9999: what lies beyond is not a date but a mistake, such as milliseconds.
 const lastSecond = 253402300799
 
 // parseInstant reads seconds since 1970 or the W3C's profile of ISO 8601 (https://www.w3.org/TR/NOTE-datetime): a month, a day, or

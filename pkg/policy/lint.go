@@ -155,10 +155,10 @@ func (l *linter) impossible(res *resource) string {
 	}
 	if fits {
 		if missing := l.missing(res.written); missing != "" {
-			return quote(res.written) + " is no method of this API: " + missing
+			return quote(res.written) + " is not a method of this API: " + missing
 		}
 	}
-	return quote(res.written) + " is no method of this API; " + l.instead(res)
+	return quote(res.written) + " is not a method of this API; " + l.instead(res)
 }
 
 // missing says which stage or route a resource names that the API has not; nothing if it does not name a route.

@@ -156,7 +156,7 @@ func (t *numberMatcher) matcher() matcher { return t }
 func (t *numberMatcher) add(text string) (problem, misread string) {
 	n, ok := parseNumber(text)
 	if !ok {
-		return "", "is no number; write digits, with a point at most, as in 3600 or 0.5"
+		return "", "is not a number; write digits, with a point at most, as in 3600 or 0.5"
 	}
 	t.numbers = append(t.numbers, n)
 	return "", ""
@@ -186,7 +186,7 @@ func (t *dateMatcher) matcher() matcher { return t }
 func (t *dateMatcher) add(text string) (problem, misread string) {
 	at, ok := parseInstant(text)
 	if !ok {
-		return "", "is no date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"
+		return "", "is not a date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"
 	}
 	t.instants = append(t.instants, at)
 	return "", ""
@@ -279,7 +279,7 @@ func (t *addressMatcher) matcher() matcher { return t }
 func (t *addressMatcher) add(text string) (problem, misread string) {
 	p, ok := parsePrefix(text)
 	if !ok {
-		return "", "is no IP address or CIDR block; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
+		return "", "is not an IP address or CIDR block; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
 	}
 	if p.Bits() == 0 {
 		t.every = text
@@ -345,7 +345,7 @@ func (t *arnMatcher) add(text string) (problem, misread string) {
 	}
 	parts, ok := splitPattern(text, t.variables)
 	if !ok || parts[0] != "arn" && !strings.ContainsAny(parts[0], "*?") {
-		return "", `is no ARN of six parts outside of its variables; write it as arn:aws:iam::111122223333:role/*, "*" filling up parts`
+		return "", `is not an ARN of six parts outside of its variables; write it as arn:aws:iam::111122223333:role/*, "*" filling up parts`
 	}
 	var pattern [6]template
 	for i := range parts {

@@ -109,10 +109,10 @@ func parseOperator(text string) (operator, string) {
 	base, ifExists := strings.CutSuffix(base, "IfExists")
 	op, ok := baseOperators[base]
 	if !ok {
-		return operator{}, "is no condition operator; " + suggestOperator(text)
+		return operator{}, "is not a condition operator; " + suggestOperator(text)
 	}
 	if op.family == familyNull && (ifExists || quantifier != single) {
-		return operator{}, "is no condition operator: Null asks whether a key exists, with nothing before or after it; write Null"
+		return operator{}, "is not a condition operator: Null asks whether a key exists, with nothing before or after it; write Null"
 	}
 	op.quantifier, op.ifExists = quantifier, ifExists
 	return op, ""

@@ -195,7 +195,7 @@ func (p *principals) addAWS(text string) string {
 	}
 	a, err := arn.Parse(text)
 	if err != nil {
-		return "is no principal; write an account's 12 digits or the ARN of a user, role or session"
+		return "is not a principal; write an account's 12 digits or the ARN of a user, role or session"
 	}
 	if problem := principalARNProblem(a); problem != "" {
 		return problem
@@ -227,7 +227,7 @@ func principalARNProblem(a arn.ARN) string {
 		}
 		return "is not the ARN of a session; write arn:aws:sts::111122223333:assumed-role/ROLE/SESSION, or the role's own ARN for all its sessions"
 	case "iam group":
-		return "is a group, which is no principal; name its users"
+		return "is a group, which is not a principal; name its users"
 	}
 	return "is not the ARN of a user, role, session or account"
 }

@@ -145,7 +145,7 @@ func (c *Config) Validate() error {
 	refuse(c.Load == nil, "nothing loads a configuration")
 	refuse(c.AdminTokenFile != "" && c.adminToken() == "", "--admin-token-file: %q must be a readable file with at least %d characters", c.AdminTokenFile, minAdminToken)
 	refuse(c.Listen == "", "--listen: an address is needed, 127.0.0.1:9001 or unix:/path")
-	refuse((c.TLS.Cert == "") != (c.TLS.Key == ""), "--tls-cert and --tls-key belong together")
+	refuse((c.TLS.Cert == "") != (c.TLS.Key == ""), "--tls-cert and --tls-key must be set together")
 	refuse(c.TLS.ClientCA != "" && c.TLS.Cert == "", "--tls-client-ca needs --tls-cert and --tls-key")
 	refuse(c.MaxChecks < 0, "--max-checks: must not be negative")
 	refuse(c.MaxStreams < 0, "--max-streams: must not be negative")
@@ -162,7 +162,7 @@ func (c *Config) Validate() error {
 	switch c.DecisionLog {
 	case "", LogAll, LogDenied, LogOff:
 	default:
-		refuse(true, "--decision-log: %q is none of all, denied, off", string(c.DecisionLog))
+		refuse(true, "--decision-log: %q is not all, denied or off", string(c.DecisionLog))
 	}
 	return errors.Join(errs...)
 }

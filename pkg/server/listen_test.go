@@ -49,7 +49,7 @@ func TestUnixSocket(t *testing.T) {
 func TestAFileIsNoSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "precious")
 	write(t, path, "text")
-	if err := startProcess(t, Config{Load: loads(allowAs("v1")), Listen: "unix:" + path}).stop(); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	if err := startProcess(t, Config{Load: loads(allowAs("v1")), Listen: "unix:" + path}).stop(); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("got %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "text" {
@@ -79,7 +79,7 @@ func TestWarnsOfAnOpenPort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			row.config.Load = loads(allowAs("v1"))
 			r := serve(t, row.config)
-			if text := r.log.String(); !strings.Contains(text, row.want) || row.want == "" && strings.Contains(text, "whoever reaches") {
+			if text := r.log.String(); !strings.Contains(text, row.want) || row.want == "" && strings.Contains(text, "anyone who reaches") {
 				t.Errorf("log: %s", text)
 			}
 		})

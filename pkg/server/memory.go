@@ -135,7 +135,7 @@ func ParseBytes(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64/factor {
-		return 0, fmt.Errorf("%q is no size; write 512MiB, 2GiB or a number of bytes", s)
+		return 0, fmt.Errorf("%q is not a size; write 512MiB, 2GiB or a number of bytes", s)
 	}
 	return n * factor, nil
 }

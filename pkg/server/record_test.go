@@ -70,7 +70,7 @@ func TestDecisionLogModes(t *testing.T) {
 	}
 }
 
-// A preflight that the gateway answers is no error and not worth a line among the denials: browsers send many.
+// A preflight that the gateway answers is not an error and not worth a line among the denials: browsers send many.
 func TestPreflightsAreLoggedAsAllowedRequestsAre(t *testing.T) {
 	preflight := authz.Decision{Reason: authz.Reason{Code: authz.CodePreflight}, Denial: authz.Response{Status: 204}}
 	for mode, want := range map[DecisionLog]int{LogAll: 1, LogDenied: 0, LogOff: 0} {

@@ -243,9 +243,9 @@ func openness(at net.Addr, files TLSFiles) string {
 	case files.ClientCA != "":
 		return ""
 	case files.Cert != "":
-		return "whoever reaches the port of the checks may ask for decisions: write --tls-client-ca with the CA of Envoy's certificate"
+		return "anyone who reaches the gRPC port may ask for decisions: write --tls-client-ca with the CA of Envoy's certificate"
 	case ok && !tcp.IP.IsLoopback():
-		return "checks are served in plain text beyond this machine, and whoever reaches the port may ask for decisions: " +
+		return "checks are served in plain text beyond this machine, and anyone who reaches the port may ask for decisions: " +
 			"write --tls-cert, --tls-key and --tls-client-ca, or --listen 127.0.0.1:9001 with Envoy on this machine; in a mesh, its sidecar does this"
 	default:
 		return ""

@@ -30,7 +30,7 @@
 // crypto/hmac.
 //
 // 2026-11-25: a signature that is not lower-case hexadecimal of its algorithm's length is refused before a key is looked up, so that it is
-// answered as one that does not match, whoever's key id comes with it. x-amz-content-sha256 on two lines is no hash, and is answered
+// answered as one that does not match, whoever's key id comes with it. x-amz-content-sha256 on two lines is not a hash, and is answered
 // likewise: Envoy may have joined the lines. A session token header without a value is none.
 //
 // 2026-11-25: the canonical request that Debug tells has the values of a list of headers only. A client may list any name as

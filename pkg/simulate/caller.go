@@ -18,7 +18,7 @@ func (r *Request) caller() (policy.Principal, error) {
 	}
 	a, ok := principalARN(r.CallerArn)
 	if !ok {
-		return policy.Principal{}, invalid("CallerArn: %s is no ARN of a principal; write one such as arn:aws:iam::111122223333:user/alice", quote(r.CallerArn))
+		return policy.Principal{}, invalid("CallerArn: %s is not an ARN of a principal; write one such as arn:aws:iam::111122223333:user/alice", quote(r.CallerArn))
 	}
 	p := policy.Principal{ARN: r.CallerArn, Account: a.Account}
 	kind, name, _ := strings.Cut(a.Resource, "/")
@@ -42,7 +42,7 @@ func (r *Request) caller() (policy.Principal, error) {
 		// A session of the role, whose name is not known.
 		p.Kind, p.ARN, p.ParentARN = policy.RoleSession, "", r.CallerArn
 	default:
-		return p, invalid("CallerArn: %s is no user, group, role, session or root user", quote(r.CallerArn))
+		return p, invalid("CallerArn: %s is not a user, group, role, session or root user", quote(r.CallerArn))
 	}
 	return p, nil
 }
@@ -51,7 +51,7 @@ func (r *Request) caller() (policy.Principal, error) {
 func (r *Request) session(p *policy.Principal, a arn.ARN, name string) error {
 	role, session, _ := strings.Cut(name, "/")
 	if role == "" || session == "" || strings.Contains(session, "/") {
-		return invalid("CallerArn: %s is no session; write arn:aws:sts::%s:assumed-role/ROLE/SESSION", quote(r.CallerArn), a.Account)
+		return invalid("CallerArn: %s is not a session; write arn:aws:sts::%s:assumed-role/ROLE/SESSION", quote(r.CallerArn), a.Account)
 	}
 	a.Service, a.Resource = "iam", "role/"+role
 	p.Kind, p.ParentARN = policy.RoleSession, a.String()
@@ -82,7 +82,7 @@ func (r *Request) nameParent(p *policy.Principal, kind, name string) error {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	switch {
 	case !ok || a.Service != "iam" || is != kind || last == "":
-		return invalid("CallerRoleArn: %s is no %s; write arn:aws:iam::%s:%s/path/name", quote(r.CallerRoleArn), kind, p.Account, kind)
+		return invalid("CallerRoleArn: %s is not a %s; write arn:aws:iam::%s:%s/path/name", quote(r.CallerRoleArn), kind, p.Account, kind)
 	case a.Account != p.Account || name != "" && last != name:
 		return invalid("CallerRoleArn: %s is not the %s behind CallerArn %s", quote(r.CallerRoleArn), kind, quote(p.ARN))
 	}
@@ -105,7 +105,7 @@ func (r *Request) owner() (string, error) {
 	}
 	a, ok := principalARN(r.ResourceOwner)
 	if !ok {
-		return "", invalid("ResourceOwner: %s is no account; write arn:aws:iam::111122223333:root or 111122223333", quote(r.ResourceOwner))
+		return "", invalid("ResourceOwner: %s is not an account; write arn:aws:iam::111122223333:root or 111122223333", quote(r.ResourceOwner))
 	}
 	return a.Account, nil
 }

@@ -71,11 +71,11 @@ type contextType struct {
 
 var contextTypes = map[string]contextType{
 	"string":  {asIs, ""},
-	"numeric": {checked(isNumber), "no number; write digits, with a point at most"},
+	"numeric": {checked(isNumber), "not a number; write digits, with a point at most"},
 	"boolean": {asBoolean, "neither true nor false"},
-	"ip":      {checked(isAddress), "no IP address"},
+	"ip":      {checked(isAddress), "not an IP address"},
 	"binary":  {checked(isBase64), "not base64 with the standard alphabet and padding"},
-	"date":    {checked(isDate), "no date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"},
+	"date":    {checked(isDate), "not a date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"},
 }
 
 func asIs(text string) (string, bool) { return text, true }

@@ -143,7 +143,7 @@ func FuzzDecode(f *testing.F) {
 		case err != nil && len(response.EvaluationResults) > 0:
 			t.Error("results beside an error")
 		case err == nil && !json.Valid(bytes.TrimSpace(encode(response))):
-			t.Error("the response is no JSON")
+			t.Error("the response is not JSON")
 		}
 	})
 }

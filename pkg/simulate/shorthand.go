@@ -19,7 +19,7 @@ func ParseContextEntry(text string) (ContextEntry, error) {
 			}
 			name, piece = field, value
 		case name != "ContextKeyValues":
-			return ContextEntry{}, invalid("%s: %s is no field; write ContextKeyName=KEY,ContextKeyValues=VALUE,ContextKeyType=TYPE", quote(text), quote(piece))
+			return ContextEntry{}, invalid("%s: %s is not a field; write ContextKeyName=KEY,ContextKeyValues=VALUE,ContextKeyType=TYPE", quote(text), quote(piece))
 		}
 		fields[name] = append(fields[name], piece)
 	}

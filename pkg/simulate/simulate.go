@@ -113,7 +113,7 @@ func (r *Request) check() error {
 	for i, action := range r.ActionNames {
 		service, name, _ := strings.Cut(action, ":")
 		if service == "" || name == "" || strings.ContainsAny(action, "*? \t\r\n") || strings.Contains(name, ":") {
-			return invalid("ActionNames[%d]: %s is no action; write service:Name without wildcards, such as execute-api:Invoke", i, quote(action))
+			return invalid("ActionNames[%d]: %s is not an action; write service:Name without wildcards, such as execute-api:Invoke", i, quote(action))
 		}
 	}
 	for i, resource := range r.ResourceArns {

@@ -228,7 +228,7 @@ func TestFunctionError(t *testing.T) {
 		{"no message", `{"errorType":"Error"}`, FunctionError{"Error", ""}},
 		{"not JSON", `Unauthorized`, FunctionError{"Exception", ""}},
 		{"another shape", `["Unauthorized"]`, FunctionError{"Exception", ""}},
-		{"a message that is no text", `{"errorMessage":{"a":1},"errorType":"Error"}`, FunctionError{"Exception", ""}},
+		{"a message that is not text", `{"errorMessage":{"a":1},"errorType":"Error"}`, FunctionError{"Exception", ""}},
 		{"empty", ``, FunctionError{"Exception", ""}},
 		{"long", `{"errorMessage":"Unauthorized` + strings.Repeat(" ", 100_000) + `"}`, FunctionError{"Exception", "Unauthorized" + strings.Repeat(" ", maxErrorText-12) + "…"}},
 	} {

@@ -883,8 +883,8 @@ type Route struct {
 	ApiKeyRequired bool `protobuf:"varint,4,opt,name=api_key_required,json=apiKeyRequired,proto3" json:"api_key_required,omitempty"`
 	// The name of the API's authorizer that guards the route. It says the authorization type too, so that this may be left out.
 	Authorizer string `protobuf:"bytes,5,opt,name=authorizer,proto3" json:"authorizer,omitempty"`
-	// The scopes of which a token needs one, for a route with an authorizer for a user pool's tokens or for JWTs. With a user
-	// pool, they make the route take access tokens in place of ID tokens.
+	// The scopes of the route; a token needs one of them. They are for routes with an authorizer for a user pool's tokens or for
+	// JWTs. With a user pool, they make the route take access tokens in place of ID tokens.
 	// AWS: "Control access to REST APIs using Amazon Cognito user pools as an authorizer", "Control access to HTTP APIs with JWT
 	// authorizers in API Gateway" (API Gateway Developer Guide).
 	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
@@ -1182,7 +1182,7 @@ type Function struct {
 	CertFile string `protobuf:"bytes,4,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`
 	// The file of the private key of certFile.
 	KeyFile string `protobuf:"bytes,5,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
-	// The proxy by which the url is reached, as a URL. Without it, none.
+	// The URL of the proxy through which the url is reached. Without it, no proxy is used.
 	Proxy string `protobuf:"bytes,6,opt,name=proxy,proto3" json:"proxy,omitempty"`
 	// The command that runs the function on this machine, such as [python3, -m, awslambdaric, app.handler] or [./bootstrap]. Its
 	// process is served the Lambda Runtime API, as in AWS. Nothing of portcullis' own environment is handed to it.
@@ -1367,7 +1367,7 @@ func (x *Function) GetStsEndpoint() string {
 // Cache is the memory for answers of Lambda authorizers.
 type Cache struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The Redis or Valkey by which replicas share answers. Without it, each has its own alone.
+	// The Redis or Valkey through which replicas share answers. Without it, each replica has only its own.
 	Redis         *Redis `protobuf:"bytes,1,opt,name=redis,proto3" json:"redis,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1410,21 +1410,21 @@ func (x *Cache) GetRedis() *Redis {
 	return nil
 }
 
-// Redis is a Redis or Valkey server, a cluster, or a master that sentinels know. It is not trusted: what is written there is
-// sealed, and whoever can write to it can make a look-up miss, and no more. While it is slow or gone, each replica goes on with
-// its own memory alone.
+// Redis is a Redis or Valkey server, a cluster, or a master that sentinels know. It is not trusted: portcullis seals what it
+// writes there, and anyone else who writes to it can only make look-ups miss. While it is slow or gone, each replica uses only
+// its own memory.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The addresses, host:port and not URLs: the server's, some of a cluster's, or the sentinels'. Required.
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	// Whether the addresses are those of a cluster.
+	// True if the addresses are those of a cluster.
 	Cluster bool `protobuf:"varint,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	// The name of the master, where the addresses are those of sentinels.
+	// The name of the master, if the addresses are those of sentinels.
 	SentinelMaster string `protobuf:"bytes,3,opt,name=sentinel_master,json=sentinelMaster,proto3" json:"sentinel_master,omitempty"`
-	// The user name that authenticates portcullis. Without it, the default user. The README lists the rights that it needs:
+	// The user name that authenticates portcullis. Without it, the default user. pkg/lambda/README.md explains the rights that it needs:
 	// ~portcullis:* &portcullis:* +info +getrange +set +setnx +publish +subscribe +unsubscribe +ping +hello +auth +select.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
-	// The password. Without it, none.
+	// The password. Without it, portcullis sends none.
 	Password *Secret `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
 	// The user name for the sentinels.
 	SentinelUsername string `protobuf:"bytes,6,opt,name=sentinel_username,json=sentinelUsername,proto3" json:"sentinel_username,omitempty"`
@@ -2066,12 +2066,11 @@ type Signatures struct {
 	// Reads a + in a query as a plus sign. Without it, it is a space, as for curl and the AWS SDK for Rust; awscrt and awscurl
 	// sign a plus sign. It is one or the other: with both, a signed %2B could be changed to + on the way.
 	LiteralPlus bool `protobuf:"varint,2,opt,name=literal_plus,json=literalPlus,proto3" json:"literal_plus,omitempty"`
-	// Hosts that clients may have signed in place of the one that Envoy gets, for a proxy in front that rewrites it: as clients
-	// sign them, with the port unless it is the scheme's own; at most eight. Also the hosts that no stage has under domains and
-	// that clients sign nevertheless, such as a Service's name in a mesh or 127.0.0.1: a signature for a host that is neither a
-	// domain of the stage, nor its default endpoint, nor an alias, does not pass. A signature for an alias is good for each API
-	// that has it; one for a host of a stage of the API is good for that stage alone. A host of another API of this configuration
-	// is refused.
+	// Hosts that clients sign and that are not under the stage's domains, at most eight. A proxy in front of Envoy may rewrite the
+	// host, or clients may sign a Service's name in a mesh, or 127.0.0.1. Write each host as clients sign it, with the port unless
+	// it is the scheme's own. A signature passes only for a domain of the stage, its default endpoint or an alias. A signature for
+	// an alias is valid for each API that has the alias; one for a host of a stage is valid for that stage alone. A host of another
+	// API of this configuration is refused.
 	HostAliases []string `protobuf:"bytes,3,rep,name=host_aliases,json=hostAliases,proto3" json:"host_aliases,omitempty"`
 	// Refuses Signature Version 4A (AWS4-ECDSA-P256-SHA256), which is accepted otherwise.
 	DisableSigv4A bool `protobuf:"varint,4,opt,name=disable_sigv4a,json=disableSigv4a,proto3" json:"disable_sigv4a,omitempty"`
