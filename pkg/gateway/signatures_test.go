@@ -186,6 +186,25 @@ func TestSignatureOptionFaults(t *testing.T) {
 	}
 }
 
+// Of several APIs that share an alias as their host, the fault names the same one each time.
+func TestAliasOfSeveralAPIs(t *testing.T) {
+	c := Config{Signatures: signatures(callers{statement: statement("Allow", "*")}.builder(t))}
+	for _, id := range []string{"pets", "dogs", "cats", "birds"} {
+		a := testAPI("GET /" + id)
+		a.ID, a.Stages = id, []Stage{{Name: "prod", Domains: []string{"api.example.com/" + id}}}
+		c.APIs = append(c.APIs, a)
+	}
+	c.APIs[0].Routes[0].Authorization = IAM
+	c.APIs[0].Stages[0].Domains = []string{"pets.example.com"}
+	c.APIs[0].Signatures.HostAliases = []string{"api.example.com"}
+	for range 30 {
+		_, faults := New(c)
+		if len(faults) != 1 || !strings.HasPrefix(faults[0].Message, "api.example.com is a host of API birds:") {
+			t.Fatal(faults)
+		}
+	}
+}
+
 // One verifier serves all routes of the same options, however many APIs there are.
 func TestVerifiersAreShared(t *testing.T) {
 	made := map[string]int{}

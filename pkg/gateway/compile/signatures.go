@@ -123,7 +123,7 @@ func (g *builder) checkAliases(c *API, a *apiBuilder, at string, f *faults) {
 	}
 }
 
-// otherOwner finds an API that a host leads to and that is not a.
+// otherOwner finds an API that a host leads to and that is not a: of several, the one whose id comes first.
 func (g *builder) otherOwner(name string, a *model.API) *model.API {
 	h := g.Host(name)
 	switch {
@@ -132,10 +132,11 @@ func (g *builder) otherOwner(name string, a *model.API) *model.API {
 	case h.Owner != nil && h.Owner != a:
 		return h.Owner
 	}
+	var other *model.API
 	for d, s := range g.Mappings {
-		if d.Host == name && s.API != a {
-			return s.API
+		if d.Host == name && s.API != a && (other == nil || s.API.ID < other.ID) {
+			other = s.API
 		}
 	}
-	return nil
+	return other
 }
