@@ -15,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	holdings "github.com/portcullis-authz/portcullis/pkg/pool"
 )
@@ -133,7 +134,7 @@ func (g *generated) read(t *testing.T, c gateway.Config) {
 			a.Stages[j].Domains = []string{a.Stages[j].Name + "." + a.ID + ".example"}
 		}
 	}
-	var faults []gateway.Fault
+	var faults []fault.Fault
 	if g.reader, faults = gateway.New(c); g.reader == nil {
 		t.Fatal(faults)
 	}

@@ -62,18 +62,15 @@ func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.
 	}
 }
 
-// within compiles an authorizer whose fields stand one level deeper here than the gateway has them. What the gateway says of one
-// that is at fault is not said again.
+// within compiles an authorizer of a kind, whose fields stand under the kind. What the gateway says of one that is at fault is not said
+// again.
 func (c *compiler) within(at *fault.Place, kind string, compile func(at *fault.Place) gateway.Authorizer) gateway.Authorizer {
 	before := c.Count()
 	compiled := compile(at.Field(kind))
 	if c.Count() > before {
 		c.Mark(at)
 	}
-	if c.deeper == nil {
-		c.deeper = map[string]*fault.Place{}
-	}
-	c.deeper[at.String()] = at.Field(kind)
+	compiled.At = at.Field(kind)
 	return compiled
 }
 

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -16,6 +15,7 @@ import (
 func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
 	at := c.doc.Root()
 	config := gateway.Config{
+		At:             at,
 		APIs:           make([]gateway.API, len(m.GetApis())),
 		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.Field("clientAddress").Field("trustedProxies")),
 		RequireAPI:     m.GetEnvoy().GetRequireApi(),
@@ -41,43 +41,12 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	config.Signatures = c.signatures(m.GetIam())
 	g, faults := gateway.New(config)
 	for _, f := range faults {
-		if at := c.place(f.Path); !c.Follows(at) {
-			c.Add(fault.Fault{At: at, Message: f.Message, Warning: f.Warning})
+		if !c.Follows(f.At) {
+			c.Add(f)
 		}
 	}
+	config.ForgetPlaces() // a Snapshot has it
 	return g, config
-}
-
-// place is where a path of the gateway's faults leads, such as apis[3].stages[0].name. An authorizer's fields stand one level deeper
-// here. It is the one place where a position is text.
-func (c *compiler) place(path string) *fault.Place {
-	at := c.doc.Root()
-	if end := strings.LastIndex(path, `"].`); end >= 0 {
-		if deeper := c.deeper[path[:end+2]]; deeper != nil {
-			at, path = deeper, path[end+2:]
-		}
-	}
-	for path != "" {
-		at, path = step(at, path)
-	}
-	return at
-}
-
-// step goes down one step of a path.
-func step(at *fault.Place, path string) (next *fault.Place, rest string) {
-	inner, bracket := strings.CutPrefix(path, "[")
-	if !bracket {
-		path = strings.TrimPrefix(path, ".")
-		end := strings.IndexAny(path+".", ".[")
-		return at.Field(path[:end]), path[end:]
-	}
-	if quoted, err := strconv.QuotedPrefix(inner); err == nil {
-		key, _ := strconv.Unquote(quoted)
-		return at.Key(key), strings.TrimPrefix(inner[len(quoted):], "]")
-	}
-	text, rest, _ := strings.Cut(inner, "]")
-	index, _ := strconv.Atoi(text)
-	return at.Item(index), rest
 }
 
 func (c *compiler) networks(texts []string, at *fault.Place) []netip.Prefix {
@@ -99,7 +68,7 @@ func (c *compiler) networks(texts []string, at *fault.Place) []netip.Prefix {
 
 func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, at *fault.Place) gateway.VPCEndpoint {
 	e := gateway.VPCEndpoint{
-		ID: m.GetId(), VPC: m.GetVpc(), Listeners: m.GetListeners(), Principals: m.GetPrincipals(),
+		At: at, ID: m.GetId(), VPC: m.GetVpc(), Listeners: m.GetListeners(), Principals: m.GetPrincipals(),
 		Networks: c.networks(m.GetNetworks(), at.Field("networks")),
 	}
 	e.Policy = c.endpointPolicy(&e, at)
@@ -108,7 +77,7 @@ func (c *compiler) vpcEndpoint(m *configv1.VpcEndpoint, at *fault.Place) gateway
 
 func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 	api := gateway.API{
-		ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
+		At: at, ID: m.GetId(), Account: m.GetAccount(), Region: m.GetRegion(), Partition: m.GetPartition(),
 		HTTP:               m.GetKind() == configv1.Kind_HTTP,
 		CORS:               cors(m.GetCors()),
 		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
@@ -117,8 +86,9 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		LegacyMessages:     m.GetLegacyMessages(),
 		UpstreamHeaders:    upstreamHeaders(m.GetUpstreamHeaders()),
 	}
-	for _, s := range m.GetStages() {
-		api.Stages = append(api.Stages, gateway.Stage{Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
+	for i, s := range m.GetStages() {
+		at := at.Field("stages").Item(i)
+		api.Stages = append(api.Stages, gateway.Stage{At: at, Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
 	}
 	c.authorizers(m, &api, at)
 	for i, r := range m.GetRoutes() {
@@ -143,7 +113,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
 	}
 	return gateway.Route{
-		Method: method, Resource: resource,
+		At: at, Method: method, Resource: resource,
 		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
 		Signatures:      routeSignatures(m.GetSignatures()),

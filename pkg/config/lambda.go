@@ -57,7 +57,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		c.faults(at, err)
 		return compiled
 	}
-	c.flushable = append(c.flushable, flushable{api, name})
+	c.flushable = append(c.flushable, newFlushable(api, name))
 	compiled.Function = func(ctx context.Context, call gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 		answer, err := a.Authorize(ctx, lambda.Call(call))
 		if err != nil {

@@ -62,7 +62,7 @@ func (s *Snapshot) Close() {
 // same: another replica may still have them, or have them already.
 func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
 	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
-		return f.api.ID == api && (authorizer == "" || f.name == authorizer) && f.api.HasStage(stage)
+		return f.api == api && (authorizer == "" || f.name == authorizer) && slices.Contains(f.stages, stage)
 	})
 	return found, s.lease.Flush(ctx, api, stage, authorizer)
 }

@@ -54,8 +54,6 @@ type compiler struct {
 	called    map[string]bool
 	// flushable are the authorizers whose answers are remembered.
 	flushable []flushable
-	// deeper are where the fields of authorizers are, by where the gateway takes their authorizers to be.
-	deeper map[string]*fault.Place
 }
 
 // keyFile is an access key file. Its faults are reported where it is used, if it is.
@@ -70,10 +68,19 @@ type function struct {
 	faulty bool
 }
 
-// flushable is an authorizer whose answers are remembered.
+// flushable is an authorizer whose answers are remembered. It holds no gateway.API, which would keep Places.
 type flushable struct {
-	api  *gateway.API
-	name string
+	// api is the id of the authorizer's API, and name the authorizer's own.
+	api, name string
+	stages    []string
+}
+
+func newFlushable(api *gateway.API, name string) flushable {
+	f := flushable{api: api.ID, name: name}
+	for _, s := range api.Stages {
+		f.stages = append(f.stages, s.Name)
+	}
+	return f
 }
 
 // faults reports everything that a package says is wrong at a place. Each of its errors begins with the name of the field,

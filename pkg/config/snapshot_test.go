@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
@@ -19,6 +21,7 @@ const withEverything = `apis:
       partners: {lambda: {type: TOKEN, function: "arn:aws:lambda:eu-west-1:111122223333:function:partners"}}
       again: {lambda: {type: TOKEN, function: "arn:aws:lambda:eu-west-1:111122223333:function:partners", resultTtl: 10s}}
     routes: [{route: GET /, authorizer: staff}, {route: GET /a, authorizer: partners}, {route: GET /b, authorizer: again}]
+vpcEndpoints: [{id: vpce-1a2b3c4d, vpc: vpc-1a2b3c4d}]
 issuers:
   https://id.example.com: {file: keys.json}
 functions:
@@ -45,6 +48,14 @@ func loadEverything(t *testing.T) *Snapshot {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// Replicas share answers by what their functions are told, wherever it stands in their files.
+func TestAnswersDoNotDependOnPlaces(t *testing.T) {
+	api := &gateway.API{Stages: []gateway.Stage{{At: fault.Root(nil), Name: "prod", Variables: map[string]string{"a": "b"}}}}
+	if got, want := stageVariables(api), `[{"Name":"prod","Domains":null,"Variables":{"a":"b"}}]`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }
 
 func TestFlushFindsStages(t *testing.T) {

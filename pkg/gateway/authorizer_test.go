@@ -420,7 +420,9 @@ func TestAuthorizerFaults(t *testing.T) {
 		if g != nil {
 			t.Errorf("%s %q: compiled", path, tt.message)
 		}
-		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
+		if !slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.At.String() == path && strings.Contains(f.Message, tt.message) && !f.Warning
+		}) {
 			t.Errorf("%s %q is not among %+v", path, tt.message, faults)
 		}
 	}
@@ -438,7 +440,7 @@ func TestSourcesThatNobodyHasAreWarnedOf(t *testing.T) {
 		api := guardedByAuthorizer(a, "GET /pets")
 		api.Stages[0].Variables = map[string]string{"alias": "live"}
 		g, faults := New(Config{APIs: []API{api}})
-		is := slices.ContainsFunc(faults, func(f Fault) bool { return f.Warning && strings.Contains(f.Message, "every caller gets a 401") })
+		is := slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Warning && strings.Contains(f.Message, "every caller gets a 401") })
 		if g == nil || is != warned {
 			t.Fatalf("%s: %+v, want a warning: %v", source, faults, warned)
 		}

@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -148,7 +150,9 @@ func TestFaults(t *testing.T) {
 		if g != nil {
 			t.Errorf("%s %q: compiled", tt.path, tt.message)
 		}
-		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
+		if !slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.At.String() == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning
+		}) {
 			t.Errorf("%s %q is not among %+v", tt.path, tt.message, faults)
 		}
 	}
@@ -160,7 +164,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, faults := New(Config{APIs: []API{a}, TrustedProxies: []netip.Prefix{{}}})
 	var paths []string
 	for _, f := range faults {
-		paths = append(paths, f.Path)
+		paths = append(paths, f.At.String())
 	}
 	slices.Sort(paths)
 	want := []string{"apis[0].account", "apis[0].routes[0].route", "apis[0].routes[1].route", "apis[0].routes[3].route", "apis[0].stages[0].domains[0]", "clientAddress.trustedProxies[0]"}
@@ -178,7 +182,7 @@ func TestWarnings(t *testing.T) {
 	g, faults := New(Config{APIs: []API{a}, TrustedProxies: prefixes("0.0.0.0/0")})
 	var got []string
 	for _, f := range faults {
-		got = append(got, fmt.Sprint(f.Path, " ", f.Warning))
+		got = append(got, fmt.Sprint(f.At.String(), " ", f.Warning))
 	}
 	slices.Sort(got)
 	want := []string{
@@ -206,5 +210,37 @@ func TestPolicyTarget(t *testing.T) {
 		if got := target.KeyPossible(policy.NewKey(key)); got != want {
 			t.Errorf("%s: %v, want %v", key, got, want)
 		}
+	}
+}
+
+// A reader of another format has faults stand where its own files have the parts.
+func TestFaultsStandWhereTheirPartsDo(t *testing.T) {
+	file := fault.Root(nil)
+	token := func(context.Context, string, []string) (Token, error) { return nil, nil }
+	a := testAPI("GET /pets")
+	a.At, a.Account = file.Field("paths"), "1"
+	a.Stages = []Stage{{At: file.Field("servers").Item(2), Name: "prod", Domains: []string{"a:b"}}, {Name: "a b"}}
+	a.Routes[0].At, a.Routes[0].Method = file.Field("paths").Key("/pets").Field("get"), "get"
+	a.Authorizers = map[string]Authorizer{
+		"a": {At: file.Field("securitySchemes").Key("a"), Authorization: JWT, Token: token, IdentitySource: []string{"x"}},
+		"b": {Authorization: JWT, Token: token, IdentitySource: []string{"x"}},
+	}
+	_, faults := New(Config{
+		At: file.Field("all"), APIs: []API{a}, TrustedProxies: []netip.Prefix{{}},
+		VPCEndpoints: []VPCEndpoint{{At: file.Field("endpoint"), ID: "x"}, {}},
+	})
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.At.String())
+	}
+	want := []string{
+		"paths.account", "servers[2].domains[0]", "paths.stages[1].name", `paths["/pets"].get.route`,
+		`securitySchemes["a"].identitySource[0]`, `paths.authorizers["b"].identitySource[0]`,
+		"all.clientAddress.trustedProxies[0]", "endpoint.id", "all.vpcEndpoints[1]",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

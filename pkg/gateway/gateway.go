@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/compile"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
@@ -12,7 +13,7 @@ type Gateway struct{ model *model.Gateway }
 var noModel model.Gateway
 
 // New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
-func New(c Config) (*Gateway, []Fault) {
+func New(c Config) (*Gateway, []fault.Fault) {
 	m, faults := compile.New(c)
 	if m == nil {
 		return nil, faults
@@ -33,7 +34,6 @@ type (
 	GatewayResponse  = compile.GatewayResponse
 	VPCEndpoint      = compile.VPCEndpoint
 	SignatureOptions = compile.SignatureOptions
-	Fault            = compile.Fault
 )
 
 // What authenticators return, and are asked.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
@@ -97,7 +98,9 @@ func TestHTTPFaults(t *testing.T) {
 		if g != nil {
 			t.Errorf("%s %q: compiled", tt.path, tt.message)
 		}
-		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
+		if !slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.At.String() == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning
+		}) {
 			t.Errorf("%s %q is not among %+v", tt.path, tt.message, faults)
 		}
 	}

@@ -377,7 +377,7 @@ func TestCanceledSignedRequest(t *testing.T) {
 func TestIAMRouteWithoutVerifier(t *testing.T) {
 	a := testAPI("GET /pets")
 	a.Routes[0].Authorization = IAM
-	if g, faults := New(Config{APIs: []API{a}}); g != nil || len(faults) != 1 || faults[0].Path != "apis[0].routes[0].authorization" {
+	if g, faults := New(Config{APIs: []API{a}}); g != nil || len(faults) != 1 || faults[0].At.String() != "apis[0].routes[0].authorization" {
 		t.Errorf("%v, %v", g, faults)
 	}
 }

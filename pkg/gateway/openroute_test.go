@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // TestOpenRoutesBesideGuardedOnes has routes as "! METHOD path" where they are guarded. A warning is at the open route.
@@ -70,7 +72,9 @@ func TestOpenRoutesBesideGuardedOnes(t *testing.T) {
 			continue
 		}
 		path := fmt.Sprintf("apis[0].routes[%d].route", tt.at)
-		if len(faults) != 1 || !slices.ContainsFunc(faults, func(f Fault) bool { return f.Warning && f.Path == path && strings.Contains(f.Message, tt.want) }) {
+		if len(faults) != 1 || !slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.Warning && f.At.String() == path && strings.Contains(f.Message, tt.want)
+		}) {
 			t.Errorf("%q: %v, want a warning of %q at %s", tt.routes, faults, tt.want, path)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
@@ -239,7 +240,7 @@ func TestPrivateAPIWithoutAPolicy(t *testing.T) {
 	a := privateAPI(t)
 	a.ResourcePolicy = nil
 	g, faults := New(Config{APIs: []API{a}, VPCEndpoints: endpoints()})
-	if g == nil || len(faults) != 1 || !faults[0].Warning || faults[0].Path != "apis[0].resourcePolicy" {
+	if g == nil || len(faults) != 1 || !faults[0].Warning || faults[0].At.String() != "apis[0].resourcePolicy" {
 		t.Fatalf("%+v", faults)
 	}
 	const user = `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:eu-west-1:********3333:a1b2c3d4e5/prod/GET/pets`
@@ -477,7 +478,9 @@ func TestVPCEndpointFaults(t *testing.T) {
 		if g != nil {
 			t.Errorf("%s %q: compiled", tt.path, tt.message)
 		}
-		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning }) {
+		if !slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.At.String() == tt.path && strings.Contains(f.Message, tt.message) && !f.Warning
+		}) {
 			t.Errorf("%s %q is not among %+v", tt.path, tt.message, faults)
 		}
 	}

@@ -189,7 +189,7 @@ func TestNeighboursInAnotherCaseAreRefused(t *testing.T) {
 		g, faults := New(Config{APIs: []API{a, b}})
 		var text string
 		for _, f := range faults {
-			text += fmt.Sprintf("%s: %s\n", f.Path, f.Message)
+			text += fmt.Sprintf("%s: %s\n", f.At.String(), f.Message)
 		}
 		if (g == nil) != (tt.want != "") || !strings.Contains(text, tt.want) {
 			t.Errorf("%d: %s", i, text)

@@ -178,7 +178,7 @@ func TestSignatureOptionFaults(t *testing.T) {
 		g, faults := New(Config{APIs: []API{a, cats}, Signatures: signatures(callers{statement: statement("Allow", "*")}.builder(t))})
 		var text []string
 		for _, f := range faults {
-			text = append(text, f.Path+": "+f.Message)
+			text = append(text, f.At.String()+": "+f.Message)
 		}
 		if got := strings.Join(text, "\n"); (g == nil) != (c.want != "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s", name, got)

@@ -28,7 +28,7 @@ func TestStatusesWithoutABody(t *testing.T) {
 		}
 		templates := map[string]string{"application/json": "{}"}
 		_, faults := New(Config{APIs: []API{refusing(map[string]GatewayResponse{missing: {StatusCode: status, ResponseTemplates: templates}})}})
-		if len(faults) != 1 || !strings.Contains(faults[0].Message, "has no body") || !strings.HasSuffix(faults[0].Path, ".responseTemplates") {
+		if len(faults) != 1 || !strings.Contains(faults[0].Message, "has no body") || !strings.HasSuffix(faults[0].At.String(), ".responseTemplates") {
 			t.Errorf("%d with a template: %v", status, faults)
 		}
 	}

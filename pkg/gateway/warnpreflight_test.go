@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // A guarded route that catches preflights beside cors is warned of, and a request shows that it does.
@@ -38,8 +40,8 @@ func TestPreflightsThatAreRefused(t *testing.T) {
 		if g == nil {
 			t.Fatalf("%s: %v", name, faults)
 		}
-		warned := slices.ContainsFunc(faults, func(f Fault) bool {
-			return f.Warning && f.Path == "apis[0].routes[0].route" && strings.Contains(f.Message, c.warned) && strings.Contains(f.Message, "preflights")
+		warned := slices.ContainsFunc(faults, func(f fault.Fault) bool {
+			return f.Warning && f.At.String() == "apis[0].routes[0].route" && strings.Contains(f.Message, c.warned) && strings.Contains(f.Message, "preflights")
 		})
 		if warned != (c.warned != "") {
 			t.Errorf("%s: %v", name, faults)

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
@@ -27,6 +29,9 @@ const (
 
 // Authorizer is one authorizer of an API.
 type Authorizer struct {
+	// At is where the authorizer's fields stand, such as identitySource. Nil stands for its entry in the API's authorizers. A fault of
+	// the authorizer as a whole stands at its entry.
+	At *fault.Place
 	// Authorization is the authorization of the methods that the authorizer guards: CUSTOM, COGNITO_USER_POOLS or JWT.
 	Authorization Authorization
 	// IdentitySource names what the caller shows, in API Gateway's notation: method.request.header.Authorization on a REST API,
@@ -47,16 +52,16 @@ type Authorizer struct {
 	Timeout time.Duration
 }
 
-func (a *apiBuilder) compileAuthorizers(c *API, at string, f *faults) {
+func (a *apiBuilder) compileAuthorizers(c *API, at *fault.Place, f *faults) {
 	a.authorizers, a.kinds = make(map[string]*model.Authorizer, len(c.Authorizers)), make(map[string]Authorization, len(c.Authorizers))
 	for _, name := range slices.Sorted(maps.Keys(c.Authorizers)) {
 		authorizer := c.Authorizers[name]
 		a.kinds[name] = authorizer.Authorization
-		a.authorizers[name] = compileAuthorizer(&authorizer, c, name, fmt.Sprintf("%s.authorizers[%q]", at, name), f)
+		a.authorizers[name] = compileAuthorizer(&authorizer, c, name, at.Field("authorizers").Key(name), f)
 	}
 }
 
-func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *model.Authorizer {
+func compileAuthorizer(c *Authorizer, api *API, name string, at *fault.Place, f *faults) *model.Authorizer {
 	if !authorizerShape.MatchString(name) {
 		f.add(at, "%q is no name of an authorizer; write letters, digits and ._-", name)
 	}
@@ -76,6 +81,7 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *mod
 	default:
 		f.add(at, "authorization %q asks no authorizer", string(c.Authorization))
 	}
+	at = cmp.Or(c.At, at)
 	sources := c.IdentitySource
 	if single := c.Authorization != Custom || c.TokenType; single {
 		sources = f.singleSource(sources, api, at)
@@ -91,42 +97,42 @@ func compileAuthorizer(c *Authorizer, api *API, name, at string, f *faults) *mod
 // 2026-11-25: identityValidationExpression has to match the whole value, and is no Java expression but one of Go's: what that
 // cannot say (look-around, back-references) is a fault. So is a character class that both take and read differently: one within
 // another, and &&.
-func (f *faults) compileValidation(expression, at string) *regexp.Regexp {
+func (f *faults) compileValidation(expression string, at *fault.Place) *regexp.Regexp {
 	if expression == "" {
 		return nil
 	}
 	compiled, err := authz.CompileExpression(expression)
 	if err != nil {
-		f.add(at+".identityValidationExpression", "the expression cannot be used: %v", err)
+		f.add(at.Field("identityValidationExpression"), "the expression cannot be used: %v", err)
 	}
 	return compiled
 }
 
 // routeAuthorizer finds the authorizer of a route, nil if it has none.
-func (a *apiBuilder) routeAuthorizer(c *Route, at string, f *faults) *model.Authorizer {
+func (a *apiBuilder) routeAuthorizer(c *Route, at *fault.Place, f *faults) *model.Authorizer {
 	asks := c.Authorization == Custom || c.Authorization == Cognito || c.Authorization == JWT
 	named := a.authorizers[c.Authorizer]
 	switch {
 	case !asks && c.Authorizer != "":
-		f.add(at+".authorizer", "authorization %s asks no authorizer: remove one of the two", c.Authorization)
+		f.add(at.Field("authorizer"), "authorization %s asks no authorizer: remove one of the two", c.Authorization)
 	case asks && c.Authorizer == "":
-		f.add(at+".authorizer", "authorization %s needs an authorizer: write its name", c.Authorization)
+		f.add(at.Field("authorizer"), "authorization %s needs an authorizer: write its name", c.Authorization)
 	case asks && named == nil:
-		f.add(at+".authorizer", "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
+		f.add(at.Field("authorizer"), "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
 	case asks && a.kinds[c.Authorizer] != c.Authorization:
-		f.add(at+".authorization", "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, a.kinds[c.Authorizer], a.kinds[c.Authorizer])
+		f.add(at.Field("authorization"), "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, a.kinds[c.Authorizer], a.kinds[c.Authorizer])
 	}
 	if len(c.Scopes) > 0 && c.Authorization != Cognito && c.Authorization != JWT {
-		f.add(at+".scopes", "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")
+		f.add(at.Field("scopes"), "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")
 	}
 	f.checkScopes(c.Scopes, at)
 	return named
 }
 
-func (f *faults) checkScopes(scopes []string, at string) {
+func (f *faults) checkScopes(scopes []string, at *fault.Place) {
 	for i, s := range scopes {
 		if !scopeShape.MatchString(s) {
-			f.add(fmt.Sprintf("%s.scopes[%d]", at, i), "%q is no scope; write one without blanks, such as orders/read", s)
+			f.add(at.Field("scopes").Item(i), "%q is no scope; write one without blanks, such as orders/read", s)
 		}
 	}
 }
@@ -155,29 +161,29 @@ var (
 const IAM Authorization = "AWS_IAM"
 
 // singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
-func (f *faults) singleSource(written []string, api *API, at string) []string {
+func (f *faults) singleSource(written []string, api *API, at *fault.Place) []string {
 	switch {
 	case len(written) > 1:
-		f.add(at+".identitySource", "such an authorizer has one identity source: write one")
+		f.add(at.Field("identitySource"), "such an authorizer has one identity source: write one")
 	case len(written) == 0 && api.HTTP:
 		return []string{"$request.header.Authorization"}
 	case len(written) == 0:
 		return []string{"method.request.header.Authorization"}
 	case !api.HTTP && !strings.HasPrefix(written[0], "method.request.header."):
-		f.add(at+".identitySource[0]", "%q: such an authorizer of a REST API looks at a header; write method.request.header.<name>", written[0])
+		f.add(at.Field("identitySource").Item(0), "%q: such an authorizer of a REST API looks at a header; write method.request.header.<name>", written[0])
 		return nil
 	case api.HTTP && !strings.HasPrefix(written[0], "$request."):
-		f.add(at+".identitySource[0]", "%q: write $request.header.<name> or $request.querystring.<name>", written[0])
+		f.add(at.Field("identitySource").Item(0), "%q: write $request.header.<name> or $request.querystring.<name>", written[0])
 		return nil
 	}
 	return written
 }
 
-func (f *faults) compileSources(written []string, api *API, at string) []model.IdentitySource {
+func (f *faults) compileSources(written []string, api *API, at *fault.Place) []model.IdentitySource {
 	var sources []model.IdentitySource
 	seen := map[string]bool{}
 	for i, text := range written {
-		at := fmt.Sprintf("%s.identitySource[%d]", at, i)
+		at := at.Field("identitySource").Item(i)
 		value, err := compileSource(text, api)
 		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "stageVariables."); ok && !api.hasStageVariable(variable) {
 			f.warn(at, "no stage of the API has a variable %q: every caller gets a 401", variable)

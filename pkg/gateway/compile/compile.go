@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
@@ -68,37 +69,37 @@ type apiBuilder struct {
 	signatures SignatureOptions
 }
 
-func (f *faults) checkIdentity(a *API, at string) {
+func (f *faults) checkIdentity(a *API, at *fault.Place) {
 	if !idShape.MatchString(a.ID) {
-		f.add(at+".id", "%q is no API id; write one such as a1b2c3d4e5", a.ID)
+		f.add(at.Field("id"), "%q is no API id; write one such as a1b2c3d4e5", a.ID)
 	}
 	if !accountShape.MatchString(a.Account) {
-		f.add(at+".account", "%q is no account id; write its 12 digits in quotation marks", a.Account)
+		f.add(at.Field("account"), "%q is no account id; write its 12 digits in quotation marks", a.Account)
 	}
 	if !regionShape.MatchString(a.Region) {
-		f.add(at+".region", "%q is no region; write one such as eu-west-1", a.Region)
+		f.add(at.Field("region"), "%q is no region; write one such as eu-west-1", a.Region)
 	}
 	if a.Partition != "" && a.Partition != partition(a.Region) {
-		f.add(at+".partition", "region %s lies in partition %s, not %q", a.Region, partition(a.Region), a.Partition)
+		f.add(at.Field("partition"), "region %s lies in partition %s, not %q", a.Region, partition(a.Region), a.Partition)
 	}
 }
 
 // compileAPI compiles an API but for its domains.
-func (g *builder) compileAPI(c *API, at string, v *verifiers, f *faults) *apiBuilder {
+func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *apiBuilder {
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
 	a := &apiBuilder{API: &model.API{
 		ID: c.ID, Account: c.Account, Region: c.Region, Private: c.Private, Endpoint: c.ExecuteAPIEndpoint,
 		StrictPaths: c.StrictPaths, LegacyMessages: c.LegacyMessages,
-		Policy: c.ResourcePolicy, HTTP: c.HTTP, Routes: routing.Table[model.Route]{HTTP: c.HTTP}, CORS: f.compileCORS(c.CORS, at+".cors"),
+		Policy: c.ResourcePolicy, HTTP: c.HTTP, Routes: routing.Table[model.Route]{HTTP: c.HTTP}, CORS: f.compileCORS(c.CORS, at.Field("cors")),
 	}}
 	if g.APIs[a.ID] != nil {
-		f.add(at+".id", "the API %s is written twice", a.ID)
+		f.add(at.Field("id"), "the API %s is written twice", a.ID)
 	}
 	g.APIs[a.ID] = a.API
 	g.Hosts[c.ExecuteAPIHost()] = &model.Host{Owner: a.API}
 	if c.Private && c.ResourcePolicy == nil {
-		f.warn(at+".resourcePolicy", "a private API denies every request until it has a resource policy: write resourcePolicy")
+		f.warn(at.Field("resourcePolicy"), "a private API denies every request until it has a resource policy: write resourcePolicy")
 	}
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
@@ -107,29 +108,26 @@ func (g *builder) compileAPI(c *API, at string, v *verifiers, f *faults) *apiBui
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	if len(c.Routes) == 0 {
-		f.add(at+".routes", "the API has no route: write at least one")
+		f.add(at.Field("routes"), "the API has no route: write at least one")
 	}
 	routes := make([]*model.Route, len(c.Routes))
 	for i := range c.Routes {
-		at := routeAt(at, i)
+		at := c.routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
 		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && v.factory == nil {
-			f.add(at+".authorization", "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
+			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
 		routes[i] = r
 	}
-	a.foldRoutes(routes, at, f)
-	a.warnOpenRoutes(routes, at, f)
-	a.warnPreflights(routes, at, f)
+	a.foldRoutes(routes, c, at, f)
+	a.warnOpenRoutes(routes, c, at, f)
+	a.warnPreflights(routes, c, at, f)
 	g.addMapped(upstream)
 	return a
 }
-
-// routeAt is the place of an API's route.
-func routeAt(at string, i int) string { return fmt.Sprintf("%s.routes[%d]", at, i) }
 
 func (g *builder) addMapped(headers []answer.MappedHeader) {
 	for _, h := range headers {
@@ -137,22 +135,22 @@ func (g *builder) addMapped(headers []answer.MappedHeader) {
 	}
 }
 
-func (a *apiBuilder) compileStages(c *API, at string, f *faults) {
+func (a *apiBuilder) compileStages(c *API, at *fault.Place, f *faults) {
 	if len(c.Stages) == 0 {
-		f.add(at+".stages", "the API has no stage: write at least one")
+		f.add(at.Field("stages"), "the API has no stage: write at least one")
 	}
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
-		at := fmt.Sprintf("%s.stages[%d]", at, i)
-		f.checkStageName(a.API, s.Name, at+".name")
+		at := c.stageAt(at, i)
+		f.checkStageName(a.API, s.Name, at.Field("name"))
 		if a.Stage(s.Name) != nil {
-			f.add(at+".name", "the stage %s is written twice", s.Name)
+			f.add(at.Field("name"), "the stage %s is written twice", s.Name)
 		} else if other := a.StageInAnyCase(s.Name); other != nil && a.Endpoint {
-			f.add(at+".name", "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
+			f.add(at.Field("name"), "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
 			if !variableShape.MatchString(name) {
-				f.add(fmt.Sprintf("%s.variables[%q]", at, name), "%q is no name of a stage variable; write letters, digits and underscores", name)
+				f.add(at.Field("variables").Key(name), "%q is no name of a stage variable; write letters, digits and underscores", name)
 			}
 		}
 		a.Stages = append(a.Stages, &model.Stage{
@@ -163,24 +161,24 @@ func (a *apiBuilder) compileStages(c *API, at string, f *faults) {
 	}
 }
 
-func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at string, f *faults) *model.Route {
+func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at *fault.Place, f *faults) *model.Route {
 	if !c.key().HasMethod() {
-		f.add(at+".route", "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
+		f.add(at.Field("route"), "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
 	g := guardOf[c.Authorization]
 	if g == model.Unguarded {
-		f.add(at+".authorization", "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
+		f.add(at.Field("authorization"), "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
 	r := &model.Route{Key: c.key(), Name: c.key().String(), Guard: g, Scopes: c.Scopes, Upstream: upstream}
 	r.Authorizer = a.routeAuthorizer(c, at, f)
 	if err := a.Routes.Add(r.Key, r); err != nil {
-		f.add(at+".route", "%v", err)
+		f.add(at.Field("route"), "%v", err)
 	}
 	return r
 }
 
 // foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
-func (a *apiBuilder) foldRoutes(routes []*model.Route, at string, f *faults) {
+func (a *apiBuilder) foldRoutes(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if !a.StrictPaths {
 		return
 	}
@@ -188,14 +186,14 @@ func (a *apiBuilder) foldRoutes(routes []*model.Route, at string, f *faults) {
 	for i := range routes {
 		keys[i] = routes[i].Key
 	}
-	a.Routes.Fold(keys, routes, func(i int, err error) { f.add(routeAt(at, i)+".route", "%v", err) })
+	a.Routes.Fold(keys, routes, func(i int, err error) { f.add(c.routeAt(at, i).Field("route"), "%v", err) })
 }
 
 // mapDomains maps an API's custom domain names to its stages.
-func (g *builder) mapDomains(c *API, a *apiBuilder, at string, f *faults) {
+func (g *builder) mapDomains(c *API, a *apiBuilder, at *fault.Place, f *faults) {
 	for i, s := range c.Stages {
 		for j, text := range s.Domains {
-			at := fmt.Sprintf("%s.stages[%d].domains[%d]", at, i, j)
+			at := c.stageAt(at, i).Field("domains").Item(j)
 			d, err := parseDomain(text)
 			if err == nil {
 				err = g.mapDomain(d, a.Stages[i])

@@ -1,15 +1,20 @@
 package compile
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
 // Config is everything a Gateway is made of. New takes it over: the caller does not change it afterwards.
 type Config struct {
+	// At is where the configuration stands. APIs, stages, routes, authorizers and VPC endpoints have an At too, from which New makes
+	// the Places of its faults. A nil At stands for the part's place in what holds it, such as apis[3].stages[0].
+	At *fault.Place
 	// APIs are the APIs that are served; at least one.
 	APIs []API
 	// TrustedProxies are the networks whose X-Forwarded-For entries are believed (clientAddress.trustedProxies). Without
@@ -32,9 +37,49 @@ func (c *Config) NeedsBodies() bool {
 	return slices.ContainsFunc(c.APIs, func(a API) bool { return a.Private && policies || slices.ContainsFunc(a.Routes, signed) })
 }
 
+// ForgetPlaces sets every At to nil. What holds the Config would otherwise hold the documents that it was read from.
+func (c *Config) ForgetPlaces() {
+	c.At = nil
+	for i := range c.VPCEndpoints {
+		c.VPCEndpoints[i].At = nil
+	}
+	for i := range c.APIs {
+		c.APIs[i].forgetPlaces()
+	}
+}
+
+func (a *API) forgetPlaces() {
+	a.At = nil
+	for i := range a.Stages {
+		a.Stages[i].At = nil
+	}
+	for i := range a.Routes {
+		a.Routes[i].At = nil
+	}
+	for name, authorizer := range a.Authorizers {
+		authorizer.At = nil
+		a.Authorizers[name] = authorizer
+	}
+}
+
+// apiAt returns where an API stands.
+func (c *Config) apiAt(i int) *fault.Place { return cmp.Or(c.APIs[i].At, c.At.Field("apis").Item(i)) }
+
+// stageAt returns where a stage of the API at a place stands.
+func (a *API) stageAt(at *fault.Place, i int) *fault.Place {
+	return cmp.Or(a.Stages[i].At, at.Field("stages").Item(i))
+}
+
+// routeAt returns where a route of the API at a place stands.
+func (a *API) routeAt(at *fault.Place, i int) *fault.Place {
+	return cmp.Or(a.Routes[i].At, at.Field("routes").Item(i))
+}
+
 // VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
 // endpoint, a VPC or both.
 type VPCEndpoint struct {
+	// At is where the entry stands.
+	At *fault.Place
 	// ID is the endpoint's id (aws:SourceVpce). A load balancer that sends it in the PROXY protocol's header leads here.
 	ID string
 	// VPC is the id of the VPC that the endpoint lies in (aws:SourceVpc).
@@ -54,6 +99,8 @@ type VPCEndpoint struct {
 
 // API is one REST API, or one HTTP API.
 type API struct {
+	// At is where the API stands.
+	At *fault.Place
 	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
 	// the region, so that it may be left out.
 	ID, Account, Region, Partition string
@@ -87,13 +134,10 @@ type API struct {
 	Signatures SignatureOptions
 }
 
-// HasStage reports whether the API has a stage of a name.
-func (a *API) HasStage(name string) bool {
-	return slices.ContainsFunc(a.Stages, func(s Stage) bool { return s.Name == name })
-}
-
 // Stage is one stage of an API.
 type Stage struct {
+	// At is where the stage stands. It is not part of the stage's JSON: a remembered answer depends on that.
+	At *fault.Place `json:"-"`
 	// Name is the stage's name as it stands in the method ARN. An HTTP API may have a DefaultStage.
 	Name string
 	// Domains are the custom domain names that are mapped to the stage: "host" or "host/base/path".
@@ -110,6 +154,8 @@ const None Authorization = "NONE"
 
 // Route is one method of a resource.
 type Route struct {
+	// At is where the route stands.
+	At *fault.Place
 	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY; or DefaultRoute, with no Resource.
 	Method string
 	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
@@ -143,15 +189,4 @@ type GatewayResponse struct {
 	ResponseParameters map[string]string
 	// ResponseTemplates maps a content type to a body template.
 	ResponseTemplates map[string]string
-}
-
-// Fault is something in a Config that is wrong, or, as a Warning, that is probably not meant.
-type Fault struct {
-	// Path is where, in the terms of portcullis.yaml: "apis[3].stages[0].domains[1]", "apis[0].routes[2].route",
-	// `apis[0].upstreamHeaders["x-user"]`. Map keys are quoted as in Go. What is missing has a path too, "apis[0].routes".
-	Path string
-	// Message says what is wrong and what to write instead.
-	Message string
-	// Warning does not hinder New.
-	Warning bool
 }

@@ -1,10 +1,10 @@
 package compile
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
@@ -20,25 +20,25 @@ const (
 const noUserPools = "an HTTP API has no COGNITO_USER_POOLS: write a jwt authorizer with the pool's issuer, https://cognito-idp.<region>.amazonaws.com/<pool id>, and the app clients as audiences"
 
 // checkKind refuses what an API of its kind has not got ("Choose between REST APIs and HTTP APIs").
-func (f *faults) checkKind(a *API, at string) {
+func (f *faults) checkKind(a *API, at *fault.Place) {
 	if !a.HTTP {
 		f.checkREST(a, at)
 		return
 	}
 	if a.ResourcePolicy != nil {
-		f.add(at+".resourcePolicy", "an HTTP API has no resource policy: remove it, or write kind: REST")
+		f.add(at.Field("resourcePolicy"), "an HTTP API has no resource policy: remove it, or write kind: REST")
 	}
 	if a.Private {
-		f.add(at+".endpoint", "an HTTP API is regional: remove endpoint, or write kind: REST")
+		f.add(at.Field("endpoint"), "an HTTP API is regional: remove endpoint, or write kind: REST")
 	}
 	if len(a.GatewayResponses) > 0 {
-		f.add(at+".gatewayResponses", "the answers of an HTTP API cannot be customized: remove gatewayResponses, or write kind: REST")
+		f.add(at.Field("gatewayResponses"), "the answers of an HTTP API cannot be customized: remove gatewayResponses, or write kind: REST")
 	}
 	if a.LegacyMessages {
-		f.add(at+".legacyMessages", "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
+		f.add(at.Field("legacyMessages"), "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
-		if at := fmt.Sprintf("%s.authorizers[%q]", at, name); a.Authorizers[name].Authorization == Cognito {
+		if at := at.Field("authorizers").Key(name); a.Authorizers[name].Authorization == Cognito {
 			f.add(at, noUserPools)
 		} else if a.Authorizers[name].TokenType {
 			f.add(at, "an HTTP API has no Lambda authorizers of type TOKEN: write type: REQUEST")
@@ -46,25 +46,25 @@ func (f *faults) checkKind(a *API, at string) {
 	}
 	for i, r := range a.Routes {
 		if r.Authorization == Cognito {
-			f.add(routeAt(at, i)+".authorization", noUserPools)
+			f.add(a.routeAt(at, i).Field("authorization"), noUserPools)
 		}
 	}
 }
 
 // checkREST refuses what HTTP APIs alone have.
-func (f *faults) checkREST(a *API, at string) {
+func (f *faults) checkREST(a *API, at *fault.Place) {
 	if a.CORS != nil {
-		f.add(at+".cors", "only an HTTP API has cors: write kind: HTTP, or routes with the method OPTIONS")
+		f.add(at.Field("cors"), "only an HTTP API has cors: write kind: HTTP, or routes with the method OPTIONS")
 	}
 	for i, r := range a.Routes {
 		if r.Method == DefaultRoute {
-			f.add(routeAt(at, i)+".route", `only an HTTP API has the route $default: write kind: HTTP, or "ANY /" and "ANY /{proxy+}"`)
+			f.add(a.routeAt(at, i).Field("route"), `only an HTTP API has the route $default: write kind: HTTP, or "ANY /" and "ANY /{proxy+}"`)
 		}
 	}
 }
 
 // checkStageName refuses a name that no stage of such an API can have.
-func (f *faults) checkStageName(a *model.API, name, at string) {
+func (f *faults) checkStageName(a *model.API, name string, at *fault.Place) {
 	switch {
 	case name == DefaultStage && a.HTTP:
 	case name == DefaultStage:

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// New compiles a configuration. It returns all faults at once, and nil if one of them is not a warning.
-func New(c Config) (*model.Gateway, []Fault) {
+// New compiles a configuration. It returns all faults at once, and nil if one of them is not a warning. The model holds no Place.
+func New(c Config) (*model.Gateway, []fault.Fault) {
 	var f faults
 	g := &builder{&model.Gateway{
 		APIs:     make(map[string]*model.API, len(c.APIs)),
@@ -28,30 +29,30 @@ func New(c Config) (*model.Gateway, []Fault) {
 		g.Mapped.Add(name)
 	}
 	if len(c.APIs) == 0 {
-		f.add("apis", "there is no API: write at least one")
+		f.add(c.At.Field("apis"), "there is no API: write at least one")
 	}
 	compiled := make([]*apiBuilder, len(c.APIs))
 	for i := range c.APIs {
-		compiled[i] = g.compileAPI(&c.APIs[i], fmt.Sprintf("apis[%d]", i), &v, &f)
+		compiled[i] = g.compileAPI(&c.APIs[i], c.apiAt(i), &v, &f)
 	}
 	// Domains come last: whether one is another API's default endpoint is known only then.
 	for i := range c.APIs {
-		g.mapDomains(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
+		g.mapDomains(&c.APIs[i], compiled[i], c.apiAt(i), &f)
 	}
 	for i := range c.APIs {
-		g.checkAliases(&c.APIs[i], compiled[i], fmt.Sprintf("apis[%d]", i), &f)
+		g.checkAliases(&c.APIs[i], compiled[i], c.apiAt(i), &f)
 	}
-	g.trustProxies(c.TrustedProxies, &f)
-	g.addVPCEndpoints(c.VPCEndpoints, &f)
+	g.trustProxies(c.TrustedProxies, c.At.Field("clientAddress").Field("trustedProxies"), &f)
+	g.addVPCEndpoints(c.VPCEndpoints, c.At.Field("vpcEndpoints"), &f)
 	if f.fatal() {
 		return nil, f
 	}
 	return g.Gateway, f
 }
 
-func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
+func (g *builder) trustProxies(networks []netip.Prefix, list *fault.Place, f *faults) {
 	for i, network := range networks {
-		at := fmt.Sprintf("clientAddress.trustedProxies[%d]", i)
+		at := list.Item(i)
 		switch {
 		case !network.IsValid():
 			f.add(at, "write a network such as 10.0.0.0/8")
@@ -67,21 +68,14 @@ func (g *builder) trustProxies(networks []netip.Prefix, f *faults) {
 }
 
 // faults gathers what is wrong with a configuration.
-type faults []Fault
+type faults []fault.Fault
 
-func (f *faults) add(path, format string, args ...any) {
-	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+func (f *faults) add(at *fault.Place, format string, args ...any) {
+	*f = append(*f, fault.Fault{At: at, Message: fmt.Sprintf(format, args...)})
 }
 
-func (f *faults) warn(path, format string, args ...any) {
-	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, args...), Warning: true})
+func (f *faults) warn(at *fault.Place, format string, args ...any) {
+	*f = append(*f, fault.Fault{At: at, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-func (f *faults) fatal() bool {
-	for _, fault := range *f {
-		if !fault.Warning {
-			return true
-		}
-	}
-	return false
-}
+func (f *faults) fatal() bool { return fault.List(*f).Fatal() }

@@ -9,18 +9,19 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
 // compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
-func (f *faults) compileResponses(a *API, path string) map[answer.Type]*answer.Custom {
+func (f *faults) compileResponses(a *API, at *fault.Place) map[answer.Type]*answer.Custom {
 	if len(a.GatewayResponses) == 0 {
 		return nil
 	}
 	byName := map[string]*answer.Custom{}
 	for _, name := range slices.Sorted(maps.Keys(a.GatewayResponses)) {
-		at := fmt.Sprintf("%s.gatewayResponses[%q]", path, name)
+		at := at.Field("gatewayResponses").Key(name)
 		f.checkResponseType(name, at)
 		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
 	}
@@ -38,7 +39,7 @@ func (f *faults) compileResponses(a *API, path string) map[answer.Type]*answer.C
 }
 
 // checkResponseType refuses names that are no response type, and warns of those that portcullis never answers with.
-func (f *faults) checkResponseType(name, at string) {
+func (f *faults) checkResponseType(name string, at *fault.Place) {
 	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
 		return
 	}
@@ -58,12 +59,12 @@ func (f *faults) checkResponseType(name, at string) {
 	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
-func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *answer.Custom {
+func (f *faults) compileResponse(g GatewayResponse, s scope, at *fault.Place) *answer.Custom {
 	if g.StatusCode != 0 && !answer.IsStatus(g.StatusCode) {
-		f.add(at+".statusCode", "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, answer.ListOfStatuses())
+		f.add(at.Field("statusCode"), "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, answer.ListOfStatuses())
 	}
 	if answer.HasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
-		f.add(at+".responseTemplates", "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
+		f.add(at.Field("responseTemplates"), "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
 	}
 	const builtIn = "application/json"
 	c := &answer.Custom{Status: g.StatusCode, Escape: answer.FormatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
@@ -72,10 +73,10 @@ func (f *faults) compileResponse(g GatewayResponse, s scope, at string) *answer.
 	return c
 }
 
-func (f *faults) compileParameters(parameters map[string]string, s scope, at string) []answer.MappedHeader {
+func (f *faults) compileParameters(parameters map[string]string, s scope, at *fault.Place) []answer.MappedHeader {
 	var headers []answer.MappedHeader
 	for _, key := range slices.Sorted(maps.Keys(parameters)) {
-		at := fmt.Sprintf("%s.responseParameters[%q]", at, key)
+		at := at.Field("responseParameters").Key(key)
 		name, ok := strings.CutPrefix(key, "gatewayresponse.header.")
 		if !ok {
 			f.add(at, "write gatewayresponse.header.<name>: only headers can be mapped")
@@ -110,7 +111,7 @@ func compileParameter(value string, s scope) (answer.Variable, error) {
 
 // compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
 // is not documented.
-func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, answer.Template) {
+func (f *faults) compileBody(g GatewayResponse, s scope, at *fault.Place) (string, answer.Template) {
 	templates := g.ResponseTemplates
 	if len(templates) == 0 {
 		return "", nil
@@ -120,11 +121,11 @@ func (f *faults) compileBody(g GatewayResponse, s scope, at string) (string, ans
 	if _, ok := templates["application/json"]; ok {
 		chosen = "application/json"
 	} else if len(templates) > 1 {
-		f.add(at+".responseTemplates", "write a template for application/json, or a single one")
+		f.add(at.Field("responseTemplates"), "write a template for application/json, or a single one")
 	}
 	var body answer.Template
 	for _, contentType := range contentTypes {
-		at := fmt.Sprintf("%s.responseTemplates[%q]", at, contentType)
+		at := at.Field("responseTemplates").Key(contentType)
 		if !answer.IsHeaderValue(contentType) || !strings.Contains(contentType, "/") {
 			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
@@ -174,7 +175,7 @@ type CORS struct {
 var originShape = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9_-]+\.)*[a-z0-9_-]+(:[0-9]{1,5})?$|^[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](:[0-9]{1,5})?$`)
 
 // compileCORS compiles an API's CORS configuration, nil where it has none.
-func (f *faults) compileCORS(c *CORS, at string) *answer.CORS {
+func (f *faults) compileCORS(c *CORS, at *fault.Place) *answer.CORS {
 	if c == nil {
 		return nil
 	}
@@ -182,26 +183,26 @@ func (f *faults) compileCORS(c *CORS, at string) *answer.CORS {
 		AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders, ExposeHeaders: c.ExposeHeaders, MaxAge: c.MaxAge, AllowCredentials: c.AllowCredentials,
 	})
 	if len(c.AllowOrigins) == 0 {
-		f.add(at+".allowOrigins", "cors allows no origin: write at least one, such as https://www.example.com")
+		f.add(at.Field("allowOrigins"), "cors allows no origin: write at least one, such as https://www.example.com")
 	}
 	for i, origin := range c.AllowOrigins {
-		f.compileOrigin(compiled, c, origin, fmt.Sprintf("%s.allowOrigins[%d]", at, i))
+		f.compileOrigin(compiled, c, origin, at.Field("allowOrigins").Item(i))
 	}
 	for i, method := range c.AllowMethods {
 		if method != "*" && !slices.Contains(routing.Methods[:], method) {
-			f.add(fmt.Sprintf("%s.allowMethods[%d]", at, i), "%q is no method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
+			f.add(at.Field("allowMethods").Item(i), "%q is no method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
 		}
 	}
-	f.checkHeaderNames(c.AllowHeaders, at+".allowHeaders")
-	f.checkHeaderNames(c.ExposeHeaders, at+".exposeHeaders")
+	f.checkHeaderNames(c.AllowHeaders, at.Field("allowHeaders"))
+	f.checkHeaderNames(c.ExposeHeaders, at.Field("exposeHeaders"))
 	if c.MaxAge < -1 || c.MaxAge > 86400 {
-		f.add(at+".maxAge", "%d is no age; write seconds, at most 86400, or -1", c.MaxAge)
+		f.add(at.Field("maxAge"), "%d is no age; write seconds, at most 86400, or -1", c.MaxAge)
 	}
 	return compiled
 }
 
 // compileOrigin adds an allowed origin.
-func (f *faults) compileOrigin(compiled *answer.CORS, c *CORS, origin, at string) {
+func (f *faults) compileOrigin(compiled *answer.CORS, c *CORS, origin string, at *fault.Place) {
 	switch {
 	case origin == "*" && c.AllowCredentials:
 		f.add(at, "browsers refuse credentials where every origin is allowed: write the origins, or remove allowCredentials")
@@ -219,10 +220,10 @@ func (f *faults) compileOrigin(compiled *answer.CORS, c *CORS, origin, at string
 	}
 }
 
-func (f *faults) checkHeaderNames(names []string, at string) {
+func (f *faults) checkHeaderNames(names []string, at *fault.Place) {
 	for i, name := range names {
 		if !authz.IsToken(name) {
-			f.add(fmt.Sprintf("%s[%d]", at, i), "%q is no header name; write one such as Authorization, or *", name)
+			f.add(at.Item(i), "%q is no header name; write one such as Authorization, or *", name)
 		}
 	}
 }

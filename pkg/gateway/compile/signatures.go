@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
@@ -41,13 +42,13 @@ type verifiers struct {
 }
 
 // verifier makes what verifies by a set of options.
-func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) model.Verify {
+func (v *verifiers) verifier(o SignatureOptions, at *fault.Place, f *faults) model.Verify {
 	switch {
 	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
-		f.add(at+".maxExpires", "must be a number of seconds from 1 to 604800")
+		f.add(at.Field("maxExpires"), "must be a number of seconds from 1 to 604800")
 		return nil
 	case len(o.HostAliases) > maxHostAliases:
-		f.add(at+".hostAliases", "must be at most eight hosts")
+		f.add(at.Field("hostAliases"), "must be at most eight hosts")
 		return nil
 	case v.factory == nil || o.Region == "": // a fault already
 		return nil
@@ -65,14 +66,14 @@ func (v *verifiers) verifier(o SignatureOptions, at string, f *faults) model.Ver
 }
 
 // compileSignatures makes an API's verifier.
-func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at string, f *faults) {
+func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at *fault.Place, f *faults) {
 	a.signatures = c.Signatures
 	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
-	a.Verify = v.verifier(a.signatures, at+".signatures", f)
+	a.Verify = v.verifier(a.signatures, at.Field("signatures"), f)
 	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
 	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
 	if c.Signatures.given() && !used {
-		f.add(at+".signatures", "no route of the API has authorization AWS_IAM: remove signatures")
+		f.add(at.Field("signatures"), "no route of the API has authorization AWS_IAM: remove signatures")
 	}
 }
 
@@ -82,12 +83,12 @@ func (o *SignatureOptions) given() bool {
 }
 
 // routeVerifier makes a route's own verifier; nil where the API's does.
-func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults) model.Verify {
+func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at *fault.Place, f *faults) model.Verify {
 	if c.Signatures == (model.RouteSignatures{}) {
 		return nil
 	}
 	if c.Authorization != IAM {
-		f.add(at+".signatures", "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
+		f.add(at.Field("signatures"), "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
 		return nil
 	}
 	if a.Verify == nil { // a fault already
@@ -96,7 +97,7 @@ func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at string, f *faults)
 	o := a.signatures
 	own := a.routeSignatures(c)
 	o.MaxExpires, o.UnsignedPayload = own.MaxExpires, own.UnsignedPayload
-	return v.verifier(o, at+".signatures", f)
+	return v.verifier(o, at.Field("signatures"), f)
 }
 
 // routeSignatures are the options that hold for a route, said by it or by its API.
@@ -108,9 +109,9 @@ func (a *apiBuilder) routeSignatures(c *Route) model.RouteSignatures {
 }
 
 // checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.
-func (g *builder) checkAliases(c *API, a *apiBuilder, at string, f *faults) {
+func (g *builder) checkAliases(c *API, a *apiBuilder, at *fault.Place, f *faults) {
 	for i, alias := range c.Signatures.HostAliases {
-		at := fmt.Sprintf("%s.signatures.hostAliases[%d]", at, i)
+		at := at.Field("signatures").Field("hostAliases").Item(i)
 		name := canon.Host(alias)
 		if !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
 			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
@@ -43,10 +44,10 @@ func unfitResponseHeader(name string) string {
 }
 
 // compileUpstream compiles the mapped headers of an API or a route, in the order of their names.
-func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at string) []answer.MappedHeader {
+func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at *fault.Place) []answer.MappedHeader {
 	compiled := map[string]answer.MappedHeader{}
 	for _, h := range headers {
-		at := fmt.Sprintf("%s.upstreamHeaders[%q]", at, h.Name)
+		at := at.Field("upstreamHeaders").Key(h.Name)
 		name := canon.Lower(h.Name)
 		if message := unfitHeader(name); message != "" {
 			f.add(at, "%s", message)

@@ -1,12 +1,13 @@
 package compile
 
 import (
-	"fmt"
+	"cmp"
 	"net/netip"
 	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
@@ -16,37 +17,37 @@ var (
 )
 
 // addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
-func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, f *faults) {
+func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, list *fault.Place, f *faults) {
 	g.Endpoints.ByID, g.Endpoints.ByListener = map[string]*model.VPCEndpoint{}, map[string]*model.VPCEndpoint{}
 	g.Endpoints.ByPrincipal = map[string]*model.VPCEndpoint{}
 	for i := range endpoints {
-		c, at := &endpoints[i], fmt.Sprintf("vpcEndpoints[%d]", i)
+		c, at := &endpoints[i], cmp.Or(endpoints[i].At, list.Item(i))
 		f.checkVPCEndpoint(c, at)
 		e := &model.VPCEndpoint{ID: c.ID, VPC: c.VPC, Policy: c.Policy}
 		if c.ID != "" {
 			if g.Endpoints.ByID[c.ID] != nil {
-				f.add(at+".id", "the VPC endpoint %s is written twice", c.ID)
+				f.add(at.Field("id"), "the VPC endpoint %s is written twice", c.ID)
 			}
 			g.Endpoints.ByID[c.ID] = e
 		}
 		for j, network := range c.Networks {
-			g.mapNetwork(network, e, fmt.Sprintf("%s.networks[%d]", at, j), f)
+			g.mapNetwork(network, e, at.Field("networks").Item(j), f)
 		}
 		for j, name := range c.Listeners {
-			g.mapListener(name, e, fmt.Sprintf("%s.listeners[%d]", at, j), f)
+			g.mapListener(name, e, at.Field("listeners").Item(j), f)
 		}
 		for j, id := range c.Principals {
-			g.mapPrincipal(id, e, fmt.Sprintf("%s.principals[%d]", at, j), f)
+			g.mapPrincipal(id, e, at.Field("principals").Item(j), f)
 		}
 	}
 }
 
-func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
+func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at *fault.Place) {
 	if c.ID != "" && !vpcEndpointShape.MatchString(c.ID) {
-		f.add(at+".id", "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
+		f.add(at.Field("id"), "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
 	}
 	if c.VPC != "" && !vpcShape.MatchString(c.VPC) {
-		f.add(at+".vpc", "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
+		f.add(at.Field("vpc"), "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
 	}
 	switch {
 	case c.ID == "" && c.VPC == "":
@@ -58,7 +59,7 @@ func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at string) {
 
 // mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
 // endpoint, and an address of it would be looked for further left in X-Forwarded-For.
-func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at string, f *faults) {
+func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	if !network.IsValid() {
 		f.add(at, "write a network such as 10.1.0.0/16")
 		return
@@ -80,7 +81,7 @@ func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at stri
 	g.Endpoints.ByNetwork.Insert(network, e)
 }
 
-func (g *builder) mapListener(name string, e *model.VPCEndpoint, at string, f *faults) {
+func (g *builder) mapListener(name string, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	switch {
 	case name == "":
 		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
@@ -92,7 +93,7 @@ func (g *builder) mapListener(name string, e *model.VPCEndpoint, at string, f *f
 
 // mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
 // whoever may make up a name that begins so.
-func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at string, f *faults) {
+func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	text := id
 	above, all := strings.CutSuffix(id, "/*")
 	switch {

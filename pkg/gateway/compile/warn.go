@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
@@ -25,7 +26,7 @@ type leftOver struct {
 // 2026-11-25: an open route that takes what guarded ones leave over (other methods of their path, what lies below it, the path
 // before a greedy variable) is routed as on API Gateway, and warned of. No warning where the open route is written for just that:
 // one method on one path, or OPTIONS, by which browsers ask.
-func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, at string, f *faults) {
+func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if f.fatal() || !slices.ContainsFunc(routes, (*model.Route).IsOpen) {
 		return
 	}
@@ -37,7 +38,7 @@ func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, at string, f *faults)
 	}
 	for i, r := range routes {
 		if l := left[r]; l != nil {
-			f.warn(routeAt(at, i)+".route", "%s", l.text())
+			f.warn(c.routeAt(at, i).Field("route"), "%s", l.text())
 		}
 	}
 }
@@ -146,7 +147,7 @@ func names(routes []*model.Route) string {
 
 // warnPreflights warns of guarded routes that catch CORS preflights of an API with cors: browsers send no credentials with one, so
 // that it is refused ("Configure CORS for HTTP APIs in API Gateway").
-func (a *apiBuilder) warnPreflights(routes []*model.Route, at string, f *faults) {
+func (a *apiBuilder) warnPreflights(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if a.CORS == nil || f.fatal() {
 		return
 	}
@@ -156,7 +157,7 @@ func (a *apiBuilder) warnPreflights(routes []*model.Route, at string, f *faults)
 			path, own = samplePath(r.Resource), r.Resource
 		}
 		if !r.IsOpen() && a.Routes.Find(path, "OPTIONS") == r {
-			f.warn(routeAt(at, i)+".route", "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
+			f.warn(c.routeAt(at, i).Field("route"), "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
 				`write {route: "OPTIONS %s", authorization: NONE} beside it`, own)
 		}
 	}
