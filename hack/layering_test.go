@@ -36,6 +36,8 @@ var imports = map[string][]string{
 	"pkg/gateway/answer":         {"pkg/authz", "pkg/gateway/canon"},
 	"pkg/gateway/routing":        {"pkg/authz", "pkg/gateway/canon"},
 	"pkg/gateway/canon":          {},
+	"pkg/definition/tree":        {"pkg/config/source", "pkg/fault"},
+	"pkg/definition/portability": {"pkg/definition/tree"},
 	"pkg/simulate":               {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":               {"pkg/authz"},
 	"pkg/pool":                   {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},

@@ -27,6 +27,10 @@ var byteOrderMark = []byte("\ufeff")
 // WithoutMark returns a text without the byte order mark that it may begin with.
 func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMark) }
 
+// YAML reads the one document of a text into the nodes of yaml/v3; nil if there is none. The fault has no file name. Anchors, tags and
+// keys that are given twice are the caller's concern.
+func YAML(data []byte) (*yaml.Node, *fault.Fault) { return parse(data) }
+
 // parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
 func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	data = WithoutMark(data)
