@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
@@ -30,6 +31,9 @@ type Snapshot struct {
 	APIs, Routes int
 	// NeedsBodies says that a route verifies signatures, which are over the body too. Nothing else looks at bodies.
 	NeedsBodies bool
+
+	// Definitions are the APIs that definitions define, as they were read. A Snapshot with faults has those that could be read.
+	Definitions []*definition.Definition
 
 	lease     *pool.Lease
 	flushable []flushable
@@ -77,7 +81,8 @@ const (
 )
 
 // Load reads the configuration at path, all of it, and compiles it; what outlives it, it takes from the Pool. If anything is wrong
-// with it, the error is a fault.List of everything that is, and the Snapshot, if there is one, has nothing but Files. A Snapshot
+// with it, the error is a fault.List of everything that is, and the Snapshot, if there is one, has nothing but Files and
+// Definitions. A Snapshot
 // without an error has to be closed.
 func Load(path string, p *pool.Pool) (*Snapshot, error) {
 	path = filepath.Clean(path)
@@ -127,6 +132,7 @@ func read(path string, p *pool.Pool) *loading {
 		return l
 	}
 	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+		l.define()
 		l.gather()
 	}
 	return l
@@ -149,7 +155,7 @@ func (l *loading) compileAll() *Snapshot {
 	if l.doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.flushable = l.files.Names(), l.files.Digest(), l.flushable
+	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), l.defined, l.flushable
 	return s
 }
 
@@ -158,7 +164,7 @@ func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 	faults := l.Result(l.files.Names())
 	if faults.Fatal() || s.Gateway == nil {
 		s.Close()
-		return &Snapshot{Files: s.Files, lease: l.pool.Lease()}, faults
+		return &Snapshot{Files: s.Files, Definitions: s.Definitions, lease: l.pool.Lease()}, faults
 	}
 	s.Warnings = faults
 	return s, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
@@ -52,6 +53,8 @@ type compiler struct {
 	// functions are where functions run, by ARN, and called those that authorizers have.
 	functions map[string]*function
 	called    map[string]bool
+	// defined are the APIs that definitions define.
+	defined []*definition.Definition
 	// flushable are the authorizers whose answers are remembered.
 	flushable []flushable
 }

@@ -519,6 +519,10 @@ type API struct {
 	// In what the signatures of the API's requests are verified differently than API Gateway does it, for routes with
 	// authorization AWS_IAM.
 	Signatures *Signatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	// The OpenAPI file, or the SAM or CloudFormation template, that defines the API. What it says is not written again here: its
+	// routes, authorizers, resource policy, gateway responses and CORS. What it does not say stands beside it: id, account, region,
+	// stages with their domains, and where functions run.
+	Definition *Definition `protobuf:"bytes,40,opt,name=definition,proto3" json:"definition,omitempty"`
 	// How an HTTP API answers browsers that call it from other origins. Without it, that is up to the upstream and to routes with
 	// the method OPTIONS.
 	Cors          *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
@@ -682,11 +686,135 @@ func (x *API) GetSignatures() *Signatures {
 	return nil
 }
 
+func (x *API) GetDefinition() *Definition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
 func (x *API) GetCors() *Cors {
 	if x != nil {
 		return x.Cors
 	}
 	return nil
+}
+
+// Definition is an API definition in one of AWS's formats: OpenAPI 3 or Swagger 2.0 with x-amazon-apigateway extensions, a SAM template
+// or a CloudFormation template. `portcullis validate` reports what portcullis makes of each part of it.
+// AWS: "Develop REST APIs using OpenAPI in API Gateway" (API Gateway Developer Guide), "AWS SAM template anatomy" (AWS SAM Developer
+// Guide).
+type Definition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the file, relative to the folder of this one. Required.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// The logical id of the API in a template, such as PetsApi. Required if the template has more than one.
+	Api string `protobuf:"bytes,2,opt,name=api,proto3" json:"api,omitempty"`
+	// Values of a template's parameters, by name.
+	Parameters map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// A file with values of a template's parameters, as the AWS CLI ([{ParameterKey: …, ParameterValue: …}]) or CodePipeline
+	// ({Parameters: {…}}) reads it. What stands under parameters goes before it.
+	ParameterFile string `protobuf:"bytes,4,opt,name=parameter_file,json=parameterFile,proto3" json:"parameter_file,omitempty"`
+	// Values that the definition gets from elsewhere, by the function that asks for them: `Fn::ImportValue pool-arn`,
+	// `Fn::GetAtt Pool.Arn`, `${pool_arn}`. A fault names each that is missing.
+	Values map[string]string `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What becomes of a route whose guard cannot be told or built. Without it, the definition is refused. With `deny`, the route
+	// stays and answers each request with 500.
+	Unresolved string `protobuf:"bytes,6,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
+	// The fields of the API that are given here although the definition gives them too, such as resourcePolicy. Each stands in the place of
+	// the definition's.
+	Override []string `protobuf:"bytes,7,rep,name=override,proto3" json:"override,omitempty"`
+	// The folder that files which the definition includes must lie in, relative to the folder of this one. Without it, the folder
+	// of this file if the definition lies in it, or else the definition's own.
+	Folder        string `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Definition) Reset() {
+	*x = Definition{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Definition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Definition) ProtoMessage() {}
+
+func (x *Definition) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Definition.ProtoReflect.Descriptor instead.
+func (*Definition) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Definition) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Definition) GetApi() string {
+	if x != nil {
+		return x.Api
+	}
+	return ""
+}
+
+func (x *Definition) GetParameters() map[string]string {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Definition) GetParameterFile() string {
+	if x != nil {
+		return x.ParameterFile
+	}
+	return ""
+}
+
+func (x *Definition) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Definition) GetUnresolved() string {
+	if x != nil {
+		return x.Unresolved
+	}
+	return ""
+}
+
+func (x *Definition) GetOverride() []string {
+	if x != nil {
+		return x.Override
+	}
+	return nil
+}
+
+func (x *Definition) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
 }
 
 // Cors is the CORS configuration of an HTTP API. With it, the API answers preflight requests itself (OPTIONS with the headers
@@ -722,7 +850,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +862,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +875,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -817,7 +945,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +957,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +970,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Stage) GetName() string {
@@ -897,7 +1025,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1037,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1050,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Route) GetRoute() string {
@@ -989,7 +1117,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1129,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1142,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1076,7 +1204,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1216,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1229,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -1217,7 +1345,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1357,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1370,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Function) GetUrl() string {
@@ -1375,7 +1503,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1515,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1528,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -1445,7 +1573,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1585,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1598,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -1567,7 +1695,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1707,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1720,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -1648,7 +1776,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1788,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1801,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -1740,7 +1868,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1880,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1893,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -1832,7 +1960,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1972,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +1985,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -1898,7 +2026,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2038,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2051,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -1978,7 +2106,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2118,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2131,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2080,7 +2208,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2220,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2233,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2151,7 +2279,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2291,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2304,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -2216,7 +2344,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2356,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2369,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -2278,7 +2406,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2418,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2431,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -2363,7 +2491,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2503,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2516,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -2455,7 +2583,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2595,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2608,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -2531,7 +2659,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2671,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2684,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -2608,7 +2736,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2748,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2761,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -2661,7 +2789,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2801,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2814,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -2707,7 +2835,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2847,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2860,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -2788,7 +2916,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2928,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2941,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessKey) GetId() string {
@@ -2930,7 +3058,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +3070,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3083,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Secret) GetValue() string {
@@ -3002,7 +3130,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\xc4\x0f\n" +
+	"requireApi\"\x86\x10\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -3031,7 +3159,10 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x12@\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2 .portcullis.config.v1.SignaturesR\n" +
-	"signatures\x12.\n" +
+	"signatures\x12@\n" +
+	"\n" +
+	"definition\x18( \x01(\v2 .portcullis.config.v1.DefinitionR\n" +
+	"definition\x12.\n" +
 	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x1a`\n" +
 	"\x10AuthorizersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
@@ -3041,7 +3172,28 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aj\n" +
 	"\x15GatewayResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
-	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\xc8\x02\n" +
+	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\x8f\x04\n" +
+	"\n" +
+	"Definition\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x10\n" +
+	"\x03api\x18\x02 \x01(\tR\x03api\x12P\n" +
+	"\n" +
+	"parameters\x18\x03 \x03(\v20.portcullis.config.v1.Definition.ParametersEntryR\n" +
+	"parameters\x12%\n" +
+	"\x0eparameter_file\x18\x04 \x01(\tR\rparameterFile\x12D\n" +
+	"\x06values\x18\x05 \x03(\v2,.portcullis.config.v1.Definition.ValuesEntryR\x06values\x12n\n" +
+	"\n" +
+	"unresolved\x18\x06 \x01(\tBN\xbaHK\xba\x01H\n" +
+	"\x15definition.unresolved\x12\x19must be deny, or left out\x1a\x14this in ['', 'deny']R\n" +
+	"unresolved\x12\x1a\n" +
+	"\boverride\x18\a \x03(\tR\boverride\x12\x16\n" +
+	"\x06folder\x18\b \x01(\tR\x06folder\x1a=\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\x02\n" +
 	"\x04Cors\x12#\n" +
 	"\rallow_origins\x18\x01 \x03(\tR\fallowOrigins\x12#\n" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
@@ -3298,7 +3450,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Kind)(0),                         // 0: portcullis.config.v1.Kind
 	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
@@ -3307,105 +3459,111 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                    // 4: portcullis.config.v1.Config
 	(*Envoy)(nil),                     // 5: portcullis.config.v1.Envoy
 	(*API)(nil),                       // 6: portcullis.config.v1.API
-	(*Cors)(nil),                      // 7: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 8: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 9: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 10: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 11: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 12: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 13: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 14: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 15: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 16: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 17: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 18: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 19: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 20: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 21: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 22: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 23: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 24: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 25: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 26: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 27: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 28: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 29: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 30: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 31: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 32: portcullis.config.v1.Secret
-	nil,                               // 33: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 34: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 35: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 36: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 37: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 38: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 39: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 40: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 41: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 42: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 43: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 44: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 45: google.protobuf.Value
+	(*Definition)(nil),                // 7: portcullis.config.v1.Definition
+	(*Cors)(nil),                      // 8: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 9: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 10: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 11: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 12: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 13: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 14: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 15: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 16: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 17: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 18: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 19: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 20: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 21: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 22: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 23: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 24: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 25: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 26: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 27: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 28: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 29: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 30: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 31: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 32: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 33: portcullis.config.v1.Secret
+	nil,                               // 34: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 35: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 36: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 37: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 38: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 39: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 40: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 41: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 42: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 43: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 44: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 45: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 46: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 47: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 48: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	6,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	24, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	25, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	26, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	33, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	34, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	13, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	25, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	26, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	27, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	34, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	35, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	14, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	5,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	0,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	1,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	8,  // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	45, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	9,  // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	48, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	3,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	35, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	9,  // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	36, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	37, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	21, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	7,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	38, // 19: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	3,  // 20: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	39, // 21: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	22, // 22: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	11, // 23: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	16, // 24: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	17, // 25: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	2,  // 26: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	40, // 27: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	41, // 28: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	14, // 29: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	32, // 30: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	32, // 31: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	15, // 32: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	32, // 33: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	18, // 34: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	19, // 35: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	42, // 36: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	43, // 37: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	45, // 38: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	27, // 39: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	29, // 40: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	28, // 41: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	45, // 42: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	31, // 43: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	32, // 44: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	32, // 45: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	45, // 46: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	44, // 47: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	20, // 48: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	12, // 49: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	10, // 50: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	23, // 51: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	32, // 52: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	36, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	10, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	37, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	38, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	22, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	7,  // 18: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	8,  // 19: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	39, // 20: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	40, // 21: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	41, // 22: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	3,  // 23: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	42, // 24: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	23, // 25: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	12, // 26: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	17, // 27: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	18, // 28: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	2,  // 29: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	43, // 30: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	44, // 31: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	15, // 32: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	33, // 33: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	33, // 34: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	16, // 35: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	33, // 36: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	19, // 37: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	20, // 38: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	45, // 39: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	46, // 40: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	48, // 41: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	28, // 42: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	30, // 43: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	29, // 44: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	48, // 45: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	32, // 46: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	33, // 47: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	33, // 48: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	48, // 49: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	47, // 50: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	21, // 51: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	13, // 52: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	11, // 53: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	24, // 54: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	33, // 55: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -3413,15 +3571,15 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
-	file_portcullis_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   41,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

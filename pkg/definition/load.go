@@ -1,0 +1,174 @@
+package definition
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition/cloudformation"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/sam"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// Load reads an API. The Definition is nil if the faults keep anything from being read.
+func Load(s Spec) (*Definition, fault.List) {
+	l := &loader{Spec: s, d: &Definition{File: s.File}}
+	root, faults := l.parse()
+	if root == nil {
+		return nil, faults
+	}
+	switch {
+	case isOpenAPI(root):
+		l.d.Format = "OpenAPI"
+		faults = l.openAPI(root)
+	case root.Has("Resources"):
+		faults = l.template(root)
+	default:
+		faults = l.fault(root, "this is neither an OpenAPI document (openapi: or swagger:) nor a template (Resources:)")
+	}
+	if len(faults) > 0 && faults.Fatal() {
+		l.d.Node = nil
+	}
+	l.complete()
+	l.d.Notes = l.report.Notes()
+	return l.d, faults
+}
+
+// APIs returns the logical ids of the APIs in a template; none for an OpenAPI file, which is one API without a name.
+func APIs(s Spec) ([]string, fault.List) {
+	l := &loader{Spec: s, d: &Definition{}}
+	root, faults := l.parse()
+	if root == nil || isOpenAPI(root) {
+		return nil, faults
+	}
+	root, faults = l.expand(root)
+	if root == nil {
+		return nil, faults
+	}
+	var names []string
+	for _, api := range cloudformation.APIs(root.Get("Resources")) {
+		names = append(names, api.ID)
+	}
+	return names, faults
+}
+
+func isOpenAPI(root *tree.Node) bool { return root.Has("openapi") || root.Has("swagger") }
+
+// loader reads one definition.
+type loader struct {
+	Spec
+	d      *Definition
+	report portability.Report
+}
+
+func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
+	at := n.Position()
+	return fault.List{{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}}
+}
+
+func (l *loader) parse() (*tree.Node, fault.List) {
+	data, err := l.Read(l.File, maxOpenAPI)
+	if err != nil {
+		return nil, fault.List{{File: l.File, Message: "cannot be read: " + err.Error()}}
+	}
+	root, faults := tree.Parse(l.File, data)
+	if root != nil && !isOpenAPI(root) && len(data) > maxTemplate {
+		return nil, fault.List{{File: l.File, Message: fmt.Sprintf("it is too large: CloudFormation takes templates of at most %d bytes", maxTemplate)}}
+	}
+	return root, faults
+}
+
+// include reads a file that the definition includes, which must lie in the folder.
+func (l *loader) include(name string) ([]byte, error) {
+	path := filepath.Join(filepath.Dir(l.File), name)
+	rel, err := filepath.Rel(l.Folder, path)
+	if err != nil || !filepath.IsLocal(rel) || filepath.IsAbs(name) || strings.Contains(name, "://") {
+		return nil, fmt.Errorf("it lies outside of the folder %s: move it, or write definition: {folder: …}", l.Folder)
+	}
+	return l.Read(path, maxOpenAPI)
+}
+
+func (l *loader) openAPI(root *tree.Node) fault.List {
+	if l.API != "" {
+		return l.fault(root, "an OpenAPI document is one API: remove api: %s", l.API)
+	}
+	var faults fault.List
+	l.d.Node, faults = openapi.Read(template.Fill(root, l.Values), l.options(), &l.report)
+	return faults
+}
+
+func (l *loader) options() openapi.Options {
+	return openapi.Options{Read: l.include, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+}
+
+func (l *loader) inputs() template.Inputs {
+	return template.Inputs{
+		Parameters: l.Parameters, Values: l.Values, Account: l.Account, Region: l.Region, Partition: l.Partition,
+		API: l.API, APIID: l.ID, Read: l.include,
+	}
+}
+
+// expand includes what a template includes, and makes a CloudFormation template of a SAM template.
+func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
+	l.d.Format = "CloudFormation"
+	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
+	if root == nil || !sam.Is(root) {
+		return root, faults
+	}
+	l.d.Format = "SAM"
+	root, more := sam.Transform(root, l.Parameters, &l.report)
+	return root, append(faults, more...)
+}
+
+func (l *loader) template(root *tree.Node) fault.List {
+	root, faults := l.expand(root)
+	if root == nil {
+		return faults
+	}
+	apis := cloudformation.APIs(root.Get("Resources"))
+	switch {
+	case l.API == "" && len(apis) != 1:
+		return append(faults, l.choose(root, apis)...)
+	case l.API == "":
+		l.API = apis[0].ID
+	}
+	l.d.API = l.API
+	resolved, more := template.Resolve(root, l.inputs(), &l.report)
+	faults = append(faults, more...)
+	if resolved == nil {
+		return faults
+	}
+	l.d.Node, more = cloudformation.Read(resolved, l.API, l.options(), &l.report)
+	return append(faults, more...)
+}
+
+// choose asks for the API of a template that does not have exactly one.
+func (l *loader) choose(root *tree.Node, apis []cloudformation.API) fault.List {
+	if len(apis) == 0 {
+		return l.fault(root, "the template has no REST or HTTP API")
+	}
+	var names []string
+	for _, api := range apis {
+		names = append(names, api.ID)
+	}
+	return l.fault(root, "the template has %d APIs: name one with api: %s", len(apis), source.OneOf(names))
+}
+
+// complete makes sure that nothing unknown is left in an API that was read: what its readers did not ask about must not become null.
+func (l *loader) complete() {
+	u := l.d.Node.FirstUnknown()
+	if u == nil {
+		return
+	}
+	why := "it names a resource, whose value is not known"
+	if u.Unknown != nil {
+		why = u.Unknown.Message
+	}
+	l.report.Refuse(u.At, "a value", why)
+	l.d.Node = nil
+}
