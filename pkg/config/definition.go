@@ -1,11 +1,9 @@
 package config
 
 import (
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -26,17 +24,15 @@ func (c *compiler) define() {
 }
 
 func (c *compiler) defineAPI(at *fault.Place) {
-	m := &configv1.Definition{}
-	before := c.Count()
-	c.doc.DecodeAt(at.Field("definition"), m, c.Report)
+	api := &configv1.API{}
+	c.doc.DecodeAt(at, api, c.Report)
+	m := api.GetDefinition()
 	if m.GetFile() == "" {
 		c.IfNew(at.Field("definition").Field("file"), "file must be the name of an OpenAPI file or a template, relative to the folder of this one")
-	}
-	if c.Count() > before {
 		c.Mark(at)
 		return
 	}
-	d, faults := definition.Load(c.spec(m, at))
+	d, faults := definition.Load(c.spec(api))
 	for _, f := range faults {
 		c.Add(f)
 	}
@@ -51,9 +47,18 @@ func (c *compiler) defineAPI(at *fault.Place) {
 		return
 	}
 	n, files := d.Node.YAML()
-	beside := beside{compiler: c, files: files, override: m.GetOverride()}
-	merged := beside.api(c.doc.Node(at), n, at)
+	b := beside{compiler: c, files: files, override: m.GetOverride(), used: map[string]bool{}}
+	merged := b.api(c.doc.Node(at), n, at)
+	if c.Standalone {
+		c.invent(merged, d)
+	}
 	c.doc.Replace(at, merged, files)
+	for i, name := range m.GetOverride() {
+		if !b.used[name] {
+			c.Fault(at.Field("definition").Field("override").Item(i), "%s is not in the definition and here both: remove it from override", fault.Quoted(name))
+		}
+	}
+	d.Node = nil // a Snapshot has the Definition
 }
 
 // refusals reports what guards and could not be told. It keeps the configuration from being used, unless the routes concerned are
@@ -68,15 +73,12 @@ func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place
 }
 
 // spec is what a definition is read with.
-func (c *compiler) spec(m *configv1.Definition, at *fault.Place) definition.Spec {
-	text := func(field string) string {
-		text, _ := c.doc.Text(at.Field(field))
-		return text
-	}
+func (c *compiler) spec(api *configv1.API) definition.Spec {
+	m := api.GetDefinition()
 	s := definition.Spec{
 		File: c.relative(m.GetFile()), API: m.GetApi(), Parameters: m.GetParameters(), Values: m.GetValues(),
-		ID: text("id"), Account: text("account"), Region: text("region"), Partition: text("partition"),
-		Variables: c.commonVariables(at.Field("stages")), Read: c.files.Read,
+		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
+		Variables: commonVariables(api.GetStages()), Read: c.files.Read,
 	}
 	if m.GetParameterFile() != "" {
 		s.ParameterFile = c.relative(m.GetParameterFile())
@@ -98,18 +100,16 @@ func (c *compiler) folder(given, file string) string {
 }
 
 // commonVariables are the stage variables that have one value in all stages.
-func (c *compiler) commonVariables(stages *fault.Place) map[string]string {
-	var common map[string]string
-	for at := range c.doc.Items(stages) {
-		these := map[string]string{}
-		for v := range c.doc.Values(at.Field("variables")) {
-			these[v.Steps()[len(v.Steps())-1].Name], _ = c.doc.Text(v)
-		}
-		if common == nil {
-			common = these
-			continue
-		}
-		maps.DeleteFunc(common, func(name, value string) bool { return these[name] != value })
+func commonVariables(stages []*configv1.Stage) map[string]string {
+	if len(stages) == 0 {
+		return nil
+	}
+	common := maps.Clone(stages[0].GetVariables())
+	for _, s := range stages[1:] {
+		maps.DeleteFunc(common, func(name, value string) bool {
+			other, given := s.GetVariables()[name]
+			return !given || other != value
+		})
 	}
 	return common
 }
@@ -119,6 +119,17 @@ type beside struct {
 	*compiler
 	files    map[*yaml.Node]string
 	override []string
+	// used are the overrides that there was a use for.
+	used map[string]bool
+}
+
+// overrides reports whether what stands here goes before what the definition says of a field.
+func (b *beside) overrides(field string) bool {
+	if !slices.Contains(b.override, field) {
+		return false
+	}
+	b.used[field] = true
+	return true
 }
 
 // merging are the fields of an API of which both may have parts.
@@ -127,7 +138,7 @@ var merging = []string{"authorizers", "gatewayResponses", "upstreamHeaders", "si
 func (b *beside) api(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	return b.mapping(own, defined, at, func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 		switch {
-		case slices.Contains(b.override, key):
+		case b.overrides(key):
 			return own
 		case key == "stages":
 			return b.stages(own, defined, at)
@@ -223,7 +234,7 @@ func (b *beside) stage(own *yaml.Node, theirs map[string]*yaml.Node, at *fault.P
 		return own
 	}
 	return b.mapping(own, defined, at, func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
-		if slices.Contains(b.override, key) {
+		if b.overrides(key) {
 			return own
 		}
 		return b.both(key, own, defined, at)

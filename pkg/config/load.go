@@ -80,25 +80,40 @@ const (
 	readingPause = 20 * time.Millisecond
 )
 
+// Input says what to load, for those who want more than to serve it.
+type Input struct {
+	// Path is the configuration's file.
+	Path string
+	// Text, if there is any, is the configuration, and nothing is read at Path. Files that it names are relative to the folder of Path.
+	Text []byte
+	// Standalone is for a definition without a portcullis.yaml: access keys, which only serving needs, are not asked for.
+	Standalone bool
+	// Places keeps, in Snapshot.Config, where each value stands. It takes much memory.
+	Places bool
+}
+
 // Load reads the configuration at path, all of it, and compiles it; what outlives it, it takes from the Pool. If anything is wrong
 // with it, the error is a fault.List of everything that is, and the Snapshot, if there is one, has nothing but Files and
 // Definitions. A Snapshot
 // without an error has to be closed.
-func Load(path string, p *pool.Pool) (*Snapshot, error) {
-	path = filepath.Clean(path)
+func Load(path string, p *pool.Pool) (*Snapshot, error) { return LoadInput(Input{Path: path}, p) }
+
+// LoadInput loads as Load does.
+func LoadInput(in Input, p *pool.Pool) (*Snapshot, error) {
+	in.Path = filepath.Clean(in.Path)
 	var s *Snapshot
 	l := settled(func() *loading {
 		if s != nil {
 			s.Close() // of a torn set
 		}
-		l := read(path, p)
+		l := read(in, p)
 		s = l.compileAll()
 		return l
 	})
 	if l == nil {
 		s.Close()
 		return nil, fault.List{{
-			File:    path,
+			File:    in.Path,
 			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
 		}}
 	}
@@ -124,14 +139,19 @@ type loading struct {
 }
 
 // read reads the files of a configuration without looking into those that it names.
-func read(path string, p *pool.Pool) *loading {
-	l := &loading{compiler: compiler{reader: reader{file: path, files: source.NewFiles(), Report: fault.NewReport()}, pool: p, lease: p.Lease()}}
-	data, err := l.files.Read(path, maxConfigSize)
+func read(in Input, p *pool.Pool) *loading {
+	l := &loading{compiler: compiler{
+		reader: reader{file: in.Path, files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
+	}}
+	data, err := in.Text, error(nil)
+	if data == nil {
+		data, err = l.files.Read(in.Path, maxConfigSize)
+	}
 	if err != nil {
-		l.Add(fault.Fault{File: path, Message: "cannot be read: " + err.Error()})
+		l.Add(fault.Fault{File: in.Path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+	if l.doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
 		l.define()
 		l.gather()
 	}

@@ -37,6 +37,7 @@ type reader struct {
 // compiler makes a gateway's configuration of a message of config.proto and the document that it was read from.
 type compiler struct {
 	reader
+	Input
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
 	// accounts are the exports that were read.

@@ -13,7 +13,7 @@ var secrets = []string{"environment", "headers", "command", "url", "proxy", "pas
 // elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and not here, as source.Schema has
 // them.
 var elsewhere = map[string]string{
-	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
+	"openapi": "definition", "template": "definition", "body": "definition", "apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
 	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",
 	"stagename": "name", "stagevariables": "variables", "domain": "domains", "domainname": "domains", "host": "domains", "hosts": "domains",
 	"routekey": "route", "path": "route", "method": "route", "httpmethod": "route", "resource": "route",
@@ -27,6 +27,5 @@ var elsewhere = map[string]string{
 
 // unsupported is what the design of portcullis has and this version does not. A change that builds one takes its row away.
 var unsupported = []source.Unsupported{
-	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
 	{Message: "Route", Field: "apiKeyRequired", Value: "true", Instead: "remove the route, or write false where callers need no key"},
 }

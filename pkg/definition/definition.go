@@ -8,7 +8,6 @@
 package definition
 
 import (
-
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )

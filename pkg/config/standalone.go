@@ -1,0 +1,153 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// Standalone is a definition that is looked at without a portcullis.yaml. What a portcullis.yaml would say beside it is invented where
+// it is not given, and the definition's Notes say so.
+type Standalone struct {
+	// File is the definition, and APIs the logical ids of those of its APIs that are looked at; none for an OpenAPI file.
+	File string
+	APIs []string
+	// Parameters, ParameterFile, Values and Unresolved are those of a Definition in portcullis.yaml.
+	Parameters, Values        map[string]string
+	ParameterFile, Unresolved string
+	// ID, Account and Region are those of the API. An empty one is invented.
+	ID, Account, Region string
+	// Stages are the names of the stages to look at. Without any, they are those of the definition, or else one that is invented.
+	Stages []string
+}
+
+// What stands for what a definition does not say, if it is looked at alone.
+const (
+	inventedID      = "definition"
+	inventedAccount = "123456789012"
+	inventedRegion  = "us-east-1"
+	inventedStage   = "prod"
+)
+
+// Input is the portcullis.yaml that the definition would need.
+func (s Standalone) Input() (Input, error) {
+	folder, err := s.folder()
+	if err != nil {
+		return Input{}, err
+	}
+	d := map[string]any{"file": filepath.Base(s.File), "folder": folder}
+	if s.Unresolved != "" {
+		d["unresolved"] = s.Unresolved
+	}
+	if s.ParameterFile != "" {
+		if d["parameterFile"], err = filepath.Abs(s.ParameterFile); err != nil {
+			return Input{}, err
+		}
+	}
+	if len(s.Parameters) > 0 {
+		d["parameters"] = s.Parameters
+	}
+	if len(s.Values) > 0 {
+		d["values"] = s.Values
+	}
+	var apis []map[string]any
+	for i, name := range s.apis() {
+		apis = append(apis, s.api(d, name, i))
+	}
+	text, err := yaml.Marshal(map[string]any{"apis": apis})
+	if err != nil {
+		return Input{}, err
+	}
+	return Input{Path: filepath.Join(filepath.Dir(s.File), "(command line)"), Text: text, Standalone: true}, nil
+}
+
+// apis are the APIs to look at. The one of an OpenAPI file has no name.
+func (s Standalone) apis() []string {
+	if len(s.APIs) == 0 {
+		return []string{""}
+	}
+	return s.APIs
+}
+
+func (s Standalone) api(d map[string]any, name string, i int) map[string]any {
+	own := maps.Clone(d)
+	if name != "" {
+		own["api"] = name
+	}
+	api := map[string]any{
+		"definition": own, "id": cmp.Or(s.ID, inventedID), "account": cmp.Or(s.Account, inventedAccount),
+		"region": cmp.Or(s.Region, inventedRegion),
+	}
+	if i > 0 {
+		api["id"] = fmt.Sprint(api["id"], i+1)
+	}
+	var stages []map[string]any
+	for _, stage := range s.Stages {
+		stages = append(stages, map[string]any{"name": stage})
+	}
+	if len(stages) > 0 {
+		api["stages"] = stages
+	}
+	return api
+}
+
+// folder is where included files must lie: the working directory if the definition lies in it, or else the definition's own, as seen
+// from the definition.
+func (s Standalone) folder() (string, error) {
+	working, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.Abs(s.File)
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(working, file); err != nil || !filepath.IsLocal(rel) {
+		return ".", nil
+	}
+	return filepath.Rel(filepath.Dir(file), working)
+}
+
+// invent adds to an API of a Standalone a stage, if it has none, and domains to stages that have none.
+func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
+	stages := valueOf(api, "stages")
+	if stages == nil {
+		stages = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{mappingOf("name", text(inventedStage))}}
+		api.Content = append(api.Content, text("stages"), stages)
+		d.Notes = append(d.Notes, invented(d, "stage", "prod"))
+	}
+	for i, stage := range stages.Content {
+		if stage.Kind != yaml.MappingNode || valueOf(stage, "domains") != nil {
+			continue
+		}
+		host := strings.ToLower(cmp.Or(d.API, "api")) + ".example.com"
+		if i > 0 {
+			host = fmt.Sprintf("stage%d.%s", i+1, host)
+		}
+		stage.Content = append(stage.Content, text("domains"), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{text(host)}})
+		d.Notes = append(d.Notes, invented(d, "domain", host))
+	}
+}
+
+// invented notes a value that a portcullis.yaml has to say.
+func invented(d *definition.Definition, what, value string) portability.Note {
+	return portability.Note{
+		Verdict: portability.Approximated, At: tree.Position{File: d.File, Line: 1, Column: 1}, What: what,
+		Message: fmt.Sprintf("the definition does not say it: %s stands for it here, and portcullis.yaml has to give it", value),
+	}
+}
+
+func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+func mappingOf(name string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{text(name), value}}
+}
