@@ -25,7 +25,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "answer Envoy's checks", serve},
-		{"validate", "check a configuration and all files that it names", validate},
+		{"validate", "check a configuration and all files that it names, or an API definition", validate},
+		{"routes", "list what guards each route, or what a change opens or closes", listRoutes},
+		{"convert", "print the portcullis.yaml that an API definition amounts to", convert},
 		{"envoy", "print the Envoy or Istio configuration that fits a configuration", envoyConfiguration},
 		{"simulate", "evaluate policies alone, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},

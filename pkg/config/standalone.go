@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -38,9 +38,15 @@ const (
 	inventedStage   = "prod"
 )
 
+// Spec is what the definition is read with to find its APIs.
+func (s Standalone) Spec() definition.Spec {
+	files := source.NewFiles()
+	return definition.Spec{File: s.File, Parameters: s.Parameters, Values: s.Values, Folder: s.root(), Read: files.Read}
+}
+
 // Input is the portcullis.yaml that the definition would need.
 func (s Standalone) Input() (Input, error) {
-	folder, err := s.folder()
+	folder, err := filepath.Abs(s.root())
 	if err != nil {
 		return Input{}, err
 	}
@@ -100,21 +106,12 @@ func (s Standalone) api(d map[string]any, name string, i int) map[string]any {
 	return api
 }
 
-// folder is where included files must lie: the working directory if the definition lies in it, or else the definition's own, as seen
-// from the definition.
-func (s Standalone) folder() (string, error) {
-	working, err := os.Getwd()
-	if err != nil {
-		return "", err
+// root is where included files must lie: the working directory if the definition lies in it, or else the definition's own.
+func (s Standalone) root() string {
+	if filepath.IsLocal(s.File) {
+		return "."
 	}
-	file, err := filepath.Abs(s.File)
-	if err != nil {
-		return "", err
-	}
-	if rel, err := filepath.Rel(working, file); err != nil || !filepath.IsLocal(rel) {
-		return ".", nil
-	}
-	return filepath.Rel(filepath.Dir(file), working)
+	return filepath.Dir(s.File)
 }
 
 // invent adds to an API of a Standalone a stage, if it has none, and domains to stages that have none.

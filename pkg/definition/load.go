@@ -86,11 +86,23 @@ func (l *loader) parse() (*tree.Node, fault.List) {
 // include reads a file that the definition includes, which must lie in the folder.
 func (l *loader) include(name string) ([]byte, error) {
 	path := filepath.Join(filepath.Dir(l.File), name)
-	rel, err := filepath.Rel(l.Folder, path)
-	if err != nil || !filepath.IsLocal(rel) || filepath.IsAbs(name) || strings.Contains(name, "://") {
+	if filepath.IsAbs(name) || strings.Contains(name, "://") || !within(l.Folder, path) {
 		return nil, fmt.Errorf("it lies outside of the folder %s: move it, or write definition: {folder: …}", l.Folder)
 	}
 	return l.Read(path, maxOpenAPI)
+}
+
+// within reports whether a file lies in a folder, as their names say.
+func within(folder, file string) bool {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return false
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(folder, file)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (l *loader) openAPI(root *tree.Node) fault.List {
