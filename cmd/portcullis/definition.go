@@ -168,4 +168,3 @@ func (s *subject) name(files []string) string {
 	}
 	return s.config
 }
-

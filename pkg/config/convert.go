@@ -16,7 +16,9 @@ import (
 // what Load says.
 func Convert(in Input, w io.Writer) error {
 	s, err := LoadInput(in, pool.Dry())
-	s.Close()
+	if s != nil {
+		s.Close()
+	}
 	if err != nil {
 		return err
 	}
