@@ -38,6 +38,7 @@ var imports = map[string][]string{
 	"pkg/gateway/canon":          {},
 	"pkg/definition/tree":        {"pkg/config/source", "pkg/fault"},
 	"pkg/definition/portability": {"pkg/definition/tree"},
+	"pkg/definition/openapi":     {"pkg/definition/portability", "pkg/definition/tree", "pkg/fault", "pkg/gateway/routing"},
 	"pkg/simulate":               {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":               {"pkg/authz"},
 	"pkg/pool":                   {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},

@@ -1,0 +1,230 @@
+package openapi
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// scheme is a security scheme.
+type scheme struct {
+	kind schemeKind
+	at   tree.Position
+	// authorizer is the name in portcullis.yaml.
+	authorizer string
+	// scoped says that the authorizer looks at scopes.
+	scoped bool
+	says   words
+	// told is the refusal of the scheme that is noted.
+	told *trouble
+}
+
+// refused says why routes that wait for a scheme are refused.
+func (s *scheme) refused(name string) string {
+	return fmt.Sprintf("the security scheme %s is refused in line %d: %s", fault.Quoted(name), s.told.at.Line, s.told.message)
+}
+
+// words are what authorizers say of a caller.
+type words uint8
+
+const (
+	// saysClaims is of tokens.
+	saysClaims words = 1 << iota
+	// saysContext is of functions.
+	saysContext
+)
+
+// schemeKind is what a security scheme stands for. The zero schemeKind is refused.
+type schemeKind uint8
+
+const (
+	// schemeBroken cannot be built, or cannot be told. A refusal is noted.
+	schemeBroken schemeKind = iota
+	// schemeIgnored has no extension: API Gateway does not use it.
+	schemeIgnored
+	// schemeOpen stands for no guard: SAM's marker NONE, or one that the reader's values call NONE.
+	schemeOpen
+	schemeKey
+	schemeIAM
+	schemeAuthorizer
+)
+
+// definitions are the security schemes of the document.
+func (r *reader) definitions() *tree.Node {
+	if r.root.Has("swagger") {
+		n, _ := r.follow(r.root.Get("securityDefinitions"))
+		return n
+	}
+	components, _ := r.follow(r.root.Get("components"))
+	n, _ := r.follow(components.Get("securitySchemes"))
+	return n
+}
+
+// scheme is the security scheme of a name. at is where an operation names it first.
+func (r *reader) scheme(name string, at tree.Position) *scheme {
+	if s := r.schemes[name]; s != nil {
+		return s
+	}
+	s := &scheme{at: at}
+	r.schemes[name] = s
+	what := "security scheme " + fault.Quoted(name)
+	if r.given(name, what, s) {
+		return s
+	}
+	p := r.definitions().Pair(name)
+	if p == nil && name == "NONE" {
+		s.kind = schemeOpen // as SAM writes it
+		return s
+	}
+	if p == nil {
+		r.broken(s, what, troubleAt(at, r.undefined(name)))
+		return s
+	}
+	s.at = p.At
+	n, t := r.follow(p.Value)
+	if t == nil && !n.Is(tree.Map) {
+		t = troubleAt(p.At, "a security scheme must be a map, and is "+kindOf(n))
+	}
+	if t == nil {
+		t = r.extensions(n, what, xAuthorizer, xAuthtype)
+	}
+	if t == nil {
+		t = r.classify(s, name, n)
+	}
+	if t != nil {
+		r.broken(s, what, t)
+	}
+	return s
+}
+
+// given makes a scheme what the reader's values say that it stands for.
+func (r *reader) given(name, what string, s *scheme) bool {
+	value, ok := r.Values["security "+name]
+	if !ok {
+		return false
+	}
+	kinds := map[string]schemeKind{"NONE": schemeOpen, "AWS_IAM": schemeIAM, "API_KEY": schemeKey}
+	authorizer, isAuthorizer := strings.CutPrefix(value, "authorizer ")
+	kind, ok := kinds[value]
+	switch {
+	case isAuthorizer && nameShape.MatchString(authorizer):
+		s.kind, s.authorizer, s.scoped, s.says = schemeAuthorizer, authorizer, true, saysClaims|saysContext
+	case ok:
+		s.kind = kind
+	default:
+		r.broken(s, what, troubleAt(s.at, "values: \"security "+name+"\" must be NONE, AWS_IAM, API_KEY, or authorizer and the name of one that stands in portcullis.yaml"))
+		return true
+	}
+	r.report.Approximate(s.at, what, "taken for "+value+", as values say")
+	return true
+}
+
+// undefined says that the document has no scheme of a name.
+func (r *reader) undefined(name string) string {
+	hint := ""
+	other := r.root.Way("components", "securitySchemes", name)
+	place := "components.securitySchemes"
+	if r.root.Has("swagger") {
+		place = "securityDefinitions"
+	} else {
+		other = r.root.Way("securityDefinitions", name)
+	}
+	if other != nil {
+		hint = " (line " + strconv.Itoa(other.At.Line) + " has it where this version of OpenAPI does not look)"
+	}
+	return "security names it, and the document has no such scheme" + hint + ": write it under " + place + ", or say what it stands for: " + remedy(name)
+}
+
+// remedy is how to say what a scheme stands for.
+func remedy(name string) string {
+	return `values: {"security ` + name + `": NONE}, or AWS_IAM, or API_KEY`
+}
+
+func (r *reader) broken(s *scheme, what string, t *trouble) {
+	s.kind, s.told = schemeBroken, t
+	r.refuse(what, t)
+}
+
+// refuseIgnored notes that an operation would be open because of a scheme that API Gateway ignores.
+func (r *reader) refuseIgnored(a asked) {
+	if a.scheme.told != nil {
+		return
+	}
+	a.scheme.told = troubleAt(a.scheme.at, "it has neither "+xAuthorizer+" nor "+xAuthtype+
+		": API Gateway ignores it and leaves its operations open; write the extension, or say what it stands for: "+remedy(a.name))
+	r.refuse("security scheme "+fault.Quoted(a.name), a.scheme.told)
+}
+
+// classify tells what a scheme stands for.
+func (r *reader) classify(s *scheme, name string, n *tree.Node) *trouble {
+	authtype := ""
+	if !absent(n.Get(xAuthtype)) {
+		text, t := r.text(n.Get(xAuthtype), name)
+		if t != nil {
+			return t
+		}
+		authtype = strings.ToLower(text)
+	}
+	signs := authtype == "awssigv4"
+	extension, t := r.follow(n.Get(xAuthorizer))
+	switch {
+	case t != nil:
+		return t
+	case !absent(extension) && signs:
+		return troubleAt(s.at, xAuthtype+" says awsSigv4, and there is "+xAuthorizer+": keep one")
+	case !absent(extension):
+		return r.authorizer(s, name, authtype, n, extension)
+	case signs:
+		s.kind = schemeIAM
+		return nil
+	case authtype != "":
+		return troubleAt(s.at, "it has "+xAuthtype+" and lacks "+xAuthorizer+", without which API Gateway makes none of its methods: write it, or say what it stands for: "+remedy(name))
+	}
+	return r.plain(s, n)
+}
+
+// plain tells an API key from schemes that API Gateway ignores.
+func (r *reader) plain(s *scheme, n *tree.Node) *trouble {
+	s.kind = schemeIgnored
+	for _, key := range []string{"type", "in", "name"} {
+		if t := unknown(n.Get(key)); t != nil {
+			return t
+		}
+	}
+	kind, _ := n.Get("type").Scalar()
+	in, _ := n.Get("in").Scalar()
+	name, _ := n.Get("name").Scalar()
+	if kind != "apiKey" || in != "header" || !strings.EqualFold(name, "x-api-key") {
+		return nil
+	}
+	if r.http {
+		return troubleAt(s.at, "an HTTP API has no API keys: write an authorizer, or kind: REST")
+	}
+	s.kind = schemeKey
+	return nil
+}
+
+var (
+	nameShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	unfit     = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+)
+
+// uniqueName is the name of an authorizer in portcullis.yaml: that of its scheme where it is fit, else one that no scheme has.
+func (r *reader) uniqueName(name string, at tree.Position) string {
+	unique := name
+	if !nameShape.MatchString(name) {
+		const most = 100
+		unique = unfit.ReplaceAllString(name, "_")
+		unique = unique[:min(len(unique), most)]
+		for base, i := unique, 1; unique == "" || r.names[unique] || r.definitions().Has(unique); i++ {
+			unique = base + "-" + strconv.Itoa(i)
+		}
+		r.report.Pass(at, "authorizer "+unique, "the name "+fault.Quoted(name)+" is written so in portcullis.yaml")
+	}
+	r.names[unique] = true
+	return unique
+}
