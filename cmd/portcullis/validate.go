@@ -123,7 +123,11 @@ func (d definedAPI) print(out io.Writer) {
 	fmt.Fprintf(out, "%s (%s)\n", name, d.Format)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, n := range d.Notes {
-		fmt.Fprintf(w, "  %s:%d\t%s\t%s\t%s\n", n.File, n.Line, n.Verdict, fault.Fault{Message: n.What}.Text(), fault.Fault{Message: n.Message}.Text())
+		at := fmt.Sprint("line ", n.Line)
+		if n.File != d.File {
+			at = fmt.Sprintf("%s:%d", n.File, n.Line)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", line(at), n.Verdict, line(n.What), line(n.Message))
 	}
 	_ = w.Flush() // what writes to out sees the error again
 }

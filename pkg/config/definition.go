@@ -132,18 +132,19 @@ func (b *beside) overrides(field string) bool {
 	return true
 }
 
-// merging are the fields of an API of which both may have parts.
+// merging are the fields of an API of which both may have parts. If they are overridden, each value that is given here goes before the
+// definition's.
 var merging = []string{"authorizers", "gatewayResponses", "upstreamHeaders", "signatures", "cors"}
 
 func (b *beside) api(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	return b.mapping(own, defined, at, func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 		switch {
+		case slices.Contains(merging, key):
+			return b.both(key, own, defined, at)
 		case b.overrides(key):
 			return own
 		case key == "stages":
 			return b.stages(own, defined, at)
-		case slices.Contains(merging, key):
-			return b.both(key, own, defined, at)
 		default:
 			return b.same(key, own, defined, at)
 		}
@@ -195,6 +196,9 @@ func (b *beside) same(key string, own, defined *yaml.Node, at *fault.Place) *yam
 	field := key
 	if steps := at.Steps(); len(steps) > 2 { // apis, an item, and the field of the API
 		field = steps[2].Name
+	}
+	if b.overrides(field) {
+		return own
 	}
 	b.Fault(at, "the definition says %s too, in %s:%d: remove it here, or write definition: {override: [%s]}",
 		fault.Quoted(key), b.files[defined], defined.Line, field)

@@ -3,8 +3,9 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -50,22 +51,15 @@ func (s Standalone) Input() (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	d := map[string]any{"file": filepath.Base(s.File), "folder": folder}
-	if s.Unresolved != "" {
-		d["unresolved"] = s.Unresolved
+	d := definitionText{
+		File: filepath.Base(s.File), Folder: folder, Parameters: s.Parameters, Values: s.Values, Unresolved: s.Unresolved,
 	}
 	if s.ParameterFile != "" {
-		if d["parameterFile"], err = filepath.Abs(s.ParameterFile); err != nil {
+		if d.ParameterFile, err = filepath.Abs(s.ParameterFile); err != nil {
 			return Input{}, err
 		}
 	}
-	if len(s.Parameters) > 0 {
-		d["parameters"] = s.Parameters
-	}
-	if len(s.Values) > 0 {
-		d["values"] = s.Values
-	}
-	var apis []map[string]any
+	var apis []apiText
 	for i, name := range s.apis() {
 		apis = append(apis, s.api(d, name, i))
 	}
@@ -76,6 +70,25 @@ func (s Standalone) Input() (Input, error) {
 	return Input{Path: filepath.Join(filepath.Dir(s.File), "(command line)"), Text: text, Standalone: true}, nil
 }
 
+// apiText and definitionText are an API and its definition as a portcullis.yaml has them.
+type apiText struct {
+	ID         string
+	Account    string
+	Region     string
+	Stages     []map[string]string `yaml:",omitempty"`
+	Definition definitionText
+}
+
+type definitionText struct {
+	File          string
+	API           string `yaml:",omitempty"`
+	Folder        string
+	Parameters    map[string]string `yaml:",omitempty"`
+	ParameterFile string            `yaml:"parameterFile,omitempty"`
+	Values        map[string]string `yaml:",omitempty"`
+	Unresolved    string            `yaml:",omitempty"`
+}
+
 // apis are the APIs to look at. The one of an OpenAPI file has no name.
 func (s Standalone) apis() []string {
 	if len(s.APIs) == 0 {
@@ -84,24 +97,16 @@ func (s Standalone) apis() []string {
 	return s.APIs
 }
 
-func (s Standalone) api(d map[string]any, name string, i int) map[string]any {
-	own := maps.Clone(d)
-	if name != "" {
-		own["api"] = name
-	}
-	api := map[string]any{
-		"definition": own, "id": cmp.Or(s.ID, inventedID), "account": cmp.Or(s.Account, inventedAccount),
-		"region": cmp.Or(s.Region, inventedRegion),
+func (s Standalone) api(d definitionText, name string, i int) apiText {
+	d.API = name
+	api := apiText{
+		ID: cmp.Or(s.ID, inventedID), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d,
 	}
 	if i > 0 {
-		api["id"] = fmt.Sprint(api["id"], i+1)
+		api.ID += strconv.Itoa(i + 1)
 	}
-	var stages []map[string]any
 	for _, stage := range s.Stages {
-		stages = append(stages, map[string]any{"name": stage})
-	}
-	if len(stages) > 0 {
-		api["stages"] = stages
+		api.Stages = append(api.Stages, map[string]string{"name": stage})
 	}
 	return api
 }
@@ -120,7 +125,7 @@ func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
 	if stages == nil {
 		stages = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{mappingOf("name", text(inventedStage))}}
 		api.Content = append(api.Content, text("stages"), stages)
-		d.Notes = append(d.Notes, invented(d, "stage", "prod"))
+		d.Notes = slices.Insert(d.Notes, 0, invented(d, "stage", inventedStage))
 	}
 	for i, stage := range stages.Content {
 		if stage.Kind != yaml.MappingNode || valueOf(stage, "domains") != nil {
@@ -131,7 +136,7 @@ func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
 			host = fmt.Sprintf("stage%d.%s", i+1, host)
 		}
 		stage.Content = append(stage.Content, text("domains"), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{text(host)}})
-		d.Notes = append(d.Notes, invented(d, "domain", host))
+		d.Notes = slices.Insert(d.Notes, 0, invented(d, "domain", host))
 	}
 }
 

@@ -2,7 +2,9 @@ package definition
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
@@ -109,9 +111,42 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 	if l.API != "" {
 		return l.fault(root, "an OpenAPI document is one API: remove api: %s", l.API)
 	}
-	var faults fault.List
-	l.d.Node, faults = openapi.Read(template.Fill(root, l.Values), l.options(), &l.report)
-	return faults
+	root, faults := l.resolved(root)
+	if root == nil {
+		return faults
+	}
+	var more fault.List
+	l.d.Node, more = openapi.Read(template.Fill(root, l.Values), l.options(), &l.report)
+	return append(faults, more...)
+}
+
+// resolved replaces the intrinsic functions of an OpenAPI document that is written for a template, as the Body of an API of one.
+func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
+	if !slices.ContainsFunc(slices.Collect(root.All()), isIntrinsic) {
+		return root, nil
+	}
+	at := root.At
+	parameters := tree.NewMap(at)
+	for _, name := range slices.Sorted(maps.Keys(l.Parameters)) {
+		parameters.Set(name, tree.NewMap(at).Set("Type", tree.NewText("String", at)))
+	}
+	api := tree.NewMap(at).Set("Type", tree.NewText("AWS::ApiGateway::RestApi", at)).Set("Properties", tree.NewMap(at).Set("Body", root))
+	around := tree.NewMap(at).Set("Parameters", parameters).Set("Resources", tree.NewMap(at).Set("Api", api))
+	around, faults := template.Open(l.File, around, l.inputs(), &l.report)
+	if around == nil {
+		return nil, faults
+	}
+	t, more := template.Resolve(around, l.inputs(), &l.report)
+	faults = append(faults, more...)
+	if t == nil {
+		return nil, faults
+	}
+	return t.Resources.Way("Api", "Properties", "Body"), faults
+}
+
+// isIntrinsic reports whether a value is an intrinsic function of CloudFormation.
+func isIntrinsic(n *tree.Node) bool {
+	return n.Kind == tree.Map && len(n.Pairs) == 1 && (strings.HasPrefix(n.Pairs[0].Key, "Fn::") || n.Pairs[0].Key == "Ref")
 }
 
 func (l *loader) options() openapi.Options {

@@ -721,8 +721,9 @@ type Definition struct {
 	// What becomes of a route whose guard cannot be told or built. Without it, the definition is refused. With `deny`, the route
 	// stays and answers each request with 500.
 	Unresolved string `protobuf:"bytes,6,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
-	// The fields of the API that are given here although the definition gives them too, such as resourcePolicy. Each stands in the place of
-	// the definition's.
+	// The fields of the API that are given here although the definition gives them too, such as resourcePolicy. What is given here goes
+	// before what the definition says. Of authorizers, gatewayResponses, upstreamHeaders, signatures and cors, the definition's other
+	// values stay.
 	Override []string `protobuf:"bytes,7,rep,name=override,proto3" json:"override,omitempty"`
 	// The folder that files which the definition includes must lie in, relative to the folder of this one. Without it, the folder
 	// of this file if the definition lies in it, or else the definition's own.
