@@ -166,6 +166,7 @@ func (c *compiler) gather() {
 	c.gatherIssuers()
 	c.gatherFunctions()
 	c.gatherCache()
+	c.gatherAPIKeys()
 }
 
 // compileAll compiles what was read, and reads the accounts on the way. If a file turns out to have changed, what was compiled of the

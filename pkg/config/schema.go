@@ -6,9 +6,9 @@ import "github.com/portcullis-authz/portcullis/pkg/config/source"
 // secrets.
 var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
 
-// secrets are the fields of functions and of Redis that hold secrets, or texts in which people write them, such as A=secret before a
+// secrets are the fields of functions, of Redis and of API keys that hold secrets, or texts in which people write them, such as A=secret before a
 // command, or the password in a URL.
-var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key"}
+var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key", "value"}
 
 // elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and not here, as source.Schema has
 // them.
@@ -27,5 +27,9 @@ var elsewhere = map[string]string{
 
 // unsupported is what the design of portcullis has and this version does not. A change that builds one takes its row away.
 var unsupported = []source.Unsupported{
+<<<<<<< HEAD
 	{Message: "Route", Field: "apiKeyRequired", Value: "true", Instead: "remove the route, or write false where callers need no key"},
+=======
+	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
+>>>>>>> h/keys
 }

@@ -46,6 +46,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ApiKeySource says where the API key of a request comes from.
+// AWS: "Choose an API key source in API Gateway" (API Gateway Developer Guide).
+type ApiKeySource int32
+
+const (
+	// No source is given: the key is in the header.
+	ApiKeySource_API_KEY_SOURCE_UNSPECIFIED ApiKeySource = 0
+	// The client sends the key in the header x-api-key, which reaches the upstream as it is. A request with several such headers has no
+	// key.
+	ApiKeySource_HEADER ApiKeySource = 1
+	// The function of the route's Lambda authorizer returns the key as usageIdentifierKey. The header is ignored.
+	ApiKeySource_AUTHORIZER ApiKeySource = 2
+)
+
+// Enum value maps for ApiKeySource.
+var (
+	ApiKeySource_name = map[int32]string{
+		0: "API_KEY_SOURCE_UNSPECIFIED",
+		1: "HEADER",
+		2: "AUTHORIZER",
+	}
+	ApiKeySource_value = map[string]int32{
+		"API_KEY_SOURCE_UNSPECIFIED": 0,
+		"HEADER":                     1,
+		"AUTHORIZER":                 2,
+	}
+)
+
+func (x ApiKeySource) Enum() *ApiKeySource {
+	p := new(ApiKeySource)
+	*p = x
+	return p
+}
+
+func (x ApiKeySource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ApiKeySource) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (ApiKeySource) Type() protoreflect.EnumType {
+	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+}
+
+func (x ApiKeySource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ApiKeySource.Descriptor instead.
+func (ApiKeySource) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+}
+
 // Kind is the kind of an API. AWS: "Choose between REST APIs and HTTP APIs" (API Gateway Developer Guide).
 type Kind int32
 
@@ -88,11 +143,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+	return &file_portcullis_config_v1_config_proto_enumTypes[1]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -101,7 +156,7 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // Endpoint is the endpoint type of an API. AWS: "API endpoint types for REST APIs in API Gateway" (API Gateway Developer
@@ -148,11 +203,11 @@ func (x Endpoint) String() string {
 }
 
 func (Endpoint) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Endpoint) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[1]
+	return &file_portcullis_config_v1_config_proto_enumTypes[2]
 }
 
 func (x Endpoint) Number() protoreflect.EnumNumber {
@@ -161,7 +216,7 @@ func (x Endpoint) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Endpoint.Descriptor instead.
 func (Endpoint) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // LambdaType says what a Lambda authorizer's function is told.
@@ -201,11 +256,11 @@ func (x LambdaType) String() string {
 }
 
 func (LambdaType) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (LambdaType) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[2]
+	return &file_portcullis_config_v1_config_proto_enumTypes[3]
 }
 
 func (x LambdaType) Number() protoreflect.EnumNumber {
@@ -214,7 +269,7 @@ func (x LambdaType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LambdaType.Descriptor instead.
 func (LambdaType) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // Authorization is the authorization type of a method: how its caller is authenticated.
@@ -271,11 +326,11 @@ func (x Authorization) String() string {
 }
 
 func (Authorization) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[4].Descriptor()
 }
 
 func (Authorization) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[3]
+	return &file_portcullis_config_v1_config_proto_enumTypes[4]
 }
 
 func (x Authorization) Number() protoreflect.EnumNumber {
@@ -284,7 +339,7 @@ func (x Authorization) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Authorization.Descriptor instead.
 func (Authorization) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 // Config is the whole of portcullis.yaml.
@@ -519,13 +574,16 @@ type API struct {
 	// In what the signatures of the API's requests are verified differently than API Gateway does it, for routes with
 	// authorization AWS_IAM.
 	Signatures *Signatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
-	// The OpenAPI file, or the SAM or CloudFormation template, that defines the API. What it says is not written again here: its
-	// routes, authorizers, resource policy, gateway responses and CORS. What it does not say stands beside it: id, account, region,
-	// stages with their domains, and where functions run.
-	Definition *Definition `protobuf:"bytes,40,opt,name=definition,proto3" json:"definition,omitempty"`
 	// How an HTTP API answers browsers that call it from other origins. Without it, that is up to the upstream and to routes with
 	// the method OPTIONS.
-	Cors          *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
+	Cors *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
+	// Where the API key of a request comes from, for routes with apiKeyRequired. Without it, HEADER.
+	ApiKeySource ApiKeySource `protobuf:"varint,40,opt,name=api_key_source,json=apiKeySource,proto3,enum=portcullis.config.v1.ApiKeySource" json:"api_key_source,omitempty"`
+	// The API keys of a REST API, of which a request of a route with apiKeyRequired needs one. No two have the same id or the same
+	// value. Keys are read again when the configuration or a file that holds a value changes. portcullis does not count requests: a
+	// usage plan's throttle and quota are left to Envoy's rate limits.
+	// AWS: "Usage plans and API keys for REST APIs in API Gateway" (API Gateway Developer Guide).
+	ApiKeys       []*ApiKey `protobuf:"bytes,41,rep,name=api_keys,json=apiKeys,proto3" json:"api_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,13 +744,6 @@ func (x *API) GetSignatures() *Signatures {
 	return nil
 }
 
-func (x *API) GetDefinition() *Definition {
-	if x != nil {
-		return x.Definition
-	}
-	return nil
-}
-
 func (x *API) GetCors() *Cors {
 	if x != nil {
 		return x.Cors
@@ -700,52 +751,52 @@ func (x *API) GetCors() *Cors {
 	return nil
 }
 
-// Definition is an API definition in one of AWS's formats: OpenAPI 3 or Swagger 2.0 with x-amazon-apigateway extensions, a SAM template
-// or a CloudFormation template. `portcullis validate` reports what portcullis makes of each part of it.
-// AWS: "Develop REST APIs using OpenAPI in API Gateway" (API Gateway Developer Guide), "AWS SAM template anatomy" (AWS SAM Developer
-// Guide).
-type Definition struct {
+func (x *API) GetApiKeySource() ApiKeySource {
+	if x != nil {
+		return x.ApiKeySource
+	}
+	return ApiKeySource_API_KEY_SOURCE_UNSPECIFIED
+}
+
+func (x *API) GetApiKeys() []*ApiKey {
+	if x != nil {
+		return x.ApiKeys
+	}
+	return nil
+}
+
+// ApiKey is an API key. AWS: "Set up API keys for REST APIs in API Gateway" (API Gateway Developer Guide).
+type ApiKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the file, relative to the folder of this one. Required.
-	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
-	// The logical id of the API in a template, such as PetsApi. Required if the template has more than one.
-	Api string `protobuf:"bytes,2,opt,name=api,proto3" json:"api,omitempty"`
-	// Values of a template's parameters, by name.
-	Parameters map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// A file with values of a template's parameters, as the AWS CLI ([{ParameterKey: …, ParameterValue: …}]) or CodePipeline
-	// ({Parameters: {…}}) reads it. What stands under parameters goes before it.
-	ParameterFile string `protobuf:"bytes,4,opt,name=parameter_file,json=parameterFile,proto3" json:"parameter_file,omitempty"`
-	// Values that the definition gets from elsewhere, by the function that asks for them: `Fn::ImportValue pool-arn`,
-	// `Fn::GetAtt Pool.Arn`, `${pool_arn}`. A fault names each that is missing.
-	Values map[string]string `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// What becomes of a route whose guard cannot be told or built. Without it, the definition is refused. With `deny`, the route
-	// stays and answers each request with 500.
-	Unresolved string `protobuf:"bytes,6,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
-	// The fields of the API that are given here although the definition gives them too, such as resourcePolicy. What is given here goes
-	// before what the definition says. Of authorizers, gatewayResponses, upstreamHeaders, signatures and cors, the definition's other
-	// values stay.
-	Override []string `protobuf:"bytes,7,rep,name=override,proto3" json:"override,omitempty"`
-	// The folder that files which the definition includes must lie in, relative to the folder of this one. Without it, the folder
-	// of this file if the definition lies in it, or else the definition's own.
-	Folder        string `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	// The id of the key, as in $context.identity.apiKeyId: 1 to 128 letters, digits, hyphens and underscores. Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name of the key, by which decision logs name it beside its id; at most 1024 characters.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The value that callers show: 20 to 128 letters, digits and other visible characters of ASCII. Required.
+	Value *Secret `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// The stages on which the key counts: those of the usage plans that the key is in. Without it, all stages of the API. An empty list
+	// is refused.
+	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
+	// Whether callers can use the key. Without it, true.
+	Enabled       *bool `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Definition) Reset() {
-	*x = Definition{}
+func (x *ApiKey) Reset() {
+	*x = ApiKey{}
 	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Definition) String() string {
+func (x *ApiKey) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Definition) ProtoMessage() {}
+func (*ApiKey) ProtoMessage() {}
 
-func (x *Definition) ProtoReflect() protoreflect.Message {
+func (x *ApiKey) ProtoReflect() protoreflect.Message {
 	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -757,65 +808,44 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Definition.ProtoReflect.Descriptor instead.
-func (*Definition) Descriptor() ([]byte, []int) {
+// Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
+func (*ApiKey) Descriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Definition) GetFile() string {
+func (x *ApiKey) GetId() string {
 	if x != nil {
-		return x.File
+		return x.Id
 	}
 	return ""
 }
 
-func (x *Definition) GetApi() string {
+func (x *ApiKey) GetName() string {
 	if x != nil {
-		return x.Api
+		return x.Name
 	}
 	return ""
 }
 
-func (x *Definition) GetParameters() map[string]string {
+func (x *ApiKey) GetValue() *Secret {
 	if x != nil {
-		return x.Parameters
+		return x.Value
 	}
 	return nil
 }
 
-func (x *Definition) GetParameterFile() string {
+func (x *ApiKey) GetStages() []string {
 	if x != nil {
-		return x.ParameterFile
-	}
-	return ""
-}
-
-func (x *Definition) GetValues() map[string]string {
-	if x != nil {
-		return x.Values
+		return x.Stages
 	}
 	return nil
 }
 
-func (x *Definition) GetUnresolved() string {
-	if x != nil {
-		return x.Unresolved
+func (x *ApiKey) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
 	}
-	return ""
-}
-
-func (x *Definition) GetOverride() []string {
-	if x != nil {
-		return x.Override
-	}
-	return nil
-}
-
-func (x *Definition) GetFolder() string {
-	if x != nil {
-		return x.Folder
-	}
-	return ""
+	return false
 }
 
 // Cors is the CORS configuration of an HTTP API. With it, the API answers preflight requests itself (OPTIONS with the headers
@@ -1008,7 +1038,8 @@ type Route struct {
 	Authorization Authorization `protobuf:"varint,2,opt,name=authorization,proto3,enum=portcullis.config.v1.Authorization" json:"authorization,omitempty"`
 	// Headers to set on a request that passes, beside those of the API; for the same name, in place of the API's.
 	UpstreamHeaders map[string]string `protobuf:"bytes,3,rep,name=upstream_headers,json=upstreamHeaders,proto3" json:"upstream_headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Whether callers need an API key. This version of portcullis refuses true.
+	// Whether callers need one of the API's apiKeys, beside what the authorization asks for. A request without a key that counts on the
+	// stage is answered with 403 Forbidden, after the authorization. API keys are not authentication. Only a REST API has them.
 	ApiKeyRequired bool `protobuf:"varint,4,opt,name=api_key_required,json=apiKeyRequired,proto3" json:"api_key_required,omitempty"`
 	// The name of the API's authorizer that guards the route. It says the authorization type too, so that this may be left out.
 	Authorizer string `protobuf:"bytes,5,opt,name=authorizer,proto3" json:"authorizer,omitempty"`
@@ -1019,7 +1050,12 @@ type Route struct {
 	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// In what the signatures of the route's requests are verified differently than those of its API. Only a route with
 	// authorization AWS_IAM has it.
-	Signatures    *RouteSignatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	Signatures *RouteSignatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	// Why it is not known how the route is guarded: one line of at most 1000 printable characters. Every request for the route is refused
+	// with API Gateway's configuration error (500), before an authorizer is called, and the log says why. The route keeps its place, so
+	// that no other route gets its requests. Such a route has no authorization, authorizer or scopes, and its API's defaults do not hold
+	// for it. Each one is warned of.
+	Unresolved    *string `protobuf:"bytes,30,opt,name=unresolved,proto3,oneof" json:"unresolved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1101,6 +1137,13 @@ func (x *Route) GetSignatures() *RouteSignatures {
 		return x.Signatures
 	}
 	return nil
+}
+
+func (x *Route) GetUnresolved() string {
+	if x != nil && x.Unresolved != nil {
+		return *x.Unresolved
+	}
+	return ""
 }
 
 // Authorizer is an authorizer of an API: one of the three.
@@ -3131,7 +3174,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\x86\x10\n" +
+	"requireApi\"\xc7\x10\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -3160,11 +3203,10 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x12@\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2 .portcullis.config.v1.SignaturesR\n" +
-	"signatures\x12@\n" +
-	"\n" +
-	"definition\x18( \x01(\v2 .portcullis.config.v1.DefinitionR\n" +
-	"definition\x12.\n" +
-	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x1a`\n" +
+	"signatures\x12.\n" +
+	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x12H\n" +
+	"\x0eapi_key_source\x18( \x01(\x0e2\".portcullis.config.v1.ApiKeySourceR\fapiKeySource\x127\n" +
+	"\bapi_keys\x18) \x03(\v2\x1c.portcullis.config.v1.ApiKeyR\aapiKeys\x1a`\n" +
 	"\x10AuthorizersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
 	"\x05value\x18\x02 \x01(\v2 .portcullis.config.v1.AuthorizerR\x05value:\x028\x01\x1aB\n" +
@@ -3173,28 +3215,18 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aj\n" +
 	"\x15GatewayResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
-	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\x8f\x04\n" +
+	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\x82\x03\n" +
+	"\x06ApiKey\x12\x9f\x01\n" +
+	"\x02id\x18\x01 \x01(\tB\x8e\x01\xbaH\x8a\x01\xba\x01\x86\x01\n" +
 	"\n" +
-	"Definition\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\tR\x04file\x12\x10\n" +
-	"\x03api\x18\x02 \x01(\tR\x03api\x12P\n" +
+	"api_key.id\x12Pmust be the id of the API key: 1 to 128 letters, digits, hyphens and underscores\x1a&this.matches('^[A-Za-z0-9_-]{1,128}$')R\x02id\x12_\n" +
+	"\x04name\x18\x02 \x01(\tBK\xbaHH\xba\x01E\n" +
+	"\fapi_key.name\x12!must have at most 1024 characters\x1a\x12size(this) <= 1024R\x04name\x122\n" +
+	"\x05value\x18\x03 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value\x12\x16\n" +
+	"\x06stages\x18\x04 \x03(\tR\x06stages\x12\x1d\n" +
+	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01B\n" +
 	"\n" +
-	"parameters\x18\x03 \x03(\v20.portcullis.config.v1.Definition.ParametersEntryR\n" +
-	"parameters\x12%\n" +
-	"\x0eparameter_file\x18\x04 \x01(\tR\rparameterFile\x12D\n" +
-	"\x06values\x18\x05 \x03(\v2,.portcullis.config.v1.Definition.ValuesEntryR\x06values\x12n\n" +
-	"\n" +
-	"unresolved\x18\x06 \x01(\tBN\xbaHK\xba\x01H\n" +
-	"\x15definition.unresolved\x12\x19must be deny, or left out\x1a\x14this in ['', 'deny']R\n" +
-	"unresolved\x12\x1a\n" +
-	"\boverride\x18\a \x03(\tR\boverride\x12\x16\n" +
-	"\x06folder\x18\b \x01(\tR\x06folder\x1a=\n" +
-	"\x0fParametersEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
-	"\vValuesEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\x02\n" +
+	"\b_enabled\"\xc8\x02\n" +
 	"\x04Cors\x12#\n" +
 	"\rallow_origins\x18\x01 \x03(\tR\fallowOrigins\x12#\n" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
@@ -3213,7 +3245,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x14stage.variable.value\x12[a stage variable's value must be at most 512 letters, digits and the characters -._~:/?#&=,\x1a/this.matches('^[A-Za-z0-9._~:/?#&=,-]{0,512}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x04\n" +
 	"\x05Route\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12I\n" +
 	"\rauthorization\x18\x02 \x01(\x0e2#.portcullis.config.v1.AuthorizationR\rauthorization\x12[\n" +
@@ -3225,10 +3257,16 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12E\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2%.portcullis.config.v1.RouteSignaturesR\n" +
-	"signatures\x1aB\n" +
+	"signatures\x12\x90\x01\n" +
+	"\n" +
+	"unresolved\x18\x1e \x01(\tBk\xbaHh\xba\x01e\n" +
+	"\x10route.unresolved\x12Emust say why the route's guard is not known; remove it if it is known\x1a\n" +
+	"this != ''H\x00R\n" +
+	"unresolved\x88\x01\x01\x1aB\n" +
 	"\x14UpstreamHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
+	"\v_unresolved\"\xc6\x01\n" +
 	"\n" +
 	"Authorizer\x12>\n" +
 	"\x06lambda\x18\x01 \x01(\v2&.portcullis.config.v1.LambdaAuthorizerR\x06lambda\x12A\n" +
@@ -3414,7 +3452,13 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06Secret\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x10\n" +
-	"\x03env\x18\x03 \x01(\tR\x03env*0\n" +
+	"\x03env\x18\x03 \x01(\tR\x03env*J\n" +
+	"\fApiKeySource\x12\x1e\n" +
+	"\x1aAPI_KEY_SOURCE_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06HEADER\x10\x01\x12\x0e\n" +
+	"\n" +
+	"AUTHORIZER\x10\x02*0\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04REST\x10\x01\x12\b\n" +
@@ -3450,116 +3494,115 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_portcullis_config_v1_config_proto_rawDescData
 }
 
-var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
-	(Kind)(0),                         // 0: portcullis.config.v1.Kind
-	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
-	(LambdaType)(0),                   // 2: portcullis.config.v1.LambdaType
-	(Authorization)(0),                // 3: portcullis.config.v1.Authorization
-	(*Config)(nil),                    // 4: portcullis.config.v1.Config
-	(*Envoy)(nil),                     // 5: portcullis.config.v1.Envoy
-	(*API)(nil),                       // 6: portcullis.config.v1.API
-	(*Definition)(nil),                // 7: portcullis.config.v1.Definition
-	(*Cors)(nil),                      // 8: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 9: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 10: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 11: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 12: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 13: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 14: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 15: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 16: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 17: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 18: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 19: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 20: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 21: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 22: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 23: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 24: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 25: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 26: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 27: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 28: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 29: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 30: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 31: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 32: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 33: portcullis.config.v1.Secret
-	nil,                               // 34: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 35: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 36: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 37: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 38: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 39: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 40: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 41: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 42: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 43: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 44: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 45: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 46: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 47: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 48: google.protobuf.Value
+	(ApiKeySource)(0),                 // 0: portcullis.config.v1.ApiKeySource
+	(Kind)(0),                         // 1: portcullis.config.v1.Kind
+	(Endpoint)(0),                     // 2: portcullis.config.v1.Endpoint
+	(LambdaType)(0),                   // 3: portcullis.config.v1.LambdaType
+	(Authorization)(0),                // 4: portcullis.config.v1.Authorization
+	(*Config)(nil),                    // 5: portcullis.config.v1.Config
+	(*Envoy)(nil),                     // 6: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 7: portcullis.config.v1.API
+	(*ApiKey)(nil),                    // 8: portcullis.config.v1.ApiKey
+	(*Cors)(nil),                      // 9: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 10: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 11: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 12: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 13: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 14: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 15: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 16: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 17: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 18: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 19: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 20: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 21: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 22: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 23: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 24: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 25: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 26: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 27: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 28: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 29: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 30: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 31: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 32: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 33: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 34: portcullis.config.v1.Secret
+	nil,                               // 35: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 36: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 37: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 38: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 39: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 40: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 41: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 42: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 43: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 44: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 45: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 46: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 47: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	6,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	25, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	26, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	27, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	34, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	35, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	14, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	5,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
-	0,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	9,  // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	48, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	3,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	36, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	10, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	37, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	38, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	22, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	7,  // 18: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	8,  // 19: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	39, // 20: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	40, // 21: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	41, // 22: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	3,  // 23: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	42, // 24: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	23, // 25: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	12, // 26: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	17, // 27: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	18, // 28: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	2,  // 29: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	43, // 30: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	44, // 31: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	15, // 32: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	33, // 33: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	33, // 34: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	16, // 35: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	33, // 36: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	19, // 37: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	20, // 38: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	45, // 39: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	46, // 40: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	48, // 41: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	28, // 42: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	30, // 43: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	29, // 44: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	48, // 45: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	32, // 46: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	33, // 47: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	33, // 48: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	48, // 49: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	47, // 50: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	21, // 51: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	13, // 52: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	11, // 53: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	24, // 54: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	33, // 55: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	7,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	26, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	27, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	28, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	35, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	36, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	15, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	6,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	1,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	2,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	10, // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	47, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	4,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	37, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	11, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	38, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	39, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	23, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	9,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	0,  // 19: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	8,  // 20: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	34, // 21: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	40, // 22: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	4,  // 23: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	41, // 24: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	24, // 25: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	13, // 26: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	18, // 27: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	19, // 28: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	3,  // 29: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	42, // 30: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	43, // 31: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	16, // 32: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	34, // 33: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	34, // 34: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	17, // 35: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	34, // 36: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	20, // 37: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	21, // 38: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	44, // 39: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	45, // 40: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	47, // 41: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	29, // 42: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	31, // 43: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	30, // 44: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	47, // 45: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	33, // 46: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	34, // 47: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	34, // 48: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	47, // 49: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	46, // 50: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	22, // 51: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	14, // 52: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	12, // 53: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	25, // 54: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	34, // 55: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
 	56, // [56:56] is the sub-list for method output_type
 	56, // [56:56] is the sub-list for method input_type
 	56, // [56:56] is the sub-list for extension type_name
@@ -3572,6 +3615,8 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
+	file_portcullis_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
@@ -3579,8 +3624,8 @@ func file_portcullis_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   44,
+			NumEnums:      5,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
