@@ -18,8 +18,8 @@ type Options struct {
 	StageVariables map[string]string
 	// Account, Region and Partition are those of the API.
 	Account, Region, Partition string
-	// Values says what security schemes stand for that API Gateway does not know, by "security NAME": NONE, AWS_IAM, API_KEY, or
-	// "authorizer NAME" for one that stands beside the definition.
+	// Values has what replaces ${name} in texts, by name. By "security NAME", it has what a security scheme stands for that API Gateway
+	// does not know: NONE, AWS_IAM, API_KEY, or "authorizer NAME" for one that stands beside the definition.
 	Values map[string]string
 }
 
