@@ -35,6 +35,7 @@ type reader struct {
 
 	schemes map[string]*scheme
 	names   map[string]bool // of authorizers, as they are written to the API
+	ids     map[string]bool // operation ids
 	api     *tree.Node
 	routes  []*route
 	// says is what the API's authorizers say of callers.
@@ -48,7 +49,7 @@ type reader struct {
 func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, fault.List) {
 	r := &reader{
 		Options: o, report: report, root: root, refs: newRefs(root),
-		schemes: map[string]*scheme{}, names: map[string]bool{}, api: tree.NewMap(root.Position()),
+		schemes: map[string]*scheme{}, names: map[string]bool{}, ids: map[string]bool{}, api: tree.NewMap(root.Position()),
 	}
 	swagger, wrong := version(root)
 	if wrong == nil && swagger && o.HTTP != nil && *o.HTTP {

@@ -92,6 +92,7 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 		t = troubleAt(p.At, "a security scheme must be a map, and is "+kindOf(n))
 	}
 	if t == nil {
+		r.noteDefaults(n, what)
 		t = r.extensions(n, what, xAuthorizer, xAuthtype)
 	}
 	if t == nil {

@@ -73,14 +73,14 @@ func TestSettings(t *testing.T) {
 
 // TestNotOurs: what has nothing to do with who may call is said to.
 func TestNotOurs(t *testing.T) {
-	r := read(t, "openapi: 3.0.1\nx-amazon-apigateway-binary-media-types: ['*/*']\npaths: {/a: {get: {x-amazon-apigateway-request-validator: all}}}", rest)
+	r := read(t, "openapi: 3.0.1\nx-amazon-apigateway-binary-media-types: ['*/*']\npaths: {/a: {get: {operationId: a, x-amazon-apigateway-request-validator: all}, put: {operationId: a}}}", rest)
 	var said []string
 	for _, n := range r.notes {
 		if n.Verdict == portability.NotOurs {
 			said = append(said, n.What+": "+n.Message)
 		}
 	}
-	for _, want := range []string{"the document: x-amazon-apigateway-binary-media-types: which bodies are binary", "GET /a: x-amazon-apigateway-request-validator: validation of requests", "GET /a: the operation has no x-amazon-apigateway-integration"} {
+	for _, want := range []string{"the document: x-amazon-apigateway-binary-media-types: which bodies are binary", "GET /a: x-amazon-apigateway-request-validator: validation of requests", `PUT /a: the operationId "a" is written twice`, "GET /a: the operation has no x-amazon-apigateway-integration"} {
 		if !strings.Contains(strings.Join(said, "\n"), want) {
 			t.Errorf("got %q, want %q", said, want)
 		}

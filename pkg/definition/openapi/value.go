@@ -150,6 +150,7 @@ func (r *reader) texts(n *tree.Node, what string) ([]string, *trouble) {
 	}
 	items := []*tree.Node{n}
 	if n.Is(tree.List) {
+		r.noteDefaults(n, what)
 		items = n.Items
 	}
 	var all []string
