@@ -33,6 +33,7 @@ func (r *reader) authorizer(s *scheme, name, authtype string, n, at *tree.Node) 
 	if !at.Is(tree.Map) {
 		return troubleAt(at.At, xAuthorizer+" must be a map, and is "+kindOf(at))
 	}
+	r.noteDefaults(at, x.what)
 	text, t := r.text(at.Get("type"), x.what)
 	if absent(at.Get("type")) {
 		t = troubleAt(at.At, xAuthorizer+" lacks its type: write type: token, request, cognito_user_pools or jwt")

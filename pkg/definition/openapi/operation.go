@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // operation adds the route of an operation. wrong is why its guard cannot be told, whatever the operation says; above is why not if it
@@ -21,6 +22,7 @@ func (r *reader) operation(t *route, n *tree.Node, wrong, above *trouble) {
 	case above != nil && !op.Has("security"):
 		wrong = above
 	default:
+		r.noteDefaults(op, what)
 		wrong = r.extensions(op, what, xAuth, xIntegration)
 	}
 	if wrong == nil {
@@ -61,8 +63,13 @@ func (r *reader) finish() {
 	}
 }
 
-// misplaced refuses what only the default route of an HTTP API has.
+// misplaced refuses security in another spelling, which guards nothing at API Gateway, and what only the default route of an HTTP API has.
 func (r *reader) misplaced(op *tree.Node, t *route) *trouble {
+	for _, p := range op.Pairs {
+		if strings.EqualFold(p.Key, "security") && p.Key != "security" {
+			return troubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
+		}
+	}
 	p := op.Pair("isDefaultRoute")
 	if p == nil {
 		return nil
@@ -100,6 +107,11 @@ func (r *reader) noteRoute(t *route) {
 		parts = append(parts, "needs an API key")
 	}
 	r.report.Enforce(t.at, t.key.String(), strings.Join(parts, "; "))
+	if id, ok := t.op.Get("operationId").Scalar(); ok && r.ids[id] {
+		r.report.Pass(t.op.Get("operationId").At, t.key.String(), "the operationId "+fault.Quoted(id)+" is written twice; it does not say who may call")
+	} else if ok {
+		r.ids[id] = true
+	}
 	if absent(t.op.Get(xIntegration)) {
 		r.report.Pass(t.at, t.key.String(), "the operation has no "+xIntegration+": API Gateway cannot deploy it, and portcullis serves it all the same")
 	}

@@ -99,6 +99,7 @@ func (r *reader) path(p tree.Pair) {
 		r.unknownPath(p.At, resource, t)
 		return
 	}
+	r.noteDefaults(p.Value, p.Key)
 	above := r.abovePath(item)
 	for _, op := range item.Pairs {
 		key, wrong := r.key(op, resource)

@@ -18,8 +18,8 @@ type Options struct {
 	StageVariables map[string]string
 	// Account, Region and Partition are those of the API.
 	Account, Region, Partition string
-	// Values says what security schemes stand for that API Gateway does not know, by "security NAME": NONE, AWS_IAM, API_KEY, or
-	// "authorizer NAME" for one that stands beside the definition.
+	// Values has what replaces ${name} in texts, by name. By "security NAME", it has what a security scheme stands for that API Gateway
+	// does not know: NONE, AWS_IAM, API_KEY, or "authorizer NAME" for one that stands beside the definition.
 	Values map[string]string
 }
 
@@ -35,6 +35,7 @@ type reader struct {
 
 	schemes map[string]*scheme
 	names   map[string]bool // of authorizers, as they are written to the API
+	ids     map[string]bool // operation ids
 	api     *tree.Node
 	routes  []*route
 	// says is what the API's authorizers say of callers.
@@ -48,7 +49,7 @@ type reader struct {
 func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, fault.List) {
 	r := &reader{
 		Options: o, report: report, root: root, refs: newRefs(root),
-		schemes: map[string]*scheme{}, names: map[string]bool{}, api: tree.NewMap(root.Position()),
+		schemes: map[string]*scheme{}, names: map[string]bool{}, ids: map[string]bool{}, api: tree.NewMap(root.Position()),
 	}
 	swagger, wrong := version(root)
 	if wrong == nil && swagger && o.HTTP != nil && *o.HTTP {

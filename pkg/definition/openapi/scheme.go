@@ -72,10 +72,13 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 	s := &scheme{at: at}
 	r.schemes[name] = s
 	what := "security scheme " + fault.Quoted(name)
+	p := r.definitions().Pair(name)
+	if p != nil {
+		s.at = p.At
+	}
 	if r.given(name, what, s) {
 		return s
 	}
-	p := r.definitions().Pair(name)
 	if p == nil && name == "NONE" {
 		s.kind = schemeOpen // as SAM writes it
 		return s
@@ -84,12 +87,12 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 		r.broken(s, what, troubleAt(at, r.undefined(name)))
 		return s
 	}
-	s.at = p.At
 	n, t := r.follow(p.Value)
 	if t == nil && !n.Is(tree.Map) {
 		t = troubleAt(p.At, "a security scheme must be a map, and is "+kindOf(n))
 	}
 	if t == nil {
+		r.noteDefaults(n, what)
 		t = r.extensions(n, what, xAuthorizer, xAuthtype)
 	}
 	if t == nil {

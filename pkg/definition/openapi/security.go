@@ -47,7 +47,7 @@ func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *
 	}
 	var all []asked
 	if security != nil {
-		if all, t = r.requirements(security); t != nil {
+		if all, t = r.requirements(security, what); t != nil {
 			return guard{}, t
 		}
 	}
@@ -65,6 +65,7 @@ func (r *reader) saidAuth(op *tree.Node) (string, *trouble) {
 		return "", t
 	}
 	text, t := r.text(n.Get("type"), xAuth)
+	r.noteDefaults(n, xAuth)
 	switch kind := strings.ToUpper(text); {
 	case !n.Is(tree.Map) || !n.Has("type"):
 		return "", troubleAt(p.At, xAuth+" must be {type: NONE} or {type: AWS_IAM}")
@@ -95,15 +96,17 @@ func (r *reader) rootSecurity(at tree.Position, what, said string) *tree.Pair {
 }
 
 // requirements are the names of a security, of all its entries.
-func (r *reader) requirements(p *tree.Pair) ([]asked, *trouble) {
+func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *trouble) {
 	if t := unknown(p.Value); t != nil {
 		return nil, t
 	}
 	if !p.Value.Is(tree.List) {
 		return nil, troubleAt(p.At, "security must be a list, and is "+kindOf(p.Value)+": write security: [] for an open operation")
 	}
+	r.noteDefaults(p.Value, what)
 	var all []asked
 	for _, entry := range p.Value.Items {
+		r.noteDefaults(entry, what)
 		if t := unknown(entry); t != nil {
 			return nil, t
 		}

@@ -46,8 +46,12 @@ var stageVariable = regexp.MustCompile(`\$\{stageVariables\.([A-Za-z0-9_]+)\}`)
 // variable matches what API Gateway replaces in a document ("AWS variables for OpenAPI import").
 var variable = regexp.MustCompile(`\$\{AWS::(AccountId|Partition|Region)\}`)
 
-// fill replaces stage variables, and what API Gateway replaces in a document.
+// placeholder matches what a tool replaces before a document is imported.
+var placeholder = regexp.MustCompile(`\$\{([^{}]*)\}`)
+
+// fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
 func (r *reader) fill(text string) string {
+	text = replace(placeholder, text, r.Values)
 	text = replace(variable, text, map[string]string{"AccountId": r.Account, "Partition": r.partition(), "Region": r.Region})
 	return replace(stageVariable, text, r.StageVariables)
 }
@@ -146,6 +150,7 @@ func (r *reader) texts(n *tree.Node, what string) ([]string, *trouble) {
 	}
 	items := []*tree.Node{n}
 	if n.Is(tree.List) {
+		r.noteDefaults(n, what)
 		items = n.Items
 	}
 	var all []string
