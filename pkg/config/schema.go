@@ -27,9 +27,7 @@ var elsewhere = map[string]string{
 
 // unsupported is what the design of portcullis has and this version does not. A change that builds one takes its row away.
 var unsupported = []source.Unsupported{
-<<<<<<< HEAD
-	{Message: "Route", Field: "apiKeyRequired", Value: "true", Instead: "remove the route, or write false where callers need no key"},
-=======
-	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
->>>>>>> h/keys
+	{Message: "API", Field: "usagePlans", Instead: "remove it: apiKeys says which keys count, and Envoy limits rates"},
+	{Message: "API", Field: "requestValidators", Instead: "remove it: validate requests in the upstream"},
+	{Message: "Stage", Field: "canarySettings", Instead: "remove it, and split the traffic in Envoy"},
 }

@@ -150,7 +150,7 @@ func isIntrinsic(n *tree.Node) bool {
 }
 
 func (l *loader) options() openapi.Options {
-	return openapi.Options{Read: l.include, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+	return openapi.Options{Read: l.include, Values: l.Values, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
 }
 
 func (l *loader) inputs() template.Inputs {
