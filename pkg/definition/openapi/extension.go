@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -42,19 +43,19 @@ var guarding = []string{"access", "acl", "allow", "auth", "cert", "deny", "guard
 
 // extensions notes the extensions of a value beside those that are known there. It returns why one that is unknown and may guard cannot
 // be built.
-func (r *reader) extensions(n *tree.Node, what string, known ...string) *trouble {
-	for _, p := range pairs(n) {
+func (r *reader) extensions(n *tree.Node, what string, known ...string) *document.Trouble {
+	for _, p := range document.Pairs(n) {
 		name := strings.ToLower(p.Key)
 		rest, ours := strings.CutPrefix(name, prefix)
 		about, harmless := notOurs[p.Key]
 		switch {
 		case !ours || slices.Contains(known, p.Key):
 		case harmless:
-			r.report.Pass(p.At, what, p.Key+": "+about)
+			r.Report.Pass(p.At, what, p.Key+": "+about)
 		case slices.ContainsFunc(guarding, func(word string) bool { return strings.Contains(rest, word) }):
-			return troubleAt(p.At, "the extension "+p.Key+" is not known here, and may say who may call: remove it, or write what it says in portcullis.yaml")
+			return document.TroubleAt(p.At, "the extension "+p.Key+" is not known here, and may say who may call: remove it, or write what it says in portcullis.yaml")
 		default:
-			r.report.Pass(p.At, what, p.Key+" is not known, and its name does not say that it guards")
+			r.Report.Pass(p.At, what, p.Key+" is not known, and its name does not say that it guards")
 		}
 	}
 	return nil

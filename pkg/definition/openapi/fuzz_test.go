@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
@@ -51,8 +52,8 @@ func noneOpen(t *testing.T, root, api *tree.Node) {
 			open[show(route.Get("route"))] = authorization == "NONE" && !route.Has("apiKeyRequired")
 		}
 	}
-	for _, path := range pairs(root.Get("paths")) {
-		for _, op := range pairs(path.Value) {
+	for _, path := range document.Pairs(root.Get("paths")) {
+		for _, op := range document.Pairs(path.Value) {
 			method := strings.ToUpper(op.Key)
 			if op.Key == xAny {
 				method = "ANY"
@@ -75,7 +76,7 @@ func asks(op *tree.Node) bool {
 		return security != nil
 	}
 	for _, entry := range security.Items {
-		for _, p := range pairs(entry) {
+		for _, p := range document.Pairs(entry) {
 			if p.Key != "NONE" {
 				return true
 			}

@@ -4,25 +4,27 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // upstreamHeaders are the headers in which an operation's integration is told who calls: context.authorizer and context.identity. Other
 // mappings say nothing of the caller.
-func (r *reader) upstreamHeaders(t *route) (*tree.Node, *trouble) {
+func (r *reader) upstreamHeaders(t *route) (*tree.Node, *document.Trouble) {
 	what := t.key.String()
-	integration, wrong := r.follow(t.op.Get(xIntegration))
+	integration, wrong := r.Follow(t.op.Get(xIntegration))
 	if wrong != nil {
-		r.report.Pass(wrong.at, what, "the integration is not known: "+wrong.message)
+		r.Report.Pass(wrong.At, what, "the integration is not known: "+wrong.Message)
 		return nil, nil
 	}
 	parameters := integration.Get("requestParameters")
-	if wrong := unknown(parameters); wrong != nil {
+	if wrong := document.Unknown(parameters); wrong != nil {
 		return nil, wrong
 	}
 	var headers *tree.Node
-	for _, p := range pairs(parameters) {
+	for _, p := range document.Pairs(parameters) {
 		value, wrong := r.caller(p, what)
 		if wrong != nil {
 			return nil, wrong
@@ -32,7 +34,7 @@ func (r *reader) upstreamHeaders(t *route) (*tree.Node, *trouble) {
 		}
 		name, ok := r.header(p.Key)
 		if !ok {
-			r.report.Approximate(p.At, what, value+" goes upstream in "+fault.Quoted(p.Key)+", which is no header: portcullis does not set it, and a client may send it")
+			r.Report.Approximate(p.At, what, value+" goes upstream in "+fault.Quoted(p.Key)+", which is no header: portcullis does not set it, and a client may send it")
 			continue
 		}
 		if headers == nil {
@@ -42,7 +44,7 @@ func (r *reader) upstreamHeaders(t *route) (*tree.Node, *trouble) {
 			return nil, wrong
 		}
 		headers.Set(name, tree.NewText(value, p.Value.At))
-		r.report.Enforce(p.At, what, "the header "+name+" carries "+value+" upstream")
+		r.Report.Enforce(p.At, what, "the header "+name+" carries "+value+" upstream")
 	}
 	return headers, nil
 }
@@ -65,9 +67,9 @@ var (
 )
 
 // caller is the variable that a mapping carries upstream, empty for one that says nothing of the caller.
-func (r *reader) caller(p tree.Pair, what string) (string, *trouble) {
-	if t := unknown(p.Value); t != nil {
-		r.report.Approximate(p.At, what, "the mapping "+fault.Quoted(p.Key)+" is left out: "+t.message)
+func (r *reader) caller(p tree.Pair, what string) (string, *document.Trouble) {
+	if t := document.Unknown(p.Value); t != nil {
+		r.Report.Approximate(p.At, what, "the mapping "+fault.Quoted(p.Key)+" is left out: "+t.Message)
 		return "", nil
 	}
 	text, _ := p.Value.Scalar()
@@ -79,31 +81,31 @@ func (r *reader) caller(p tree.Pair, what string) (string, *trouble) {
 		return "$" + m[1], nil
 	}
 	if withinText.MatchString(text) && !strings.HasPrefix(text, "'") {
-		return "", troubleAt(p.At, fault.Quoted(p.Key)+" carries what is known of the caller within a text, and a header carries a variable alone: map the variable alone")
+		return "", document.TroubleAt(p.At, fault.Quoted(p.Key)+" carries what is known of the caller within a text, and a header carries a variable alone: map the variable alone")
 	}
 	return "", nil
 }
 
 // said returns the variable that a header carries. Where the route's guard does not say what a mapping asks for, the header is empty at API
 // Gateway. Here it is one that the route never has, for then a client's own header of the name is removed.
-func (r *reader) said(t *route, variable string, at tree.Position) (string, *trouble) {
+func (r *reader) said(t *route, variable string, at tree.Position) (string, *document.Trouble) {
 	name, ofAuthorizer := strings.CutPrefix(variable, "$context.authorizer.")
 	if !ofAuthorizer || name == "principalId" {
 		return variable, nil
 	}
-	asks := saysContext
+	asks := authorizer.Context
 	if strings.HasPrefix(name, "claims.") || strings.HasPrefix(name, "claims['") {
-		asks = saysClaims
+		asks = authorizer.Claims
 	}
 	switch {
 	case t.guard.says&asks != 0:
 		return variable, nil
 	case r.says&asks != 0:
-		r.report.Approximate(at, t.key.String(), "the operation's authorizer does not say "+variable+": the header is removed")
+		r.Report.Approximate(at, t.key.String(), "the operation's authorizer does not say "+variable+": the header is removed")
 		return variable, nil
 	case t.guard.authorizer == "":
-		r.report.Approximate(at, t.key.String(), "the operation has no authorizer that says "+variable+": the header is removed")
+		r.Report.Approximate(at, t.key.String(), "the operation has no authorizer that says "+variable+": the header is removed")
 		return "$context.authorizer.principalId", nil
 	}
-	return "", troubleAt(at, variable+" is not what the operation's authorizer says: remove the mapping, or guard the operation with an authorizer that says it")
+	return "", document.TroubleAt(at, variable+" is not what the operation's authorizer says: remove the mapping, or guard the operation with an authorizer that says it")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -30,30 +31,30 @@ func (m *marks) isHTTP(what string, n *tree.Node) {
 	}
 }
 
-// tellKind decides which kind of API the document is imported as, and writes it to the API.
+// tellKind decides which kind of API the document is imported as, and writes it to the API. A reader who says it decides.
 //
 // x-amazon-apigateway-cors tells an HTTP API only where nothing else tells the kind: it is written in documents of REST APIs too, where
 // it has no effect.
-func (r *reader) tellKind(swagger bool) {
+func (r *reader) tellKind(swagger bool, isHTTP *bool) {
 	m := r.marks(swagger)
-	at, kind := r.root.Position(), "REST"
+	at, kind := r.Root.Position(), "REST"
 	switch {
-	case r.Options.HTTP != nil:
-		r.http, r.sure = *r.Options.HTTP, true
+	case isHTTP != nil:
+		r.http, r.sure = *isHTTP, true
 	case m.rest != nil && m.http != nil:
 		at = m.http.at
-		r.block("kind", troubleAt(at, fmt.Sprintf("the document has what only REST APIs have (%s) and what only HTTP APIs have (%s): write kind: REST or kind: HTTP", m.rest, m.http)))
+		r.block("kind", document.TroubleAt(at, fmt.Sprintf("the document has what only REST APIs have (%s) and what only HTTP APIs have (%s): write kind: REST or kind: HTTP", m.rest, m.http)))
 	case m.rest != nil:
 		r.sure, at = true, m.rest.at
-		r.report.Enforce(at, "kind", "a REST API, by "+m.rest.String())
+		r.Report.Enforce(at, "kind", "a REST API, by "+m.rest.String())
 	case m.http != nil:
 		r.http, r.sure, at = true, true, m.http.at
-		r.report.Enforce(at, "kind", "an HTTP API, by "+m.http.String())
-	case !absent(r.root.Get(xCORS)):
-		r.http, at = true, r.root.Get(xCORS).At
-		r.report.Approximate(at, "kind", "taken for an HTTP API, because only they have "+xCORS+": write kind: REST if it is imported as one")
+		r.Report.Enforce(at, "kind", "an HTTP API, by "+m.http.String())
+	case !document.Absent(r.Root.Get(xCORS)):
+		r.http, at = true, r.Root.Get(xCORS).At
+		r.Report.Approximate(at, "kind", "taken for an HTTP API, because only they have "+xCORS+": write kind: REST if it is imported as one")
 	default:
-		r.report.Approximate(at, "kind", "taken for a REST API, because nothing tells the kind: write kind: HTTP if it is imported as an HTTP API")
+		r.Report.Approximate(at, "kind", "taken for a REST API, because nothing tells the kind: write kind: HTTP if it is imported as an HTTP API")
 	}
 	if r.http {
 		kind = "HTTP"
@@ -65,23 +66,23 @@ func (r *reader) tellKind(swagger bool) {
 func (r *reader) marks(swagger bool) *marks {
 	m := &marks{}
 	if swagger {
-		m.isREST("Swagger 2.0", r.root.Get("swagger"))
+		m.isREST("Swagger 2.0", r.Root.Get("swagger"))
 	}
 	for _, name := range []string{xPolicy, xKeySource, xResponses, "x-amazon-apigateway-request-validators", "x-amazon-apigateway-request-validator"} {
-		m.isREST(name, r.root.Get(name))
+		m.isREST(name, r.Root.Get(name))
 	}
-	m.isHTTP("x-amazon-apigateway-importexport-version", r.root.Get("x-amazon-apigateway-importexport-version"))
-	for _, p := range pairs(r.definitions()) {
-		if scheme, t := r.follow(p.Value); t == nil {
+	m.isHTTP("x-amazon-apigateway-importexport-version", r.Root.Get("x-amazon-apigateway-importexport-version"))
+	for _, p := range document.Pairs(r.definitions()) {
+		if scheme, t := r.Follow(p.Value); t == nil {
 			r.markScheme(m, scheme)
 		}
 	}
-	for _, p := range pairs(r.root.Get("paths")) {
+	for _, p := range document.Pairs(r.Root.Get("paths")) {
 		if p.Key == "$default" || p.Key == "/$default" && p.Value.Way(xAny, "isDefaultRoute") != nil {
 			m.isHTTP("the path "+p.Key, p.Value)
 		}
-		for _, op := range pairs(p.Value) {
-			if integration, t := r.follow(op.Value.Get(xIntegration)); t == nil {
+		for _, op := range document.Pairs(p.Value) {
+			if integration, t := r.Follow(op.Value.Get(xIntegration)); t == nil {
 				markIntegration(m, integration)
 			}
 		}
@@ -91,7 +92,7 @@ func (r *reader) marks(swagger bool) *marks {
 
 // markScheme looks at a security scheme.
 func (r *reader) markScheme(m *marks, scheme *tree.Node) {
-	a, t := r.follow(scheme.Get(xAuthorizer))
+	a, t := r.Follow(scheme.Get(xAuthorizer))
 	if t != nil {
 		return
 	}
@@ -123,12 +124,4 @@ func markIntegration(m *marks, integration *tree.Node) {
 	}
 	m.isHTTP("payloadFormatVersion", integration.Get("payloadFormatVersion"))
 	m.isHTTP("integrationSubtype", integration.Get("integrationSubtype"))
-}
-
-// pairs are the keys of a map with their values, none of another value.
-func pairs(n *tree.Node) []tree.Pair {
-	if n == nil {
-		return nil
-	}
-	return n.Pairs
 }

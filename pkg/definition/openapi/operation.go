@@ -3,26 +3,27 @@ package openapi
 import (
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // operation adds the route of an operation. wrong is why its guard cannot be told, whatever the operation says; above is why not if it
 // has no security.
-func (r *reader) operation(t *route, n *tree.Node, wrong, above *trouble) {
+func (r *reader) operation(t *route, n *tree.Node, wrong, above *document.Trouble) {
 	r.routes = append(r.routes, t)
 	what := t.key.String()
-	op, broken := r.follow(n)
+	op, broken := r.Follow(n)
 	switch {
 	case wrong != nil:
 	case broken != nil:
 		wrong = broken
 	case !op.Is(tree.Map):
-		wrong = troubleAt(t.at, "an operation must be a map, and is "+kindOf(op))
+		wrong = document.TroubleAt(t.at, "an operation must be a map, and is "+document.KindOf(op))
 	case above != nil && !op.Has("security"):
 		wrong = above
 	default:
-		r.noteDefaults(op, what)
+		r.NoteDefaults(op, what)
 		wrong = r.extensions(op, what, xAuth, xIntegration)
 	}
 	if wrong == nil {
@@ -42,8 +43,8 @@ func (r *reader) operation(t *route, n *tree.Node, wrong, above *trouble) {
 	}
 }
 
-func (r *reader) refuseRoute(t *route, wrong *trouble) {
-	t.why = wrong.message
+func (r *reader) refuseRoute(t *route, wrong *document.Trouble) {
+	t.why = wrong.Message
 	r.refuse(t.key.String(), wrong)
 }
 
@@ -64,10 +65,10 @@ func (r *reader) finish() {
 }
 
 // misplaced refuses security in another spelling, which guards nothing at API Gateway, and what only the default route of an HTTP API has.
-func (r *reader) misplaced(op *tree.Node, t *route) *trouble {
+func (r *reader) misplaced(op *tree.Node, t *route) *document.Trouble {
 	for _, p := range op.Pairs {
 		if strings.EqualFold(p.Key, "security") && p.Key != "security" {
-			return troubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
+			return document.TroubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
 		}
 	}
 	p := op.Pair("isDefaultRoute")
@@ -76,12 +77,12 @@ func (r *reader) misplaced(op *tree.Node, t *route) *trouble {
 	}
 	isDefault, ok := p.Value.Truth()
 	switch {
-	case unknown(p.Value) != nil:
-		return unknown(p.Value)
+	case document.Unknown(p.Value) != nil:
+		return document.Unknown(p.Value)
 	case !ok:
-		return troubleAt(p.At, "isDefaultRoute must be true or false")
+		return document.TroubleAt(p.At, "isDefaultRoute must be true or false")
 	case isDefault && t.key.Resource != "":
-		return troubleAt(p.At, "isDefaultRoute makes the route $default of an HTTP API: write it at the path /$default, with kind: HTTP")
+		return document.TroubleAt(p.At, "isDefaultRoute makes the route $default of an HTTP API: write it at the path /$default, with kind: HTTP")
 	}
 	return nil
 }
@@ -100,19 +101,19 @@ func (r *reader) noteRoute(t *route) {
 		parts = append(parts, "open")
 	}
 	if t.guard.scopes != nil {
-		scopes, _ := r.texts(t.guard.scopes, "")
+		scopes, _ := r.Texts(t.guard.scopes, "")
 		parts = append(parts, "scopes "+strings.Join(scopes, ", "))
 	}
 	if t.guard.key {
 		parts = append(parts, "needs an API key")
 	}
-	r.report.Enforce(t.at, t.key.String(), strings.Join(parts, "; "))
+	r.Report.Enforce(t.at, t.key.String(), strings.Join(parts, "; "))
 	if id, ok := t.op.Get("operationId").Scalar(); ok && r.ids[id] {
-		r.report.Pass(t.op.Get("operationId").At, t.key.String(), "the operationId "+fault.Quoted(id)+" is written twice; it does not say who may call")
+		r.Report.Pass(t.op.Get("operationId").At, t.key.String(), "the operationId "+fault.Quoted(id)+" is written twice; it does not say who may call")
 	} else if ok {
 		r.ids[id] = true
 	}
-	if absent(t.op.Get(xIntegration)) {
-		r.report.Pass(t.at, t.key.String(), "the operation has no "+xIntegration+": API Gateway cannot deploy it, and portcullis serves it all the same")
+	if document.Absent(t.op.Get(xIntegration)) {
+		r.Report.Pass(t.at, t.key.String(), "the operation has no "+xIntegration+": API Gateway cannot deploy it, and portcullis serves it all the same")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
@@ -46,13 +47,13 @@ func (t *route) node() *tree.Node {
 
 // paths reads the paths of the document, and checks that a routing table can have the routes.
 func (r *reader) paths(p *tree.Pair) {
-	paths, t := r.follow(p.Value)
+	paths, t := r.Follow(p.Value)
 	if t == nil && !paths.Is(tree.Map) {
-		t = troubleAt(p.Value.Position(), "paths must be a map of paths, and is "+kindOf(paths))
+		t = document.TroubleAt(p.Value.Position(), "paths must be a map of paths, and is "+document.KindOf(paths))
 	}
 	if t != nil {
 		r.refuse("paths", t)
-		r.everything(p.At, "the paths are not known: "+t.message)
+		r.everything(p.At, "the paths are not known: "+t.Message)
 		return
 	}
 	for _, item := range paths.Pairs {
@@ -81,7 +82,7 @@ func (r *reader) checkKeys() {
 	r.routes = slices.DeleteFunc(r.routes, func(t *route) bool {
 		err := table.Add(t.key, t)
 		if err != nil {
-			r.block(t.key.String(), troubleAt(t.at, "no route can have this path beside the others: "+err.Error()))
+			r.block(t.key.String(), document.TroubleAt(t.at, "no route can have this path beside the others: "+err.Error()))
 		}
 		return err != nil
 	})
@@ -89,7 +90,7 @@ func (r *reader) checkKeys() {
 
 // path reads a path item.
 func (r *reader) path(p tree.Pair) {
-	if t := notFilled(p.Key, p.At); t != nil {
+	if t := document.NotFilled(p.Key, p.At); t != nil {
 		r.block("the path "+fault.Quoted(p.Key), t)
 		return
 	}
@@ -99,7 +100,7 @@ func (r *reader) path(p tree.Pair) {
 		r.unknownPath(p.At, resource, t)
 		return
 	}
-	r.noteDefaults(p.Value, p.Key)
+	r.NoteDefaults(p.Value, p.Key)
 	above := r.abovePath(item)
 	for _, op := range item.Pairs {
 		key, wrong := r.key(op, resource)
@@ -110,18 +111,18 @@ func (r *reader) path(p tree.Pair) {
 }
 
 // unknownPath adds the route of a path whose operations are not known: it takes every request for the path.
-func (r *reader) unknownPath(at tree.Position, resource string, why *trouble) {
-	t := &route{at: at, key: routing.Key{Method: routing.Any, Resource: resource}, why: "the operations of the path are not known: " + why.message}
+func (r *reader) unknownPath(at tree.Position, resource string, why *document.Trouble) {
+	t := &route{at: at, key: routing.Key{Method: routing.Any, Resource: resource}, why: "the operations of the path are not known: " + why.Message}
 	if r.http && (resource == "$default" || resource == "/$default") {
 		t.key = routing.Key{Method: routing.Default}
 	}
-	r.refuse(t.key.String(), troubleAt(why.at, t.why))
+	r.refuse(t.key.String(), document.TroubleAt(why.At, t.why))
 	r.routes = append(r.routes, t)
 }
 
 // resource is the resource path that a path stands for. The slash at its beginning may be missing on a REST API, and one at its end does
 // not count: API Gateway makes resources of the parts. On an HTTP API it makes another route, which cannot be told from this one here.
-func (r *reader) resource(p tree.Pair) (resource string, wrong *trouble) {
+func (r *reader) resource(p tree.Pair) (resource string, wrong *document.Trouble) {
 	if r.http && p.Key == "$default" {
 		return p.Key, nil
 	}
@@ -132,21 +133,21 @@ func (r *reader) resource(p tree.Pair) (resource string, wrong *trouble) {
 	switch {
 	case resource == p.Key:
 	case r.http:
-		return resource, troubleAt(p.At, "a path of an HTTP API begins with a slash and does not end in one: write "+fault.Quoted(resource))
+		return resource, document.TroubleAt(p.At, "a path of an HTTP API begins with a slash and does not end in one: write "+fault.Quoted(resource))
 	default:
-		r.report.Approximate(p.At, p.Key, "taken for "+resource+": the slashes at the ends of a path do not count on a REST API")
+		r.Report.Approximate(p.At, p.Key, "taken for "+resource+": the slashes at the ends of a path do not count on a REST API")
 	}
 	return resource, nil
 }
 
 // item is a path item, with what its $ref leads to. An operation that both have is not known.
-func (r *reader) item(n *tree.Node) (*tree.Node, *trouble) {
-	target, t := r.follow(n)
+func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
+	target, t := r.Follow(n)
 	switch {
 	case t != nil:
 		return nil, t
 	case !target.Is(tree.Map):
-		return nil, troubleAt(n.Position(), "a path must be a map of operations, and is "+kindOf(target))
+		return nil, document.TroubleAt(n.Position(), "a path must be a map of operations, and is "+document.KindOf(target))
 	case target == n:
 		return n, nil
 	}
@@ -156,7 +157,7 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *trouble) {
 		switch {
 		case p.Key == "$ref":
 		case all.Has(p.Key):
-			return nil, troubleAt(p.At, fault.Quoted(p.Key)+" stands here and in what $ref leads to: keep one")
+			return nil, document.TroubleAt(p.At, fault.Quoted(p.Key)+" stands here and in what $ref leads to: keep one")
 		default:
 			all.Pairs = append(all.Pairs, p)
 		}
@@ -166,12 +167,12 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *trouble) {
 
 // abovePath is why operations of a path that have no security of their own cannot be told: the path has something that may guard, and
 // OpenAPI has no such thing there.
-func (r *reader) abovePath(item *tree.Node) *trouble {
+func (r *reader) abovePath(item *tree.Node) *document.Trouble {
 	if p := item.Pair("security"); p != nil {
-		return troubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
+		return document.TroubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
 	}
 	if p := item.Pair(xAuth); p != nil {
-		return troubleAt(p.At, xAuth+" belongs to an operation: write it at each of them")
+		return document.TroubleAt(p.At, xAuth+" belongs to an operation: write it at each of them")
 	}
 	return r.extensions(item, "path", xAny, xAuth)
 }
@@ -180,7 +181,7 @@ func (r *reader) abovePath(item *tree.Node) *trouble {
 var methods = []string{"delete", "get", "head", "options", "patch", "post", "put"}
 
 // key is the route key of an operation; without a method for a key that is none. The second result says why it cannot be told.
-func (r *reader) key(op tree.Pair, resource string) (routing.Key, *trouble) {
+func (r *reader) key(op tree.Pair, resource string) (routing.Key, *document.Trouble) {
 	name := strings.ToLower(op.Key)
 	key := routing.Key{Resource: resource}
 	switch {
@@ -188,21 +189,21 @@ func (r *reader) key(op tree.Pair, resource string) (routing.Key, *trouble) {
 		key = r.anyKey(op, resource)
 	case name == "any":
 		key.Method = routing.Any
-		return key, troubleAt(op.At, "API Gateway has no operation "+fault.Quoted(op.Key)+": write "+xAny)
+		return key, document.TroubleAt(op.At, "API Gateway has no operation "+fault.Quoted(op.Key)+": write "+xAny)
 	case slices.Contains(methods, name):
 		key.Method = strings.ToUpper(name)
 	case name == "trace":
-		r.report.Pass(op.At, "TRACE "+resource, "API Gateway has no method TRACE, and makes no route of it")
+		r.Report.Pass(op.At, "TRACE "+resource, "API Gateway has no method TRACE, and makes no route of it")
 	}
 	if key.Method != "" && name != op.Key {
-		return key, troubleAt(op.At, "OpenAPI writes "+fault.Quoted(op.Key)+" as "+name+", and API Gateway makes no route of another spelling: write "+name)
+		return key, document.TroubleAt(op.At, "OpenAPI writes "+fault.Quoted(op.Key)+" as "+name+", and API Gateway makes no route of another spelling: write "+name)
 	}
 	return key, nil
 }
 
 // anyKey is the route key of an operation for any method. On an HTTP API it may be that of the default route.
 func (r *reader) anyKey(op tree.Pair, resource string) routing.Key {
-	value, _ := r.follow(op.Value) // operation says what is wrong with it
+	value, _ := r.Follow(op.Value) // operation says what is wrong with it
 	isDefault, _ := value.Get("isDefaultRoute").Truth()
 	if r.http && (resource == "$default" || resource == "/$default" && isDefault) {
 		return routing.Key{Method: routing.Default}

@@ -3,6 +3,8 @@ package openapi
 import (
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -25,13 +27,10 @@ type Options struct {
 
 // reader reads one document.
 type reader struct {
-	Options
-	report *portability.Report
-	root   *tree.Node
-	http   bool
+	*document.Document
+	http bool
 	// sure says that the document, or its reader, decides the kind of API.
 	sure bool
-	refs refs
 
 	schemes map[string]*scheme
 	names   map[string]bool // of authorizers, as they are written to the API
@@ -39,7 +38,7 @@ type reader struct {
 	api     *tree.Node
 	routes  []*route
 	// says is what the API's authorizers say of callers.
-	says words
+	says authorizer.Words
 	// blocked says why no route of the API can be served. It is empty if nothing stands against it.
 	blocked string
 }
@@ -48,7 +47,10 @@ type reader struct {
 // document. What becomes of each part that guards is added to the report.
 func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, fault.List) {
 	r := &reader{
-		Options: o, report: report, root: root, refs: newRefs(root),
+		Document: &document.Document{
+			Root: root, Read: o.Read, Values: o.Values, StageVariables: o.StageVariables,
+			Account: o.Account, Region: o.Region, Partition: o.Partition, Report: report,
+		},
 		schemes: map[string]*scheme{}, names: map[string]bool{}, ids: map[string]bool{}, api: tree.NewMap(root.Position()),
 	}
 	swagger, wrong := version(root)
@@ -58,7 +60,7 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 	if wrong != nil {
 		return nil, wrong
 	}
-	r.tellKind(swagger)
+	r.tellKind(swagger, o.HTTP)
 	r.settings()
 	r.paths(root.Pair("paths"))
 	r.write()
@@ -100,7 +102,7 @@ func (r *reader) write() {
 	if len(r.routes) == 0 {
 		return
 	}
-	list := tree.NewList(r.root.Get("paths").Position())
+	list := tree.NewList(r.Root.Get("paths").Position())
 	for _, t := range r.routes {
 		if r.blocked != "" && t.why == "" {
 			t.why = r.blocked
@@ -111,27 +113,18 @@ func (r *reader) write() {
 	r.api.Set("routes", list)
 }
 
-// trouble is why something that guards cannot be built, or cannot be told.
-type trouble struct {
-	at tree.Position
-	// message has the cause and what to do.
-	message string
-}
-
-func troubleAt(at tree.Position, message string) *trouble { return &trouble{at, message} }
-
 // refuse notes what cannot be built.
-func (r *reader) refuse(what string, t *trouble) { r.report.Refuse(t.at, what, t.message) }
+func (r *reader) refuse(what string, t *document.Trouble) { r.Report.Refuse(t.At, what, t.Message) }
 
 // block refuses all routes of the API.
-func (r *reader) block(what string, t *trouble) {
+func (r *reader) block(what string, t *document.Trouble) {
 	r.refuse(what, t)
 	if r.blocked == "" {
-		r.blocked = what + ": " + t.message
+		r.blocked = what + ": " + t.Message
 	}
 }
 
 // waits notes a route that is refused because of something else, which has a refusal of its own: the cause is said once.
 func (r *reader) waits(at tree.Position, what, why string) {
-	r.report.Add(portability.Note{Verdict: portability.Refused, At: at, What: what, Message: "every request is refused: " + why})
+	r.Report.Add(portability.Note{Verdict: portability.Refused, At: at, What: what, Message: "every request is refused: " + why})
 }

@@ -70,18 +70,19 @@ paths: `
 
 // TestManyFiles: references name so many files and no more.
 func TestManyFiles(t *testing.T) {
+	const most = 50
 	var b strings.Builder
 	b.WriteString("openapi: 3.0.1\npaths:\n")
-	for i := range maxFiles + 1 {
+	for i := range most + 1 {
 		fmt.Fprintf(&b, "  /p%d: {$ref: f%d.yaml}\n", i, i)
 	}
 	count := 0
 	o := rest
 	o.Read = func(string) ([]byte, error) { count++; return []byte("get: {}"), nil }
 	r := read(t, b.String(), o)
-	if count != maxFiles || !strings.Contains(r.refusals(), "references name more than 50 files") {
+	if count != most || !strings.Contains(r.refusals(), "references name more than 50 files") {
 		t.Errorf("read %d files: %s", count, r.refusals())
 	}
-	o.Read = func(string) ([]byte, error) { return make([]byte, maxFileSize+1), nil }
+	o.Read = func(string) ([]byte, error) { return make([]byte, 6<<20+1), nil }
 	check(t, "a large file", read(t, "openapi: 3.0.1\npaths: {/a: {$ref: a.yaml}}", o), "ANY /a: unresolved", "larger than 6 MB")
 }

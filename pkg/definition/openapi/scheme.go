@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -18,25 +20,15 @@ type scheme struct {
 	authorizer string
 	// scoped says that the authorizer looks at scopes.
 	scoped bool
-	says   words
+	says   authorizer.Words
 	// told is the refusal of the scheme that is noted.
-	told *trouble
+	told *document.Trouble
 }
 
 // refused says why routes that wait for a scheme are refused.
 func (s *scheme) refused(name string) string {
-	return fmt.Sprintf("the security scheme %s is refused in line %d: %s", fault.Quoted(name), s.told.at.Line, s.told.message)
+	return fmt.Sprintf("the security scheme %s is refused in line %d: %s", fault.Quoted(name), s.told.At.Line, s.told.Message)
 }
-
-// words are what authorizers say of a caller.
-type words uint8
-
-const (
-	// saysClaims is of tokens.
-	saysClaims words = 1 << iota
-	// saysContext is of functions.
-	saysContext
-)
 
 // schemeKind is what a security scheme stands for. The zero schemeKind is refused.
 type schemeKind uint8
@@ -55,12 +47,12 @@ const (
 
 // definitions are the security schemes of the document.
 func (r *reader) definitions() *tree.Node {
-	if r.root.Has("swagger") {
-		n, _ := r.follow(r.root.Get("securityDefinitions"))
+	if r.Root.Has("swagger") {
+		n, _ := r.Follow(r.Root.Get("securityDefinitions"))
 		return n
 	}
-	components, _ := r.follow(r.root.Get("components"))
-	n, _ := r.follow(components.Get("securitySchemes"))
+	components, _ := r.Follow(r.Root.Get("components"))
+	n, _ := r.Follow(components.Get("securitySchemes"))
 	return n
 }
 
@@ -84,15 +76,15 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 		return s
 	}
 	if p == nil {
-		r.broken(s, what, troubleAt(at, r.undefined(name)))
+		r.broken(s, what, document.TroubleAt(at, r.undefined(name)))
 		return s
 	}
-	n, t := r.follow(p.Value)
+	n, t := r.Follow(p.Value)
 	if t == nil && !n.Is(tree.Map) {
-		t = troubleAt(p.At, "a security scheme must be a map, and is "+kindOf(n))
+		t = document.TroubleAt(p.At, "a security scheme must be a map, and is "+document.KindOf(n))
 	}
 	if t == nil {
-		r.noteDefaults(n, what)
+		r.NoteDefaults(n, what)
 		t = r.extensions(n, what, xAuthorizer, xAuthtype)
 	}
 	if t == nil {
@@ -111,30 +103,30 @@ func (r *reader) given(name, what string, s *scheme) bool {
 		return false
 	}
 	kinds := map[string]schemeKind{"NONE": schemeOpen, "AWS_IAM": schemeIAM, "API_KEY": schemeKey}
-	authorizer, isAuthorizer := strings.CutPrefix(value, "authorizer ")
+	named, isAuthorizer := strings.CutPrefix(value, "authorizer ")
 	kind, ok := kinds[value]
 	switch {
-	case isAuthorizer && nameShape.MatchString(authorizer):
-		s.kind, s.authorizer, s.scoped, s.says = schemeAuthorizer, authorizer, true, saysClaims|saysContext
+	case isAuthorizer && nameShape.MatchString(named):
+		s.kind, s.authorizer, s.scoped, s.says = schemeAuthorizer, named, true, authorizer.Claims|authorizer.Context
 	case ok:
 		s.kind = kind
 	default:
-		r.broken(s, what, troubleAt(s.at, "values: \"security "+name+"\" must be NONE, AWS_IAM, API_KEY, or authorizer and the name of one that stands in portcullis.yaml"))
+		r.broken(s, what, document.TroubleAt(s.at, "values: \"security "+name+"\" must be NONE, AWS_IAM, API_KEY, or authorizer and the name of one that stands in portcullis.yaml"))
 		return true
 	}
-	r.report.Approximate(s.at, what, "taken for "+value+", as values say")
+	r.Report.Approximate(s.at, what, "taken for "+value+", as values say")
 	return true
 }
 
 // undefined says that the document has no scheme of a name.
 func (r *reader) undefined(name string) string {
 	hint := ""
-	other := r.root.Way("components", "securitySchemes", name)
+	other := r.Root.Way("components", "securitySchemes", name)
 	place := "components.securitySchemes"
-	if r.root.Has("swagger") {
+	if r.Root.Has("swagger") {
 		place = "securityDefinitions"
 	} else {
-		other = r.root.Way("securityDefinitions", name)
+		other = r.Root.Way("securityDefinitions", name)
 	}
 	if other != nil {
 		hint = " (line " + strconv.Itoa(other.At.Line) + " has it where this version of OpenAPI does not look)"
@@ -147,7 +139,7 @@ func remedy(name string) string {
 	return `values: {"security ` + name + `": NONE}, or AWS_IAM, or API_KEY`
 }
 
-func (r *reader) broken(s *scheme, what string, t *trouble) {
+func (r *reader) broken(s *scheme, what string, t *document.Trouble) {
 	s.kind, s.told = schemeBroken, t
 	r.refuse(what, t)
 }
@@ -157,44 +149,61 @@ func (r *reader) refuseIgnored(a asked) {
 	if a.scheme.told != nil {
 		return
 	}
-	a.scheme.told = troubleAt(a.scheme.at, "it has neither "+xAuthorizer+" nor "+xAuthtype+
+	a.scheme.told = document.TroubleAt(a.scheme.at, "it has neither "+xAuthorizer+" nor "+xAuthtype+
 		": API Gateway ignores it and leaves its operations open; write the extension, or say what it stands for: "+remedy(a.name))
 	r.refuse("security scheme "+fault.Quoted(a.name), a.scheme.told)
 }
 
 // classify tells what a scheme stands for.
-func (r *reader) classify(s *scheme, name string, n *tree.Node) *trouble {
+func (r *reader) classify(s *scheme, name string, n *tree.Node) *document.Trouble {
 	authtype := ""
-	if !absent(n.Get(xAuthtype)) {
-		text, t := r.text(n.Get(xAuthtype), name)
+	if !document.Absent(n.Get(xAuthtype)) {
+		text, t := r.Text(n.Get(xAuthtype), name)
 		if t != nil {
 			return t
 		}
 		authtype = strings.ToLower(text)
 	}
 	signs := authtype == "awssigv4"
-	extension, t := r.follow(n.Get(xAuthorizer))
+	extension, t := r.Follow(n.Get(xAuthorizer))
 	switch {
 	case t != nil:
 		return t
-	case !absent(extension) && signs:
-		return troubleAt(s.at, xAuthtype+" says awsSigv4, and there is "+xAuthorizer+": keep one")
-	case !absent(extension):
-		return r.authorizer(s, name, authtype, n, extension)
+	case !document.Absent(extension) && signs:
+		return document.TroubleAt(s.at, xAuthtype+" says awsSigv4, and there is "+xAuthorizer+": keep one")
+	case !document.Absent(extension):
+		return r.authorizer(s, authorizer.Source{Document: r.Document, HTTP: r.http, Name: name, At: s.at, Authtype: authtype, Scheme: n, Extension: extension})
 	case signs:
 		s.kind = schemeIAM
 		return nil
 	case authtype != "":
-		return troubleAt(s.at, "it has "+xAuthtype+" and lacks "+xAuthorizer+", without which API Gateway makes none of its methods: write it, or say what it stands for: "+remedy(name))
+		return document.TroubleAt(s.at, "it has "+xAuthtype+" and lacks "+xAuthorizer+", without which API Gateway makes none of its methods: write it, or say what it stands for: "+remedy(name))
 	}
 	return r.plain(s, n)
 }
 
+// authorizer makes an authorizer and writes it to the API.
+func (r *reader) authorizer(s *scheme, from authorizer.Source) *document.Trouble {
+	made, t := authorizer.Make(from)
+	if t != nil {
+		return t
+	}
+	s.kind, s.authorizer, s.scoped, s.says = schemeAuthorizer, r.uniqueName(from.Name, s.at), made.Scoped, made.Says
+	r.says |= made.Says
+	all := r.api.Get("authorizers")
+	if all == nil {
+		all = tree.NewMap(made.Node.At)
+		r.api.Set("authorizers", all)
+	}
+	all.Set(s.authorizer, made.Node)
+	return nil
+}
+
 // plain tells an API key from schemes that API Gateway ignores.
-func (r *reader) plain(s *scheme, n *tree.Node) *trouble {
+func (r *reader) plain(s *scheme, n *tree.Node) *document.Trouble {
 	s.kind = schemeIgnored
 	for _, key := range []string{"type", "in", "name"} {
-		if t := unknown(n.Get(key)); t != nil {
+		if t := document.Unknown(n.Get(key)); t != nil {
 			return t
 		}
 	}
@@ -205,7 +214,7 @@ func (r *reader) plain(s *scheme, n *tree.Node) *trouble {
 		return nil
 	}
 	if r.http {
-		return troubleAt(s.at, "an HTTP API has no API keys: write an authorizer, or kind: REST")
+		return document.TroubleAt(s.at, "an HTTP API has no API keys: write an authorizer, or kind: REST")
 	}
 	s.kind = schemeKey
 	return nil
@@ -226,7 +235,7 @@ func (r *reader) uniqueName(name string, at tree.Position) string {
 		for base, i := unique, 1; unique == "" || r.names[unique] || r.definitions().Has(unique); i++ {
 			unique = base + "-" + strconv.Itoa(i)
 		}
-		r.report.Pass(at, "authorizer "+unique, "the name "+fault.Quoted(name)+" is written so in portcullis.yaml")
+		r.Report.Pass(at, "authorizer "+unique, "the name "+fault.Quoted(name)+" is written so in portcullis.yaml")
 	}
 	r.names[unique] = true
 	return unique

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -21,7 +23,7 @@ type guard struct {
 	// scopes are those of the authorizer, nil for none.
 	scopes *tree.Node
 	// says is what the authorizer says of callers, for upstream headers.
-	says words
+	says authorizer.Words
 	// waits is why the guard cannot be built, where a scheme that is refused has the cause.
 	waits string
 }
@@ -36,7 +38,7 @@ type asked struct {
 
 // guardOf decides what guards an operation: x-amazon-apigateway-auth, its security, or, unless the API is surely a REST API, the
 // security of the document's root.
-func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *trouble) {
+func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *document.Trouble) {
 	said, t := r.saidAuth(op)
 	if t != nil {
 		return guard{}, t
@@ -55,66 +57,66 @@ func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *
 }
 
 // saidAuth is the type of x-amazon-apigateway-auth: NONE, AWS_IAM, or empty where it is not written.
-func (r *reader) saidAuth(op *tree.Node) (string, *trouble) {
+func (r *reader) saidAuth(op *tree.Node) (string, *document.Trouble) {
 	p := op.Pair(xAuth)
 	if p == nil {
 		return "", nil
 	}
-	n, t := r.follow(p.Value)
+	n, t := r.Follow(p.Value)
 	if t != nil {
 		return "", t
 	}
-	text, t := r.text(n.Get("type"), xAuth)
-	r.noteDefaults(n, xAuth)
+	text, t := r.Text(n.Get("type"), xAuth)
+	r.NoteDefaults(n, xAuth)
 	switch kind := strings.ToUpper(text); {
 	case !n.Is(tree.Map) || !n.Has("type"):
-		return "", troubleAt(p.At, xAuth+" must be {type: NONE} or {type: AWS_IAM}")
+		return "", document.TroubleAt(p.At, xAuth+" must be {type: NONE} or {type: AWS_IAM}")
 	case t != nil:
 		return "", t
 	case kind == "NONE" || kind == "AWS_IAM":
 		return kind, nil
 	}
-	return "", troubleAt(n.Get("type").At, fmt.Sprintf("the type %s of %s is not known: write NONE or AWS_IAM", fault.Quoted(text), xAuth))
+	return "", document.TroubleAt(n.Get("type").At, fmt.Sprintf("the type %s of %s is not known: write NONE or AWS_IAM", fault.Quoted(text), xAuth))
 }
 
 // rootSecurity is the security of the document's root, for an operation that has none of its own. API Gateway documents that a REST API
 // does not use it.
 func (r *reader) rootSecurity(at tree.Position, what, said string) *tree.Pair {
-	root := r.root.Pair("security")
+	root := r.Root.Pair("security")
 	if root == nil || root.Value.Is(tree.List) && !slices.ContainsFunc(root.Value.Items, func(n *tree.Node) bool { return !n.Is(tree.Map) || len(n.Pairs) > 0 }) {
 		return nil
 	}
 	switch {
 	case !r.http && r.sure && said == "":
-		r.report.Approximate(at, what, fmt.Sprintf("OPEN: a REST API does not use the security of the document's root (line %d); write security at the operation to guard it", root.At.Line))
+		r.Report.Approximate(at, what, fmt.Sprintf("OPEN: a REST API does not use the security of the document's root (line %d); write security at the operation to guard it", root.At.Line))
 		return nil
 	case !r.http && r.sure:
 		return nil
 	}
-	r.report.Approximate(at, what, fmt.Sprintf("guarded by the security of the document's root (line %d), as OpenAPI says; API Gateway does not document whether it uses it", root.At.Line))
+	r.Report.Approximate(at, what, fmt.Sprintf("guarded by the security of the document's root (line %d), as OpenAPI says; API Gateway does not document whether it uses it", root.At.Line))
 	return root
 }
 
 // requirements are the names of a security, of all its entries.
-func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *trouble) {
-	if t := unknown(p.Value); t != nil {
+func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *document.Trouble) {
+	if t := document.Unknown(p.Value); t != nil {
 		return nil, t
 	}
 	if !p.Value.Is(tree.List) {
-		return nil, troubleAt(p.At, "security must be a list, and is "+kindOf(p.Value)+": write security: [] for an open operation")
+		return nil, document.TroubleAt(p.At, "security must be a list, and is "+document.KindOf(p.Value)+": write security: [] for an open operation")
 	}
-	r.noteDefaults(p.Value, what)
+	r.NoteDefaults(p.Value, what)
 	var all []asked
 	for _, entry := range p.Value.Items {
-		r.noteDefaults(entry, what)
-		if t := unknown(entry); t != nil {
+		r.NoteDefaults(entry, what)
+		if t := document.Unknown(entry); t != nil {
 			return nil, t
 		}
 		if !entry.Is(tree.Map) {
-			return nil, troubleAt(entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}, and is "+kindOf(entry))
+			return nil, document.TroubleAt(entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}, and is "+document.KindOf(entry))
 		}
 		for _, name := range entry.Pairs {
-			if t := notFilled(name.Key, name.At); t != nil {
+			if t := document.NotFilled(name.Key, name.At); t != nil {
 				return nil, t
 			}
 			all = append(all, asked{r.scheme(name.Key, name.At), name.Key, name.At, name.Value})
@@ -124,7 +126,7 @@ func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *trouble) {
 }
 
 // combine makes one guard of all that an operation asks for.
-func (r *reader) combine(said string, all []asked, at tree.Position, what string) (guard, *trouble) {
+func (r *reader) combine(said string, all []asked, at tree.Position, what string) (guard, *document.Trouble) {
 	g := guard{at: at}
 	if said == "AWS_IAM" {
 		g.iam = true
@@ -156,7 +158,7 @@ func (r *reader) combine(said string, all []asked, at tree.Position, what string
 	}
 	guarded := g.iam || g.authorizer != ""
 	if guarded && said == "NONE" {
-		return g, troubleAt(at, xAuth+" says NONE, and security names a guard: keep one")
+		return g, document.TroubleAt(at, xAuth+" says NONE, and security names a guard: keep one")
 	}
 	if g.waits == "" {
 		g.waits = r.withoutMeaning(all, guarded, what)
@@ -165,8 +167,8 @@ func (r *reader) combine(said string, all []asked, at tree.Position, what string
 }
 
 // several is why an operation with two guards cannot be told.
-func several(first string, a asked) *trouble {
-	return troubleAt(a.at, fmt.Sprintf("a method has one authorizer, and security names %s beside %s: keep one, for API Gateway does not document which it takes", fault.Quoted(a.name), fault.Quoted(first)))
+func several(first string, a asked) *document.Trouble {
+	return document.TroubleAt(a.at, fmt.Sprintf("a method has one authorizer, and security names %s beside %s: keep one, for API Gateway does not document which it takes", fault.Quoted(a.name), fault.Quoted(first)))
 }
 
 // withoutMeaning decides about schemes that API Gateway ignores: beside an authorizer, it does what API Gateway does. Without one, the
@@ -176,7 +178,7 @@ func (r *reader) withoutMeaning(all []asked, guarded bool, what string) string {
 	for _, a := range all {
 		switch {
 		case a.scheme.kind == schemeIgnored && guarded:
-			r.report.Approximate(a.at, what, "API Gateway ignores the security scheme "+fault.Quoted(a.name)+", which has no extension; the operation's authorizer guards it")
+			r.Report.Approximate(a.at, what, "API Gateway ignores the security scheme "+fault.Quoted(a.name)+", which has no extension; the operation's authorizer guards it")
 		case a.scheme.kind == schemeIgnored:
 			r.refuseIgnored(a)
 			why = a.scheme.refused(a.name)
@@ -186,23 +188,23 @@ func (r *reader) withoutMeaning(all []asked, guarded bool, what string) string {
 }
 
 // scopes gives a guard the scopes of its authorizer. Two entries with the same authorizer must have the same scopes.
-func (r *reader) scopes(g *guard, a asked, what string) *trouble {
-	if t := unknown(a.scopes); t != nil {
+func (r *reader) scopes(g *guard, a asked, what string) *document.Trouble {
+	if t := document.Unknown(a.scopes); t != nil {
 		return t
 	}
-	if absent(a.scopes) {
+	if document.Absent(a.scopes) {
 		a.scopes = tree.NewList(a.at)
 	}
 	if !a.scopes.Is(tree.List) {
-		return troubleAt(a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, and are "+kindOf(a.scopes)+": write [] for none")
+		return document.TroubleAt(a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, and are "+document.KindOf(a.scopes)+": write [] for none")
 	}
-	all, t := r.texts(a.scopes, what)
+	all, t := r.Texts(a.scopes, what)
 	if t != nil {
 		return t
 	}
 	if g.authorizer != "" {
-		if before, _ := r.texts(orEmpty(g.scopes), what); a.scheme.scoped && !slices.Equal(before, all) {
-			return troubleAt(a.at, "security names "+fault.Quoted(a.name)+" twice with different scopes: keep one")
+		if before, _ := r.Texts(orEmpty(g.scopes), what); a.scheme.scoped && !slices.Equal(before, all) {
+			return document.TroubleAt(a.at, "security names "+fault.Quoted(a.name)+" twice with different scopes: keep one")
 		}
 		return nil
 	}
@@ -211,7 +213,7 @@ func (r *reader) scopes(g *guard, a asked, what string) *trouble {
 	case a.scheme.scoped:
 		g.scopes = a.scopes
 	default:
-		r.report.Approximate(a.at, what, "only tokens of user pools and JWTs have scopes: those of "+fault.Quoted(a.name)+" have no effect")
+		r.Report.Approximate(a.at, what, "only tokens of user pools and JWTs have scopes: those of "+fault.Quoted(a.name)+" have no effect")
 	}
 	return nil
 }

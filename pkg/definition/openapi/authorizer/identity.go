@@ -1,15 +1,16 @@
-package openapi
+package authorizer
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // identitySources are what identifies a caller of a Lambda authorizer.
-func (x *extension) identitySources() *trouble {
+func (x *extension) identitySources() *document.Trouble {
 	if x.kind == "token" {
 		source, t := x.oneSource()
 		if t != nil {
@@ -19,19 +20,19 @@ func (x *extension) identitySources() *trouble {
 		return nil
 	}
 	n := x.n.Get("identitySource")
-	if empty(n) {
+	if document.Empty(n) {
 		return nil
 	}
 	all, t := x.sources(n)
 	if t == nil && len(all) > 0 {
-		x.made.Set("identitySource", list(n.At, all))
+		x.made.Set("identitySource", document.List(n.At, all))
 	}
 	return t
 }
 
 // sources are the identity sources of a list, a text, or a text with commas, in the syntax of the API's kind.
-func (x *extension) sources(n *tree.Node) ([]string, *trouble) {
-	texts, t := x.texts(n, x.what)
+func (x *extension) sources(n *tree.Node) ([]string, *document.Trouble) {
+	texts, t := x.Texts(n, x.what)
 	if t != nil {
 		return nil, t
 	}
@@ -43,7 +44,7 @@ func (x *extension) sources(n *tree.Node) ([]string, *trouble) {
 			}
 			source, ok := x.source(source)
 			if !ok {
-				return nil, troubleAt(n.At, fault.Quoted(source)+" is not an identity source: write method.request.header.NAME, method.request.querystring.NAME, stageVariables.NAME or context.NAME, "+
+				return nil, document.TroubleAt(n.At, fault.Quoted(source)+" is not an identity source: write method.request.header.NAME, method.request.querystring.NAME, stageVariables.NAME or context.NAME, "+
 					"on an HTTP API $request.header.NAME and so on")
 			}
 			if !slices.Contains(all, source) {
@@ -71,7 +72,7 @@ func (x *extension) source(text string) (string, bool) {
 	switch {
 	case !known:
 		return text, false
-	case x.http:
+	case x.HTTP:
 		return "$" + name, true
 	case strings.HasPrefix(name, "request."):
 		return "method." + name, true
@@ -81,9 +82,9 @@ func (x *extension) source(text string) (string, bool) {
 
 // oneSource is the identity source of an authorizer that has one: what identitySource says, or the header that the security scheme
 // names.
-func (x *extension) oneSource() (*tree.Node, *trouble) {
+func (x *extension) oneSource() (*tree.Node, *document.Trouble) {
 	n := x.n.Get("identitySource")
-	if empty(n) {
+	if document.Empty(n) {
 		return x.schemeSource()
 	}
 	all, t := x.sources(n)
@@ -91,27 +92,27 @@ func (x *extension) oneSource() (*tree.Node, *trouble) {
 	case t != nil:
 		return nil, t
 	case len(all) != 1:
-		return nil, troubleAt(n.At, "an authorizer of type "+x.kind+" has one identity source: write one")
-	case !x.http && !strings.HasPrefix(all[0], "method.request.header."):
-		return nil, troubleAt(n.At, "an authorizer of type "+x.kind+" looks at a header: write method.request.header.NAME")
+		return nil, document.TroubleAt(n.At, "an authorizer of type "+x.kind+" has one identity source: write one")
+	case !x.HTTP && !strings.HasPrefix(all[0], "method.request.header."):
+		return nil, document.TroubleAt(n.At, "an authorizer of type "+x.kind+" looks at a header: write method.request.header.NAME")
 	}
 	return tree.NewText(all[0], n.At), nil
 }
 
 // schemeSource is the header that a security scheme names, Authorization if it names none.
-func (x *extension) schemeSource() (*tree.Node, *trouble) {
+func (x *extension) schemeSource() (*tree.Node, *document.Trouble) {
 	name, at := "Authorization", x.n.At
-	if in := x.scheme.Get("in"); !absent(in) {
-		text, t := x.text(in, x.what)
+	if in := x.Scheme.Get("in"); !document.Absent(in) {
+		text, t := x.Text(in, x.what)
 		if t != nil {
 			return nil, t
 		}
 		if text != "header" {
-			return nil, troubleAt(in.At, "an authorizer of type "+x.kind+" looks at a header: write in: header, or its identitySource")
+			return nil, document.TroubleAt(in.At, "an authorizer of type "+x.kind+" looks at a header: write in: header, or its identitySource")
 		}
 	}
-	if n := x.scheme.Get("name"); !absent(n) {
-		text, t := x.text(n, x.what)
+	if n := x.Scheme.Get("name"); !document.Absent(n) {
+		text, t := x.Text(n, x.what)
 		if t != nil {
 			return nil, t
 		}
@@ -119,7 +120,7 @@ func (x *extension) schemeSource() (*tree.Node, *trouble) {
 	}
 	source, ok := x.source("method.request.header." + name)
 	if !ok {
-		return nil, troubleAt(at, "name must be the header that the token stands in")
+		return nil, document.TroubleAt(at, "name must be the header that the token stands in")
 	}
 	return tree.NewText(source, at), nil
 }

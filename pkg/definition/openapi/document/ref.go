@@ -1,4 +1,4 @@
-package openapi
+package document
 
 import (
 	"fmt"
@@ -20,14 +20,8 @@ const (
 	maxFileSize = 6 << 20
 )
 
-// refs are the documents that references lead to.
-type refs struct {
-	root *tree.Node
-	// files are the other documents, by the File of their positions.
-	files map[string]*document
-}
-
-type document struct {
+// file is another document.
+type file struct {
 	// name is relative to the folder of the first document.
 	name string
 	root *tree.Node
@@ -35,14 +29,12 @@ type document struct {
 	wrong string
 }
 
-func newRefs(root *tree.Node) refs { return refs{root, map[string]*document{}} }
-
-// follow returns the value that a value's $ref leads to, or the value itself if it has none. Values that no part of an API asks for are
+// Follow returns the value that a value's $ref leads to, or the value itself if it has none. Values that no part of an API asks for are
 // not followed, so that a schema that is missing, or holds itself, does no harm.
-func (r *reader) follow(n *tree.Node) (*tree.Node, *trouble) {
+func (d *Document) Follow(n *tree.Node) (*tree.Node, *Trouble) {
 	at := n.Position()
 	for range maxHops {
-		if t := unknown(n); t != nil {
+		if t := Unknown(n); t != nil {
 			return nil, t
 		}
 		ref := n.Get("$ref")
@@ -50,33 +42,33 @@ func (r *reader) follow(n *tree.Node) (*tree.Node, *trouble) {
 			return n, nil
 		}
 		text, ok := ref.Scalar()
-		if t := unknown(ref); t != nil {
+		if t := Unknown(ref); t != nil {
 			return nil, t
 		}
 		if !ok {
-			return nil, troubleAt(ref.Position(), "$ref must be text")
+			return nil, TroubleAt(ref.Position(), "$ref must be text")
 		}
-		if t := notFilled(text, ref.At); t != nil {
+		if t := NotFilled(text, ref.At); t != nil {
 			return nil, t
 		}
-		var t *trouble
-		if n, t = r.target(text, ref.At); t != nil {
+		var t *Trouble
+		if n, t = d.target(text, ref.At); t != nil {
 			return nil, t
 		}
 	}
-	return nil, troubleAt(at, fmt.Sprintf("$ref leads to more than %d others, or to itself: write the value itself", maxHops))
+	return nil, TroubleAt(at, fmt.Sprintf("$ref leads to more than %d others, or to itself: write the value itself", maxHops))
 }
 
 // target finds what a reference names.
-func (r *reader) target(ref string, at tree.Position) (*tree.Node, *trouble) {
+func (d *Document) target(ref string, at tree.Position) (*tree.Node, *Trouble) {
 	name, pointer, _ := strings.Cut(ref, "#")
-	from := r.refs.files[at.File]
-	root, relative := r.refs.root, ""
+	from := d.files[at.File]
+	root, relative := d.Root, ""
 	if from != nil {
 		root, relative = from.root, from.name
 	}
 	if name != "" {
-		other, t := r.file(name, relative, at)
+		other, t := d.file(name, relative, at)
 		if t != nil {
 			return nil, t
 		}
@@ -85,7 +77,7 @@ func (r *reader) target(ref string, at tree.Position) (*tree.Node, *trouble) {
 	n := root
 	for _, step := range steps(pointer) {
 		if n = child(n, step); n == nil {
-			return nil, troubleAt(at, fmt.Sprintf("$ref %s leads nowhere: the document has no such value", fault.Quoted(ref)))
+			return nil, TroubleAt(at, fmt.Sprintf("$ref %s leads nowhere: the document has no such value", fault.Quoted(ref)))
 		}
 	}
 	return n, nil
@@ -118,33 +110,36 @@ func child(n *tree.Node, step string) *tree.Node {
 }
 
 // file reads a document that a reference names, once.
-func (r *reader) file(name, from string, at tree.Position) (*document, *trouble) {
+func (d *Document) file(name, from string, at tree.Position) (*file, *Trouble) {
 	quoted := fault.Quoted(name)
 	if strings.Contains(name, "://") || path.IsAbs(name) {
-		return nil, troubleAt(at, "$ref names "+quoted+", which is not a file in the document's folder: copy it there")
+		return nil, TroubleAt(at, "$ref names "+quoted+", which is not a file in the document's folder: copy it there")
 	}
-	if r.Read == nil {
-		return nil, troubleAt(at, "$ref names the file "+quoted+", and no other file can be read here: write the value itself")
+	if d.Read == nil {
+		return nil, TroubleAt(at, "$ref names the file "+quoted+", and no other file can be read here: write the value itself")
 	}
 	name = path.Join(path.Dir(from), name)
-	shown := path.Join(path.Dir(r.refs.root.Position().File), name)
-	d := r.refs.files[shown]
-	if d == nil {
-		if len(r.refs.files) >= maxFiles {
-			return nil, troubleAt(at, fmt.Sprintf("references name more than %d files: bundle the document into one", maxFiles))
+	shown := path.Join(path.Dir(d.Root.Position().File), name)
+	other := d.files[shown]
+	if other == nil {
+		if len(d.files) >= maxFiles {
+			return nil, TroubleAt(at, fmt.Sprintf("references name more than %d files: bundle the document into one", maxFiles))
 		}
-		d = &document{name: name}
-		r.refs.files[shown] = d
-		d.root, d.wrong = r.parse(name, shown)
+		if d.files == nil {
+			d.files = map[string]*file{}
+		}
+		other = &file{name: name}
+		d.files[shown] = other
+		other.root, other.wrong = d.parse(name, shown)
 	}
-	if d.wrong != "" {
-		return nil, troubleAt(at, fmt.Sprintf("$ref names the file %s, which cannot be used: %s", quoted, d.wrong))
+	if other.wrong != "" {
+		return nil, TroubleAt(at, fmt.Sprintf("$ref names the file %s, which cannot be used: %s", quoted, other.wrong))
 	}
-	return d, nil
+	return other, nil
 }
 
-func (r *reader) parse(name, shown string) (root *tree.Node, wrong string) {
-	data, err := r.Read(name)
+func (d *Document) parse(name, shown string) (root *tree.Node, wrong string) {
+	data, err := d.Read(name)
 	if err != nil {
 		return nil, err.Error()
 	}
