@@ -45,7 +45,7 @@ func Load(s Spec) (*Definition, fault.List) {
 func APIs(s Spec) ([]string, fault.List) {
 	l := &loader{Spec: s, d: &Definition{}}
 	root, faults := l.parse()
-	if root == nil || isOpenAPI(root) {
+	if root == nil || isOpenAPI(root) || !root.Has("Resources") {
 		return nil, faults
 	}
 	root, faults = l.expand(root)

@@ -99,7 +99,7 @@ func route(api *gateway.API, stage string, r *gateway.Route) Route {
 	return Route{
 		API: api.ID, Kind: kind, Stage: stage, Method: r.Method, Path: r.Resource,
 		Guard: Guard{
-			Authorization: string(r.Authorization), Authorizer: r.Authorizer, Scopes: r.Scopes,
+			Authorization: string(r.Authorization), Authorizer: r.Authorizer, Scopes: r.Scopes, APIKeyRequired: r.APIKeyRequired, Unresolved: r.Unresolved,
 			ResourcePolicy: api.ResourcePolicy != nil, Private: api.Private,
 		},
 		DefinedAt: definedAt(r.At),
