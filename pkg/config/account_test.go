@@ -194,7 +194,7 @@ func TestExplainedRules(t *testing.T) {
 		rule   string
 	}{
 		"unsigned": {func(r *authz.Request) { addHeader(r, "x-amz-tag", "secret value") }, "an x-amz header is not signed: x-amz-tag; add it to SignedHeaders"},
-		"absent":   {without("x-tag"), "a signed header is absent: x-tag; send it, or take it out of SignedHeaders"},
+		"absent":   {without("x-tag"), "a signed header is absent: x-tag; send it, or remove it from SignedHeaders"},
 		"capitals": {func(r *authz.Request) {
 			value, _ := r.Header("authorization")
 			before, signature, _ := strings.Cut(value, "Signature=")
