@@ -311,7 +311,7 @@ func TestBasePaths(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("\n got %q\nwant %q", got, want)
 	}
-	if want := []string{"stage v3 of API a1b2c3d4e5 is not here: it has no domains, so that no host leads to it"}; !slices.Equal(p.Notes, want) {
+	if want := []string{"stage v3 of API a1b2c3d4e5 is left out: it has no domains, so no host leads to it"}; !slices.Equal(p.Notes, want) {
 		t.Errorf("%q", p.Notes)
 	}
 }

@@ -32,7 +32,7 @@ func TestReadings(t *testing.T) {
 	}{
 		"one host":                 {apis: []gateway.API{staged("api1", false, "prod "+a)}},
 		"one base path":            {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1")}},
-		"a base path and none":     {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1")}, kept: "a.example.com .api1/prod. and b.example.com/v1 .api1/prod. .* /v1/x is the resource /v1/x by the first and /x by the second", mesh: "give both the same base path, or put portcullis at an Envoy of your own"},
+		"a base path and none":     {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1")}, kept: "a.example.com .api1/prod. and b.example.com/v1 .api1/prod. .* /v1/x is the resource /v1/x for the first and /x for the second", mesh: "give both the same base path, or use an Envoy of your own"},
 		"a default endpoint":       {apis: []gateway.API{staged("api1", true, "prod "+a)}, kept: "a.example.com .* and api1.execute-api.eu-west-1.amazonaws.com/prod", mesh: "api1.execute-api.eu-west-1.amazonaws.com/prod"},
 		"$default at its endpoint": {apis: []gateway.API{staged("api1", true, "$default "+a)}},
 		"unrelated base paths":     {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v2 c.example.com/v11")}},
@@ -65,7 +65,7 @@ func TestReadings(t *testing.T) {
 			upstreams: map[string]string{"api1/test": "Pets.internal:1", "api1/prod": "pets.internal:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
 		"the host leads elsewhere below": {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1/x"), staged("api2", false, "prod a.example.com/v1")},
 			upstreams: map[string]string{"api2": "127.0.0.1:2"}, mesh: "has several base paths"},
-		"deeper base paths": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1/x")}, kept: "/v1/x/x is the resource /x/x by the first", mesh: "/v1/x/x is"},
+		"deeper base paths": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1/x")}, kept: "/v1/x/x is the resource /x/x for the first", mesh: "/v1/x/x is"},
 	} {
 		for target, want := range map[string]string{"stripped": tc.stripped, "kept": tc.kept, "mesh": tc.mesh} {
 			o := Options{UpstreamOf: tc.upstreams, KeepBasePath: target == "kept"}
