@@ -136,7 +136,7 @@ func TestImportsGoDown(t *testing.T) {
 		}
 		for _, imp := range listed {
 			if !slices.Contains(p.Imports, module+imp) {
-				t.Errorf("%s does not import %s: take it off the list", name, imp)
+				t.Errorf("%s does not import %s: remove it from the list", name, imp)
 			}
 		}
 	}

@@ -67,7 +67,7 @@ var stops = []stop{
 		flags: bearer("$ACCESS_TOKEN"), path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "/trades is for partners: the Lambda authorizer partners, a function in Python, reads their tokens and answers with a policy. The upstream is told what the function says of the caller.", function: true,
 		flags: bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), path: "/trades/7", status: "200", body: "x-user: rex-and-sons"},
-	{why: "The policy of the function allows to read. Its answer is remembered for the token, and judged anew in each request.", function: true,
+	{why: "The policy of the function allows to read. Its answer is cached for the token, and evaluated again in each request.", function: true,
 		flags: append(bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), "-X", "DELETE"), path: "/trades/7", status: "403", body: "because no identity-based policy allows the execute-api:Invoke action"},
 	{why: "A token that somebody made up: the function says Unauthorized.", function: true,
 		flags: bearer("cat-and-sons.0000"), path: "/trades/7", status: "401", body: `{"message":"Unauthorized"}`},

@@ -82,7 +82,7 @@ func (c *compiler) gatherKeys(at *fault.Place) {
 	k := &keyFile{reader: reader{file: name, files: c.files, Report: fault.NewReport()}}
 	k.doc = source.Parse(source.File{
 		Name: name, Data: data, Schema: schema, Secrets: true,
-		Empty: "there are no access keys here: write accessKeys: with an id, a secret, and a user or a role",
+		Empty: "the file is empty: write accessKeys: with an id, a secret, and a user or a role",
 	}, k.Report)
 	if c.keyFiles == nil {
 		c.keyFiles = map[string]*keyFile{}

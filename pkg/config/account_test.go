@@ -52,7 +52,7 @@ func TestFolderOfAccounts(t *testing.T) {
 	}
 }
 
-// What the entry says of the organization is said of each account of the folder.
+// The organization of the entry applies to each account of the folder.
 func TestOrganizationOfAFolder(t *testing.T) {
 	denying := strings.Replace(folderAPI, "{folder: iam/accounts}", `{folder: iam/accounts, serviceControlPolicies: [{name: root, policies: [
       {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "*", Resource: "*"}, {Effect: Deny, Action: "*", Resource: "*", Condition: {StringEquals: {aws:PrincipalAccount: "111122223333"}}}]}]}]}`, 1)
@@ -255,7 +255,7 @@ func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
 		}
 		for _, used := range []string{"first", "second", "first"} {
 			if allows(t, s, "AKIAALICE", used) != (used == held) {
-				t.Errorf("the secret is %s: the signature of %s is judged wrongly", held, used)
+				t.Errorf("the secret is %s: the signature of %s is verified wrongly", held, used)
 			}
 			r.SigningKeys().Wait()
 		}

@@ -111,7 +111,7 @@ func settled(read func() *loading) *loading {
 	return nil
 }
 
-const noConfiguration = "there is no configuration here: write apis: with an id, an account, a region, stages and routes"
+const noConfiguration = "the configuration is empty: write apis: with an id, an account, a region, stages and routes"
 
 // loading is one attempt to read a configuration.
 type loading struct {

@@ -89,7 +89,7 @@ func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *po
 		return name, p, faults
 	}
 	doc := source.Parse(source.File{
-		Name: name, Data: data, Empty: "there is no policy here: write Version and Statement", Secrets: r.doc.Secret(at),
+		Name: name, Data: data, Empty: "the policy is empty: write Version and Statement", Secrets: r.doc.Secret(at),
 	}, r.Report)
 	if doc == nil {
 		return name, nil, nil

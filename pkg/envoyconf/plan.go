@@ -179,7 +179,7 @@ func (p *plan) addListeners() error {
 		p.addListener("http", p.listenAt, true)
 	}
 	if !slices.ContainsFunc(p.Listeners, func(l listener) bool { return len(l.Hosts) > 0 }) {
-		return errors.New("apis: no stage has domains and no API has executeApiEndpoint, so there is no host to route: write one")
+		return errors.New("apis: no stage has domains and no API has executeApiEndpoint, so Envoy has nothing to route: write one")
 	}
 	return nil
 }
