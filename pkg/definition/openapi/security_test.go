@@ -37,6 +37,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"an authorizer without a list of scopes", `{security: [{token: }]}`, "authorizer token", ""},
 		{"scopes", `{security: [{pool: [a, b/c]}]}`, "authorizer pool, scopes [a, b/c]", ""},
 		{"scopes of a function", `{security: [{token: [a]}]}`, "authorizer token", "18: GET /a: only tokens of user pools and JWTs have scopes"},
+		{"scopes of IAM and of a key", `{security: [{iam: [a], key: [b]}]}`, "authorization AWS_IAM, apiKeyRequired true", `those of "key" have no effect`},
 		{"optional or an authorizer", `{security: [{}, {token: []}]}`, "authorizer token", ""},
 		{"IAM", `{security: [{iam: []}]}`, "authorization AWS_IAM", ""},
 		{"a key", `{security: [{key: []}]}`, "authorization NONE, apiKeyRequired true", ""},
