@@ -94,8 +94,11 @@ func (r *reader) marks(swagger bool) *marks {
 // markScheme looks at a security scheme.
 func (r *reader) markScheme(m *marks, scheme *tree.Node) {
 	a, t := r.Follow(scheme.Get(xAuthorizer))
-	if t != nil {
+	switch {
+	case t != nil:
 		return
+	case a == nil && isKey(scheme):
+		m.isREST("an API key", scheme)
 	}
 	kind, _ := a.Get("type").Scalar()
 	switch strings.ToLower(kind) {

@@ -223,10 +223,7 @@ func (r *reader) plain(s *scheme, n *tree.Node) *document.Trouble {
 			return t
 		}
 	}
-	kind, _ := n.Get("type").Scalar()
-	in, _ := n.Get("in").Scalar()
-	name, _ := n.Get("name").Scalar()
-	if kind != "apiKey" || in != "header" || !strings.EqualFold(name, "x-api-key") {
+	if !isKey(n) {
 		return nil
 	}
 	if r.http {
@@ -234,6 +231,14 @@ func (r *reader) plain(s *scheme, n *tree.Node) *document.Trouble {
 	}
 	s.kind = schemeKey
 	return nil
+}
+
+// isKey reports whether a scheme is that of API Gateway's API keys.
+func isKey(n *tree.Node) bool {
+	kind, _ := n.Get("type").Scalar()
+	in, _ := n.Get("in").Scalar()
+	name, _ := n.Get("name").Scalar()
+	return kind == "apiKey" && in == "header" && strings.EqualFold(name, "x-api-key")
 }
 
 var (

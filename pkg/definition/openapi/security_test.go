@@ -124,9 +124,14 @@ paths:
 func TestRootSecurity(t *testing.T) {
 	document := strings.Replace(schemes, "paths:\n", "security: [{token: []}]\npaths:\n", 1)
 	const open = "19: GET /a: OPEN: a REST API does not use the security of the document's root (line 16)"
-	unsure := strings.Replace(document, "openapi: 3.0.1\n", "openapi: 3.0.1 # no mark of a kind\n", 1)
-	unsure = unsure[:strings.Index(unsure, "    token:")] + "    token: {x-amazon-apigateway-authorizer: {type: request, authorizerUri: \"" + uri + "\", identitySource: method.request.header.Auth}}\n" + unsure[strings.Index(unsure, "    iam:"):]
-	unsure = unsure[:strings.Index(unsure, "    two:")] + "security: [{token: []}]\npaths:\n  /a:\n    get: "
+	unsure := `openapi: 3.0.1
+components:
+  securitySchemes:
+    token: {x-amazon-apigateway-authorizer: {type: request, authorizerUri: "` + uri + `", identitySource: method.request.header.Auth}}
+security: [{token: []}]
+paths:
+  /a:
+    get: `
 	swagger := `swagger: "2.0"
 security: [{token: []}]
 securityDefinitions:
