@@ -60,6 +60,8 @@ const (
 	CodeExpiredToken     Code = "expired_token"      // denied: an access key or a token that has expired
 	CodeUnauthorized     Code = "unauthorized"       // denied: no token, or one that counts for nothing
 	CodeMissingScope     Code = "missing_scope"      // denied: a good token without any of the route's scopes
+	CodeInvalidAPIKey    Code = "invalid_api_key"    // denied: no API key, or one that does not count on the stage
+	CodeUnresolved       Code = "unresolved_route"   // denied: the configuration does not know the route's guard
 	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, could not be reached
 	CodeAuthorizerAnswer Code = "authorizer_answer"  // denied: an authorizer's answer, or error, decides nothing
 	CodeUnknownHost      Code = "unknown_host"       // denied: no API owns host and base path

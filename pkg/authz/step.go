@@ -22,6 +22,7 @@ const (
 	StepDenied     Step = "denied"         // the resource policy does not deny before a function is asked
 	StepCaller     Step = "caller"         // the caller is authenticated
 	StepDecision   Step = "decision"       // the policies decide
+	StepAPIKey     Step = "api_key"        // a route that requires an API key gets one that counts
 	StepConnection Step = "connection"     // no header that is mapped would be dropped behind Envoy
 	StepForwarded  Step = "forwarded_host" // no header names the host of another stage
 	StepUpstream   Step = "upstream"       // the upstream's headers are made

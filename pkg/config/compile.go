@@ -99,6 +99,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
 	api.Signatures = signatureOptions(m.GetSignatures())
+	c.apiKeys(m, &api, at)
 	return api
 }
 
@@ -112,19 +113,29 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 	if authorization == configv1.Authorization_AWS_IAM && !c.signs {
 		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
 	}
-	return gateway.Route{
+	r := gateway.Route{
 		At: at, Method: method, Resource: resource,
-		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
+		Authorizer: authorizer, Scopes: m.GetScopes(), Unresolved: m.GetUnresolved(), APIKeyRequired: m.GetApiKeyRequired(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
 		Signatures:      routeSignatures(m.GetSignatures()),
 	}
+	if authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
+		r.Authorization = gateway.Authorization(authorization.String())
+	}
+	return r
 }
 
 // guard returns a route's authorization and authorizer, which default to those of its API. An authorizer implies its
-// authorization.
+// authorization. A route whose guard is not known inherits nothing.
 func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *fault.Place) (configv1.Authorization, string) {
 	authorization, authorizer := m.GetAuthorization(), m.GetAuthorizer()
 	unsaid := authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
+	if m.Unresolved != nil || c.Follows(at.Field("unresolved")) {
+		if m.GetUnresolved() == "" { // a fault already
+			c.Mark(at.Field("authorization"))
+		}
+		return authorization, authorizer
+	}
 	if unsaid && authorizer == "" {
 		authorization, authorizer = api.GetDefaultAuthorization(), api.GetDefaultAuthorizer()
 		unsaid = authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
@@ -183,11 +194,6 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
 	if c.doc.Node(at.Field("resourcePolicy")) != nil {
 		c.IfNew(at.Field("resourcePolicy"), "an HTTP API has no resource policy: remove it, or write kind: REST")
-	}
-	for i, r := range m.GetRoutes() {
-		if r.GetApiKeyRequired() {
-			c.IfNew(at.Field("routes").Item(i).Field("apiKeyRequired"), "an HTTP API has no API keys: remove apiKeyRequired, or write kind: REST")
-		}
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {
 		c.IfNew(at.Field("endpoint"), "an HTTP API is regional: remove endpoint, or write kind: REST")

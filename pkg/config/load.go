@@ -140,6 +140,7 @@ func (c *compiler) gather() {
 	c.gatherIssuers()
 	c.gatherFunctions()
 	c.gatherCache()
+	c.gatherAPIKeys()
 }
 
 // compileAll compiles the configuration and reads the accounts. If a file has changed meanwhile, it discards the

@@ -7,7 +7,7 @@ var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secre
 
 // secrets are fields that hold secrets, or texts that often contain them, such as A=secret before a command, or a
 // password in a URL.
-var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key"}
+var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key", "value"}
 
 // elsewhere maps names from API Gateway's own interfaces, and other likely names, to the names here (source.Schema).
 var elsewhere = map[string]string{
@@ -26,5 +26,4 @@ var elsewhere = map[string]string{
 // unsupported lists what the format has and this version does not support. A change that builds one removes its row.
 var unsupported = []source.Unsupported{
 	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
-	{Message: "Route", Field: "apiKeyRequired", Value: "true", Instead: "remove the route, or write false where callers need no key"},
 }

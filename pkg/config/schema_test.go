@@ -55,8 +55,8 @@ func TestEverySecretIsKnown(t *testing.T) {
 			}
 		}
 	}
-	if found != 4 {
-		t.Errorf("%d fields with secrets, want 4: headers, password, sentinelPassword and key", found)
+	if found != 5 {
+		t.Errorf("%d fields with secrets, want 5: headers, password, sentinelPassword, key and value", found)
 	}
 }
 

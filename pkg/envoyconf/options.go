@@ -227,7 +227,7 @@ func longestCheck(apis []gateway.API) time.Duration {
 	for _, api := range apis {
 		for _, route := range api.Routes {
 			switch route.Authorization {
-			case gateway.None, gateway.IAM:
+			case gateway.None, gateway.IAM, "": // or unresolved, which is refused at once
 			case gateway.Cognito, gateway.JWT:
 				longest = max(longest, tokenCheckTime)
 			default:

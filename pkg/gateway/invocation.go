@@ -33,6 +33,9 @@ type invocation struct {
 	values []string
 	token  model.Token
 	answer model.LambdaAnswer
+	// apiKey is the API key that counts, once the route has asked for one, and shownKey its value.
+	apiKey   *model.APIKey
+	shownKey string
 	// resource is what the resource policy says of the anonymous caller, once a Lambda authorizer's route has asked it.
 	resource policy.Result
 

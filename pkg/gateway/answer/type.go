@@ -60,7 +60,7 @@ var builtins = [types]builtin{
 	NotFound:      {status: 404, message: "Not Found", errorType: "NotFoundException"},
 
 	AccessDenied:                 {"ACCESS_DENIED", 403, "", "AccessDeniedException", true},
-	APIConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", false},
+	APIConfigurationError:        {"API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException", true},
 	AuthorizerConfigurationError: {"AUTHORIZER_CONFIGURATION_ERROR", 500, "", "AuthorizerConfigurationException", true},
 	AuthorizerFailure:            {"AUTHORIZER_FAILURE", 500, "", "AuthorizerFailureException", true},
 	BadRequestBody:               {"BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException", false},
@@ -68,7 +68,7 @@ var builtins = [types]builtin{
 	ExpiredToken:                 {"EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException", true},
 	IntegrationFailure:           {"INTEGRATION_FAILURE", 504, "Internal server error", "InternalServerErrorException", false},
 	IntegrationTimeout:           {"INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException", false},
-	InvalidAPIKey:                {"INVALID_API_KEY", 403, "Forbidden", "ForbiddenException", false},
+	InvalidAPIKey:                {"INVALID_API_KEY", 403, "Forbidden", "ForbiddenException", true},
 	InvalidSignature:             {"INVALID_SIGNATURE", 403, "", "InvalidSignatureException", true},
 	MissingAuthenticationToken:   {"MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException", true},
 	QuotaExceeded:                {"QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException", false},

@@ -203,10 +203,10 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 	return sources
 }
 
-// unknownBefore are the variables that no request has before an authorizer is asked: those of callers who sign, and those that
-// none has.
+// unknownBefore are the variables that no request has before an authorizer is asked: those of callers who sign, those of API keys, and
+// those that none has.
 var unknownBefore = append([]string{
-	"identity.accessKey", "identity.accountId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
+	"identity.accessKey", "identity.accountId", "identity.apiKey", "identity.apiKeyId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
 }, absentVariables...)
 
 // compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X and

@@ -37,6 +37,7 @@ func (f *faults) checkKind(a *API, at *fault.Place) {
 	if a.LegacyMessages {
 		f.add(at.Field("legacyMessages"), "an HTTP API says Forbidden and no more, then as now: remove legacyMessages")
 	}
+	f.refuseAPIKeys(a, at)
 	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
 		if at := at.Field("authorizers").Key(name); a.Authorizers[name].Authorization == Cognito {
 			f.add(at, noUserPools)

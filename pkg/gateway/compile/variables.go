@@ -22,6 +22,8 @@ var contextVariables = map[string]answer.Kind{
 	"httpMethod":              answer.HTTPMethod,
 	"identity.accessKey":      answer.SignerAccessKey,
 	"identity.accountId":      answer.SignerAccount,
+	"identity.apiKey":         answer.APIKey,
+	"identity.apiKeyId":       answer.APIKeyID,
 	"identity.caller":         answer.SignerUserID,
 	"identity.principalOrgId": answer.SignerOrganization,
 	"identity.sourceIp":       answer.SourceIP,
@@ -40,13 +42,9 @@ var contextVariables = map[string]answer.Kind{
 	"stage":                   answer.Stage,
 }
 
-// absentVariables are those that no request here has: there are neither API keys nor identities of a Cognito identity pool.
-//
-// 2026-11-25: $context.identity.apiKey, apiKeyId and what is said there of Cognito identities are variables, and are never there:
-// no method here needs an API key, and nobody who signs is an identity of an identity pool.
+// absentVariables are those that no request here has: nobody who signs is an identity of a Cognito identity pool.
 var absentVariables = []string{
-	"identity.apiKey", "identity.apiKeyId", "identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType",
-	"identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
+	"identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
 }
 
 // errorVariables are the $context.error variables, which only a gateway response has.

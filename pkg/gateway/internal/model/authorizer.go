@@ -34,6 +34,8 @@ type LambdaAnswer interface {
 	Policy() *policy.Policy
 	// Allowed is a simple response's isAuthorized.
 	Allowed() bool
+	// UsageIdentifierKey is the value of the API key that the function found for the caller; empty for none.
+	UsageIdentifierKey() string
 	// ContextValue is a value of the answer's context, rendered; false where there is none of the name.
 	ContextValue(name string) (string, bool)
 }

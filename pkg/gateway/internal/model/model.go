@@ -45,6 +45,7 @@ type API struct {
 	Verify Verify
 	// Aliases are the canonical hosts of the aliases that clients may have signed.
 	Aliases []string
+	APIKeys APIKeys
 }
 
 // Stage is one stage of an API.
@@ -69,6 +70,10 @@ type Route struct {
 	// Authorizer and Scopes are those of the guards that ask an authorizer.
 	Authorizer *Authorizer
 	Scopes     []string
+	// APIKeyRequired asks for an API key beside what the guard asks for.
+	APIKeyRequired bool
+	// Unresolved is why nobody knows the guard of a route that has the guard Unresolved.
+	Unresolved string
 	Upstream   []answer.MappedHeader
 	// Verify takes the place of the API's where it is not nil, and Signatures are what it verifies by.
 	Verify     Verify
@@ -93,6 +98,8 @@ const (
 	ByFunction
 	// ByToken is COGNITO_USER_POOLS or JWT.
 	ByToken
+	// Unresolved is a guard that nobody knows. It denies.
+	Unresolved
 )
 
 // Stage returns the stage of a name, nil if there is none.
@@ -136,8 +143,9 @@ type IdentitySource struct {
 // SameGuard reports whether two routes are guarded alike.
 func SameGuard(a, b *Route) bool {
 	return a == b ||
-		a.Guard == b.Guard && a.Authorizer == b.Authorizer && slices.Equal(a.Scopes, b.Scopes) && a.Signatures == b.Signatures
+		a.Guard == b.Guard && a.Authorizer == b.Authorizer && slices.Equal(a.Scopes, b.Scopes) && a.Signatures == b.Signatures &&
+			a.APIKeyRequired == b.APIKeyRequired
 }
 
-// IsOpen reports whether no authorization guards the route.
-func (r *Route) IsOpen() bool { return r.Guard == Open }
+// IsOpen reports whether neither an authorization nor an API key guards the route.
+func (r *Route) IsOpen() bool { return r.Guard == Open && !r.APIKeyRequired }

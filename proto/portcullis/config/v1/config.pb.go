@@ -46,6 +46,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ApiKeySource says where the API key of a request comes from.
+// AWS: "Choose an API key source in API Gateway" (API Gateway Developer Guide).
+type ApiKeySource int32
+
+const (
+	// No source is given: the key is in the header.
+	ApiKeySource_API_KEY_SOURCE_UNSPECIFIED ApiKeySource = 0
+	// The client sends the key in the header x-api-key, which reaches the upstream as it is. A request with several such headers has no
+	// key.
+	ApiKeySource_HEADER ApiKeySource = 1
+	// The function of the route's Lambda authorizer returns the key as usageIdentifierKey. The header is ignored.
+	ApiKeySource_AUTHORIZER ApiKeySource = 2
+)
+
+// Enum value maps for ApiKeySource.
+var (
+	ApiKeySource_name = map[int32]string{
+		0: "API_KEY_SOURCE_UNSPECIFIED",
+		1: "HEADER",
+		2: "AUTHORIZER",
+	}
+	ApiKeySource_value = map[string]int32{
+		"API_KEY_SOURCE_UNSPECIFIED": 0,
+		"HEADER":                     1,
+		"AUTHORIZER":                 2,
+	}
+)
+
+func (x ApiKeySource) Enum() *ApiKeySource {
+	p := new(ApiKeySource)
+	*p = x
+	return p
+}
+
+func (x ApiKeySource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ApiKeySource) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (ApiKeySource) Type() protoreflect.EnumType {
+	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+}
+
+func (x ApiKeySource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ApiKeySource.Descriptor instead.
+func (ApiKeySource) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+}
+
 // Kind is the kind of an API. AWS: "Choose between REST APIs and HTTP APIs" (API Gateway Developer Guide).
 type Kind int32
 
@@ -88,11 +143,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+	return &file_portcullis_config_v1_config_proto_enumTypes[1]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -101,7 +156,7 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // Endpoint is the endpoint type of an API. AWS: "API endpoint types for REST APIs in API Gateway" (API Gateway Developer
@@ -148,11 +203,11 @@ func (x Endpoint) String() string {
 }
 
 func (Endpoint) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Endpoint) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[1]
+	return &file_portcullis_config_v1_config_proto_enumTypes[2]
 }
 
 func (x Endpoint) Number() protoreflect.EnumNumber {
@@ -161,7 +216,7 @@ func (x Endpoint) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Endpoint.Descriptor instead.
 func (Endpoint) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // LambdaType is what a Lambda authorizer's function receives.
@@ -201,11 +256,11 @@ func (x LambdaType) String() string {
 }
 
 func (LambdaType) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (LambdaType) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[2]
+	return &file_portcullis_config_v1_config_proto_enumTypes[3]
 }
 
 func (x LambdaType) Number() protoreflect.EnumNumber {
@@ -214,7 +269,7 @@ func (x LambdaType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LambdaType.Descriptor instead.
 func (LambdaType) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // Authorization is the authorization type of a method: how its caller is authenticated.
@@ -271,11 +326,11 @@ func (x Authorization) String() string {
 }
 
 func (Authorization) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[4].Descriptor()
 }
 
 func (Authorization) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[3]
+	return &file_portcullis_config_v1_config_proto_enumTypes[4]
 }
 
 func (x Authorization) Number() protoreflect.EnumNumber {
@@ -284,7 +339,7 @@ func (x Authorization) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Authorization.Descriptor instead.
 func (Authorization) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 // Config is the whole of portcullis.yaml.
@@ -522,7 +577,14 @@ type API struct {
 	Signatures *Signatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
 	// How an HTTP API answers cross-origin requests from browsers. Without it, the upstream and routes with the method
 	// OPTIONS answer them.
-	Cors          *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
+	Cors *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
+	// Where the API key of a request comes from, for routes with apiKeyRequired. Without it, HEADER.
+	ApiKeySource ApiKeySource `protobuf:"varint,40,opt,name=api_key_source,json=apiKeySource,proto3,enum=portcullis.config.v1.ApiKeySource" json:"api_key_source,omitempty"`
+	// The API keys of a REST API, of which a request of a route with apiKeyRequired needs one. No two have the same id or the same
+	// value. Keys are read again when the configuration or a file that holds a value changes. portcullis does not count requests: a
+	// usage plan's throttle and quota are left to Envoy's rate limits.
+	// AWS: "Usage plans and API keys for REST APIs in API Gateway" (API Gateway Developer Guide).
+	ApiKeys       []*ApiKey `protobuf:"bytes,41,rep,name=api_keys,json=apiKeys,proto3" json:"api_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -690,6 +752,103 @@ func (x *API) GetCors() *Cors {
 	return nil
 }
 
+func (x *API) GetApiKeySource() ApiKeySource {
+	if x != nil {
+		return x.ApiKeySource
+	}
+	return ApiKeySource_API_KEY_SOURCE_UNSPECIFIED
+}
+
+func (x *API) GetApiKeys() []*ApiKey {
+	if x != nil {
+		return x.ApiKeys
+	}
+	return nil
+}
+
+// ApiKey is an API key. AWS: "Set up API keys for REST APIs in API Gateway" (API Gateway Developer Guide).
+type ApiKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the key, as in $context.identity.apiKeyId: 1 to 128 letters, digits, hyphens and underscores. Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name of the key, by which decision logs name it beside its id; at most 1024 characters.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The value that callers show: 20 to 128 letters, digits and other visible characters of ASCII. Required.
+	Value *Secret `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// The stages on which the key counts: those of the usage plans that the key is in. Without it, all stages of the API. An empty list
+	// is refused.
+	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
+	// Whether callers can use the key. Without it, true.
+	Enabled       *bool `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApiKey) Reset() {
+	*x = ApiKey{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApiKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApiKey) ProtoMessage() {}
+
+func (x *ApiKey) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
+func (*ApiKey) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ApiKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApiKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApiKey) GetValue() *Secret {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *ApiKey) GetStages() []string {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *ApiKey) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
 // Cors is the CORS configuration of an HTTP API. With it, the API answers a preflight (OPTIONS with the headers Origin
 // and Access-Control-Request-Method) itself, with 204, and does not call the upstream. As in API Gateway, a preflight
 // that matches a route with an authorization other than NONE is guarded by that route, and browsers send no credentials
@@ -724,7 +883,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +895,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +908,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -819,7 +978,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +990,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1003,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Stage) GetName() string {
@@ -883,7 +1042,8 @@ type Route struct {
 	// Headers to set on an allowed request, in addition to those of the API. A header here overrides the API's header of
 	// the same name.
 	UpstreamHeaders map[string]string `protobuf:"bytes,3,rep,name=upstream_headers,json=upstreamHeaders,proto3" json:"upstream_headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Whether callers need an API key. This version of portcullis refuses true.
+	// Whether callers need one of the API's apiKeys, beside what the authorization asks for. A request without a key that counts on the
+	// stage is answered with 403 Forbidden, after the authorization. API keys are not authentication. Only a REST API has them.
 	ApiKeyRequired bool `protobuf:"varint,4,opt,name=api_key_required,json=apiKeyRequired,proto3" json:"api_key_required,omitempty"`
 	// The name of the API's authorizer that guards the route. It implies the authorization type, so authorization may be
 	// omitted.
@@ -894,14 +1054,19 @@ type Route struct {
 	// with JWT authorizers in API Gateway" (API Gateway Developer Guide).
 	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Settings for verifying signatures that differ from those of the API. Only for a route with authorization AWS_IAM.
-	Signatures    *RouteSignatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	Signatures *RouteSignatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	// Why it is not known how the route is guarded: one line of at most 1000 printable characters. Every request for the route is refused
+	// with API Gateway's configuration error (500), before an authorizer is called, and the log says why. The route keeps its place, so
+	// that no other route gets its requests. Such a route has no authorization, authorizer or scopes, and its API's defaults do not hold
+	// for it. Each one is warned of.
+	Unresolved    *string `protobuf:"bytes,30,opt,name=unresolved,proto3,oneof" json:"unresolved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1078,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1091,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Route) GetRoute() string {
@@ -978,6 +1143,13 @@ func (x *Route) GetSignatures() *RouteSignatures {
 	return nil
 }
 
+func (x *Route) GetUnresolved() string {
+	if x != nil && x.Unresolved != nil {
+		return *x.Unresolved
+	}
+	return ""
+}
+
 // Authorizer is an authorizer of an API. Set exactly one of the three fields.
 type Authorizer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -993,7 +1165,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1177,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1190,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1082,7 +1254,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1266,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1279,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -1225,7 +1397,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1409,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1422,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Function) GetUrl() string {
@@ -1383,7 +1555,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1567,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1580,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -1453,7 +1625,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1637,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1650,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -1575,7 +1747,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1759,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1772,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -1657,7 +1829,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1841,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1854,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -1750,7 +1922,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1934,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1947,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -1842,7 +2014,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2026,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2039,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -1908,7 +2080,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2092,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2105,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -1989,7 +2161,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2173,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2186,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2091,7 +2263,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2275,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2288,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2162,7 +2334,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2346,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2359,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -2227,7 +2399,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2411,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2424,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -2289,7 +2461,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2473,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2486,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -2375,7 +2547,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2559,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2572,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -2467,7 +2639,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2651,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2664,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -2543,7 +2715,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2555,7 +2727,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2568,7 +2740,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -2620,7 +2792,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2632,7 +2804,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2645,7 +2817,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -2673,7 +2845,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2685,7 +2857,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2698,7 +2870,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -2719,7 +2891,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +2903,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +2916,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -2801,7 +2973,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +2985,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +2998,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessKey) GetId() string {
@@ -2943,7 +3115,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2955,7 +3127,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3140,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Secret) GetValue() string {
@@ -3015,7 +3187,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\xc4\x0f\n" +
+	"requireApi\"\xc7\x10\n" +
 	"\x03API\x12\x99\x01\n" +
 	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
@@ -3045,7 +3217,9 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2 .portcullis.config.v1.SignaturesR\n" +
 	"signatures\x12.\n" +
-	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x1a`\n" +
+	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x12H\n" +
+	"\x0eapi_key_source\x18( \x01(\x0e2\".portcullis.config.v1.ApiKeySourceR\fapiKeySource\x127\n" +
+	"\bapi_keys\x18) \x03(\v2\x1c.portcullis.config.v1.ApiKeyR\aapiKeys\x1a`\n" +
 	"\x10AuthorizersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x126\n" +
 	"\x05value\x18\x02 \x01(\v2 .portcullis.config.v1.AuthorizerR\x05value:\x028\x01\x1aB\n" +
@@ -3054,7 +3228,18 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aj\n" +
 	"\x15GatewayResponsesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
-	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\xc8\x02\n" +
+	"\x05value\x18\x02 \x01(\v2%.portcullis.config.v1.GatewayResponseR\x05value:\x028\x01\"\x82\x03\n" +
+	"\x06ApiKey\x12\x9f\x01\n" +
+	"\x02id\x18\x01 \x01(\tB\x8e\x01\xbaH\x8a\x01\xba\x01\x86\x01\n" +
+	"\n" +
+	"api_key.id\x12Pmust be the id of the API key: 1 to 128 letters, digits, hyphens and underscores\x1a&this.matches('^[A-Za-z0-9_-]{1,128}$')R\x02id\x12_\n" +
+	"\x04name\x18\x02 \x01(\tBK\xbaHH\xba\x01E\n" +
+	"\fapi_key.name\x12!must have at most 1024 characters\x1a\x12size(this) <= 1024R\x04name\x122\n" +
+	"\x05value\x18\x03 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value\x12\x16\n" +
+	"\x06stages\x18\x04 \x03(\tR\x06stages\x12\x1d\n" +
+	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabled\"\xc8\x02\n" +
 	"\x04Cors\x12#\n" +
 	"\rallow_origins\x18\x01 \x03(\tR\fallowOrigins\x12#\n" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
@@ -3073,7 +3258,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x14stage.variable.value\x12[a stage variable's value must be at most 512 letters, digits and the characters -._~:/?#&=,\x1a/this.matches('^[A-Za-z0-9._~:/?#&=,-]{0,512}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x04\n" +
 	"\x05Route\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12I\n" +
 	"\rauthorization\x18\x02 \x01(\x0e2#.portcullis.config.v1.AuthorizationR\rauthorization\x12[\n" +
@@ -3085,10 +3270,16 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12E\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2%.portcullis.config.v1.RouteSignaturesR\n" +
-	"signatures\x1aB\n" +
+	"signatures\x12\x90\x01\n" +
+	"\n" +
+	"unresolved\x18\x1e \x01(\tBk\xbaHh\xba\x01e\n" +
+	"\x10route.unresolved\x12Emust say why the route's guard is not known; remove it if it is known\x1a\n" +
+	"this != ''H\x00R\n" +
+	"unresolved\x88\x01\x01\x1aB\n" +
 	"\x14UpstreamHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
+	"\v_unresolved\"\xc6\x01\n" +
 	"\n" +
 	"Authorizer\x12>\n" +
 	"\x06lambda\x18\x01 \x01(\v2&.portcullis.config.v1.LambdaAuthorizerR\x06lambda\x12A\n" +
@@ -3274,7 +3465,13 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06Secret\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x10\n" +
-	"\x03env\x18\x03 \x01(\tR\x03env*0\n" +
+	"\x03env\x18\x03 \x01(\tR\x03env*J\n" +
+	"\fApiKeySource\x12\x1e\n" +
+	"\x1aAPI_KEY_SOURCE_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06HEADER\x10\x01\x12\x0e\n" +
+	"\n" +
+	"AUTHORIZER\x10\x02*0\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04REST\x10\x01\x12\b\n" +
@@ -3310,115 +3507,120 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_portcullis_config_v1_config_proto_rawDescData
 }
 
-var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
-	(Kind)(0),                         // 0: portcullis.config.v1.Kind
-	(Endpoint)(0),                     // 1: portcullis.config.v1.Endpoint
-	(LambdaType)(0),                   // 2: portcullis.config.v1.LambdaType
-	(Authorization)(0),                // 3: portcullis.config.v1.Authorization
-	(*Config)(nil),                    // 4: portcullis.config.v1.Config
-	(*Envoy)(nil),                     // 5: portcullis.config.v1.Envoy
-	(*API)(nil),                       // 6: portcullis.config.v1.API
-	(*Cors)(nil),                      // 7: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 8: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 9: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 10: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 11: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 12: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 13: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 14: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 15: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 16: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 17: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 18: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 19: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 20: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 21: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 22: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 23: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 24: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 25: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 26: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 27: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 28: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 29: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 30: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 31: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 32: portcullis.config.v1.Secret
-	nil,                               // 33: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 34: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 35: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 36: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 37: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 38: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 39: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 40: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 41: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 42: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 43: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 44: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 45: google.protobuf.Value
+	(ApiKeySource)(0),                 // 0: portcullis.config.v1.ApiKeySource
+	(Kind)(0),                         // 1: portcullis.config.v1.Kind
+	(Endpoint)(0),                     // 2: portcullis.config.v1.Endpoint
+	(LambdaType)(0),                   // 3: portcullis.config.v1.LambdaType
+	(Authorization)(0),                // 4: portcullis.config.v1.Authorization
+	(*Config)(nil),                    // 5: portcullis.config.v1.Config
+	(*Envoy)(nil),                     // 6: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 7: portcullis.config.v1.API
+	(*ApiKey)(nil),                    // 8: portcullis.config.v1.ApiKey
+	(*Cors)(nil),                      // 9: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 10: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 11: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 12: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 13: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 14: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 15: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 16: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 17: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 18: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 19: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 20: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 21: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 22: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 23: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 24: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 25: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 26: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 27: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 28: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 29: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 30: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 31: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 32: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 33: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 34: portcullis.config.v1.Secret
+	nil,                               // 35: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 36: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 37: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 38: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 39: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 40: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 41: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 42: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 43: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 44: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 45: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 46: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 47: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	6,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	24, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	25, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	26, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	33, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	34, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	13, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	5,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
-	0,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	1,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	8,  // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	45, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	3,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	35, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	9,  // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	36, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	37, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	21, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	7,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	38, // 19: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	3,  // 20: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	39, // 21: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	22, // 22: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	11, // 23: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	16, // 24: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	17, // 25: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	2,  // 26: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	40, // 27: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	41, // 28: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	14, // 29: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	32, // 30: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	32, // 31: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	15, // 32: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	32, // 33: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	18, // 34: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	19, // 35: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	42, // 36: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	43, // 37: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	45, // 38: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	27, // 39: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	29, // 40: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	28, // 41: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	45, // 42: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	31, // 43: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	32, // 44: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	32, // 45: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	45, // 46: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	44, // 47: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	20, // 48: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	12, // 49: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	10, // 50: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	23, // 51: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	32, // 52: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	7,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	26, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	27, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	28, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	35, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	36, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	15, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	6,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	1,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	2,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	10, // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	47, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	4,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	37, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	11, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	38, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	39, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	23, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	9,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	0,  // 19: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	8,  // 20: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	34, // 21: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	40, // 22: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	4,  // 23: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	41, // 24: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	24, // 25: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	13, // 26: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	18, // 27: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	19, // 28: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	3,  // 29: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	42, // 30: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	43, // 31: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	16, // 32: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	34, // 33: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	34, // 34: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	17, // 35: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	34, // 36: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	20, // 37: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	21, // 38: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	44, // 39: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	45, // 40: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	47, // 41: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	29, // 42: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	31, // 43: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	30, // 44: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	47, // 45: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	33, // 46: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	34, // 47: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	34, // 48: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	47, // 49: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	46, // 50: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	22, // 51: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	14, // 52: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	12, // 53: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	25, // 54: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	34, // 55: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -3426,15 +3628,17 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
-	file_portcullis_config_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   41,
+			NumEnums:      5,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
