@@ -51,7 +51,7 @@ func validate(args []string, out, errs io.Writer) int {
 		return code
 	}
 	if *format != "text" && *format != "json" {
-		return wrong(errs, flags, fmt.Errorf("-o: %q is neither text nor json", *format))
+		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
 	}
 	r := s.examine(files)
 	if *format == "json" {

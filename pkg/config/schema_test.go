@@ -60,7 +60,7 @@ func TestEverySecretIsKnown(t *testing.T) {
 	}
 }
 
-// faultOf is what is said of a field that a message does not have.
+// faultOf returns the fault about a field that a message does not have.
 func faultOf(t *testing.T, m protoreflect.MessageDescriptor, field string) string {
 	t.Helper()
 	message, err := protoregistry.GlobalTypes.FindMessageByName(m.FullName())

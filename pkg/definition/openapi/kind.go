@@ -72,7 +72,8 @@ func (r *reader) marks(swagger bool) *marks {
 		m.isREST(name, r.Root.Get(name))
 	}
 	m.isHTTP("x-amazon-apigateway-importexport-version", r.Root.Get("x-amazon-apigateway-importexport-version"))
-	for _, p := range document.Pairs(r.definitions()) {
+	all, _ := r.definitions() // the operations that name one say what is wrong
+	for _, p := range document.Pairs(all) {
 		if scheme, t := r.Follow(p.Value); t == nil {
 			r.markScheme(m, scheme)
 		}
@@ -93,8 +94,11 @@ func (r *reader) marks(swagger bool) *marks {
 // markScheme looks at a security scheme.
 func (r *reader) markScheme(m *marks, scheme *tree.Node) {
 	a, t := r.Follow(scheme.Get(xAuthorizer))
-	if t != nil {
+	switch {
+	case t != nil:
 		return
+	case a == nil && isKey(scheme):
+		m.isREST("an API key", scheme)
 	}
 	kind, _ := a.Get("type").Scalar()
 	switch strings.ToLower(kind) {

@@ -114,6 +114,7 @@ func TestKind(t *testing.T) {
 		{"cors of a REST API", "\npaths: {}\nx-amazon-apigateway-cors: {allowOrigins: ['*']}\nx-amazon-apigateway-api-key-source: HEADER", "REST", ""},
 		{"a policy", "\npaths: {}\nx-amazon-apigateway-policy: {Version: 2012-10-17, Statement: []}", "REST", ""},
 		{"a pool", scheme("{type: cognito_user_pools}"), "REST", ""},
+		{"an API key", "\npaths: {}\nx-amazon-apigateway-cors: {}\ncomponents: {securitySchemes: {a: {type: apiKey, in: header, name: X-Api-Key}}}", "REST", ""},
 		{"request", scheme("{type: request}"), "REST", "nothing tells the kind"},
 		{"request of HTTP", scheme("{type: request, authorizerPayloadFormatVersion: '2.0'}"), "HTTP", ""},
 		{"jwt", scheme("{type: jwt, jwtConfiguration: {audience: [a]}}"), "HTTP", ""},

@@ -63,6 +63,7 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 	r.tellKind(swagger, o.HTTP)
 	r.settings()
 	r.paths(root.Pair("paths"))
+	r.unused()
 	r.write()
 	return r.api, nil
 }

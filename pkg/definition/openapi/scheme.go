@@ -46,14 +46,15 @@ const (
 )
 
 // definitions are the security schemes of the document.
-func (r *reader) definitions() *tree.Node {
+func (r *reader) definitions() (*tree.Node, *document.Trouble) {
 	if r.Root.Has("swagger") {
-		n, _ := r.Follow(r.Root.Get("securityDefinitions"))
-		return n
+		return r.Follow(r.Root.Get("securityDefinitions"))
 	}
-	components, _ := r.Follow(r.Root.Get("components"))
-	n, _ := r.Follow(components.Get("securitySchemes"))
-	return n
+	components, t := r.Follow(r.Root.Get("components"))
+	if t != nil {
+		return nil, t
+	}
+	return r.Follow(components.Get("securitySchemes"))
 }
 
 // scheme is the security scheme of a name. at is where an operation names it first.
@@ -64,11 +65,16 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 	s := &scheme{at: at}
 	r.schemes[name] = s
 	what := "security scheme " + fault.Quoted(name)
-	p := r.definitions().Pair(name)
+	all, t := r.definitions()
+	p := all.Pair(name)
 	if p != nil {
 		s.at = p.At
 	}
 	if r.given(name, what, s) {
+		return s
+	}
+	if t != nil {
+		r.broken(s, what, t)
 		return s
 	}
 	if p == nil && name == "NONE" {
@@ -94,6 +100,16 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 		r.broken(s, what, t)
 	}
 	return s
+}
+
+// unused notes the security schemes that no operation names.
+func (r *reader) unused() {
+	all, _ := r.definitions() // no operation names one of them
+	for _, p := range document.Pairs(all) {
+		if r.schemes[p.Key] == nil {
+			r.Report.Pass(p.At, "security scheme "+fault.Quoted(p.Key), "no operation names it")
+		}
+	}
 }
 
 // given makes a scheme what the reader's values say that it stands for.
@@ -207,10 +223,7 @@ func (r *reader) plain(s *scheme, n *tree.Node) *document.Trouble {
 			return t
 		}
 	}
-	kind, _ := n.Get("type").Scalar()
-	in, _ := n.Get("in").Scalar()
-	name, _ := n.Get("name").Scalar()
-	if kind != "apiKey" || in != "header" || !strings.EqualFold(name, "x-api-key") {
+	if !isKey(n) {
 		return nil
 	}
 	if r.http {
@@ -218,6 +231,14 @@ func (r *reader) plain(s *scheme, n *tree.Node) *document.Trouble {
 	}
 	s.kind = schemeKey
 	return nil
+}
+
+// isKey reports whether a scheme is that of API Gateway's API keys.
+func isKey(n *tree.Node) bool {
+	kind, _ := n.Get("type").Scalar()
+	in, _ := n.Get("in").Scalar()
+	name, _ := n.Get("name").Scalar()
+	return kind == "apiKey" && in == "header" && strings.EqualFold(name, "x-api-key")
 }
 
 var (
@@ -232,7 +253,8 @@ func (r *reader) uniqueName(name string, at tree.Position) string {
 		const most = 100
 		unique = unfit.ReplaceAllString(name, "_")
 		unique = unique[:min(len(unique), most)]
-		for base, i := unique, 1; unique == "" || r.names[unique] || r.definitions().Has(unique); i++ {
+		all, _ := r.definitions() // the scheme is one of them
+		for base, i := unique, 1; unique == "" || r.names[unique] || all.Has(unique); i++ {
 			unique = base + "-" + strconv.Itoa(i)
 		}
 		r.Report.Pass(at, "authorizer "+unique, "the name "+fault.Quoted(name)+" is written so in portcullis.yaml")

@@ -139,9 +139,12 @@ func (r *reader) combine(said string, all []asked, at tree.Position, what string
 		switch s := a.scheme; s.kind {
 		case schemeBroken:
 			g.waits = a.scheme.refused(a.name)
+		case schemeOpen, schemeIgnored: // withoutMeaning decides
 		case schemeKey:
 			g.key, g.at = true, a.at
+			r.noScopes(a, what)
 		case schemeIAM:
+			r.noScopes(a, what)
 			if g.authorizer != "" {
 				return g, several(first, a)
 			}
@@ -213,9 +216,16 @@ func (r *reader) scopes(g *guard, a asked, what string) *document.Trouble {
 	case a.scheme.scoped:
 		g.scopes = a.scopes
 	default:
-		r.Report.Approximate(a.at, what, "only tokens of user pools and JWTs have scopes: those of "+fault.Quoted(a.name)+" have no effect")
+		r.noScopes(a, what)
 	}
 	return nil
+}
+
+// noScopes notes scopes of what does not look at them.
+func (r *reader) noScopes(a asked, what string) {
+	if a.scopes.Is(tree.List) && len(a.scopes.Items) > 0 {
+		r.Report.Approximate(a.at, what, "only tokens of user pools and JWTs have scopes: those of "+fault.Quoted(a.name)+" have no effect")
+	}
 }
 
 func orEmpty(n *tree.Node) *tree.Node {

@@ -37,6 +37,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"an authorizer without a list of scopes", `{security: [{token: }]}`, "authorizer token", ""},
 		{"scopes", `{security: [{pool: [a, b/c]}]}`, "authorizer pool, scopes [a, b/c]", ""},
 		{"scopes of a function", `{security: [{token: [a]}]}`, "authorizer token", "18: GET /a: only tokens of user pools and JWTs have scopes"},
+		{"scopes of IAM and of a key", `{security: [{iam: [a], key: [b]}]}`, "authorization AWS_IAM, apiKeyRequired true", `those of "key" have no effect`},
 		{"optional or an authorizer", `{security: [{}, {token: []}]}`, "authorizer token", ""},
 		{"IAM", `{security: [{iam: []}]}`, "authorization AWS_IAM", ""},
 		{"a key", `{security: [{key: []}]}`, "authorization NONE, apiKeyRequired true", ""},
@@ -123,9 +124,14 @@ paths:
 func TestRootSecurity(t *testing.T) {
 	document := strings.Replace(schemes, "paths:\n", "security: [{token: []}]\npaths:\n", 1)
 	const open = "19: GET /a: OPEN: a REST API does not use the security of the document's root (line 16)"
-	unsure := strings.Replace(document, "openapi: 3.0.1\n", "openapi: 3.0.1 # no mark of a kind\n", 1)
-	unsure = unsure[:strings.Index(unsure, "    token:")] + "    token: {x-amazon-apigateway-authorizer: {type: request, authorizerUri: \"" + uri + "\", identitySource: method.request.header.Auth}}\n" + unsure[strings.Index(unsure, "    iam:"):]
-	unsure = unsure[:strings.Index(unsure, "    two:")] + "security: [{token: []}]\npaths:\n  /a:\n    get: "
+	unsure := `openapi: 3.0.1
+components:
+  securitySchemes:
+    token: {x-amazon-apigateway-authorizer: {type: request, authorizerUri: "` + uri + `", identitySource: method.request.header.Auth}}
+security: [{token: []}]
+paths:
+  /a:
+    get: `
 	swagger := `swagger: "2.0"
 security: [{token: []}]
 securityDefinitions:

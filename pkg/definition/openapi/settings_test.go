@@ -87,6 +87,18 @@ func TestNotOurs(t *testing.T) {
 	}
 }
 
+// TestUnknownSchemes: operations that name a scheme wait for the schemes.
+func TestUnknownSchemes(t *testing.T) {
+	const text = "openapi: 3.0.1\npaths: {/a: {get: {security: [{a: []}]}}, /b: {get: {}}}\ncomponents: "
+	for _, components := range []string{"{'Fn::Transform': {}}", "{securitySchemes: {'Fn::Transform': {}, a: {x-amazon-apigateway-authtype: awsSigv4}}}"} {
+		check(t, components, read(t, text+components, rest), "GET /a: unresolved\nGET /b: authorization NONE", "the value is made by Fn::Transform")
+	}
+	r := read(t, "openapi: 3.0.1\npaths: {}\ncomponents: {securitySchemes: {a: {type: http}}}", rest)
+	if last := r.notes[len(r.notes)-1]; last.Verdict != portability.NotOurs || last.Message != "no operation names it" {
+		t.Errorf("got %+v", last)
+	}
+}
+
 // TestUnresolved: values of a template that nothing decides, and references to its resources, are not known.
 func TestUnresolved(t *testing.T) {
 	root, faults := tree.Parse("api.yaml", []byte("openapi: 3.0.1\npaths: {/a: {get: {security: [{t: []}]}}, /b: {get: {security: [{p: []}]}}}\ncomponents:\n  securitySchemes:\n"+
