@@ -34,7 +34,7 @@ func YAML(data []byte) (*yaml.Node, *fault.Fault) { return parse(data) }
 // parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
 func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	data = WithoutMark(data)
-	if bad := badCharacter(data); bad != nil {
+	if bad := BadCharacter(data); bad != nil {
 		return nil, bad
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -57,9 +57,9 @@ func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	}
 }
 
-// badCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
+// BadCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
 // readers take for something else than YAML does: what follows it must not look like the end of a comment and be a route.
-func badCharacter(data []byte) *fault.Fault {
+func BadCharacter(data []byte) *fault.Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if message := unfitCharacter(r, size, data[i:]); message != "" {
