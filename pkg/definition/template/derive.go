@@ -50,10 +50,7 @@ func (s *resolver) functionName(resource string) (string, []string, *tree.Unknow
 		s.fault(name, "the name of the function %s depends on itself: write it out", resource)
 		return "", nil, s.broken(name).Unknown
 	}
-	if !s.derived[resource] {
-		s.derived[resource] = true
-		s.report.Add(s.noteName(resource))
-	}
+	s.derived[resource] = true
 	return resource, nil, nil
 }
 
@@ -133,4 +130,31 @@ func (s *resolver) pool(n *tree.Node, resource, attribute, function string) *tre
 		return s.text(n, function, "https://"+provider, nil)
 	}
 	return nil
+}
+
+// noteNames notes the authorizers whose functions have names that CloudFormation makes up.
+func (s *resolver) noteNames(resources *tree.Node) {
+	for _, p := range pairsOf(resources) {
+		if kind, _ := p.Value.Get("Type").Scalar(); !strings.HasPrefix(kind, "AWS::ApiGateway") || len(s.derived) == 0 {
+			continue
+		}
+		for n := range p.Value.All() {
+			for _, pair := range n.Pairs {
+				if strings.EqualFold(pair.Key, "authorizerUri") {
+					s.noteName(pair.Value)
+				}
+			}
+		}
+	}
+}
+
+// noteName notes the name of an authorizer's function, if CloudFormation makes it up.
+func (s *resolver) noteName(uri *tree.Node) {
+	_, name, _ := strings.Cut(uri.Text, ":function:")
+	if end := strings.IndexAny(name, ":/"); end >= 0 {
+		name = name[:end]
+	}
+	if s.derived[name] {
+		s.report.Approximate(uri.At, "function "+name, "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: name it by "+remedy("Ref "+name))
+	}
 }

@@ -93,15 +93,16 @@ func (s *resolver) join(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	if not != nil {
 		return not
 	}
-	if !items[1].Is(tree.List) {
-		if u := s.whyUnknown(items[1]); u != nil {
-			return s.unresolved(n, f.Key, u)
-		}
+	list, u := s.listOf(items[1])
+	if u != nil {
+		return s.unresolved(n, f.Key, u)
+	}
+	if list == nil {
 		return s.misused(n, f, want)
 	}
 	var parts []string
 	var why *tree.Unknown
-	for _, item := range items[1].Items {
+	for _, item := range list.Items {
 		part, u := s.partOf(item)
 		if why == nil {
 			why = u
@@ -125,6 +126,20 @@ func (s *resolver) join(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	return s.text(n, f.Key, text, s.defaults(argument))
 }
 
+// listOf returns a list, or what is not known of it; nil if the value is not one. Package sam puts a parameter that is a list in its
+// place as a text.
+func (s *resolver) listOf(n *tree.Node) (*tree.Node, *tree.Unknown) {
+	switch {
+	case n.Is(tree.List):
+		return n, nil
+	case n.Is(tree.Unresolved), n.Is(tree.Reference):
+		return nil, s.whyUnknown(n)
+	case n.Is(tree.Text) && n.Intrinsic == "Ref":
+		return s.typed(n, "CommaDelimitedList", n.Text, n.Defaults), nil
+	}
+	return nil, nil
+}
+
 func (s *resolver) selected(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.Node {
 	const want = "a list of an index and a list of values"
 	items, not := s.arguments(n, f, argument, 2, 2, want)
@@ -132,21 +147,22 @@ func (s *resolver) selected(n *tree.Node, f *tree.Pair, argument *tree.Node) *tr
 		return not
 	}
 	text, u := s.textOf(items[0])
-	if u == nil && !items[1].Is(tree.List) {
-		u = s.whyUnknown(items[1])
+	list, also := s.listOf(items[1])
+	if u == nil {
+		u = also
 	}
 	if u != nil {
 		return s.unresolved(n, f.Key, u)
 	}
 	index, err := strconv.Atoi(text)
-	if err != nil || !items[1].Is(tree.List) {
+	if err != nil || list == nil {
 		return s.misused(n, f, want)
 	}
-	if index < 0 || index >= len(items[1].Items) {
-		s.faultAt(f.At, "Fn::Select asks for the value at index %d of %d: indexes begin with 0", index, len(items[1].Items))
+	if index < 0 || index >= len(list.Items) {
+		s.faultAt(f.At, "Fn::Select asks for the value at index %d of %d: indexes begin with 0", index, len(list.Items))
 		return s.broken(n)
 	}
-	chosen := *items[1].Items[index]
+	chosen := *list.Items[index]
 	chosen.Intrinsic = f.Key
 	return with(&chosen, union(items[0].Defaults, items[1].Defaults))
 }

@@ -5,17 +5,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
-
-// noteName says that portcullis made up the name of a function.
-func (s *resolver) noteName(resource string) portability.Note {
-	return portability.Note{
-		Verdict: portability.Approximated, At: s.resources.Pair(resource).At, What: "function " + resource,
-		Message: "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: name it by " + remedy("Ref "+resource),
-	}
-}
 
 // output returns an output of a nested stack whose template is a local file; nil if there is no such file.
 func (s *resolver) output(n *tree.Node, stack, name string, r *tree.Node) *tree.Node {

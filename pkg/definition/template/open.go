@@ -117,13 +117,30 @@ func (o *opener) resourceOf(p tree.Pair) *tree.Node {
 	kind, _ := p.Value.Get("Type").Scalar()
 	switch {
 	case slices.Contains(apiTypes, kind):
-		o.needed = p.Key == o.api
+		if o.needed = p.Key == o.api; !o.needed {
+			return placeholder(o.open(p.Value))
+		}
 	case kind == "AWS::Serverless::Function", kind == "AWS::Serverless::StateMachine":
 		return o.eventful(p.Value)
 	default:
 		o.needed = strings.HasPrefix(kind, "AWS::ApiGateway")
 	}
 	return o.open(p.Value)
+}
+
+// placeholder returns an API that is not read. Where its definition is not there, another one stands for it: package sam asks for a map,
+// and no reader can take it for the definition, as its policy is not known.
+func placeholder(n *tree.Node) *tree.Node {
+	body := n.Way("Properties", "DefinitionBody")
+	if !body.Is(tree.Unresolved) {
+		return n
+	}
+	stands := tree.NewMap(body.At).Set("openapi", tree.NewText("3.0.1", body.At)).Set("paths", tree.NewMap(body.At))
+	made, properties := *n, *n.Get("Properties")
+	made.Pairs, properties.Pairs = slices.Clone(n.Pairs), slices.Clone(properties.Pairs)
+	policy := tree.NewMap(body.At).Set("Version", tree.NewText("2012-10-17", body.At)).Set("Statement", tree.NewList(body.At, body))
+	properties.Set("DefinitionBody", stands.Set("x-amazon-apigateway-policy", policy))
+	return made.Set("Properties", &properties)
 }
 
 // eventful opens a function or a state machine.

@@ -82,6 +82,7 @@ func (s *resolver) template() *Template {
 		}
 	}
 	s.checkCycles()
+	s.noteNames(t.Resources)
 	t.Missing = s.missing
 	return t
 }
