@@ -100,9 +100,8 @@ func (r *reader) noteRoute(t *route) {
 	default:
 		parts = append(parts, "open")
 	}
-	if t.guard.scopes != nil {
-		scopes, _ := r.Texts(t.guard.scopes, "")
-		parts = append(parts, "scopes "+strings.Join(scopes, ", "))
+	if len(t.guard.scopes) > 0 {
+		parts = append(parts, "scopes "+strings.Join(t.guard.scopes, ", "))
 	}
 	if t.guard.key {
 		parts = append(parts, "needs an API key")

@@ -49,8 +49,8 @@ var variable = regexp.MustCompile(`\$\{AWS::(AccountId|Partition|Region)\}`)
 // placeholder matches what a tool replaces before a document is imported.
 var placeholder = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
-// fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
-func (d *Document) fill(text string) string {
+// Fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
+func (d *Document) Fill(text string) string {
 	text = replace(placeholder, text, d.Values)
 	text = replace(variable, text, map[string]string{"AccountId": d.Account, "Partition": d.partition(), "Region": d.Region})
 	return replace(stageVariable, text, d.StageVariables)
@@ -86,11 +86,11 @@ func (d *Document) Filled(n *tree.Node, made map[*tree.Node]*tree.Node) *tree.No
 	}
 	filled := *n
 	if n.Is(tree.Text) {
-		filled.Text = d.fill(n.Text)
+		filled.Text = d.Fill(n.Text)
 	}
 	filled.Pairs, filled.Items = nil, nil
 	for _, p := range n.Pairs {
-		filled.Pairs = append(filled.Pairs, tree.Pair{Key: d.fill(p.Key), At: p.At, Value: d.Filled(p.Value, made)})
+		filled.Pairs = append(filled.Pairs, tree.Pair{Key: d.Fill(p.Key), At: p.At, Value: d.Filled(p.Value, made)})
 	}
 	for _, item := range n.Items {
 		filled.Items = append(filled.Items, d.Filled(item, made))
@@ -108,7 +108,7 @@ func (d *Document) Text(n *tree.Node, what string) (string, *Trouble) {
 	if !ok {
 		return "", TroubleAt(n.Position(), "the value must be text, and is "+KindOf(n))
 	}
-	text = d.fill(text)
+	text = d.Fill(text)
 	if t := NotFilled(text, n.At); t != nil {
 		return "", t
 	}
