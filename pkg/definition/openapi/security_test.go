@@ -170,7 +170,7 @@ func TestValuesOfSchemes(t *testing.T) {
 		{"nobody", "NONE", "authorization NONE", `18: security scheme "nobody": taken for NONE`},
 		{"half", "NONE", "authorization NONE", ""},
 		{"half", "authorizer partners", "authorizer partners, scopes [a]", ""},
-		{"token", "NONE", "unresolved", `5: security scheme "token": values: "security token" is NONE, and the scheme's extension guards`},
+		{"token", "NONE", "unresolved", `4: security scheme "token": values: "security token" is NONE, and the scheme's extension guards`},
 		{"token", "API_KEY", "unresolved", "the scheme's extension guards"},
 		{"unknown", "NONE", "unresolved", "the scheme's extension guards"},
 		{"iam", "NONE", "unresolved", "the scheme's extension guards"},

@@ -50,6 +50,9 @@ func (x *extension) jwt() *document.Trouble {
 	case c.Has("issuers"):
 		t = x.issuers(c)
 	default:
+		if !x.HTTP {
+			x.Report.Approximate(c.At, x.what, "API Gateway asks for issuers on a REST API: the issuer and its audience are taken for one of them")
+		}
 		t = x.issuer(c)
 	}
 	if t != nil {
