@@ -19,7 +19,7 @@ func (r *reader) operation(t *route, n *tree.Node, wrong, above *document.Troubl
 	case broken != nil:
 		wrong = broken
 	case !op.Is(tree.Map):
-		wrong = document.TroubleAt(t.at, "an operation must be a map, and is "+document.KindOf(op))
+		wrong = document.Unlike(op, t.at, "an operation must be a map")
 	case above != nil && !op.Has("security"):
 		wrong = above
 	default:

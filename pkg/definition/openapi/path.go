@@ -51,7 +51,7 @@ func (t *route) node() *tree.Node {
 func (r *reader) paths(p *tree.Pair) {
 	paths, t := r.Follow(p.Value)
 	if t == nil && !paths.Is(tree.Map) {
-		t = document.TroubleAt(p.Value.Position(), "paths must be a map of paths, and is "+document.KindOf(paths))
+		t = document.Unlike(paths, p.Value.Position(), "paths must be a map of paths")
 	}
 	if t != nil {
 		r.refuse("paths", t)
@@ -150,7 +150,7 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
 	case t != nil:
 		return nil, t
 	case !target.Is(tree.Map):
-		return nil, document.TroubleAt(n.Position(), "a path must be a map of operations, and is "+document.KindOf(target))
+		return nil, document.Unlike(target, n.Position(), "a path must be a map of operations")
 	case target == n:
 		return n, nil
 	}

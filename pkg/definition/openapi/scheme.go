@@ -87,7 +87,7 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 	}
 	n, t := r.Follow(p.Value)
 	if t == nil && !n.Is(tree.Map) {
-		t = document.TroubleAt(p.At, "a security scheme must be a map, and is "+document.KindOf(n))
+		t = document.Unlike(n, p.At, "a security scheme must be a map")
 	}
 	if t == nil {
 		r.NoteDefaults(n, what)

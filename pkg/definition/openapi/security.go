@@ -103,7 +103,7 @@ func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *document.Tro
 		return nil, t
 	}
 	if !p.Value.Is(tree.List) {
-		return nil, document.TroubleAt(p.At, "security must be a list, and is "+document.KindOf(p.Value)+": write security: [] for an open operation")
+		return nil, document.Unlike(p.Value, p.At, "security must be a list, such as [] for an open operation")
 	}
 	r.NoteDefaults(p.Value, what)
 	var all []asked
@@ -113,7 +113,7 @@ func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *document.Tro
 			return nil, t
 		}
 		if !entry.Is(tree.Map) {
-			return nil, document.TroubleAt(entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}, and is "+document.KindOf(entry))
+			return nil, document.Unlike(entry, entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}")
 		}
 		for _, p := range entry.Pairs {
 			name := r.Fill(p.Key)
@@ -200,7 +200,7 @@ func (r *reader) scopes(g *guard, a asked, what string) *document.Trouble {
 		a.scopes = tree.NewList(a.at)
 	}
 	if !a.scopes.Is(tree.List) {
-		return document.TroubleAt(a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, and are "+document.KindOf(a.scopes)+": write [] for none")
+		return document.Unlike(a.scopes, a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, such as [] for none")
 	}
 	all, t := r.Texts(a.scopes, what)
 	if t != nil {

@@ -175,7 +175,7 @@ func (x *extension) claims(n *tree.Node) (*tree.Node, *document.Trouble) {
 		return nil, t
 	}
 	if !n.Is(tree.List) {
-		return nil, document.TroubleAt(n.At, "additionalClaims must be a list, and is "+document.KindOf(n))
+		return nil, document.Unlike(n, n.At, "additionalClaims must be a list")
 	}
 	made := tree.NewList(n.At)
 	for _, item := range n.Items {

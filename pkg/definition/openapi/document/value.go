@@ -106,7 +106,7 @@ func (d *Document) Text(n *tree.Node, what string) (string, *Trouble) {
 	}
 	text, ok := n.Scalar()
 	if !ok {
-		return "", TroubleAt(n.Position(), "the value must be text, and is "+KindOf(n))
+		return "", Unlike(n, n.Position(), "the value must be text")
 	}
 	text = d.Fill(text)
 	if t := NotFilled(text, n.At); t != nil {
@@ -129,11 +129,19 @@ func NotFilled(text string, at tree.Position) *Trouble {
 	return TroubleAt(at, fmt.Sprintf("%s is not replaced: give its value, as values: {%s: …}", fault.Quoted(found), fault.Quoted(name)))
 }
 
-func KindOf(n *tree.Node) string {
-	if n == nil {
-		return tree.Null.String()
+// Unlike says that a value is of another kind than must, a sentence's beginning, says. A text that nobody has replaced may stand for any
+// kind.
+func Unlike(n *tree.Node, at tree.Position, must string) *Trouble {
+	if n.Is(tree.Text) {
+		if t := NotFilled(n.Text, n.At); t != nil {
+			return t
+		}
 	}
-	return n.Kind.String()
+	kind := tree.Null
+	if n != nil {
+		kind = n.Kind
+	}
+	return TroubleAt(at, must+", and is "+kind.String())
 }
 
 // NoteDefaults notes a value that the default of a parameter decided.
