@@ -9,6 +9,7 @@
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
 #   moto     moto from PyPI, which issues Cognito's tokens another way and holds AWS' managed policies, pinned in hack/issuers/requirements.txt.
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
+#   sam      aws-sam-translator from PyPI, AWS's translator of SAM templates, pinned in hack/sam/requirements.txt.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
 # All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so. One more is installed by its name only:
@@ -131,6 +132,8 @@ lambda() {
 	wheel_part awslambdaric lambda/requirements.txt awslambdaric awslambdaric.bootstrap
 }
 
+sam() { wheel_part sam sam/requirements.txt samtranslator samtranslator.translator.translator; }
+
 lambda-node() {
 	on_linux aws-lambda-ric
 	npm_part aws-lambda-ric hack/lambda "aws-lambda-ric, which is compiled" compile_lambda_node
@@ -181,13 +184,13 @@ redis() {
 }
 
 case ${1:-} in
-envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | redis)
+envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | sam | redis)
 	"$1"
 	;;
 '')
 	# Each in a process of its own: one that fails leaves the others alone.
 	hack/parts.sh envoy
-	for part in envoy-oldest python node issuers moto lambda redis; do
+	for part in envoy-oldest python node issuers moto lambda sam redis; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi
