@@ -132,7 +132,7 @@ lambda() {
 	wheel_part awslambdaric lambda/requirements.txt awslambdaric awslambdaric.bootstrap
 }
 
-sam() { wheel_part sam sam/requirements.txt samtranslator samtranslator.translator.translator; }
+sam() { wheel_part sam sam/requirements.txt samtranslator samtranslator.translator.translator aws-sam-translator; }
 
 lambda-node() {
 	on_linux aws-lambda-ric
@@ -156,13 +156,14 @@ on_linux() {
 	fi
 }
 
-# Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4.
+# Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4. $5 is
+# what PyPI calls the package, if it is another name.
 wheel_part() {
 	local to
 	to=$(folder "$1" "hack/$2")
 	if [ -e "$to/$3" ]; then return; fi
 	make_work "$1"
-	echo "parts: installing $3 $(pinned "$3" "$2")" >&2
+	echo "parts: installing ${5:-$3} $(pinned "${5:-$3}" "$2")" >&2
 	install_wheels "$2" "$work/wheels"
 	PYTHONPATH=$work/wheels python3 -c "import $4"
 	settle "$work/wheels" "$to" "$3"

@@ -38,16 +38,18 @@ def package(template):
     """Gives functions, state machines and applications what `sam package` uploads."""
     section = template.get("Globals")
     if isinstance(section, dict) and isinstance(section.get("Function"), dict):
-        section["Function"].pop("CodeUri", None)
+        section["Function"].pop("CodeUri", None)  # each function has its own
     resources = template.get("Resources")
     for resource in resources.values() if isinstance(resources, dict) else []:
         properties = resource.get("Properties") if isinstance(resource, dict) else None
         if not isinstance(properties, dict):
             continue
         if resource.get("Type") == "AWS::Serverless::Function":
-            for key in ("CodeUri", "InlineCode", "ImageUri", "PackageType"):
-                properties.pop(key, None)
-            properties["CodeUri"] = "s3://bucket/code"
+            code = properties.get("CodeUri")
+            if isinstance(code, str) and not code.startswith("s3://"):
+                properties["CodeUri"] = "s3://bucket/code"
+            if not any(key in properties for key in ("CodeUri", "InlineCode", "ImageUri")):
+                properties["CodeUri"] = "s3://bucket/code"
         if resource.get("Type") == "AWS::Serverless::StateMachine" and not isinstance(properties.get("Definition"), dict):
             properties["DefinitionUri"] = "s3://bucket/definition"
         if resource.get("Type") == "AWS::Serverless::LayerVersion":

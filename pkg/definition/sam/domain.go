@@ -37,7 +37,7 @@ func (a *api) restDomain() {
 		key = "CertificateArn"
 	}
 	made := value.Object(a.domain.At, "DomainName", name, key, certificate,
-		"EndpointConfiguration", value.Object(endpoint.At, "Types", tree.NewList(endpoint.At, endpoint)),
+		"EndpointConfiguration", a.domainEndpoint(endpoint),
 		"MutualTlsAuthentication", a.mutualTLS())
 	a.addDomainOptions(made, "SecurityPolicy", "EndpointAccessMode", "OwnershipVerificationCertificateArn")
 	if policy := a.domain.Get("Policy"); value.Truthy(policy) {
@@ -52,7 +52,7 @@ func (a *api) restDomain() {
 func (a *api) privateDomain(name, certificate, endpoint *tree.Node) {
 	id := "ApiGatewayDomainNameV2" + hashOf(name)
 	made := value.Object(a.domain.At, "DomainName", name, "CertificateArn", certificate,
-		"EndpointConfiguration", value.Object(endpoint.At, "Types", tree.NewList(endpoint.At, endpoint)))
+		"EndpointConfiguration", a.domainEndpoint(endpoint))
 	a.addDomainOptions(made, "SecurityPolicy", "EndpointAccessMode", "Policy")
 	if n := a.domain.Get("OwnershipVerificationCertificateArn"); value.Truthy(n) {
 		a.refuse(n, "OwnershipVerificationCertificateArn is not for private domains: remove it")
@@ -80,8 +80,19 @@ func (a *api) domainName() (name, certificate *tree.Node, ok bool) {
 		if !dns.Is(tree.Map) || value.None(dns.Get("HostedZoneId")) && value.None(dns.Get("HostedZoneName")) {
 			a.refuse(dns, "Route53 of Domain must be a map with HostedZoneId or HostedZoneName")
 		}
+		if n := dns.Get("SeparateRecordSetGroup"); value.Truthy(n) && !n.Is(tree.Bool) {
+			a.refuse(n, "SeparateRecordSetGroup of Domain must be true or false")
+		}
 	}
 	return name, certificate, true
+}
+
+func (a *api) domainEndpoint(endpoint *tree.Node) *tree.Node {
+	made := value.Object(endpoint.At, "Types", tree.NewList(endpoint.At, endpoint))
+	if addresses := a.domain.Get("IpAddressType"); value.Truthy(addresses) {
+		value.Put(made, "IpAddressType", addresses.At, addresses)
+	}
+	return made
 }
 
 func (a *api) addDomainOptions(made *tree.Node, keys ...string) {

@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// mergeable are the properties that Globals may have, by section. The other sections of SAM are not looked into.
+// mergeable are the properties that Globals may have, by section.
 var mergeable = map[string][]string{
 	"Function": {
 		"Handler", "Runtime", "CodeUri", "DeadLetterQueue", "Description", "MemorySize", "Timeout", "VpcConfig", "Environment", "Tags",
@@ -27,8 +27,20 @@ var mergeable = map[string][]string{
 		"Auth", "AccessLogSettings", "StageVariables", "Tags", "CorsConfiguration", "DefaultRouteSettings", "Domain", "RouteSettings",
 		"FailOnWarnings", "PropagateTags",
 	},
-	"SimpleTable": nil, "StateMachine": {"PropagateTags"}, "LayerVersion": nil, "CapacityProvider": nil, "MicrovmImage": nil,
-	"NetworkConnector": nil, "WebSocketApi": nil,
+	"SimpleTable": {"SSESpecification"}, "StateMachine": {"PropagateTags"}, "LayerVersion": {"PublishLambdaVersion"},
+	"CapacityProvider": {
+		"VpcConfig", "OperatorRole", "Tags", "InstanceRequirements", "ScalingConfig", "KmsKeyArn", "PropagateTags", "LoggingConfig",
+		"ManagedResourceTags",
+	},
+	"MicrovmImage": {
+		"BuildRoleArn", "BaseImageArn", "BaseImageVersion", "Logging", "EgressNetworkConnectors", "CpuConfigurations", "Resources",
+		"AdditionalOsCapabilities", "Hooks", "EnvironmentVariables", "Tags", "PropagateTags",
+	},
+	"NetworkConnector": {"OperatorRole", "Tags", "PropagateTags"},
+	"WebSocketApi": {
+		"AccessLogSettings", "ApiKeySelectionExpression", "DefaultRouteSettings", "DisableExecuteApiEndpoint", "DisableSchemaValidation",
+		"Domain", "FailOnWarnings", "IpAddressType", "PropagateTags", "RouteSelectionExpression", "RouteSettings", "StageVariables", "Tags",
+	},
 }
 
 // mergeGlobals merges the section Globals into the properties of the resources, and removes it.
@@ -56,7 +68,7 @@ func (t *transform) checkSection(section tree.Pair) {
 		t.faults.Add(section.At, "Globals has no section %s: it must be one of %s", section.Key, list(mergeable))
 	case !section.Value.Is(tree.Map):
 		t.faults.Add(section.At, "the section %s of Globals must be a map of properties", section.Key)
-	case supported != nil:
+	default:
 		for _, p := range section.Value.Pairs {
 			if !slices.Contains(supported, p.Key) {
 				t.faults.Add(p.At, "%s cannot be in the section %s of Globals: write it in each resource", p.Key, section.Key)
@@ -69,7 +81,7 @@ func (t *transform) checkSection(section tree.Pair) {
 func (t *transform) mergeInto(resource tree.Pair, globals *tree.Node) {
 	kind := serverless(resource.Value)
 	section := globals.Get(kind)
-	if mergeable[kind] == nil || !section.Is(tree.Map) {
+	if !section.Is(tree.Map) {
 		return
 	}
 	merged := merge(t.notIgnored(resource, section), properties(resource.Value), kind == "Function")

@@ -27,6 +27,9 @@ func (t *transform) expandHTTP(r tree.Pair) {
 	if tags := a.p.Get("Tags"); value.Truthy(tags) {
 		a.document("Tags", true)
 	}
+	if tags := a.body.Get("tags"); value.Truthy(tags) && !tags.Is(tree.List) && document.ValidHTTP(a.body) {
+		a.refuse(tags, "tags of DefinitionBody must be a list")
+	}
 	if warnings := a.p.Get("FailOnWarnings"); value.Truthy(warnings) {
 		value.Put(made, "FailOnWarnings", warnings.At, warnings)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -152,24 +153,24 @@ func plain(n *tree.Node) any {
 
 // properties that are compared, of each type of resource; nil for all.
 var comparedProperties = map[string][]string{
-	"AWS::ApiGateway::RestApi":            nil,
-	"AWS::ApiGateway::Stage":              {"StageName", "RestApiId", "Variables", "CacheClusterEnabled", "MethodSettings", "CanarySetting"},
-	"AWS::ApiGateway::DomainName":         nil,
-	"AWS::ApiGateway::DomainNameV2":       nil,
-	"AWS::ApiGateway::BasePathMapping":    nil,
-	"AWS::ApiGateway::BasePathMappingV2":  nil,
-	"AWS::ApiGateway::UsagePlan":          nil,
-	"AWS::ApiGateway::UsagePlanKey":       nil,
-	"AWS::ApiGateway::ApiKey":             nil,
-	"AWS::ApiGatewayV2::Api":              nil,
-	"AWS::ApiGatewayV2::Stage":            {"StageName", "ApiId", "StageVariables", "AutoDeploy", "DefaultRouteSettings"},
-	"AWS::ApiGatewayV2::DomainName":       nil,
-	"AWS::ApiGatewayV2::ApiMapping":       nil,
-	"AWS::Lambda::Function":               {"FunctionName", "Role"},
-	"AWS::Lambda::Alias":                  {"Name", "FunctionName"},
-	"AWS::StepFunctions::StateMachine":    {"StateMachineName"},
-	"AWS::Cognito::UserPool":              {"UserPoolName"},
-	"AWS::CloudFormation::Stack":          {"Parameters"},
+	"AWS::ApiGateway::RestApi":           nil,
+	"AWS::ApiGateway::Stage":             {"StageName", "RestApiId", "Variables", "CacheClusterEnabled", "MethodSettings", "CanarySetting"},
+	"AWS::ApiGateway::DomainName":        nil,
+	"AWS::ApiGateway::DomainNameV2":      nil,
+	"AWS::ApiGateway::BasePathMapping":   nil,
+	"AWS::ApiGateway::BasePathMappingV2": nil,
+	"AWS::ApiGateway::UsagePlan":         nil,
+	"AWS::ApiGateway::UsagePlanKey":      nil,
+	"AWS::ApiGateway::ApiKey":            nil,
+	"AWS::ApiGatewayV2::Api":             nil,
+	"AWS::ApiGatewayV2::Stage":           {"StageName", "ApiId", "StageVariables", "AutoDeploy", "DefaultRouteSettings"},
+	"AWS::ApiGatewayV2::DomainName":      nil,
+	"AWS::ApiGatewayV2::ApiMapping":      nil,
+	"AWS::Lambda::Function":              {"FunctionName"},
+	"AWS::Lambda::Alias":                 {"Name", "FunctionName"},
+	"AWS::StepFunctions::StateMachine":   {"StateMachineName"},
+	"AWS::Cognito::UserPool":             {"UserPoolName"},
+	"AWS::CloudFormation::Stack":         {"Parameters"},
 }
 
 // compared returns what is compared of a template: the conditions, and the resources that comparedProperties lists.
@@ -193,7 +194,14 @@ func compared(template map[string]any) map[string]any {
 		withoutRequests(properties["Body"])
 		resources[id] = map[string]any{"Type": kind, "Condition": r["Condition"], "Properties": properties}
 	}
-	return map[string]any{"Resources": resources, "Conditions": template["Conditions"], "Globals": template["Globals"]}
+	conditions, _ := template["Conditions"].(map[string]any)
+	shared, _ := conditions["SharedUsagePlanCondition"].(map[string]any)
+	if all, ok := shared["Fn::Or"].([]any); ok { // of a Python set
+		slices.SortFunc(all, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	} else if shared != nil {
+		conditions["SharedUsagePlanCondition"] = shared["Condition"]
+	}
+	return map[string]any{"Resources": resources, "Conditions": conditions, "Globals": template["Globals"]}
 }
 
 // withoutRequests takes out of a document what says how requests look, and its tags.
@@ -201,8 +209,28 @@ func withoutRequests(body any) {
 	document, _ := body.(map[string]any)
 	delete(document, "tags")
 	delete(document, "x-amazon-apigateway-request-validators")
+	if policy, ok := document["x-amazon-apigateway-policy"].(map[string]any); ok {
+		sortPolicy(policy)
+	}
 	paths, _ := document["paths"].(map[string]any)
 	withoutParameters(paths)
+}
+
+// sortPolicy sorts what the translator writes in the order of a hash.
+func sortPolicy(policy map[string]any) {
+	byText := func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
+	all, ok := policy["Statement"].([]any)
+	if !ok {
+		all = []any{policy["Statement"]}
+	}
+	for _, s := range all {
+		if statement, ok := s.(map[string]any); ok {
+			if resources, ok := statement["Resource"].([]any); ok {
+				slices.SortFunc(resources, byText)
+			}
+		}
+	}
+	slices.SortFunc(all, byText)
 }
 
 func withoutParameters(v any) {

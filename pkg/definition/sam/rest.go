@@ -1,6 +1,7 @@
 package sam
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func (a *api) setBody(made *tree.Node) {
 	}
 	switch {
 	case uri.Is(tree.Text):
-		value.Put(made, "BodyS3Location", uri.At, uri)
+		value.Put(made, "BodyS3Location", uri.At, location(uri))
 	case uri.Has("paths"):
 		value.Put(made, "Body", uri.At, uri)
 	case value.Truthy(uri.Get("Bucket")) && value.Truthy(uri.Get("Key")):
@@ -131,6 +132,20 @@ func (a *api) setBody(made *tree.Node) {
 	default:
 		a.refuse(uri, "DefinitionUri must be a text, or a map with Bucket and Key")
 	}
+}
+
+// location returns where a definition lies, as CloudFormation has it: the bucket and the key of an S3 URI, or the name of a file, which
+// `sam package` would upload.
+func location(uri *tree.Node) *tree.Node {
+	u, err := url.Parse(uri.Text)
+	if err != nil || u.Scheme != "s3" || u.Host == "" || u.Path == "" {
+		return uri
+	}
+	made := value.Object(uri.At, "Bucket", u.Host, "Key", strings.TrimLeft(u.Path, "/"))
+	if versions := u.Query()["versionId"]; len(versions) == 1 {
+		value.Put(made, "Version", uri.At, tree.NewText(versions[0], uri.At))
+	}
+	return made
 }
 
 // setEndpoint gives the resource of a REST API its endpoint. A partition without edge endpoints has regional ones.
@@ -154,6 +169,9 @@ func (a *api) setEndpoint(made *tree.Node) {
 		ids = n.Get("VpcEndpointIds")
 	}
 	a.putEndpoint(made, n.Get("Type"), ids)
+	if addresses := n.Get("IpAddressType"); addresses != nil {
+		value.Put(made.Get("EndpointConfiguration"), "IpAddressType", addresses.At, addresses)
+	}
 }
 
 func (a *api) putEndpoint(made, kind, ids *tree.Node) {

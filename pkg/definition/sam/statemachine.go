@@ -43,7 +43,7 @@ func (t *transform) addStateMachineEvent(r, event tree.Pair, target string) {
 	if stage := c.properties.Get("Stage"); !value.None(stage) {
 		c.stage = stage
 	}
-	role := target + event.Key + "Role"
+	role := r.Key + event.Key + "Role"
 	t.emitRole(r, role)
 	body := c.explicit.Get("DefinitionBody")
 	if !t.managed[c.api] || value.None(body) {

@@ -128,10 +128,15 @@ func (t *transform) expandApplication(r tree.Pair) {
 	t.emit(r, r.Key, "AWS::CloudFormation::Stack", value.Object(r.At, "TemplateURL", p.Get("Location"), "Parameters", p.Get("Parameters")))
 }
 
+// replaced are the types of resources that take the place of one of the template that has their name.
+var replaced = []string{
+	"AWS::ApiGateway::DomainName", "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainNameV2", "AWS::ApiGateway::BasePathMappingV2",
+}
+
 // emit adds a resource that is made of another one, on whose condition it depends.
 func (t *transform) emit(from tree.Pair, id, kind string, properties *tree.Node) {
 	made := value.Object(from.At, "Type", kind, "Condition", from.Value.Get("Condition"), "Properties", properties)
-	if had := t.resources.Get(id); had != nil && id != from.Key && !value.Says(had.Get("Type"), kind) {
+	if had := t.resources.Get(id); had != nil && id != from.Key && (!value.Says(had.Get("Type"), kind) || !slices.Contains(replaced, kind)) {
 		t.faults.Add(from.At, "SAM makes a resource %s for %s, and the template has one of that name: rename it", id, from.Key)
 	}
 	t.generated = append(t.generated, resource{id, from.At, made})

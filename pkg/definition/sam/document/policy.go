@@ -58,17 +58,20 @@ func setVersion(p *tree.Node, at tree.Position) {
 	value.Put(p, "Version", at, tree.NewText("2012-10-17", at))
 }
 
-// addStatement adds a statement to the policy; with once, only if it has no equal one.
+// addStatement adds a statement to the policy; with once, only if it has no equal one. The first of the others is no list of its own.
 func (d *Document) addStatement(s *tree.Node, once bool) {
 	p := d.policy(s.At)
 	setVersion(p, s.At)
 	had := p.Get("Statement")
 	list := tree.NewList(s.At)
 	switch {
+	case value.None(had) && !once:
+		value.Put(p, "Statement", s.At, s)
+		return
 	case had.Is(tree.List):
 		list.At = had.At
 		list.Items = append(list.Items, had.Items...)
-	case !value.None(had):
+	case had != nil:
 		list.Items = append(list.Items, had)
 	}
 	if !once || !value.Contains(list.Items, s) {
@@ -138,6 +141,8 @@ func (s statements) allowUnless(condition *tree.Node, at tree.Position) {
 func (s statements) networks(lists *tree.Node, ending, operator string) {
 	source := lists.Get("SourceVpc" + ending)
 	vpcs, endpoints := s.named(source, ending)
+	s.checkList(lists.Get("IntrinsicVpc"+ending), "IntrinsicVpc"+ending)
+	s.checkList(lists.Get("IntrinsicVpce"+ending), "IntrinsicVpce"+ending)
 	vpcs = append(vpcs, value.Each(lists.Get("IntrinsicVpc"+ending))...)
 	endpoints = append(endpoints, value.Each(lists.Get("IntrinsicVpce"+ending))...)
 	at := firstPosition(source, lists.Get("IntrinsicVpc"+ending), lists.Get("IntrinsicVpce"+ending))
@@ -155,6 +160,7 @@ func (s statements) networks(lists *tree.Node, ending, operator string) {
 
 // named returns the VPCs and the VPC endpoints of a list of both. What is neither is left out, as the translator does.
 func (s statements) named(list *tree.Node, ending string) (vpcs, endpoints []*tree.Node) {
+	s.checkList(list, "SourceVpc"+ending)
 	for _, n := range value.Each(list) {
 		text, ok := value.Text(n)
 		switch {
@@ -168,6 +174,13 @@ func (s statements) named(list *tree.Node, ending string) (vpcs, endpoints []*tr
 		}
 	}
 	return vpcs, endpoints
+}
+
+// checkList adds a fault for a value in which the translator finds no items, and fails.
+func (s statements) checkList(n *tree.Node, key string) {
+	if n.Is(tree.Bool) || n.Is(tree.Number) {
+		s.d.faults.Add(n.At, "%s must be a list", key)
+	}
 }
 
 func firstPosition(nodes ...*tree.Node) tree.Position {

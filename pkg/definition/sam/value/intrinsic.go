@@ -47,7 +47,9 @@ func If(condition string, then *tree.Node, at tree.Position) *tree.Node {
 }
 
 // Ref returns a Ref.
-func Ref(name string, at tree.Position) *tree.Node { return function("Ref", tree.NewText(name, at), at) }
+func Ref(name string, at tree.Position) *tree.Node {
+	return function("Ref", tree.NewText(name, at), at)
+}
 
 // GetAtt returns an Fn::GetAtt.
 func GetAtt(resource, attribute string, at tree.Position) *tree.Node {
@@ -55,7 +57,9 @@ func GetAtt(resource, attribute string, at tree.Position) *tree.Node {
 }
 
 // Sub returns an Fn::Sub of a text.
-func Sub(text string, at tree.Position) *tree.Node { return function("Fn::Sub", tree.NewText(text, at), at) }
+func Sub(text string, at tree.Position) *tree.Node {
+	return function("Fn::Sub", tree.NewText(text, at), at)
+}
 
 // SubWith returns an Fn::Sub of a text with a variable.
 func SubWith(text, variable string, v *tree.Node, at tree.Position) *tree.Node {
