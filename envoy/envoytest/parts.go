@@ -32,6 +32,8 @@ var (
 	NodeIssuers = Part{Name: "issuers", Folder: "issuers", Lock: "hack/issuers/package-lock.json", Holds: "node_modules"}
 	// MotoServer is moto with its server; moto/iam/aws_managed_policies.py has AWS' managed policies.
 	MotoServer = Part{Name: "moto", Folder: "moto", Lock: "hack/issuers/requirements.txt", Holds: "moto"}
+	// Translator is AWS's SAM translator, with the folder as PYTHONPATH.
+	Translator = Part{Name: "sam", Folder: "sam", Lock: "hack/sam/requirements.txt", Holds: "samtranslator"}
 	// PythonRuntime is AWS Lambda's runtime of Python: python3 -m awslambdaric, with the folder as PYTHONPATH.
 	PythonRuntime = Part{Name: "lambda", Folder: "awslambdaric", Lock: "hack/lambda/requirements.txt", Holds: "awslambdaric"}
 	// NodeRuntime is AWS Lambda's runtime of Node.js: node node_modules/aws-lambda-ric/index.mjs. It is compiled, which takes more than
