@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates config.pb.go and README.md beside config.proto and the pictures of hack/pictures, and lints the proto. The output is reproducible: every tool is pinned, the
-# plugins in hack/tools/go.mod, buf in hack/buf-requirements.txt, validate.proto here.
+# Generates config.pb.go and README.md beside config.proto, lints the proto, and draws hack/pictures. The output is reproducible: every tool
+# is pinned, the plugins in hack/tools/go.mod, buf in hack/buf-requirements.txt, validate.proto here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
