@@ -218,8 +218,10 @@ func runSteps(t *testing.T, steps []step) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", script)
 	cmd.Dir = clone
-	// Without the copy's path in them, the packages that Go has built before are good for each copy.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath", "PATH="+filepath.Dir(portcullis(t))+":"+filepath.Dir(envoytest.Require(t))+":"+os.Getenv("PATH"))
+	// Without the copy's path in them, the packages that Go has built before are good for each copy. The demo needs no build of its own.
+	program := portcullis(t)
+	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath", "PORTCULLIS_BIN="+program,
+		"PATH="+filepath.Dir(program)+":"+filepath.Dir(envoytest.Require(t))+":"+os.Getenv("PATH"))
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	cmd.WaitDelay = time.Second
