@@ -37,7 +37,7 @@ func policies(t theme) *canvas {
 	}
 	c.table(220, "CUSTOM; AWS_IAM, same account", "one Allow is enough", sameAccount)
 	c.table(526, "AWS_IAM, another account", "both must allow", otherAccount)
-	c.text(415, 318, style{c.muted, "middle", 13, false}, "Deny always wins. Silent: no statement matches; in the tables also: there is no policy.")
+	c.text(415, 318, style{c.muted, "middle", 13, false}, "Deny always wins. Silent: no statement matches. In the tables, a missing policy is silent too.")
 	return c
 }
 
