@@ -34,10 +34,10 @@ func TestTablesAreWhatPoliciesDecide(t *testing.T) {
 func says(t *testing.T, kind policy.Kind, w word, api string) *policy.Policy {
 	t.Helper()
 	effect, path, principal := "Allow", "pets", ""
-	switch w {
-	case deny:
+	if w == deny {
 		effect = "Deny"
-	case silent:
+	}
+	if w == silent {
 		path = "toys"
 	}
 	if kind == policy.Resource {
