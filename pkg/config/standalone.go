@@ -42,7 +42,9 @@ const (
 // Spec is what the definition is read with to find its APIs.
 func (s Standalone) Spec() definition.Spec {
 	files := source.NewFiles()
-	return definition.Spec{File: s.File, Parameters: s.Parameters, Values: s.Values, Folder: s.root(), Read: files.Read}
+	return definition.Spec{
+		File: s.File, Parameters: s.Parameters, ParameterFile: s.ParameterFile, Values: s.Values, Folder: s.root(), Read: files.Read,
+	}
 }
 
 // Input is the portcullis.yaml that the definition would need.

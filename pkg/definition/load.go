@@ -24,6 +24,9 @@ func Load(s Spec) (*Definition, fault.List) {
 	if root == nil {
 		return nil, faults
 	}
+	if faults = l.readParameters(); len(faults) > 0 {
+		return nil, faults
+	}
 	switch {
 	case isOpenAPI(root):
 		l.d.Format = "OpenAPI"
@@ -46,6 +49,9 @@ func APIs(s Spec) ([]string, fault.List) {
 	l := &loader{Spec: s, d: &Definition{}}
 	root, faults := l.parse()
 	if root == nil || isOpenAPI(root) || !root.Has("Resources") {
+		return nil, faults
+	}
+	if faults = l.readParameters(); len(faults) > 0 {
 		return nil, faults
 	}
 	root, faults = l.expand(root)
@@ -83,6 +89,29 @@ func (l *loader) parse() (*tree.Node, fault.List) {
 		return nil, fault.List{{File: l.File, Message: fmt.Sprintf("it is too large: CloudFormation takes templates of at most %d bytes", maxTemplate)}}
 	}
 	return root, faults
+}
+
+// maxParameters is the largest parameter file that is read.
+const maxParameters = 1 << 20
+
+// readParameters adds the parameters of the parameter file to those that are given.
+func (l *loader) readParameters() fault.List {
+	if l.ParameterFile == "" {
+		return nil
+	}
+	data, err := l.Read(l.ParameterFile, maxParameters)
+	if err != nil {
+		return fault.List{{File: l.ParameterFile, Message: "cannot be read: " + err.Error()}}
+	}
+	read, faults := template.Parameters(l.ParameterFile, data)
+	for name, value := range l.Parameters {
+		if read == nil {
+			read = map[string]string{}
+		}
+		read[name] = value
+	}
+	l.Parameters = read
+	return faults
 }
 
 // include reads a file that the definition includes, which must lie in the folder.
@@ -126,17 +155,21 @@ func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
 		return root, nil
 	}
 	at := root.At
-	parameters := tree.NewMap(at)
-	for _, name := range slices.Sorted(maps.Keys(l.Parameters)) {
-		parameters.Set(name, tree.NewMap(at).Set("Type", tree.NewText("String", at)))
-	}
 	api := tree.NewMap(at).Set("Type", tree.NewText("AWS::ApiGateway::RestApi", at)).Set("Properties", tree.NewMap(at).Set("Body", root))
-	around := tree.NewMap(at).Set("Parameters", parameters).Set("Resources", tree.NewMap(at).Set("Api", api))
-	around, faults := template.Open(l.File, around, l.inputs(), &l.report)
+	around := tree.NewMap(at).Set("Resources", tree.NewMap(at).Set("Api", api))
+	in := l.inputs()
+	in.Fragment, in.Parameters, in.Values = true, nil, maps.Clone(l.Values)
+	if in.Values == nil {
+		in.Values = map[string]string{}
+	}
+	for name, value := range l.Parameters {
+		in.Values["Ref "+name] = value // the parameters are those of the template that it is written for
+	}
+	around, faults := template.Open(l.File, around, in, &l.report)
 	if around == nil {
 		return nil, faults
 	}
-	t, more := template.Resolve(around, l.inputs(), &l.report)
+	t, more := template.Resolve(around, in, &l.report)
 	faults = append(faults, more...)
 	if t == nil {
 		return nil, faults
@@ -164,12 +197,26 @@ func (l *loader) inputs() template.Inputs {
 func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 	l.d.Format = "CloudFormation"
 	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
-	if root == nil || !sam.Is(root) {
+	if root == nil || !l.isSAM(root) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
 	root, more := sam.Transform(root, l.Parameters, &l.report)
 	return root, append(faults, more...)
+}
+
+// isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.
+func (l *loader) isSAM(root *tree.Node) bool {
+	if sam.Is(root) {
+		return true
+	}
+	for _, p := range root.Get("Resources").Pairs {
+		if kind, _ := p.Value.Get("Type").Scalar(); strings.HasPrefix(kind, "AWS::Serverless::") {
+			l.report.Approximate(p.At, "Transform", "the template lacks Transform: AWS::Serverless-2016-10-31, without which CloudFormation does not deploy it; it is read as if it had it")
+			return true
+		}
+	}
+	return false
 }
 
 func (l *loader) template(root *tree.Node) fault.List {
