@@ -62,7 +62,7 @@ var imports = map[string][]string{
 	"pkg/envoyconf": {"pkg/gateway"},
 	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz"},
 
-	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
