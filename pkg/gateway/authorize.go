@@ -45,7 +45,7 @@ type step struct {
 type outcome struct {
 	verdict verdict
 	// refusal is why the step denies; nil stands for an internal error.
-	refusal *answer.Refusal
+	refusal *authz.Refusal
 }
 
 // verdict says what comes after a step.
@@ -64,11 +64,11 @@ const (
 
 func goOn() outcome { return outcome{verdict: goesOn} }
 
-func deny(r *answer.Refusal) outcome { return outcome{refusal: r} }
+func deny(r *authz.Refusal) outcome { return outcome{refusal: r} }
 
 // denyFor denies with the refusal that err is. Any other error is an internal one, which the client is told nothing about.
 func denyFor(err error) outcome {
-	if r, ok := errors.AsType[*answer.Refusal](err); ok {
+	if r, ok := errors.AsType[*authz.Refusal](err); ok {
 		return deny(r)
 	}
 	return deny(answer.Internal(authz.CodeInternal, err.Error()))
@@ -129,11 +129,11 @@ func (in *invocation) preflight() authz.Decision {
 }
 
 // denial answers with a refusal; nil is one of a step that says nothing.
-func (in *invocation) denial(r *answer.Refusal) authz.Decision {
+func (in *invocation) denial(r *authz.Refusal) authz.Decision {
 	if r == nil {
 		r = answer.Internal(authz.CodeInternal, "a step denied without a reason")
 	}
-	in.refusal = r
+	in.refusal = answer.ForClient(r)
 	d := in.decision(r.Reason)
 	d.Denial = in.render()
 	return d
@@ -155,13 +155,13 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 func (in *invocation) render() authz.Response {
 	r := in.refusal
 	switch {
-	case in.stage == nil && r.Type == answer.NotFound: // only an HTTP API answers so
-		return r.HTTP(in.requestID, nil)
+	case in.stage == nil && r.ResponseType == authz.ResponseNotFound: // only an HTTP API answers so
+		return answer.HTTP(r, in.requestID, nil)
 	case in.stage == nil:
-		return r.REST(nil, in.requestID, in)
+		return answer.REST(r, nil, in.requestID, in)
 	case in.stage.API.HTTP:
-		return r.HTTP(in.requestID, in.stage.API.CORS.Headers(in.request))
+		return answer.HTTP(r, in.requestID, in.stage.API.CORS.Headers(in.request))
 	default:
-		return r.REST(in.stage.API.Responses[r.Type], in.requestID, in)
+		return answer.REST(r, in.stage.API.Responses[r.ResponseType], in.requestID, in)
 	}
 }

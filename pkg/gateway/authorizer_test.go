@@ -219,7 +219,7 @@ func TestIdentityValidationExpression(t *testing.T) {
 func TestAuthorizerFailsClosed(t *testing.T) {
 	var calls []LambdaCall
 	refusal := func(responseType string, code authz.Code) error {
-		return &authz.Refusal{ResponseType: responseType, Reason: authz.Reason{Code: code}}
+		return &authz.Refusal{ResponseType: authz.ResponseType(responseType), Reason: authz.Reason{Code: code}}
 	}
 	allowed := &testAnswer{policy: answerPolicy(t, allowEverything), allowed: true}
 	tokens := func(token Token, err error) Authorizer {

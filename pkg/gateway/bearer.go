@@ -17,7 +17,7 @@ func bearer(in *invocation, ctx context.Context) outcome {
 	token, err := a.Token(ctx, in.values[0], in.route.Scopes)
 	switch {
 	case err != nil:
-		return denyFor(refused(err))
+		return denyFor(err)
 	case token == nil:
 		return deny(answer.Internal(authz.CodeInternal, "a token was verified, and there is none"))
 	}
@@ -28,7 +28,7 @@ func bearer(in *invocation, ctx context.Context) outcome {
 
 // show fills in what the caller shows. What is missing, empty or ambiguous, or does not match the authorizer's expression, is
 // answered with 401, and nobody is asked ("Input to an API Gateway Lambda authorizer").
-func (in *invocation) show(a *model.Authorizer) *answer.Refusal {
+func (in *invocation) show(a *model.Authorizer) *authz.Refusal {
 	in.values = in.valueBuffer[:0]
 	for i := range a.Sources {
 		value, ok := in.Value(a.Sources[i].Value)
@@ -47,8 +47,8 @@ func (in *invocation) show(a *model.Authorizer) *answer.Refusal {
 
 // unidentified is the answer to who shows nothing. An HTTP API asks for a token then, where it wants one: what a function wants to
 // be shown need not be any.
-func (in *invocation) unidentified(detail string) *answer.Refusal {
-	r := &answer.Refusal{Type: answer.Unauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
+func (in *invocation) unidentified(detail string) *authz.Refusal {
+	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: authz.CodeUnauthorized, Detail: detail}}
 	r.Challenge = in.route.Authorizer.Challenge
 	return r
 }

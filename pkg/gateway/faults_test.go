@@ -114,7 +114,7 @@ func TestFaults(t *testing.T) {
 		{change(func(a *API) { a.Routes[1].UpstreamHeaders = []UpstreamHeader{{Name: "te", Value: "1"}} }), `apis[0].routes[1].upstreamHeaders["te"]`, "belongs to the connection"},
 		{response("NOT_FOUND", GatewayResponse{}), `apis[0].gatewayResponses["NOT_FOUND"]`, "not a gateway response type"},
 		{response("", GatewayResponse{}), `apis[0].gatewayResponses[""]`, "not a gateway response type"},
-		{response("REQUEST_TOO_LARGE", GatewayResponse{}), `apis[0].gatewayResponses["REQUEST_TOO_LARGE"]`, "nobody"},
+		{response("REQUEST_TOO_LARGE", GatewayResponse{}), `apis[0].gatewayResponses["REQUEST_TOO_LARGE"]`, "cannot be customized"},
 		{response("DEFAULT_4XX", GatewayResponse{StatusCode: 100}), at + "statusCode", "not a status that Envoy can answer with; write one of 200 to 208, 226,"},
 		{response("DEFAULT_4XX", GatewayResponse{StatusCode: 600}), at + "statusCode", "not a status that Envoy can answer with; write one of 200 to 208, 226,"},
 		{response("DEFAULT_4XX", GatewayResponse{StatusCode: -1}), at + "statusCode", "not a status that Envoy can answer with; write one of 200 to 208, 226,"},

@@ -105,12 +105,13 @@ func (in *invocation) requireRoute(context.Context) outcome {
 	reason := authz.Reason{Code: authz.CodeNoRoute, Detail: "the API has no such resource and method"}
 	if in.gateway.Verifies {
 		_, err := in.verify()
-		if complaint, ok := errors.AsType[*answer.Refusal](err); ok && complaint.Type != answer.InternalError {
-			complaint.Reason = reason
-			return deny(complaint)
+		if complaint, ok := errors.AsType[*authz.Refusal](err); ok && !answer.IsInternal(complaint.ResponseType) {
+			said := *complaint // the authenticator's own stays as it is
+			said.Reason = reason
+			return deny(&said)
 		}
 	}
-	return deny(&answer.Refusal{Type: answer.MissingAuthenticationToken, Reason: reason})
+	return deny(&authz.Refusal{ResponseType: authz.ResponseMissingAuthenticationToken, Reason: reason})
 }
 
 // refusePattern refuses a path that a function's policy could read as a pattern.

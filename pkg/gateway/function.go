@@ -46,7 +46,7 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Event: in})
 	switch {
 	case err != nil:
-		return denyFor(refused(err))
+		return denyFor(err)
 	case said == nil:
 		return deny(answer.Internal(authz.CodeInternal, "the authorizer's function was asked, and there is no answer"))
 	}
@@ -117,7 +117,7 @@ func (in *invocation) byFunction() outcome {
 
 // notAuthorizedByFunction is the denial of a caller whom an authorizer's policy does not let in. API Gateway added the second
 // part of the text in 2025.
-func (in *invocation) notAuthorizedByFunction(reason authz.Reason) *answer.Refusal {
+func (in *invocation) notAuthorizedByFunction(reason authz.Reason) *authz.Refusal {
 	how, since2025 := "", " because no identity-based policy allows the execute-api:Invoke action"
 	if reason.Code == authz.CodeExplicitDeny {
 		how, since2025 = " with an explicit deny", " in an identity-based policy"
@@ -126,7 +126,7 @@ func (in *invocation) notAuthorizedByFunction(reason authz.Reason) *answer.Refus
 	if !in.stage.API.LegacyMessages {
 		message += since2025
 	}
-	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
+	return &authz.Refusal{ResponseType: authz.ResponseAccessDenied, Message: message, Reason: reason}
 }
 
 // Event is what the authorizer's function gets to see.

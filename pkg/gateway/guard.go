@@ -63,7 +63,7 @@ func anonymous(*invocation, context.Context) outcome { return goOn() }
 // limitARN refuses a method ARN that is too long to be authorized.
 func (in *invocation) limitARN(context.Context) outcome {
 	if in.guarded() && in.arnLength() > maxARN {
-		return deny(&answer.Refusal{Type: answer.URITooLong, Reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}})
+		return deny(&authz.Refusal{ResponseType: authz.ResponseURITooLong, Reason: authz.Reason{Code: authz.CodeTooLong, Detail: "the method ARN is longer than 1600 bytes"}})
 	}
 	return goOn()
 }
@@ -93,7 +93,7 @@ func (in *invocation) noPolicy() authz.Reason {
 }
 
 // allowIf denies for a refusal. Without one it notes why the policies allow the request; later steps may still deny.
-func (in *invocation) allowIf(reason authz.Reason, refusal *answer.Refusal) outcome {
+func (in *invocation) allowIf(reason authz.Reason, refusal *authz.Refusal) outcome {
 	if refusal != nil {
 		return deny(refusal)
 	}
@@ -102,7 +102,7 @@ func (in *invocation) allowIf(reason authz.Reason, refusal *answer.Refusal) outc
 }
 
 // ask has one policy decide on its own. Without a refusal it allows.
-func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, *answer.Refusal) {
+func (in *invocation) ask(p *policy.Policy, caller policy.Principal) (authz.Reason, *authz.Refusal) {
 	return in.judge(p.Evaluate(in.policyRequest(caller)), p.Kind())
 }
 
@@ -120,7 +120,7 @@ func (in *invocation) policyRequest(caller policy.Principal) *policy.Request {
 // 2026-11-23: X-Forwarded-For is read when a policy or a mapping asks for the client's address. If it cannot be read then, the
 // request is denied (403 Forbidden), whatever the policy says. So it is with Referer and User-Agent of several lines (400) and
 // with a request without a time (500): a condition on a value that cannot be told never decides.
-func (in *invocation) judge(result policy.Result, lacking policy.Kind) (authz.Reason, *answer.Refusal) {
+func (in *invocation) judge(result policy.Result, lacking policy.Kind) (authz.Reason, *authz.Refusal) {
 	if in.fault != nil {
 		return authz.Reason{}, in.fault
 	}
@@ -145,19 +145,19 @@ func withArticle(k policy.Kind) string {
 }
 
 // notAllowed is the denial of a caller because no policy of a kind allows the request.
-func (in *invocation) notAllowed(by policy.Kind, detail string) *answer.Refusal {
+func (in *invocation) notAllowed(by policy.Kind, detail string) *authz.Refusal {
 	in.buildARN()
 	reason := authz.Reason{Code: authz.CodeImplicitDeny, Detail: detail}
 	return in.notAuthorized(reason, "", " because no "+by.String()+" allows the execute-api:Invoke action")
 }
 
 // notAuthorized is the denial of a caller. API Gateway added the second part of the text in 2025.
-func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) *answer.Refusal {
+func (in *invocation) notAuthorized(reason authz.Reason, how, since2025 string) *authz.Refusal {
 	message := "User: " + in.userName() + " is not authorized to perform: execute-api:Invoke on resource: " + in.maskARN() + how
 	if !in.stage.API.LegacyMessages {
 		message += since2025
 	}
-	return &answer.Refusal{Type: answer.AccessDenied, Message: message, Reason: reason}
+	return &authz.Refusal{ResponseType: authz.ResponseAccessDenied, Message: message, Reason: reason}
 }
 
 // maxARN is the length in bytes of the longest method ARN that is authorized ("Quotas": method ARN with authorization).

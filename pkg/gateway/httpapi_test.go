@@ -11,7 +11,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
-	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -160,31 +159,31 @@ func TestHTTPStages(t *testing.T) {
 // Every response type has an answer of an HTTP API, none of which tells more than its status.
 func TestHTTPAnswers(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	want := map[answer.Type]string{
-		answer.InternalError: "500 Internal Server Error", answer.BadRequest: "400 Bad Request", answer.Forbidden: "403 Forbidden", answer.URITooLong: "414 Request URI too long",
-		answer.NotFound: "404 Not Found", answer.AccessDenied: "403 Forbidden", answer.APIConfigurationError: "500 Internal Server Error",
-		answer.AuthorizerConfigurationError: "500 Internal Server Error", answer.AuthorizerFailure: "500 Internal Server Error", answer.BadRequestBody: "400 Bad Request",
-		answer.BadRequestParameters: "400 Bad Request", answer.ExpiredToken: "403 Forbidden", answer.IntegrationFailure: "503 Service Unavailable", answer.IntegrationTimeout: "503 Service Unavailable",
-		answer.InvalidAPIKey: "403 Forbidden", answer.InvalidSignature: "403 Forbidden", answer.MissingAuthenticationToken: "403 Forbidden", answer.QuotaExceeded: "429 Too Many Requests",
-		answer.RequestTooLarge: "413 Request Entity Too Large", answer.ResourceNotFound: "404 Not Found", answer.Throttled: "429 Too Many Requests", answer.Unauthorized: "401 Unauthorized",
-		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
+	want := map[authz.ResponseType]string{
+		authz.ResponseInternalError: "500 Internal Server Error", authz.ResponseBadRequest: "400 Bad Request", authz.ResponseForbidden: "403 Forbidden", authz.ResponseURITooLong: "414 Request URI too long",
+		authz.ResponseNotFound: "404 Not Found", authz.ResponseAccessDenied: "403 Forbidden", "API_CONFIGURATION_ERROR": "500 Internal Server Error",
+		authz.ResponseAuthorizerConfigurationError: "500 Internal Server Error", authz.ResponseAuthorizerFailure: "500 Internal Server Error", "BAD_REQUEST_BODY": "400 Bad Request",
+		"BAD_REQUEST_PARAMETERS": "400 Bad Request", authz.ResponseExpiredToken: "403 Forbidden", "INTEGRATION_FAILURE": "503 Service Unavailable", "INTEGRATION_TIMEOUT": "503 Service Unavailable",
+		"INVALID_API_KEY": "403 Forbidden", authz.ResponseInvalidSignature: "403 Forbidden", authz.ResponseMissingAuthenticationToken: "403 Forbidden", "QUOTA_EXCEEDED": "429 Too Many Requests",
+		"REQUEST_TOO_LARGE": "413 Request Entity Too Large", "RESOURCE_NOT_FOUND": "404 Not Found", "THROTTLED": "429 Too Many Requests", authz.ResponseUnauthorized: "401 Unauthorized",
+		"UNSUPPORTED_MEDIA_TYPE": "500 Internal Server Error", "WAF_FILTERED": "403 Forbidden", "SOMETHING_ELSE": "500 Internal Server Error",
 	}
-	for kind := range answer.Types() {
+	for kind := range want {
 		in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 		if err := in.find(); err != nil {
 			t.Fatal(err)
 		}
 		const challenge = `Bearer scope="" error="invalid_token"`
-		d := in.denial(&answer.Refusal{Type: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
+		d := in.denial(&authz.Refusal{ResponseType: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
 		status, message, _ := strings.Cut(want[kind], " ")
 		if fmt.Sprint(d.Denial.Status) != status || d.Denial.Body != `{"message":"`+message+`"}` || d.Allow {
-			t.Errorf("%d: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])
+			t.Errorf("%s: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])
 		}
 		if header(d, "x-amzn-ErrorType")+header(d, "x-amzn-RequestId") != "" || header(d, "apigw-requestid") != testID {
-			t.Errorf("%d: headers %v", kind, d.Denial.Headers)
+			t.Errorf("%s: headers %v", kind, d.Denial.Headers)
 		}
 		if got := header(d, "www-authenticate"); got != "" && status != "401" && status != "403" || got != challenge && (status == "401" || status == "403") {
-			t.Errorf("%d: www-authenticate %q", kind, got)
+			t.Errorf("%s: www-authenticate %q", kind, got)
 		}
 	}
 	d := g.Authorize(t.Context(), get("/nothing", "authorization", "Bearer x"))
@@ -201,9 +200,9 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	if err := in.find(); err != nil {
 		t.Fatal(err)
 	}
-	d := in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
+	d := in.denial(denyFor(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}}).refusal)
 	checkHTTPDenial(t, d, 401, authz.CodeUnauthorized, "Unauthorized")
-	d = in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
+	d = in.denial(denyFor(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}}).refusal)
 	if header(d, "www-authenticate") != "Bearer" {
 		t.Errorf("headers %v", d.Denial.Headers)
 	}
@@ -211,7 +210,7 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 
 // A token that is refused is answered with what the authorizer asks for; the caller may read it in a browser.
 func TestHTTPTokens(t *testing.T) {
-	refuse := func(response, challenge string, code authz.Code) error {
+	refuse := func(response authz.ResponseType, challenge string, code authz.Code) error {
 		return &authz.Refusal{ResponseType: response, Challenge: challenge, Reason: authz.Reason{Code: code}}
 	}
 	a := httpAPI("$default")

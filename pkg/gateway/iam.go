@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ func (in *invocation) verify() (*model.Signed, error) {
 	signed, err := verify(in.request)
 	switch {
 	case err != nil:
-		return nil, refused(err)
+		return nil, err
 	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
 		return nil, answer.Internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
 	}
@@ -62,16 +61,7 @@ const mismatch = "The request signature we calculated does not match the signatu
 // never gets to see the host of another service: to it, this signature is one that does not match.
 func signedForAnother(host string) error {
 	detail := fmt.Sprintf("the request is signed for the host %.100q, which does not lead to the stage: list it under the stage's domains, or under the API's signatures.hostAliases", host)
-	return &answer.Refusal{Type: answer.InvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
-}
-
-// refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.
-func refused(err error) error {
-	r, ok := errors.AsType[*authz.Refusal](err)
-	if !ok {
-		return err
-	}
-	return answer.Of(r)
+	return &authz.Refusal{ResponseType: authz.ResponseInvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.

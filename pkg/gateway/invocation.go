@@ -51,12 +51,12 @@ type invocation struct {
 	target        string
 	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
 	// without it.
-	fault *answer.Refusal
+	fault *authz.Refusal
 	// refusal is the denial, once there is one.
-	refusal *answer.Refusal
+	refusal *authz.Refusal
 }
 
-func (in *invocation) fail(r *answer.Refusal) {
+func (in *invocation) fail(r *authz.Refusal) {
 	if in.fault == nil {
 		in.fault = r
 	}

@@ -40,11 +40,11 @@ func (in *invocation) Value(v answer.Variable) (string, bool) {
 	case answer.PrincipalID, answer.Claim, answer.AuthorizerContext:
 		return in.saidByAuthorizer(v)
 	case answer.Message:
-		return in.refusal.Text()
+		return answer.Text(in.refusal)
 	case answer.MessageString:
-		return in.refusal.MessageString(), true
+		return answer.JSONText(in.refusal), true
 	case answer.ResponseType:
-		return in.refusal.Type.Name(), true
+		return string(in.refusal.ResponseType), true
 	default:
 		return in.ofRequest(v)
 	}

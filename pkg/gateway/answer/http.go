@@ -25,9 +25,9 @@ var httpMessages = map[int]string{
 //
 // 2026-11-28: what signatures broke is told to an HTTP API's client after the fixed message, where explainSignatures is on: there is
 // no other place for it, and it is not on for long.
-func (r *Refusal) HTTP(requestID string, cors []authz.Field) authz.Response {
-	status := r.Type.Status()
-	if status == 504 || r.Type == AuthorizerFailure && r.Reason.Code == authz.CodeOverload {
+func HTTP(r *authz.Refusal, requestID string, cors []authz.Field) authz.Response {
+	status := builtinOf(r.ResponseType).status
+	if status == 504 || r.ResponseType == authz.ResponseAuthorizerFailure && r.Reason.Code == authz.CodeOverload {
 		status = 503
 	}
 	message, ok := httpMessages[status]

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,7 +14,7 @@ import (
 )
 
 // compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
-func (f *faults) compileResponses(a *API, at *fault.Place) map[answer.Type]*answer.Custom {
+func (f *faults) compileResponses(a *API, at *fault.Place) map[authz.ResponseType]*answer.Custom {
 	if len(a.GatewayResponses) == 0 {
 		return nil
 	}
@@ -25,38 +24,21 @@ func (f *faults) compileResponses(a *API, at *fault.Place) map[answer.Type]*answ
 		f.checkResponseType(name, at)
 		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
 	}
-	responses := map[answer.Type]*answer.Custom{}
-	for kind := range answer.Types() {
-		custom := byName[kind.Name()]
-		if custom == nil {
-			custom = byName[fmt.Sprintf("DEFAULT_%dXX", kind.Status()/100)]
-		}
-		if custom != nil && kind.Emitted() {
-			responses[kind] = custom
-		}
-	}
-	return responses
+	return answer.Customized(byName)
 }
 
-// checkResponseType refuses names that are no response type, and warns of those that portcullis never answers with.
+// checkResponseType refuses names that are not response types, and warns of those that portcullis never answers with.
 func (f *faults) checkResponseType(name string, at *fault.Place) {
-	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
-		return
+	customizable, answered := answer.Customizable(authz.ResponseType(name))
+	switch {
+	case name == answer.Default4XX, name == answer.Default5XX, answered:
+	case customizable:
+		f.warn(at, "portcullis never answers with %s: this entry has no effect; remove it", name)
+	case name == "REQUEST_TOO_LARGE":
+		f.add(at, "REQUEST_TOO_LARGE cannot be customized in API Gateway; remove it")
+	default:
+		f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 	}
-	for kind := range answer.Types() {
-		switch {
-		case kind.Name() == "" || kind.Name() != name:
-		case kind == answer.RequestTooLarge:
-			f.add(at, "API Gateway lets nobody customize REQUEST_TOO_LARGE: remove it")
-			return
-		case !kind.Emitted():
-			f.warn(at, "portcullis never answers with %s: this has no effect", name)
-			return
-		default:
-			return
-		}
-	}
-	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
 func (f *faults) compileResponse(g GatewayResponse, s scope, at *fault.Place) *answer.Custom {

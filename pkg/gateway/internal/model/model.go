@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -40,7 +41,7 @@ type API struct {
 	// HTTP says that this is an HTTP API. CORS is its CORS configuration; nil where it has none.
 	HTTP      bool
 	CORS      *answer.CORS
-	Responses map[answer.Type]*answer.Custom
+	Responses map[authz.ResponseType]*answer.Custom
 	// Verify verifies signatures.
 	Verify Verify
 	// Aliases are the canonical hosts of the aliases that clients may have signed.
