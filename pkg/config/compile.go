@@ -98,7 +98,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		c.warnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
-	api.Signatures = signatureOptions(m.GetSignatures())
+	api.Signatures = c.signatureOptions(m.GetSignatures(), at.Field("signatures"))
 	return api
 }
 
@@ -116,7 +116,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 		At: at, Method: method, Resource: resource,
 		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
-		Signatures:      routeSignatures(m.GetSignatures()),
+		Signatures:      c.routeSignatures(m.GetSignatures(), at.Field("signatures")),
 	}
 }
 

@@ -46,24 +46,20 @@ func TestFaults(t *testing.T) {
 		config        Config
 		path, message string
 	}{
-		{Config{}, "apis", "no API"},
-		{change(func(a *API) { a.ID = "" }), "apis[0].id", "no API id"},
-		{change(func(a *API) { a.ID = "A1B2C3D4E5" }), "apis[0].id", "no API id"},
-		{change(func(a *API) { a.ID = "a/b" }), "apis[0].id", "no API id"},
+		{change(func(a *API) { a.ID = "" }), "apis[0].id", "id is missing; write"},
+		{change(func(a *API) { a.ID = "A1B2C3D4E5" }), "apis[0].id", "is not an API id; write"},
+		{change(func(a *API) { a.ID = "a/b" }), "apis[0].id", "is not an API id; write"},
 		{change(func(a *API) { a.Account = "11112222333" }), "apis[0].account", "12 digits"},
 		{change(func(a *API) { a.Account = "1.1e+11" }), "apis[0].account", "12 digits"},
 		{change(func(a *API) { a.Account = "" }), "apis[0].account", "12 digits"},
-		{change(func(a *API) { a.Region = "" }), "apis[0].region", "no region"},
-		{change(func(a *API) { a.Region = "europe" }), "apis[0].region", "no region"},
+		{change(func(a *API) { a.Region = "" }), "apis[0].region", "region is missing; write"},
+		{change(func(a *API) { a.Region = "europe" }), "apis[0].region", "is not a region; write"},
 		{change(func(a *API) { a.Partition = "aws-cn" }), "apis[0].partition", "lies in partition aws"},
 		{change(func(a *API) { a.Region, a.Partition = "cn-north-1", "aws" }), "apis[0].partition", "lies in partition aws-cn"},
-		{change(func(a *API) { a.Stages = nil }), "apis[0].stages", "no stage"},
-		{change(func(a *API) { a.Routes = nil }), "apis[0].routes", "no route"},
-		{change(func(a *API) { a.Stages[0].Name = "" }), "apis[0].stages[0].name", "no stage name"},
-		{change(func(a *API) { a.Stages[0].Name = "$default" }), "apis[0].stages[0].name", "no stage name"},
-		{change(func(a *API) { a.Stages[0].Name = "a/b" }), "apis[0].stages[0].name", "no stage name"},
+		{change(func(a *API) { a.Stages[0].Name = "" }), "apis[0].stages[0].name", "name is missing; write"},
+		{change(func(a *API) { a.Stages[0].Name = "$default" }), "apis[0].stages[0].name", "is not a stage name"},
+		{change(func(a *API) { a.Stages[0].Name = "a/b" }), "apis[0].stages[0].name", "is not a stage name"},
 		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: "prod"}) }), "apis[0].stages[1].name", "twice"},
-		{change(func(a *API) { a.Stages[0].Variables["a b"] = "" }), `apis[0].stages[0].variables["a b"]`, "stage variable"},
 		{change(func(a *API) { a.Routes[1].Method = "get" }), "apis[0].routes[1].route", "no method"},
 		{change(func(a *API) { a.Routes[1].Method = "TRACE" }), "apis[0].routes[1].route", "no method"},
 		{change(func(a *API) { a.Routes[1].Method = "" }), "apis[0].routes[1].route", "no method"},
@@ -227,7 +223,7 @@ func TestFaultsStandWhereTheirPartsDo(t *testing.T) {
 	}
 	_, faults := New(Config{
 		At: file.Field("all"), APIs: []API{a}, TrustedProxies: []netip.Prefix{{}},
-		VPCEndpoints: []VPCEndpoint{{At: file.Field("endpoint"), ID: "x"}, {}},
+		VPCEndpoints: []VPCEndpoint{{ID: "vpce-1"}, {At: file.Field("endpoint"), ID: "vpce-1"}, {}},
 	})
 	var got []string
 	for _, f := range faults {
@@ -236,7 +232,7 @@ func TestFaultsStandWhereTheirPartsDo(t *testing.T) {
 	want := []string{
 		"paths.account", "servers[2].domains[0]", "paths.stages[1].name", `paths["/pets"].get.route`,
 		`securitySchemes["a"].identitySource[0]`, `paths.authorizers["b"].identitySource[0]`,
-		"all.clientAddress.trustedProxies[0]", "endpoint.id", "all.vpcEndpoints[1]",
+		"all.clientAddress.trustedProxies[0]", "endpoint.id", "all.vpcEndpoints[2]",
 	}
 	slices.Sort(got)
 	slices.Sort(want)

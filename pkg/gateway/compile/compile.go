@@ -2,9 +2,7 @@ package compile
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -19,7 +17,6 @@ var (
 	accountShape  = regexp.MustCompile(`^[0-9]{12}$`)
 	regionShape   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
 	stageShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	variableShape = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 	hostShape     = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
 	baseShape     = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
 )
@@ -69,18 +66,23 @@ type apiBuilder struct {
 	signatures SignatureOptions
 }
 
+// checkIdentity refuses what would make the API's ARNs and its host ambiguous.
 func (f *faults) checkIdentity(a *API, at *fault.Place) {
-	if !idShape.MatchString(a.ID) {
-		f.add(at.Field("id"), "%q is no API id; write one such as a1b2c3d4e5", a.ID)
-	}
-	if !accountShape.MatchString(a.Account) {
-		f.add(at.Field("account"), "%q is no account id; write its 12 digits in quotation marks", a.Account)
-	}
-	if !regionShape.MatchString(a.Region) {
-		f.add(at.Field("region"), "%q is no region; write one such as eu-west-1", a.Region)
-	}
+	f.checkShape(a.ID, idShape, at.Field("id"), "an API id", "write 1 to 63 lower-case letters and digits, such as a1b2c3d4e5")
+	f.checkShape(a.Account, accountShape, at.Field("account"), "an account id", `write its 12 digits in quotation marks, such as "111122223333"`)
+	f.checkShape(a.Region, regionShape, at.Field("region"), "a region", "write one such as eu-west-1")
 	if a.Partition != "" && a.Partition != partition(a.Region) {
 		f.add(at.Field("partition"), "region %s lies in partition %s, not %q", a.Region, partition(a.Region), a.Partition)
+	}
+}
+
+// checkShape refuses a text that is missing or does not have a shape.
+func (f *faults) checkShape(text string, shape *regexp.Regexp, at *fault.Place, what, remedy string) {
+	switch {
+	case text == "":
+		f.add(at, "%s is missing; %s", at.Label(), remedy)
+	case !shape.MatchString(text):
+		f.add(at, "%s: %q is not %s; %s", at.Label(), text, what, remedy)
 	}
 }
 
@@ -107,9 +109,6 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
-	if len(c.Routes) == 0 {
-		f.add(at.Field("routes"), "the API has no route: write at least one")
-	}
 	routes := make([]*model.Route, len(c.Routes))
 	for i := range c.Routes {
 		at := c.routeAt(at, i)
@@ -136,9 +135,6 @@ func (g *builder) addMapped(headers []answer.MappedHeader) {
 }
 
 func (a *apiBuilder) compileStages(c *API, at *fault.Place, f *faults) {
-	if len(c.Stages) == 0 {
-		f.add(at.Field("stages"), "the API has no stage: write at least one")
-	}
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
 		at := c.stageAt(at, i)
@@ -147,11 +143,6 @@ func (a *apiBuilder) compileStages(c *API, at *fault.Place, f *faults) {
 			f.add(at.Field("name"), "the stage %s is written twice", s.Name)
 		} else if other := a.StageInAnyCase(s.Name); other != nil && a.Endpoint {
 			f.add(at.Field("name"), "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
-		}
-		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
-			if !variableShape.MatchString(name) {
-				f.add(at.Field("variables").Key(name), "%q is no name of a stage variable; write letters, digits and underscores", name)
-			}
 		}
 		a.Stages = append(a.Stages, &model.Stage{
 			API: a.API, Name: s.Name, Variables: s.Variables,

@@ -68,9 +68,9 @@ func (f *faults) checkStageName(a *model.API, name string, at *fault.Place) {
 	switch {
 	case name == DefaultStage && a.HTTP:
 	case name == DefaultStage:
-		f.add(at, "$default is no stage name of a REST API; write kind: HTTP, or letters, digits, hyphens and underscores")
-	case !stageShape.MatchString(name):
-		f.add(at, "%q is no stage name; write letters, digits, hyphens and underscores", name)
+		f.add(at, "name: $default is not a stage name of a REST API; write kind: HTTP, or 1 to 128 letters, digits, hyphens and underscores")
+	default:
+		f.checkShape(name, stageShape, at, "a stage name", "write 1 to 128 letters, digits, hyphens and underscores, such as prod")
 	}
 }
 

@@ -28,9 +28,6 @@ func New(c Config) (*model.Gateway, []fault.Fault) {
 	for _, name := range overrides {
 		g.Mapped.Add(name)
 	}
-	if len(c.APIs) == 0 {
-		f.add(c.At.Field("apis"), "there is no API: write at least one")
-	}
 	compiled := make([]*apiBuilder, len(c.APIs))
 	for i := range c.APIs {
 		compiled[i] = g.compileAPI(&c.APIs[i], c.apiAt(i), &v, &f)

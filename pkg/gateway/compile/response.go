@@ -177,9 +177,6 @@ func (f *faults) compileCORS(c *CORS, at *fault.Place) *answer.CORS {
 	}
 	f.checkHeaderNames(c.AllowHeaders, at.Field("allowHeaders"))
 	f.checkHeaderNames(c.ExposeHeaders, at.Field("exposeHeaders"))
-	if c.MaxAge < -1 || c.MaxAge > 86400 {
-		f.add(at.Field("maxAge"), "%d is no age; write seconds, at most 86400, or -1", c.MaxAge)
-	}
 	return compiled
 }
 

@@ -3,17 +3,11 @@ package compile
 import (
 	"cmp"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
-)
-
-var (
-	vpcEndpointShape = regexp.MustCompile(`^vpce-[a-z0-9]{1,32}$`)
-	vpcShape         = regexp.MustCompile(`^vpc-[a-z0-9]{1,32}$`)
 )
 
 // addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
@@ -43,12 +37,6 @@ func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, list *fault.Place, f 
 }
 
 func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at *fault.Place) {
-	if c.ID != "" && !vpcEndpointShape.MatchString(c.ID) {
-		f.add(at.Field("id"), "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
-	}
-	if c.VPC != "" && !vpcShape.MatchString(c.VPC) {
-		f.add(at.Field("vpc"), "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
-	}
 	switch {
 	case c.ID == "" && c.VPC == "":
 		f.add(at, "the entry names no VPC endpoint and no VPC: write id, vpc or both")
