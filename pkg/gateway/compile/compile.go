@@ -13,12 +13,12 @@ import (
 )
 
 var (
-	idShape       = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
-	accountShape  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionShape   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
-	stageShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	hostShape     = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
-	baseShape     = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
+	idShape      = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
+	accountShape = regexp.MustCompile(`^[0-9]{12}$`)
+	regionShape  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	stageShape   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	hostShape    = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
+	baseShape    = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
 )
 
 // partition returns the partition that a region lies in.
