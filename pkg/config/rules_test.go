@@ -18,7 +18,9 @@ func TestRulesOfTheMessage(t *testing.T) {
 		routes = "routes: [{route: GET /, authorization: NONE}]"
 	)
 	in := func(old, text string) string { return strings.Replace(api, old, text, 1) }
-	endpoint := func(fields string) string { return api + "vpcEndpoints:\n  - {networks: [10.0.0.0/8], " + fields + "}\n" }
+	endpoint := func(fields string) string {
+		return api + "vpcEndpoints:\n  - {networks: [10.0.0.0/8], " + fields + "}\n"
+	}
 	for _, tt := range []struct {
 		name, yaml string
 		line       int

@@ -454,7 +454,7 @@ func TestVPCEndpointFaults(t *testing.T) {
 	}{
 		{with(VPCEndpoint{}), "vpcEndpoints[0]", "id, vpc or both"},
 		{with(VPCEndpoint{Networks: prefixes("192.0.2.0/24")}), "vpcEndpoints[0]", "id, vpc or both"},
-		{with(VPCEndpoint{VPC: "vpc-1"}), "vpcEndpoints[0]", "no request leads to this entry"},
+		{with(VPCEndpoint{VPC: "vpc-1"}), "vpcEndpoints[0]", "no request can match this entry; write"},
 		{with(VPCEndpoint{ID: "vpce-1"}, VPCEndpoint{ID: "vpce-1"}), "vpcEndpoints[1].id", "twice"},
 		{with(VPCEndpoint{ID: "vpce-1", Listeners: []string{"a"}}, VPCEndpoint{ID: "vpce-2", Listeners: []string{"b", "a"}}), "vpcEndpoints[1].listeners[1]", "twice"},
 		{with(VPCEndpoint{ID: "vpce-1", Listeners: []string{""}}), "vpcEndpoints[0].listeners[0]", "portcullis.listener"},
