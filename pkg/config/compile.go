@@ -181,7 +181,7 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 // httpAPI refuses what stands in the file of an HTTP API and what a gateway.API cannot tell.
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
 	if c.doc.Node(at.Field("resourcePolicy")) != nil {
-		c.IfNew(at.Field("resourcePolicy"), "an HTTP API has no resource policy: remove it, or write kind: REST")
+		c.IfNew(at.Field("resourcePolicy"), "an HTTP API cannot have a resource policy; remove it, or write kind: REST")
 	}
 	for i, r := range m.GetRoutes() {
 		if r.GetApiKeyRequired() {
@@ -189,7 +189,7 @@ func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
 		}
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {
-		c.IfNew(at.Field("endpoint"), "an HTTP API is regional: remove endpoint, or write kind: REST")
+		c.IfNew(at.Field("endpoint"), "an HTTP API is always regional; remove endpoint, or write kind: REST")
 	}
 }
 
