@@ -92,7 +92,7 @@ func (c *cluster) start(t *testing.T, etcd, dir string) bool {
 // clusterPatience is for a start that takes five seconds on two cores that have nothing else to do.
 const clusterPatience = 2 * time.Minute
 
-// freePort is a port that nobody listens on now: neither program says which one it chose.
+// freePort returns a free port, because neither program reports a port that it chooses.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -209,7 +209,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// checkRestricted has the namespace's standard judge a pod, and one that may gain privileges, so that it is seen to judge.
+// checkRestricted applies the namespace's standard to a pod, and to one that may gain privileges, which must be refused.
 func (c *cluster) checkRestricted(t *testing.T, pod map[string]any) {
 	t.Helper()
 	if status, text := c.create(t, pod, "&dryRun=All"); status != http.StatusCreated {

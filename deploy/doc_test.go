@@ -4,7 +4,7 @@
 // # Decisions
 //
 // 2026-11-25: the manifests in deploy/kubernetes are made from the chart and committed, so that they can be read, applied and tested
-// without Helm. That they are what the chart makes, and whatever else needs Helm, buildah or Kubernetes' schemas, is tested by `make
+// without Helm. That the chart makes them, and everything that needs Helm, buildah or Kubernetes' schemas, is tested by `make
 // e2e-mesh`, which sets E2E_MESH.
 //
 // 2026-11-25: what a pod would run is run with the arguments of its manifest. Only the paths are below a folder of the test, where

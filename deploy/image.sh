@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the image for amd64 and arm64 into an OCI archive: deploy/image.sh VERSION [FILE], bin/image/portcullis.tar if no file is named.
-# It needs buildah (on Debian: apt-get install buildah) and neither a daemon nor root's own store of images.
+# It needs buildah (on Debian: apt-get install buildah), but no daemon and no image store of root.
 #
-# GO is the go command. CA_CERTIFICATES is the file of authorities; by default this system's.
+# GO is the go command. CA_CERTIFICATES is the file of certificate authorities; by default the system's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,13 +33,13 @@ mkdir "$work/context"
 certificates=$(authorities)
 install -m 0644 "$certificates" "$work/context/ca-certificates.crt"
 for arch in amd64 arm64; do
-	# What is copied keeps no trace of who built it, where or when: -trimpath, no build id here, and --timestamp below.
+	# Reproducible files do not depend on user, folder or time: -trimpath, no build id here, and --timestamp below.
 	CGO_ENABLED=0 GOOS=linux GOARCH=$arch "${GO:-go}" build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$version" \
 		-o "$work/context/portcullis-linux-$arch" ./cmd/portcullis
 	chmod 0755 "$work/context/portcullis-linux-$arch"
 done
 
-# A storage of its own, so that images of this name elsewhere are left alone.
+# A separate storage, so that other images of this name are not changed.
 store=(--storage-driver vfs --root "$work/storage" --runroot "$work/run")
 for arch in amd64 arm64; do
 	buildah "${store[@]}" bud --quiet --isolation chroot --timestamp 0 --platform "linux/$arch" --build-arg "VERSION=$version" \

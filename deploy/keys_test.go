@@ -63,7 +63,7 @@ func TestKeys(t *testing.T) {
 		t.Fatal("a route that the example does not have is open")
 	}
 	files := signed(t, m.one(t, "ConfigMap", "portcullis-config").Data)
-	r.config.write(t, files) // before its keys: refused, and mended as soon as they come
+	r.config.write(t, files) // before its keys: refused, and accepted when they arrive
 	until(t, "the refusal without keys", func() bool { return strings.Contains(r.readyz(t), "refused") })
 	r.secrets.write(t, keys(old, "first"))
 	until(t, "the first key", func() bool { return allowed(old, "first") })

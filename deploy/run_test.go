@@ -239,7 +239,7 @@ func TestSidecar(t *testing.T) {
 	bootstrap, err := envoytest.Apply(m.one(t, "ConfigMap", "pets-envoy").Data["envoy.yaml"],
 		envoytest.Port(9901, "0"), envoytest.Port(8080, upstream.Port()), envoytest.Edit{Old: "address: 0.0.0.0, port_value: 10000}", New: "address: 127.0.0.1, port_value: 0}"},
 		envoytest.Edit{Old: "{pipe: {path: /run/portcullis/portcullis.sock}}", New: "{pipe: {path: " + strings.TrimPrefix(r.GRPC, "unix:") + "}}"},
-		envoytest.Edit{Old: "timeout: 1s # of the whole check", New: "timeout: 15s # of the whole check"}) // a busy machine takes longer
+		envoytest.Edit{Old: "timeout: 1s # for the whole check", New: "timeout: 15s # for the whole check"}) // a busy machine takes longer
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

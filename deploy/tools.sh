@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs the pinned tools that `make e2e-mesh` and `make manifests` use, below ${XDG_CACHE_HOME:-~/.cache}/portcullis. What is there
-# already is left alone. With the name of a tool, only that one.
+# Installs the pinned tools that `make e2e-mesh` and `make manifests` use, below ${XDG_CACHE_HOME:-~/.cache}/portcullis. It skips
+# what exists. With the name of a tool, it installs only that one.
 #
-#   helm         from its Go module; some three minutes of building.
+#   helm         from its Go module; takes three minutes to build.
 #   kubeconform  from its Go module.
-#   schemas      the Kubernetes API's own description, out of its Go module, and the Prometheus operator's definitions.
-#   apiserver    kube-apiserver, from hack/apiserver; some six minutes of building on two cores.
+#   schemas      the Kubernetes API's own description, from its Go module, and the Prometheus operator's definitions.
+#   apiserver    kube-apiserver, from hack/apiserver; takes six minutes to build on two cores.
 #   buildah      the system's; for root on Debian, apt-get installs it. etcd as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,7 +35,7 @@ program() {
 	rm -rf "$work"
 }
 
-# Copies a file $3 out of the module $1 of version $2 to $4.
+# Copies a file $3 from the module $1 of version $2 to $4.
 of_module() {
 	local dir
 	dir=$(cd / && GOFLAGS= "$go" mod download -json "$1@$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
@@ -76,7 +76,7 @@ etcd() { system etcd etcd-server; }
 
 # Installs the system's program $1 from its package $2.
 system() {
-	if type -P "$1" >/dev/null; then return; fi # -P, for functions have these names too
+	if type -P "$1" >/dev/null; then return; fi # -P, because functions have these names too
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 		echo "tools: no $1; on Debian, as root: apt-get install --no-install-recommends $2" >&2
 		return 1
@@ -93,7 +93,7 @@ case ${1:-} in
 helm) program helm $helm helm.sh/helm/v4/cmd/helm ;;
 kubeconform) program kubeconform $kubeconform github.com/yannh/kubeconform/cmd/kubeconform ;;
 schemas | apiserver | buildah | etcd) "$1" ;;
-folder) # where a tool is: deploy/tools.sh folder helm
+folder) # print the folder of a tool: deploy/tools.sh folder helm
 	case ${2:-} in
 	helm) echo "$cache/helm-$helm" ;;
 	kubeconform) echo "$cache/kubeconform-$kubeconform" ;;

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for the given time each, and fails if there is none: a fuzz step that fuzzes nothing
-# looks just like one that finds nothing.
+# Runs every fuzz target of the module for the given time each. It fails if there is none, because that would look like success.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time="${1:-20s}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates config.pb.go and README.md beside config.proto, and lints the proto. Same input, same output: every tool is pinned, the
+# Generates config.pb.go and README.md beside config.proto, and lints the proto. The output is reproducible: every tool is pinned, the
 # plugins in hack/tools/go.mod, buf in hack/buf-requirements.txt, validate.proto here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ if [ ! -x "$venv/bin/buf" ]; then
 		-r hack/buf-requirements.txt
 fi
 
-# The JSON that go prints has one field a line.
+# go prints JSON with one field a line.
 field() { sed -n "s/^[[:space:]]*\"$1\": \"\(.*\)\",\{0,1\}\$/\1/p"; }
 download=$(go mod download -json "$validate_module")
 if [ "$(field Sum <<<"$download")" != "$validate_sum" ]; then
@@ -24,7 +24,7 @@ if [ "$(field Sum <<<"$download")" != "$validate_sum" ]; then
 	exit 1
 fi
 
-# buf wants all modules of a workspace below one folder, so it gets copies of both.
+# buf requires all modules of a workspace below one folder, so it gets copies of both.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/validate/buf/validate" "$work/proto/portcullis/config/v1"

@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/portcullis-authz/portcullis/"
 
-// imports is the whole of the imports inside the module, by package. A package that is not listed may not exist, and each listed
-// import does.
+// imports lists all imports inside the module, by package. Every package must be listed, and every listed import must
+// exist.
 var imports = map[string][]string{
 	"pkg/authz":                  {},
 	"pkg/arn":                    {},
@@ -38,10 +38,14 @@ var imports = map[string][]string{
 	"pkg/gateway/canon":          {},
 	"pkg/definition/tree":        {"pkg/config/source", "pkg/fault"},
 	"pkg/definition/portability": {"pkg/definition/tree"},
-	"pkg/simulate":               {"pkg/arn", "pkg/policy", "pkg/strictjson"},
-	"pkg/extauthz":               {"pkg/authz"},
-	"pkg/pool":                   {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
-	"pkg/config/source":          {"pkg/fault"},
+	"pkg/definition/openapi": {"pkg/definition/openapi/authorizer", "pkg/definition/openapi/document", "pkg/definition/portability", "pkg/definition/tree",
+		"pkg/fault", "pkg/gateway/routing"},
+	"pkg/definition/openapi/authorizer": {"pkg/definition/openapi/document", "pkg/definition/tree", "pkg/fault"},
+	"pkg/definition/openapi/document":   {"pkg/definition/portability", "pkg/definition/tree", "pkg/fault"},
+	"pkg/simulate":                      {"pkg/arn", "pkg/policy", "pkg/strictjson"},
+	"pkg/extauthz":                      {"pkg/authz"},
+	"pkg/pool":                          {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
+	"pkg/config/source":                 {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
@@ -61,8 +65,7 @@ var imports = map[string][]string{
 	"deploy":                     {},
 }
 
-// onlyIn names outside modules that may be imported in the listed packages alone. Tests, the demo and the benchmark are
-// free.
+// onlyIn names outside modules that only the listed packages may import. Tests, the demo and the benchmark are exempt.
 var onlyIn = map[string][]string{
 	"github.com/envoyproxy/go-control-plane/": {"pkg/extauthz", "pkg/server"},
 	"google.golang.org/grpc":                  {"pkg/extauthz", "pkg/server"},
@@ -76,10 +79,10 @@ var onlyIn = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2/":           {"pkg/lambda"},
 }
 
-// standardLibraryOnly lists the packages that import nothing from outside the standard library and the module.
+// standardLibraryOnly lists the packages that import only the standard library and the module.
 var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead"}
 
-// topLevel is every folder that may lie at the top, dot-files aside.
+// topLevel lists the allowed top-level folders, except dot-files.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}
 
 type listed struct {
@@ -88,11 +91,11 @@ type listed struct {
 	Doc        string
 	GoFiles    []string
 	Imports    []string
-	// Export is the file that tells importers of the package.
+	// Export is the file with the package's export data.
 	Export string
 }
 
-// packages lists the packages of the module.
+// packages returns the packages of the module.
 func packages(t *testing.T) []listed {
 	t.Helper()
 	return list(t, "-json=ImportPath,Dir,Doc,GoFiles,Imports", "./...")
@@ -137,7 +140,7 @@ func TestImportsGoDown(t *testing.T) {
 		}
 		for _, imp := range listed {
 			if !slices.Contains(p.Imports, module+imp) {
-				t.Errorf("%s does not import %s: take it off the list", name, imp)
+				t.Errorf("%s does not import %s: remove it from the list", name, imp)
 			}
 		}
 	}

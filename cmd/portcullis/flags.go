@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 )
 
-// parse reads a command's flags; no command has arguments beside them. If it is not ok, the command ends with the code.
+// parse parses the flags of a command without arguments. If ok is false, the command ends with the code.
 func parse(flags *flag.FlagSet, args []string, out, errs io.Writer) (code int, ok bool) {
 	flags.SetOutput(io.Discard)
 	switch err := flags.Parse(args); {
@@ -28,12 +28,12 @@ func parse(flags *flag.FlagSet, args []string, out, errs io.Writer) (code int, o
 	return exitGood, true
 }
 
-// explained is an error of the flag package in words that say what to write.
+// explained rewrites an error of the flag package to say what to write.
 func explained(flags *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
 		var names []string
 		flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		return errors.New("there is no flag --" + strings.TrimPrefix(name, "-") + meant("--", source.Suggest(name, names)))
+		return errors.New("unknown flag --" + strings.TrimPrefix(name, "-") + meant("--", source.Suggest(name, names)))
 	}
 	value, rest, _ := strings.Cut(strings.TrimPrefix(err.Error(), "invalid value "), " for flag -")
 	name, problem, ok := strings.Cut(rest, ": ")
@@ -42,7 +42,7 @@ func explained(flags *flag.FlagSet, err error) error {
 		return err
 	}
 	if getter, ok := f.Value.(flag.Getter); ok && problem == "parse error" {
-		problem = "is not what the flag takes; --help says what is"
+		problem = "is not valid; see --help"
 		switch getter.Get().(type) {
 		case time.Duration:
 			problem = "is not a duration: write a number with its unit, such as 5s or 1m30s"
@@ -51,14 +51,14 @@ func explained(flags *flag.FlagSet, err error) error {
 		case float64:
 			problem = "is not a number"
 		case bool:
-			problem = "is neither true nor false"
+			problem = "is not true or false"
 		}
 		return fmt.Errorf("--%s: %s %s", name, value, problem)
 	}
 	return fmt.Errorf("--%s: %s: %s", name, value, problem)
 }
 
-// unexpected is an argument that no flag belongs to.
+// unexpected returns the error for an argument after the flags.
 func unexpected(flags *flag.FlagSet, argument string) error {
 	suggestion := ""
 	if flags.Lookup("config") != nil {
@@ -67,7 +67,7 @@ func unexpected(flags *flag.FlagSet, argument string) error {
 	return fmt.Errorf("unexpected argument %q%s", argument, meant("", suggestion))
 }
 
-// meant asks whether something else was meant, if anything was.
+// meant suggests a similar name, if there is one.
 func meant(prefix, suggestion string) string {
 	if suggestion == "" {
 		return ""
@@ -75,7 +75,7 @@ func meant(prefix, suggestion string) string {
 	return "; did you mean " + prefix + suggestion + "?"
 }
 
-// wrong tells how a command was misused.
+// wrong reports a usage error.
 func wrong(errs io.Writer, flags *flag.FlagSet, err error) int {
 	for line := range strings.Lines(err.Error() + "\n") {
 		fmt.Fprintf(errs, "portcullis %s: %s", flags.Name(), line)

@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 )
 
-// The exit codes: the answer is yes, the answer is no, the question was wrong.
+// The exit codes: success, failure, usage error.
 const (
 	exitGood = iota
 	exitNo
@@ -25,9 +25,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "answer Envoy's checks", serve},
-		{"validate", "check a configuration and all files that it names", validate},
-		{"envoy", "print the Envoy or Istio configuration that fits a configuration", envoyConfiguration},
-		{"simulate", "evaluate policies alone, as IAM's SimulateCustomPolicy does", simulatePolicies},
+		{"validate", "check a configuration and the files that it names", validate},
+		{"envoy", "print the Envoy or Istio configuration for a configuration", envoyConfiguration},
+		{"simulate", "evaluate policies, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},
 		{"help", "print this", help},
 	}

@@ -28,7 +28,7 @@ func serve(args []string, out, errs io.Writer) int {
 		return code
 	}
 	if err := runner.Harden(); err != nil { // before a secret is read
-		fmt.Fprintln(errs, "portcullis: keeping other processes out of this one's memory:", err)
+		fmt.Fprintln(errs, "portcullis: cannot protect the memory of this process:", err)
 		return exitNo
 	}
 	log, err := logger(errs)
@@ -40,7 +40,7 @@ func serve(args []string, out, errs io.Writer) int {
 	defer p.Close()
 	p.Bound(c.MaxChecks)
 	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
-	if c.DecisionLogSample == 0 { // which stands for the default in a server.Config
+	if c.DecisionLogSample == 0 { // 0 means the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}
 	if err := errors.Join(err, c.Validate()); err != nil {
@@ -53,7 +53,7 @@ func serve(args []string, out, errs io.Writer) int {
 	c.Reload = hup
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the first signal drains, a second one ends the process at once
+	context.AfterFunc(ctx, stop) // the first signal drains, a second ends the process at once
 	if err := server.Run(ctx, c); err != nil {
 		fmt.Fprintln(errs, err)
 		return exitNo
@@ -64,32 +64,32 @@ func serve(args []string, out, errs io.Writer) int {
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:9001", "serve checks on `address`: host:port, or unix:/path (permissions 0660)")
 	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`, or off")
-	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change anything, 16 characters or more (default: no such requests)")
+	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change something, at least 16 characters (default: refuse such requests)")
 	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities; clients must show a certificate of one of them, and connect again when the file changes")
-	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny more checks at once than this; five eighths of them may wait for functions, issuers and caches")
-	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "checks at once on one connection")
-	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, the buffered body included; never more than 11 MiB (API Gateway takes 10 MiB of payload), and 1 MiB if no route has the authorization AWS_IAM")
-	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks whose bodies are together larger than this, and those of one API before (default 256 MiB, or --max-message-bytes)")
-	flags.IntVar(&c.GCPercent, "gc-percent", 400, "let the heap grow by this `percent` of its live part before it is collected; GOGC in the environment wins")
-	flags.Func("memory-limit", "collect garbage harder near this many `bytes`, such as 512MiB; GOMEMLIMIT in the environment wins (default 90% of the container's limit, if it has one)", func(s string) (err error) {
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities for client certificates, which are then required; when it changes, clients must reconnect")
+	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny concurrent checks beyond this number; five eighths of them may wait for functions, issuers and caches")
+	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "maximum concurrent checks on one connection")
+	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, including the buffered body; capped at 11 MiB (API Gateway accepts 10 MiB of payload), and at 1 MiB if no route has the authorization AWS_IAM")
+	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks when buffered bodies together exceed this, or one API exceeds its share (default 256 MiB, or --max-message-bytes)")
+	flags.IntVar(&c.GCPercent, "gc-percent", 400, "collect garbage when the heap has grown by this `percent`; GOGC in the environment overrides it")
+	flags.Func("memory-limit", "collect garbage harder near this many `bytes`, such as 512MiB; GOMEMLIMIT in the environment overrides it (default 90% of the container's limit, if it has one)", func(s string) (err error) {
 		c.MemoryLimit, err = server.ParseBytes(s)
 		return err
 	})
-	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "how long checks are still accepted after SIGTERM has made the process not ready")
-	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "how long checks in flight may take to finish after that")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "how long to accept checks after SIGTERM, when /readyz already fails")
+	flags.DurationVar(&c.DrainTimeout, "drain-timeout", 15*time.Second, "how long checks in flight may take to finish after --drain-delay")
 	flags.Func("decision-log", "log these `decisions`: all, denied or off (default all)", func(s string) error {
 		c.DecisionLog = server.DecisionLog(s)
 		return nil
 	})
-	flags.Float64Var(&c.DecisionLogSample, "decision-log-sample", 1, "`share` of the allowed requests that --decision-log=all logs")
+	flags.Float64Var(&c.DecisionLogSample, "decision-log-sample", 1, "`share` of allowed requests that --decision-log=all logs")
 	return flags.String("config", "portcullis.yaml", "configuration `file`")
 }
 
 func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 	format := flags.String("log-format", "json", "write the log as json or text")
-	level := flags.String("log-level", "info", "log from this `level` on: debug, info, warn or error")
+	level := flags.String("log-level", "info", "minimum log `level`: debug, info, warn or error")
 	return func(w io.Writer) (*slog.Logger, error) {
 		var options slog.HandlerOptions
 		var l slog.Level
@@ -103,12 +103,12 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 		case "text":
 			return slog.New(slog.NewTextHandler(w, &options)), nil
 		default:
-			return nil, fmt.Errorf("--log-format: %q is neither json nor text", *format)
+			return nil, fmt.Errorf("--log-format: %q is not json or text", *format)
 		}
 	}
 }
 
-// load joins the configuration to the server.
+// load connects the configuration to the server.
 func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 	return func() (server.Loaded, error) {
 		s, err := config.Load(path, p)
@@ -120,14 +120,14 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 			}
 		}
 		if err == nil {
-			s.Config.APIs = nil // as they were written they are not needed again, and there may be many
+			s.Config.APIs = nil // not needed again, and there may be many
 			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
 		}
 		return l, onlyFaults(err)
 	}
 }
 
-// onlyFaults is err without the warnings among its faults: what has to be mended comes first in one line's space.
+// onlyFaults returns err without warnings, so that the limited space of one log line shows what prevents loading.
 func onlyFaults(err error) error {
 	var faults fault.List
 	if !errors.As(err, &faults) {

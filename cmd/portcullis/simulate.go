@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
 )
 
-// simulateUsage stands before the list of flags.
+// simulateUsage precedes the list of flags.
 const simulateUsage = `usage: portcullis simulate FILE                a request of IAM's SimulateCustomPolicy, as JSON
        portcullis simulate - | --jsonl [FILE]  requests, one a line, from standard input or a file; one answer a line
        portcullis simulate --action-names ...  the parameters of aws iam simulate-custom-policy, as text, JSON or file://PATH
@@ -25,7 +25,7 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 		flags.PrintDefaults()
 	}
 	jsonl := flags.Bool("jsonl", false, "read many requests, one a line, and answer one a line")
-	format := flags.String("o", "json", "print json, the only format there is")
+	format := flags.String("o", "json", "output format; only json")
 	flags.StringVar(format, "output", "json", "the same as -o")
 	p := parameters{}
 	p.define(flags)
@@ -38,7 +38,7 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	case len(files) > 1:
 		return wrong(errs, flags, fmt.Errorf("unexpected argument %q", files[1]))
 	case len(p) > 0 && (len(files) > 0 || *jsonl):
-		return wrong(errs, flags, errors.New("the request is in a file or in flags, not in both"))
+		return wrong(errs, flags, errors.New("the request must be in a file or in flags, not in both"))
 	case len(p) > 0:
 		return simulateOne(p.request, "request", out, errs)
 	case len(files) == 0 && !*jsonl:
@@ -57,7 +57,7 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	return simulateLines(f, out, errs)
 }
 
-// parseMixed is parse for a command whose flags and arguments may stand in any order.
+// parseMixed is parse for a command with flags and arguments in any order.
 func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
 	for {
 		n := 0

@@ -12,10 +12,10 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
 )
 
-// parameter is a parameter of the request as the AWS CLI takes it.
+// parameter is a parameter of the request, as in the AWS CLI.
 type parameter struct {
 	flag, field string
-	// list says that several values may follow the flag.
+	// list reports whether several values may follow the flag.
 	list bool
 }
 
@@ -69,7 +69,7 @@ func (p parameters) define(flags *flag.FlagSet) {
 	}
 }
 
-// spread repeats a list's flag before each of its values: the flag package takes one value a flag.
+// spread repeats a list's flag before each value, because the flag package reads one value for each flag.
 func (p parameters) spread(args []string) []string {
 	list := map[string]bool{}
 	for _, d := range requestParameters() {
@@ -96,11 +96,11 @@ func (p parameters) spread(args []string) []string {
 	return all
 }
 
-// request is the request's JSON.
+// request returns the request as JSON.
 func (p parameters) request() ([]byte, error) {
 	if whole := p[cliInputJSON]; whole != nil {
 		if len(p) > 1 {
-			return nil, errors.New("--cli-input-json holds the whole request; put the other parameters into it")
+			return nil, errors.New("--cli-input-json excludes the other parameters; put them into it")
 		}
 		return []byte(whole[0]), nil
 	}
@@ -118,7 +118,7 @@ func (p parameters) request() ([]byte, error) {
 	return []byte("{" + strings.Join(fields, ", ") + "}"), nil
 }
 
-// json joins the values. One that begins with a bracket is the whole list as JSON; policies stay text.
+// json joins the values. One that begins with a bracket is the whole list as JSON. Policies stay text.
 func (d parameter) json(values []string) (string, error) {
 	if d.list && len(values) == 1 && strings.HasPrefix(strings.TrimSpace(values[0]), "[") && json.Valid([]byte(values[0])) {
 		return values[0], nil

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A wrong question ends with 2, whichever command it is for, and a configuration at fault with 1.
+// Every command exits with 2 after a usage error, and with 1 for a faulty configuration.
 func TestExitCodes(t *testing.T) {
 	for args, want := range map[string]int{
 		"": 2, "sevre": 2, "help": 0, "--help": 0, "--version": 0, "-version": 0, "version 1": 2,

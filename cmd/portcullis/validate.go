@@ -19,7 +19,7 @@ type report struct {
 	APIs   int        `json:"apis"`
 	Routes int        `json:"routes"`
 	Digest string     `json:"digest,omitempty"`
-	Faults fault.List `json:"faults"` // warnings too
+	Faults fault.List `json:"faults"` // including warnings
 }
 
 func validate(args []string, out, errs io.Writer) int {
@@ -31,7 +31,7 @@ func validate(args []string, out, errs io.Writer) int {
 		return code
 	}
 	if *format != "text" && *format != "json" {
-		return wrong(errs, flags, fmt.Errorf("-o: %q is neither text nor json", *format))
+		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
 	}
 	r := examine(*path)
 	if *format == "json" {

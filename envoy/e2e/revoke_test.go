@@ -46,10 +46,16 @@ func withAdmin(t *testing.T, c setup) setup {
 	return c
 }
 
-// readyz is what the admin port says.
+// readyz is what the admin port says of readiness.
 func (s *stack) readyz(t *testing.T) string {
 	t.Helper()
-	resp, err := http.Get("http://" + s.portcullis.Admin + "/readyz")
+	return s.admin(t, "/readyz")
+}
+
+// admin is what the admin port says at a path.
+func (s *stack) admin(t *testing.T, path string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + s.portcullis.Admin + path)
 	if err != nil {
 		t.Fatal(err)
 	}

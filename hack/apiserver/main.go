@@ -1,5 +1,6 @@
-// Command kube-apiserver is Kubernetes' own, as a dependency: the API server that `make e2e-mesh` has check the manifests. It is a module of its
-// own, for k8s.io/kubernetes needs its staging modules replaced by their published versions. deploy/tools.sh builds it.
+// Command kube-apiserver is Kubernetes' own, as a dependency. `make e2e-mesh` uses it to check the manifests. It is a
+// separate module, because k8s.io/kubernetes needs its staging modules replaced by their published versions.
+// deploy/tools.sh builds it.
 package main
 
 import (

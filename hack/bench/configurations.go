@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// guarded is the configuration of one API whose routes all ask one authorizer.
+// guarded returns the configuration of one API whose routes all have one authorizer.
 func guarded(authorizer, more string) string {
 	text := strings.Replace(configuration(1, ""), "    defaultAuthorization: NONE\n", "    authorizers: {bench: "+authorizer+"}\n    defaultAuthorizer: bench\n", 1)
 	return text + fmt.Sprintf("issuers:\n  %q: {file: jwks.json}\n", issuer) + more
@@ -20,14 +20,14 @@ func jwtAuthorizer(http bool) string {
 	return fmt.Sprintf("{jwt: {issuers: [{issuer: %q, audiences: [%s]}]}}", issuer, clientID)
 }
 
-// asHTTP makes the APIs HTTP APIs.
+// asHTTP changes the APIs to HTTP APIs.
 func asHTTP(text string) string {
 	return strings.ReplaceAll(text, "    region:", "    kind: HTTP\n    region:")
 }
 
 func accessKey(i int) string { return fmt.Sprintf("AKIABENCHEXAMP%06d", i) }
 
-// accounts is an account of so many users, each of whom may ask what the checks ask, and the last one's keys.
+// accounts returns an account with so many users, who are all allowed, and the keys of the last one.
 func (p plan) accounts(users, keys int) string {
 	const keysInFile = 5000
 	name := fmt.Sprintf("account-%d.json", users)
@@ -46,14 +46,14 @@ func (p plan) accounts(users, keys int) string {
 	return fmt.Sprintf("iam:\n  accounts: [{file: %s}]\n  accessKeys: [%s]\n", name, strings.Join(files, ", "))
 }
 
-// write writes a file. What cannot be written is missing when the configuration is read.
+// write writes a file. An error shows when the configuration is read.
 func (p plan) write(name, text string) {
 	_ = os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600)
 }
 
 func userARN(i int) string { return fmt.Sprintf("arn:aws:iam::111122223333:user/bench%06d", i) }
 
-// account is what aws iam get-account-authorization-details prints.
+// account is in the format of aws iam get-account-authorization-details.
 func account(users int) string {
 	list := make([]string, users)
 	for i := range list {
@@ -66,7 +66,7 @@ func account(users int) string {
 
 func host(api int) string { return fmt.Sprintf("api%05d.bench.example.com", api) }
 
-// configuration is a portcullis.yaml with so many APIs of ten routes each; the last one is asked.
+// configuration returns a portcullis.yaml with so many APIs of ten routes each. The checks are for the last one.
 func configuration(apis int, policy string) string {
 	var b strings.Builder
 	b.WriteString("apis:\n")
@@ -84,7 +84,7 @@ func configuration(apis int, policy string) string {
 	return b.String()
 }
 
-// policy allows what the checks ask in its last statement; the others have conditions that do not hold.
+// policy allows the checks in its last statement. The others have conditions that do not match.
 func policy(statements, cidrs int) string {
 	networks := make([]string, cidrs)
 	for i := range networks {

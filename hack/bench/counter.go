@@ -31,14 +31,14 @@ func newCounter(ctx context.Context, dir string) (*counter, error) {
 	return c, compile.Run()
 }
 
-// command is a command under QEMU, on one processor: the count is exact then.
+// command returns a command under QEMU, on one processor, so that the count is exact.
 func (c *counter) command(ctx context.Context, command []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.qemu, append([]string{"-cpu", "max", "-plugin", c.plugin + ",sum=" + c.file}, command...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	return cmd
 }
 
-// read is how many instructions the program has executed.
+// read returns how many instructions the program has executed.
 func (c *counter) read() (float64, error) {
 	b, err := os.ReadFile(c.file)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// floorServer allows everything: the least that a server made of the same parts can do.
+// floorServer allows everything, as the minimal server from the same parts.
 type floorServer struct {
 	authv3.UnimplementedAuthorizationServer
 }

@@ -13,7 +13,7 @@ const (
 		`"Resource":"arn:aws:execute-api:us-east-1:111122223333:*/prod/GET/orders/*"}]},"context":{"tenant":"bench","level":7}}`
 )
 
-// serveFunction serves an authorizer's function that allows what the checks ask, until ctx ends, and returns its URL.
+// serveFunction serves an authorizer's function that allows the checks, until ctx ends, and returns its URL.
 func serveFunction(ctx context.Context) (string, error) {
 	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

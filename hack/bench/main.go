@@ -1,11 +1,11 @@
 // Command bench measures what a check costs, as a multiple of the floor: a plain grpc-go server that decodes CheckRequest
 // with the generated code and allows everything.
 //
-// There are two units. CPU time of the server process a check, user and system, of all its threads, which other load on the machine
-// moves far less than it moves throughput or latency. And, with -instructions, the instructions that it executes in user mode on one
-// processor, which repeat within a few percent whatever else runs; they are counted by QEMU's user emulation (qemu-user) with the
-// plugin in count/, which gcc compiles. Floor and portcullis are measured in turns, a ratio is taken inside a round, and the table
-// gives the median of the rounds with their range. What a person reads in README.md comes from here.
+// There are two units. The default is the CPU time of the server process for each check, user and system, of all threads. Other load
+// affects it far less than throughput or latency. With -instructions, the unit is instructions in user mode on one processor, which
+// repeat within a few percent. QEMU's user emulation (qemu-user) counts them with the plugin in count/, which gcc compiles. Floor and
+// portcullis are measured in turns, a ratio is computed within a round, and the table has the median of the rounds with their range.
+// README.md shows the results.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"syscall"
 )
 
-// maxChecks bounds what is prepared for a round.
+// maxChecks limits the checks of a round.
 const maxChecks = 50_000
 
 func main() {

@@ -19,7 +19,7 @@ import (
 
 const (
 	inFlight    = 32
-	connections = 2 // as Envoy: one a worker thread
+	connections = 2 // one for each worker thread, as in Envoy
 	ticks       = 100
 	warmUp      = 5 // one check before the round for so many in it
 )
@@ -27,11 +27,11 @@ const (
 type measurement struct {
 	cpuMicros float64
 	rssMiB    float64
-	// instructions is zero where they were not counted.
+	// instructions is zero if they were not counted.
 	instructions float64
 }
 
-// measure starts one server, warms it up, and reads what its process used for the checks.
+// measure starts one server, warms it up, and measures its process during the checks.
 func measure(ctx context.Context, t target, checks int, c *counter) (m measurement, err error) {
 	cmd := exec.CommandContext(ctx, t.command[0], t.command[1:]...)
 	if c != nil {
@@ -79,7 +79,7 @@ func measure(ctx context.Context, t target, checks int, c *counter) (m measureme
 	return m, err
 }
 
-// used is what a process has used so far.
+// used returns the resources that a process has used.
 func used(pid int, c *counter) (measurement, error) {
 	ticked, err := cpuTicks(pid)
 	if err != nil {
@@ -104,7 +104,7 @@ func grpcAddress(lines *bufio.Scanner) (string, error) {
 	return "", errors.New("the server ended before it listened")
 }
 
-// load sends the checks from one to another, and insists that each is allowed: a server that denies measures something else.
+// load sends a range of checks and requires that each is allowed, because a denial would cost less.
 func load(ctx context.Context, address string, request func(i int) *authv3.CheckRequest, from, to int) error {
 	var clients []authv3.AuthorizationClient
 	for range connections {

@@ -22,12 +22,12 @@ const (
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// browser is what Envoy 1.40 sends for a browser's request: some 25 headers in the map.
+// browser is Envoy 1.40's check for a browser's request: some 25 headers in the map.
 func browser(host string) func(i int) *authv3.CheckRequest {
 	return func(i int) *authv3.CheckRequest { return request(host, i) }
 }
 
-// raw is the same under encode_raw_headers: the headers in header_map.
+// raw is the same with encode_raw_headers: the headers in header_map.
 func raw(host string) func(i int) *authv3.CheckRequest {
 	return func(i int) *authv3.CheckRequest { return inHeaderMap(request(host, i)) }
 }
@@ -42,8 +42,8 @@ func inHeaderMap(in *authv3.CheckRequest) *authv3.CheckRequest {
 	return in
 }
 
-// signed is raw, signed by AWS's SDK with the first n keys of keys in turn: each request again and again, and verified each time.
-// They are signed when a round begins, for a signature is good for five minutes.
+// signed is raw, signed by AWS's SDK with the first n keys in turn. Repeated requests are verified each time. They are
+// signed when a round begins, because a signature is valid for five minutes.
 func signed(n int) func() (func(i int) *authv3.CheckRequest, error) {
 	return func() (func(i int) *authv3.CheckRequest, error) {
 		list := make([]*authv3.CheckRequest, max(n, 64))

@@ -11,17 +11,17 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// target is one server to measure and the checks that it is sent.
+// target is one server to measure and its checks.
 type target struct {
 	name    string
 	command []string
-	// requests makes the checks of a round.
+	// requests returns the checks of a round.
 	requests func() (func(i int) *authv3.CheckRequest, error)
-	// warm is how many checks come before those that are measured; 0 for a fifth of these.
+	// warm is how many checks precede the measured ones; 0 means a fifth of these.
 	warm int
 }
 
-// row is a target of portcullis' own.
+// row is a target that runs portcullis.
 type row struct {
 	name     string
 	text     string
@@ -35,7 +35,7 @@ func build(ctx context.Context, out string) error {
 	return cmd.Run()
 }
 
-// plan is what the rows are made of.
+// plan configures the rows.
 type plan struct {
 	dir, binary string
 	checks      int
@@ -73,10 +73,10 @@ func targets(ctx context.Context, dir, binary string, checks int, many bool) ([]
 	return list, nil
 }
 
-// all is how many checks a round has, those before it is measured included.
+// all returns how many checks a round has, including warm-up.
 func (p plan) all() int { return p.checks + p.checks/warmUp }
 
-// manyOf is how many tokens and principals the rows about many have.
+// manyOf is the number of tokens and principals in the rows with many.
 const manyOf = 100_000
 
 func (p plan) tokens() int {

@@ -24,13 +24,13 @@ const (
 	keyID    = "bench-key-1"
 )
 
-// pool issues tokens as a Cognito user pool does, of some 1,000 bytes, signed by RS256.
+// pool issues tokens like a Cognito user pool, of some 1,000 bytes, signed with RS256.
 type pool struct {
 	key    *rsa.PrivateKey
 	tokens []string
 }
 
-// newPool makes a pool, and writes its key set where configurations name it.
+// newPool returns a pool, and writes its key set where configurations expect it.
 func newPool(dir string) (*pool, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -45,7 +45,7 @@ func newPool(dir string) (*pool, error) {
 	return &pool{key: key}, os.WriteFile(filepath.Join(dir, "jwks.json"), set, 0o600)
 }
 
-// issue sees to it that there are so many tokens.
+// issue issues tokens until there are so many.
 func (p *pool) issue(n int) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.NumCPU())
@@ -77,7 +77,7 @@ func (p *pool) sign(i int) (string, error) {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), err
 }
 
-// bearer shows the first n tokens in turn.
+// bearer sends the first n tokens in turn.
 func (p *pool) bearer(n int) func(i int) *authv3.CheckRequest {
 	return func(i int) *authv3.CheckRequest {
 		in := request(host(0), i)
@@ -86,7 +86,7 @@ func (p *pool) bearer(n int) func(i int) *authv3.CheckRequest {
 	}
 }
 
-// opaque shows one of 64 texts that only a function understands.
+// opaque sends one of 64 texts that only a function understands.
 func opaque(i int) *authv3.CheckRequest {
 	in := request(host(0), i)
 	in.Attributes.Request.Http.Headers["authorization"] = fmt.Sprintf("opaque-token-%06d-0123456789abcdef0123456789abcdef", i%64)

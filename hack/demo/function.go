@@ -10,14 +10,14 @@ import (
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
-// functionsRun says that functions run by their command here.
+// functionsRun reports whether functions can run by their command here.
 const functionsRun = runtime.GOOS == "linux"
 
-// functionMark ends the lines of hack/demo/portcullis.yaml that are about the function.
+// functionMark ends the lines of hack/demo/portcullis.yaml about the function.
 const functionMark = "# function\n"
 
-// replaceFunction installs AWS Lambda's runtime of Python unless it is there. It returns what puts its folder into a file; or
-// takes the function out of it, where none runs.
+// replaceFunction installs AWS Lambda's Python runtime if necessary. It returns an edit that sets its folder in a file,
+// or that removes the function where functions cannot run.
 func replaceFunction(ctx context.Context, root string) (func([]byte) []byte, error) {
 	if !functionsRun {
 		return func(text []byte) []byte {

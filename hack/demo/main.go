@@ -1,6 +1,6 @@
-// Command demo runs an upstream, portcullis and the real Envoy on free ports, with the Envoy configuration that users copy and
-// an example API, and tours what is allowed and what is not. Then it stays up until it is interrupted; with ONCE=1 it ends
-// after the tour, and fails if an answer was not as expected.
+// Command demo runs an upstream, portcullis and the real Envoy on free ports, with the Envoy configuration that users
+// copy and an example API, and sends a tour of allowed and denied requests. Then it runs until it is interrupted. With
+// ONCE=1 it ends after the tour, and fails if an answer is not as expected.
 package main
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
-// startTime is how long everything together may take to be up, the build included.
+// startTime limits the start of everything, including the build.
 const startTime = 3 * time.Minute
 
-// adminToken is what requests to the admin port show that change something.
+// adminToken is the token for admin requests that change something.
 const adminToken = "the-admin-token-of-the-demo"
 
 func main() {
@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 	return d.stayUp(ctx)
 }
 
-// demo is all that runs, and where.
+// demo holds the running programs and their addresses.
 type demo struct {
 	dir        string
 	upstream   *envoytest.Upstream
@@ -95,7 +95,7 @@ func (d *demo) start(ctx context.Context) error {
 	return d.startEnvoy(ctx, root, bin)
 }
 
-// findEnvoy installs Envoy unless there is one.
+// findEnvoy returns Envoy, which it installs if necessary.
 func findEnvoy(ctx context.Context, root string) (string, error) {
 	if bin, err := envoytest.Find(); err == nil {
 		return bin, nil
@@ -148,7 +148,7 @@ func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
 		envoytest.Port(9901, "0"), envoytest.Port(8080, "0"),
 		envoytest.Port(9001, port), envoytest.Port(8081, d.upstream.Port()),
 		// Longer than the authorizer's function may take.
-		envoytest.Edit{Old: "timeout: 1s # of the whole check", New: "timeout: 6s # of the whole check"})
+		envoytest.Edit{Old: "timeout: 1s # for the whole check", New: "timeout: 6s # for the whole check"})
 	if err != nil {
 		return fmt.Errorf("envoy/iam.yaml: %w", err)
 	}
@@ -159,7 +159,7 @@ func (d *demo) startEnvoy(ctx context.Context, root, bin string) error {
 	return err
 }
 
-// stayUp says what to try, and waits for the end.
+// stayUp prints what to try and waits for the end.
 func (d *demo) stayUp(ctx context.Context) error {
 	fmt.Printf(`
 Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:

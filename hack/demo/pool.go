@@ -14,21 +14,21 @@ import (
 
 const (
 	poolID = "eu-west-1_AbCdEfGhI"
-	// poolAddress is where hack/demo/portcullis.yaml has the pool's keys; the demo's own pool is at another port.
+	// poolAddress is the address of the pool's keys in hack/demo/portcullis.yaml; the demo's own pool has another port.
 	poolAddress = "http://127.0.0.1:9229"
 
 	email    = "ann@example.com"
 	password = "Correct-horse-9"
 )
 
-// pool is a user pool with a client of it and somebody who has signed in.
+// pool is a user pool with a client and a user who has signed in.
 type pool struct {
 	*envoytest.Cognito
 	client     string
 	id, access string
 }
 
-// startPool runs cognito-local, which stands in for Amazon Cognito, and signs somebody up and in.
+// startPool runs cognito-local, which simulates Amazon Cognito, and signs a user up and in.
 func (d *demo) startPool(ctx context.Context, root string) error {
 	part, err := envoytest.NodeIssuers.Find()
 	if err != nil {
@@ -69,7 +69,7 @@ func (p *pool) signIn(ctx context.Context) error {
 	return err
 }
 
-// expand puts the tokens in the place of their names.
+// expand replaces names of tokens by the tokens.
 func (p *pool) expand(args []string) []string {
 	tokens := strings.NewReplacer("$ID_TOKEN", p.id, "$ACCESS_TOKEN", p.access)
 	expanded := make([]string, len(args))
@@ -79,13 +79,13 @@ func (p *pool) expand(args []string) []string {
 	return expanded
 }
 
-// howToSignIn is a command that prints an ID token.
+// howToSignIn returns a command that prints an ID token.
 func (p *pool) howToSignIn() string {
 	return fmt.Sprintf(`curl -s %s/ -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -H 'Content-Type: application/x-amz-json-1.1' -d '{"ClientId": %q, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": %q, "PASSWORD": %q}}'`,
 		p.URL, p.client, email, password)
 }
 
-// install has hack/parts.sh install a part.
+// install installs a part with hack/parts.sh.
 func install(ctx context.Context, root, part string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "hack", "parts.sh"), part)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

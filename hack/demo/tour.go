@@ -13,14 +13,14 @@ import (
 // stop is one request of the tour.
 type stop struct {
 	why string
-	// flags go to curl beside the host; path is what is asked for.
+	// flags are curl's flags in addition to the host; path is the requested path.
 	flags []string
 	path  string
 	// host is pets.example.com unless it is set.
 	host string
-	// function says that the stop needs a function, which runs on Linux alone.
+	// function marks a stop that needs a function, which runs only on Linux.
 	function bool
-	// status is what the answer must have, body what its body must hold, and never what it must not.
+	// status is the expected status, body a text that the body must contain, and never a text that it must not.
 	status, body, never string
 }
 
@@ -67,7 +67,7 @@ var stops = []stop{
 		flags: bearer("$ACCESS_TOKEN"), path: "/me", status: "401", body: `{"message":"Unauthorized"}`},
 	{why: "/trades is for partners: the Lambda authorizer partners, a function in Python, reads their tokens and answers with a policy. The upstream is told what the function says of the caller.", function: true,
 		flags: bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), path: "/trades/7", status: "200", body: "x-user: rex-and-sons"},
-	{why: "The policy of the function allows to read. Its answer is remembered for the token, and judged anew in each request.", function: true,
+	{why: "The policy of the function allows to read. Its answer is cached for the token, and evaluated again in each request.", function: true,
 		flags: append(bearer("rex-and-sons.f4155cafd496f894007c877fd41ac927991d97ba52464a58f1b83b53ab38eac0"), "-X", "DELETE"), path: "/trades/7", status: "403", body: "because no identity-based policy allows the execute-api:Invoke action"},
 	{why: "A token that somebody made up: the function says Unauthorized.", function: true,
 		flags: bearer("cat-and-sons.0000"), path: "/trades/7", status: "401", body: `{"message":"Unauthorized"}`},
@@ -77,15 +77,15 @@ var stops = []stop{
 		path: "/pets", host: "cats.example.com", status: "403", body: `{"message":"Forbidden"}`},
 }
 
-// signed has curl sign as alice.
+// signed makes curl sign as alice.
 func signed(secret string) []string {
 	return []string{"--aws-sigv4", "aws:amz:eu-west-1:execute-api", "--user", "AKIADEMOALICE:" + secret}
 }
 
-// bearer has curl show a token, which goes by a name here.
+// bearer makes curl send a token, given by name.
 func bearer(token string) []string { return []string{"-H", "Authorization: Bearer " + token} }
 
-// tour asks for everything once and returns how many answers were not as expected.
+// tour sends every request once and returns how many answers were unexpected.
 func (d *demo) tour(ctx context.Context) int {
 	fmt.Printf("\nEnvoy listens on http://%s, portcullis decides, an upstream shows what reaches it.\nThe API is in hack/demo/portcullis.yaml, its policy in hack/demo/pets.policy.json, who may sign in hack/demo/iam, the function that partners are let in by in hack/demo/partners; who has signed in, a user pool of cognito-local knows.\n", d.addr)
 	surprises := 0
@@ -110,7 +110,7 @@ func (d *demo) tour(ctx context.Context) int {
 	return surprises
 }
 
-// args is curl's command line.
+// args returns curl's command line.
 func (s stop) args(addr string) []string {
 	host := s.host
 	if host == "" {
@@ -130,12 +130,12 @@ func ask(ctx context.Context, args []string) (status, body string) {
 	return string(out[i+1:]), string(out[:i])
 }
 
-// quoted is a command line that a shell reads back as args.
+// quoted returns a command line that a shell parses back to args.
 func quoted(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {
 		words[i] = a
-		if strings.Contains(a, "_TOKEN") { // a variable of the shell
+		if strings.Contains(a, "_TOKEN") { // a shell variable
 			words[i] = `"` + a + `"`
 			continue
 		}
@@ -146,10 +146,10 @@ func quoted(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// told are the headers that portcullis has a say in.
+// told are the headers that portcullis may change.
 var told = []string{"x-client-ip", "x-alias", "x-user", "x-tier", "authorization"}
 
-// show is what the upstream answers: the request line, and the headers that it was told.
+// show returns the upstream's answer: the request line, and those headers.
 func show(s envoytest.Seen) string {
 	text := s.Method + " " + s.Target + "\n"
 	for _, line := range s.Headers {

@@ -1,13 +1,14 @@
-// Package arn reads Amazon Resource Names and matches them, and other text, with IAM's wildcards.
+// Package arn parses Amazon Resource Names and matches them, and other text, with IAM's wildcards.
 //
 // # Decisions
 //
 // 2026-11-23: a pattern is compiled once, into tokens, and matched without parsing, regular expressions or allocation.
-// The pieces of text between two "*" are searched from left to right and the first place always suffices, so matching never
-// backtracks over more than one "*": its cost is bounded by the length of the text times that of the longest piece.
+// The text between two "*" is searched from left to right, and the first match always suffices, so matching never
+// backtracks over more than one "*". The cost is limited by the length of the text times the length of the longest
+// piece.
 //
-// 2026-11-23: "?" stands for one character, a UTF-8 sequence, as paths in ARNs may hold them; a byte that is not part of a
-// valid sequence counts as one character.
+// 2026-11-23: "?" matches one character, a UTF-8 sequence, because paths in ARNs may contain them. A byte that is not
+// part of a valid sequence counts as one character.
 package arn
 
 import (
@@ -15,13 +16,13 @@ import (
 	"strings"
 )
 
-// ARN is an Amazon Resource Name, split at its first five colons. Resource may hold further ones.
+// ARN is an Amazon Resource Name, split at its first five colons. Resource may contain more.
 type ARN struct{ Partition, Service, Region, Account, Resource string }
 
 // Parts is text split at its first five colons, as IAM compares ARNs: "arn", partition, service, region, account, resource.
 type Parts [6]string
 
-// Split splits text at its first five colons; false where there are fewer.
+// Split splits text at its first five colons. It returns false if there are fewer.
 func Split(text string) (p Parts, ok bool) {
 	for i := range 5 {
 		colon := strings.IndexByte(text, ':')
@@ -34,7 +35,7 @@ func Split(text string) (p Parts, ok bool) {
 	return p, true
 }
 
-// Parse reads an ARN. Region and account may be empty, the other parts may not.
+// Parse parses an ARN. Region and account may be empty, the other parts may not.
 func Parse(text string) (ARN, error) {
 	p, ok := Split(text)
 	switch {
@@ -43,7 +44,7 @@ func Parse(text string) (ARN, error) {
 	case p[0] != "arn":
 		return ARN{}, fmt.Errorf("%q does not begin with \"arn:\"", text)
 	case p[1] == "" || p[2] == "" || p[5] == "":
-		return ARN{}, fmt.Errorf("%q lacks its partition, service or resource", text)
+		return ARN{}, fmt.Errorf("%q has no partition, service or resource", text)
 	}
 	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Resource: p[5]}, nil
 }

@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// TokenKind is what a token of a pattern stands for.
+// TokenKind is the kind of a token of a pattern.
 type TokenKind uint8
 
 const (
-	// Literal is text that stands for itself.
+	// Literal matches its text.
 	Literal TokenKind = iota
-	// AnyRun is "*": any run of characters, none included.
+	// AnyRun is "*": any number of characters, including none.
 	AnyRun
 	// AnyOne is "?": one character.
 	AnyOne
@@ -68,7 +68,7 @@ func Match(tokens []Token, text string) bool {
 	}
 }
 
-// untilRun counts the tokens before the first "*".
+// untilRun returns the number of tokens before the first "*".
 func untilRun(tokens []Token) int {
 	for i := range tokens {
 		if tokens[i].Kind == AnyRun {
@@ -78,7 +78,7 @@ func untilRun(tokens []Token) int {
 	return len(tokens)
 }
 
-// matchAt matches tokens without "*" at the beginning of text and returns how much of it they take.
+// matchAt matches tokens without "*" at the beginning of text and returns the length of the match.
 func matchAt(tokens []Token, text string) (int, bool) {
 	n := 0
 	for i := range tokens {
@@ -117,7 +117,7 @@ func matchEnd(tokens []Token, text string) bool {
 	return true
 }
 
-// find looks for the first place where tokens without "*" match and returns where the match ends.
+// find returns the end of the first match of tokens without "*".
 func find(tokens []Token, text string) (int, bool) {
 	if len(tokens) == 1 && tokens[0].Kind == Literal {
 		at := strings.Index(text, tokens[0].Text)

@@ -60,6 +60,8 @@ const (
 	CodeExpiredToken     Code = "expired_token"      // denied: the access key or the token has expired
 	CodeUnauthorized     Code = "unauthorized"       // denied: no token, or one that is not valid
 	CodeMissingScope     Code = "missing_scope"      // denied: the token is valid but has none of the route's scopes
+	CodeInvalidAPIKey    Code = "invalid_api_key"    // denied: no API key, or one that is not valid for the stage
+	CodeUnresolved       Code = "unresolved_route"   // denied: the configuration does not know the route's guard
 	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, cannot be reached
 	CodeAuthorizerAnswer Code = "authorizer_answer"  // denied: the authorizer's answer, or error, is not a decision
 	CodeUnknownHost      Code = "unknown_host"       // denied: no API has the host and base path

@@ -33,9 +33,11 @@ const (
 	ResponseNotFound      ResponseType = "not_found"
 
 	ResponseAccessDenied                 ResponseType = "ACCESS_DENIED"
+	ResponseAPIConfigurationError        ResponseType = "API_CONFIGURATION_ERROR"
 	ResponseAuthorizerConfigurationError ResponseType = "AUTHORIZER_CONFIGURATION_ERROR"
 	ResponseAuthorizerFailure            ResponseType = "AUTHORIZER_FAILURE"
 	ResponseExpiredToken                 ResponseType = "EXPIRED_TOKEN"
+	ResponseInvalidAPIKey                ResponseType = "INVALID_API_KEY"
 	ResponseInvalidSignature             ResponseType = "INVALID_SIGNATURE"
 	ResponseMissingAuthenticationToken   ResponseType = "MISSING_AUTHENTICATION_TOKEN"
 	ResponseUnauthorized                 ResponseType = "UNAUTHORIZED"

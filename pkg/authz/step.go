@@ -22,6 +22,7 @@ const (
 	StepDenied     Step = "denied"         // the resource policy does not deny before a function is asked
 	StepCaller     Step = "caller"         // the caller is authenticated
 	StepDecision   Step = "decision"       // the policies decide
+	StepAPIKey     Step = "api_key"        // the API key is valid, if the route requires one
 	StepConnection Step = "connection"     // no proxy behind Envoy would drop a mapped header
 	StepForwarded  Step = "forwarded_host" // no header names the host of another stage
 	StepUpstream   Step = "upstream"       // the upstream's headers are set

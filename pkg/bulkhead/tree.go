@@ -6,36 +6,37 @@ import (
 	"sync"
 )
 
-// ID names a group among its siblings.
+// ID identifies a group among its siblings.
 type ID uint64
 
 var seed = maphash.MakeSeed()
 
-// NewID makes the ID of a group that some texts name. Nothing of them is kept.
+// NewID returns the ID of the group with these names, which are not kept.
 func NewID(texts ...string) ID {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	for _, t := range texts {
 		maphash.WriteComparable(&h, len(t))
-		_, _ = h.WriteString(t) // never fails, says its documentation
+		_, _ = h.WriteString(t) // it never fails
 	}
 	return ID(h.Sum64())
 }
 
-// Shares say what a Tree divides, and how.
+// Shares configures a Tree.
 type Shares struct {
-	// Name is the label of the tree's samples.
+	// Name is the label of the tree's metrics.
 	Name string
-	// Levels name what the groups on each level are, from the widest to the narrowest. A path has at most as many, up to three.
+	// Levels are the kinds of groups on each level, from the widest to the narrowest, at most three. A path has at most
+	// as many groups.
 	Levels []string
-	// Limit is how many places there are.
+	// Limit is the number of places.
 	Limit int64
-	// Multiple is how many times what is free a group may hold; zero stands for 1. LastMultiple is that of the last level; zero stands
-	// for Multiple.
+	// Multiple is the multiple of the free places that a group may hold; zero means 1. LastMultiple is that of the last
+	// level; zero means Multiple.
 	Multiple, LastMultiple int64
 }
 
-// Tree is a bounded number of places and who holds them. It is safe for concurrent use. A nil Tree refuses everybody.
+// Tree is a limited number of places and their holders. It is safe for concurrent use. A nil Tree refuses everything.
 type Tree struct {
 	name   string
 	levels []string
@@ -45,16 +46,16 @@ type Tree struct {
 	mu    sync.Mutex
 	limit int64
 	root  group
-	// expected is how many groups the first level may have; zero if nobody knows. Each is guaranteed so many places, and over is how many
-	// the groups hold beyond that, together.
+	// expected is how many groups the first level may have; zero if unknown. Each is guaranteed some places. over is
+	// how many places the groups hold beyond these, together.
 	expected, guaranteed, over int64
-	// refused counts by the level that had no place: the whole tree, and then the levels.
+	// refused counts refusals by the level that had no place: the whole tree, then the levels.
 	refused [1 + maxLevels]uint64
 }
 
 const maxLevels = 3
 
-// group is how many places are held below one ID.
+// group is the number of places held below one ID.
 type group struct {
 	id     ID
 	parent *group
@@ -62,7 +63,7 @@ type group struct {
 	groups map[ID]*group
 }
 
-// New makes a Tree of which nobody holds a place.
+// New returns a Tree with all places free.
 func New(s Shares) *Tree {
 	multiple := max(s.Multiple, 1)
 	return &Tree{
@@ -71,7 +72,7 @@ func New(s Shares) *Tree {
 	}
 }
 
-// Resize changes how many places there are. Who holds one keeps it.
+// Resize changes the number of places. Holders keep theirs.
 func (t *Tree) Resize(limit int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,8 +82,8 @@ func (t *Tree) Resize(limit int64) {
 	}
 }
 
-// Expect says how many groups the first level may have; zero for any number. Half of the places are divided among them then, as long as
-// there is one for each, and nobody else gets these. A single group gets all places.
+// Expect sets how many groups the first level may have; zero for unknown. Half of the places are then divided among the
+// groups and reserved for them, if there is at least one for each. A single group gets all places.
 func (t *Tree) Expect(groups int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,7 +91,7 @@ func (t *Tree) Expect(groups int) {
 	t.settle()
 }
 
-// settle finds out again what is guaranteed, and who holds more.
+// settle recomputes the guaranteed places and who holds more.
 func (t *Tree) settle() {
 	t.guaranteed, t.over = 0, 0
 	switch {
@@ -104,17 +105,18 @@ func (t *Tree) settle() {
 	}
 }
 
-// beyond is how many places a group of the first level holds beyond those that it is guaranteed.
+// beyond returns how many places a group of the first level holds beyond its guaranteed ones.
 func (t *Tree) beyond(g *group) int64 { return max(g.held-t.guaranteed, 0) }
 
-// Place is one or more places that are held. Its zero value holds nothing.
+// Place is one or more held places. Its zero value holds nothing.
 type Place struct {
 	tree *Tree
 	leaf *group
 	size int64
 }
 
-// Enter takes places along a path: size of them, at least one, or none. After true the caller leaves again.
+// Enter takes size places along a path, all or none; size is at least one. If it returns true, the caller must call
+// Leave.
 func (t *Tree) Enter(size int64, path ...ID) (p Place, ok bool) {
 	if t == nil || size < 1 {
 		return Place{}, false
@@ -133,7 +135,7 @@ func (t *Tree) Enter(size int64, path ...ID) (p Place, ok bool) {
 	return Place{t, leaf, size}, true
 }
 
-// Leave gives the places back. It is called once.
+// Leave gives the places back. Call it once.
 func (p Place) Leave() {
 	if p.tree == nil {
 		return
@@ -143,10 +145,10 @@ func (p Place) Leave() {
 	p.tree.add(p.leaf, -p.size)
 }
 
-// nobody stands for groups that hold nothing. It does not change.
+// nobody represents groups that hold nothing. It does not change.
 var nobody group
 
-// full says whether some level of a path has no room, and which.
+// full reports whether some level of a path has no place left, and which.
 func (t *Tree) full(size int64, path []ID) (level int, full bool) {
 	parent, room := &t.root, t.limit-t.root.held
 	if size > room {
@@ -165,7 +167,7 @@ func (t *Tree) full(size int64, path []ID) (level int, full bool) {
 	return 0, false
 }
 
-// room is how many more places a group may take, where its parent may take so many.
+// room returns how many more places a group may take, given how many its parent may take.
 func (t *Tree) room(g *group, ofParent int64, level int) int64 {
 	if level > 0 || t.guaranteed == 0 {
 		multiple := t.multiple
@@ -190,7 +192,7 @@ func (g *group) child(id ID) *group {
 	return found
 }
 
-// add changes what is held from a group up to the root, and forgets the groups that hold nothing.
+// add changes the held places from a group up to the root, and forgets empty groups.
 func (t *Tree) add(g *group, size int64) {
 	for ; g != nil; g = g.parent {
 		before := t.beyond(g)

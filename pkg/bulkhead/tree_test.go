@@ -155,7 +155,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// Whatever comes and goes: no more places are held than there are, each group that is expected gets what it is guaranteed, and in the end
+// For any sequence of requests: no more places are held than there are, each group that is expected gets what it is guaranteed, and in the end
 // nothing is left behind.
 func TestSharesHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

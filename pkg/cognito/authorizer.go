@@ -11,24 +11,24 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 )
 
-// Config is a user pool authorizer.
+// Config configures a user pool authorizer.
 type Config struct {
 	// API is the id of the authorizer's API.
 	API string
-	// UserPools are the ARNs of the pools whose tokens are taken; of any account and region.
+	// UserPools are the ARNs of the accepted pools, in any account and region.
 	UserPools []string
-	// IdentityValidationExpression is a regular expression that the whole of a token's aud has to match; empty for none.
+	// IdentityValidationExpression is a regular expression that must match the whole aud of a token; empty for none.
 	IdentityValidationExpression string
-	// ClockSkew is by how much a pool's clock may differ; 0 for not at all.
+	// ClockSkew is how far a pool's clock may differ.
 	ClockSkew time.Duration
 	// KeySets is the process's registry of keys.
 	KeySets *jwt.KeySets
-	// Source says where the keys of an issuer are; nil for where the pool has them. Where it names no place (JWKSURI, File) the
-	// pool's own is meant.
+	// Source returns where the keys of an issuer are; nil means the pool's own location. A Source without JWKSURI and
+	// File also means the pool's own.
 	Source func(issuer string) jwt.Source
-	// Cache remembers verified tokens; nil for no memory. It may serve any number of authorizers.
+	// Cache keeps verified tokens; nil disables caching. Authorizers may share it.
 	Cache *jwt.Cache
-	// MaxCacheTime bounds how long a token is remembered; 0 stands for one hour.
+	// MaxCacheTime limits how long a token is cached; 0 means one hour.
 	MaxCacheTime time.Duration
 }
 
@@ -38,7 +38,7 @@ type Authorizer struct {
 	audience *regexp.Regexp
 }
 
-// New makes an authorizer. It has to be closed, and verifies nothing before it is started.
+// New returns an authorizer. Start it before use and Close it afterwards.
 func New(c Config) (*Authorizer, error) {
 	a := &Authorizer{}
 	sources, faults := c.sources()
@@ -59,7 +59,7 @@ func New(c Config) (*Authorizer, error) {
 	return a, nil
 }
 
-// compileExpression compiles an expression; nil for none.
+// compileExpression compiles an expression. It returns nil for an empty one.
 func compileExpression(expression string) (*regexp.Regexp, error) {
 	if expression == "" {
 		return nil, nil
@@ -71,10 +71,10 @@ func compileExpression(expression string) (*regexp.Regexp, error) {
 	return compiled, nil
 }
 
-// sources says where the keys of every pool are.
+// sources returns where the keys of every pool are.
 func (c Config) sources() (sources []jwt.Source, faults []error) {
 	if len(c.UserPools) == 0 {
-		faults = append(faults, errors.New("userPools: none; "+wanted))
+		faults = append(faults, errors.New("userPools: missing; "+wanted))
 	}
 	seen := map[string]bool{}
 	for _, pool := range c.UserPools {
@@ -84,7 +84,7 @@ func (c Config) sources() (sources []jwt.Source, faults []error) {
 			faults = append(faults, err)
 			continue
 		case seen[issuer]:
-			faults = append(faults, fmt.Errorf("userPools: %q is there twice; remove one", pool))
+			faults = append(faults, fmt.Errorf("userPools: %q is given twice; remove one", pool))
 			continue
 		}
 		seen[issuer] = true
@@ -101,24 +101,24 @@ func (c Config) sources() (sources []jwt.Source, faults []error) {
 	return sources, faults
 }
 
-// Start lets the keys be fetched, now and in the background. It returns at once.
+// Start begins to fetch the keys in the background and returns at once.
 func (a *Authorizer) Start(ctx context.Context) { a.verifier.Start(ctx) }
 
-// WaitReady returns when there are keys of every pool, or with an error when ctx ends before.
+// WaitReady returns when the keys of every pool are there, or with an error when ctx ends first.
 func (a *Authorizer) WaitReady(ctx context.Context) error { return a.verifier.WaitReady(ctx) }
 
-// Close gives the shares in the keys back. Nobody may ask any more.
+// Close releases the keys. The authorizer must not be used afterwards.
 func (a *Authorizer) Close() { a.verifier.Close() }
 
 var (
-	failUse      = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an ID token, which a method without scopes wants")
-	failAccess   = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an access token, which a method with scopes wants")
+	failUse      = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an ID token, which a method without scopes requires")
+	failAccess   = jwt.NewFailure(authz.CodeUnauthorized, "the token is not an access token, which a method with scopes requires")
 	failAudience = jwt.NewFailure(authz.CodeUnauthorized, "the token has no aud, or one that does not match identityValidationExpression")
 	failScope    = jwt.NewFailure(authz.CodeMissingScope, "the token has none of the method's scopes")
 )
 
-// Authenticate says whose token a caller shows, if it is good for a method with some scopes: a token, or "Bearer", one blank and a
-// token. The error is an *authz.Refusal, and the Token nil then.
+// Authenticate verifies a caller's token for a method with some scopes. The text is a token, or "Bearer", one space and
+// a token. On failure the error is an *authz.Refusal and the Token is nil.
 func (a *Authorizer) Authenticate(ctx context.Context, shown string, scopes []string) (*jwt.Token, error) {
 	t, failure := a.verifier.Verify(ctx, shown)
 	if failure == nil {
@@ -130,7 +130,7 @@ func (a *Authorizer) Authenticate(ctx context.Context, shown string, scopes []st
 	return t, nil
 }
 
-// authorize checks what depends on authorizer and method.
+// authorize checks what depends on the authorizer and the method.
 func (a *Authorizer) authorize(t *jwt.Token, scopes []string) *jwt.Failure {
 	switch use := t.TokenUse(); {
 	case len(scopes) == 0 && use != "id":
@@ -152,7 +152,7 @@ func refusal(f *jwt.Failure) *authz.Refusal {
 		r.Message = "The incoming token has expired"
 	case authz.CodeAuthorizerFailed, authz.CodeOverload:
 		r.ResponseType = authz.ResponseAuthorizerFailure
-	default: // UNAUTHORIZED in its own words, missing scopes too
+	default: // the default UNAUTHORIZED message, for missing scopes too
 	}
 	return r
 }

@@ -428,7 +428,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"no pool":       {Config{}, "userPools: none; write"},
+		"no pool":       {Config{}, "userPools: missing; write"},
 		"no ARN":        {Config{UserPools: []string{"us-east-1_A"}}, "write the pool's ARN"},
 		"twice":         {Config{UserPools: []string{poolA, poolA}}, "twice; remove"},
 		"look-ahead":    {Config{UserPools: []string{poolA}, IdentityValidationExpression: "(?=x)"}, "look-around and back-references"},

@@ -8,7 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
 
-// domains are the domains of the partitions' services.
+// domains are the service domains of the partitions.
 var domains = map[string]string{
 	"aws":        "amazonaws.com",
 	"aws-us-gov": "amazonaws.com",
@@ -23,7 +23,7 @@ var (
 
 const wanted = "write the pool's ARN, such as arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"
 
-// issuer is the issuer of a user pool's tokens.
+// issuer returns the issuer of a user pool's tokens.
 func issuer(pool string) (string, error) {
 	a, err := arn.Parse(pool)
 	if err != nil {
@@ -39,12 +39,12 @@ func issuer(pool string) (string, error) {
 	case !regionShape.MatchString(a.Region):
 		return "", fmt.Errorf("userPools: %q: %q is not a region; %s", pool, a.Region, wanted)
 	case !accountShape.MatchString(a.Account):
-		return "", fmt.Errorf("userPools: %q: %q is not an account, which has 12 digits; %s", pool, a.Account, wanted)
+		return "", fmt.Errorf("userPools: %q: %q is not an account id of 12 digits; %s", pool, a.Account, wanted)
 	case id == nil:
 		return "", fmt.Errorf("userPools: %q: %q is not a user pool; %s", pool, a.Resource, wanted)
 	}
 	if region, _, _ := strings.Cut(id[1], "_"); region != a.Region {
-		return "", fmt.Errorf("userPools: %q: the pool's id begins with another region than the ARN's; %s", pool, wanted)
+		return "", fmt.Errorf("userPools: %q: the region in the pool's id is not the ARN's region; %s", pool, wanted)
 	}
 	return "https://cognito-idp." + a.Region + "." + domain + "/" + id[1], nil
 }

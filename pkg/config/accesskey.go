@@ -8,9 +8,9 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// accessKeys reads a file of access keys, into a message of config.proto as portcullis.yaml is; pkg/iam checks them. A key of a user or
-// role that no account has is a fault: a configuration that takes a user away takes the key away too. Without a builder, where an
-// account is at fault, keys are read and not looked up.
+// accessKeys reads a file of access keys into its message of config.proto; pkg/iam checks them. A key of a user or role
+// that no account has is a fault, so removing a user requires removing its keys. A nil builder means that an account is
+// at fault: keys are read and not looked up.
 func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
 	name, _, ok := c.namedFile(file, maxConfigSize, at)
 	if !ok {
@@ -69,7 +69,7 @@ func (f *keyFile) inactive(m *configv1.AccessKey, at *fault.Place) bool {
 	return true
 }
 
-// gatherKeys reads the file of access keys that is named at a place, and those that it names.
+// gatherKeys reads the access key file named at a place, and the files that it names.
 func (c *compiler) gatherKeys(at *fault.Place) {
 	name, ok := c.named(at)
 	if !ok || c.keyFiles[name] != nil {
@@ -77,12 +77,12 @@ func (c *compiler) gatherKeys(at *fault.Place) {
 	}
 	data, err := c.files.Read(name, maxConfigSize)
 	if err != nil {
-		return // said where it is used
+		return // reported where it is used
 	}
 	k := &keyFile{reader: reader{file: name, files: c.files, Report: fault.NewReport()}}
 	k.doc = source.Parse(source.File{
 		Name: name, Data: data, Schema: schema, Secrets: true,
-		Empty: "there are no access keys here: write accessKeys: with an id, a secret, and a user or a role",
+		Empty: "the file is empty: write accessKeys: with an id, a secret, and a user or a role",
 	}, k.Report)
 	if c.keyFiles == nil {
 		c.keyFiles = map[string]*keyFile{}

@@ -52,7 +52,7 @@ func TestFolderOfAccounts(t *testing.T) {
 	}
 }
 
-// What the entry says of the organization is said of each account of the folder.
+// The organization of the entry applies to each account of the folder.
 func TestOrganizationOfAFolder(t *testing.T) {
 	denying := strings.Replace(folderAPI, "{folder: iam/accounts}", `{folder: iam/accounts, serviceControlPolicies: [{name: root, policies: [
       {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "*", Resource: "*"}, {Effect: Deny, Action: "*", Resource: "*", Condition: {StringEquals: {aws:PrincipalAccount: "111122223333"}}}]}]}]}`, 1)
@@ -194,7 +194,7 @@ func TestExplainedRules(t *testing.T) {
 		rule   string
 	}{
 		"unsigned": {func(r *authz.Request) { addHeader(r, "x-amz-tag", "secret value") }, "an x-amz header is not signed: x-amz-tag; add it to SignedHeaders"},
-		"absent":   {without("x-tag"), "a signed header is absent: x-tag; send it, or take it out of SignedHeaders"},
+		"absent":   {without("x-tag"), "a signed header is absent: x-tag; send it, or remove it from SignedHeaders"},
 		"capitals": {func(r *authz.Request) {
 			value, _ := r.Header("authorization")
 			before, signature, _ := strings.Cut(value, "Signature=")
@@ -255,7 +255,7 @@ func TestDerivedKeysOutliveAConfiguration(t *testing.T) {
 		}
 		for _, used := range []string{"first", "second", "first"} {
 			if allows(t, s, "AKIAALICE", used) != (used == held) {
-				t.Errorf("the secret is %s: the signature of %s is judged wrongly", held, used)
+				t.Errorf("the secret is %s: the signature of %s is verified wrongly", held, used)
 			}
 			r.SigningKeys().Wait()
 		}

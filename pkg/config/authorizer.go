@@ -25,13 +25,13 @@ const (
 	longestMaxAge   = 7 * 24 * time.Hour
 )
 
-// tokenAuthorizer checks tokens, once its keys have been fetched.
+// tokenAuthorizer verifies tokens after its keys have been fetched.
 type tokenAuthorizer interface {
 	pool.Holding
 	Authenticate(ctx context.Context, shown string, scopes []string) (*jwt.Token, error)
 }
 
-// authorizers compiles the authorizers of an API. One that is at fault stays among them, so that routes find it.
+// authorizers compiles the authorizers of an API. A faulty one stays in the result, so that its routes find it.
 func (c *compiler) authorizers(m *configv1.API, api *gateway.API, at *fault.Place) {
 	if len(m.GetAuthorizers()) == 0 {
 		return
@@ -62,8 +62,8 @@ func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.
 	}
 }
 
-// within compiles an authorizer of a kind, whose fields stand under the kind. What the gateway says of one that is at fault is not said
-// again.
+// within compiles one kind of authorizer, whose fields are under the kind. It drops what the gateway reports about an
+// authorizer that is already at fault.
 func (c *compiler) within(at *fault.Place, kind string, compile func(at *fault.Place) gateway.Authorizer) gateway.Authorizer {
 	before := c.Count()
 	compiled := compile(at.Field(kind))
@@ -103,7 +103,7 @@ func (c *compiler) jwt(m *configv1.JwtAuthorizer, api *gateway.API, at *fault.Pl
 	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
 }
 
-// tokenCache is where verified tokens are remembered, nil for nowhere, and for how long.
+// tokenCache returns the cache for verified tokens, nil for none, and how long it keeps them.
 func (c *compiler) tokenCache(text string, at *fault.Place) (*jwt.Cache, time.Duration) {
 	most := c.duration(text, at, span{0, maxCacheTime}, time.Hour)
 	if most == 0 {
@@ -112,7 +112,7 @@ func (c *compiler) tokenCache(text string, at *fault.Place) (*jwt.Cache, time.Du
 	return c.pool.Tokens(), most
 }
 
-// jwtIssuers are the issuer and audiences of the short form, or the issuers.
+// jwtIssuers returns the issuer and audiences of the short form, or the issuers.
 func (c *compiler) jwtIssuers(m *configv1.JwtAuthorizer, at *fault.Place) []jwt.Issuer {
 	if len(m.GetIssuers()) == 0 {
 		return []jwt.Issuer{{Source: c.source(m.GetIssuer()), Audiences: m.GetAudiences()}}
@@ -137,19 +137,19 @@ func (c *compiler) jwtIssuers(m *configv1.JwtAuthorizer, at *fault.Place) []jwt.
 	return issuers
 }
 
-// tokens joins an authorizer to the gateway, and notes that it has to be started.
+// tokens connects an authorizer to the gateway and records that it must be started.
 func (c *compiler) tokens(a tokenAuthorizer, api *gateway.API) func(context.Context, string, []string) (gateway.Token, error) {
 	c.lease.Keys(api.ID, a)
 	return func(ctx context.Context, shown string, scopes []string) (gateway.Token, error) {
 		token, err := a.Authenticate(ctx, shown, scopes)
 		if err != nil {
-			return nil, err // not the nil *jwt.Token, which would be no nil Token
+			return nil, err // a nil *jwt.Token in a Token would not be nil
 		}
 		return token, nil
 	}
 }
 
-// refuseTokens stands in for an authorizer that is at fault.
+// refuseTokens replaces an authorizer that is at fault.
 func refuseTokens(context.Context, string, []string) (gateway.Token, error) {
 	return nil, errors.New("the authorizer is at fault")
 }
@@ -164,7 +164,7 @@ func (c *compiler) issuers(m map[string]*configv1.Issuer, at *fault.Place) {
 		set, err := c.pool.KeySets().Use(source)
 		if err != nil {
 			c.faults(at, err)
-			source = jwt.Source{Issuer: issuer} // said once, and not by each authorizer
+			source = jwt.Source{Issuer: issuer} // reported once, not by each authorizer
 		} else {
 			set.Release()
 		}
@@ -186,7 +186,7 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *fault.Place) jw
 		c.notFetched(m, at)
 		name, data, ok := c.namedFile(m.GetFile(), maxNamedSize, at.Field("file"))
 		s.File, s.FileVersion = name, source.Digest(data)
-		// A file that has gone bad is another source: its keys would not be those of the last good one.
+		// A faulty file is a different source, so the last good keys are not used for it.
 		if ok {
 			if err := jwt.CheckKeySet(data); err != nil {
 				c.Fault(at.Field("file"), "%s: %v; write into it what the issuer answers at its jwks_uri", fault.Quoted(m.GetFile()), err)
@@ -199,17 +199,17 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *fault.Place) jw
 	return s
 }
 
-// notFetched refuses what says how keys are fetched, of an issuer whose keys are in a file.
+// notFetched refuses settings for fetching keys if the keys come from a file.
 func (c *compiler) notFetched(m *configv1.Issuer, at *fault.Place) {
 	given := map[string]string{"proxy": m.GetProxy(), "caFile": m.GetCaFile(), "timeout": m.GetTimeout()}
 	for _, field := range slices.Sorted(maps.Keys(given)) {
 		if given[field] != "" {
-			c.IfNew(at.Field(field), field+" is for keys that are fetched, and these are in a file: remove one of the two")
+			c.IfNew(at.Field(field), field+" applies only to keys that are fetched, and file is set: remove one of the two")
 		}
 	}
 }
 
-// source is where the keys of an issuer are.
+// source returns where the keys of an issuer are.
 func (c *compiler) source(issuer string) jwt.Source {
 	c.used[issuer] = true
 	if s, ok := c.sources[issuer]; ok {
@@ -218,11 +218,11 @@ func (c *compiler) source(issuer string) jwt.Source {
 	return jwt.Source{Issuer: issuer}
 }
 
-// unusedIssuers warns of entries that no authorizer asks for: a slash more or less makes another issuer.
+// unusedIssuers warns about entries that no authorizer uses. Issuers that differ by a slash are different issuers.
 func (c *compiler) unusedIssuers(at *fault.Place) {
 	for _, issuer := range slices.Sorted(maps.Keys(c.sources)) {
 		if !c.used[issuer] {
-			c.Warn(at.Key(issuer).Name(), "no authorizer takes tokens of the issuer "+fault.Quoted(issuer)+": write it exactly as tokens name it, or remove it")
+			c.Warn(at.Key(issuer).Name(), "no authorizer accepts tokens of the issuer "+fault.Quoted(issuer)+": write it exactly as tokens name it, or remove it")
 		}
 	}
 }

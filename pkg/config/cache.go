@@ -15,7 +15,7 @@ import (
 
 const maxSharedWait = time.Second
 
-// memory reads how answers are shared, and takes the memory for them.
+// memory reads how answers are shared and gets the cache for them.
 func (c *compiler) memory(m *configv1.Cache, at *fault.Place) {
 	var config *cache.SharedConfig
 	if m.GetRedis() != nil {
@@ -28,12 +28,12 @@ func (c *compiler) memory(m *configv1.Cache, at *fault.Place) {
 	if err := c.lease.Remember(config, c.digestOfRedis(config, m.GetRedis())); err != nil {
 		c.faults(at.Field("redis"), err)
 		if err := c.lease.Remember(nil, [32]byte{}); err != nil {
-			panic(err) // a memory of a fixed size
+			panic(err) // the size is a constant
 		}
 	}
 }
 
-// digestOfRedis is equal for equal configurations, with equal secrets and certificates in their files.
+// digestOfRedis returns the same digest for equal configurations whose secrets and certificate files are equal.
 func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]byte {
 	if s == nil {
 		return [32]byte{}
@@ -41,13 +41,13 @@ func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]b
 	parts := []any{m, s.Key, s.Password, s.SentinelPassword}
 	for _, file := range []string{m.GetTls().GetCaFile(), m.GetTls().GetCertFile(), m.GetTls().GetKeyFile()} {
 		if name := c.relative(file); file != "" {
-			data, _ := c.files.Read(name, maxNamedSize) // read before
+			data, _ := c.files.Read(name, maxNamedSize) // already read
 			parts = append(parts, data)
 		}
 	}
 	text, err := json.Marshal(parts)
 	if err != nil {
-		panic(err) // texts and numbers
+		panic(err) // texts and numbers always marshal
 	}
 	return sha256.Sum256(text)
 }
@@ -62,7 +62,7 @@ func (c *compiler) redis(m *configv1.Redis, at *fault.Place) *cache.SharedConfig
 	}
 	key, err := hex.DecodeString(c.secret(m.GetKey(), at.Field("key")))
 	if err != nil || len(key) != 32 {
-		c.IfNew(at.Field("key"), "key must be 32 bytes, as 64 hexadecimal digits: openssl rand -hex 32 prints such a key")
+		c.IfNew(at.Field("key"), "key must be 32 bytes, as 64 hexadecimal digits: create it with openssl rand -hex 32")
 	}
 	s.Key = key
 	return s

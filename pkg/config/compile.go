@@ -11,7 +11,7 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// compile goes on after a fault, so that all of them are reported. The gateway is nil if there is one.
+// compile continues after a fault, so that all faults are reported. It returns a nil gateway if there is a fault.
 func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
 	at := c.doc.Root()
 	config := gateway.Config{
@@ -45,7 +45,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 			c.Add(f)
 		}
 	}
-	config.ForgetPlaces() // a Snapshot has it
+	config.ForgetPlaces() // the Snapshot has them
 	return g, config
 }
 
@@ -99,6 +99,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
 	api.Signatures = c.signatureOptions(m.GetSignatures(), at.Field("signatures"))
+	c.apiKeys(m, &api, at)
 	return api
 }
 
@@ -112,19 +113,29 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 	if authorization == configv1.Authorization_AWS_IAM && !c.signs {
 		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
 	}
-	return gateway.Route{
+	r := gateway.Route{
 		At: at, Method: method, Resource: resource,
-		Authorization: gateway.Authorization(authorization.String()), Authorizer: authorizer, Scopes: m.GetScopes(),
+		Authorizer: authorizer, Scopes: m.GetScopes(), Unresolved: m.GetUnresolved(), APIKeyRequired: m.GetApiKeyRequired(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
 		Signatures:      c.routeSignatures(m.GetSignatures(), at.Field("signatures")),
 	}
+	if authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
+		r.Authorization = gateway.Authorization(authorization.String())
+	}
+	return r
 }
 
-// guard is a route's authorization and authorizer: what it says, or else what its API says. Naming an authorizer says the
-// authorization too.
+// guard returns a route's authorization and authorizer, which default to those of its API. An authorizer implies its
+// authorization. A route whose guard is not known inherits nothing.
 func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *fault.Place) (configv1.Authorization, string) {
 	authorization, authorizer := m.GetAuthorization(), m.GetAuthorizer()
 	unsaid := authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
+	if m.Unresolved != nil || c.Follows(at.Field("unresolved")) {
+		if m.GetUnresolved() == "" { // a fault already
+			c.Mark(at.Field("authorization"))
+		}
+		return authorization, authorizer
+	}
 	if unsaid && authorizer == "" {
 		authorization, authorizer = api.GetDefaultAuthorization(), api.GetDefaultAuthorizer()
 		unsaid = authorization == configv1.Authorization_AUTHORIZATION_UNSPECIFIED
@@ -136,13 +147,14 @@ func (c *compiler) guard(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 	case c.Follows(apiAt.Field("defaultAuthorization")), c.Follows(apiAt.Field("defaultAuthorizer")):
 		c.Mark(at.Field("authorization"))
 	default:
-		c.IfNew(at.Field("authorization"), "the route does not say its authorization: write authorization: NONE if it is open, name an authorizer, "+
+		c.IfNew(at.Field("authorization"), "the route has no authorization: write authorization: NONE if it is open, name an authorizer, "+
 			"or give its API a defaultAuthorization or a defaultAuthorizer")
 	}
 	return authorization, authorizer
 }
 
-// authorizationOf is what naming an authorizer says. Of one that does not exist, or is at fault, JWT stands for any.
+// authorizationOf returns the authorization that an authorizer implies. It returns JWT for one that is missing or at
+// fault.
 func authorizationOf(m *configv1.Authorizer) configv1.Authorization {
 	switch {
 	case m.GetLambda() != nil:
@@ -154,7 +166,7 @@ func authorizationOf(m *configv1.Authorizer) configv1.Authorization {
 	}
 }
 
-// upstreamHeaders are in the order of their names.
+// upstreamHeaders returns the headers in the order of their names.
 func upstreamHeaders(m map[string]string) []gateway.UpstreamHeader {
 	var headers []gateway.UpstreamHeader
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -178,15 +190,10 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 	return responses
 }
 
-// httpAPI refuses what stands in the file of an HTTP API and what a gateway.API cannot tell.
+// httpAPI refuses fields that an HTTP API cannot have and that gateway.API does not represent.
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
 	if c.doc.Node(at.Field("resourcePolicy")) != nil {
 		c.IfNew(at.Field("resourcePolicy"), "an HTTP API cannot have a resource policy; remove it, or write kind: REST")
-	}
-	for i, r := range m.GetRoutes() {
-		if r.GetApiKeyRequired() {
-			c.IfNew(at.Field("routes").Item(i).Field("apiKeyRequired"), "an HTTP API has no API keys: remove apiKeyRequired, or write kind: REST")
-		}
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {
 		c.IfNew(at.Field("endpoint"), "an HTTP API is always regional; remove endpoint, or write kind: REST")

@@ -202,7 +202,7 @@ func waitForMessages(t *testing.T, r *replica) {
 	t.Fatal("no messages come")
 }
 
-// What outlives a configuration keeps nothing of one that is closed, even while a function still works on a call that nobody waits for
+// What outlives a configuration keeps nothing of one that is closed, even while a function still works on an abandoned call
 // any more: neither answers that are remembered nor flights refer to its gateway.
 func TestNothingKeepsAClosedConfiguration(t *testing.T) {
 	hang := make(chan struct{})

@@ -19,7 +19,7 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// anyFunction is the entry of functions that have none of their own.
+// anyFunction is the key of the entry for functions without their own.
 const anyFunction = "*"
 
 // functionSpecs reads where functions run.
@@ -38,7 +38,7 @@ func (c *compiler) functionSpec(m *configv1.Function, arn string, at *fault.Plac
 	s := pool.FunctionSpec{Limits: lambda.GuardLimits{Concurrency: int(m.GetConcurrency()), Queue: int(m.GetQueue())}}
 	isURL, isCommand := m.GetUrl() != "", len(m.GetCommand()) > 0
 	if isURL && isCommand {
-		c.IfNew(at, "a function runs at a url or by a command: write one of them")
+		c.IfNew(at, "write either url or command")
 	}
 	c.onlyWith(isURL, at, "url", map[string]bool{
 		"headers": len(m.GetHeaders()) > 0, "caFile": m.GetCaFile() != "", "certFile": m.GetCertFile() != "",
@@ -61,11 +61,11 @@ func (c *compiler) functionSpec(m *configv1.Function, arn string, at *fault.Plac
 	return s
 }
 
-// onlyWith refuses fields that say nothing without another.
+// onlyWith refuses fields that require another field.
 func (c *compiler) onlyWith(has bool, at *fault.Place, what string, given map[string]bool) {
 	for _, field := range slices.Sorted(maps.Keys(given)) {
 		if given[field] && !has {
-			c.IfNew(at.Field(field), field+" goes with a "+what+": write one, or remove it")
+			c.IfNew(at.Field(field), field+" requires a "+what+": write one, or remove it")
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (c *compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.UR
 	return u
 }
 
-// sampleARN stands for any function, where an entry is for all.
+// sampleARN checks an entry that applies to all functions.
 const sampleARN = "arn:aws:lambda:us-east-1:111122223333:function:any"
 
 func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.Place) *runner.Config {
@@ -97,7 +97,7 @@ func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.P
 		dir = absolute
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		c.IfNew(at.Field("directory"), "directory must be the folder of the function's code: "+fault.Quoted(cmp.Or(m.GetDirectory(), "."))+" is none")
+		c.IfNew(at.Field("directory"), "directory must be the folder of the function's code: "+fault.Quoted(cmp.Or(m.GetDirectory(), "."))+" is not a folder")
 	}
 	command := &runner.Config{
 		Command: m.GetCommand(), Dir: dir, Handler: m.GetHandler(), Env: m.GetEnvironment(),
@@ -127,11 +127,11 @@ func (c *compiler) user(text string, at *fault.Place) *runner.User {
 	return &runner.User{UID: uint32(uid), GID: uint32(gid)}
 }
 
-// unusedFunctions warns of entries that no authorizer's function has.
+// unusedFunctions warns about entries for functions that no authorizer calls.
 func (c *compiler) unusedFunctions(at *fault.Place) {
 	for _, arn := range slices.Sorted(maps.Keys(c.functions)) {
 		if !c.called[arn] {
-			c.Warn(at.Key(arn).Name(), "no authorizer has the function "+fault.Quoted(arn)+": write its ARN exactly as the authorizer does, or remove it")
+			c.Warn(at.Key(arn).Name(), "no authorizer calls the function "+fault.Quoted(arn)+": write its ARN exactly as the authorizer does, or remove it")
 		}
 	}
 }
@@ -146,7 +146,8 @@ func (c *compiler) gatherFunctions() {
 	}
 }
 
-// invoker is what invokes an authorizer's function, and what an answer depends on of it. It is nil where there is a fault.
+// invoker returns what invokes an authorizer's function, and the part of it that answers depend on. It returns nil
+// after a fault.
 func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
 	arn := m.GetFunction()
 	if arn == "" {
@@ -167,7 +168,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeo
 	}
 	spec.ARN, spec.Role, spec.Limits.Timeout = arn, m.GetCredentials(), timeout
 	if spec.Role != "" && (spec.URL != nil || spec.Command != nil) {
-		c.IfNew(at.Field("credentials"), "credentials are for functions that run on AWS Lambda: remove them, or the function's url or command")
+		c.IfNew(at.Field("credentials"), "credentials require a function that runs on AWS Lambda: remove them, or the function's url or command")
 		return nil, nil
 	}
 	guarded, err := c.lease.Function(api.ID, spec.FunctionSpec)

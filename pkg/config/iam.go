@@ -12,15 +12,16 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// Accounts' exports are larger than other files that are named, and are not kept in memory: what is bounded is one of them,
-// all of them, and how many there are in a folder.
+// Exports of accounts may be larger than other named files, and their bytes are not kept. The limits are on one export,
+// on all of them together, and on the number of exports in a folder.
 const (
 	maxAccountSize  = 128 << 20
 	maxAccountsSize = 1 << 30
 	maxAccounts     = 1000
 )
 
-// signatures makes what makes verifiers of the accounts and access keys. Without any, they know nobody.
+// signatures returns a factory for verifiers of the accounts and access keys. Without accounts and keys, they verify
+// nobody.
 func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (gateway.Verify, error) {
 	at := c.doc.Root().Field("iam")
 	builder := iam.NewBuilder()
@@ -29,7 +30,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 		known = c.account(builder, account, at.Field("accounts").Item(i)) && known
 	}
 	if !known {
-		builder = nil // what keys stand for cannot be told
+		builder = nil // the owners of keys are unknown
 	}
 	for i, source := range m.GetAccessKeys() {
 		c.accessKeys(builder, source.GetFile(), at.Field("accessKeys").Item(i).Field("file"))
@@ -38,7 +39,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 		return refuseAll
 	}
 	if m.GetExplainSignatures() {
-		c.Warn(at.Field("explainSignatures"), "clients are told what a signature that does not match was compared with: remove it once you know why")
+		c.Warn(at.Field("explainSignatures"), "clients see what a signature that does not match was compared with: remove it when you are done debugging")
 	}
 	authenticator := iam.New(iam.Config{
 		Store: builder.Store(), SigningKeys: c.pool.SigningKeys(), PublicKeys: c.pool.PublicKeys(), Explain: m.GetExplainSignatures(),
@@ -63,7 +64,7 @@ func verifier(a *iam.Authenticator, o gateway.SignatureOptions) (gateway.Verify,
 	}, nil
 }
 
-// refuseAll stands in for verifiers in a configuration that is at fault.
+// refuseAll replaces the verifiers of a configuration that is at fault.
 func refuseAll(gateway.SignatureOptions) (gateway.Verify, error) {
 	return func(*authz.Request) (*gateway.Signed, error) { return nil, &authz.Refusal{} }, nil
 }
@@ -99,12 +100,12 @@ func signed(c *iam.Caller) *gateway.Signed {
 	}
 }
 
-// account reads an account; false if it is at fault.
+// account reads an account. It returns false if the account is at fault.
 func (c *compiler) account(b *iam.Builder, m *configv1.IamAccount, at *fault.Place) bool {
 	before := c.Count()
 	organization := iam.Organization{ID: m.GetOrganizationId(), Paths: m.GetOrganizationPaths()}
 	if organization.ID == "" && len(organization.Paths) > 0 {
-		c.IfNew(at.Field("organizationId"), "organizationPaths are those of an organization: write organizationId too")
+		c.IfNew(at.Field("organizationId"), "organizationPaths requires an organization: write organizationId too")
 	}
 	for i, level := range m.GetServiceControlPolicies() {
 		at := at.Field("serviceControlPolicies").Item(i)
@@ -126,7 +127,7 @@ func (c *compiler) controlPolicies(m *configv1.ServiceControlPolicyLevel, at *fa
 	return c.policies(len(m.GetPolicies()), policy.Options{Name: "service-control-policy/" + m.GetName(), Kind: policy.SCP}, at.Field("policies"))
 }
 
-// export is an account's export: its file, and where and as what the configuration names it.
+// export is an account's export: its file, where the configuration names it, and the name given there.
 type export struct {
 	name  string
 	at    *fault.Place
@@ -142,10 +143,10 @@ func (c *compiler) exports(m *configv1.IamAccount, at *fault.Place) []export {
 	name, ok := c.named(at.Field(field))
 	switch {
 	case m.GetFile() != "" && m.GetFolder() != "":
-		c.IfNew(at, "an account has a file, or a folder of several: remove one of the two")
+		c.IfNew(at, "file and folder exclude each other: remove one of the two")
 		return nil
 	case !ok || text == "":
-		c.IfNew(at.Field("file"), "write file: and the name of an account's export, or folder: and that of a folder of exports")
+		c.IfNew(at.Field("file"), "write file: with the name of an account's export, or folder: with the name of a folder of exports")
 		return nil
 	}
 	at = at.Field(field)
@@ -166,8 +167,8 @@ func (c *compiler) exports(m *configv1.IamAccount, at *fault.Place) []export {
 	return exports
 }
 
-// export reads one account. Accounts are read one after the other, and their bytes are dropped: together they may be larger than what
-// is kept of them. They are read while the configuration is compiled, so the check that no file has changed comes after compiling.
+// export reads one account and drops its bytes, which may be much larger than what is kept. Accounts are read one after
+// the other while the configuration is compiled, so the check that no file has changed comes after compiling.
 func (c *compiler) export(b *iam.Builder, e export, o iam.Organization) {
 	if c.accounts[e.name] {
 		c.Fault(e.at, "the account of %s is given twice: keep one", fault.Quoted(e.given))
@@ -187,8 +188,8 @@ func (c *compiler) export(b *iam.Builder, e export, o iam.Organization) {
 	}
 }
 
-// gatherIAM reads the files of access keys and service control policies, and those that access key files name. Accounts are
-// read when they are compiled, one by one.
+// gatherIAM reads the access key files, the files that these name, and the service control policies. Accounts are read
+// later, one by one, when they are compiled.
 func (c *compiler) gatherIAM() {
 	at := c.doc.Root().Field("iam")
 	for account := range c.doc.Items(at.Field("accounts")) {

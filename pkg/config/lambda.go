@@ -61,46 +61,46 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 	compiled.Function = func(ctx context.Context, call gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 		answer, err := a.Authorize(ctx, lambda.Call(call))
 		if err != nil {
-			return nil, err // not the nil *lambda.Answer, which would be no nil LambdaAnswer
+			return nil, err // a nil *lambda.Answer in a LambdaAnswer would not be nil
 		}
 		return answer, nil
 	}
 	return compiled
 }
 
-// refuseCalls stands in for an authorizer that is at fault.
+// refuseCalls replaces an authorizer that is at fault.
 func refuseCalls(context.Context, gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 	return nil, &authz.Refusal{}
 }
 
-// stageVariables are what a function is told of each stage, as one text.
+// stageVariables returns, for each stage, the variables that the function receives, as one text.
 func stageVariables(api *gateway.API) string {
 	text, err := json.Marshal(api.Stages)
 	if err != nil {
-		panic(err) // texts
+		panic(err) // texts always marshal
 	}
 	return string(text)
 }
 
-// warnRemembered warns where an answer that is remembered of one request opens others that its owner may not have thought of: it counts
-// for more than one caller, or as a simple response for more than one route. A policy that is remembered is judged for each request
-// anew, so nothing is said of its routes. API Gateway gives no such warning.
+// warnRemembered warns if a cached answer applies to more than its owner may intend: to more than one caller or, as a
+// simple response, to more than one route. A cached policy is evaluated for each request, so its routes need no
+// warning. API Gateway gives no such warning.
 func (c *compiler) warnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
 	sources := m.GetIdentitySource()
 	if !remembers(m, api.HTTP) || len(sources) == 0 || m.GetType() != configv1.LambdaType_REQUEST {
 		return
 	}
 	if !slices.ContainsFunc(sources, isOfCaller) {
-		c.Warn(at.Field("identitySource"), "no identity source is the caller's own: for resultTtl, what the function says of one caller counts for all; "+
-			"add a header or a query parameter that callers are known by, or write resultTtl: 0s")
+		c.Warn(at.Field("identitySource"), "no identity source identifies the caller: for resultTtl, the answer for one caller is used for all; "+
+			"add a header or a query parameter that identifies callers, or write resultTtl: 0s")
 	}
 	if m.GetEnableSimpleResponses() && routesOf(api, name) > 1 && !slices.Contains(sources, "$context.routeKey") {
-		c.Warn(at.Field("identitySource"), "a simple response is remembered for all routes of the authorizer: what the function says of one route counts on the others, too; "+
+		c.Warn(at.Field("identitySource"), "a simple response is cached for all routes of the authorizer: the answer for one route is used for the others too; "+
 			"add $context.routeKey, write resultTtl: 0s, or let the function answer with a policy")
 	}
 }
 
-// remembers says whether answers are kept for some time.
+// remembers reports whether answers are cached.
 func remembers(m *configv1.LambdaAuthorizer, http bool) bool {
 	if m.GetResultTtl() == "" {
 		return !http
@@ -109,7 +109,7 @@ func remembers(m *configv1.LambdaAuthorizer, http bool) bool {
 	return err == nil && ttl > 0
 }
 
-// isOfCaller tells an identity source that differs between callers, or with each request.
+// isOfCaller reports whether an identity source differs between callers or requests.
 func isOfCaller(source string) bool {
 	name := strings.TrimPrefix(source, "$")
 	return name == "context.requestId" || !strings.HasPrefix(name, "stageVariables.") && (!strings.HasPrefix(name, "context.") || strings.HasPrefix(name, "context.identity."))

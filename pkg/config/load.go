@@ -17,49 +17,49 @@ import (
 type Snapshot struct {
 	// Gateway decides by this configuration.
 	Gateway *gateway.Gateway
-	// Config is what Gateway was made of: the APIs as they were written.
+	// Config is the input of Gateway: the APIs as written.
 	Config gateway.Config
-	// Files are all files and folders that were read, as they were named, the configuration itself first: what to watch for
-	// changes.
+	// Files are the files and folders that were read, by their given names, the configuration itself first. Watch them
+	// for changes.
 	Files []string
-	// Warnings are what may be wrong without keeping the configuration from being used.
+	// Warnings are problems that do not prevent using the configuration.
 	Warnings fault.List
 	// Digest is the SHA-256 over the contents of Files, in hex.
 	Digest string
-	// APIs and Routes say how many there are.
+	// APIs and Routes are the numbers of APIs and routes.
 	APIs, Routes int
-	// NeedsBodies says that a route verifies signatures, which are over the body too. Nothing else looks at bodies.
+	// NeedsBodies reports whether a route verifies signatures, which cover the body. Nothing else reads bodies.
 	NeedsBodies bool
 
 	lease     *pool.Lease
 	flushable []flushable
 }
 
-// patience is how long Wait waits for what the configuration needs from outside.
+// patience limits how long Wait waits for remote parts of the configuration.
 const patience = 3 * time.Second
 
-// Start begins to fetch what the configuration needs from outside, the keys of issuers, and returns at once.
+// Start begins to fetch the remote parts of the configuration, the keys of issuers, and returns at once.
 func (s *Snapshot) Start(ctx context.Context) {
 	s.lease.Start(ctx)
 }
 
-// Wait returns once what Start has begun to fetch is there, after 3 seconds, or when ctx ends. What is not there by then is tried
-// further, and is the concern of the routes that need it alone.
+// Wait returns when everything that Start fetches has arrived, after 3 seconds, or when ctx ends. Fetching continues
+// after that, and only the routes that need a missing part are affected.
 func (s *Snapshot) Wait(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s.lease.Wait(ctx)
 }
 
-// Close gives back what the configuration needs from outside. It is called when no request uses it any more.
+// Close releases what the Snapshot holds. Call it when no request uses the Snapshot any more.
 func (s *Snapshot) Close() {
 	s.lease.Close()
 }
 
-// Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of
-// one Lambda authorizer, or of all if its name is empty. Answers are covered, too, that were remembered while the authorizer was
-// configured otherwise. found says that there are such authorizers. Where there are none, what is remembered is flushed all the
-// same: another replica may still have them, or have them already.
+// Flush invalidates the cached answers for a stage of an API, here and in the replicas that share them. It covers one
+// Lambda authorizer, or all of them if its name is empty. Answers from an earlier configuration of the authorizer are
+// covered too. found reports whether there are such authorizers. Flush works without them too, because another replica
+// may still or already have them.
 func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
 	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
 		return f.api == api && (authorizer == "" || f.name == authorizer) && slices.Contains(f.stages, stage)
@@ -67,24 +67,24 @@ func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (fo
 	return found, s.lease.Flush(ctx, api, stage, authorizer)
 }
 
-// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+// Trouble returns what may delay a flush between replicas, one problem a line.
 func (s *Snapshot) Trouble() []string { return s.lease.Trouble() }
 
-// A file set that changes while it is read is read again, this often and after this time.
+// The retries for a file set that changes during reading, and the pause between them.
 const (
 	maxReadings  = 5
 	readingPause = 20 * time.Millisecond
 )
 
-// Load reads the configuration at path, all of it, and compiles it; what outlives it, it takes from the Pool. If anything is wrong
-// with it, the error is a fault.List of everything that is, and the Snapshot, if there is one, has nothing but Files. A Snapshot
-// without an error has to be closed.
+// Load reads and compiles the configuration at path. It takes what outlives the configuration from the Pool. If
+// anything is wrong, the error is a fault.List with every fault, and the Snapshot, if any, has nothing but Files. Close
+// a Snapshot that is returned without an error.
 func Load(path string, p *pool.Pool) (*Snapshot, error) {
 	path = filepath.Clean(path)
 	var s *Snapshot
 	l := settled(func() *loading {
 		if s != nil {
-			s.Close() // of a torn set
+			s.Close() // the files were inconsistent
 		}
 		l := read(path, p)
 		s = l.compileAll()
@@ -94,13 +94,13 @@ func Load(path string, p *pool.Pool) (*Snapshot, error) {
 		s.Close()
 		return nil, fault.List{{
 			File:    path,
-			Message: "it, or a file that it names, changed each time it was read: replace the files by renaming, all at once",
+			Message: "it, or a file that it names, changed during each attempt to read it: replace the files by renaming, all at once",
 		}}
 	}
 	return l.snapshot(s)
 }
 
-// settled reads until the files stayed as they were while they were read; nil if they never did.
+// settled reads until no file changes during a read. It returns nil if that never happens.
 func settled(read func() *loading) *loading {
 	for range maxReadings {
 		if l := read(); l.files.Stable() {
@@ -111,14 +111,14 @@ func settled(read func() *loading) *loading {
 	return nil
 }
 
-const noConfiguration = "there is no configuration here: write apis: with an id, an account, a region, stages and routes"
+const noConfiguration = "the configuration is empty: write apis: with an id, an account, a region, stages and routes"
 
-// loading is one reading of a configuration.
+// loading is one attempt to read a configuration.
 type loading struct {
 	compiler
 }
 
-// read reads the files of a configuration without looking into those that it names.
+// read reads the files of a configuration without parsing the files that it names.
 func read(path string, p *pool.Pool) *loading {
 	l := &loading{compiler: compiler{reader: reader{file: path, files: source.NewFiles(), Report: fault.NewReport()}, pool: p, lease: p.Lease()}}
 	data, err := l.files.Read(path, maxConfigSize)
@@ -132,7 +132,7 @@ func read(path string, p *pool.Pool) *loading {
 	return l
 }
 
-// gather reads the files that a configuration names, so that all are read before any is looked into.
+// gather reads all files that a configuration names, before any of them is parsed.
 func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
@@ -140,10 +140,11 @@ func (c *compiler) gather() {
 	c.gatherIssuers()
 	c.gatherFunctions()
 	c.gatherCache()
+	c.gatherAPIKeys()
 }
 
-// compileAll compiles what was read, and reads the accounts on the way. If a file turns out to have changed, what was compiled of the
-// torn set is thrown away.
+// compileAll compiles the configuration and reads the accounts. If a file has changed meanwhile, it discards the
+// result.
 func (l *loading) compileAll() *Snapshot {
 	s := &Snapshot{lease: l.lease}
 	if l.doc != nil {
@@ -153,7 +154,7 @@ func (l *loading) compileAll() *Snapshot {
 	return s
 }
 
-// snapshot is what was compiled, or what is wrong with it.
+// snapshot returns the compiled configuration, or its faults.
 func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 	faults := l.Result(l.files.Names())
 	if faults.Fatal() || s.Gateway == nil {

@@ -290,7 +290,7 @@ func writeConfig(t testing.TB, data string) string {
 	return name
 }
 
-// FuzzLoad: whatever is loaded has a gateway, whatever is not has faults at places that the file has.
+// FuzzLoad: a configuration that loads has a gateway, and one that does not has faults at positions in the file.
 func FuzzLoad(f *testing.F) {
 	stories, _ := filepath.Glob("testdata/*.txtar")
 	for _, name := range stories {

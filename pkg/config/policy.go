@@ -28,11 +28,11 @@ func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, at *fault.Place) *poli
 	return c.attached(at.Field("policy"), options, e.PolicyTarget)
 }
 
-// attached reads the policy at a place, or in the file that is named there, and checks it against what it is attached to,
-// if that can be told.
+// attached reads the policy at a place, or in the file named there. It checks the policy against what it is attached
+// to, if that is known.
 func (r *reader) attached(at *fault.Place, o policy.Options, to func() policy.Target) *policy.Policy {
 	n := r.doc.Node(at)
-	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" { // null is refused as such
+	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" { // the decoder refuses null
 		return nil
 	}
 	name, p, faults := r.parsePolicy(n, o, at)
@@ -50,8 +50,8 @@ func (r *reader) attached(at *fault.Place, o policy.Options, to func() policy.Ta
 	return p
 }
 
-// parsePolicy tells the forms of a policy apart: {file: …}, {inline: …}, or the policy itself. It returns the name of the
-// file whose positions the faults have.
+// parsePolicy distinguishes the forms of a policy: {file: …}, {inline: …}, or the policy itself. It returns the name of
+// the file that positions of faults refer to.
 func (r *reader) parsePolicy(n *yaml.Node, o policy.Options, at *fault.Place) (string, *policy.Policy, []fault.Fault) {
 	file, inline := r.doc.Node(at.Field("file")), r.doc.Node(at.Field("inline"))
 	switch {
@@ -89,7 +89,7 @@ func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *po
 		return name, p, faults
 	}
 	doc := source.Parse(source.File{
-		Name: name, Data: data, Empty: "there is no policy here: write Version and Statement", Secrets: r.doc.Secret(at),
+		Name: name, Data: data, Empty: "the policy is empty: write Version and Statement", Secrets: r.doc.Secret(at),
 	}, r.Report)
 	if doc == nil {
 		return name, nil, nil
@@ -98,7 +98,7 @@ func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *po
 	return name, p, faults
 }
 
-// isJSON tells by a file's name, or else by how it begins.
+// isJSON decides by a file's name, or else by its first bytes.
 func isJSON(name string, data []byte) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".json":

@@ -16,16 +16,16 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// What is read is bounded: the configuration, one file it names, and one with a secret.
+// Limits on what is read: the configuration, a file that it names, and a file with a secret.
 const (
-	// maxConfigSize is three times what 10,000 APIs with ten routes and a small policy each take. What yaml/v3 makes of 64 MiB of
-	// [a,a,a… takes 7 GB.
+	// maxConfigSize is three times the size of 10,000 APIs with ten routes and a small policy each. For 64 MiB of
+	// [a,a,a…, yaml/v3 uses 7 GB.
 	maxConfigSize = 32 << 20
 	maxNamedSize  = 1 << 20
 	maxSecretSize = 64 << 10
 )
 
-// reader reads what stands in one document and in the files that it names: portcullis.yaml, or a file of access keys.
+// reader reads one document and the files that it names. The document is portcullis.yaml or a file of access keys.
 type reader struct {
 	file  string
 	doc   *source.Document // nil if it cannot be read
@@ -33,30 +33,30 @@ type reader struct {
 	*fault.Report
 }
 
-// compiler makes a gateway's configuration of a message of config.proto and the document that it was read from.
+// compiler builds a gateway's configuration from a message of config.proto and the document that it was read from.
 type compiler struct {
 	reader
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
 	// accounts are the exports that were read.
 	accounts map[string]bool
-	// signs says that there are access keys.
+	// signs reports whether there are access keys.
 	signs bool
 
-	// pool is where what outlives the configuration comes from, and lease what the configuration holds of it.
+	// pool provides what outlives the configuration, and lease records what the configuration holds of it.
 	pool  *pool.Pool
 	lease *pool.Lease
-	// sources are where the keys of issuers are, by issuer, and used those issuers that authorizers ask for.
+	// sources says where the keys of issuers are, by issuer. used has the issuers that authorizers refer to.
 	sources map[string]jwt.Source
 	used    map[string]bool
-	// functions are where functions run, by ARN, and called those that authorizers have.
+	// functions says where functions run, by ARN. called has the functions that authorizers call.
 	functions map[string]*function
 	called    map[string]bool
-	// flushable are the authorizers whose answers are remembered.
+	// flushable are the authorizers whose answers are cached.
 	flushable []flushable
 }
 
-// keyFile is an access key file. Its faults are reported where it is used, if it is.
+// keyFile is an access key file. Its faults are reported where it is used.
 type keyFile struct {
 	reader
 	used bool
@@ -68,9 +68,9 @@ type function struct {
 	faulty bool
 }
 
-// flushable is an authorizer whose answers are remembered. It holds no gateway.API, which would keep Places.
+// flushable is an authorizer whose answers are cached. It holds no gateway.API, which would keep Places alive.
 type flushable struct {
-	// api is the id of the authorizer's API, and name the authorizer's own.
+	// api is the id of the authorizer's API, and name is the authorizer's name.
 	api, name string
 	stages    []string
 }
@@ -83,8 +83,8 @@ func newFlushable(api *gateway.API, name string) flushable {
 	return f
 }
 
-// faults reports everything that a package says is wrong at a place. Each of its errors begins with the name of the field,
-// where it is about one.
+// faults reports all errors that another package found at a place. An error about one field begins with the field's
+// name.
 func (r *reader) faults(at *fault.Place, err error) {
 	type finding struct {
 		at      *fault.Place
@@ -106,7 +106,7 @@ func (r *reader) faults(at *fault.Place, err error) {
 	r.Mark(at)
 }
 
-// leaves yields the errors that errors.Join has joined.
+// leaves yields the errors inside errors.Join.
 func leaves(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		joined, ok := err.(interface{ Unwrap() []error })
@@ -124,7 +124,7 @@ func leaves(err error) iter.Seq[error] {
 	}
 }
 
-// named returns the name of the file that stands at a place.
+// named returns the file name at a place.
 func (r *reader) named(at *fault.Place) (name string, ok bool) {
 	text, ok := r.doc.Text(at)
 	if !ok {
@@ -133,7 +133,7 @@ func (r *reader) named(at *fault.Place) (name string, ok bool) {
 	return r.relative(text), true
 }
 
-// relative is the name of a file that the document names: relative to its folder.
+// relative resolves a file name against the document's folder.
 func (r *reader) relative(file string) string {
 	if filepath.IsAbs(file) {
 		return filepath.Clean(file)
@@ -141,7 +141,7 @@ func (r *reader) relative(file string) string {
 	return filepath.Join(filepath.Dir(r.file), file)
 }
 
-// namedFile reads the file that stands at a path.
+// namedFile reads the file named at a place.
 func (r *reader) namedFile(text string, limit int64, at *fault.Place) (name string, data []byte, ok bool) {
 	name, ok = r.named(at)
 	if !ok || text == "" {
@@ -156,7 +156,8 @@ func (r *reader) namedFile(text string, limit int64, at *fault.Place) (name stri
 	return name, data, true
 }
 
-// unreadable reports a file that cannot be read. In a file of secrets, what was written for its name may be one.
+// unreadable reports a file that cannot be read. It does not quote the name in a file of secrets, because the name may
+// be a secret.
 func (r *reader) unreadable(at *fault.Place, name string, err error) {
 	what := fault.Quoted(name)
 	if r.doc.Secret(at) {
@@ -173,24 +174,24 @@ func (r *reader) optionalFile(text string, at *fault.Place) []byte {
 	return data
 }
 
-// gatherFile reads the file that a mapping names as its file.
+// gatherFile reads the file in the field file of a mapping.
 func (r *reader) gatherFile(at *fault.Place, limit int64) {
 	if name, ok := r.named(at.Field("file")); ok {
-		_, _ = r.files.Read(name, limit) // what is wrong with it is said where it is used
+		_, _ = r.files.Read(name, limit) // errors are reported where it is used
 	}
 }
 
-// gatherNamed reads the files that fields of a mapping name.
+// gatherNamed reads the files in fields of a mapping.
 func (r *reader) gatherNamed(at *fault.Place, fields ...string) {
 	for _, field := range fields {
 		if name, ok := r.named(at.Field(field)); ok {
-			_, _ = r.files.Read(name, maxNamedSize) // what is wrong with it is said where it is used
+			_, _ = r.files.Read(name, maxNamedSize) // errors are reported where it is used
 		}
 	}
 }
 
-// secret reads a secret from where it is. No fault tells any of it, nor what was written for the name of its file or variable, which
-// may be the secret itself.
+// secret reads a secret from its source. No fault quotes the secret, nor the name of its file or variable, which may be
+// the secret itself.
 func (r *reader) secret(m *configv1.Secret, at *fault.Place) string {
 	if m == nil || r.Follows(at) {
 		return ""
@@ -232,10 +233,10 @@ func (r *reader) notEmpty(secret string, at *fault.Place, otherwise string) stri
 	return secret
 }
 
-// span is the least and the most that a time may be.
+// span is the range of allowed times.
 type span struct{ least, most time.Duration }
 
-// examples are times as they are written, of those that may be.
+// examples returns allowed times, as they are written.
 func (s span) examples() string {
 	var fit []string
 	for _, text := range []string{"100ms", "1s", "30s", "5m", "1h"} {
@@ -246,7 +247,7 @@ func (s span) examples() string {
 	return source.OneOf(fit)
 }
 
-// duration reads a time such as 300s; otherwise is what none stands for.
+// duration reads a time such as 300s. It returns otherwise if there is no value.
 func (r *reader) duration(text string, at *fault.Place, within span, otherwise time.Duration) time.Duration {
 	if text == "" {
 		return otherwise
@@ -259,7 +260,7 @@ func (r *reader) duration(text string, at *fault.Place, within span, otherwise t
 	return d
 }
 
-// shortest is a time as people write it: 5m and not 5m0s.
+// shortest formats a time as people write it: 5m, not 5m0s.
 func shortest(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -271,7 +272,7 @@ func shortest(d time.Duration) string {
 	return text
 }
 
-// instant reads a time, of which none is the zero time.
+// instant reads a point in time. It returns the zero time if there is no value.
 func (r *reader) instant(text string, at *fault.Place) time.Time {
 	if text == "" {
 		return time.Time{}

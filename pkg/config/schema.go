@@ -2,16 +2,14 @@ package config
 
 import "github.com/portcullis-authz/portcullis/pkg/config/source"
 
-// schema is what config.proto does not say of its fields: names that people write for them, what is not supported, and what holds
-// secrets.
+// schema is what config.proto does not say about its fields: common other names, unsupported values, and secret fields.
 var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
 
-// secrets are the fields of functions and of Redis that hold secrets, or texts in which people write them, such as A=secret before a
-// command, or the password in a URL.
-var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key"}
+// secrets are fields that hold secrets, or texts that often contain them, such as A=secret before a command, or a
+// password in a URL.
+var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key", "value"}
 
-// elsewhere are the names that fields have in API Gateway's own interfaces, or in people's minds, and not here, as source.Schema has
-// them.
+// elsewhere maps names from API Gateway's own interfaces, and other likely names, to the names here (source.Schema).
 var elsewhere = map[string]string{
 	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
 	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",
@@ -25,8 +23,7 @@ var elsewhere = map[string]string{
 	"secretaccesskey": "secret", "userarn": "user", "rolearn": "role", "rolesessionname": "sessionName",
 }
 
-// unsupported is what the design of portcullis has and this version does not. A change that builds one takes its row away.
+// unsupported lists what the format has and this version does not support. A change that builds one removes its row.
 var unsupported = []source.Unsupported{
 	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
-	{Message: "Route", Field: "apiKeyRequired", Value: "true", Instead: "remove the route, or write false where callers need no key"},
 }

@@ -55,12 +55,12 @@ func TestEverySecretIsKnown(t *testing.T) {
 			}
 		}
 	}
-	if found != 4 {
-		t.Errorf("%d fields with secrets, want 4: headers, password, sentinelPassword and key", found)
+	if found != 5 {
+		t.Errorf("%d fields with secrets, want 5: headers, password, sentinelPassword, key and value", found)
 	}
 }
 
-// faultOf is what is said of a field that a message does not have.
+// faultOf returns the fault about a field that a message does not have.
 func faultOf(t *testing.T, m protoreflect.MessageDescriptor, field string) string {
 	t.Helper()
 	message, err := protoregistry.GlobalTypes.FindMessageByName(m.FullName())

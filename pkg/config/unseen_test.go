@@ -97,8 +97,8 @@ func TestSecretInPlaceOfAName(t *testing.T) {
 		"a header twice":                      function + `{url: "http://127.0.0.1:1", headers: {hunter2hunter2: {value: x}, hunter2hunter2: {value: x}}}}`,
 		"a header without a value":            function + `{url: "http://127.0.0.1:1", headers: {hunter2hunter2: }}}`,
 		"an address with a password":          function + `{url: "http://a:hunter2hunter2@127.0.0.1:1"}}`,
-		"an address that is none":             function + `{url: "hunter2hunter2"}}`,
-		"a proxy that is none":                function + `{url: "http://127.0.0.1:1", proxy: "hunter2hunter2"}}`,
+		"an invalid address":                  function + `{url: "hunter2hunter2"}}`,
+		"an invalid proxy":                    function + `{url: "http://127.0.0.1:1", proxy: "hunter2hunter2"}}`,
 		"a password of Redis as a field":      `cache: {redis: {addresses: ["127.0.0.1:1"], password: {hunter2hunter2}, key: {hunter2hunter2: x}}}`,
 		"a password of Redis as a text":       `cache: {redis: {addresses: ["127.0.0.1:1"], key: hunter2hunter2, password: [hunter2hunter2]}}`,
 		"an address of Redis with a password": `cache: {redis: {addresses: ["redis://a:hunter2hunter2@127.0.0.1:1"]}}`,
@@ -114,7 +114,7 @@ func TestSecretInPlaceOfAName(t *testing.T) {
 	}
 }
 
-// Nor by one about an access key file, whatever stands in it where.
+// A fault about an access key file does not quote one either, wherever in the file it is.
 func TestSecretAnywhereInAKeyFile(t *testing.T) {
 	for name, key := range map[string]string{
 		"id":             `{id: hunter2hunter2/, secret: {value: x}, user: "arn:aws:iam::111122223333:user/alice"}`,

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// address is where something listens: a host and a port, or a Unix socket.
+// address is a listening address: a host and a port, or a Unix socket.
 type address struct {
 	Host string
 	Port int
@@ -19,7 +19,7 @@ type address struct {
 
 var nameShape = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 
-// parseAddress reads host:port or unix:/path, the value of a flag.
+// parseAddress parses the value of a flag: host:port or unix:/path.
 func parseAddress(flag, text string) (address, error) {
 	if path, is := strings.CutPrefix(text, "unix:"); is {
 		if !strings.HasPrefix(path, "/") {
@@ -35,7 +35,7 @@ func parseAddress(flag, text string) (address, error) {
 	return address{}, fmt.Errorf("--%s: %q is not an address; write host:port", flag, text)
 }
 
-// parseListener is parseAddress for an address that Envoy itself is bound to.
+// parseListener is parseAddress for an address that Envoy binds.
 func parseListener(flag, text string) (address, error) {
 	a, err := parseAddress(flag, text)
 	if err == nil && !a.isIP() {
@@ -49,16 +49,16 @@ func (a address) isIP() bool {
 	return err == nil
 }
 
-// Local says that nobody outside of the machine can listen in.
+// Local reports whether the address is reachable only from this machine.
 func (a address) Local() bool {
 	ip, err := netip.ParseAddr(a.Host)
 	return a.Path != "" || err == nil && ip.IsLoopback()
 }
 
-// Resolved says that Envoy has to look the host up.
+// Resolved reports whether Envoy must resolve the host.
 func (a address) Resolved() bool { return a.Path == "" && !a.isIP() }
 
-// String is the address as Envoy writes one.
+// String returns the address in Envoy's format.
 func (a address) String() string {
 	if a.Path != "" {
 		return "{pipe: {path: " + quote(a.Path) + "}}"
@@ -66,8 +66,8 @@ func (a address) String() string {
 	return "{socket_address: {address: " + quote(a.Host) + ", port_value: " + strconv.Itoa(a.Port) + "}}"
 }
 
-// canonical is equal for addresses that are one, however they are written. A server may listen on both loopback addresses, so that they and
-// localhost count as one; so do the addresses that stand for all of the machine's.
+// canonical returns the same text for equal addresses, however they are written. A server may listen on both loopback
+// addresses, so these and localhost are equal. The wildcard addresses are equal too.
 func (a address) canonical() string {
 	if a.Path != "" {
 		return "unix:" + path.Clean(a.Path)
@@ -83,7 +83,7 @@ func (a address) canonical() string {
 	return net.JoinHostPort(host, strconv.Itoa(a.Port))
 }
 
-// Flag is the address as portcullis serve takes it.
+// Flag returns the address as a flag of portcullis serve.
 func (a address) Flag() string {
 	if a.Path != "" {
 		return "unix:" + a.Path

@@ -1,67 +1,75 @@
-// Package envoyconf writes the configuration of Envoy, or of Istio, that fits a portcullis.yaml, with comments that say why each
-// setting is as it is. The files of envoy/ are what it prints.
+// Package envoyconf generates the configuration of Envoy or Istio for a portcullis.yaml, with comments that explain
+// each setting. The files in envoy/ are its output.
 //
-// The way of a configuration: options.go checks what was asked for, plan.go shares the APIs out among listeners, hosts.go finds what
-// each of them serves, routes.go says which requests' bodies Envoy waits for, readings.go refuses what reads one path of an upstream in two
-// ways, and the templates, one for each target, say it in YAML; istio.go says it in the terms of a mesh first.
+// options.go checks the options. plan.go assigns APIs to listeners. hosts.go finds what each listener serves. routes.go
+// decides for which requests Envoy buffers the body. readings.go refuses configurations in which one path of an
+// upstream has two meanings. The templates, one for each target, write the YAML; istio.go first converts the plan to
+// the terms of a mesh.
 //
 // # Decisions
 //
-// 2026-11-25: the YAML is made by text/template, so that the configuration and its comments can be read as one text. Whatever
-// comes from portcullis.yaml or from a flag goes through quote, or, in a comment, through comment.
+// 2026-11-25: text/template writes the YAML, so that the configuration and its comments can be read as one text. Every
+// value from portcullis.yaml or from a flag passes through quote or, in a comment, through comment.
 //
-// 2026-11-25: Envoy buffers all requests of a stage as soon as one of its routes is signed. Routes that need no body are taken
-// out again, by matches that are no wider than portcullis' own, after the signed routes that come first in portcullis; where a
-// match could not be that exact, the route stays buffered. So a signed route is never unbuffered (exceptions has the proof), and
-// what Envoy and portcullis see otherwise costs memory and the limit of max_request_bytes, no more. Were it the other way
-// round, portcullis would answer 500.
+// 2026-11-25: Envoy buffers all requests of a stage if one of its routes is signed. Routes that need no body are
+// excluded by matches that are no wider than those of portcullis, after the signed routes that come first in
+// portcullis. If a match cannot be that exact, the route stays buffered. So a signed route is never unbuffered
+// (exceptions has the proof). Where Envoy and portcullis match differently, the cost is memory and the limit of
+// max_request_bytes. The opposite default would make portcullis answer 500.
 //
-// 2026-11-25: matches are exact paths and URI templates. Regular expressions would say the same, but Envoy refuses one whose
-// program is longer than 100 instructions, which is two or three path parameters.
+// 2026-11-25: matches are exact paths and URI templates. Envoy refuses a regular expression whose program is longer
+// than 100 instructions, which is two or three path parameters.
 //
-// 2026-11-25: of an HTTP API with a signed route all requests are buffered: its order of routes is another.
+// 2026-11-25: for an HTTP API with a signed route, all requests are buffered, because its routes have a different
+// order.
 //
-// 2026-11-25: a private API gets a listener of its own where others are public: the PROXY protocol's header says for a whole
-// listener who comes by which VPC endpoint.
+// 2026-11-25: a private API gets its own listener if there are public ones, because the PROXY protocol header applies
+// to a whole listener.
 //
-// 2026-11-25: the check's time limit is one second, or more than an authorizer takes. It is Envoy's to end a check that
+// 2026-11-25: the check's time limit is one second, or more than the authorizers may take. Envoy ends a check that
 // portcullis does not answer.
 //
-// 2026-11-25: what a target cannot say is an error that names the setting. Istio cannot hand on the PROXY protocol's TLV, and
-// cannot tell base paths of one host apart, for it names routes by what the mesh's owner wrote. At a gateway it has no
-// virtual host for an IPv6 address, for a label with an underscore, or for a name without a dot, which it takes for a service: a patch for
-// one of those would be of no effect.
+// 2026-11-25: a setting that a target cannot express is an error that names it. Istio cannot forward the TLV of the
+// PROXY protocol. It cannot distinguish base paths of one host, because its route names come from VirtualServices. At a
+// gateway it has no virtual host for an IPv6 address, for a label with an underscore, or for a name without a dot,
+// which it reads as a service. A patch for one of those would have no effect.
 //
-// 2026-11-25: in a mesh, all virtual hosts of the gateway belong to no API before the patches of single hosts say whose they are. What
-// istiod calls otherwise than we think (one for "*", one on another port) is then answered 500, where it would have had the client choose
-// the policy by its host. Hosts of two stages that istiod makes one virtual host of belong to one, and the other's are refused: matched by
-// domain names, the stages would overwrite what the other said of bodies.
+// 2026-11-25: in a mesh, all virtual hosts of the gateway first belong to no API, and then patches assign single hosts.
+// A virtual host that istiod names differently (one for "*", one on another port) therefore answers 500. Otherwise the
+// client would select the policy with its host. If istiod merges hosts of two stages into one virtual host, it belongs
+// to one stage and the other's requests are refused. Matching by domain names would let one stage overwrite the body
+// settings of the other.
 //
-// 2026-11-25: MeshConfig gets an access log format too, though it is the whole mesh's: Istio's own has the query, and a presigned
-// request's signature in it.
+// 2026-11-25: MeshConfig also gets an access log format, although it applies to the whole mesh, because Istio's default
+// logs the query and with it the signatures of presigned requests.
 //
-// 2026-11-25: portcullis' own place in a mesh is printed only where it is said who may ask it (--istio-callers). Without, nothing is known of
-// its sidecar, and a DestinationRule with mutual TLS would end every check of a portcullis that has none. Callers are whole SPIFFE
-// ids, for Istio would take a wildcard.
+// 2026-11-25: resources for portcullis itself in a mesh are printed only with --istio-callers. Without it, nothing is
+// known about its sidecar, and a DestinationRule with mutual TLS would break every check if portcullis has none.
+// Callers are complete SPIFFE ids, because Istio would accept a wildcard.
 //
-// 2026-11-28: connections keep the filters of the listener that they were opened on, and see new routes at once. What a route tells portcullis
-// of a request is therefore true by the route itself: a route that says that the body is waited for has with_request_body, x-forwarded-proto is
-// what Envoy writes for each connection, and routes of private APIs are not those of a listener that was public. The filter has
-// with_request_body too, for pack_as_bytes stands there alone; a body that an older filter hands on as text is refused if it may be another.
+// 2026-11-28: a connection keeps the filters of its listener and sees new routes at once. So everything that a route
+// tells portcullis must hold without the filters: a route that declares a buffered body has with_request_body, Envoy
+// writes x-forwarded-proto for each connection, and routes of private APIs are not shared with a listener that was
+// public. The filter also has with_request_body, because only there pack_as_bytes can be set. A body that an older
+// filter sends as text is refused if it may be altered.
 //
-// 2026-11-28: a path of an upstream has one reading, whatever the host. Base paths, and stages' names on default endpoints, are taken off on
-// the way to the upstream, with the slashes behind them: by regular expressions, for prefix_rewrite leaves those. Two stages of one host need two
-// upstreams then. With --keep-base-path, and in a mesh, whose routes are not ours, what two hosts read in two ways is refused
-// (readings.go). Upstreams are told apart by what --upstream says, for no other target prints them.
+// 2026-11-28: a path of an upstream has one meaning, whatever the host. Base paths, and stage names on default
+// endpoints, are removed on the way to the upstream, with the slashes after them. This takes regular expressions,
+// because prefix_rewrite leaves those slashes. Two stages of one host then need two upstreams. With --keep-base-path,
+// and in a mesh, whose routes are not generated here, two hosts that give a path different meanings are refused
+// (readings.go). Upstreams are identified by --upstream, because no other target prints them.
 //
-// 2026-11-28: the base path is in portcullis.yaml and in Envoy's routes, and one of them is read before the other. Each route, or its virtual
-// host, tells portcullis its base path (portcullis.basePath), and portcullis refuses a request if it takes off another one. The value is what
-// policies are asked without, whether Envoy takes it off or leaves it, so that --keep-base-path and meshes have no form of their own. A virtual
-// host says it for all its routes only if they have one mapping, so that no route inherits another's.
+// 2026-11-28: the base path is in portcullis.yaml and in Envoy's routes, and one of them is reloaded before the other.
+// Each route, or its virtual host, sends its base path (portcullis.basePath), and portcullis refuses a request if its
+// own base path differs. The value is what policies do not see, whether Envoy removes it or not, so --keep-base-path
+// and meshes use the same form. A virtual host sets it for all its routes only if they have one mapping, so that no
+// route inherits the base path of another.
 //
-// 2026-11-28: X-Request-Id is the client's if it sends one, for it may be signed. Clients can so give two requests one id, as at API Gateway,
-// whose documentation says that they can override $context.requestId. portcullis takes UUIDs alone, and Envoy's log has 36 characters of it.
+// 2026-11-28: X-Request-Id is the client's if it sends one, because it may be signed. Clients can thus give two
+// requests one id, as in API Gateway, where they can override $context.requestId. portcullis accepts only UUIDs, and
+// Envoy's log has its first 36 characters.
 //
-// 2026-11-28: Envoy's own answers have API Gateway's words and keep their status, so that graphs tell them apart as before. One set of them
-// holds for a listener: it is a REST API's wherever there is one. What portcullis answered is told by the details ext_authz_denied.
+// 2026-11-28: Envoy's own answers use API Gateway's messages and keep their status, so that graphs do not change. A
+// listener has one set of them: that of REST APIs if it has a REST API. The details ext_authz_denied mark answers of
+// portcullis.
 package envoyconf

@@ -79,7 +79,7 @@ func at(t *testing.T, v any, path ...any) any {
 	return v
 }
 
-// maybe is a value below a mapping, nil where there is none.
+// maybe returns a value below a mapping, or nil.
 func maybe(v any, path ...string) any {
 	for _, key := range path {
 		m, ok := v.(tree)
@@ -125,7 +125,7 @@ func managers(t *testing.T, target Target, text string) []tree {
 
 var perRoute = []string{"typed_per_filter_config", "envoy.filters.http.ext_authz", "check_settings"}
 
-// What holds the door shut is so in every configuration, for every shape.
+// Every configuration has the security settings, in every shape.
 func TestWhatIsGeneratedIsShut(t *testing.T) {
 	for shape, c := range shapes(t) {
 		for _, target := range []Target{Bootstrap, Filter} {
@@ -226,7 +226,7 @@ func checkHost(t *testing.T, host any, buffers bool) {
 	}
 }
 
-// checkBasePath holds that the base path that portcullis is told of, by the route or its virtual host, is the one that the route takes off.
+// checkBasePath holds that the base path in the settings of the route or its virtual host is the one that the route removes.
 func checkBasePath(t *testing.T, ofHost, route any) {
 	t.Helper()
 	if maybe(route, "route") == nil {
@@ -238,7 +238,7 @@ func checkBasePath(t *testing.T, ofHost, route any) {
 	}
 	taken := maybe(route, "route", "regex_rewrite", "pattern", "regex")
 	if text, _ := base.(string); text == "" || taken == nil != (text == "/") || taken != nil && taken != "^"+regexp.QuoteMeta(text)+"/*" {
-		t.Errorf("portcullis is told of the base path %v, and the route takes off %v", base, taken)
+		t.Errorf("the settings have the base path %v, and the route removes %v", base, taken)
 	}
 }
 
@@ -311,7 +311,7 @@ func TestBasePaths(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("\n got %q\nwant %q", got, want)
 	}
-	if want := []string{"stage v3 of API a1b2c3d4e5 is not here: it has no domains, so that no host leads to it"}; !slices.Equal(p.Notes, want) {
+	if want := []string{"stage v3 of API a1b2c3d4e5 is left out: it has no domains, so no host leads to it"}; !slices.Equal(p.Notes, want) {
 		t.Errorf("%q", p.Notes)
 	}
 }
@@ -371,7 +371,7 @@ func TestCircuitBreakers(t *testing.T) {
 	}
 }
 
-// The listener's name is said of private APIs, and of no others.
+// Only private APIs have the listener's name.
 func TestListenerName(t *testing.T) {
 	both := shapes(t)["private and public"]
 	both.VPCEndpoints = []gateway.VPCEndpoint{{VPC: "vpc-1a2b3c4d", Listeners: on("internal")}}
@@ -389,7 +389,7 @@ func TestListenerName(t *testing.T) {
 	}
 }
 
-// What comes from outside stays what it is, whatever it holds.
+// Values from outside stay unchanged, with any content.
 func TestNothingIsReadAsYAML(t *testing.T) {
 	const odd = "/tmp/a b: {#x}\n- \"y\" 'z'"
 	text := mustGenerate(t, shapes(t)["open"], Options{

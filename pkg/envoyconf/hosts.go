@@ -12,59 +12,61 @@ import (
 // listener is one of Envoy's listeners.
 type listener struct {
 	Plan *plan
-	// Name, and a name for its routes.
+	// The names of the listener and of its routes.
 	Name, Routes string
 	Address      address
-	// Private says that the APIs behind it are private, and ProxyProtocol that a load balancer says by which VPC endpoint a
-	// connection came.
+	// Private reports whether the APIs behind it are private. ProxyProtocol reports whether a load balancer names the
+	// VPC endpoint of each connection.
 	Private, ProxyProtocol bool
 	Hosts                  []virtualHost
 
-	// mappings are the stages by host, the longest base path first, and names the hosts in the order of portcullis.yaml.
+	// mappings are the stages by host, the longest base path first. names are the hosts in the order of
+	// portcullis.yaml.
 	mappings map[string][]mapping
 	names    []string
 }
 
-// virtualHost are domains that lead to the same stages.
+// virtualHost is a set of domains that lead to the same stages.
 type virtualHost struct {
 	Name    string
 	Domains []string
-	// Settings are what portcullis is told of all routes; nil where there are several stages.
+	// Settings apply to all routes; nil if there are several stages.
 	Settings *settings
 	Routes   []route
-	// Rest says that there are paths that belong to no stage.
+	// Rest reports whether some paths belong to no stage.
 	Rest bool
 }
 
 // route is a route of a virtual host.
 type route struct {
-	// About is what it is for.
+	// About describes the route.
 	About   string
 	Match   match
 	Cluster string
-	// Strip is a regular expression for the part of the path that the upstream does not get, empty for none.
+	// Strip is a regular expression for the part of the path that the upstream does not get, or "".
 	Strip string
-	// Settings are what portcullis is told of it beyond its virtual host's settings; nil for nothing.
+	// Settings are those beyond the virtual host's; nil for none.
 	Settings *settings
 }
 
-// settings are those of ext_authz for a route or a virtual host: context extensions, and whether the body is waited for.
+// settings are the ext_authz settings of a route or a virtual host: context extensions, and whether Envoy waits for the
+// body.
 type settings struct {
 	API, Stage, Transport, Listener string
-	// BasePath is the base path that portcullis has to take off, "/" for none. Envoy takes the same off, or leaves it.
+	// BasePath is the base path that portcullis must remove, "/" for none. Envoy removes the same one, or keeps it.
 	BasePath string
-	// Principal says that certificates of clients are verified.
+	// Principal reports whether client certificates are verified.
 	Principal bool
-	// MaxBody is the longest body that Envoy waits for and portcullis is told of; 0 if that is not said here. Unbuffered tells Envoy
-	// not to wait.
+	// MaxBody is the longest body that Envoy waits for and sends to portcullis; 0 if not set here. Unbuffered tells
+	// Envoy not to wait.
 	MaxBody    int
 	Unbuffered bool
 }
 
-// Extensions says whether there are context extensions.
+// Extensions reports whether there are context extensions.
 func (s *settings) Extensions() bool { return s.API != "" || s.Buffered() }
 
-// Buffered says whether the body is waited for.
+// Buffered reports whether Envoy waits for the body.
 func (s *settings) Buffered() bool { return s.MaxBody > 0 }
 
 // mapping is a stage below a base path of a host.
@@ -74,7 +76,7 @@ type mapping struct {
 	stage string
 }
 
-// hosts are the virtual hosts of a listener. Hosts with the same stages below the same base paths are one.
+// hosts returns the virtual hosts of a listener. It merges hosts with the same stages below the same base paths.
 func (p *plan) hosts(l *listener) []virtualHost {
 	var hosts []virtualHost
 	same := map[string]int{}
@@ -94,7 +96,8 @@ func (p *plan) hosts(l *listener) []virtualHost {
 	return hosts
 }
 
-// mappings are the stages of the public or of the private APIs, by host, and the hosts in the order of portcullis.yaml.
+// mappings returns the stages of the public or of the private APIs, by host, and the hosts in the order of
+// portcullis.yaml.
 func (p *plan) mappings(private bool) (map[string][]mapping, []string) {
 	mappings := map[string][]mapping{}
 	var names []string
@@ -123,7 +126,7 @@ func (p *plan) mappings(private bool) (map[string][]mapping, []string) {
 				add(host, endpointBase(stage.Name), m)
 			}
 			if len(stage.Domains) == 0 && !api.ExecuteAPIEndpoint {
-				p.Notes = append(p.Notes, fmt.Sprintf("stage %s of API %s is not here: it has no domains, so that no host leads to it", stage.Name, api.ID))
+				p.Notes = append(p.Notes, fmt.Sprintf("stage %s of API %s is left out: it has no domains, so no host leads to it", stage.Name, api.ID))
 			}
 		}
 	}
@@ -133,7 +136,7 @@ func (p *plan) mappings(private bool) (map[string][]mapping, []string) {
 	return mappings, names
 }
 
-// endpointBase is the path of a stage on the default endpoint.
+// endpointBase returns the path of a stage on the default endpoint.
 func endpointBase(stage string) string {
 	if stage == gateway.DefaultStage {
 		return ""
@@ -141,8 +144,8 @@ func endpointBase(stage string) string {
 	return "/" + stage
 }
 
-// endpointHosts are the names of an API's default endpoint. The VPC endpoints that portcullis.yaml lists have each a name for
-// a private API.
+// endpointHosts returns the names of an API's default endpoint. A private API has one more for each VPC endpoint in
+// portcullis.yaml.
 func (p *plan) endpointHosts(api *gateway.API) []string {
 	if !api.ExecuteAPIEndpoint {
 		return nil
@@ -177,7 +180,7 @@ func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 	return h
 }
 
-// routes are the routes of a stage, each with settings of which whose are set for all of them are left out.
+// routes returns the routes of a stage. Their settings omit what applies to all routes.
 func (p *plan) routes(m mapping, common settings) []route {
 	needs := func(r gateway.Route) bool { return p.needsBody(m.api, &r) }
 	stage, cluster, strip := m.name(), p.cluster(m), p.stripped(m.base)
@@ -210,7 +213,7 @@ func (p *plan) routes(m mapping, common settings) []route {
 	return append(routes, one(whole, prefix, true))
 }
 
-// body is what the settings of a route say of its body: the longest that is waited for, or that none is.
+// body returns the body settings of a route: the longest body that Envoy waits for, or that it does not wait.
 func (p *plan) body(needed bool) (longest int, unbuffered bool) {
 	if needed {
 		return p.MaxRequestBytes, false

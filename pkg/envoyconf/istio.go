@@ -12,17 +12,18 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// mesh is what Istio is told.
+// mesh is the plan in Istio's terms.
 type mesh struct {
 	*plan
 	Labels []label
-	// Own is what is said of portcullis itself, nil where that is left to the mesh.
+	// Own are the resources for portcullis itself, nil without --istio-callers.
 	Own *ownWorkload
-	// RuleNamespace is where the DestinationRule for portcullis is: beside its Service, or else where its callers are.
+	// RuleNamespace is the namespace of the DestinationRule for portcullis: that of its Service, or else that of its
+	// callers.
 	RuleNamespace string
-	// Context is Istio's name for the listeners that are meant.
+	// Context is Istio's name for the kind of listeners.
 	Context string
-	// Nobody is what is said of virtual hosts that belong to no stage, before Patches say otherwise.
+	// Nobody are the settings of virtual hosts that belong to no stage, before Patches override them.
 	Nobody  *settings
 	Patches []patch
 }
@@ -30,27 +31,28 @@ type mesh struct {
 // label is a label of a workload.
 type label struct{ Name, Value string }
 
-// patch is what is said of one of Envoy's virtual hosts, by the name that Istio gives it; of all of them where it is empty.
+// patch holds the settings of one of Envoy's virtual hosts, by the name that Istio gives it, or of all of them if it is
+// empty.
 type patch struct {
 	About    string
 	Host     string
 	Settings *settings
-	// Body is what is said of its routes, nil for nothing.
+	// Body are the settings of its routes, or nil.
 	Body *patch
 }
 
-// noAPI is the id of no API: they have letters and digits alone.
+// noAPI is never the id of an API, because ids have only letters and digits.
 const noAPI = "no-api"
 
 var (
 	labelName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$`)
 	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$`)
-	// istioHost is what istiod takes for a host.
+	// istioHost matches what istiod accepts as a host.
 	istioHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
 	namespace = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// forIstio says it in Istio's terms.
+// forIstio converts the plan to Istio's terms.
 func (p *plan) forIstio() (*mesh, error) {
 	m, err := p.newMesh()
 	if err != nil {
@@ -72,7 +74,7 @@ func (p *plan) forIstio() (*mesh, error) {
 	return m, m.inSidecar()
 }
 
-// newMesh is what the options say of the mesh.
+// newMesh returns the mesh of the options.
 func (p *plan) newMesh() (*mesh, error) {
 	m := &mesh{plan: p, Context: "GATEWAY", Nobody: &settings{API: noAPI, Stage: noAPI, Transport: "false"}}
 	if p.Mesh.Sidecar {
@@ -95,7 +97,7 @@ func (p *plan) newMesh() (*mesh, error) {
 	return m, errors.Join(errs...)
 }
 
-// checkHost refuses a host that no virtual host of Istio's stands for.
+// checkHost refuses a host that has no virtual host in Istio.
 func (m *mesh) checkHost(h *virtualHost) error {
 	if h.Settings == nil && m.isEndpoint(h.Name) {
 		return fmt.Errorf("executeApiEndpoint: %s has the API's stages as base paths, which Istio's routes cannot be told apart by: give each stage a domain of its own, and remove executeApiEndpoint", h.Name)

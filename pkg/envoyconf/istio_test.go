@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every request is checked, and what is said of a body is said of all routes of a host.
+// Every request is checked, and the body settings apply to all routes of a host.
 func TestIstio(t *testing.T) {
 	for shape, sidecar := range map[string]bool{"open": false, "mixed": false, "signed": true} {
 		t.Run(shape, func(t *testing.T) {

@@ -37,38 +37,38 @@ type Options struct {
 	// UpstreamOf are the addresses of what single APIs guard, by API id, or single stages, by API id/stage. Filter and Istio do not
 	// print them: there they say which stages share an upstream.
 	UpstreamOf map[string]string
-	// KeepBasePath leaves base paths, and the stage's name on the default endpoint, in the path that the upstream gets.
+	// KeepBasePath keeps base paths, and the stage's name on the default endpoint, in the path that the upstream gets.
 	KeepBasePath bool
-	// Portcullis is where portcullis answers: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
+	// Portcullis is the address of portcullis: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
 	// portcullis.portcullis.svc.cluster.local:9001.
 	Portcullis string
-	// PortcullisTLS makes the connection to portcullis an encrypted one: the authorities that vouch for portcullis, and the
-	// certificate that Envoy shows.
+	// PortcullisTLS encrypts the connection to portcullis: the trusted authorities and Envoy's client certificate.
 	PortcullisTLS ClientTLS
-	// TLS are the certificate and key that clients are shown. Without them the listener speaks plain text.
+	// TLS are the certificate and key for clients. Without them the listener accepts plain text.
 	TLS ServerTLS
-	// SecureTransport is what aws:SecureTransport is: true, false, or x-forwarded-proto. Default: false, and with TLS
-	// x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would also hold for connections that
-	// were open before there was TLS.
+	// SecureTransport is the value of aws:SecureTransport: true, false, or x-forwarded-proto. Default: false, and with
+	// TLS x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would also apply to
+	// connections that were opened before TLS was configured.
 	SecureTransport string
-	// VPCEndpoints is what shows by which VPC endpoint a request of a private API came: proxy-protocol, networks,
-	// listener:NAME, or principals. Default: proxy-protocol.
+	// VPCEndpoints is how to find the VPC endpoint of a private API's request: proxy-protocol, networks, listener:NAME,
+	// or principals. Default: proxy-protocol.
 	VPCEndpoints string
 	// MaxRequestBytes is the longest body of a signed request. Default: 1 MiB.
 	MaxRequestBytes int
-	// UnbufferedUploads leaves the bodies of routes that accept UNSIGNED-PAYLOAD unbuffered: of any length, and no signature over
-	// a body can be verified there. Without it they are buffered like all signed ones.
+	// UnbufferedUploads does not buffer bodies of routes that accept UNSIGNED-PAYLOAD. They may have any length, and
+	// signatures over a body cannot be verified there. By default they are buffered like all signed requests.
 	UnbufferedUploads bool
 	// Timeout is how long a check may take. Default: one second, or more than the APIs' authorizers need.
 	Timeout time.Duration
-	// MaxChecks are the checks at once that portcullis takes, all its replicas together. Default: 4096, as of portcullis serve.
+	// MaxChecks is how many concurrent checks portcullis accepts, summed over its replicas. Default: 4096, as of
+	// portcullis serve.
 	MaxChecks int
-	// Mesh is what Istio has to know.
+	// Mesh has the options for Istio.
 	Mesh Mesh
 }
 
-// MostChecks is the number of checks at once beyond which Envoy asks no more. It is above what portcullis takes, so that portcullis
-// refuses what is too much, at once and by whose share is used up, and not Envoy, which does not tell requests apart.
+// MostChecks is the limit of concurrent checks in Envoy. It is above the limit of portcullis, so that portcullis
+// refuses the excess, at once and by share. Envoy cannot tell requests apart.
 func (o *Options) MostChecks() int { return 2 * o.MaxChecks }
 
 // ClientTLS names PEM files.
@@ -77,22 +77,23 @@ type ClientTLS struct{ CA, Cert, Key string }
 // ServerTLS names PEM files.
 type ServerTLS struct{ Cert, Key string }
 
-// Mesh says where in a mesh portcullis guards.
+// Mesh selects the workload that portcullis guards.
 type Mesh struct {
-	// Namespace and Selector find the workload: a gateway's, or that of an application with a sidecar. Default: the label
+	// Namespace and Selector select the workload: a gateway, or an application with a sidecar. Default: the label
 	// istio=ingressgateway in istio-system. A sidecar has no default selector.
 	Namespace string
 	Selector  string
-	// Sidecar is for the sidecar of an application, and not for a gateway.
+	// Sidecar selects the sidecar of an application instead of a gateway.
 	Sidecar bool
-	// SourcePrincipal has the SPIFFE ids of clients count, for portcullis:SourcePrincipal: the sidecar verifies their certificates.
+	// SourcePrincipal makes clients' SPIFFE ids available as portcullis:SourcePrincipal. The sidecar verifies their
+	// certificates.
 	SourcePrincipal bool
 	// Ports are the ports of the Gateway's servers, as in the Gateway resource. Default: 80.
 	Ports []int
-	// Callers are the SPIFFE ids of those who may ask portcullis, which is in the mesh itself then: it has a sidecar, and is
-	// asked by mutual TLS. Without any, that is left to the mesh.
+	// Callers are the SPIFFE ids of workloads that may send checks. portcullis is then itself in the mesh, with a
+	// sidecar and mutual TLS. Without callers, the mesh's own settings apply.
 	Callers []string
-	// Workload finds portcullis, by labels. Default: app.kubernetes.io/name=portcullis.
+	// Workload selects portcullis by labels. Default: app.kubernetes.io/name=portcullis.
 	Workload string
 }
 
@@ -102,17 +103,17 @@ const (
 	principals       = "principals"
 	listenerPrefix   = "listener:"
 	gatewaySelector  = "istio=ingressgateway"
-	maxRequestBytes  = 10 << 20 // the quota for payloads of API Gateway
+	maxRequestBytes  = 10 << 20 // API Gateway's quota for payloads
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
 	defaultMaxChecks = 4096
 	mostMaxChecks    = 1 << 20
 	checkTime        = time.Second
-	tokenCheckTime   = 6 * time.Second  // more than fetching the keys of an issuer may take
-	functionTime     = 10 * time.Second // what a function may take where its authorizer does not say
+	tokenCheckTime   = 6 * time.Second  // more than the longest fetch of an issuer's keys
+	functionTime     = 10 * time.Second // the default timeout of a function
 )
 
-// option is one of the options and the targets that have a place for it.
+// option is one of the options and the targets that support it.
 type option struct {
 	flag    string
 	given   bool
@@ -143,7 +144,7 @@ func (o *Options) list() []option {
 	}
 }
 
-// Validate says what is wrong with o, all of it. What depends on the APIs is Generate's to say.
+// Validate returns all faults of o. Generate reports those that depend on the APIs.
 func (o *Options) Validate() error {
 	var errs []error
 	refuse := func(wrong bool, format string, args ...any) {
@@ -156,7 +157,7 @@ func (o *Options) Validate() error {
 	}
 	target := cmp.Or(o.Target, Bootstrap)
 	for _, option := range o.list() {
-		refuse(option.given && !slices.Contains(option.targets, target), "--%s: --for %s has no place for it: remove it", option.flag, target)
+		refuse(option.given && !slices.Contains(option.targets, target), "--%s: it does not apply to --for %s: remove it", option.flag, target)
 	}
 	refuse((o.TLS.Cert == "") != (o.TLS.Key == ""), "--tls-cert and --tls-key must be set together")
 	refuse((o.PortcullisTLS.Cert == "") != (o.PortcullisTLS.Key == ""), "--portcullis-cert and --portcullis-key must be set together")
@@ -164,12 +165,12 @@ func (o *Options) Validate() error {
 	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
 		"--secure-transport: %q is not true, false or x-forwarded-proto", o.SecureTransport)
 	refuse(o.Mesh.Sidecar && o.SecureTransport == "x-forwarded-proto",
-		"--secure-transport: a sidecar takes X-Forwarded-Proto from any caller: write true where clients have no way in without TLS, else false")
+		"--secure-transport: a sidecar accepts X-Forwarded-Proto from any caller: write true if clients can connect only with TLS, else false")
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
 	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks, principals}, o.VPCEndpoints),
 		"--vpc-endpoints: %q is not proxy-protocol, networks, listener:NAME or principals", o.VPCEndpoints)
 	refuse(o.VPCEndpoints == principals && !o.Mesh.SourcePrincipal,
-		"--vpc-endpoints principals: only the sidecar of a mesh attests them: write --for istio --istio-sidecar --istio-source-principal")
+		"--vpc-endpoints principals: only the sidecar of a mesh verifies principals: write --for istio --istio-sidecar --istio-source-principal")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
 	refuse(o.MaxChecks < 0 || o.MaxChecks > mostMaxChecks, "--max-checks: must be 1 to %d", mostMaxChecks)
@@ -177,11 +178,11 @@ func (o *Options) Validate() error {
 		refuse(port < 1 || port > 65535, "--istio-port: must be 1 to 65535")
 		refuse(slices.Contains(o.Mesh.Ports[:i], port), "--istio-port: %d is given twice", port)
 	}
-	refuse(o.Mesh.Workload != "" && len(o.Mesh.Callers) == 0, "--istio-portcullis-selector: it is for --istio-callers: write those too")
-	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: only a sidecar's clients have an identity of the mesh: remove it")
+	refuse(o.Mesh.Workload != "" && len(o.Mesh.Callers) == 0, "--istio-portcullis-selector: it requires --istio-callers: write both")
+	refuse(o.Mesh.SourcePrincipal && !o.Mesh.Sidecar, "--istio-source-principal: it requires --istio-sidecar: remove it, or write both")
 	refuse(o.Mesh.Sidecar && (o.Mesh.Selector == "" || o.Mesh.Selector == gatewaySelector),
-		"--istio-selector: with --istio-sidecar it must name the application's pods, and the label %s is a gateway's: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
-	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: a sidecar's ports are the application's: remove it")
+		"--istio-selector: with --istio-sidecar it must name the application's pods, but the label %s belongs to a gateway: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
+	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: it does not apply to a sidecar: remove it")
 	p := &plan{Options: o.withDefaults(nil)}
 	errs = append(errs, p.addAddresses())
 	if p.Target == Istio {
@@ -191,7 +192,7 @@ func (o *Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// withDefaults fills in what was not said.
+// withDefaults sets the defaults.
 func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Target = cmp.Or(o.Target, Bootstrap)
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:10000")
@@ -220,13 +221,13 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	return o
 }
 
-// longestCheck is how long a check of the APIs may take.
+// longestCheck returns how long a check of the APIs may take.
 func longestCheck(apis []gateway.API) time.Duration {
 	longest := checkTime
 	for _, api := range apis {
 		for _, route := range api.Routes {
 			switch route.Authorization {
-			case gateway.None, gateway.IAM:
+			case gateway.None, gateway.IAM, "": // or unresolved, which is refused at once
 			case gateway.Cognito, gateway.JWT:
 				longest = max(longest, tokenCheckTime)
 			default:
@@ -238,7 +239,7 @@ func longestCheck(apis []gateway.API) time.Duration {
 	return longest
 }
 
-// AddUpstream takes an address, or the address of one API's upstream as ID=ADDRESS, or of one stage's as ID/STAGE=ADDRESS.
+// AddUpstream parses an address, or the upstream of one API as ID=ADDRESS, or of one stage as ID/STAGE=ADDRESS.
 func (o *Options) AddUpstream(text string) error {
 	id, at, named := strings.Cut(text, "=")
 	switch {

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// ownWorkload is portcullis as a workload of the mesh, with a sidecar that only callers get past.
+// ownWorkload is portcullis as a workload of the mesh, with a sidecar that only admits callers.
 type ownWorkload struct {
 	Namespace string
 	Labels    []label
-	// Principals are the callers as Istio writes them, without spiffe://.
+	// Principals are the callers in Istio's notation, without spiffe://.
 	Principals []string
 }
 
-// callerShape is the SPIFFE id of a workload. It has no wildcard: Istio would take one.
+// callerShape matches the SPIFFE id of a workload. It has no wildcard, which Istio would accept.
 var callerShape = regexp.MustCompile(`^spiffe://[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?(/[A-Za-z0-9._-]+)+$`)
 
-// ownWorkload is what is said of portcullis itself.
+// ownWorkload returns the resources for portcullis itself.
 func (p *plan) ownWorkload() (*ownWorkload, error) {
 	if len(p.Mesh.Callers) == 0 {
 		return nil, nil
@@ -27,7 +27,7 @@ func (p *plan) ownWorkload() (*ownWorkload, error) {
 	var errs []error
 	w := &ownWorkload{}
 	if w.Namespace = p.serviceNamespace(); w.Namespace == "" {
-		errs = append(errs, fmt.Errorf("--istio-callers: %q does not say the namespace of portcullis; write --portcullis name.namespace.svc.cluster.local:port", p.Portcullis))
+		errs = append(errs, fmt.Errorf("--istio-callers: %q does not contain the namespace of portcullis; write --portcullis name.namespace.svc.cluster.local:port", p.Portcullis))
 	}
 	var err error
 	if w.Labels, err = readLabels("istio-portcullis-selector", p.Mesh.Workload); err != nil {
@@ -44,7 +44,7 @@ func (p *plan) ownWorkload() (*ownWorkload, error) {
 	return w, errors.Join(errs...)
 }
 
-// serviceNamespace is the namespace of portcullis if it is a service of Kubernetes: name.namespace.svc.…
+// serviceNamespace returns the namespace of portcullis if its address is a Kubernetes service: name.namespace.svc.…
 func (p *plan) serviceNamespace() string {
 	parts := strings.Split(p.PortcullisAt.Host, ".")
 	if len(parts) < 3 || parts[2] != "svc" || !namespace.MatchString(parts[1]) {

@@ -10,11 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// plan is everything that a configuration says.
+// plan is the content of a configuration.
 type plan struct {
 	Options
 	apis []gateway.API
-	// endpoints are the VPC endpoints of private APIs; endpointPolicies says that one has a policy.
+	// endpoints are the VPC endpoints of private APIs. endpointPolicies reports whether one has a policy.
 	endpoints        []gateway.VPCEndpoint
 	endpointPolicies bool
 
@@ -22,21 +22,21 @@ type plan struct {
 
 	Listeners []listener
 	Upstreams []upstream
-	// addresses are those of the Upstreams, by name.
+	// addresses are the addresses of the Upstreams, by name.
 	addresses map[string]string
-	// Buffers says that a route needs its requests' bodies.
+	// Buffers reports whether a route needs the bodies of its requests.
 	Buffers bool
-	// Notes are what the reader has to know: what portcullis.yaml has and the configuration has not.
+	// Notes tell the reader what the configuration lacks.
 	Notes []string
 }
 
-// upstream is a cluster of what is guarded.
+// upstream is a cluster that portcullis guards.
 type upstream struct {
 	Name    string
 	Address address
 }
 
-// newPlan finds out what the configuration says.
+// newPlan returns the plan of the APIs and options.
 func newPlan(c *gateway.Config, o Options) (*plan, error) {
 	p := &plan{Options: o, apis: c.APIs, endpoints: c.VPCEndpoints}
 	p.endpointPolicies = slices.ContainsFunc(c.VPCEndpoints, func(e gateway.VPCEndpoint) bool { return e.Policy != nil })
@@ -52,14 +52,14 @@ func newPlan(c *gateway.Config, o Options) (*plan, error) {
 	return p, p.addListeners()
 }
 
-// noteTimeout tells the reader that a check has less time than it may need.
+// noteTimeout warns if a check may need more time than it gets.
 func (p *plan) noteTimeout() {
 	if need := longestCheck(p.apis); p.Timeout < need && need > checkTime {
-		p.Notes = append(p.Notes, fmt.Sprintf("--timeout %v is less than the %v that the authorizers may need, and Envoy answers 503 to a check that takes longer: leave it out, or give the authorizers less", p.Timeout, need))
+		p.Notes = append(p.Notes, fmt.Sprintf("--timeout %v is less than the %v that the authorizers may need, and Envoy answers 503 if a check takes longer: remove it, or reduce the authorizers' timeouts", p.Timeout, need))
 	}
 }
 
-// addAddresses reads the addresses among the options.
+// addAddresses parses the addresses in the options.
 func (p *plan) addAddresses() error {
 	var errs []error
 	take := func(a address, err error) address {
@@ -76,7 +76,7 @@ func (p *plan) addAddresses() error {
 	}
 	p.PortcullisAt = take(parseAddress("portcullis", p.Portcullis))
 	if p.PortcullisTLS.CA != "" && !p.PortcullisAt.Resolved() {
-		errs = append(errs, fmt.Errorf("--portcullis-ca: the name of portcullis' certificate is that of its address: write --portcullis name:port"))
+		errs = append(errs, fmt.Errorf("--portcullis-ca: the address must have the host name in portcullis' certificate: write --portcullis name:port"))
 	}
 	p.Upstreams = []upstream{{"upstream", take(parseAddress("upstream", p.Upstream))}}
 	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
@@ -89,7 +89,7 @@ func (p *plan) addAddresses() error {
 	return errors.Join(errs...)
 }
 
-// checkUpstreams refuses upstreams of APIs or stages that portcullis.yaml does not have.
+// checkUpstreams refuses upstreams of unknown APIs or stages.
 func (p *plan) checkUpstreams() error {
 	var errs []error
 	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
@@ -98,7 +98,7 @@ func (p *plan) checkUpstreams() error {
 	return errors.Join(errs...)
 }
 
-// checkUpstreamOf refuses an API, or a stage of one, that portcullis.yaml does not have.
+// checkUpstreamOf refuses an unknown API or stage.
 func (p *plan) checkUpstreamOf(name string) error {
 	id, stage, staged := strings.Cut(name, "/")
 	i := slices.IndexFunc(p.apis, func(api gateway.API) bool { return api.ID == id })
@@ -111,10 +111,10 @@ func (p *plan) checkUpstreamOf(name string) error {
 	return nil
 }
 
-// clusterOf is the name of the cluster of an API, or of a stage of one.
+// clusterOf returns the name of the cluster of an API or a stage.
 func clusterOf(name string) string { return "upstream-" + strings.Replace(name, "/", "-", 1) }
 
-// cluster is the name of a stage's upstream: its own, that of its API, or that of all others.
+// cluster returns the name of a stage's upstream: its own, its API's, or the default.
 func (p *plan) cluster(m mapping) string {
 	for _, name := range []string{m.name(), m.api.ID} {
 		if _, own := p.UpstreamOf[name]; own {
@@ -124,7 +124,7 @@ func (p *plan) cluster(m mapping) string {
 	return "upstream"
 }
 
-// upstreamOf tells upstreams apart, by their addresses: two clusters with one address are one upstream.
+// upstreamOf identifies upstreams by address: clusters with one address are one upstream.
 func (p *plan) upstreamOf(m mapping) string { return p.addresses[p.cluster(m)] }
 
 func isPrivate(api gateway.API) bool { return api.Private }
@@ -133,7 +133,7 @@ func (p *plan) allPrivate() bool {
 	return !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.Private })
 }
 
-// checkPrivate refuses a way to tell VPC endpoints apart that portcullis.yaml says nothing of.
+// checkPrivate refuses a way to find VPC endpoints that portcullis.yaml does not configure.
 func (p *plan) checkPrivate() error {
 	i := slices.IndexFunc(p.apis, isPrivate)
 	if i < 0 {
@@ -152,22 +152,22 @@ func (p *plan) checkPrivate() error {
 	case p.VPCEndpoints == principals && !slices.ContainsFunc(p.endpoints, known):
 		return fmt.Errorf("%s: --vpc-endpoints principals: no entry of vpcEndpoints has principals", at)
 	case byListener && p.Target == Istio && !p.allPrivate():
-		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and who calls them would count as one who came by the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
+		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and their callers would count as coming through the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
 	case p.VPCEndpoints == proxyProtocol && p.Target == Istio:
-		return fmt.Errorf("%s: Istio cannot hand on the TLV of the PROXY protocol's header: write --vpc-endpoints networks, listener:NAME or principals, or put portcullis at an Envoy of your own", at)
+		return fmt.Errorf("%s: Istio cannot forward the TLV of the PROXY protocol header: write --vpc-endpoints networks, listener:NAME or principals, or use an Envoy of your own", at)
 	}
 	return nil
 }
 
-// addListeners shares the APIs out: private ones, where there are others, have a listener of their own.
+// addListeners assigns APIs to listeners. Private APIs get their own listener if there are public ones.
 func (p *plan) addListeners() error {
 	private := slices.ContainsFunc(p.apis, isPrivate)
 	public := !p.allPrivate()
 	if p.Target == Bootstrap && private && public && p.PrivateListen == "" {
-		return errors.New("--private-listen: private APIs need a listener of their own beside the public ones': write its address")
+		return errors.New("--private-listen: private APIs need a listener of their own if others are public: write its address")
 	}
 	if p.PrivateListen != "" && (!private || !public) {
-		return errors.New("--private-listen: it is for private APIs beside public ones: write --listen")
+		return errors.New("--private-listen: it requires both private and public APIs: write --listen")
 	}
 	if public {
 		p.addListener("http", p.listenAt, false)
@@ -179,7 +179,7 @@ func (p *plan) addListeners() error {
 		p.addListener("http", p.listenAt, true)
 	}
 	if !slices.ContainsFunc(p.Listeners, func(l listener) bool { return len(l.Hosts) > 0 }) {
-		return errors.New("apis: no stage has domains, and no API an executeApiEndpoint: there is no host to route")
+		return errors.New("apis: no stage has domains and no API has executeApiEndpoint, so Envoy has nothing to route: write one")
 	}
 	return nil
 }
@@ -190,7 +190,8 @@ func (p *plan) addListener(name string, at address, private bool) {
 		l.Name = "https"
 	}
 	if private {
-		// Another name than that of public APIs: connections of a listener that was theirs would see what is attested of this one's.
+		// The name differs from that of public APIs, because connections of an earlier public listener must not use
+		// what these routes attest.
 		l.Routes = "private-apis"
 	}
 	l.mappings, l.names = p.mappings(private)

@@ -9,13 +9,13 @@ import (
 	"unicode"
 )
 
-// plainShape holds scalars that are text to every YAML reader, but for the words below.
+// plainShape matches scalars that every YAML reader takes as text, except otherWords.
 var plainShape = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
 
-// otherWords are those that some version of YAML takes for something else than text.
+// otherWords are words that some version of YAML does not take as text.
 var otherWords = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 
-// quote is a text as a YAML scalar, in quotes where it needs some. Go's escapes are YAML's.
+// quote returns a text as a YAML scalar, quoted if necessary. Go's escapes are also YAML's.
 func quote(text string) string {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Is4() {
 		return text
@@ -26,7 +26,7 @@ func quote(text string) string {
 	return strconv.QuoteToASCII(text)
 }
 
-// comment is a text within a line of comment.
+// comment returns a text for use inside a comment line.
 func comment(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// entry is a way into a stage: a host, the base path that leads to the stage there, and the upstream behind it.
+// entry is a way to a stage: a host, the base path of the stage on it, and the upstream.
 type entry struct {
 	host, upstream string
 	mapping
@@ -15,16 +15,16 @@ type entry struct {
 
 func (e entry) String() string { return fmt.Sprintf("%s%s (%s)", e.host, e.base, e.name()) }
 
-// name is the stage with its API.
+// name names the stage and its API.
 func (m mapping) name() string { return m.api.ID + "/" + m.stage }
 
-// longLiteral is the length from which a base path is not spelled out in a regular expression: Envoy refuses those whose program is longer
-// than 100 instructions, about one for each character.
+// longLiteral is the length from which a base path is not written into a regular expression. Envoy refuses an
+// expression whose program has more than 100 instructions, about one for each character.
 const longLiteral = 80
 
-// stripped is the regular expression for the part of a path that does not reach the upstream; empty if all of it does. It takes the
-// slashes behind the base path too, for portcullis reads "/pets//7" below /pets as "/7". It stands on routes that match the base path
-// itself, so that a long one may be told by its number of segments.
+// stripped returns the regular expression for the part of a path that the upstream does not get, or "". It includes the
+// slashes after the base path, because portcullis reads "/pets//7" below /pets as "/7". Its routes match the base path
+// itself, so a long one can be matched by its number of segments.
 func (p *plan) stripped(base string) string {
 	switch {
 	case base == "" || p.keepsBasePaths():
@@ -36,10 +36,10 @@ func (p *plan) stripped(base string) string {
 	}
 }
 
-// keepsBasePaths says whether the upstream gets paths with their base paths. Istio cannot take them off.
+// keepsBasePaths reports whether the upstream gets paths with their base paths. Istio cannot remove them.
 func (p *plan) keepsBasePaths() bool { return p.KeepBasePath || p.Target == Istio }
 
-// checkReadings refuses configurations by which an upstream gets one path that portcullis reads in several ways.
+// checkReadings refuses configurations in which portcullis reads one path of an upstream in several ways.
 func (p *plan) checkReadings() error {
 	e := p.entries()
 	if p.Target == Istio && p.Mesh.Sidecar {
@@ -57,7 +57,7 @@ func (p *plan) checkReadings() error {
 	return errors.Join(errs...)
 }
 
-// entries are all ways into the stages: in the order of portcullis.yaml, by upstream and by host.
+// entries returns all ways to the stages, in the order of portcullis.yaml, by upstream and by host.
 type entries struct {
 	all                []entry
 	upstreams          []string
@@ -82,7 +82,8 @@ func (p *plan) entries() *entries {
 	return es
 }
 
-// checkStripped refuses two stages of one host whose base paths are taken off: the upstream gets the same host and the same path for both.
+// checkStripped refuses two stages of one host and upstream whose base paths are removed: the upstream would get the
+// same host and path for both.
 func checkStripped(entries []entry) error {
 	var errs []error
 	byHost := map[string]entry{}
@@ -100,7 +101,7 @@ func checkStripped(entries []entry) error {
 	return errors.Join(errs...)
 }
 
-// ownUpstream is what --upstream has to name to give the second of two stages an upstream of its own.
+// ownUpstream returns the name in --upstream that gives the second of two stages its own upstream.
 func ownUpstream(first, second entry) string {
 	if first.api != second.api {
 		return second.api.ID
@@ -108,8 +109,8 @@ func ownUpstream(first, second entry) string {
 	return second.name()
 }
 
-// checkKept refuses a host that leads into a longer base path of another host's: the upstream gets the same path by both, and below the
-// base path it has another meaning. Only a host's base paths count, so that one host stands for all that have the same.
+// checkKept refuses a host that leads into a longer base path of another host. The upstream gets the same path from
+// both, with different meanings. Only a host's base paths matter, so hosts with the same base paths are checked once.
 func (p *plan) checkKept(es *entries, upstream string) error {
 	var hosts []string
 	seen := map[string]bool{}
@@ -131,7 +132,7 @@ func (p *plan) checkKept(es *entries, upstream string) error {
 	return nil
 }
 
-// bases are the base paths of a host, with whether they lead to an upstream.
+// bases are the base paths of a host, and whether they lead to an upstream.
 func (es *entries) bases(host, upstream string) string {
 	var key strings.Builder
 	for _, e := range es.byHost[host] {
@@ -140,7 +141,7 @@ func (es *entries) bases(host, upstream string) string {
 	return key.String()
 }
 
-// reader is the entry by which a host reads the paths below a base path, nil if it has none.
+// reader returns the entry by which a host reads the paths below a base path, or nil.
 func (es *entries) reader(host, base string) *entry {
 	var longest *entry
 	for i, e := range es.byHost[host] {
@@ -152,30 +153,31 @@ func (es *entries) reader(host, base string) *entry {
 	return longest
 }
 
-// twoReadings is the error for paths that two entries read in two ways.
+// twoReadings returns the error about paths that two entries read differently.
 func (p *plan) twoReadings(first, second entry) error {
-	at, instead := "--keep-base-path", "leave --keep-base-path out"
+	at, instead := "--keep-base-path", "remove --keep-base-path"
 	if p.Target == Istio {
-		at, instead = "domains", "put portcullis at an Envoy of your own, where the base path is taken off"
+		at, instead = "domains", "use an Envoy of your own, which removes the base path"
 	}
 	if first.name() != second.name() {
 		instead = fmt.Sprintf("write --upstream %s=ADDRESS if they have two upstreams", ownUpstream(first, second))
 	}
-	return fmt.Errorf("%s: %s and %s lead to one upstream, where the path %s/x is the resource %s/x by the first and /x by the second: give both the same base path, or %s",
+	return fmt.Errorf("%s: %s and %s lead to one upstream, where the path %s/x is the resource %s/x for the first and /x for the second: give both the same base path, or %s",
 		at, first, second, second.base, strings.TrimPrefix(second.base, first.base), instead)
 }
 
-// checkSidecar refuses a stage with several base paths in a sidecar, where all hosts lead to one application by the same paths.
+// checkSidecar refuses a stage with several base paths behind a sidecar, where all hosts lead to one application with
+// the same paths.
 func (es *entries) checkSidecar() error {
 	for _, e := range es.all {
 		if first := es.all[0]; first.base != e.base {
-			return fmt.Errorf("--istio-sidecar: %s and %s have different base paths, and the application gets the same path by both hosts: give the domains the same base path, or write a portcullis.yaml without one of them", first, e)
+			return fmt.Errorf("--istio-sidecar: %s and %s have different base paths, and the application gets the same path for both hosts: give the domains the same base path, or write a portcullis.yaml without one of them", first, e)
 		}
 	}
 	return nil
 }
 
-// noteShared tells the reader that stages share an upstream, which then has to look at the host.
+// noteShared notes that stages share an upstream, which must then check the host.
 func (p *plan) noteShared(entries []entry) {
 	var stages []string
 	seen := map[string]bool{}

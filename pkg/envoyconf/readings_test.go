@@ -21,7 +21,7 @@ func staged(id string, endpoint bool, stages ...string) gateway.API {
 	return a
 }
 
-// Each row is a configuration by which one path of an upstream's has, or has not, several readings: with base paths taken off, kept, and in
+// Each row is a configuration in which a path of an upstream has one or several readings: with base paths removed, kept, and in
 // a mesh, which keeps them. A row's answers are what the errors say, empty for none.
 func TestReadings(t *testing.T) {
 	const a, b = "a.example.com", "b.example.com"
@@ -32,7 +32,7 @@ func TestReadings(t *testing.T) {
 	}{
 		"one host":                 {apis: []gateway.API{staged("api1", false, "prod "+a)}},
 		"one base path":            {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1")}},
-		"a base path and none":     {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1")}, kept: "a.example.com .api1/prod. and b.example.com/v1 .api1/prod. .* /v1/x is the resource /v1/x by the first and /x by the second", mesh: "give both the same base path, or put portcullis at an Envoy of your own"},
+		"a base path and none":     {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1")}, kept: "a.example.com .api1/prod. and b.example.com/v1 .api1/prod. .* /v1/x is the resource /v1/x for the first and /x for the second", mesh: "give both the same base path, or use an Envoy of your own"},
 		"a default endpoint":       {apis: []gateway.API{staged("api1", true, "prod "+a)}, kept: "a.example.com .* and api1.execute-api.eu-west-1.amazonaws.com/prod", mesh: "api1.execute-api.eu-west-1.amazonaws.com/prod"},
 		"$default at its endpoint": {apis: []gateway.API{staged("api1", true, "$default "+a)}},
 		"unrelated base paths":     {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v2 c.example.com/v11")}},
@@ -65,7 +65,7 @@ func TestReadings(t *testing.T) {
 			upstreams: map[string]string{"api1/test": "Pets.internal:1", "api1/prod": "pets.internal:1"}, stripped: "lead to one upstream", mesh: "has several base paths", n: "."},
 		"the host leads elsewhere below": {apis: []gateway.API{staged("api1", false, "prod a.example.com b.example.com/v1/x"), staged("api2", false, "prod a.example.com/v1")},
 			upstreams: map[string]string{"api2": "127.0.0.1:2"}, mesh: "has several base paths"},
-		"deeper base paths": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1/x")}, kept: "/v1/x/x is the resource /x/x by the first", mesh: "/v1/x/x is"},
+		"deeper base paths": {apis: []gateway.API{staged("api1", false, "prod a.example.com/v1 b.example.com/v1/x")}, kept: "/v1/x/x is the resource /x/x for the first", mesh: "/v1/x/x is"},
 	} {
 		for target, want := range map[string]string{"stripped": tc.stripped, "kept": tc.kept, "mesh": tc.mesh} {
 			o := Options{UpstreamOf: tc.upstreams, KeepBasePath: target == "kept"}
@@ -98,7 +98,7 @@ func TestSidecarBasePaths(t *testing.T) {
 	}
 }
 
-// A base path that is kept is told of as one that is taken off: it is what portcullis judges without.
+// A kept base path has the same setting as a removed one, because portcullis checks the path without it.
 func TestKeptBasePathIsToldOf(t *testing.T) {
 	c := config(staged("api1", false, "prod a.example.com/v1 b.example.com/v1"))
 	for name, o := range map[string]Options{"kept": {KeepBasePath: true}, "gateway": {Target: Istio}, "sidecar": {Target: Istio, Mesh: Mesh{Sidecar: true, Selector: "app=pets"}}} {
@@ -109,7 +109,7 @@ func TestKeptBasePathIsToldOf(t *testing.T) {
 	}
 }
 
-// What is taken off a path is the base path and the slashes behind it, and of a long one as many segments.
+// The base path and the slashes after it are removed from a path; a long one by its number of segments.
 func TestStripped(t *testing.T) {
 	long := "/" + strings.Repeat("x", 200) + "/y"
 	p := &plan{}
@@ -125,11 +125,11 @@ func TestStripped(t *testing.T) {
 		}
 	}
 	if p.stripped("") != "" || (&plan{Options: Options{KeepBasePath: true}}).stripped("/pets") != "" {
-		t.Error("a base path is taken off that there is none of, or that is kept")
+		t.Error("a missing or kept base path is removed")
 	}
 }
 
-// Every route below a base path takes it off, and no other does.
+// Exactly the routes below a base path remove it.
 func TestRoutesStrip(t *testing.T) {
 	signed := api("a1b2c3d4e5", on("pets.example.com", "api.example.com/v1", "odd.example.com/a+b"), "GET /health", "GET /pets/{id}", "POST /pets/mine AWS_IAM", "ANY /{proxy+} AWS_IAM")
 	for _, keep := range []bool{false, true} {

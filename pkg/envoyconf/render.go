@@ -15,22 +15,22 @@ import (
 //go:embed templates
 var files embed.FS
 
-// Output is a configuration, and what its reader has to know beside it.
+// Output is a configuration and notes for its reader.
 type Output struct {
-	// Text is the configuration. The same APIs and options have the same text.
+	// Text is the configuration. It depends only on the APIs and options.
 	Text string
-	// Notes are what portcullis.yaml has and the configuration has not.
+	// Notes say what the configuration lacks.
 	Notes []string
 }
 
-// Generate writes the configuration that fits the APIs. The error names every setting, of the configuration or of the options,
-// that the target cannot carry.
+// Generate returns the configuration for the APIs. The error names every setting of the configuration and of the
+// options that the target does not support.
 func Generate(c *gateway.Config, o Options) (Output, error) {
 	if err := o.Validate(); err != nil {
 		return Output{}, err
 	}
 	if o.VPCEndpoints != "" && !slices.ContainsFunc(c.APIs, isPrivate) {
-		return Output{}, errors.New("--vpc-endpoints: no API is private: remove it")
+		return Output{}, errors.New("--vpc-endpoints: it requires a private API: remove it")
 	}
 	p, err := newPlan(c, o.withDefaults(c.APIs))
 	if err != nil {
@@ -49,13 +49,13 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 	return Output{Text: text, Notes: p.Notes}, err
 }
 
-// render fills in a template of the folder templates.
+// render executes a template of the folder templates.
 func (p *plan) render(name string, data any) (string, error) {
 	said := map[string]bool{}
 	t := template.New(name).Option("missingkey=error")
 	t.Funcs(template.FuncMap{
 		"quote": quote, "comment": comment, "duration": duration, "indent": indent,
-		// once is true the first time: what is explained once is not explained again.
+		// once returns true the first time, so that an explanation is written once.
 		"once": func(what string) bool {
 			first := !said[what]
 			said[what] = true
@@ -75,7 +75,7 @@ func (p *plan) render(name string, data any) (string, error) {
 	return b.String(), err
 }
 
-// indent moves lines to the right, but for empty ones.
+// indent indents lines that are not empty.
 func indent(by int, text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -86,7 +86,7 @@ func indent(by int, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// duration is a time as Envoy writes one.
+// duration returns a time in Envoy's format.
 func duration(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// reply is how clients are told of an answer that is Envoy's own.
+// reply replaces one of Envoy's own answers.
 type reply struct {
 	Status  int
 	Message string
@@ -15,11 +15,11 @@ type reply struct {
 
 type header struct{ Name, Value string }
 
-// requestID is the id of the request, as long as a UUID.
+// requestID is the format of the request's id, with the length of a UUID.
 const requestID = "%REQ(X-REQUEST-ID):36%"
 
-// Replies are Envoy's own answers in the words of API Gateway: of an HTTP API where there are no others, or else of a REST API. A
-// request with too many headers has no id yet.
+// Replies returns API Gateway's messages for Envoy's own answers: those of HTTP APIs if there are no others, or else
+// those of REST APIs. A request with too many headers has no id yet.
 func (p *plan) Replies() []reply {
 	if !slices.ContainsFunc(p.apis, func(api gateway.API) bool { return !api.HTTP }) {
 		id := []header{{"apigw-requestid", requestID}}

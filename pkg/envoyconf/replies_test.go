@@ -8,7 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Envoy's own answers are a REST API's, or an HTTP API's where there are no others, and leave portcullis' alone.
+// Envoy's own answers are a REST API's, or an HTTP API's if there are no others, and leave portcullis' alone.
 func TestReplies(t *testing.T) {
 	http := api("http000000", on("http.example.com"), "GET /pets")
 	http.HTTP = true

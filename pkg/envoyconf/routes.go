@@ -9,42 +9,43 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// match is which requests an Envoy route is for: one path, a URI template, or everything below a prefix, which is the empty
-// text for all paths; for one method, or for all.
+// match selects the requests of an Envoy route: one path, a URI template, or everything below a prefix, where "" means
+// all paths; and one method, or all.
 type match struct {
 	Path, Template, Prefix string
 	Method                 string
 }
 
-// exception is a route of portcullis.yaml that Envoy has to tell from the others of its stage.
+// exception is a route of portcullis.yaml that Envoy must distinguish from the others of its stage.
 type exception struct {
 	route *gateway.Route
-	// parts are the path parts, of the base path and of the resource.
+	// parts are the parts of the base path and of the resource.
 	parts []string
-	// signed says that the request's body is needed.
+	// signed reports whether the body is needed.
 	signed bool
 }
 
 const anyMethod = "ANY"
 
-// plainPart holds the parts whose text Envoy and portcullis read alike: neither has another way to write these characters once
-// Envoy has normalised the path.
+// plainPart matches the parts that Envoy and portcullis read alike: after Envoy's normalization, these characters have
+// one spelling.
 var plainPart = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
-// needsBody says whether portcullis has to see the body of a route's requests: a signature is over it, unless it is said to
-// leave the body out. A VPC endpoint policy asks who has signed, whatever the route.
+// needsBody reports whether portcullis needs the bodies of a route's requests. A signature covers the body unless it is
+// declared not to. A VPC endpoint policy depends on the signer, whatever the route.
 func (p *plan) needsBody(api *gateway.API, r *gateway.Route) bool {
 	unsigned := p.UnbufferedUploads && r.Signatures.UnsignedPayload
 	return r.Authorization == gateway.IAM && !unsigned || api.Private && p.endpointPolicies
 }
 
-// exceptions are the routes of a stage to be told apart, in the order in which API Gateway looks for them, if those that need
-// a body and those that do not are mixed: each that needs none, and each that needs one and could be taken for a later one
-// that does not. All others are buffered.
+// exceptions returns the routes of a stage that Envoy must distinguish, in API Gateway's matching order, if some need a
+// body and some do not: each that needs none, and each that needs one and could be mistaken for a later one that does
+// not. All others are buffered.
 //
-// Let portcullis give a request to the signed route S. An exception O without a body that Envoy finds for it matches in
-// portcullis too, for its match is no wider; so S comes before O in API Gateway's order, and both match the request, so that S
-// is among the exceptions, before O, with a match that is no narrower. Envoy has found S.
+// Suppose that portcullis assigns a request to the signed route S. If Envoy matches an exception O without a body, O
+// matches in portcullis too, because its match is no wider. So S comes before O in API Gateway's order, and both match
+// the request. Then S is among the exceptions, before O, with a match that is no narrower, and Envoy has matched S
+// first.
 func (p *plan) exceptions(api *gateway.API, base string) []exception {
 	if api.HTTP || !(exception{parts: parts(base)}).isPlain() {
 		return nil
@@ -64,7 +65,7 @@ func (p *plan) exceptions(api *gateway.API, base string) []exception {
 	return kept
 }
 
-// parts are the segments of a path; the root has none.
+// parts returns the segments of a path; the root has none.
 func parts(path string) []string {
 	path = strings.Trim(path, "/")
 	if path == "" {
@@ -91,7 +92,7 @@ func kind(part string) int {
 	}
 }
 
-// inOrder compares two routes by which of them portcullis looks at first.
+// inOrder compares two routes by the order in which portcullis tries them.
 func inOrder(a, b exception) int {
 	for i := range min(len(a.parts), len(b.parts)) {
 		x, y := a.parts[i], b.parts[i]
@@ -118,12 +119,12 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// isPlain says whether all that is literal in the path has one spelling.
+// isPlain reports whether all literal parts of the path have one spelling.
 func (e exception) isPlain() bool {
 	return !slices.ContainsFunc(e.parts, func(part string) bool { return kind(part) == literal && !plainPart.MatchString(part) })
 }
 
-// couldBe says whether a request of the signed route e could be taken for one of o, which needs no body.
+// couldBe reports whether a request of the signed route e could be mistaken for one of o, which needs no body.
 func (e exception) couldBe(o exception) bool {
 	if o.signed || !o.isPlain() || e.route.Method != o.route.Method && e.route.Method != anyMethod && o.route.Method != anyMethod {
 		return false
@@ -140,9 +141,9 @@ func (e exception) couldBe(o exception) bool {
 	}
 }
 
-// matches are what leads to the route. Where the body is needed they match no less than portcullis does: a literal with several
-// spellings is any part, and a slash at the end does not count. Where it is not, they match no more: of a URI template, **
-// may be nothing, and a greedy variable is at least one part.
+// matches returns what leads to the route. If the body is needed, they match no less than portcullis: a literal with
+// several spellings matches any part, and a trailing slash is ignored. Otherwise they match no more: in a URI template
+// ** may be empty, but a greedy variable has at least one part.
 func (e exception) matches() []match {
 	path, template := "", false
 	for _, part := range e.parts {
@@ -176,7 +177,7 @@ func (e exception) matches() []match {
 	return all
 }
 
-// String is the match as Envoy writes one that is not a template.
+// String returns a match that is not a template in Envoy's format.
 func (m match) String() string {
 	what := "prefix: /"
 	switch {
@@ -191,7 +192,7 @@ func (m match) String() string {
 	return "{" + what + "}"
 }
 
-// Headers is the match of the method.
+// Headers returns the match of the method.
 func (m match) Headers() string {
 	return `[{name: ":method", string_match: {exact: ` + quote(m.Method) + "}}]"
 }

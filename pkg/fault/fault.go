@@ -10,25 +10,28 @@ import (
 	"unicode"
 )
 
-// Fault is one thing that is wrong with a configuration, or with a document that it names: where it stands, what it is and what
-// to write instead. It never quotes more than names, for a value may be a secret; and where a name may be one, a Report shows none.
+// Fault is one thing that is wrong with a configuration, or with a document that it names: where it is, what is wrong
+// and what to write instead. It quotes only names, because a value may be a secret. If a name may be a secret, a Report
+// removes it.
 type Fault struct {
-	// At is the value that it is about, for a Report to find the file, line and column, if it does not have them, and to tell whether
-	// the message may quote a secret. It is nil for a fault that has no Place.
+	// At is the value in question. A Report uses it to find the file, line and column, if they are not set, and to
+	// decide whether the message may quote a secret. It is nil for a fault without a Place.
 	At *Place `json:"-"`
-	// File is the name of the file. It is empty where a document was not read from a file, or its reader does not know from which.
+	// File is the name of the file. It is empty if the document does not come from a file, or its reader does not know
+	// the file.
 	File string `json:"file"`
-	// Line and Column count from 1, the column in characters. They are 0 where the fault is the file itself.
+	// Line and Column start at 1; columns count characters. They are 0 if the fault concerns the whole file.
 	Line   int `json:"line,omitempty"`
 	Column int `json:"column,omitempty"`
-	// Statement is the statement of a policy that the message is about: its Sid or, without one, its position ("Statement[2]").
+	// Statement is the policy statement in question: its Sid or, without one, its position ("Statement[2]").
 	Statement string `json:"-"`
 	Message   string `json:"message"`
-	// Warning marks what is allowed and probably not meant. What has no other faults can be used.
+	// Warning marks a setting that is allowed and probably not intended. A configuration with only warnings can be
+	// used.
 	Warning bool `json:"warning,omitempty"`
 }
 
-// String is the fault in one line: file:line:column: statement: message. A name in it that holds a line break begins no other.
+// String returns the fault in one line: file:line:column: statement: message. Line breaks in names are escaped.
 func (f Fault) String() string {
 	mark := ""
 	if f.Warning {
@@ -42,7 +45,7 @@ func (f Fault) String() string {
 	}, f.where()+mark+f.message())
 }
 
-// Text is String without the mark of a warning, and with names as they are.
+// Text is String without the mark of a warning, and with names unchanged.
 func (f Fault) Text() string { return f.where() + f.message() }
 
 func (f Fault) where() string {
@@ -66,7 +69,7 @@ func (f Fault) message() string {
 	return f.Statement + ": " + f.Message
 }
 
-// placed returns the fault with its file, line and column in place of the Place, and without texts that may be secrets.
+// placed returns the fault with file, line and column instead of the Place, and without texts that may be secrets.
 func (f Fault) placed() Fault {
 	if document := f.At.Document(); document != nil {
 		if f.Line == 0 {
@@ -80,15 +83,15 @@ func (f Fault) placed() Fault {
 	return f
 }
 
-// notShown stands for a text that may be a secret.
+// notShown replaces a text that may be a secret.
 const notShown = `"…"`
 
-// quotedText matches what a message quotes.
+// quotedText matches a quoted text in a message.
 var quotedText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// withoutQuotes takes what a message quotes out of it. A secret may stand where a name belongs: a header or a variable written as
-// A=secret, a password as a field of its own. So a fault quotes no text from where a secret may stand (2026-11-28). ARNs stay: they
-// tell which entry it is.
+// withoutQuotes removes quoted texts from a message. A name may be a secret in the wrong place: a header or variable
+// written as A=secret, or a password as a field of its own. So a fault quotes nothing from where a secret may be
+// (2026-11-28). ARNs stay, because they identify the entry.
 func withoutQuotes(message string) string {
 	return quotedText.ReplaceAllStringFunc(message, func(text string) string {
 		if strings.HasPrefix(text, `"arn:`) && !strings.Contains(text, "=") {
@@ -98,14 +101,14 @@ func withoutQuotes(message string) string {
 	})
 }
 
-// In returns the fault as one of a file, with the statement in its message.
+// In returns the fault with a file, and with the statement in its message.
 func (f Fault) In(file string) Fault {
 	f.File, f.Message, f.Statement = file, f.message(), ""
 	return f
 }
 
-// Quoted is a name as a message quotes it, cut if it is long. One that may hold a secret is not repeated: A=secret, or a URL with a
-// password.
+// Quoted returns a name as messages quote it, shortened if it is long. It omits a name that may be a secret: A=secret,
+// or a URL with a password.
 func Quoted(name string) string {
 	const most = 80
 	if strings.Contains(name, "=") || strings.Contains(name, "@") && strings.Contains(name, "://") {
@@ -117,10 +120,10 @@ func Quoted(name string) string {
 	return strconv.Quote(name)
 }
 
-// List is all that is wrong with a configuration, by file and position.
+// List is everything that is wrong with a configuration, by file and position.
 type List []Fault
 
-// Error is one fault a line.
+// Error returns one fault a line.
 func (fs List) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
@@ -134,7 +137,7 @@ func (fs List) Fatal() bool {
 	return slices.ContainsFunc(fs, func(f Fault) bool { return !f.Warning })
 }
 
-// sorted returns the faults by file, in the order in which the files were read, and position.
+// sorted returns the faults by file, in the order of reading, and position.
 func (fs List) sorted(files []string) List {
 	rank := make(map[string]int, len(files))
 	for i, name := range files {

@@ -115,7 +115,7 @@ func TestReportedFaultIsPlaced(t *testing.T) {
 	}
 }
 
-// What is said of a field of secrets quotes nothing but ARNs, however it is reported and wherever in the field it is.
+// A fault about a field of secrets quotes only ARNs, for every way to report it and every position in the field.
 func TestNothingIsQuotedFromSecrets(t *testing.T) {
 	root := Root(document("f"))
 	at := root.Field("secret").Key("hunter2")

@@ -5,53 +5,53 @@ import (
 	"strings"
 )
 
-// Place is where a value of a configuration stands. It travels with the value: a reader makes it, and a package that checks the value
-// goes on from it to the field that is wrong and gives it back in a Fault. Only the Document that it is of knows where that is, so a
-// reader of another format has its values stand where its own files have them. The nil Place is nowhere.
+// Place is the position of a value of a configuration. It travels with the value: a reader creates it, and a package
+// that checks the value returns the Place of the faulty field in a Fault. Only its Document resolves it, so a reader of
+// another format can give values positions in its own files. The nil Place is nowhere.
 //
-// A Place holds its Document, which may be large. What outlives the reading of a configuration must not hold a Place.
+// A Place holds its Document, which may be large. Do not keep a Place after the configuration is read.
 type Place struct {
 	up       *Place
 	step     Step
-	document Document // of the root alone
+	document Document // set only in the root
 }
 
-// Document finds the values that Places of it stand for.
+// Document resolves its Places.
 type Document interface {
-	// Position returns where the value stands, or, if it is missing, what lacks it. Lines and columns count from 1, columns in
-	// characters.
+	// Position returns the position of the value or, if it is missing, of what lacks it. Lines and columns start at 1;
+	// columns count characters.
 	Position(at *Place) (file string, line, column int)
 	// Secret reports whether a text at the Place may be a secret.
 	Secret(at *Place) bool
 }
 
-// Step leads from a value to one that it holds.
+// Step leads from a value to one inside it.
 type Step struct {
 	Kind Kind
-	// Name is that of a field, or a key.
+	// Name is the name of a field, or the key.
 	Name string
-	// Index is that of an item, from 0.
+	// Index is the index of an item, from 0.
 	Index int
 }
 
-// Kind is what a Step goes by.
+// Kind is the kind of a Step.
 type Kind uint8
 
 const (
-	// Field goes to a field that the schema names.
+	// Field leads to a field of the schema.
 	Field Kind = iota + 1
-	// Key goes to the value of a key that the configuration names.
+	// Key leads to the value of a key in the configuration.
 	Key
-	// Item goes to an item of a list.
+	// Item leads to an item of a list.
 	Item
-	// Name goes from a value to its key.
+	// Name leads from a value to its key.
 	Name
 )
 
 // Root returns the Place of a whole document.
 func Root(d Document) *Place { return &Place{document: d} }
 
-// Field returns the Place of a field of the value, whether or not it is given.
+// Field returns the Place of a field of the value, which may be missing.
 func (p *Place) Field(name string) *Place { return p.to(Step{Kind: Field, Name: name}) }
 
 // Key returns the Place of a key's value.
@@ -60,7 +60,7 @@ func (p *Place) Key(name string) *Place { return p.to(Step{Kind: Key, Name: name
 // Item returns the Place of an item of a list.
 func (p *Place) Item(index int) *Place { return p.to(Step{Kind: Item, Index: index}) }
 
-// Name returns the Place of the key that the value stands under.
+// Name returns the Place of the value's key.
 func (p *Place) Name() *Place { return p.to(Step{Kind: Name}) }
 
 func (p *Place) to(s Step) *Place {
@@ -70,7 +70,7 @@ func (p *Place) to(s Step) *Place {
 	return &Place{up: p, step: s}
 }
 
-// Up returns the Place of what holds the value, nil for a whole document.
+// Up returns the Place of the enclosing value, nil for the whole document.
 func (p *Place) Up() *Place {
 	if p == nil {
 		return nil
@@ -78,7 +78,7 @@ func (p *Place) Up() *Place {
 	return p.up
 }
 
-// Steps returns the way from the document to the value.
+// Steps returns the path from the document to the value.
 func (p *Place) Steps() []Step {
 	n := 0
 	for q := p; q.Up() != nil; q = q.up {
@@ -92,7 +92,7 @@ func (p *Place) Steps() []Step {
 	return steps
 }
 
-// Document returns the document of the value, nil if there is none.
+// Document returns the document of the value, or nil.
 func (p *Place) Document() Document {
 	if p == nil {
 		return nil
@@ -103,7 +103,7 @@ func (p *Place) Document() Document {
 	return p.document
 }
 
-// String is the way to the value, as in apis[3].gatewayResponses["ACCESS_DENIED"].statusCode.
+// String returns the path, such as apis[3].gatewayResponses["ACCESS_DENIED"].statusCode.
 func (p *Place) String() string {
 	var text strings.Builder
 	for _, s := range p.Steps() {
@@ -112,7 +112,7 @@ func (p *Place) String() string {
 	return strings.TrimPrefix(text.String(), ".")
 }
 
-// String is the step as a part of a way: .field, ["key"] or [3]; that to a key is empty.
+// String returns the step as part of a path: .field, ["key"] or [3]. A step to a key is empty.
 func (s Step) String() string {
 	switch s.Kind {
 	case Field:
@@ -126,7 +126,7 @@ func (s Step) String() string {
 	}
 }
 
-// Label is how a fault names the value: the field, with the key or the item where it is one.
+// Label returns the name of the value in faults: the field, with the key or index if there is one.
 func (p *Place) Label() string {
 	if p.Up() == nil {
 		return "the configuration"

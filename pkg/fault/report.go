@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// MaxFaults bounds what one reading reports, faults and warnings each: past it, a file is not mistaken in places, but
-// altogether.
+// MaxFaults limits the reported faults of one reading, and the warnings. A file with more faults is wrong as a whole.
 const MaxFaults = 1000
 
-// Report gathers the faults of one reading.
+// Report collects the faults of one reading.
 type Report struct {
 	faults, warnings List
 	more             bool // there are more than MaxFaults faults, or warnings
-	// given holds what is in faults and warnings: a file that is named twice is looked into twice.
+	// given prevents duplicates: a file that is named twice is checked twice.
 	given map[Fault]bool
-	// refused holds where plain YAML is not kept to, so that others who look at the same place need not say so again.
+	// refused holds positions of YAML that is not allowed, so that others do not report them again.
 	refused map[position]bool
-	// mistaken holds the Places at which there is a fault, so that what only follows from one is not reported too.
+	// mistaken holds the Places of faults, to drop faults that only follow from them.
 	mistaken map[Document]*mistake
 }
 
@@ -27,7 +26,7 @@ type position struct {
 	line, column int
 }
 
-// mistake tells of a value whether there is a fault at it, or in it.
+// mistake says whether there is a fault at a value, or inside it.
 type mistake struct {
 	here bool
 	in   map[Step]*mistake
@@ -38,7 +37,7 @@ func NewReport() *Report {
 	return &Report{given: make(map[Fault]bool), refused: make(map[position]bool), mistaken: make(map[Document]*mistake)}
 }
 
-// Add adds a fault unless it is there already. Past MaxFaults, Result only tells that there are more.
+// Add adds a fault unless it is a duplicate. Past MaxFaults, Result only says that there are more.
 func (r *Report) Add(f Fault) {
 	if f.At != nil {
 		f = f.placed()
@@ -57,13 +56,13 @@ func (r *Report) Add(f Fault) {
 	}
 }
 
-// Fault adds a fault at a Place, and marks it.
+// Fault adds a fault at a Place and marks the Place.
 func (r *Report) Fault(at *Place, format string, args ...any) {
 	r.Mark(at)
 	r.Add(Fault{At: at, Message: fmt.Sprintf(format, args...)})
 }
 
-// IfNew adds a fault at a Place unless it would follow from another.
+// IfNew adds a fault at a Place unless it follows from another.
 func (r *Report) IfNew(at *Place, message string) {
 	if !r.Follows(at) {
 		r.Fault(at, "%s", message)
@@ -75,7 +74,7 @@ func (r *Report) Warn(at *Place, message string) {
 	r.Add(Fault{At: at, Message: message, Warning: true})
 }
 
-// Refuse adds a fault of the form of a file. Others who look at the same position ask Refused, so as not to say it again.
+// Refuse adds a fault in the form of a file. Other checks call Refused to avoid reporting the same position again.
 func (r *Report) Refuse(f Fault) {
 	r.Add(f)
 	if !r.Full() {
@@ -83,10 +82,10 @@ func (r *Report) Refuse(f Fault) {
 	}
 }
 
-// Refused reports whether what stands where a fault is was refused for its form.
+// Refused reports whether Refuse was called for the position of a fault.
 func (r *Report) Refused(f Fault) bool { return r.refused[position{f.File, f.Line, f.Column}] }
 
-// Merge adds what another Report has.
+// Merge adds the contents of another Report.
 func (r *Report) Merge(other *Report) {
 	for _, f := range slices.Concat(other.faults, other.warnings) {
 		r.Add(f)
@@ -94,17 +93,17 @@ func (r *Report) Merge(other *Report) {
 	r.more = r.more || other.more
 }
 
-// Count returns how many faults there are, warnings aside. Whether something is at fault shows in whether it rises.
+// Count returns the number of faults, without warnings. It rises if a step finds a fault.
 func (r *Report) Count() int { return len(r.faults) }
 
-// Full reports whether there is no room for one more fault. Making one is work, so a reader that may find many asks first, and calls
-// Overflow instead.
+// Full reports whether the Report cannot take another fault. Building faults takes time, so a reader that may find many
+// checks Full first and calls Overflow instead.
 func (r *Report) Full() bool { return len(r.faults) == MaxFaults }
 
-// Overflow notes that there are more faults than there is room for.
+// Overflow records that there are more faults than fit.
 func (r *Report) Overflow() { r.more = true }
 
-// Mark notes that there is a fault at a Place; at the root, in all of its document.
+// Mark records a fault at a Place. At the root it covers the whole document.
 func (r *Report) Mark(at *Place) {
 	document := at.Document()
 	m := r.mistaken[document]
@@ -126,8 +125,8 @@ func (r *Report) Mark(at *Place) {
 	m.here = true
 }
 
-// Follows reports whether a fault at a Place would follow from one that is reported already: at the same value, or one that it is
-// in.
+// Follows reports whether a fault at a Place would follow from a reported one: at the same value, or at a value around
+// it.
 func (r *Report) Follows(at *Place) bool {
 	m := r.mistaken[at.Document()]
 	for _, s := range at.Steps() {
@@ -139,8 +138,7 @@ func (r *Report) Follows(at *Place) bool {
 	return m != nil && m.here
 }
 
-// Result returns the faults and warnings in order: by file, in the order in which they were read, the first being the
-// configuration's own, and by position.
+// Result returns the faults and warnings, ordered by file, in the order of reading, and by position.
 func (r *Report) Result(files []string) List {
 	all := slices.Concat(r.faults, r.warnings).sorted(files)
 	if r.more {

@@ -28,6 +28,7 @@ var order = [...]step{
 	{authz.StepDenied, (*invocation).deniedAlready},
 	{authz.StepCaller, (*invocation).know},
 	{authz.StepDecision, (*invocation).decide},
+	{authz.StepAPIKey, (*invocation).requireAPIKey},
 	{authz.StepConnection, (*invocation).keepHeaders},
 	{authz.StepForwarded, (*invocation).keepHost},
 	{authz.StepUpstream, (*invocation).mapHeaders},

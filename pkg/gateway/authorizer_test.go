@@ -29,12 +29,14 @@ type testAnswer struct {
 	principal string
 	policy    *policy.Policy
 	allowed   bool
+	usageKey  string
 	context   map[string]string
 }
 
-func (a *testAnswer) PrincipalID() string    { return a.principal }
-func (a *testAnswer) Policy() *policy.Policy { return a.policy }
-func (a *testAnswer) Allowed() bool          { return a.allowed }
+func (a *testAnswer) PrincipalID() string        { return a.principal }
+func (a *testAnswer) Policy() *policy.Policy     { return a.policy }
+func (a *testAnswer) Allowed() bool              { return a.allowed }
+func (a *testAnswer) UsageIdentifierKey() string { return a.usageKey }
 
 func (a *testAnswer) ContextValue(name string) (string, bool) {
 	value, ok := a.context[name]

@@ -42,6 +42,9 @@ type (
 	UpstreamHeader   = compile.UpstreamHeader
 	GatewayResponse  = compile.GatewayResponse
 	VPCEndpoint      = compile.VPCEndpoint
+	APIKey           = compile.APIKey
+	APIKeySource     = compile.APIKeySource
+	APIKeyValue      = model.APIKeyValue
 	SignatureOptions = compile.SignatureOptions
 )
 
@@ -55,13 +58,19 @@ type (
 	RouteSignatures = model.RouteSignatures
 )
 
-// The authorization types of methods, and the names of an HTTP API's default route and stage.
+// HashAPIKey hashes an API key's value. The error does not repeat it.
+func HashAPIKey(text string) (APIKeyValue, error) { return model.HashAPIKey(text) }
+
+// The authorization types of methods, the sources of API keys, and the names of an HTTP API's default route and stage.
 const (
 	None    = compile.None
 	IAM     = compile.IAM
 	Custom  = compile.Custom
 	Cognito = compile.Cognito
 	JWT     = compile.JWT
+
+	KeyInHeader       = compile.KeyInHeader
+	KeyFromAuthorizer = compile.KeyFromAuthorizer
 
 	DefaultRoute = compile.DefaultRoute
 	DefaultStage = compile.DefaultStage

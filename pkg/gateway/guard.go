@@ -25,6 +25,7 @@ var guards = [...]guard{
 	model.ByIAM:      {refuse: nothing, authenticate: signer, decide: (*invocation).byIAM},
 	model.ByFunction: {refuse: (*invocation).refusedAlready, authenticate: askFunction, decide: (*invocation).byFunction},
 	model.ByToken:    {refuse: nothing, authenticate: bearer, decide: (*invocation).resourcePolicyAlone},
+	model.Unresolved: {refuse: unresolved, authenticate: unresolvedToAll, decide: unresolved},
 }
 
 // deniedAlready denies if the route's guard denies before the caller is authenticated.
@@ -56,6 +57,14 @@ func denied(*invocation) outcome {
 
 func deniedToAll(in *invocation, _ context.Context) outcome { return denied(in) }
 
+// unresolved denies as API Gateway denies where an API's configuration is wrong. No function is asked, and no resource policy.
+func unresolved(in *invocation) outcome {
+	detail := "the configuration does not know the route's guard: " + in.route.Unresolved
+	return deny(&authz.Refusal{ResponseType: authz.ResponseAPIConfigurationError, Reason: authz.Reason{Code: authz.CodeUnresolved, Detail: detail}})
+}
+
+func unresolvedToAll(in *invocation, _ context.Context) outcome { return unresolved(in) }
+
 func anonymous(*invocation, context.Context) outcome { return goOn() }
 
 // limitARN refuses a method ARN that is too long to be authorized.
@@ -66,10 +75,10 @@ func (in *invocation) limitARN(context.Context) outcome {
 	return goOn()
 }
 
-// guarded reports whether a policy or an authorizer takes part in the decision.
+// guarded reports whether a policy or an authorizer takes part in the decision. An API key is not authorization.
 func (in *invocation) guarded() bool {
 	api := in.stage.API
-	return api.Policy != nil || api.Private || !in.route.IsOpen()
+	return api.Policy != nil || api.Private || in.route.Guard != model.Open
 }
 
 // resourcePolicyAlone is the flow "API Gateway resource policy only": an anonymous caller needs an explicit Allow, unless no

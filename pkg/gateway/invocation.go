@@ -34,6 +34,9 @@ type invocation struct {
 	values []string
 	token  model.Token
 	answer model.LambdaAnswer
+	// apiKey is the verified API key of a route that requires one, and shownKey its value.
+	apiKey   *model.APIKey
+	shownKey string
 	// resource is the resource policy's result for the anonymous caller, set on routes with a Lambda authorizer.
 	resource policy.Result
 

@@ -10,7 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// TestOpenRoutesBesideGuardedOnes has routes as "! METHOD path" where they are guarded. A warning is at the open route.
+// TestOpenRoutesBesideGuardedOnes has routes as "! METHOD path" where they are guarded, and as "key METHOD path" where they require an API
+// key alone. A warning is at the open route.
 func TestOpenRoutesBesideGuardedOnes(t *testing.T) {
 	for _, tt := range []struct {
 		http   bool
@@ -32,6 +33,9 @@ func TestOpenRoutesBesideGuardedOnes(t *testing.T) {
 		{true, []string{"! ANY /pets", "$default"}, 1, "paths below ANY /pets"},
 		{true, []string{"! ANY /pets", "! ANY /pets/{proxy+}", "$default"}, -1, ""},
 
+		{false, []string{"key GET /pets", "ANY /pets"}, 1, "methods other than GET /pets"},
+
+		{false, []string{"! GET /pets", "key ANY /pets"}, -1, ""},
 		{false, []string{"! GET /pets", "GET /cats"}, -1, ""},
 		{false, []string{"! GET /pets", "POST /pets"}, -1, ""},
 		{false, []string{"! ANY /pets", "OPTIONS /pets"}, -1, ""},
@@ -55,7 +59,11 @@ func TestOpenRoutesBesideGuardedOnes(t *testing.T) {
 		}}
 		for _, text := range tt.routes {
 			text, guarded := strings.CutPrefix(text, "! ")
-			r := Route{Authorization: None}
+			text, needsKey := strings.CutPrefix(text, "key ")
+			if needsKey {
+				a.APIKeys = keyed(t).APIKeys[:1]
+			}
+			r := Route{Authorization: None, APIKeyRequired: needsKey}
 			if r.Method, r.Resource, _ = strings.Cut(text, " "); guarded {
 				r.Authorization, r.Authorizer = Custom, "staff"
 			}

@@ -37,6 +37,8 @@ func (in *invocation) Value(v answer.Variable) (string, bool) {
 		return in.vpceID()
 	case answer.SignerAccessKey, answer.SignerAccount, answer.SignerUserID, answer.SignerOrganization, answer.SignerARN:
 		return in.ofSigner(v.Kind)
+	case answer.APIKey, answer.APIKeyID:
+		return in.ofAPIKey(v.Kind)
 	case answer.PrincipalID, answer.Claim, answer.AuthorizerContext:
 		return in.saidByAuthorizer(v)
 	case answer.Message:

@@ -16,8 +16,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// AccessKey is an access key and whom it stands for: a user (with its ARN, or an account's root user), a federated user of a
-// user, or a session of a role.
+// AccessKey is the access key of a user (with its ARN, or an account's root user), a federated user of a user, or a
+// session of a role.
 type AccessKey struct {
 	ID, Secret string
 	// User is the ARN of a user, or of an account's root user.
@@ -26,22 +26,22 @@ type AccessKey struct {
 	FederatedUser string
 	// Role is the ARN of a role, with its path; SessionName is the name of its session.
 	Role, SessionName string
-	// SessionToken is what a temporary key comes with.
+	// SessionToken is the session token of a temporary key.
 	SessionToken string
-	// Expires is when the key stops working; the zero time for never.
+	// Expires is when the key stops working; the zero time means never.
 	Expires time.Time
 	// IssueTime is when a temporary key was issued (aws:TokenIssueTime).
 	IssueTime time.Time
-	// MFATime is when the caller authenticated with MFA before a temporary key was issued; the zero time for not at all.
+	// MFATime is when the caller authenticated with MFA to get a temporary key; the zero time means not at all.
 	MFATime         time.Time
 	SessionPolicies []*policy.Policy
 	SessionTags     map[string]string
 	SourceIdentity  string
-	// Inactive keeps everybody from signing with the key. It is checked like any other.
+	// Inactive disables the key. It is checked like any other.
 	Inactive bool
 }
 
-// Format prints nothing but the id, whatever the verb.
+// Format prints only the id, for every verb.
 func (k AccessKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "iam.AccessKey(%s)", k.ID) }
 
 var (
@@ -49,8 +49,8 @@ var (
 	nameShape  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 )
 
-// AddKey adds an access key of an account that was added before; the faults are at its fields, from the key's Place on. A fault
-// leaves the key out, and the Builder is not to be used.
+// AddKey adds an access key of an account that was added before. Faults are at the key's fields, below its Place. After
+// a fault the key is left out, and the Builder must not be used.
 func (b *Builder) AddKey(k *AccessKey, at *fault.Place) []fault.Fault {
 	c := keyCheck{AccessKey: k, at: at}
 	c.checkID(b)
@@ -68,7 +68,7 @@ func (b *Builder) AddKey(k *AccessKey, at *fault.Place) []fault.Fault {
 	return nil
 }
 
-// sigv4Key gives the key a version that changes with its secret.
+// sigv4Key returns the key with a version that changes with its secret.
 func (k *AccessKey) sigv4Key() *sigv4.Key {
 	sum := sha256.Sum256([]byte(k.Secret))
 	return &sigv4.Key{
@@ -76,7 +76,7 @@ func (k *AccessKey) sigv4Key() *sigv4.Key {
 	}
 }
 
-// keyCheck finds everything that is wrong with a key.
+// keyCheck finds all faults of a key.
 type keyCheck struct {
 	*AccessKey
 	at     *fault.Place
@@ -95,45 +95,45 @@ func (c *keyCheck) checkID(b *Builder) {
 		c.fault("id", "the access key is given twice: keep one")
 	}
 	if c.Secret == "" {
-		c.fault("secret", "the access key has no secret, or an empty one")
+		c.fault("secret", "the access key has no secret: write a secret that is not empty")
 	}
 }
 
 // session reports whether the key was issued for a session that may have policies and tags of its own.
 func (c *keyCheck) session() bool { return c.Role != "" || c.FederatedUser != "" }
 
-// checkToken holds the key to what its id says: AKIA is a long-term key, ASIA a temporary one ("IAM identifiers").
+// checkToken compares the key with its id: AKIA is a long-term key, ASIA a temporary one ("IAM identifiers").
 func (c *keyCheck) checkToken() {
 	switch {
 	case c.SessionToken == "" && c.session():
-		c.fault("sessionToken", "the key of a role's session or of a federated user is a temporary one: write its sessionToken")
+		c.fault("sessionToken", "the key of a role session or a federated user is temporary: write its sessionToken")
 	case c.SessionToken == "" && strings.HasPrefix(c.ID, "ASIA"):
-		c.fault("sessionToken", "an id that begins with ASIA is that of a temporary key: write its sessionToken")
+		c.fault("sessionToken", "an id that begins with ASIA belongs to a temporary key: write its sessionToken")
 	case c.SessionToken != "" && strings.HasPrefix(c.ID, "AKIA"):
-		c.fault("sessionToken", "an id that begins with AKIA is that of a long-term key: remove sessionToken")
+		c.fault("sessionToken", "an id that begins with AKIA belongs to a long-term key: remove sessionToken")
 	}
 	if c.SessionToken == "" && !c.session() {
 		if !c.IssueTime.IsZero() {
-			c.fault("issueTime", "only a temporary key has it: remove it, or write sessionToken")
+			c.fault("issueTime", "only a temporary key has issueTime: remove it, or write sessionToken")
 		}
 		if !c.MFATime.IsZero() {
-			c.fault("mfaTime", "only a temporary key has it: remove it, or write sessionToken")
+			c.fault("mfaTime", "only a temporary key has mfaTime: remove it, or write sessionToken")
 		}
 	}
 }
 
 func (c *keyCheck) checkSession() {
 	if c.Role == "" && c.SourceIdentity != "" {
-		c.fault("sourceIdentity", "only a role's session has one: remove it")
+		c.fault("sourceIdentity", "only a role session has sourceIdentity: remove it")
 	}
 	if c.FederatedUser != "" && !c.MFATime.IsZero() {
-		c.fault("mfaTime", "a federated user's key does not tell of MFA: remove it")
+		c.fault("mfaTime", "a federated user's key has no mfaTime: remove it")
 	}
 	if !c.session() && len(c.SessionPolicies) > 0 {
-		c.fault("sessionPolicies", "only a role's session and a federated user have session policies: remove them")
+		c.fault("sessionPolicies", "only a role session or a federated user has session policies: remove them")
 	}
 	if !c.session() && len(c.SessionTags) > 0 {
-		c.fault("sessionTags", "only a role's session and a federated user have session tags: remove them")
+		c.fault("sessionTags", "only a role session or a federated user has session tags: remove them")
 	}
 	if slices.Contains(c.SessionPolicies, nil) {
 		c.fault("sessionPolicies", "a session policy cannot be read")
@@ -141,22 +141,22 @@ func (c *keyCheck) checkSession() {
 	names := map[string]bool{}
 	for key := range c.SessionTags {
 		if key == "" || names[strings.ToLower(key)] {
-			c.fault("sessionTags", "a tag has an empty key, or the key of another one but for case; write each key once")
+			c.fault("sessionTags", "a tag key is empty, or differs from another only in case; write each key once")
 		}
 		names[strings.ToLower(key)] = true
 	}
 }
 
-// stands finds the principal that the key stands for.
+// stands returns the principal of the key.
 func (c *keyCheck) stands(b *Builder) *identity {
 	switch {
 	case (c.User == "") == (c.Role == ""):
-		c.fault("user", "the key must have either a user or a role that it stands for")
+		c.fault("user", "the key must have either a user or a role")
 		return nil
 	case c.Role != "":
 		return c.roleSession(b)
 	case c.SessionName != "":
-		c.fault("sessionName", "only a role's session has a name: remove it")
+		c.fault("sessionName", "only a role session has a sessionName: remove it")
 		return nil
 	}
 	if a, err := arn.Parse(c.User); err == nil && a.Service == "iam" && a.Region == "" && a.Resource == "root" {
@@ -165,7 +165,8 @@ func (c *keyCheck) stands(b *Builder) *identity {
 	return c.user(b)
 }
 
-// shown is an ARN of IAM's as a message quotes it. Any other text is not shown: it may be a secret in the wrong place.
+// shown returns an IAM ARN as messages quote it. Other text is not shown, because it may be a secret in the wrong
+// place.
 func shown(text string) string {
 	if a, err := arn.Parse(text); err != nil || a.Service != "iam" {
 		return ""
@@ -177,10 +178,10 @@ const addAccount = "add its account to iam.accounts, as aws iam get-account-auth
 
 func (c *keyCheck) roleSession(b *Builder) *identity {
 	if c.FederatedUser != "" {
-		c.fault("federatedUser", "a federated user is one of a user, not of a role: remove it, or write user")
+		c.fault("federatedUser", "federatedUser requires a user, not a role: remove it, or write user")
 	}
 	if !nameShape.MatchString(c.SessionName) {
-		c.fault("sessionName", "must be the name of the role's session: 1 to 64 letters, digits and the characters _+=,.@-")
+		c.fault("sessionName", "must be the name of the role session: 1 to 64 letters, digits and the characters _+=,.@-")
 	}
 	p := b.principals[c.Role]
 	if p == nil || p.kind != policy.RoleSession {
@@ -243,7 +244,7 @@ func (c *keyCheck) root(b *Builder, a arn.ARN) *identity {
 	return i
 }
 
-// overlay lays session tags over a principal's. Tag keys are told apart in lower case.
+// overlay returns a principal's tags with session tags in front. Tag keys are compared in lower case.
 func overlay(tags, session map[string]string) map[string]string {
 	if len(session) == 0 {
 		return tags

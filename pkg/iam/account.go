@@ -10,7 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// Organization is what AWS Organizations says of an account. The zero value is an account that is in none.
+// Organization describes an account's place in AWS Organizations. The zero value is an account outside any
+// organization.
 type Organization struct {
 	// ID is aws:PrincipalOrgID, Paths are aws:PrincipalOrgPaths.
 	ID    string
@@ -36,8 +37,8 @@ type principal struct {
 	tags     map[string]string // by key in lower case
 }
 
-// AddAccount reads an account as `aws iam get-account-authorization-details` prints it. A Builder to which anything was added
-// with a fault that is not a warning is not to be used.
+// AddAccount reads an account as `aws iam get-account-authorization-details` prints it. After a fault that is not a
+// warning, the Builder must not be used.
 func (b *Builder) AddAccount(data []byte, o Organization) []fault.Fault {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	e := &export{reader: newReader(data)}
@@ -48,7 +49,7 @@ func (b *Builder) AddAccount(data []byte, o Organization) []fault.Fault {
 	return e.faults
 }
 
-// resolver joins the parts of one export.
+// resolver links the parts of one export.
 type resolver struct {
 	*export
 	partition string
@@ -84,7 +85,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	}
 }
 
-// checkAccount finds out whose export this is. Every ARN in it has to agree.
+// checkAccount finds the account of this export. All ARNs in it must agree.
 func (r *resolver) checkAccount(b *Builder) {
 	for _, list := range [][]entity{r.users, r.groups, r.roles} {
 		for i := range list {
@@ -105,7 +106,7 @@ func (r *resolver) checkAccount(b *Builder) {
 	}
 }
 
-// checkEntity compares an entity's ARN with its name, path and account, which all say the same.
+// checkEntity compares an entity's ARN with its name, path and account.
 func (r *resolver) checkEntity(t *entity) bool {
 	before := len(r.faults)
 	a, err := arn.Parse(t.arn)
@@ -113,7 +114,7 @@ func (r *resolver) checkEntity(t *entity) bool {
 	path, ends := strings.CutSuffix(path, t.name)
 	switch {
 	case t.name == "" || t.id == "" || t.arn == "":
-		r.fault(t.at, "the %s lacks its name, its id or its Arn", t.kind)
+		r.fault(t.at, "the %s has no name, id or Arn", t.kind)
 	case err != nil || a.Service != "iam" || a.Region != "" || !isAccount(a.Account):
 		r.fault(t.at, "the %s %q has an Arn that does not belong to IAM", t.kind, t.name)
 	case !named || !ends || !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") || t.hasPath && path != t.path:
@@ -128,7 +129,7 @@ func isAccount(text string) bool { return len(text) == 12 && strings.Trim(text, 
 
 func (r *resolver) addManaged(p *managedPolicy) {
 	if p.arn == "" {
-		r.fault(p.at, "the managed policy lacks its Arn")
+		r.fault(p.at, "the managed policy has no Arn")
 		return
 	}
 	if r.managed[p.arn] != nil {
@@ -137,7 +138,7 @@ func (r *resolver) addManaged(p *managedPolicy) {
 	r.managed[p.arn] = p
 }
 
-// defaultOne is the version of a managed policy that is in force.
+// defaultOne returns the default version of a managed policy, which is the effective one.
 func (p *managedPolicy) defaultOne() (*version, error) {
 	var found *version
 	for i := range p.versions {
@@ -151,7 +152,7 @@ func (p *managedPolicy) defaultOne() (*version, error) {
 		found = v
 	}
 	if found == nil || found.data == nil || p.defaultVersion != "" && found.id != p.defaultVersion {
-		return nil, fmt.Errorf("the policy %s lacks the document of its default version in PolicyVersionList", p.arn)
+		return nil, fmt.Errorf("the policy %s has no document for its default version in PolicyVersionList", p.arn)
 	}
 	return found, nil
 }
@@ -159,7 +160,8 @@ func (p *managedPolicy) defaultOne() (*version, error) {
 const howToExport = "export the account again with aws iam get-account-authorization-details, without --filter, " +
 	"or with --filter User Role Group LocalManagedPolicy AWSManagedPolicy"
 
-// policy returns a managed policy, compiled once for each kind of use. A fault leaves nil, which grants nothing and counts.
+// policy returns a managed policy, compiled once for each kind of use. After a fault it returns nil, which grants
+// nothing.
 func (r *resolver) policy(to *entity, ref reference, kind policy.Kind) *policy.Policy {
 	key := compiledPolicy{ref.arn, kind}
 	if p, done := r.compiled[key]; done {

@@ -10,19 +10,19 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// Config says what an Authenticator verifies. Store is needed.
+// Config configures an Authenticator. Store is required.
 type Config struct {
 	Store *Store
-	// SigningKeys and PublicKeys are caches that outlive the Authenticator; nil keeps nothing.
+	// SigningKeys and PublicKeys are caches that outlive the Authenticator; nil disables them.
 	SigningKeys *SigningKeys
 	PublicKeys  *PublicKeys
-	// Explain tells the client of a signature that does not match what it was compared with.
+	// Explain shows clients what their signature was compared with, if it does not match.
 	Explain bool
-	// Now is the clock; nil stands for time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Authenticator tells who has signed a request. It is safe for concurrent use.
+// Authenticator verifies who has signed a request. It is safe for concurrent use.
 type Authenticator struct {
 	store       *Store
 	signingKeys *SigningKeys
@@ -31,7 +31,7 @@ type Authenticator struct {
 	now         func() time.Time
 }
 
-// New makes an Authenticator.
+// New returns an Authenticator.
 func New(c Config) *Authenticator {
 	a := &Authenticator{store: c.Store, signingKeys: c.SigningKeys, publicKeys: c.PublicKeys, explain: c.Explain, now: c.Now}
 	if a.now == nil {
@@ -40,7 +40,7 @@ func New(c Config) *Authenticator {
 	return a
 }
 
-// Options are how the signatures of some requests are verified. Region is needed; the rest is as in sigv4.Config.
+// Options set how the signatures of some requests are verified. Region is required; the rest is as in sigv4.Config.
 type Options struct {
 	Region               string
 	MaxExpires           time.Duration
@@ -50,13 +50,13 @@ type Options struct {
 	AllowUnsignedPayload bool
 }
 
-// Verifier verifies by one set of options. It is safe for concurrent use.
+// Verifier verifies signatures with one set of options. It is safe for concurrent use.
 type Verifier struct {
 	*Authenticator
 	signatures *sigv4.Verifier
 }
 
-// Verifier makes a Verifier.
+// Verifier returns a Verifier.
 func (a *Authenticator) Verifier(o Options) (*Verifier, error) {
 	v, err := sigv4.New(sigv4.Config{
 		Regions: []string{o.Region}, Key: a.store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
@@ -69,7 +69,7 @@ func (a *Authenticator) Verifier(o Options) (*Verifier, error) {
 	return &Verifier{a, v}, nil
 }
 
-// Verify says who has signed a request. The error is an *authz.Refusal, and the Caller nil then.
+// Verify returns the signer of a request. On failure the error is an *authz.Refusal and the Caller is nil.
 func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 	body, state := r.Body()
 	result, err := v.signatures.Verify(&sigv4.Request{
@@ -95,8 +95,8 @@ func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 	return &Caller{identity: found, signature: result, at: at}, nil
 }
 
-// maybeAltered tells a signed header in which Envoy may have written "!" for bytes that are not UTF-8: it would match the signature over a
-// "!", and the upstream would get the bytes.
+// maybeAltered reports whether Envoy may have replaced bytes that are not UTF-8 with "!" in a signed header. Such a
+// header would match a signature over "!" although the upstream gets the original bytes.
 func maybeAltered(r *authz.Request, names string) bool {
 	for name := range strings.SplitSeq(names, ";") {
 		for value := range r.HeaderValues(name) {
@@ -108,7 +108,7 @@ func maybeAltered(r *authz.Request, names string) bool {
 	return false
 }
 
-// refusal is what a failed verification means for client and operator.
+// refusal returns the response for the client and the reason for the operator.
 func refusal(err error, state authz.BodyState) error {
 	failed, ok := errors.AsType[*sigv4.Error](err)
 	if !ok || failed.Kind == sigv4.Internal {
@@ -140,7 +140,7 @@ func code(kind sigv4.Kind) authz.Code {
 	return authz.CodeBadSignature
 }
 
-// detail is the operator's sentence. The client's message holds nothing of Authorization but hashes.
+// detail returns the message for the operator. Messages for the client contain only hashes of Authorization.
 func detail(e *sigv4.Error) string {
 	if e.Detail != "" {
 		return e.Detail
@@ -148,7 +148,7 @@ func detail(e *sigv4.Error) string {
 	return e.Message
 }
 
-// bodyRefusal says which setting of Envoy keeps a signature from being verified.
+// bodyRefusal names the Envoy setting that prevents verifying a signature.
 func bodyRefusal(state authz.BodyState) error {
 	what := map[authz.BodyState]string{
 		authz.BodyUnknown: "the request's body is not buffered: set with_request_body on the ext_authz filter and " +

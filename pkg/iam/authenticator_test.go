@@ -101,7 +101,7 @@ func TestUnbufferedBodyWithHash(t *testing.T) {
 	}
 }
 
-// As text, a "!" in a header may stand for bytes that nobody signed.
+// As text, a "!" in a header may represent unsigned bytes.
 func TestHeadersAsText(t *testing.T) {
 	b := mustBuilder(t)
 	mustAdd(t, b, aliceKey())

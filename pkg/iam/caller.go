@@ -8,17 +8,17 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// identity is whom an access key stands for, with all that does not change from request to request.
+// identity is the owner of an access key, with everything that does not change between requests.
 type identity struct {
-	key           *sigv4.Key // by reference, so that printing what holds an identity prints no secret
+	key           *sigv4.Key // a pointer, so that printing an enclosing struct prints no secret
 	keyID         string
 	principal     policy.Principal
 	policies      policy.Policies
 	organization  *Organization
 	principalType string
-	principalARN  string // aws:PrincipalArn: a session's is its role's
+	principalARN  string // aws:PrincipalArn; for a session, the ARN of its role
 	userID        string
-	username      string            // empty but for users
+	username      string            // set only for users
 	tags          map[string]string // by key in lower case
 	temporary     bool
 	issued, mfa   time.Time
@@ -27,10 +27,10 @@ type identity struct {
 	inactive       bool
 }
 
-// Format prints nothing but the key's id, whatever the verb.
+// Format prints only the key's id, for every verb.
 func (i identity) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "iam.identity(%s)", i.keyID) }
 
-// newIdentity is an identity with the policies of a principal.
+// newIdentity returns an identity with the policies of a principal.
 func (p *principal) newIdentity() *identity {
 	return &identity{
 		policies: policy.Policies{
@@ -40,35 +40,35 @@ func (p *principal) newIdentity() *identity {
 	}
 }
 
-// Caller is who has signed a request.
+// Caller is the signer of a request.
 type Caller struct {
 	identity  *identity
 	signature sigv4.Result
 	at        time.Time
 }
 
-// Principal is the caller as policies name it.
+// Principal returns the caller as policies name it.
 func (c *Caller) Principal() policy.Principal { return c.identity.principal }
 
-// Policies are the policies of the caller's side: identity-based, boundary, session and service control policies.
+// Policies returns the caller's policies: identity-based, boundary, session and service control policies.
 func (c *Caller) Policies() policy.Policies { return c.identity.policies }
 
-// AccessKeyID is the id of the key that has signed.
+// AccessKeyID returns the id of the signing key.
 func (c *Caller) AccessKeyID() string { return c.identity.keyID }
 
-// UserID is aws:userid.
+// UserID returns aws:userid.
 func (c *Caller) UserID() string { return c.identity.userID }
 
-// OrganizationID is aws:PrincipalOrgID; empty without one.
+// OrganizationID returns aws:PrincipalOrgID, or "".
 func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
 
-// SignedHost returns the host that the caller has signed, as it was signed.
+// SignedHost returns the signed host as the caller wrote it.
 func (c *Caller) SignedHost() string { return c.signature.Host }
 
-// SpentHeaders and SpentQuery name the headers and query parameters that hold the signature and must not travel on.
+// SpentHeaders returns the headers that hold the signature and must not be forwarded.
 func (c *Caller) SpentHeaders() []string { return c.signature.SpentHeaders() }
 
-// SpentQuery is the counterpart of SpentHeaders.
+// SpentQuery returns the query parameters that hold the signature and must not be forwarded.
 func (c *Caller) SpentQuery() []string { return c.signature.SpentQuery() }
 
 // Lookup returns the value of a condition key about the principal ("AWS global condition context keys", properties of the
@@ -102,7 +102,7 @@ func (c *Caller) Lookup(key *policy.Key) (policy.Value, bool) {
 	}
 }
 
-// lookupSession is Lookup for what only temporary keys have.
+// lookupSession is Lookup for keys that only temporary credentials have.
 func (c *Caller) lookupSession(key policy.KeyID) (policy.Value, bool) {
 	i := c.identity
 	switch {

@@ -9,21 +9,21 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
-// SigningKeys and PublicKeys keep what is derived of secrets, for longer than one configuration. An entry is bound to the
-// secret's version, so that a rotated secret never meets the old one's. Nil keeps nothing.
+// SigningKeys and PublicKeys cache keys derived from secrets, beyond one configuration. An entry belongs to one version
+// of a secret, so a rotated secret never uses the old derived key. Nil disables caching.
 type (
 	SigningKeys = cache.Cache[[32]byte]
 	PublicKeys  = cache.Cache[*ecdsa.PublicKey]
 )
 
-// A derived key is kept for as long as a signature of its day can be new, and what it costs beside its name.
+// The lifetime of a derived key covers every request signed on its day. The cost does not include its name.
 const (
 	keptFor         = 48 * time.Hour
 	signingKeyBytes = 32
 	publicKeyBytes  = 256
 )
 
-// scope is the version of a secret.
+// scope returns the version of a secret.
 func scope(version uint64) (s [32]byte) {
 	binary.BigEndian.PutUint64(s[:], version)
 	return s

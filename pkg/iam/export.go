@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
-// entity is a user, a group or a role as the export has it.
+// entity is a user, a group or a role in the export.
 type entity struct {
 	kind              string // "user", "group" or "role"
 	at                int
@@ -27,7 +27,7 @@ type inlinePolicy struct {
 	document
 }
 
-// reference is an ARN of a policy and where it stands.
+// reference is the ARN of a policy and its position.
 type reference struct {
 	arn string
 	at  int
@@ -47,7 +47,7 @@ type version struct {
 	document
 }
 
-// export is what is read of `aws iam get-account-authorization-details` ("GetAccountAuthorizationDetails").
+// export is the data read from `aws iam get-account-authorization-details` ("GetAccountAuthorizationDetails").
 type export struct {
 	*reader
 	users, groups, roles []entity
@@ -83,7 +83,7 @@ func (e *export) response() error {
 	})
 }
 
-const cutShort = "the export is cut short: run aws iam get-account-authorization-details without --max-items and --no-paginate"
+const cutShort = "the export is incomplete: run aws iam get-account-authorization-details without --max-items and --no-paginate"
 
 // entity reads UserDetail, GroupDetail or RoleDetail.
 func (e *export) entity(kind string, into *[]entity) error {
@@ -188,7 +188,7 @@ func (e *export) tag(t *entity) error {
 	})
 	name := strings.ToLower(key)
 	if _, twice := t.tags[name]; twice {
-		e.fault(at, "the tag %q is given twice; tag keys differ by more than case", key)
+		e.fault(at, "the tag %q is given twice; tag keys must differ in more than case", key)
 	}
 	if t.tags == nil {
 		t.tags = map[string]string{}
@@ -234,9 +234,10 @@ func (e *export) version(p *managedPolicy) error {
 	return err
 }
 
-// document reads a policy document: an object, as the AWS CLI prints it, or a text, URL-encoded as the API sends it or plain.
+// document reads a policy document: an object, as the AWS CLI prints it, or text, either URL-encoded, as the API sends
+// it, or plain.
 func (r *reader) document(d *document) error {
-	r.json.Twice = func(string, int) error { return nil } // a policy's names are its own affair
+	r.json.Twice = func(string, int) error { return nil } // package policy checks the names of a policy
 	from, to, err := r.json.Span()
 	r.json.Twice = r.twice
 	if err != nil {

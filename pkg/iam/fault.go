@@ -6,7 +6,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// maxFaults bounds the faults of one export. It is more than anybody shows, so that who shows them knows of more.
+// maxFaults limits the faults of one export. It exceeds what is ever shown, so a reader sees that there are more.
 const maxFaults = 2000
 
 func (r *reader) fault(offset int, format string, args ...any) {
@@ -20,8 +20,7 @@ func (r *reader) add(f fault.Fault) {
 	}
 }
 
-// policyFault reports what is wrong with a policy document: where it is, if the document stands in the export as it is, or
-// else at the text that holds it.
+// policyFault reports a fault in a policy document at its position, or, if the document is a text, at that text.
 func (r *reader) policyFault(d document, name string, f fault.Fault) {
 	line, column := r.places.At(d.at)
 	message := f.Message

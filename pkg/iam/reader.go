@@ -11,18 +11,18 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
 
-// reader goes through a JSON document, field by field, and knows where it is.
+// reader reads a JSON document field by field and knows its position.
 type reader struct {
 	data   []byte
 	json   *strictjson.Reader[[]byte]
 	places strictjson.Places[[]byte]
 	faults []fault.Fault
-	// what is the object that is read, at the offset of its last field.
+	// what names the object being read, at the offset of its last field.
 	what string
 	at   int
 }
 
-// misfit is JSON that is not what should stand there. It ends the reading.
+// misfit is JSON of an unexpected kind. It ends the reading.
 type misfit struct {
 	offset  int
 	message string
@@ -40,7 +40,7 @@ func (r *reader) twice(name string, at int) error {
 	return &misfit{at, fmt.Sprintf("%s has %q twice: keep one", r.what, name)}
 }
 
-// read reads the one value of the document and reports what ends it early.
+// read reads the one value of the document and reports the error that ends it.
 func (r *reader) read(value func() error) {
 	if !utf8.Valid(r.data) {
 		r.fault(0, "the file is not UTF-8: save it as the AWS CLI prints it")
@@ -58,7 +58,7 @@ func (r *reader) read(value func() error) {
 	switch {
 	case !ok:
 	case wrong.Problem == strictjson.Trailing:
-		r.fault(wrong.Offset, "something follows the end of the export: keep one export in a file")
+		r.fault(wrong.Offset, "text after the end of the export: keep one export in a file")
 	case wrong.Problem == strictjson.Truncated:
 		r.fault(len(bytes.TrimRight(r.data, " \t\r\n")), "not JSON as the AWS CLI prints it: EOF")
 	default:
@@ -66,13 +66,13 @@ func (r *reader) read(value func() error) {
 	}
 }
 
-// next is where the next value begins.
+// next returns the offset of the next value.
 func (r *reader) next() int {
 	r.json.Kind()
 	return r.json.Offset()
 }
 
-// null passes over null, if it comes next.
+// null skips null, if it comes next.
 func (r *reader) null() (bool, error) {
 	if r.json.Kind() != strictjson.Null {
 		return false, nil
@@ -85,7 +85,7 @@ func (r *reader) pass() error {
 	return err
 }
 
-// unfit refuses a value that is there and is of another kind.
+// unfit returns an error if the next value has another kind.
 func (r *reader) unfit(kind strictjson.Kind, format string, args ...any) error {
 	if found := r.json.Kind(); found == kind || found == strictjson.None {
 		return nil
@@ -93,9 +93,9 @@ func (r *reader) unfit(kind strictjson.Kind, format string, args ...any) error {
 	return &misfit{r.json.Offset(), fmt.Sprintf(format, args...)}
 }
 
-const notPrinted = "%s is not what the AWS CLI prints: it should begin with %s"
+const notPrinted = "%s is not what the AWS CLI prints: it must begin with %s"
 
-// object reads an object; null is an empty one. The function reads the value of the field that it is given.
+// object reads an object, or null as an empty one. The function reads the value of the given field.
 func (r *reader) object(what string, field func(name string) error) error {
 	if null, err := r.null(); null {
 		return err
@@ -113,7 +113,7 @@ func (r *reader) object(what string, field func(name string) error) error {
 	return err
 }
 
-// list reads a list; null is an empty one.
+// list reads a list, or null as an empty one.
 func (r *reader) list(what string, item func() error) error {
 	if null, err := r.null(); null {
 		return err
@@ -124,26 +124,26 @@ func (r *reader) list(what string, item func() error) error {
 	return r.json.Array(item)
 }
 
-// text reads a string; null leaves it empty.
+// text reads a string, or null as "".
 func (r *reader) text(into *string) error {
 	if null, err := r.null(); null {
 		*into = ""
 		return err
 	}
-	err := r.unfit(strictjson.Text, "text should stand here, in quotation marks")
+	err := r.unfit(strictjson.Text, "the value must be text in quotation marks")
 	if err == nil {
 		*into, err = r.json.Text()
 	}
 	return err
 }
 
-// boolean reads true or false; null is false.
+// boolean reads true or false, or null as false.
 func (r *reader) boolean(into *bool) error {
 	if null, err := r.null(); null {
 		*into = false
 		return err
 	}
-	if err := r.unfit(strictjson.Boolean, "true or false should stand here"); err != nil {
+	if err := r.unfit(strictjson.Boolean, "the value must be true or false"); err != nil {
 		return err
 	}
 	literal, err := r.json.Literal()
@@ -151,7 +151,7 @@ func (r *reader) boolean(into *bool) error {
 	return err
 }
 
-// skip passes over a value of a field that says nothing about permissions; any other field is refused.
+// skip skips the value of a known field that does not affect permissions. It refuses any other field.
 func (r *reader) skip(what, name string, known ...string) error {
 	if !slices.Contains(known, name) {
 		return &misfit{r.at, fmt.Sprintf("unknown field %q of %s: this version does not know what it means for permissions", name, what)}
@@ -159,7 +159,7 @@ func (r *reader) skip(what, name string, known ...string) error {
 	return r.pass()
 }
 
-// document is a policy document as it stands in an export: its bytes, or as text what the text decodes to.
+// document is a policy document in an export: its bytes, or the decoded text.
 type document struct {
 	at   int
 	data []byte

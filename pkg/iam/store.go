@@ -2,7 +2,7 @@ package iam
 
 import "github.com/portcullis-authz/portcullis/pkg/sigv4"
 
-// Builder gathers accounts and then access keys. Its use ends with Store.
+// Builder collects accounts and then access keys. Store ends its use.
 type Builder struct {
 	accounts   map[string]*account
 	partitions map[string]string
@@ -10,7 +10,7 @@ type Builder struct {
 	keys       map[string]*identity
 }
 
-// NewBuilder returns a Builder that has nothing yet.
+// NewBuilder returns an empty Builder.
 func NewBuilder() *Builder {
 	return &Builder{
 		accounts: map[string]*account{}, partitions: map[string]string{},
@@ -18,14 +18,14 @@ func NewBuilder() *Builder {
 	}
 }
 
-// Store returns what was gathered.
+// Store returns the collected accounts and keys.
 func (b *Builder) Store() *Store { return &Store{keys: b.keys} }
 
-// Store holds the access keys and who they stand for. It is immutable and safe for concurrent use; its zero value and nil
-// hold none.
+// Store holds access keys and their owners. It is immutable and safe for concurrent use. Its zero value and nil are
+// empty.
 type Store struct{ keys map[string]*identity }
 
-// Key finds an access key by its id.
+// Key returns an access key by its id.
 func (s *Store) Key(id string) (sigv4.Key, bool) {
 	found := s.identity(id)
 	if found == nil {
@@ -34,7 +34,7 @@ func (s *Store) Key(id string) (sigv4.Key, bool) {
 	return *found.key, true
 }
 
-// identity is whom an active key stands for; nil if there is no such key.
+// identity returns the owner of an active key, or nil.
 func (s *Store) identity(id string) *identity {
 	if s == nil {
 		return nil

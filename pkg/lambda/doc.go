@@ -18,7 +18,8 @@
 //
 // 2026-11-25, events. Maps without entries are {} in REST events and format 1.0 and absent in format 2.0, and
 // requestContext.identity has its nulls: so they are in events that were recorded on AWS. clientCert, apiKey and deploymentId
-// are absent, as where AWS has none. resourceId is an id of our own that is the same for one resource of one API always. On an
+// are absent, as where AWS has none. A function finds an API key in the header alone, also on a route that requires one: nobody has
+// looked at the key yet. resourceId is an id of our own that is the same for one resource of one API always. On an
 // HTTP API it is the route key, and of the route $default resource and resourcePath are $default: so it was recorded there.
 // extendedRequestId is the request id. rawPath and http.path of format 2.0 hold the stage's name.
 //

@@ -95,7 +95,7 @@ func TestBadEscapedPolicies(t *testing.T) {
 		`"policy"`:                     "the document is text",
 		`{\`:                           "no such escape",
 		kept(policy) + "x":             "text after the end of the document",
-		printed(t, kept(kept(policy))): "where a key in double quotes should stand",
+		printed(t, kept(kept(policy))): "instead of a key in double quotes",
 		`"\"{}\""`:                     "the document is text",
 	} {
 		p, faults := Parse([]byte(text), apiOptions)

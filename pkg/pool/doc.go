@@ -1,9 +1,9 @@
-// Package pool owns what outlives a configuration: the keys of issuers, running functions, what is remembered of tokens and answers,
-// keys that were derived of secrets, and how many checks wait for something outside.
+// Package pool owns what outlives a configuration: the keys of issuers, running functions, caches of tokens, answers
+// and derived keys, and the limits on checks that wait for remote answers.
 //
-// A process has one Pool. Each configuration takes a Lease of it while it is compiled, starts it when it is to serve, and closes it
-// when its last request has ended. A reload so finds again what has not changed, and what only the old configuration needed ends.
+// A process has one Pool. Each configuration takes a Lease while it is compiled, starts it before it serves, and closes
+// it after its last request. So a reload keeps what has not changed, and stops what only the old configuration needed.
 //
-// To begin with, read Pool in pool.go; then Lease, which is all that a configuration sees; then functions.go and memories.go, which
-// count who holds what.
+// Start with Pool in pool.go; then Lease, which is all that a configuration sees; then functions.go and memories.go,
+// which count holders.
 package pool

@@ -16,21 +16,21 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 )
 
-// FunctionSpec says where a function runs: at a URL, by a command or, without both, on AWS Lambda. Two that are equal are one
+// FunctionSpec is where a function runs: at a URL, by a command or, without both, on AWS Lambda. Equal specs are one
 // function.
 type FunctionSpec struct {
 	ARN string
-	// Role is the ARN of the role that invokes it on AWS Lambda; empty for the process's own.
+	// Role is the ARN of the role that invokes it on AWS Lambda; empty for the credentials of the process.
 	Role    string
 	URL     *lambda.URLConfig
 	Command *runner.Config
 	AWS     lambda.AWSConfig
-	// Limits bound how many invocations there are at once, how many wait, and how long all of it takes.
+	// Limits are the limits on concurrent invocations, on waiting ones, and on the total time of each.
 	Limits lambda.GuardLimits
 }
 
-// limits are Limits, with a concurrency of zero for the default. A function that runs here gets no more events at once than it has
-// processes, each of which takes one: what waits behind them is not shared among callers.
+// limits returns Limits with the default concurrency in place of zero. A local function gets at most one event for each
+// of its processes, because events that queue behind them are not shared among callers.
 func (s *FunctionSpec) limits() lambda.GuardLimits {
 	limits := s.Limits
 	if s.Command != nil {
@@ -40,7 +40,7 @@ func (s *FunctionSpec) limits() lambda.GuardLimits {
 	return limits
 }
 
-// Digest is equal for equal specs. How many may wait is not the function's, and how long they do only where it runs here.
+// Digest is equal for equal specs. It leaves out the queue, and the timeout of functions that do not run here.
 func (s *FunctionSpec) Digest() [32]byte {
 	parts := []any{s.ARN, s.Role, s.URL, s.Command, s.AWS}
 	if s.Command != nil {
@@ -48,12 +48,13 @@ func (s *FunctionSpec) Digest() [32]byte {
 	}
 	text, err := json.Marshal(parts)
 	if err != nil {
-		panic(err) // texts and numbers
+		panic(err) // texts and numbers always marshal
 	}
 	return sha256.Sum256(text)
 }
 
-// functions are the functions of a process. They outlive configurations: a reload that names one again finds it running.
+// functions are the functions of a process. They outlive configurations: a reload that names a running function keeps
+// it.
 type functions struct {
 	log *slog.Logger
 
@@ -61,7 +62,7 @@ type functions struct {
 	known map[[32]byte]*function
 }
 
-// function is one function, and how many hold it.
+// function is one function and the number of its holders.
 type function struct {
 	invoker lambda.Invoker
 	runner  *runner.Runner // nil unless it runs here
@@ -69,7 +70,7 @@ type function struct {
 	holders int
 }
 
-// heldFunction is one holder's share in a function. Nothing is started before Start.
+// heldFunction is one holder's share in a function. Nothing runs before Start.
 type heldFunction struct {
 	*function
 	all    *functions
@@ -77,7 +78,7 @@ type heldFunction struct {
 	once   sync.Once
 }
 
-// use returns the function of a spec, the same one for equal specs. It is held until Close.
+// use returns the function of a spec, the same one for equal specs, and holds it until Close.
 func (fs *functions) use(s FunctionSpec) (*heldFunction, error) {
 	digest := s.Digest()
 	fs.mu.Lock()
@@ -120,17 +121,17 @@ func (fs *functions) create(s FunctionSpec) (*function, error) {
 	}
 }
 
-// Start starts the processes of a function that runs here.
+// Start starts the processes of a local function.
 func (h *heldFunction) Start(context.Context) {
 	if h.runner != nil {
 		h.runner.Start()
 	}
 }
 
-// WaitReady returns at once: who asks a function that is starting waits for it.
+// WaitReady returns at once. A caller of a function that is still starting waits for it.
 func (h *heldFunction) WaitReady(context.Context) error { return nil }
 
-// Close gives the share back. A function that nobody holds is ended.
+// Close releases the share. A function without holders is stopped.
 func (h *heldFunction) Close() {
 	h.once.Do(func() {
 		h.all.mu.Lock()
@@ -141,12 +142,13 @@ func (h *heldFunction) Close() {
 		}
 		h.all.mu.Unlock()
 		if last && h.runner != nil {
-			_ = h.runner.Close() // it has ended, well or badly
+			_ = h.runner.Close() // the function has stopped either way
 		}
 	})
 }
 
-// samples are the numbers of the functions that run here, by ARN: while a configuration retires there may be two of one.
+// samples returns the metrics of local functions, by ARN. While a configuration retires, one ARN may have two
+// functions.
 func (fs *functions) samples() []authz.Sample {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -163,12 +165,12 @@ func (fs *functions) samples() []authz.Sample {
 			all = append(all, authz.Sample{Name: "portcullis_runner_" + name, Help: help, Labels: label, Value: float64(value)})
 		}
 		s := stats[arn]
-		add("starts_total", "Processes of a function that were started.", s.Starts)
-		add("crashes_total", "Processes of a function that ended though nobody asked them to.", s.Crashes)
+		add("starts_total", "Started processes of a function.", s.Starts)
+		add("crashes_total", "Processes of a function that exited on their own.", s.Crashes)
 		add("timeouts_total", "Events and starts that took too long.", s.Timeouts)
-		add("out_of_memory_total", "Processes of a function that were ended for their memory.", s.OutOfMemory)
-		add("refused_total", "Connections to a Runtime API from somebody other than its process.", s.Refused)
-		add("processes", "Processes of a function that run.", s.Running)
+		add("out_of_memory_total", "Processes of a function that were killed for exceeding their memory.", s.OutOfMemory)
+		add("refused_total", "Refused connections to a Runtime API that did not come from its process.", s.Refused)
+		add("processes", "Running processes of a function.", s.Running)
 	}
 	return all
 }
@@ -180,7 +182,7 @@ func sum(a, b runner.Stats) runner.Stats {
 	}
 }
 
-// closeAll ends every function.
+// closeAll stops every function.
 func (fs *functions) closeAll() {
 	fs.mu.Lock()
 	known := fs.known
@@ -188,13 +190,13 @@ func (fs *functions) closeAll() {
 	fs.mu.Unlock()
 	for _, f := range known {
 		if f.runner != nil {
-			_ = f.runner.Close() // it has ended, well or badly
+			_ = f.runner.Close() // the function has stopped either way
 		}
 	}
 }
 
-// local invokes a function that runs here, and tells of its failures as AWS Lambda does: a process that ends, or has too much
-// memory, is an error of the function.
+// local invokes a local function. It reports failures as AWS Lambda does: a process that exits or exceeds its memory is
+// an error of the function.
 type local struct{ *runner.Runner }
 
 func (l local) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {

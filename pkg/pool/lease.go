@@ -8,43 +8,43 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
-// Lease is what one configuration holds of a Pool. Two configurations that need the same function or memory hold the same one, so
-// that a reload does not start, fetch or forget what has not changed; what nobody holds ends.
+// Lease is what one configuration holds of a Pool. Configurations that need the same function or cache share it, so a
+// reload does not restart, fetch or forget what has not changed. What has no holder ends.
 type Lease struct {
 	pool    *Pool
 	holds   []Holding
 	answers *heldAnswers
-	// asked are the functions that may be asked, by ARN; guards forget all others.
+	// asked are the functions in use, by ARN. Guards forget all others.
 	asked []string
-	// asking are the ids of the APIs that ask functions, and keyed of those that need the keys of issuers.
+	// asking are the ids of the APIs that call functions, and keyed those that need the keys of issuers.
 	asking, keyed map[string]bool
 }
 
-// Holding is something that a configuration needs from outside.
+// Holding is a remote resource of a configuration.
 type Holding interface {
-	// Start begins to get it, and returns at once.
+	// Start begins to get it and returns at once.
 	Start(ctx context.Context)
-	// WaitReady returns when it is there, or with an error when ctx ends before.
+	// WaitReady returns when it is there, or with an error if ctx ends first.
 	WaitReady(ctx context.Context) error
-	// Close gives it back.
+	// Close releases it.
 	Close()
 }
 
-// Lease returns a Lease that holds nothing yet.
+// Lease returns an empty Lease.
 func (p *Pool) Lease() *Lease {
 	return &Lease{pool: p, asking: map[string]bool{}, keyed: map[string]bool{}}
 }
 
-// Hold takes something that is started and closed with the Lease.
+// Hold adds something that is started and closed with the Lease.
 func (l *Lease) Hold(h Holding) { l.holds = append(l.holds, h) }
 
-// Keys takes an authorizer of an API that needs the keys of issuers.
+// Keys adds an authorizer of an API that needs the keys of issuers.
 func (l *Lease) Keys(api string, authorizer Holding) {
 	l.Hold(authorizer)
 	l.keyed[api] = true
 }
 
-// Function takes a function that an API asks, and returns what invokes it within its limits.
+// Function adds a function that an API calls, and returns what invokes it within its limits.
 func (l *Lease) Function(api string, s FunctionSpec) (lambda.Invoker, error) {
 	f, err := l.pool.functions.use(s)
 	if err != nil {
@@ -55,8 +55,8 @@ func (l *Lease) Function(api string, s FunctionSpec) (lambda.Invoker, error) {
 	return l.pool.guards.Guard(s.ARN, f.invoker, s.limits())
 }
 
-// Remember takes the memory for answers that is shared by a Redis, or by none if the configuration is nil. The digest is equal for
-// equal configurations, zero for none. It is called once.
+// Remember adds the cache for answers, which is shared through Redis unless the configuration is nil. The digest is
+// equal for equal configurations, zero for nil. It is called once.
 func (l *Lease) Remember(c *cache.SharedConfig, digest [32]byte) error {
 	held, err := l.pool.memories.use(c, digest)
 	if err != nil {
@@ -67,10 +67,11 @@ func (l *Lease) Remember(c *cache.SharedConfig, digest [32]byte) error {
 	return nil
 }
 
-// Answers are the answers that are remembered, nil where none are. Remember comes first.
+// Answers returns the cache for answers, or nil. Call Remember first.
 func (l *Lease) Answers() *cache.Cache[*lambda.Answer] { return l.answers.cache }
 
-// Start begins to get all that is held, and returns at once. The pool's bounds are divided among the APIs and functions of the Lease then.
+// Start begins to get everything that is held, and returns at once. From then on, the pool's limits are divided among
+// the APIs and functions of the Lease.
 func (l *Lease) Start(ctx context.Context) {
 	for _, h := range l.holds {
 		h.Start(ctx)
@@ -79,23 +80,23 @@ func (l *Lease) Start(ctx context.Context) {
 	l.pool.expect(l)
 }
 
-// Wait returns once all that is held is there, or when ctx ends: what is not there by then is tried further, and is the concern of the
-// routes that need it alone.
+// Wait returns when everything that is held is there, or when ctx ends. Fetching continues after that, and only the
+// routes that need a missing part are affected.
 func (l *Lease) Wait(ctx context.Context) {
 	for _, h := range l.holds {
-		_ = h.WaitReady(ctx) // what fetches logs why it fails
+		_ = h.WaitReady(ctx) // the fetcher logs the error
 	}
 }
 
-// Close gives everything back. It is called when no request uses it any more, and may be called again.
+// Close releases everything. Call it when no request uses the Lease any more. Further calls do nothing.
 func (l *Lease) Close() {
 	for _, h := range l.holds {
 		h.Close()
 	}
 }
 
-// Flush makes the remembered answers for a stage of an API count no more, here and in the replicas that share them: those of one
-// Lambda authorizer, or of all if its name is empty.
+// Flush invalidates the cached answers for a stage of an API, here and in the replicas that share them. It covers one
+// Lambda authorizer, or all of them if its name is empty.
 func (l *Lease) Flush(ctx context.Context, api, stage, authorizer string) error {
 	if err := l.answers.cache.FlushShared(ctx, lambda.FlushScope(api, stage, authorizer)); err != nil {
 		return fmt.Errorf("the answers are flushed here, and perhaps not in the other replicas: %w", err)
@@ -103,5 +104,5 @@ func (l *Lease) Flush(ctx context.Context, api, stage, authorizer string) error 
 	return nil
 }
 
-// Trouble says what may keep a flush in another replica from arriving here at once, a line each.
+// Trouble returns what may delay a flush between replicas, one problem a line.
 func (l *Lease) Trouble() []string { return l.answers.shared.Trouble() }

@@ -11,11 +11,11 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
-// maxAnswerBytes bounds what is remembered of authorizers' answers: at some 16 KiB each, the last 8,000 or so.
+// maxAnswerBytes limits the cache of authorizers' answers. At some 16 KiB each, it keeps the last 8,000 or so.
 const maxAnswerBytes = 128 << 20
 
-// answers is the memory for authorizers' answers, and how many configurations hold it. It outlives them: a reload that shares
-// by the same Redis, or by none as before, forgets nothing.
+// answers is a cache for authorizers' answers and the number of configurations that hold it. It outlives them: a reload
+// with the same Redis, or again without one, forgets nothing.
 type answers struct {
 	cache   *cache.Cache[*lambda.Answer]
 	shared  *cache.Shared // nil without Redis
@@ -23,26 +23,27 @@ type answers struct {
 	holders int
 }
 
-// memories are the memories for answers of a process, by the Redis that they are shared by.
+// memories are the caches for answers of a process, by the Redis that shares them.
 type memories struct {
 	log *slog.Logger
-	// remembers says that configurations are to serve; to look at one takes no memory.
+	// remembers reports whether configurations will serve. One that is only checked gets no cache.
 	remembers bool
-	// flights bounds what is made for all memories together.
+	// flights limits concurrent loads of all caches together.
 	flights *bulkhead.Tree
 
 	mu    sync.Mutex
 	known map[[32]byte]*answers
 }
 
-// heldAnswers is one configuration's share in a memory.
+// heldAnswers is one configuration's share in a cache.
 type heldAnswers struct {
 	*answers
 	all  *memories
 	once sync.Once
 }
 
-// use returns the memory that is shared by a Redis; by none if the configuration is nil. It is held until Close.
+// use returns the cache that is shared through a Redis, or through none if the configuration is nil. It is held until
+// Close.
 func (m *memories) use(c *cache.SharedConfig, digest [32]byte) (*heldAnswers, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,17 +88,17 @@ func (m *memories) create(c *cache.SharedConfig) (*answers, error) {
 	return a, nil
 }
 
-// Start listens for the flushes of other replicas.
+// Start listens for flushes of other replicas.
 func (h *heldAnswers) Start(ctx context.Context) {
 	if h.shared != nil {
 		h.shared.Start(ctx)
 	}
 }
 
-// WaitReady returns at once: Redis is not needed for any answer.
+// WaitReady returns at once: no answer needs Redis.
 func (h *heldAnswers) WaitReady(context.Context) error { return nil }
 
-// Close gives the share back. A memory that nobody holds is forgotten.
+// Close releases the share. A cache without holders is dropped.
 func (h *heldAnswers) Close() {
 	h.once.Do(func() {
 		h.all.mu.Lock()
@@ -123,7 +124,7 @@ func (m *memories) closeAll() {
 	m.known = nil
 }
 
-// samples are the numbers of the memory that serves: of two, while a configuration retires, that which more hold.
+// samples returns the metrics of the serving cache. While a configuration retires, that is the one with more holders.
 func (m *memories) samples() []authz.Sample {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 )
 
-// What is remembered is bounded: of verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer where memory is short;
-// of signing keys, at some 400 bytes each, the last 80,000, and of public keys, at some 600 bytes each, the last 25,000.
+// Limits of the caches: verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer if memory is short;
+// signing keys, at some 400 bytes each, the last 80,000; public keys, at some 600 bytes each, the last 25,000.
 const (
 	maxTokenBytes      = 352 << 20
 	minTokenBytes      = 16 << 20
@@ -22,8 +22,8 @@ const (
 	maxPublicKeyBytes  = 16 << 20
 )
 
-// Pool is what outlives a configuration: the keys of issuers, functions, what was learned of tokens and answers, and what was
-// derived of secrets. Its methods may be called at the same time.
+// Pool is what outlives a configuration: the keys of issuers, functions, and caches of tokens, answers and derived
+// keys. Its methods are safe for concurrent use.
 type Pool struct {
 	keys        *jwt.KeySets
 	tokens      *jwt.Cache
@@ -35,12 +35,14 @@ type Pool struct {
 	memories    memories
 }
 
-// defaultChecks is how many checks at once a Pool is made for that was not told: as many as the server's --max-checks without that flag.
+// defaultChecks is the number of concurrent checks that a Pool expects before Bound, which is the default of
+// --max-checks.
 const defaultChecks = 4096
 
-// tokenBytes is what verified tokens may take of so much memory, zero for as much as there is: a quarter, within bounds. In the most,
-// 100,000 tokens of a user pool lie. A token that is forgotten is verified again, at the cost of four checks; a process that is killed
-// for its memory answers nobody. Nobody fills it without as many tokens of an issuer's.
+// tokenBytes returns the limit for verified tokens, given the memory of the process: a quarter, within bounds. Zero
+// means unlimited memory. The largest cache holds 100,000 tokens of a user pool. A token that is dropped is verified
+// again, at the cost of four checks, which is better than being killed for memory. Filling the cache takes as many
+// valid tokens.
 func tokenBytes(memory int64) int64 {
 	if memory <= 0 {
 		return maxTokenBytes
@@ -48,7 +50,7 @@ func tokenBytes(memory int64) int64 {
 	return min(max(memory/4, minTokenBytes), maxTokenBytes)
 }
 
-// New makes a Pool for a process that is to use so much memory, in bytes; zero sets no bound. It has to be closed.
+// New returns a Pool for a process with so many bytes of memory; zero means no limit. Close it after use.
 func New(log *slog.Logger, memory int64) (*Pool, error) {
 	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: tokenBytes(memory)})
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
@@ -63,8 +65,8 @@ func New(log *slog.Logger, memory int64) (*Pool, error) {
 	return p, nil
 }
 
-// Dry returns a Pool for configurations that are looked at and do not serve: it remembers nothing, logs nothing, and need not be
-// closed.
+// Dry returns a Pool for configurations that are checked and do not serve. It caches nothing, logs nothing, and need
+// not be closed.
 func Dry() *Pool { return newPool(slog.New(slog.DiscardHandler)) }
 
 func newPool(log *slog.Logger) *Pool {
@@ -76,11 +78,12 @@ func newPool(log *slog.Logger) *Pool {
 	return p
 }
 
-// Bound says how many checks there may be at once, and with it how many of them may wait for something outside: five eighths. A check
-// that need not wait finds a place among the other three, even if everything hangs. Half of the checks may wait for functions, and
-// for a shared cache that is asked before one. An eighth may wait for keys: a token with an unknown kid costs a client nothing. As
-// many calls may be under way as checks may wait for functions, for a call goes on when nobody waits for it any more. Within each bound
-// APIs, authorizers, functions, issuers and callers have their shares (package bulkhead).
+// Bound sets the number of concurrent checks. Of these, five eighths may wait for something remote, so a check that
+// need not wait finds a place among the other three even if everything hangs. Half of the checks may wait for
+// functions, and for the shared cache in front of them. An eighth may wait for keys, because a token with an unknown
+// kid costs a client nothing. The limit on calls of functions equals the limit on waiting for them, because a call
+// continues after its check gives up. Within each limit APIs, authorizers, functions, issuers and callers have their
+// shares (package bulkhead).
 func (p *Pool) Bound(checks int) {
 	if checks <= 0 {
 		checks = defaultChecks
@@ -91,7 +94,7 @@ func (p *Pool) Bound(checks int) {
 	p.memories.flights.Resize(most / 2)
 }
 
-// expect divides the bounds among what a configuration has, which is about to serve.
+// expect divides the limits among the parts of a configuration that is about to serve.
 func (p *Pool) expect(l *Lease) {
 	functions := map[string]bool{}
 	for _, f := range l.asked {
@@ -102,22 +105,22 @@ func (p *Pool) expect(l *Lease) {
 	p.keys.Expect(len(l.keyed))
 }
 
-// KeySets are the keys of issuers.
+// KeySets returns the keys of issuers.
 func (p *Pool) KeySets() *jwt.KeySets { return p.keys }
 
-// Tokens are the verified tokens, nil where none are remembered.
+// Tokens returns the cache of verified tokens, or nil.
 func (p *Pool) Tokens() *jwt.Cache { return p.tokens }
 
-// SigningKeys are those that were derived of secrets, nil where none are remembered.
+// SigningKeys returns the cache of signing keys derived from secrets, or nil.
 func (p *Pool) SigningKeys() *iam.SigningKeys { return p.signingKeys }
 
-// PublicKeys are those that were derived of secrets, nil where none are remembered.
+// PublicKeys returns the cache of public keys derived from secrets, or nil.
 func (p *Pool) PublicKeys() *iam.PublicKeys { return p.publicKeys }
 
-// Waits are the requests that wait for functions.
+// Waits returns the limits on requests that wait for functions.
 func (p *Pool) Waits() *lambda.Waits { return p.waits }
 
-// Close ends everything that was begun for configurations. It is called when none of them serves any more.
+// Close stops everything. Call it when no configuration serves any more.
 func (p *Pool) Close() {
 	p.functions.closeAll()
 	p.keys.Close()
@@ -127,7 +130,7 @@ func (p *Pool) Close() {
 	p.publicKeys.Close()
 }
 
-// Samples are the numbers that operators watch: of key sets, caches, functions, the guards before them, and who waits for all these.
+// Samples returns the metrics of key sets, caches, functions, the guards before them, and of waiting.
 func (p *Pool) Samples() []authz.Sample {
 	return slices.Concat(p.keys.Samples(), p.tokens.Samples(), p.signingKeys.Samples(), p.publicKeys.Samples(),
 		p.memories.samples(), p.functions.samples(), p.guards.Samples(),

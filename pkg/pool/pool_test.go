@@ -124,7 +124,7 @@ func TestPoolOutlivesConfigurations(t *testing.T) {
 	}
 }
 
-// Whatever is about the shared Redis, in the file or in one that it names, makes another memory of it; what is not does not.
+// Every change to the shared Redis, in the file or in one that it names, selects another cache; other changes do not.
 func TestMemoryIsOfItsRedis(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "portcullis.yaml")

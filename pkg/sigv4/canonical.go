@@ -10,18 +10,17 @@ import (
 
 const upperHex = "0123456789ABCDEF"
 
-// pair is one name and value of the query in canonical form, as offsets into state.query, and the value as it came.
+// pair is one name and value of the query in canonical form, as offsets into state.query, and the original value.
 type pair struct {
 	start, equal, end int
 	value             string
-	// literal says that the name came without escapes.
+	// literal reports whether the name came without escapes.
 	literal bool
 }
 
 func (p *pair) name(query []byte) []byte { return query[p.start:p.equal] }
 
-// readQuery brings the pairs of the query into canonical form and order: decoded once, escaped again, sorted by name, then by
-// value.
+// readQuery converts the query to canonical form and order: decoded once, escaped again, sorted by name, then by value.
 func (s *state) readQuery() *Error {
 	if len(s.request.Target) > maxTarget {
 		return incomplete("The request's path and query are too long.")
@@ -59,7 +58,7 @@ func (s *state) addPair(piece string) {
 	s.pairs = append(s.pairs, p)
 }
 
-// parameter finds the first pair of that name; nil if there is none. The name needs no escapes.
+// parameter returns the first pair of that name, or nil. The name needs no escapes.
 func (s *state) parameter(name string) *pair {
 	for i := range s.pairs {
 		if string(s.pairs[i].name(s.query)) == name {
@@ -69,7 +68,7 @@ func (s *state) parameter(name string) *pair {
 	return nil
 }
 
-// hashPayload is "HashedPayload": the SHA-256 of the body, which x-amz-content-sha256 must equal where it is sent.
+// hashPayload is "HashedPayload": the SHA-256 of the body. x-amz-content-sha256, if sent, must equal it.
 func (s *state) hashPayload() *Error {
 	claimed := s.headers[amzContentSHA256]
 	if claimed.lines == 1 && claimed.value == unsignedPayload && s.config.AllowUnsignedPayload {
@@ -92,7 +91,7 @@ func (s *state) hashPayload() *Error {
 
 const (
 	unsignedPayload = "UNSIGNED-PAYLOAD"
-	// emptySHA256 is the SHA-256 of nothing, which most requests have for a body.
+	// emptySHA256 is the SHA-256 of an empty body, which most requests have.
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
@@ -126,7 +125,7 @@ func (s *state) createCanonicalRequest(host string, r reading) []byte {
 	return b
 }
 
-// appendQuery is "CanonicalQueryString", without the signature itself, which is there in one form only.
+// appendQuery is "CanonicalQueryString", without the signature itself, whose name has only one valid form.
 func (s *state) appendQuery(b []byte, r reading) []byte {
 	start := len(b)
 	for i := range s.pairs {
@@ -142,8 +141,8 @@ func (s *state) appendQuery(b []byte, r reading) []byte {
 	return b
 }
 
-// appendHeader is the value of one line of "CanonicalHeaders": the lines of the n-th signed header in their order, with commas
-// between.
+// appendHeader is the value of one line of "CanonicalHeaders": the lines of the n-th signed header in order, joined by
+// commas.
 func (s *state) appendHeader(b []byte, n int, keepTabs bool) []byte {
 	first := true
 	for i := range s.lines {
@@ -158,8 +157,8 @@ func (s *state) appendHeader(b []byte, n int, keepTabs bool) []byte {
 	return b
 }
 
-// appendCollapsed trims white space at both ends and makes one space of each run of it. With keepTabs a tab inside stays as
-// it is. A line break never stays: it would begin a line of the canonical request.
+// appendCollapsed trims white space at both ends and replaces each run inside by one space. With keepTabs, a tab inside
+// stays. A line break never stays, because it would start a new line of the canonical request.
 func appendCollapsed(b []byte, value string, keepTabs bool) []byte {
 	plain := 0 // most values have no white space, and a session token is long
 	for plain < len(value) && value[plain] > ' ' {
@@ -185,8 +184,8 @@ func appendCollapsed(b []byte, value string, keepTabs bool) []byte {
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// appendNormalized is "CanonicalURI": without empty and dot segments, every segment escaped as it came, so that "%20" becomes
-// "%2520".
+// appendNormalized is "CanonicalURI": without empty and dot segments, with every segment escaped again, so that "%20"
+// becomes "%2520".
 func appendNormalized(b []byte, path string) []byte {
 	start := len(b)
 	segment, more := "", path != ""
@@ -206,7 +205,7 @@ func appendNormalized(b []byte, path string) []byte {
 	return b
 }
 
-// appendEscaped escapes every byte but the unreserved ones and, if it is to be kept, the slash.
+// appendEscaped escapes every byte except the unreserved ones and, optionally, the slash.
 func appendEscaped(b []byte, text string, keepSlash bool) []byte {
 	for i := range len(text) {
 		if c := text[i]; isUnreserved(c) || keepSlash && c == '/' {
@@ -232,7 +231,7 @@ func appendReencoded(b []byte, text string, plusLiteral bool) []byte {
 	return b
 }
 
-// decode is what appendReencoded escapes.
+// decode returns the text that appendReencoded escapes.
 func decode(text string, plusLiteral bool) string {
 	if strings.IndexByte(text, '%') < 0 && (plusLiteral || strings.IndexByte(text, '+') < 0) {
 		return text
@@ -245,7 +244,7 @@ func decode(text string, plusLiteral bool) string {
 	return string(b)
 }
 
-// decodeByte decodes the first byte of a text. A percent sign that begins no escape stands for itself.
+// decodeByte decodes the first byte of a text. A percent sign that does not begin an escape is literal.
 func decodeByte(text string, plusLiteral bool) (c byte, width int) {
 	switch text[0] {
 	case '+':
@@ -260,7 +259,7 @@ func decodeByte(text string, plusLiteral bool) (c byte, width int) {
 	return text[0], 1
 }
 
-// unescape reads the "%XX" at the beginning of a text.
+// unescape decodes "%XX" at the beginning of a text.
 func unescape(text string) (c byte, ok bool) {
 	if len(text) < 3 {
 		return 0, false
@@ -281,7 +280,7 @@ func hexDigit(c byte) (byte, bool) {
 	}
 }
 
-// isUnreserved tells the characters that are never escaped (RFC 3986, section 2.3).
+// isUnreserved reports whether a character is never escaped (RFC 3986, section 2.3).
 func isUnreserved(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }

@@ -101,7 +101,7 @@ func FuzzCanonicalQuery(f *testing.F) {
 				t.Errorf("%q: decoded as %q, signed as %q", query, got, reencoded)
 			}
 		}
-		// Canonical form does not change any more, whatever a plus means.
+		// Converting twice does not change the canonical form, for both meanings of a plus.
 		once := canonicalQuery(query, true)
 		if twice := canonicalQuery(once, false); twice != once {
 			t.Errorf("%q: %q, then %q", query, once, twice)

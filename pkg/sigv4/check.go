@@ -13,7 +13,7 @@ const (
 	terminator = "aws4_request"
 )
 
-// checkRequestLine refuses what is not a request for a path.
+// checkRequestLine refuses a request without a method or an absolute path.
 func (s *state) checkRequestLine() *Error {
 	path, _, _ := strings.Cut(s.request.Target, "?")
 	if path != "" && path[0] != '/' || !isMethod(s.request.Method) {
@@ -25,7 +25,7 @@ func (s *state) checkRequestLine() *Error {
 	return nil
 }
 
-// isMethod tells a token; anything else could write lines of its own into the canonical request.
+// isMethod reports whether a text is a token. Other text could add lines to the canonical request.
 func isMethod(method string) bool {
 	for i := range len(method) {
 		if method[i] <= ' ' || method[i] >= 0x7f {
@@ -46,8 +46,8 @@ func (s *state) checkAlgorithm() *Error {
 	}
 }
 
-// checkSignedHeaders reads the list of signed headers: lower-case names, strictly ascending. That leaves no room for an empty
-// name or one that occurs twice.
+// checkSignedHeaders parses the list of signed headers: lower-case names in strictly ascending order, so without empty
+// names and duplicates.
 func (s *state) checkSignedHeaders() *Error {
 	rest, more, before := s.signedHeaders, true, ""
 	for more {
@@ -65,7 +65,7 @@ func (s *state) checkSignedHeaders() *Error {
 	return nil
 }
 
-// isHeaderName tells a lower-case field name (RFC 9110, section 5.1), or :authority.
+// isHeaderName reports whether a name is a lower-case field name (RFC 9110, section 5.1), or :authority.
 func isHeaderName(name string) bool {
 	if name == ":authority" {
 		return true
@@ -84,7 +84,7 @@ func (s *state) isSigned(name string) bool {
 	return found
 }
 
-// checkHost wants one host, and it signed.
+// checkHost requires exactly one host, and that it is signed.
 func (s *state) checkHost() *Error {
 	if !s.isSigned("host") && !s.isSigned(":authority") {
 		return invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
@@ -95,7 +95,7 @@ func (s *state) checkHost() *Error {
 	return nil
 }
 
-// checkHeadersAreSigned wants every signed header present, and every header signed that must be.
+// checkHeadersAreSigned requires that every signed header is present, and that every header that must be signed is.
 func (s *state) checkHeadersAreSigned() *Error {
 	for i := range s.lines {
 		l := &s.lines[i]
@@ -114,7 +114,7 @@ func (s *state) checkHeadersAreSigned() *Error {
 	}
 	for n, name := range s.names {
 		if !s.present[n] && !isHost(name) {
-			return mismatch("a signed header is absent: " + shortName(name) + "; send it, or take it out of SignedHeaders")
+			return mismatch("a signed header is absent: " + shortName(name) + "; send it, or remove it from SignedHeaders")
 		}
 	}
 	if s.form == FormHeader && s.headers[amzDate].lines == 0 && !s.isSigned("date") {
@@ -123,13 +123,13 @@ func (s *state) checkHeadersAreSigned() *Error {
 	return nil
 }
 
-// shortName is a header's name as a message has it.
+// shortName returns a header's name as messages show it.
 func shortName(name string) string { return name[:min(len(name), 64)] }
 
 func isHost(name string) bool { return name == "host" || name == ":authority" }
 
-// mustBeSigned tells the x-amz- headers, in every spelling that an upstream may read as one: CGI and its kin make one name of
-// x-amz-a, x_amz_a and X.Amz.A. The exceptions hold for their own spelling alone.
+// mustBeSigned reports whether a header is an x-amz- header, in any spelling that an upstream may read as one: CGI maps
+// x-amz-a, x_amz_a and X.Amz.A to one name. The exceptions apply only to their exact spelling.
 func mustBeSigned(name string) bool {
 	if len(name) < len("x-amz-") || name[0]|0x20 != 'x' || isAlphanumeric(name[1]) || !strings.EqualFold(name[2:5], "amz") || isAlphanumeric(name[5]) {
 		return false
@@ -141,7 +141,7 @@ func isAlphanumeric(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
-// checkDate holds the date of signing against the clock.
+// checkDate compares the date of signing with the clock.
 func (s *state) checkDate() *Error {
 	signedAt, ok := parseDate(s.date)
 	if !ok {
@@ -169,8 +169,8 @@ func (s *state) checkDate() *Error {
 	}
 }
 
-// lifetime is how long a presigned request is good for. X-Amz-Expires is digits, from 1 to 604800; without it, it is the five
-// minutes of a signed request. MaxExpires cuts either.
+// lifetime returns how long a presigned request is valid. X-Amz-Expires is a decimal number from 1 to 604800. Without
+// it, the lifetime is five minutes, as for a signed request. MaxExpires limits both.
 func (s *state) lifetime() (time.Duration, *Error) {
 	if s.expires == "" {
 		return min(clockSkew, s.config.MaxExpires), nil
@@ -183,7 +183,7 @@ func (s *state) lifetime() (time.Duration, *Error) {
 	return min(time.Duration(seconds)*time.Second, s.config.MaxExpires), nil
 }
 
-// parseDate reads YYYYMMDDTHHMMSSZ and nothing else.
+// parseDate accepts only YYYYMMDDTHHMMSSZ.
 func parseDate(text string) (time.Time, bool) {
 	if len(text) != len(dateLayout) || text[8] != 'T' || text[15] != 'Z' {
 		return time.Time{}, false
@@ -212,7 +212,7 @@ func parseDigits(text string) (n int, ok bool) {
 	return n, text != ""
 }
 
-// shown is a date as the client is told it. What does not look like one is told hashed.
+// shown returns a date as the client sees it. Text that does not look like a date is hashed.
 func shown(date string) string {
 	const longest = len("Sun, 22 Nov 2026 14:30:00 GMT+00:00")
 	if len(date) > longest || strings.ContainsFunc(date, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -221,8 +221,8 @@ func shown(date string) string {
 	return date
 }
 
-// splitCredential reads keyid/date/region/service/term, without the region for 4A. The rest of the steps uses what is ours
-// wherever it must be equal to ours.
+// splitCredential splits keyid/date/region/service/term, without the region for 4A. Later steps use the configured
+// values wherever the two must be equal.
 func (s *state) splitCredential() *Error {
 	elements, example := 5, "keyid/date/region/service/term"
 	if s.algorithm == AlgorithmV4A {
@@ -237,7 +237,7 @@ func (s *state) splitCredential() *Error {
 	return nil
 }
 
-// checkScope names all faults of the scope in one message.
+// checkScope reports all faults of the scope in one message.
 func (s *state) checkScope() *Error {
 	date, rest, _ := strings.Cut(s.scope, "/")
 	if s.algorithm == AlgorithmV4A {
@@ -278,7 +278,7 @@ func (s *state) wrongDate(date string) string {
 		s.date[:8] + "', from '" + s.date + "'."
 }
 
-// matchRegion finds the region of ours that the scope names; empty if there is none.
+// matchRegion returns the configured region that the scope names, or "".
 func (s *state) matchRegion(region string) string {
 	for _, own := range s.config.Regions {
 		if own == region {
@@ -288,7 +288,7 @@ func (s *state) matchRegion(region string) string {
 	return ""
 }
 
-// matchRegionSet finds a region of ours that the region set holds; empty if there is none.
+// matchRegionSet returns a configured region that the region set contains, or "".
 func (s *state) matchRegionSet() string {
 	for _, own := range s.config.Regions {
 		if matchesRegionSet(s.regionSet, own) {
@@ -298,7 +298,7 @@ func (s *state) matchRegionSet() string {
 	return ""
 }
 
-// matchesRegionSet tells whether a comma-separated set, in which "*" stands for any run of characters, holds a region.
+// matchesRegionSet reports whether a comma-separated set, in which "*" matches any characters, contains a region.
 func matchesRegionSet(set, region string) bool {
 	for more := true; more; {
 		var pattern string
@@ -310,7 +310,7 @@ func matchesRegionSet(set, region string) bool {
 	return false
 }
 
-// matchesWildcard goes back to the last "*" only, which is enough and keeps it from taking long.
+// matchesWildcard backtracks only to the last "*", which suffices and limits the time.
 func matchesWildcard(pattern, text string) bool {
 	p, t, star, resume := 0, 0, -1, 0
 	for t < len(text) {

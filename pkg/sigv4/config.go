@@ -17,28 +17,28 @@ const (
 	maxHostAliases = 8
 )
 
-// Config says what a verifier accepts. Regions and Key are needed.
+// Config configures a verifier. Regions and Key are required.
 type Config struct {
-	// Regions are the regions of the API: a credential's scope names one of them, or a region set matches one.
+	// Regions are the regions of the API. A credential's scope must name one of them, or a region set must match one.
 	Regions []string
-	// Service is the service of the scope; empty stands for "execute-api".
+	// Service is the service of the scope; empty means "execute-api".
 	Service string
-	// Key finds a key by its id. A key without a secret is as good as none.
+	// Key returns a key by its id. A key without a secret counts as unknown.
 	Key func(id string) (Key, bool)
-	// SigningKey is a cache in front of DeriveSigningKey; nil derives each time.
+	// SigningKey caches DeriveSigningKey; nil derives the key each time.
 	SigningKey func(id SigningKeyID, secret string) [32]byte
-	// PublicKey is a cache in front of DerivePublicKey; nil derives each time.
+	// PublicKey caches DerivePublicKey; nil derives the key each time.
 	PublicKey func(id PublicKeyID, secret string) *ecdsa.PublicKey
-	// Now is the clock; nil stands for time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds, and
-	// AWS's own limit is 604,800.
+	// MaxExpires is the longest lifetime of a presigned request, whatever its X-Amz-Expires; zero means 300 seconds.
+	// The limit of AWS is 604,800.
 	MaxExpires time.Duration
-	// HostAliases are tried in place of the request's host, for a load balancer in front that rewrites it. At most eight.
+	// HostAliases are tried instead of the request's host, for a load balancer that rewrites it. At most eight.
 	HostAliases []string
-	// AllowUnsignedPayload accepts "UNSIGNED-PAYLOAD" as x-amz-content-sha256: the body is then not protected.
+	// AllowUnsignedPayload accepts "UNSIGNED-PAYLOAD" as x-amz-content-sha256. The body is then not protected.
 	AllowUnsignedPayload bool
-	// PlusLiteral reads a "+" in a query as itself and no longer as a space.
+	// PlusLiteral reads "+" in a query as a plus sign instead of a space.
 	PlusLiteral bool
 	// AcceptPathAsSent also accepts a path that was signed with its dot segments and empty segments, as Go's SDK does.
 	AcceptPathAsSent bool
@@ -57,40 +57,40 @@ type Key struct {
 	Version uint64
 	// Token is the session token of a temporary key; empty for a long-term one.
 	Token string
-	// Expires is when the key stops working; the zero time for never.
+	// Expires is when the key stops working; the zero time means never.
 	Expires time.Time
 }
 
-// Format prints nothing of a key, whatever the verb.
+// Format never prints the key, for any verb.
 func (Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sigv4.Key") }
 
-// LogValue logs nothing of a key.
+// LogValue never logs the key.
 func (Key) LogValue() slog.Value { return slog.StringValue("sigv4.Key") }
 
-// SigningKeyID names a derived signing key. Its strings may be parts of the request's: a cache that keeps one clones them.
-// An empty KeyID stands for every key that does not exist.
+// SigningKeyID identifies a derived signing key. Its strings may share memory with the request, so a cache must clone
+// them. An empty KeyID represents every key that does not exist.
 type SigningKeyID struct {
 	KeyID                 string
 	Version               uint64
 	Date, Region, Service string
 }
 
-// PublicKeyID names a public key of Signature Version 4A; what SigningKeyID says of strings holds for it too.
+// PublicKeyID identifies a public key of Signature Version 4A. Its strings may share memory with the request too.
 type PublicKeyID struct {
 	KeyID   string
 	Version uint64
 }
 
-// Request is a view of the request to verify. The verifier changes and keeps nothing of it.
+// Request is a view of the request to verify. The verifier does not change or keep it.
 type Request struct {
 	Method string
-	// Target is path and query as they came, still escaped.
+	// Target is the path and query as received, still escaped.
 	Target string
 	// Host is the Host or :authority as the client sent it, with case and port.
 	Host string
 	// Headers yields the header lines in the order of the wire, with lower-case names and without pseudo headers.
 	Headers iter.Seq2[string, string]
-	// Body is the body; it counts only where BodyComplete says that it is all of it, byte for byte.
+	// Body is the body. It is used only if BodyComplete reports that it is complete and unchanged.
 	Body         []byte
 	BodyComplete bool
 }
@@ -98,33 +98,33 @@ type Request struct {
 // Form is where a request carries its signature.
 type Form uint8
 
-// The forms. The zero value is none.
+// The forms. The zero value is not a form.
 const (
 	FormNone Form = iota
 	FormHeader
 	FormQuery
 )
 
-// Result is what a signature proves. Its strings may be parts of the request's.
+// Result is what a signature proves. Its strings may share memory with the request.
 type Result struct {
-	// KeyID is the access key id whose secret has signed.
+	// KeyID is the id of the access key that signed.
 	KeyID string
 	Form  Form
 	// Algorithm is AlgorithmV4 or AlgorithmV4A.
 	Algorithm string
-	// Host is the host that was signed: the request's, or the one of HostAliases that the signature matches.
+	// Host is the signed host: the request's, or the matching one of HostAliases.
 	Host string
-	// SignedHeaders are the names of the signed headers, sorted, with semicolons between.
+	// SignedHeaders are the names of the signed headers, sorted and joined by semicolons.
 	SignedHeaders string
-	// SignedAt is when the client says it signed.
+	// SignedAt is the time of signing according to the client.
 	SignedAt time.Time
-	// UnsignedPayload says that the signature leaves the body out (AllowUnsignedPayload).
+	// UnsignedPayload reports whether the signature does not cover the body (AllowUnsignedPayload).
 	UnsignedPayload bool
 
 	hasToken bool
 }
 
-// SpentHeaders are the headers that hold the signature and must not travel on.
+// SpentHeaders returns the headers that hold the signature and must not be forwarded.
 func (r Result) SpentHeaders() []string {
 	switch {
 	case r.Form != FormHeader:
@@ -136,7 +136,7 @@ func (r Result) SpentHeaders() []string {
 	}
 }
 
-// SpentQuery are the query parameters that hold the signature and must not travel on.
+// SpentQuery returns the query parameters that hold the signature and must not be forwarded.
 func (r Result) SpentQuery() []string {
 	if r.Form != FormQuery {
 		return nil
@@ -157,17 +157,17 @@ type Verifier struct {
 	states sync.Pool
 }
 
-// New makes a verifier, or says everything that is wrong with its configuration.
+// New returns a verifier, or all faults of its configuration.
 func New(c Config) (*Verifier, error) {
 	var faults []error
 	if c.Key == nil {
-		faults = append(faults, errors.New("sigv4: Key is missing: without it there is nothing to verify against"))
+		faults = append(faults, errors.New("sigv4: Key is missing"))
 	}
 	if len(c.Regions) == 0 || slices.Contains(c.Regions, "") {
 		faults = append(faults, errors.New("sigv4: Regions is empty, or holds an empty region"))
 	}
 	if c.MaxExpires < 0 || c.MaxExpires > maxExpires || c.MaxExpires%time.Second != 0 {
-		faults = append(faults, errors.New("sigv4: MaxExpires is not a number of seconds from 1 to 604800"))
+		faults = append(faults, errors.New("sigv4: MaxExpires must be a number of seconds from 1 to 604800"))
 	}
 	if len(c.HostAliases) > maxHostAliases || slices.Contains(c.HostAliases, "") {
 		faults = append(faults, fmt.Errorf("sigv4: HostAliases holds more than %d hosts, or an empty one", maxHostAliases))

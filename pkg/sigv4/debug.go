@@ -2,16 +2,15 @@ package sigv4
 
 import "strings"
 
-// maxDebug bounds each text of a Debug.
+// maxDebug limits each text of a Debug.
 const maxDebug = 8 << 10
 
-// Debug is what the client that has signed is told beside the message: the rule that its request breaks, or what its signature was
-// compared with. The values of headers that a proxy on the way
-// may have added, and of those that authenticate, are left out, whether or not the client lists them as signed, and so are
-// session tokens.
+// Debug explains a failure to the signing client: the rule that its request breaks, or what its signature was compared
+// with. It omits session tokens and the values of headers that a proxy may have added or that authenticate, even if the
+// client lists them as signed.
 type Debug struct{ Rule, CanonicalRequest, StringToSign string }
 
-// Text follows the message: the rule, or else the texts as AWS told clients of them until 2023. Of nil it is empty.
+// Text returns the text to append to the message: the rule, or what AWS showed clients until 2023. It is empty for nil.
 func (d *Debug) Text() string {
 	switch {
 	case d == nil || *d == Debug{}:
@@ -23,18 +22,18 @@ func (d *Debug) Text() string {
 		"'\n\nThe String-to-Sign should have been\n'" + d.StringToSign + "'\n"
 }
 
-// debug is nil unless it is asked for.
+// debug returns nil unless Config.Debug is on.
 func (s *state) debug() *Debug {
 	if !s.config.Debug {
 		return nil
 	}
-	stringToSign := string(s.createStringToSign(s.createCanonicalRequest(s.request.Host, 0))) // over the whole of it
+	stringToSign := string(s.createStringToSign(s.createCanonicalRequest(s.request.Host, 0))) // over the complete request
 	return &Debug{CanonicalRequest: bounded(s.toldRequest()), StringToSign: bounded(stringToSign)}
 }
 
 const leftOut = "..."
 
-// toldRequest is the canonical request without what is left out.
+// toldRequest returns the canonical request without the omitted values.
 func (s *state) toldRequest() string {
 	for i := range s.lines {
 		if !mayBeTold(s.lines[i].name) {
@@ -48,8 +47,8 @@ func (s *state) toldRequest() string {
 	return strings.ReplaceAll(canonical, string(appendEscaped(nil, s.token, false)), leftOut)
 }
 
-// mayBeTold lists the headers that clients sign and that say nothing but what the client asks for. In any other, a proxy on
-// the way may have put a secret of its own, and a client may list any name as signed.
+// mayBeTold lists the headers whose values may be shown, because they contain only what the client asks for. A proxy
+// may put a secret in any other header, and a client may list any name as signed.
 func mayBeTold(name string) bool {
 	switch name {
 	case "accept", "accept-encoding", "accept-language", "cache-control", "content-encoding", "content-length", "content-md5",
@@ -60,7 +59,7 @@ func mayBeTold(name string) bool {
 	return false
 }
 
-// bounded cuts a text that is too long, and says so.
+// bounded shortens a text that is too long and marks the cut.
 func bounded(text string) string {
 	const cut = "... (cut)"
 	if len(text) <= maxDebug {

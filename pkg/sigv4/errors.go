@@ -5,23 +5,23 @@ import (
 	"encoding/base64"
 )
 
-// Kind is a kind of failure. The zero value is a fault of our own.
+// Kind is a kind of failure. The zero value is an internal error.
 type Kind uint8
 
 // The kinds.
 const (
-	// Internal means that the verifier was not set up: answer 500.
+	// Internal means that the verifier is not configured: answer 500.
 	Internal Kind = iota
-	// BodyUnknown means that the payload hash needs the body and the request does not carry all of it. It is a fault of
-	// whoever buffers bodies, not of the client: answer 500 and tell the operator.
+	// BodyUnknown means that the payload hash needs the body, and the request does not contain all of it. The component
+	// that buffers bodies is at fault, not the client: answer 500 and inform the operator.
 	BodyUnknown
-	// MissingAuthenticationToken means that nothing is signed.
+	// MissingAuthenticationToken means that the request is not signed.
 	MissingAuthenticationToken
-	// IncompleteSignature means that the signature's parts cannot be read.
+	// IncompleteSignature means that the parts of the signature cannot be read.
 	IncompleteSignature
-	// InvalidSignature means that the signature is another one, is of another time or is scoped to something else.
+	// InvalidSignature means that the signature does not match, has expired or has the wrong scope.
 	InvalidSignature
-	// UnrecognizedClient means that the key id is unknown or the session token is not the key's.
+	// UnrecognizedClient means that the key id is unknown or the session token does not match the key's.
 	UnrecognizedClient
 	// ExpiredToken means that the key has expired.
 	ExpiredToken
@@ -61,14 +61,14 @@ func (k Kind) ErrorType() string {
 	}
 }
 
-// Error is why a request was not verified. It holds no secret, and nothing of the Authorization header but hashes.
+// Error is the reason why a request was not verified. It holds no secret, and only hashes of the Authorization header.
 type Error struct {
 	Kind Kind
-	// Message is what the client is told.
+	// Message is the message for the client.
 	Message string
-	// Detail is a sentence for the operator where the message does not say it.
+	// Detail is a message for the operator, if it says more than Message.
 	Detail string
-	// Debug is set where Config.Debug is on. It is for the client and not for a log.
+	// Debug is set if Config.Debug is on. It is for the client and not for a log.
 	Debug *Debug
 }
 
@@ -84,19 +84,19 @@ func incomplete(message string) *Error { return &Error{Kind: IncompleteSignature
 
 func invalid(message string) *Error { return &Error{Kind: InvalidSignature, Message: message} }
 
-// mismatch is the answer to every signature that is not the one we calculate.
+// mismatch returns the error for every signature that does not match.
 func mismatch(detail string) *Error {
 	return &Error{Kind: InvalidSignature, Detail: detail, Message: "The request signature we calculated does not match the " +
 		"signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for " +
 		"details."}
 }
 
-// hashed is how a part of the Authorization header is told.
+// hashed returns a part of the Authorization header as messages show it.
 func hashed(value string) string {
 	return "(hashed with SHA-256 and encoded with Base64): '" + base64SHA256(value) + "'"
 }
 
-// base64SHA256 is how something a client sent is told without telling it.
+// base64SHA256 identifies a value from the client without showing it.
 func base64SHA256(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return base64.StdEncoding.EncodeToString(sum[:])

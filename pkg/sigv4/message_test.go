@@ -50,7 +50,7 @@ func TestMessages(t *testing.T) {
 			"Unsupported AWS 'algorithm' (hashed with SHA-256 and encoded with Base64): '" + hash("AWS4-HMAC-SHA512") + "'."},
 		{"date", edit(get(), "x-amz-date", "20261123T", "2026-11-23T"), "INVALID_SIGNATURE", "IncompleteSignatureException",
 			"Date must be in ISO-8601 'basic format'. Got '2026-11-23T120000Z'. See http://en.wikipedia.org/wiki/ISO_8601"},
-		{"day that is none", edit(get(), "x-amz-date", "1123T", "0230T"), "INVALID_SIGNATURE", "IncompleteSignatureException",
+		{"invalid day", edit(get(), "x-amz-date", "1123T", "0230T"), "INVALID_SIGNATURE", "IncompleteSignatureException",
 			"Date must be in ISO-8601 'basic format'. Got '20260230T120000Z'. See http://en.wikipedia.org/wiki/ISO_8601"},
 		{"credential", edit(get(), "authorization", "/execute-api", ""), "INVALID_SIGNATURE", "IncompleteSignatureException",
 			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got " +
@@ -73,7 +73,7 @@ func TestMessages(t *testing.T) {
 				"Credential should be scoped with a valid terminator: 'aws4_request'. " +
 				"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20261122' != '20261123', " +
 				"from '20261123T120000Z'."},
-		{"a scope's date that is none", edit(yesterday.request("GET", "/", nil, ""), "authorization", "/20261123/", "/s3cret/"),
+		{"an invalid date in the scope", edit(yesterday.request("GET", "/", nil, ""), "authorization", "/20261123/", "/s3cret/"),
 			"INVALID_SIGNATURE", "InvalidSignatureException",
 			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + hash("s3cret") + "' != '20261123', " +
 				"from '20261123T120000Z'."},

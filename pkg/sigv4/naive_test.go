@@ -223,7 +223,7 @@ func (n naive) naiveSignature(r *Request, c *claim) string {
 		return invalidType
 	}
 	key, known := n.keys[id]
-	token := strings.Join(c.tokens, ",") // an empty one is none
+	token := strings.Join(c.tokens, ",") // an empty one counts as absent
 	if !known || key.Secret == "" || token != key.Token || c.strayTokens != nil {
 		return unrecognizedType
 	}

@@ -10,11 +10,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAgreesWithANaiveVerifier signs random requests, changes some of them in up to three ways, and has two verifiers judge them: whether
+// TestAgreesWithANaiveVerifier signs random requests, changes some of them in up to three ways, and runs two verifiers on them: whether
 // the signature counts, and of what type the fault is, which is a question of the order of the steps where there are several.
 func TestAgreesWithANaiveVerifier(t *testing.T) {
 	outcomes := map[string]int{}
-	judge := func(t *rapid.T) {
+	compare := func(t *rapid.T) {
 		d := draft(t)
 		changes := 0
 		for rapid.IntRange(0, 2).Draw(t, "change it") > 0 && changes < 3 {
@@ -46,7 +46,7 @@ func TestAgreesWithANaiveVerifier(t *testing.T) {
 		}
 	}
 	for range 20 { // of rapid's hundred requests each
-		rapid.Check(t, judge)
+		rapid.Check(t, compare)
 	}
 	for _, kind := range []string{"", incompleteType, invalidType, unrecognizedType} {
 		if outcomes[kind] < 10 {

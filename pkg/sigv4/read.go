@@ -2,7 +2,7 @@ package sigv4
 
 import "strings"
 
-// What is longer or more than this is refused before anything is done with it.
+// Limits that are checked before anything else.
 const (
 	maxAuthorization = 8 << 10
 	maxSignedNames   = 100
@@ -13,7 +13,7 @@ const (
 	maxHeaderBytes   = 256 << 10
 )
 
-// The query parameters of a presigned request. They are spelled like this, in this case and unescaped.
+// The query parameters of a presigned request. They must be spelled exactly like this, unescaped.
 const (
 	queryAlgorithm     = "X-Amz-Algorithm"
 	queryCredential    = "X-Amz-Credential"
@@ -51,7 +51,7 @@ func (s *state) add(name, value string) bool {
 	return true
 }
 
-// header is a header that has a part in a signature.
+// header is a header that takes part in a signature.
 type header uint8
 
 const (
@@ -86,13 +86,13 @@ func headerNamed(name string) header {
 	}
 }
 
-// found is the first line of a header, and how many lines it has.
+// found is the first line of a header, and the number of its lines.
 type found struct {
 	value string
 	lines int
 }
 
-// readSignature finds the one form in which the request is signed, and reads its parts.
+// readSignature finds where the request is signed, which must be one place, and reads the parts of the signature.
 func (s *state) readSignature() *Error {
 	presigned := s.isPresigned()
 	switch in := s.headers[authorization]; {
@@ -111,7 +111,8 @@ func (s *state) readSignature() *Error {
 	}
 }
 
-// readAuthorization reads `ALGORITHM Credential=..., SignedHeaders=..., Signature=...` and the headers that belong to it.
+// readAuthorization parses `ALGORITHM Credential=..., SignedHeaders=..., Signature=...` and the headers that belong to
+// it.
 func (s *state) readAuthorization(value string) *Error {
 	if len(value) > maxAuthorization {
 		return incomplete("The Authorization header is too long.")
@@ -155,7 +156,7 @@ func (s *state) authorizationPart(name string) *string {
 	}
 }
 
-// readHeaderParts reads date, region set and token, and complains of everything that is missing at once.
+// readHeaderParts reads date, region set and token, and reports everything that is missing at once.
 func (s *state) readHeaderParts(value string) *Error {
 	for _, h := range [...]header{amzDate, amzRegionSet, amzSecurityToken, date} {
 		if s.headers[h].lines > 1 {
@@ -191,13 +192,13 @@ func (s *state) missingParts() string {
 	return text
 }
 
-// isPresigned tells a presigned request by any of three parameters, however it is escaped.
+// isPresigned reports whether a request has one of three parameters of presigned requests, however it is escaped.
 func (s *state) isPresigned() bool {
 	return s.parameter(queryAlgorithm) != nil || s.parameter(queryCredential) != nil || s.parameter(querySignature) != nil
 }
 
-// readPresigned reads the parameters of a presigned request. Each occurs once, and nothing that differs from one in case or
-// by escapes occurs at all: another reader might take the one for the other.
+// readPresigned reads the parameters of a presigned request. Each must occur once. A name that differs only in case or
+// escapes is refused, because another reader might take it for the parameter.
 func (s *state) readPresigned() *Error {
 	for i := range s.pairs {
 		p := &s.pairs[i]
@@ -219,7 +220,7 @@ func (s *state) readPresigned() *Error {
 	return s.missingParameters()
 }
 
-// queryPart finds what a parameter is read into, and whether its name is spelled in the right case.
+// queryPart returns where to store a parameter, and whether its name has the right case.
 func (s *state) queryPart(name []byte) (field *string, exact bool) {
 	const prefix = "X-Amz-"
 	if len(name) < len(prefix) || name[0]|0x20 != 'x' {

@@ -26,7 +26,7 @@ func (s *state) createStringToSign(canonicalRequest []byte) []byte {
 // maxDER is the length of the longest ECDSA signature with P-256.
 const maxDER = 72
 
-// checkSignatureForm wants lower-case hexadecimal of the right length, before a key is looked up.
+// checkSignatureForm requires lower-case hexadecimal of the right length, before the key look-up.
 func (s *state) checkSignatureForm() *Error {
 	right := len(s.signature) == 2*sha256.Size
 	if s.algorithm == AlgorithmV4A {
@@ -36,12 +36,12 @@ func (s *state) checkSignatureForm() *Error {
 		return mismatch("the signature has capital letters; write it in lower-case hexadecimal")
 	}
 	if !right || !isLowerHex(s.signature) {
-		return mismatch("the signature is not lower-case hexadecimal, or has another length than its algorithm's")
+		return mismatch("the signature is not lower-case hexadecimal of the algorithm's length")
 	}
 	return nil
 }
 
-// checker compares the signature that came with the one that belongs to a string to sign.
+// checker compares the received signature with the one computed for a string to sign.
 type checker struct {
 	signingKey [32]byte
 	signature  [32]byte
@@ -61,7 +61,7 @@ func (s *state) checker(id string, key Key) checker {
 	c := checker{signingKey: s.config.SigningKey(SigningKeyID{
 		KeyID: id, Version: key.Version, Date: s.date[:8], Region: s.region, Service: s.config.Service,
 	}, key.Secret)}
-	appendUnhex(c.signature[:0], s.signature) // 64 digits, by checkSignatureForm
+	appendUnhex(c.signature[:0], s.signature) // checkSignatureForm guarantees 64 digits
 	return c
 }
 
@@ -75,7 +75,7 @@ func (c *checker) matches(stringToSign []byte) bool {
 	return subtle.ConstantTimeCompare(calculated[:], c.signature[:]) == 1
 }
 
-// isLowerHex tells whole bytes in lower-case hexadecimal.
+// isLowerHex reports whether a text is whole bytes in lower-case hexadecimal.
 func isLowerHex(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
@@ -85,7 +85,7 @@ func isLowerHex(text string) bool {
 	return len(text)%2 == 0
 }
 
-// appendUnhex decodes what isLowerHex tells.
+// appendUnhex decodes text that isLowerHex accepts.
 func appendUnhex(b []byte, text string) []byte {
 	for ; text != ""; text = text[2:] {
 		high, _ := hexDigit(text[0])
@@ -95,7 +95,7 @@ func appendUnhex(b []byte, text string) []byte {
 	return b
 }
 
-// DeriveSigningKey makes the signing key of one day, region and service out of a secret.
+// DeriveSigningKey derives the signing key of one day, region and service from a secret.
 func DeriveSigningKey(id SigningKeyID, secret string) [32]byte {
 	key := hmacSHA256(append([]byte("AWS4"), secret...), []byte(id.Date))
 	key = hmacSHA256(key[:], []byte(id.Region))
@@ -103,8 +103,9 @@ func DeriveSigningKey(id SigningKeyID, secret string) [32]byte {
 	return hmacSHA256(key[:], []byte(terminator))
 }
 
-// DerivePublicKey makes the public key of Signature Version 4A out of a secret: the key derivation function in counter mode
-// of NIST SP 800-108, with one block, tried until it is a scalar of P-256. It is nil if no try is one, which does not happen.
+// DerivePublicKey derives the public key of Signature Version 4A from a secret: the key derivation function in counter
+// mode of NIST SP 800-108, with one block, repeated until the result is a scalar of P-256. It returns nil if no attempt
+// succeeds, which does not happen in practice.
 func DerivePublicKey(id PublicKeyID, secret string) *ecdsa.PublicKey {
 	curve := elliptic.P256()
 	limit := new(big.Int).Sub(curve.Params().N, big.NewInt(2))
@@ -125,7 +126,7 @@ func DerivePublicKey(id PublicKeyID, secret string) *ecdsa.PublicKey {
 	return nil
 }
 
-// hmacSHA256 is HMAC of RFC 2104 with SHA-256.
+// hmacSHA256 is HMAC with SHA-256 (RFC 2104).
 func hmacSHA256(key, message []byte) [32]byte {
 	const block, inner, outer = 64, 0x36, 0x5c
 	var scratch [block + 320]byte

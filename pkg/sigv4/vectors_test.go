@@ -161,7 +161,7 @@ func checkRefused(t *testing.T, id, errorType string, result Result, err error) 
 	}
 }
 
-// checkQuirk wants a client's own way accepted by the option of ours for it, and by nothing if there is none.
+// checkQuirk requires that a client's deviation is accepted only with its option, and never without an option for it.
 func checkQuirk(t *testing.T, row *vector) {
 	t.Helper()
 	c, offered := row.config(), true

@@ -11,10 +11,10 @@ const (
 	AlgorithmV4A = "AWS4-ECDSA-P256-SHA256"
 )
 
-// dummySecret stands in for the secret of a key that does not exist. Nothing is ever accepted because of it.
+// dummySecret replaces the secret of a key that does not exist. A request is never accepted because of it.
 const dummySecret = "no key has this secret: it only takes time"
 
-// Verify says who signed the request. Any error refuses it, and is an *Error.
+// Verify returns who signed the request. Every error is an *Error and means that the request is refused.
 func (v *Verifier) Verify(r *Request) (Result, error) {
 	if v.config.Key == nil {
 		return Result{}, &Error{Kind: Internal, Message: "Internal server error", Detail: "the verifier is not set up"}
@@ -30,7 +30,7 @@ func (v *Verifier) Verify(r *Request) (Result, error) {
 	}, nil
 }
 
-// verify takes the steps, cheap ones first. What concerns a secret comes last.
+// verify runs the steps, cheap ones first and those that use a secret last.
 func (s *state) verify() error {
 	for _, step := range [...]func(*state) *Error{
 		(*state).readHeaders,
@@ -58,7 +58,7 @@ func (s *state) verify() error {
 	return nil
 }
 
-// checkSignature compares the signatures. It does the same work whether or not the key exists and the token is right.
+// checkSignature compares the signatures. Its work does not depend on whether the key exists and the token is right.
 func (s *state) checkSignature() *Error {
 	key, known := s.config.Key(s.keyID)
 	known = known && key.Secret != ""
@@ -84,14 +84,14 @@ func (s *state) checkSignature() *Error {
 	}
 }
 
-// tokenMatches compares session tokens in constant time. A key without a token matches no token alone.
+// tokenMatches compares session tokens in constant time. A key without a token matches only a missing token.
 func (s *state) tokenMatches(token string) bool {
 	s.buffer = append(append(s.buffer[:0], s.token...), token...)
 	own := subtle.ConstantTimeCompare(s.buffer[:len(s.token)], s.buffer[len(s.token):])
 	return own == 1 && !s.strayToken
 }
 
-// signatureMatches tries the request as it came, then the other readings that apply, then the host's aliases.
+// signatureMatches tries the request as received, then the other readings that apply, then the host aliases.
 func (s *state) signatureMatches(id string, key Key) bool {
 	check := s.checker(id, key)
 	for host := -1; host < len(s.config.HostAliases); host++ {
@@ -109,7 +109,7 @@ func (s *state) signatureMatches(id string, key Key) bool {
 	return false
 }
 
-// reading is a set of the ways in which clients differ from the page.
+// reading is a set of the ways in which clients deviate from the documentation.
 type reading uint8
 
 const (
@@ -120,13 +120,13 @@ const (
 	allReadings = keepTabs | pathAsSent | withoutToken
 )
 
-// state is one verification. It is used again for the next one.
+// state is one verification. It is reused for the next one.
 type state struct {
 	config  *Config
 	request *Request
 	now     time.Time
 
-	// What the request says.
+	// Values from the request.
 	lines       []line
 	headers     [otherHeader]found
 	headerBytes int
@@ -134,7 +134,7 @@ type state struct {
 	pairs       []pair
 	query       []byte
 
-	// The signature, as either form gives it.
+	// The parts of the signature, from the header or the query.
 	form          Form
 	algorithm     string
 	credential    string
@@ -146,7 +146,7 @@ type state struct {
 	token         string
 	strayToken    bool
 
-	// What was made of it.
+	// Derived values.
 	names          []string
 	present        [maxSignedNames]bool
 	signedAt       time.Time
@@ -165,7 +165,7 @@ type state struct {
 
 type line struct {
 	name, value string
-	// signed is the header's place among the signed ones, from 1; 0 if it is not signed.
+	// signed is the header's index among the signed ones, from 1; 0 if it is not signed.
 	signed int
 }
 
@@ -179,7 +179,7 @@ func (v *Verifier) take(r *Request) *state {
 	return s
 }
 
-// giveBack forgets the request; what a big one has grown is not kept.
+// giveBack clears the state and drops buffers that have become large.
 func (v *Verifier) giveBack(s *state) {
 	const keep = 16 << 10
 	if cap(s.buffer)+cap(s.query) > keep || len(s.lines)+len(s.pairs) > 200 {

@@ -1,6 +1,6 @@
 package strictjson
 
-// Places turns offsets into lines and columns. Asked in rising order, it reads the text once.
+// Places turns offsets into lines and columns. For ascending offsets, it reads the text once.
 type Places[T string | []byte] struct {
 	text         T
 	at           int
@@ -10,7 +10,7 @@ type Places[T string | []byte] struct {
 // NewPlaces returns the Places of a text.
 func NewPlaces[T string | []byte](text T) Places[T] { return Places[T]{text: text} }
 
-// At returns line and column of an offset. Both count from 1, columns in characters.
+// At returns the line and column of an offset. Both start at 1; columns count characters.
 func (p *Places[T]) At(offset int) (line, column int) {
 	if offset < p.at {
 		p.at, p.line, p.column = 0, 0, 0
@@ -19,7 +19,7 @@ func (p *Places[T]) At(offset int) (line, column int) {
 		switch c := p.text[p.at]; {
 		case c == '\n':
 			p.line, p.column = p.line+1, 0
-		case c&0xc0 != 0x80: // not within a character
+		case c&0xc0 != 0x80: // the first byte of a character
 			p.column++
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // Kind is a kind of value.
 type Kind uint8
 
-// The kinds of values. None stands where no value begins.
+// The kinds of values. None means that no value begins here.
 const (
 	None Kind = iota
 	Null
@@ -20,7 +20,7 @@ const (
 	Object
 )
 
-// Problem is what is wrong with a text.
+// Problem is a kind of error.
 type Problem uint8
 
 // The problems. Syntax is the zero value.
@@ -35,7 +35,7 @@ const (
 	Trailing // text after the end
 )
 
-// Error is what is wrong with a text, and where.
+// Error is an error in a text and its offset.
 type Error struct {
 	Problem Problem
 	Offset  int
@@ -44,28 +44,28 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Limits bounds a text. A zero stands for 1,000 levels, and for any number of values.
+// Limits limits a text. Zero means 1,000 levels, and any number of values.
 type Limits struct {
-	// Depth is how many objects and lists may lie in each other.
+	// Depth is the maximum nesting of objects and lists.
 	Depth int
-	// Values is how many values there may be in all.
+	// Values is the maximum number of values.
 	Values int
 }
 
 const defaultDepth = 1000
 
-// Reader reads a text. What it returns shares the memory of a string and not that of bytes.
+// Reader reads a text. Its results share the memory of a string, but not of bytes.
 type Reader[T string | []byte] struct {
 	text   T
 	at     int
 	limits Limits
 	depth  int
 	values int
-	names  []string // of the objects that are open
-	// Twice is told of a name that an object has twice, and where it stands. Its error ends the reading; without it, the reading
-	// ends with an Error.
+	names  []string // of the open objects
+	// Twice is called with a duplicate name and its offset. Its error ends the reading. If Twice is nil, a duplicate
+	// name is an Error.
 	Twice func(name string, at int) error
-	// Each is told of every text and name.
+	// Each is called with every text and name.
 	Each func(text string)
 }
 
@@ -77,10 +77,10 @@ func New[T string | []byte](text T, limits Limits) *Reader[T] {
 	return &Reader[T]{text: text, limits: limits}
 }
 
-// Offset is how much was read.
+// Offset returns how many bytes were read.
 func (r *Reader[T]) Offset() int { return r.at }
 
-// Kind passes over blanks and tells the kind of the value that stands there.
+// Kind skips white space and returns the kind of the next value.
 func (r *Reader[T]) Kind() Kind {
 	r.blanks()
 	switch c := r.peek(); {
@@ -100,7 +100,7 @@ func (r *Reader[T]) Kind() Kind {
 	return None
 }
 
-// End passes over blanks up to the end of the text.
+// End skips white space up to the end of the text.
 func (r *Reader[T]) End() error {
 	if r.blanks(); r.at < len(r.text) {
 		return r.fail(Trailing, "text after the end of the document")
@@ -108,7 +108,7 @@ func (r *Reader[T]) End() error {
 	return nil
 }
 
-// Object reads an object. member reads the value of the member whose name it is given, and which stands at the offset.
+// Object reads an object. It calls member with the name and offset of each value, and member reads the value.
 func (r *Reader[T]) Object(member func(name string, at int) error) error {
 	if err := r.open('{', "an object"); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (r *Reader[T]) Object(member func(name string, at int) error) error {
 	return nil
 }
 
-// Array reads a list. element reads the next element.
+// Array reads a list. It calls element to read each element.
 func (r *Reader[T]) Array(element func() error) error {
 	if err := r.open('[', "a list"); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (r *Reader[T]) Array(element func() error) error {
 	return nil
 }
 
-// Text reads a text and returns what it says.
+// Text reads a string and returns its decoded value.
 func (r *Reader[T]) Text() (string, error) {
 	if err := r.begin(); err != nil {
 		return "", err
@@ -170,7 +170,7 @@ func (r *Reader[T]) Text() (string, error) {
 	return r.str()
 }
 
-// Literal reads a number, true, false or null and returns it as it is written.
+// Literal reads a number, true, false or null and returns it as written.
 func (r *Reader[T]) Literal() (string, error) {
 	if err := r.begin(); err != nil {
 		return "", err
@@ -189,7 +189,7 @@ func (r *Reader[T]) Literal() (string, error) {
 	return string(r.text[from:r.at]), nil
 }
 
-// Span reads any value and returns where it stands.
+// Span reads any value and returns its start and end.
 func (r *Reader[T]) Span() (from, to int, err error) {
 	kind := r.Kind()
 	from = r.at
@@ -211,7 +211,7 @@ func (r *Reader[T]) skip() error {
 	return err
 }
 
-// begin passes over blanks and counts the value that stands there.
+// begin skips white space and counts the next value.
 func (r *Reader[T]) begin() error {
 	r.blanks()
 	if r.values++; r.limits.Values > 0 && r.values > r.limits.Values {
@@ -234,13 +234,13 @@ func (r *Reader[T]) open(c byte, what string) error {
 	return nil
 }
 
-// ends passes over the end of an object or a list, if it comes next.
+// ends skips the end of an object or a list if it comes next.
 func (r *Reader[T]) ends(c byte) bool {
 	r.blanks()
 	return r.next(c)
 }
 
-// more passes over what stands behind a member or an element: a comma, or the end.
+// more skips a comma, or the end, after a member or an element.
 func (r *Reader[T]) more(end byte, name string) (bool, error) {
 	r.blanks()
 	switch {
@@ -253,7 +253,7 @@ func (r *Reader[T]) more(end byte, name string) (bool, error) {
 	return false, r.misplaced("a comma or a closing %s", name)
 }
 
-// name reads a member's name and the colon behind it.
+// name reads a member's name and the colon after it.
 func (r *Reader[T]) name() (string, error) {
 	if r.peek() != '"' {
 		return "", r.misplaced("a key in double quotes")
@@ -263,16 +263,16 @@ func (r *Reader[T]) name() (string, error) {
 		return "", err
 	}
 	if r.blanks(); !r.next(':') {
-		return "", r.fail(Syntax, "found %s where a colon should stand after the key %s", r.found(), quote(name))
+		return "", r.fail(Syntax, "found %s instead of a colon after the key %s", r.found(), quote(name))
 	}
 	r.blanks()
 	return name, nil
 }
 
-// fewNames is up to how many names are compared one by one.
+// fewNames is the largest number of names that are compared one by one.
 const fewNames = 12
 
-// given reports whether the object has had a name, and remembers it.
+// given reports whether the object already has a name, and records it.
 func (r *Reader[T]) given(name string, first int, seen *map[string]struct{}) bool {
 	r.names = append(r.names, name)
 	before := r.names[first : len(r.names)-1]
@@ -299,7 +299,7 @@ func (r *Reader[T]) twice(name string, at int) error {
 	if r.Twice != nil {
 		return r.Twice(name, at)
 	}
-	return &Error{Duplicate, at, "the key " + quote(name) + " stands twice in one object"}
+	return &Error{Duplicate, at, "the key " + quote(name) + " occurs twice in one object"}
 }
 
 func (r *Reader[T]) blanks() {
@@ -320,7 +320,7 @@ func (r *Reader[T]) peek() byte {
 	return 0
 }
 
-// next passes over c if it comes next.
+// next skips c if it comes next.
 func (r *Reader[T]) next(c byte) bool {
 	if r.at < len(r.text) && r.text[r.at] == c {
 		r.at++
@@ -364,7 +364,7 @@ func (r *Reader[T]) digits() bool {
 	return r.at > from
 }
 
-// inNumber reports whether a character comes next that can stand in a number only, as in 01 and 1.2.3.
+// inNumber reports whether the next character could only continue a number, as in 01 and 1.2.3.
 func (r *Reader[T]) inNumber() bool {
 	switch c := r.peek(); c {
 	case '+', '-', '.', 'e', 'E':
@@ -388,12 +388,12 @@ func (r *Reader[T]) fail(p Problem, format string, args ...any) error {
 	return &Error{p, r.at, fmt.Sprintf(format, args...)}
 }
 
-// misplaced refuses what comes next.
+// misplaced returns an error about what comes next.
 func (r *Reader[T]) misplaced(format string, args ...any) error {
-	return r.fail(Syntax, "found %s where %s should stand", r.found(), fmt.Sprintf(format, args...))
+	return r.fail(Syntax, "found %s instead of %s", r.found(), fmt.Sprintf(format, args...))
 }
 
-// found names what comes next in a message.
+// found describes what comes next.
 func (r *Reader[T]) found() string {
 	if r.at >= len(r.text) {
 		return "the end of the document"
@@ -405,7 +405,7 @@ func (r *Reader[T]) found() string {
 	return strconv.QuoteRune(c)
 }
 
-// quote is a text as a message quotes it.
+// quote returns a text as messages quote it.
 func quote(text string) string {
 	const longest = 120
 	if runes := []rune(text); len(runes) > longest {

@@ -100,25 +100,25 @@ func TestProblems(t *testing.T) {
 		many = append(many, `"`+strings.Repeat("n", i)+`":0`)
 	}
 	for text, want := range map[string]Error{
-		`{"a":1, "a":2}`:                           {Duplicate, 8, `the key "a" stands twice in one object`},
-		`{"a":1, "\u0061":2}`:                      {Duplicate, 8, `the key "a" stands twice in one object`},
-		`[{"b":{"a":1,"a":2}}]`:                    {Duplicate, 13, `the key "a" stands twice in one object`},
-		"{" + strings.Join(many, ",") + `,"nn":1}`: {Duplicate, len(strings.Join(many, ",")) + 2, `the key "nn" stands twice in one object`},
+		`{"a":1, "a":2}`:                           {Duplicate, 8, `the key "a" occurs twice in one object`},
+		`{"a":1, "\u0061":2}`:                      {Duplicate, 8, `the key "a" occurs twice in one object`},
+		`[{"b":{"a":1,"a":2}}]`:                    {Duplicate, 13, `the key "a" occurs twice in one object`},
+		"{" + strings.Join(many, ",") + `,"nn":1}`: {Duplicate, len(strings.Join(many, ",")) + 2, `the key "nn" occurs twice in one object`},
 		`{"a":1} x`:                                {Trailing, 8, "text after the end of the document"},
 		`[[[[]]]]`:                                 {TooDeep, 3, "objects and lists nest deeper than 3 levels"},
 		`[1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0]`: {TooMany, 57, "the document has more than 29 values"},
 		"\"\xff\"":       {NotUTF8, 1, "the text is not UTF-8"},
-		`"\ud83d\u0041"`: {NotUnicode, 1, "half of a surrogate pair stands alone"},
-		`{"a":`:          {Truncated, 5, "found the end of the document where a value should stand"},
-		`{"a"`:           {Truncated, 4, `found the end of the document where a colon should stand after the key "a"`},
+		`"\ud83d\u0041"`: {NotUnicode, 1, "half of a surrogate pair is missing"},
+		`{"a":`:          {Truncated, 5, "found the end of the document instead of a value"},
+		`{"a"`:           {Truncated, 4, `found the end of the document instead of a colon after the key "a"`},
 		`"a`:             {Truncated, 2, "the text has no closing quote"},
 		`"a\`:            {Truncated, 3, "the text has no closing quote"},
-		`{1:2}`:          {Syntax, 1, "found '1' where a key in double quotes should stand"},
+		`{1:2}`:          {Syntax, 1, "found '1' instead of a key in double quotes"},
 		`[01]`:           {Syntax, 1, `"01" is not a JSON number; put it in double quotes if it is text`},
-		`[1 2]`:          {Syntax, 3, "found '2' where a comma or a closing bracket should stand"},
-		`{"a":1 "b":2}`:  {Syntax, 7, `found '"' where a comma or a closing brace should stand`},
-		`[%]`:            {Syntax, 1, "found '%' where a value should stand"},
-		"\xff":           {Syntax, 0, "found a byte that is not UTF-8 where a value should stand"},
+		`[1 2]`:          {Syntax, 3, "found '2' instead of a comma or a closing bracket"},
+		`{"a":1 "b":2}`:  {Syntax, 7, `found '"' instead of a comma or a closing brace`},
+		`[%]`:            {Syntax, 1, "found '%' instead of a value"},
+		"\xff":           {Syntax, 0, "found a byte that is not UTF-8 instead of a value"},
 	} {
 		_, err := read(text, Limits{Depth: 3, Values: 29})
 		if e, ok := errors.AsType[*Error](err); !ok || *e != want {

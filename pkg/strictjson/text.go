@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a text or a name that begins here.
+// str reads the text or name that begins here.
 func (r *Reader[T]) str() (string, error) {
 	text, err := r.decode()
 	if err == nil && r.Each != nil {
@@ -15,7 +15,7 @@ func (r *Reader[T]) str() (string, error) {
 	return text, err
 }
 
-// decode returns what a text says. One without escapes is a part of the document.
+// decode returns the value of a text. Without escapes, it is a part of the document.
 func (r *Reader[T]) decode() (string, error) {
 	r.at++
 	from := r.at
@@ -44,14 +44,14 @@ func (r *Reader[T]) decode() (string, error) {
 	}
 }
 
-// plain passes over the characters up to the next quotation mark or backslash.
+// plain skips the characters up to the next quotation mark or backslash.
 func (r *Reader[T]) plain() error {
 	for r.at < len(r.text) {
 		switch c := r.text[r.at]; {
 		case c == '"' || c == '\\':
 			return nil
 		case c < ' ':
-			return r.fail(Syntax, "a control character stands in the text; write it as an escape such as \\n")
+			return r.fail(Syntax, "the text contains a control character; write it as an escape such as \\n")
 		case c < utf8.RuneSelf:
 			r.at++
 		default:
@@ -70,8 +70,8 @@ func (r *Reader[T]) rune() (rune, int) {
 	return utf8.DecodeRuneInString(string(r.text[r.at:min(r.at+utf8.UTFMax, len(r.text))]))
 }
 
-// Escape reads the escape that stands at an offset of a text, both of a surrogate pair, and returns what it stands for and where it
-// ends; false if JSON has no such escape.
+// Escape reads the escape, or both of a surrogate pair, at an offset of a text. It returns the character and the end of
+// the escape, or false if JSON does not have the escape.
 func Escape[T string | []byte](text T, offset int) (c rune, end int, ok bool) {
 	r := Reader[T]{text: text, at: offset}
 	c, err := r.escape()
@@ -90,7 +90,7 @@ func (r *Reader[T]) escape() (rune, error) {
 	}
 	i := strings.IndexByte(`"\/bfnrt`, c)
 	if i < 0 {
-		return 0, r.fail(Syntax, "JSON has no such escape; write a backslash as \\\\")
+		return 0, r.fail(Syntax, "not an escape of JSON; write a backslash as \\\\")
 	}
 	r.at += 2
 	return rune("\"\\/\b\f\n\r\t"[i]), nil
@@ -108,7 +108,7 @@ func (r *Reader[T]) unicodeEscape() (rune, error) {
 	}
 	low, _ := r.hex(r.at + size)
 	if c = utf16.DecodeRune(c, low); c == utf8.RuneError {
-		return 0, r.fail(NotUnicode, "half of a surrogate pair stands alone")
+		return 0, r.fail(NotUnicode, "half of a surrogate pair is missing")
 	}
 	r.at += 2 * size
 	return c, nil

@@ -9,7 +9,7 @@ def handler(event, context):
     name, _, signature = event["authorizationToken"].removeprefix("Bearer ").partition(".")
     good = hmac.new(os.environ["SECRET"].encode(), name.encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(good.encode(), signature.encode()):
-        raise Exception("Unauthorized")  # the message by which API Gateway knows a 401
+        raise Exception("Unauthorized")  # API Gateway answers this message with 401
     api, stage, _ = event["methodArn"].split("/", 2)
     return {
         "principalId": name,

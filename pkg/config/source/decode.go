@@ -13,8 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// decoder fills a message from the nodes of a document. A google.protobuf.Value stays empty: what it stands for is read from its
-// node, where numbers are as they were written.
+// decoder fills a message from the nodes of a document. It leaves a google.protobuf.Value empty: its user reads the
+// node, which keeps numbers as written.
 type decoder struct {
 	*Document
 	*Schema
@@ -24,16 +24,16 @@ type decoder struct {
 // anyValue is the type of a field that is read from its node.
 var anyValue = (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 
-// Decode fills a message from the document, whose fields have the names that they have in the message's JSON, and reports what does
-// not fit. It goes on after a fault: a faulty value is left out, a faulty item of a list stays empty.
+// Decode fills a message from the document, by the fields' JSON names, and reports what does not fit. It continues
+// after a fault: a faulty value is left out, and a faulty item of a list stays empty.
 //
-// Text is the scalar as it is written, in quotes or not: an account 012345678901 stays twelve digits. Only an empty value and null
-// are not text.
+// A text is the scalar as written, quoted or not: the account 012345678901 keeps its twelve digits. Only an empty value
+// and null are not texts.
 func (d *Document) Decode(m proto.Message, r *fault.Report) {
 	(&decoder{d, &d.schema, r}).message(d.root, m.ProtoReflect(), d.Root())
 }
 
-// fault reports what is wrong at a node, and that there is something wrong at a Place. An alias is refused already.
+// fault reports a fault at a node and marks its Place as faulty. Aliases have been refused before.
 func (d *decoder) fault(n *yaml.Node, at *fault.Place, format string, args ...any) {
 	if d.report.Full() {
 		d.report.Overflow()
@@ -58,14 +58,14 @@ func (d *decoder) message(n *yaml.Node, m protoreflect.Message, at *fault.Place)
 		key, value := n.Content[i], n.Content[i+1]
 		field := fields.ByJSONName(key.Value)
 		switch {
-		case key.Kind != yaml.ScalarNode: // refused as such
-		case key.Tag == "!!merge": // refused as such, and may hold any field
+		case key.Kind != yaml.ScalarNode: // refused elsewhere
+		case key.Tag == "!!merge": // refused elsewhere; it may hold any field
 			d.report.Mark(at)
 		case field == nil:
 			d.unknownField(key, m.Descriptor(), at)
 		case isNull(value):
 			d.fault(key, at.Field(key.Value), "%s has no value: give it one, or remove it", key.Value)
-		case m.Has(field): // given twice, and refused as such
+		case m.Has(field): // a duplicate, refused elsewhere
 		default:
 			d.field(value, m, field, at.Field(key.Value))
 		}
@@ -130,7 +130,7 @@ func (d *decoder) list(n *yaml.Node, l protoreflect.List, field protoreflect.Fie
 		if isNull(item) {
 			d.fault(item, at, "%s has no value: give it one, or remove it", at.Label())
 		}
-		// A faulty item stays in the list, so that those after it keep their places.
+		// A faulty item stays in the list, so that later items keep their positions.
 		if field.Message() != nil && field.Message().FullName() == anyValue {
 			l.AppendMutable()
 			continue
@@ -162,7 +162,7 @@ func (d *decoder) mapping(n *yaml.Node, m protoreflect.Map, field protoreflect.F
 		name := protoreflect.ValueOfString(key.Value).MapKey()
 		at := at.Key(key.Value)
 		switch {
-		case key.Kind != yaml.ScalarNode, m.Has(name): // refused as such
+		case key.Kind != yaml.ScalarNode, m.Has(name): // refused elsewhere
 		case isNull(value):
 			d.fault(key, at, "%s has no value: give it one, \"\" for an empty text, or remove it", fault.Quoted(key.Value))
 		case field.MapValue().Message() != nil:
@@ -175,7 +175,7 @@ func (d *decoder) mapping(n *yaml.Node, m protoreflect.Map, field protoreflect.F
 	}
 }
 
-// scalar reads a value of a field; it reports what is wrong with it.
+// scalar reads a value of a field and reports its faults.
 func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
 	if n.Kind != yaml.ScalarNode {
 		d.fault(n, at, "%s must be one value, not a list or fields", at.Label())
@@ -205,7 +205,7 @@ func (d *decoder) boolean(n *yaml.Node, field protoreflect.FieldDescriptor, at *
 	return protoreflect.ValueOfBool(n.Value == "true"), true
 }
 
-// number reads a whole number, in quotes too: that is how API Gateway's exports write status codes.
+// number reads a whole number, quoted or not: API Gateway's exports quote status codes.
 func (d *decoder) number(n *yaml.Node, at *fault.Place) (v protoreflect.Value, ok bool) {
 	i, err := strconv.ParseInt(n.Value, 10, 32)
 	if err != nil || strings.HasPrefix(n.Value, "+") {
@@ -234,7 +234,7 @@ func (d *decoder) unsupportedValue(n *yaml.Node, field protoreflect.FieldDescrip
 	return d.unsupported(field.ContainingMessage().Name(), field.JSONName(), n.Value)
 }
 
-// supportedValues are the values of an enum that a field may have.
+// supportedValues returns the values of an enum that a field may have.
 func (d *decoder) supportedValues(field protoreflect.FieldDescriptor) []string {
 	var names []string
 	for i := range field.Enum().Values().Len() {

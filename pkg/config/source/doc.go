@@ -1,9 +1,9 @@
-// Package source turns strict YAML or JSON files into a message, and tells of each value where it stands.
+// Package source reads strict YAML or JSON files into messages, and knows the position of each value.
 //
-// It knows no message by its name: what a reader knows of its own messages beyond their descriptors is a Schema. What it makes of a
-// file is a Document, whose values have Places (package fault); another reader may give values other Places.
+// It does not know any message by name. A Schema describes messages beyond their descriptors. A file becomes a
+// Document, whose values have Places (package fault). Another reader may give values other Places.
 //
-// The way of a file: files.go reads the set so that it is of one moment, syntax.go parses YAML, plain.go refuses what YAML can say
-// and a configuration must not, document.go finds values by their Places, decode.go fills a message, and rules.go checks the rules
-// that stand in its .proto file.
+// files.go reads a consistent set of files. syntax.go parses YAML. plain.go refuses YAML features that a configuration
+// must not use. document.go finds values by their Places. decode.go fills a message. rules.go checks the rules in its
+// .proto file.
 package source

@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// Document is the one YAML or JSON document of a file, of which each value is known by its Place.
+// Document is the one YAML or JSON document of a file. Each of its values has a Place.
 type Document struct {
 	file    string
 	root    *yaml.Node
@@ -22,20 +22,24 @@ type File struct {
 	// Name is how faults name the file.
 	Name string
 	Data []byte
-	// Empty is what a fault says of a file that has nothing in it.
+	// Empty is the fault message for an empty file.
 	Empty string
-	// Schema is of the message that the file holds. It is empty for a file that holds none.
+	// Schema describes the message in the file. It is empty for a file without a message.
 	Schema Schema
-	// Secrets says that any text of the file may be a secret that was written in the wrong place.
+	// Secrets marks a file in which any text may be a secret in the wrong place.
 	Secrets bool
 }
 
-// Parse reads a file's one document and reports what is not plain in it. It returns nil if it cannot be read, or is empty.
+// Parse reads a file's one document and reports YAML features that are not allowed. It returns nil if the document is
+// unreadable or empty.
 //
-// The file is parsed once, into the nodes of go.yaml.in/yaml/v3, which keep positions, and numbers as they are written. Measured on
-// 10,000 APIs with ten routes and a small policy each (11 MB), on 2 cores (2026-11-23): yaml/v3 takes 1.6 s and 230 MB. protoyaml
-// takes 1.8 s and 290 MB, loses positions, makes floats of a policy's numbers, and does not see a duplicate key or a second document.
-// goccy/go-yaml took 2.7 s and 680 MB up to where it stopped.
+// The file is parsed once, into the nodes of go.yaml.in/yaml/v3, which keep positions, and numbers as written. Measured
+// on 10,000 APIs with ten routes and a small policy each (11 MB), on 2 cores (2026-11-23):
+//
+//   - yaml/v3 takes 1.6 s and 230 MB.
+//   - protoyaml takes 1.8 s and 290 MB. It loses positions, turns a policy's numbers into floats, and does not notice a
+//     duplicate key or a second document.
+//   - goccy/go-yaml used 2.7 s and 680 MB before it stopped with an error.
 func Parse(f File, r *fault.Report) *Document {
 	root, wrong := parse(f.Data)
 	if wrong != nil {
@@ -51,23 +55,23 @@ func Parse(f File, r *fault.Report) *Document {
 	return &Document{file: f.Name, root: root, schema: f.Schema, secrets: f.Secrets}
 }
 
-// Root is the Place of the whole document.
+// Root returns the Place of the whole document.
 func (d *Document) Root() *fault.Place { return fault.Root(d) }
 
-// Position returns where the value at a Place stands: for one that is missing, the mapping that lacks it.
+// Position returns the position of the value at a Place. For a missing value it is the mapping that lacks it.
 func (d *Document) Position(at *fault.Place) (file string, line, column int) {
 	n, _ := d.find(at)
 	return d.file, n.Line, n.Column
 }
 
-// Secret reports whether a text at a Place may be a secret: in a field of Schema.Secrets, or anywhere in a file of secrets.
+// Secret reports whether a text at a Place may be a secret: in a field of Schema.Secrets, or in a file of secrets.
 func (d *Document) Secret(at *fault.Place) bool {
 	return d.secrets || slices.ContainsFunc(at.Steps(), func(s fault.Step) bool {
 		return s.Kind == fault.Field && slices.Contains(d.schema.Secrets, s.Name)
 	})
 }
 
-// Node returns the value at a Place, nil if there is none.
+// Node returns the value at a Place, or nil.
 func (d *Document) Node(at *fault.Place) *yaml.Node {
 	if n, ok := d.find(at); ok {
 		return n
@@ -75,7 +79,7 @@ func (d *Document) Node(at *fault.Place) *yaml.Node {
 	return nil
 }
 
-// Text returns the scalar at a Place as it is written; false for anything else, for null and for an empty text.
+// Text returns the scalar at a Place as written. It returns false for anything else, for null and for an empty text.
 func (d *Document) Text(at *fault.Place) (string, bool) {
 	n := d.Node(at)
 	if n == nil || n.Kind != yaml.ScalarNode || isNull(n) || n.Value == "" {
@@ -84,7 +88,7 @@ func (d *Document) Text(at *fault.Place) (string, bool) {
 	return n.Value, true
 }
 
-// Items yields the Places of the items of a list; none if there is no list.
+// Items yields the Places of the items of a list, if there is a list.
 func (d *Document) Items(at *fault.Place) iter.Seq[*fault.Place] {
 	return func(yield func(*fault.Place) bool) {
 		n := d.Node(at)
@@ -99,7 +103,7 @@ func (d *Document) Items(at *fault.Place) iter.Seq[*fault.Place] {
 	}
 }
 
-// Values yields the Places of the values of a mapping; none if there is no mapping.
+// Values yields the Places of the values of a mapping, if there is a mapping.
 func (d *Document) Values(at *fault.Place) iter.Seq[*fault.Place] {
 	return func(yield func(*fault.Place) bool) {
 		n := d.Node(at)
@@ -114,7 +118,7 @@ func (d *Document) Values(at *fault.Place) iter.Seq[*fault.Place] {
 	}
 }
 
-// find follows a Place as far as it goes, and returns the last node: for a value that is missing, what lacks it, and false.
+// find follows a Place and returns the last node. If the value is missing, that is the node that lacks it, and false.
 func (d *Document) find(at *fault.Place) (n *yaml.Node, ok bool) {
 	n = d.root
 	var holder *yaml.Node
@@ -131,7 +135,7 @@ func (d *Document) find(at *fault.Place) (n *yaml.Node, ok bool) {
 	return n, true
 }
 
-// child returns what a step leads to, nil if there is nothing.
+// child returns the node that a step leads to, or nil.
 func child(n *yaml.Node, s fault.Step) *yaml.Node {
 	switch {
 	case s.Kind == fault.Item && n.Kind == yaml.SequenceNode && s.Index >= 0 && s.Index < len(n.Content):
@@ -158,7 +162,7 @@ func keyOf(mapping, value *yaml.Node) *yaml.Node {
 	return value
 }
 
-// faultAt gives a fault at a node of a file.
+// faultAt returns a fault at a node of a file.
 func faultAt(file string, n *yaml.Node, message string) fault.Fault {
 	return fault.Fault{File: file, Line: n.Line, Column: n.Column, Message: message}
 }

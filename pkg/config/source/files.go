@@ -13,44 +13,43 @@ import (
 	"strings"
 )
 
-// maxTotalSize bounds the files of one reading that are kept.
+// maxTotalSize limits the kept files of one reading.
 const maxTotalSize = 256 << 20
 
-// Files is the files of one reading, each read once. What was made of them counts only if they are Stable afterwards.
+// Files is the set of files of one reading, each read once. Use the results only if Stable reports true afterwards.
 type Files struct {
 	names []string
 	files map[string]*file
-	// total is the size of those that are kept, streamed that of the others.
+	// total is the size of the kept files, streamed the size of the others.
 	total, streamed int64
 }
 
-// file is a file or a folder as it was found: reached at resolved, described by info, and its contents or why there are none.
+// file is a file or a folder as it was found: its resolved path, its description, and its contents or the error.
 type file struct {
 	resolved string
 	info     fs.FileInfo
 	data     []byte
 	size     int64
 	sum      [sha256.Size]byte
-	// entries are a folder's, sorted; kind says which it has.
+	// entries are the sorted entries of a folder; kind selects them.
 	entries []string
 	kind    listing
 	err     error
 }
 
-// listing is which entries of a folder count: those whose names have the ending, and at most so many. The zero value is that
-// of a file.
+// listing selects entries of a folder: names with the ending, at most most of them. The zero value selects a file.
 type listing struct {
 	ending string
 	most   int
 }
 
-// NewFiles returns Files of which none is read yet.
+// NewFiles returns an empty set.
 func NewFiles() *Files { return &Files{files: make(map[string]*file)} }
 
-// Names are the files and folders that were read, as they were named, in the order of reading.
+// Names returns the files and folders that were read, by their given names, in the order of reading.
 func (s *Files) Names() []string { return s.names }
 
-// Read returns a file's contents, of at most limit bytes.
+// Read returns the contents of a file, at most limit bytes.
 func (s *Files) Read(name string, limit int64) ([]byte, error) {
 	f, known := s.files[name]
 	if !known {
@@ -70,8 +69,8 @@ var (
 	errNoFolder  = errors.New("it is not a folder")
 )
 
-// Stream returns the contents of a file that was not read before, and keeps nothing of them: of at most limit bytes, and of at most
-// total bytes together with all that was streamed before.
+// Stream returns the contents of a file that was not read before and keeps nothing of them. It allows at most limit
+// bytes, and at most total bytes for all streamed files together.
 func (s *Files) Stream(name string, limit, total int64) ([]byte, error) {
 	f := &file{}
 	f.read(name, min(limit, total-s.streamed))
@@ -84,7 +83,7 @@ func (s *Files) Stream(name string, limit, total int64) ([]byte, error) {
 	return data, f.err
 }
 
-// List returns the names in a folder that have an ending, sorted; those that begin with a dot are left out.
+// List returns the sorted names in a folder that have an ending and do not begin with a dot.
 func (s *Files) List(name, ending string, most int) ([]string, error) {
 	f, known := s.files[name]
 	if !known {
@@ -108,7 +107,7 @@ func (s *Files) add(name string, f *file) {
 	s.files[name], s.names = f, append(s.names, name)
 }
 
-// find finds out where a file is and what it is.
+// find resolves the path of a file and describes the file.
 func (f *file) find(name string) {
 	if f.resolved, f.err = filepath.EvalSymlinks(name); f.err != nil {
 		f.err = withoutPath(f.err)
@@ -119,10 +118,10 @@ func (f *file) find(name string) {
 	}
 }
 
-// maxEntries bounds what is looked at of a folder.
+// maxEntries limits how many entries of a folder are read.
 const maxEntries = 10_000
 
-// read returns the entries of a folder that count.
+// read returns the selected entries of a folder.
 func (l listing) read(name string) ([]string, error) {
 	folder, err := os.Open(name)
 	if err != nil {
@@ -175,12 +174,12 @@ func readAll(name string, limit int64) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, tooLarge(limit) // it grew
+		return nil, tooLarge(limit) // the file grew
 	}
 	return data, nil
 }
 
-// withoutPath takes an error's path away, for the fault names the file.
+// withoutPath removes the path from an error, because the fault names the file.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
@@ -188,11 +187,11 @@ func withoutPath(err error) error {
 	return err
 }
 
-// turned reports whether the files were read from two turns of one Kubernetes volume: of such a volume all files are reached by
-// one link, ..data, that leads to a folder whose name begins with two dots. A link that has turned back would not be seen by
-// looking at each file again.
+// turned reports whether the files come from two versions of one Kubernetes volume. All files of such a volume are
+// reached through one link, ..data, to a folder whose name begins with two dots. Looking at each file again would not
+// notice a link that has changed and changed back.
 func (s *Files) turned() bool {
-	turns := map[string]string{} // folders with two dots, by where they lie
+	turns := map[string]string{} // folders with two dots, by their parent
 	for name, f := range s.files {
 		volume, turn := turnOf(f.resolved)
 		if turn == "" || strings.Contains(name, turn) {
@@ -206,7 +205,7 @@ func (s *Files) turned() bool {
 	return false
 }
 
-// turnOf returns the part of a path that begins with two dots, and what stands before it.
+// turnOf returns the part of a path that begins with two dots, and the part before it.
 func turnOf(resolved string) (volume, turn string) {
 	const separator = string(filepath.Separator)
 	volume, rest, ok := strings.Cut(resolved, separator+"..")
@@ -217,9 +216,9 @@ func turnOf(resolved string) (volume, turn string) {
 	return volume, separator + ".." + turn + separator
 }
 
-// Stable reports whether every file, found again, is the same file with the same size and time, reached on the same way through
-// symbolic links. A Kubernetes ConfigMap changes all of its files by turning one link, ..data, so that a set that is read across the
-// turn is seen by any of its files.
+// Stable reports whether every file is still the same file, with the same size and time, through the same symbolic
+// links. A Kubernetes ConfigMap changes all of its files by replacing one link, ..data, so any of its files shows a
+// change.
 func (s *Files) Stable() bool {
 	if s.turned() {
 		return false
@@ -248,13 +247,13 @@ func (f *file) unchanged(name string) bool {
 	return os.SameFile(info, f.info) && info.Size() == f.info.Size() && info.ModTime().Equal(f.info.ModTime())
 }
 
-// Digest is the SHA-256 of a file's contents, in hex.
+// Digest returns the SHA-256 of a file's contents, in hex.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// Digest is the SHA-256 over those of the files, in the order of reading.
+// Digest returns the SHA-256 over the digests of the files, in the order of reading.
 func (s *Files) Digest() string {
 	h := sha256.New()
 	for _, name := range s.names {

@@ -16,10 +16,10 @@ const (
 	noTags    = "tags are not supported: remove it, and put the value in quotes if it is text"
 )
 
-// plain refuses what YAML can say and a configuration must not: aliases, anchors, merge keys, tags, a key that is not text, a key
-// that is given twice. It looks at everything, inline policies too. A policy that is reviewed should stand where it is used, and so
-// there is no expansion to bound. A key that may be a secret is not repeated: any in a field of Secrets, whatever holds that field, or
-// all if secret says so.
+// plain refuses YAML features that a configuration must not use: aliases, anchors, merge keys, tags, keys that are not
+// text, and duplicate keys. It checks everything, including inline policies. A reviewer must see each policy where it
+// is used, and without aliases no expansion needs a limit. A fault does not quote a key that may be a secret: a key
+// inside a field of Secrets, or every key if secret is true.
 func (s *Schema) plain(n *yaml.Node, secret bool, refuse func(*yaml.Node, string)) {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -62,5 +62,5 @@ func plainKeys(n *yaml.Node, secret bool, refuse func(*yaml.Node, string)) {
 	}
 }
 
-// isNull reports whether a node is null, or nothing at all.
+// isNull reports whether a node is null or empty.
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -12,15 +12,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// Check reports where a message that was decoded from the document breaks the rules that stand in its .proto file, unless that
-// follows from another fault.
+// Check reports where a decoded message breaks the rules of its .proto file, unless another fault causes that.
 func (d *Document) Check(m proto.Message, r *fault.Report) {
 	err := protovalidate.Validate(m)
 	if err == nil {
 		return
 	}
 	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
-	if !ok { // a rule that cannot be evaluated
+	if !ok { // a rule could not be evaluated
 		r.Add(fault.Fault{File: d.file, Message: "cannot be checked: " + err.Error()})
 		return
 	}
@@ -38,7 +37,7 @@ func (d *Document) Check(m proto.Message, r *fault.Report) {
 	}
 }
 
-// rulePlace is the Place of a violation, which has the path of the field in the message.
+// rulePlace returns the Place of a violation from its field path.
 func (d *Document) rulePlace(m protoreflect.MessageDescriptor, elements []*validate.FieldPathElement) *fault.Place {
 	at := d.Root()
 	for _, e := range elements {

@@ -6,31 +6,31 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Schema is what a reader knows of the fields of its messages beyond their descriptors.
+// Schema describes fields of messages beyond their descriptors.
 type Schema struct {
-	// Elsewhere are the names that fields have elsewhere and not here, in small letters without hyphens and underscores, with the
-	// names that they have here: what to suggest in their place.
+	// Elsewhere maps names that fields have elsewhere, in lower case without hyphens and underscores, to the names to
+	// suggest.
 	Elsewhere map[string]string
-	// Unsupported are the fields and values that are refused, and never passed over.
+	// Unsupported are the fields and values that are refused.
 	Unsupported []Unsupported
-	// Secrets are the fields that hold secrets, or texts in which people write them, whichever message has them. No fault quotes a
-	// text from one, or from what is in it.
+	// Secrets are the names, in any message, of fields that hold secrets or texts that often contain them. No fault
+	// quotes a text from such a field or from inside it.
 	Secrets []string
 }
 
-// Unsupported is a field of a message, or one value of a field, that is known and not supported.
+// Unsupported is a field, or one value of it, that is known and not supported.
 type Unsupported struct {
 	Message protoreflect.Name
 	Field   string
-	// Value is empty for the field with any value.
+	// Value is the unsupported value; empty for any.
 	Value string
-	// Instead is what to do; empty for removing it.
+	// Instead says what to do; empty means to remove the field.
 	Instead string
-	// Covers is the field that lacks nothing more while this one stands there.
+	// Covers is a field that is not reported as missing if this one is present.
 	Covers string
 }
 
-// unsupported returns the row for a field, or for a field's value, nil if there is none.
+// unsupported returns the row for a field or for its value, or nil.
 func (s *Schema) unsupported(message protoreflect.Name, field, value string) *Unsupported {
 	for i, u := range s.Unsupported {
 		if u.Message == message && u.Field == field && u.Value == value {
@@ -40,7 +40,7 @@ func (s *Schema) unsupported(message protoreflect.Name, field, value string) *Un
 	return nil
 }
 
-// refusal is what a fault says of it.
+// refusal returns the fault message.
 func (u *Unsupported) refusal() string {
 	what := u.Field
 	if u.Value != "" {

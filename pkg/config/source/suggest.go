@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// instead says what to write in place of an unknown name.
+// instead returns what to write in place of an unknown name.
 func instead(meant string, names []string) string {
 	if meant != "" {
 		return "did you mean " + meant + "?"
@@ -14,7 +14,7 @@ func instead(meant string, names []string) string {
 	return "write " + OneOf(names)
 }
 
-// OneOf joins names as a sentence does: a, b or c.
+// OneOf joins names: a, b or c.
 func OneOf(names []string) string {
 	if len(names) == 1 {
 		return names[0]
@@ -23,7 +23,7 @@ func OneOf(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// suggest is Suggest for a field, which may have another name elsewhere.
+// suggest is Suggest for a field, and also knows its names elsewhere.
 func (s *Schema) suggest(given string, names []string) string {
 	if ours := s.Elsewhere[letters(given)]; slices.Contains(names, ours) {
 		return ours
@@ -31,8 +31,8 @@ func (s *Schema) suggest(given string, names []string) string {
 	return Suggest(given, names)
 }
 
-// Suggest returns the name among names that was probably meant, empty if none is close: the same letters, at most a third of them
-// wrong, or all of them in another order.
+// Suggest returns the one of names that was probably meant, or "". It accepts a name with at most a third of its
+// letters wrong, or with the same letters in another order.
 func Suggest(given string, names []string) string {
 	given = letters(given)
 	best, meant := len(given)/3+1, ""
@@ -49,19 +49,19 @@ func Suggest(given string, names []string) string {
 	return meant
 }
 
-// sorted are the bytes of a name in order: two that were typed in the wrong order are no other name.
+// sorted returns the bytes of a name in order, to find letters typed in the wrong order.
 func sorted(name string) string {
 	b := []byte(name)
 	slices.Sort(b)
 	return string(b)
 }
 
-// letters is a name without case, hyphens and underscores.
+// letters returns a name in lower case, without hyphens and underscores.
 func letters(name string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(name))
 }
 
-// distance is how many bytes must be put in, taken out or changed to make b of a, or limit if it is not less.
+// distance returns the edit distance from a to b in bytes, or limit if it is not less.
 func distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit

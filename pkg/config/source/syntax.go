@@ -15,23 +15,24 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// maxPlaced is the largest file in which the column of a syntax error is looked for: that takes ten readings of it, its line
-// three.
+// maxPlaced is the size of the largest file for which the column of a syntax error is searched. The column takes ten
+// readings of the file, the line three.
 const maxPlaced = 1 << 20
 
-// position is a place in a file; both count from 1, columns in characters.
+// position is a position in a file. Lines and columns start at 1; columns count characters.
 type position struct{ line, column int }
 
 var byteOrderMark = []byte("\ufeff")
 
-// WithoutMark returns a text without the byte order mark that it may begin with.
+// WithoutMark removes a leading byte order mark.
 func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMark) }
 
-// YAML reads the one document of a text into the nodes of yaml/v3; nil if there is none. The fault has no file name. Anchors, tags and
-// keys that are given twice are the caller's concern.
+// YAML parses the one document of a text; the result is nil for an empty one. The fault has no file name. The caller
+// checks anchors, tags and duplicate keys.
 func YAML(data []byte) (*yaml.Node, *fault.Fault) { return parse(data) }
 
-// parse reads a file's one YAML document; nil if there is none, or it cannot be read. The fault has no file name.
+// parse reads a file's one YAML document. It returns nil if the document is empty or unreadable. The fault has no file
+// name.
 func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	data = WithoutMark(data)
 	if bad := badCharacter(data); bad != nil {
@@ -57,8 +58,8 @@ func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	}
 }
 
-// badCharacter finds the first character that YAML does not take, for yaml/v3 says that there is one, but not where; or that
-// readers take for something else than YAML does: what follows it must not look like the end of a comment and be a route.
+// badCharacter finds the first character that YAML does not allow, or that readers mistake: text after it must not look
+// like part of a comment and be a route. yaml/v3 reports that there is such a character, but not where.
 func badCharacter(data []byte) *fault.Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -73,29 +74,30 @@ func badCharacter(data []byte) *fault.Fault {
 	return nil
 }
 
-// unfitCharacter says what is wrong with the character that a text begins with, empty if nothing is.
+// unfitCharacter returns what is wrong with the first character of a text, or "".
 //
-// A line ends with a line feed, or carriage return and line feed. YAML takes a lone carriage return, U+0085, U+2028 and U+2029 for the
-// end of a line too, also of a comment, where editors and reviews show the comment going on: an open route could stand there unseen.
-// They are refused, and so are the characters that change the direction of text. Within quotes both can be written as escapes.
+// A line ends with a line feed, optionally after a carriage return. YAML also ends lines, and comments, at a lone
+// carriage return, U+0085, U+2028 and U+2029. Editors and reviews show the comment going on, so it could hide an open
+// route. These characters are refused, and so are characters that change the direction of text. Within quotes, write
+// them as escapes.
 func unfitCharacter(r rune, size int, text []byte) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
 		return "not UTF-8: save the file as UTF-8"
 	case r == '\r' && !bytes.HasPrefix(text, []byte("\r\n")), r == 0x85, r == 0x2028, r == 0x2029:
-		return fmt.Sprintf("%U ends a line for YAML, though editors do not show it so: write a line feed, or remove it", r)
+		return fmt.Sprintf("%U ends a line in YAML, but editors do not show a line end: write a line feed, or remove it", r)
 	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0, r == 0xfffe, r == 0xffff:
 		return fmt.Sprintf("the control character %U is not allowed: remove it", r)
 	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-		return fmt.Sprintf("%U has editors show the line in another order than it is read in: remove it, or write it as \"\\u%04X\"", r, r)
+		return fmt.Sprintf("%U makes editors show the line in another order than it is read: remove it, or write it as \"\\u%04X\"", r, r)
 	}
 	return ""
 }
 
-// yamlLine is how yaml/v3 names a line, if it does: often that of what the error is in, not of the error.
+// yamlLine matches the line in a yaml/v3 error. It is often the line where the faulty construct begins.
 var yamlLine = regexp.MustCompile(`^line \d+: `)
 
-// syntaxFault says what yaml/v3 has against a text, where it really is.
+// syntaxFault returns the fault for a yaml/v3 error at its real position.
 func syntaxFault(data []byte, err error) *fault.Fault {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	message = message[len(yamlLine.FindString(message)):]
@@ -108,7 +110,7 @@ func syntaxFault(data []byte, err error) *fault.Fault {
 	return &fault.Fault{Line: at.line, Column: at.column, Message: message}
 }
 
-// syntaxHint says what to write instead, for the mistakes that are made.
+// syntaxHint returns what to write instead, for common mistakes.
 func syntaxHint(message string) string {
 	switch {
 	case strings.Contains(message, "',' or '}'"):
@@ -133,11 +135,11 @@ func syntaxHint(message string) string {
 	return ""
 }
 
-// placeError finds where a text goes wrong that yaml/v3 refuses. goccy/go-yaml, which tells, is not used: it refuses
-// {aws:SourceIp: [192.0.2.0/24]}, which is how a condition is written; 1 MB of [a,[a,[a,… keeps it busy for more than 40 s, and its
-// recursion has no limit. So the place is found with yaml/v3 alone: at the end of the shortest beginning of which it says the
-// same. A beginning that ends within brackets would be refused for the lack of a comma, whether or not there is one; so it
-// gets one.
+// placeError finds where a text that yaml/v3 refuses goes wrong. The error is at the end of the shortest prefix for
+// which yaml/v3 reports the same error. A prefix that ends within brackets gets a comma, because yaml/v3 would
+// otherwise report the missing comma. goccy/go-yaml reports positions but is not used: it refuses {aws:SourceIp:
+// [192.0.2.0/24]}, which is how a condition is written, 1 MB of [a,[a,[a,… takes it more than 40 s, and its recursion
+// has no limit.
 func placeError(data []byte, err error) position {
 	var comma string
 	if strings.Contains(err.Error(), "expected ',' or") {
@@ -166,7 +168,7 @@ func placeError(data []byte, err error) position {
 	return position{line + 1, column + 1}
 }
 
-// lineEnds returns where each line ends, with its newline.
+// lineEnds returns the end of each line, including its newline.
 func lineEnds(data []byte) []int {
 	var ends []int
 	end := 0
@@ -177,19 +179,20 @@ func lineEnds(data []byte) []int {
 	return ends
 }
 
-// lookedAt returns how many bytes of a text yaml/v3 reads before it refuses it: hardly more than up to what is wrong.
+// lookedAt returns how many bytes of a text yaml/v3 reads before it refuses it, which is little more than up to the
+// error.
 func lookedAt(data []byte) int {
 	r := bytes.NewReader(data)
 	refused(byteReader{r})
 	return len(data) - r.Len()
 }
 
-// byteReader reads a byte at a time, so that nothing is read ahead.
+// byteReader returns one byte at a time, to prevent reading ahead.
 type byteReader struct{ *bytes.Reader }
 
 func (r byteReader) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(1, len(p))]) }
 
-// refused returns what yaml/v3 has against a text, empty if nothing.
+// refused returns the yaml/v3 error for a text, or "".
 func refused(text io.Reader) string {
 	decoder := yaml.NewDecoder(text)
 	for {

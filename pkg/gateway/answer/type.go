@@ -38,7 +38,7 @@ var builtins = map[authz.ResponseType]builtin{
 	"REQUEST_TOO_LARGE": {413, "Request Too Long", "RequestTooLargeException", fixed},
 
 	authz.ResponseAccessDenied:                 {403, "", "AccessDeniedException", emitted},
-	"API_CONFIGURATION_ERROR":                  {500, "Internal server error", "InternalServerErrorException", unused},
+	authz.ResponseAPIConfigurationError:        {500, "Internal server error", "InternalServerErrorException", emitted},
 	authz.ResponseAuthorizerConfigurationError: {500, "", "AuthorizerConfigurationException", emitted},
 	authz.ResponseAuthorizerFailure:            {500, "", "AuthorizerFailureException", emitted},
 	"BAD_REQUEST_BODY":                         {400, "Invalid request body", "BadRequestException", unused},
@@ -46,7 +46,7 @@ var builtins = map[authz.ResponseType]builtin{
 	authz.ResponseExpiredToken:                 {403, "The security token included in the request is expired", "ExpiredTokenException", emitted},
 	"INTEGRATION_FAILURE":                      {504, "Internal server error", "InternalServerErrorException", unused},
 	"INTEGRATION_TIMEOUT":                      {504, "Endpoint request timed out", "InternalServerErrorException", unused},
-	"INVALID_API_KEY":                          {403, "Forbidden", "ForbiddenException", unused},
+	authz.ResponseInvalidAPIKey:                {403, "Forbidden", "ForbiddenException", emitted},
 	authz.ResponseInvalidSignature:             {403, "", "InvalidSignatureException", emitted},
 	authz.ResponseMissingAuthenticationToken:   {403, "Missing Authentication Token", "MissingAuthenticationTokenException", emitted},
 	"QUOTA_EXCEEDED":                           {429, "Limit Exceeded", "LimitExceededException", unused},

@@ -35,6 +35,9 @@ const (
 	SignerUserID
 	SignerOrganization
 	SignerARN
+	// APIKey and APIKeyID are of the API key that a route has asked for.
+	APIKey
+	APIKeyID
 
 	// PrincipalID, Claim and AuthorizerContext are values of authorizers: the caller, a claim of a token, a value of a function's context.
 	PrincipalID

@@ -163,10 +163,10 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 	return sources
 }
 
-// unknownBefore lists the variables that are absent before an authorizer is asked: those of callers who sign, and those that are always
-// absent.
+// unknownBefore lists the variables that are absent before an authorizer is asked: those of callers who sign, those of API keys, and those
+// that are always absent.
 var unknownBefore = append([]string{
-	"identity.accessKey", "identity.accountId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
+	"identity.accessKey", "identity.accountId", "identity.apiKey", "identity.apiKeyId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
 }, absentVariables...)
 
 // compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X or context.X on a

@@ -92,6 +92,7 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	}
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
+	a.compileAPIKeys(c, at, f)
 	a.Responses = f.compileResponses(c, at)
 	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
@@ -111,6 +112,7 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	a.foldRoutes(routes, c, at, f)
 	a.warnOpenRoutes(routes, c, at, f)
 	a.warnPreflights(routes, c, at, f)
+	a.warnAPIKeys(c, at, f)
 	g.addMapped(upstream)
 	return a
 }
@@ -143,12 +145,13 @@ func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at *
 	if !c.key().HasMethod() {
 		f.add(at.Field("route"), "%q is not a method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
-	g := guardOf[c.Authorization]
-	if g == model.Unguarded {
-		f.add(at.Field("authorization"), "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
+	r := &model.Route{Key: c.key(), Name: c.key().String(), Scopes: c.Scopes, APIKeyRequired: c.APIKeyRequired, Upstream: upstream}
+	if c.Unresolved != "" {
+		r.Guard, r.Unresolved = model.Unresolved, c.Unresolved
+		f.checkUnresolved(c, at)
+	} else {
+		r.Guard, r.Authorizer = f.guardOf(c, at), a.routeAuthorizer(c, at, f)
 	}
-	r := &model.Route{Key: c.key(), Name: c.key().String(), Guard: g, Scopes: c.Scopes, Upstream: upstream}
-	r.Authorizer = a.routeAuthorizer(c, at, f)
 	if err := a.Routes.Add(r.Key, r); err != nil {
 		f.add(at.Field("route"), "%v", err)
 	}
@@ -242,5 +245,14 @@ func parseDomain(text string) (model.Domain, error) {
 	return model.Domain{Host: name, BasePath: "/" + base}, nil
 }
 
-// guardOf has the guard of each authorization type.
-var guardOf = map[Authorization]model.Guard{None: model.Open, IAM: model.ByIAM, Custom: model.ByFunction, Cognito: model.ByToken, JWT: model.ByToken}
+// guardOf returns the guard of a route's authorization.
+func (f *faults) guardOf(c *Route, at *fault.Place) model.Guard {
+	g := guards[c.Authorization]
+	if g == model.Unguarded {
+		f.add(at.Field("authorization"), "authorization %q is not supported; write NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
+	}
+	return g
+}
+
+// guards has the guard of each authorization type.
+var guards = map[Authorization]model.Guard{None: model.Open, IAM: model.ByIAM, Custom: model.ByFunction, Cognito: model.ByToken, JWT: model.ByToken}

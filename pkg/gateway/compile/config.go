@@ -60,6 +60,9 @@ func (a *API) forgetPlaces() {
 	for i := range a.Routes {
 		a.Routes[i].At = nil
 	}
+	for i := range a.APIKeys {
+		a.APIKeys[i].At = nil
+	}
 	for name, authorizer := range a.Authorizers {
 		authorizer.At = nil
 		a.Authorizers[name] = authorizer
@@ -135,6 +138,10 @@ type API struct {
 	GatewayResponses map[string]GatewayResponse
 	// Signatures are the options by which the API's signatures are verified.
 	Signatures SignatureOptions
+	// APIKeySource is where a request's API key comes from; empty for HEADER.
+	APIKeySource APIKeySource
+	// APIKeys are the keys of which routes with APIKeyRequired want one. Only a REST API has them.
+	APIKeys []APIKey
 }
 
 // Stage is one stage of an API.
@@ -163,8 +170,13 @@ type Route struct {
 	Method string
 	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
 	Resource string
-	// Authorization is how the method is guarded. It is required.
+	// Authorization is how the method is guarded. It is required, except with Unresolved.
 	Authorization Authorization
+	// Unresolved says why nobody knows how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
+	// for a method whose guard is known.
+	Unresolved string
+	// APIKeyRequired makes callers show an API key.
+	APIKeyRequired bool
 	// Authorizer is the name of the authorizer of a method with authorization CUSTOM, COGNITO_USER_POOLS or JWT.
 	Authorizer string
 	// Scopes are the method's authorizationScopes, of which a token needs one.

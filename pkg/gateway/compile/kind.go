@@ -32,6 +32,7 @@ func (f *faults) checkKind(a *API, at *fault.Place) {
 	if a.LegacyMessages {
 		f.add(at.Field("legacyMessages"), "the messages of an HTTP API have not changed; remove legacyMessages")
 	}
+	f.refuseAPIKeys(a, at)
 	for _, name := range slices.Sorted(maps.Keys(a.Authorizers)) {
 		if at := at.Field("authorizers").Key(name); a.Authorizers[name].Authorization == Cognito {
 			f.add(at, noUserPools)

@@ -22,6 +22,8 @@ var contextVariables = map[string]answer.Kind{
 	"httpMethod":              answer.HTTPMethod,
 	"identity.accessKey":      answer.SignerAccessKey,
 	"identity.accountId":      answer.SignerAccount,
+	"identity.apiKey":         answer.APIKey,
+	"identity.apiKeyId":       answer.APIKeyID,
 	"identity.caller":         answer.SignerUserID,
 	"identity.principalOrgId": answer.SignerOrganization,
 	"identity.sourceIp":       answer.SourceIP,
@@ -40,13 +42,9 @@ var contextVariables = map[string]answer.Kind{
 	"stage":                   answer.Stage,
 }
 
-// absentVariables lists the variables that no request has.
-//
-// 2026-11-25: $context.identity.apiKey, apiKeyId and those of Cognito identities are known variables, and always absent. portcullis
-// supports neither API keys nor identity pools.
+// absentVariables lists the variables that no request has, because portcullis does not support Cognito identity pools.
 var absentVariables = []string{
-	"identity.apiKey", "identity.apiKeyId", "identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType",
-	"identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
+	"identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
 }
 
 // errorVariables has the $context.error variables, which can only be used in gateway responses.

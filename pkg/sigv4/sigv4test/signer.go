@@ -1,10 +1,11 @@
-// Package sigv4test signs requests for tests of other packages, the plain way: Signature Version 4, in the Authorization
-// header or in the query.
+// Package sigv4test signs requests for tests of other packages with Signature Version 4, in the Authorization header or
+// in the query.
 //
 // # Decisions
 //
-// 2026-11-23: the signer is written after the page and shares no code with the verifier. It reads plain paths and queries
-// alone, without dot segments, empty segments and repeated names: what real clients sign is in sigv4's own vectors.
+// 2026-11-23: the signer follows the AWS documentation and shares no code with the verifier. It supports only plain
+// paths and queries, without dot segments, empty segments and repeated names. The vectors of package sigv4 cover what
+// real clients sign.
 package sigv4test
 
 import (
@@ -27,14 +28,14 @@ type Signer struct {
 	// Token is the session token of a temporary key.
 	Token  string
 	Region string
-	// Service is that of the scope; empty stands for execute-api.
+	// Service is the service of the scope; empty means execute-api.
 	Service string
 	At      time.Time
-	// Expires is the X-Amz-Expires of a presigned request, in seconds; zero stands for 900.
+	// Expires is the X-Amz-Expires of a presigned request, in seconds; zero means 900.
 	Expires int
 }
 
-// Sign puts a signature into the headers of a request. All of its headers are signed.
+// Sign adds a signature to the headers of a request. It signs all headers.
 func (s Signer) Sign(r *authz.Request) {
 	var lines []authz.Field
 	for name, value := range r.Headers() {
@@ -50,7 +51,7 @@ func (s Signer) Sign(r *authz.Request) {
 	r.SetHeaders(lines)
 }
 
-// Presign puts a signature into the query of a request. Its headers are not signed, but for the host.
+// Presign adds a signature to the query of a request. It signs no header except the host.
 func (s Signer) Presign(r *authz.Request) {
 	query := r.RawQuery()
 	add := func(name, value string) {

@@ -2,7 +2,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The release's name, so that release portcullis in namespace portcullis is where `portcullis envoy --for istio` looks. */}}
+{{/* The release's name, so that release portcullis in namespace portcullis matches the default of `portcullis envoy --for istio`. */}}
 {{- define "portcullis.fullname" -}}
 {{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
@@ -43,7 +43,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.secrets.existingSecret | default (printf "%s-secrets" (include "portcullis.fullname" .)) -}}
 {{- end -}}
 
-{{/* Of the three ways to a configuration, one and only one: what guards an API is never a default. */}}
+{{/* Exactly one of the three sources of a configuration must be set: what guards an API is never a default. */}}
 {{- define "portcullis.checkValues" -}}
 {{- $ways := 0 -}}
 {{- if .Values.config.existingConfigMap }}{{ $ways = add1 $ways }}{{ end -}}
@@ -69,7 +69,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "tls.verifyClients needs tls.existingSecret" -}}
 {{- end -}}
 {{- if eq .Values.mode "sidecar" -}}
-{{- if .Values.tls.existingSecret }}{{ fail "tls: in mode sidecar Envoy asks by a socket in the pod: remove tls.existingSecret" }}{{ end -}}
+{{- if .Values.tls.existingSecret }}{{ fail "tls: in mode sidecar Envoy uses a socket in the pod: remove tls.existingSecret" }}{{ end -}}
 {{- if not .Values.sidecar.containers }}{{ fail "sidecar.containers: write the application's containers, which listen on 127.0.0.1" }}{{ end -}}
 {{- if and .Values.sidecar.envoy.bootstrap .Values.sidecar.envoy.existingConfigMap -}}
 {{- fail "sidecar.envoy: set either bootstrap or existingConfigMap" -}}
@@ -80,7 +80,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Numbers come as floats out of values, and Go's flags read no 1.34217728e+08. */}}
+{{/* Helm reads numbers as floats, and Go's flags do not accept 1.34217728e+08. */}}
 {{- define "portcullis.flag" -}}
 {{- if and (kindIs "float64" .) (eq . (float64 (int64 .))) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
@@ -89,7 +89,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
-fsGroup: 65532 # who may read the Secrets, and speak on the socket
+fsGroup: 65532 # the group that may read the Secrets and use the socket
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
@@ -100,7 +100,7 @@ privileged: false
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* The container that both modes share. */}}
+{{/* The container of both modes. */}}
 {{- define "portcullis.container" -}}
 {{- $central := eq .Values.mode "central" -}}
 name: portcullis
@@ -135,7 +135,7 @@ ports:
   - {name: grpc, containerPort: 9001}
 {{- end }}
   - {name: admin, containerPort: 9002}
-# The port opens when a configuration is loaded, the admin port before: the first load may take two minutes.
+# The gRPC port opens when the configuration is loaded, which may take two minutes the first time. The admin port opens before.
 startupProbe:
 {{- if and $central (not .Values.tls.existingSecret) }}
   grpc: {port: 9001}
@@ -157,7 +157,7 @@ resources:
   {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
   {{- include "portcullis.containerSecurity" . | nindent 2 }}
-volumeMounts: # never with subPath: a file mounted by it does not change
+volumeMounts: # never with subPath: such a file does not change
   - {name: config, mountPath: /etc/portcullis/config, readOnly: true}
   - {name: secrets, mountPath: /etc/portcullis/secrets, readOnly: true}
 {{- if .Values.tls.existingSecret }}
@@ -192,7 +192,7 @@ volumeMounts: # never with subPath: a file mounted by it does not change
 {{- end }}
 {{- end -}}
 
-{{/* What the pods of both modes share around their containers. */}}
+{{/* The pod fields of both modes outside the containers. */}}
 {{- define "portcullis.pod" -}}
 serviceAccountName: {{ include "portcullis.serviceAccount" . }}
 automountServiceAccountToken: false
@@ -216,7 +216,7 @@ topologySpreadConstraints:
     labelSelector:
       matchLabels:
         {{- include "portcullis.selector" $ | nindent 8 }}
-    matchLabelKeys: [pod-template-hash] # of one rollout, so that the old pods do not count
+    matchLabelKeys: [pod-template-hash] # count only pods of the same rollout
 {{- end }}
 {{- end }}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" }}

@@ -34,6 +34,8 @@ type LambdaAnswer interface {
 	Policy() *policy.Policy
 	// Allowed returns isAuthorized of a simple response.
 	Allowed() bool
+	// UsageIdentifierKey returns the value of the API key that the function found for the caller; empty for none.
+	UsageIdentifierKey() string
 	// ContextValue returns a value of the answer's context, rendered. It returns false if the context does not have the value.
 	ContextValue(name string) (string, bool)
 }

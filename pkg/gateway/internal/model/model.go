@@ -60,6 +60,7 @@ type API struct {
 	Verify Verify
 	// Aliases has the canonical hosts that clients may sign besides those of the stages.
 	Aliases []string
+	APIKeys APIKeys
 }
 
 // Stage is one stage of an API.
@@ -84,6 +85,10 @@ type Route struct {
 	// Authorizer and Scopes are set for ByFunction and ByToken.
 	Authorizer *Authorizer
 	Scopes     []string
+	// APIKeyRequired asks for an API key beside what the guard asks for.
+	APIKeyRequired bool
+	// Unresolved is why nobody knows the guard of a route that has the guard Unresolved.
+	Unresolved string
 	Upstream   []answer.MappedHeader
 	// Verify replaces the API's unless it is nil. Signatures has the options that apply to the route.
 	Verify     Verify
@@ -108,6 +113,8 @@ const (
 	ByFunction
 	// ByToken is COGNITO_USER_POOLS or JWT.
 	ByToken
+	// Unresolved is a guard that nobody knows. It denies.
+	Unresolved
 )
 
 // Stage returns the stage with a name, nil if there is none.
@@ -151,8 +158,9 @@ type IdentitySource struct {
 // SameGuard reports whether two routes are guarded alike: by the same type, authorizer, scopes and options of signatures.
 func SameGuard(a, b *Route) bool {
 	return a == b ||
-		a.Guard == b.Guard && a.Authorizer == b.Authorizer && slices.Equal(a.Scopes, b.Scopes) && a.Signatures == b.Signatures
+		a.Guard == b.Guard && a.Authorizer == b.Authorizer && slices.Equal(a.Scopes, b.Scopes) && a.Signatures == b.Signatures &&
+			a.APIKeyRequired == b.APIKeyRequired
 }
 
-// IsOpen reports whether the route has the authorization NONE.
-func (r *Route) IsOpen() bool { return r.Guard == Open }
+// IsOpen reports whether the route has the authorization NONE and does not require an API key.
+func (r *Route) IsOpen() bool { return r.Guard == Open && !r.APIKeyRequired }
