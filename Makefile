@@ -33,12 +33,12 @@ vet:
 lint: ## golangci-lint with hack/golangci.yml
 	@$(TOOL) golangci-lint run --config hack/golangci.yml ./... && echo "check: lint ok"
 
-generate: ## write config.pb.go and the configuration reference again
+generate: ## write config.pb.go, the configuration reference and the pictures again
 	@hack/generate.sh
 
 generated-up-to-date: ## fail if `make generate` changes anything
-	@old="$$(mktemp -d)"; trap 'rm -rf "$$old"' EXIT; cp -R proto "$$old/"; hack/generate.sh >"$$old/log" 2>&1 || { cat "$$old/log"; exit 1; }; \
-	diff -r "$$old/proto" proto || { echo "generated files were out of date; they are written now, commit them"; exit 1; }; echo "check: generated files ok"
+	@old="$$(mktemp -d)"; trap 'rm -rf "$$old"' EXIT; cp -R proto hack/pictures "$$old/"; hack/generate.sh >"$$old/log" 2>&1 || { cat "$$old/log"; exit 1; }; \
+	diff -r "$$old/proto" proto && diff -r "$$old/pictures" hack/pictures || { echo "generated files were out of date; they are written now, commit them"; exit 1; }; echo "check: generated files ok"
 
 envoy-files: ## write the files of envoy/ again, as portcullis envoy prints them for the examples of envoy/README.md
 	$(GO) test -count=1 -run TestFilesAreWhatPortcullisPrints ./envoy/e2e -update

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates config.pb.go and README.md beside config.proto, and lints the proto. The output is reproducible: every tool is pinned, the
-# plugins in hack/tools/go.mod, buf in hack/buf-requirements.txt, validate.proto here.
+# Generates config.pb.go and README.md beside config.proto, lints the proto, and draws hack/pictures. The output is reproducible: every tool
+# is pinned, the plugins in hack/tools/go.mod, buf in hack/buf-requirements.txt, validate.proto here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,3 +36,4 @@ cp hack/generate/buf.yaml "$work"
 "$venv/bin/buf" lint "$work/proto"
 "$venv/bin/buf" format --diff --exit-code "$work/proto" >&2
 "$venv/bin/buf" generate "$work/proto" --template hack/generate/buf.gen.yaml --output proto
+go run ./hack/pictures

@@ -60,6 +60,7 @@ var imports = map[string][]string{
 	"hack":                       {},
 	"hack/bench":                 {},
 	"hack/demo":                  {"envoy/envoytest"},
+	"hack/pictures":              {},
 	"envoy/envoytest":            {},
 	"envoy/e2e":                  {},
 	"deploy":                     {},

@@ -45,8 +45,7 @@ func inPlace(t *testing.T, file, dir string) []envoytest.Edit {
 	ca.issue(t, dir, "tls", "pets.example.com")
 	ca.issue(t, dir, "client", "envoy.internal")
 	ca.issue(t, dir, "server", "portcullis.internal")
-	edits, _ := certificates(file, dir)
-	return edits
+	return certificates(file, dir)
 }
 
 // The other files are envoy.yaml but for what they are about, which stands here.

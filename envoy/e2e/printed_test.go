@@ -42,7 +42,7 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 				t.Fatalf("the README does not say which command prints the file: %q", command)
 			}
 			dir := t.TempDir()
-			_, keys, _ := strings.Cut(own, "\n`access-keys.yaml`")
+			_, keys, _ := strings.Cut(own, "\nSave these as `access-keys.yaml`")
 			for name, content := range map[string]string{
 				"portcullis.yaml":  cmp.Or(block(own, "yaml"), block(string(text), "yaml")),
 				owner + ".json":    block(own, "json"),

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// ownNetwork gives a command a network of its own and a process group, all of which ends with its context.
+// ownNetwork gives a command a network and mounts of its own and a process group, all of which ends with its context.
 func ownNetwork(_ *testing.T, cmd *exec.Cmd) {
-	attr := &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET}
+	attr := &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	if os.Getuid() != 0 {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}

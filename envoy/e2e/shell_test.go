@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,13 +21,12 @@ import (
 // readmes are the READMEs whose command blocks run, and the marks that the blocks of each may have.
 var readmes = []string{
 	"README.md", "pkg/config/README.md", "pkg/policy/README.md", "pkg/gateway/README.md", "pkg/iam/README.md", "pkg/jwt/README.md",
-	"pkg/lambda/README.md", "pkg/server/README.md", "hack/bench/README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md",
+	"pkg/lambda/README.md", "pkg/server/README.md", "hack/bench/README.md", "envoy/README.md", "deploy/README.md",
+	".github/CONTRIBUTING.md", ".github/SECURITY.md",
 }
 
-// notRun are the READMEs whose blocks do not run in one shell, with the reason.
+// notRun are the READMEs without a block that could run, with the reason.
 var notRun = map[string]string{
-	"envoy/README.md":                      "its sections use the same ports: TestREADME runs each section's commands by itself",
-	"deploy/README.md":                     "needs a cluster, a registry or buildah: the tests of deploy/ run the same commands",
 	"deploy/helm/portcullis/README.md":     "needs a cluster",
 	"proto/portcullis/config/v1/README.md": "generated, without commands",
 }
@@ -34,7 +34,8 @@ var notRun = map[string]string{
 // marks are the words after a block's language that keep it from running, with what they mean.
 var marks = map[string]string{
 	"internet": "downloads something",
-	"cluster":  "needs a cluster",
+	"cluster":  "needs a cluster or a registry",
+	"buildah":  "needs buildah and builds an image, which the tests of deploy/ do",
 	"aws":      "needs an AWS account",
 	"long":     "stays up, or takes minutes",
 	"sample":   "is part of a program, or has values of the reader's own",
@@ -70,7 +71,8 @@ func TestEveryREADMEIsRunOrListed(t *testing.T) {
 }
 
 // The commands of each README, in the order in which they stand, run in one shell that starts in a clean copy of the repository, and print
-// what the README shows. The shell has a network of its own, so that every port is free and nothing is downloaded.
+// what the README shows. The shell has a network and mounts of its own, so that every port is free, nothing is downloaded and the
+// machine stays as it is.
 func TestREADMEBlocks(t *testing.T) {
 	t.Parallel()
 	envoytest.Require(t)
@@ -132,13 +134,18 @@ func TestRecipesAreShort(t *testing.T) {
 // fenced is a block of a README.
 type fenced struct {
 	language, mark, text string
-	line                 int
+	// saveAs is the file that the line before the block says to save it as.
+	saveAs string
+	line   int
 }
+
+// saveAs is how a line says to save the block below it.
+var saveAs = regexp.MustCompile("(?i)\\bsave .*as `([^`]+)`:$")
 
 // blocks are a text's fenced blocks.
 func blocks(text string) []fenced {
 	var all []fenced
-	inside := false
+	inside, before := false, ""
 	for i, line := range strings.SplitAfter(text, "\n") {
 		fence, isFence := strings.CutPrefix(line, "```")
 		switch {
@@ -147,9 +154,14 @@ func blocks(text string) []fenced {
 		case isFence:
 			language, mark, _ := strings.Cut(strings.TrimSpace(fence), " ")
 			all = append(all, fenced{language: language, mark: mark, line: i + 1})
+			if name := saveAs.FindStringSubmatch(before); name != nil {
+				all[len(all)-1].saveAs = name[1]
+			}
 			inside = true
 		case inside:
 			all[len(all)-1].text += line
+		case strings.TrimSpace(line) != "":
+			before = strings.TrimSpace(line)
 		}
 	}
 	return all
@@ -178,6 +190,8 @@ func stepsOf(t *testing.T, text string) []step {
 			t.Logf("line %d is not run: it %s", b.line, why)
 		case b.language == "sh":
 			steps = append(steps, step{line: b.line, command: b.text})
+		case b.saveAs != "":
+			steps = append(steps, step{line: b.line, command: "cat > " + b.saveAs + " <<'END OF FILE'\n" + b.text + "END OF FILE\n"})
 		case b.language == "console":
 			for _, s := range commands("```console\n" + b.text + "```") {
 				steps = append(steps, step{line: b.line, command: s.command + "\n", checked: true, output: s.output})
@@ -193,6 +207,9 @@ func runSteps(t *testing.T, steps []step) {
 	dir := t.TempDir()
 	clone, out := filepath.Join(dir, "portcullis"), filepath.Join(dir, "out")
 	copyRepository(t, clone)
+	if slices.ContainsFunc(steps, func(s step) bool { return strings.Contains(s.command, "make build") }) {
+		shareBuild(t, clone)
+	}
 	if err := os.Mkdir(out, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -204,8 +221,10 @@ func runSteps(t *testing.T, steps []step) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", script)
 	cmd.Dir = clone
-	// Without the copy's path in them, the packages that Go has built before are good for each copy.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath", "PATH="+filepath.Dir(portcullis(t))+":"+filepath.Dir(envoytest.Require(t))+":"+os.Getenv("PATH"))
+	// Without the copy's path in them, the packages that Go has built before are good for each copy. The demo needs no build of its own.
+	program := portcullis(t)
+	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath", "PORTCULLIS_BIN="+program,
+		"PATH="+filepath.Dir(program)+":"+filepath.Dir(envoytest.Require(t))+":"+os.Getenv("PATH"))
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	cmd.WaitDelay = time.Second
@@ -232,10 +251,20 @@ func runSteps(t *testing.T, steps []step) {
 // readmeTime bounds the commands of one README, the build included.
 const readmeTime = 5 * time.Minute
 
+// ownFolders has what the shell writes to /etc and /run stay in the folder %[1]s and in its own mounts.
+const ownFolders = `mount --make-rprivate /
+cp -R /etc %[1]s/etc 2>/dev/null || true
+mount --bind %[1]s/etc /etc
+mount -t tmpfs none /run
+`
+
 // scriptOf is a shell script of steps. It ends with the first step that fails, and ends what it started.
 func scriptOf(steps []step, out string) string {
 	var b strings.Builder
 	b.WriteString("set -e\ntrap 'trap - TERM; kill -- -$$' EXIT\n")
+	if slices.ContainsFunc(steps, func(s step) bool { return strings.Contains(s.command, " /etc/") }) {
+		fmt.Fprintf(&b, ownFolders, out)
+	}
 	// The network has no interface up but for what this does.
 	b.WriteString("python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack(\"16sh22x\", b\"lo\", 1))'\n")
 	for i, s := range steps {
@@ -266,6 +295,18 @@ func copyRepository(t *testing.T, to string) {
 		if out, err := exec.CommandContext(t.Context(), "cp", "-R", filepath.Join(from, e.Name()), to).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
+	}
+}
+
+// shareBuild puts the program that all tests share where `make build` writes it. Go sees that it is up to date, and does not link another.
+func shareBuild(t *testing.T, clone string) {
+	t.Helper()
+	bin := filepath.Join(clone, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "cp", portcullis(t), bin).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 

@@ -8,10 +8,11 @@ import (
 	"regexp"
 )
 
-// Build builds portcullis into dir and returns the program.
+// Build builds portcullis into dir, as `make build` does outside a Git repository, and returns the program.
 func Build(ctx context.Context, dir string) (string, error) {
 	bin := filepath.Join(dir, "portcullis")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/portcullis-authz/portcullis/cmd/portcullis").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=dev", "-o", bin,
+		"github.com/portcullis-authz/portcullis/cmd/portcullis").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

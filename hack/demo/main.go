@@ -1,6 +1,7 @@
 // Command demo runs an upstream, portcullis and the real Envoy on free ports, with the Envoy configuration that users
 // copy and an example API, and sends a tour of allowed and denied requests. Then it runs until it is interrupted. With
 // ONCE=1 it ends after the tour, and fails if an answer is not as expected.
+// PORTCULLIS_BIN names a portcullis to run instead of building one.
 package main
 
 import (
@@ -124,8 +125,7 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 			return err
 		}
 	}
-	fmt.Println("Building portcullis ...")
-	bin, err := envoytest.Build(ctx, d.dir)
+	bin, err := d.program(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,15 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	}
 	d.portcullis, err = envoytest.StartPortcullis(ctx, bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0", "--admin-token-file", token)
 	return err
+}
+
+// program builds portcullis, unless PORTCULLIS_BIN names one.
+func (d *demo) program(ctx context.Context) (string, error) {
+	if bin := os.Getenv("PORTCULLIS_BIN"); bin != "" {
+		return bin, nil
+	}
+	fmt.Println("Building portcullis ...")
+	return envoytest.Build(ctx, d.dir)
 }
 
 // startEnvoy runs envoy/iam.yaml with other ports, and more time for a check.

@@ -20,7 +20,7 @@ func (c *compiler) apiKeys(m *configv1.API, api *gateway.API, at *fault.Place) {
 	}
 }
 
-// apiKeyValue hashes the value of an API key, of which nothing is kept. Whoever holds the hash cannot show the key.
+// apiKeyValue hashes the value of an API key, which is not kept: the hash cannot be shown as a key.
 func (c *compiler) apiKeyValue(m *configv1.Secret, at *fault.Place) gateway.APIKeyValue {
 	text := c.secret(m, at)
 	if m == nil || c.Follows(at) {

@@ -99,6 +99,7 @@ func TestAuthorizers(t *testing.T) {
 		{"issuers of HTTP", `type: oauth2, `, `type: jwt, jwtConfiguration: {issuers: []}`, http, "refused", "only a REST API has issuers"},
 		{"JWT of REST", header, `type: jwt, identitySource: method.request.header.T, jwtConfiguration: {defaultAlgorithms: [ES256], issuers: [{issuer: "https://a", audiences: [x], additionalClaims: [{claimName: tier, format: SINGLE_STRING, required: true, expectedValues: [gold]}]}, {issuer: "https://b", audiences: y}]}`, rest,
 			"jwt: {issuers: [{issuer: https://a, audiences: [x], additionalClaims: [{claimName: tier, format: SINGLE_STRING, required: true, expectedValues: [gold]}]}, {issuer: https://b, audiences: [y]}], algorithms: [ES256], identitySource: method.request.header.T}", ""},
+		{"JWT of REST in HTTP's form", header, `type: jwt, identitySource: method.request.header.T, ` + jwt, rest, "jwt: {issuer: https://i.example.com/, audiences: [a, b], identitySource: method.request.header.T}", "API Gateway asks for issuers on a REST API"},
 		{"both forms", header, `type: jwt, jwtConfiguration: {issuer: "https://a", issuers: []}`, rest, "refused", "either issuer and audience, or issuers"},
 		{"no issuers", header, `type: jwt, jwtConfiguration: {issuers: []}`, rest, "refused", "must be a list of issuers"},
 		{"an issuer without audiences", header, `type: jwt, jwtConfiguration: {issuers: [{issuer: "https://a"}]}`, rest, "refused", "audiences is missing"},

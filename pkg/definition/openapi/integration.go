@@ -25,16 +25,16 @@ func (r *reader) upstreamHeaders(t *route) (*tree.Node, *document.Trouble) {
 	}
 	var headers *tree.Node
 	for _, p := range document.Pairs(parameters) {
+		name, isHeader := header(p.Key)
+		if !isHeader {
+			r.elsewhere(p, what)
+			continue
+		}
 		value, wrong := r.caller(p, what)
 		if wrong != nil {
 			return nil, wrong
 		}
 		if value == "" {
-			continue
-		}
-		name, ok := r.header(p.Key)
-		if !ok {
-			r.Report.Approximate(p.At, what, value+" goes upstream in "+fault.Quoted(p.Key)+", which is no header: portcullis does not set it, and a client may send it")
 			continue
 		}
 		if headers == nil {
@@ -49,9 +49,16 @@ func (r *reader) upstreamHeaders(t *route) (*tree.Node, *document.Trouble) {
 	return headers, nil
 }
 
+// elsewhere notes what is known of the caller and goes upstream in another place than a header.
+func (r *reader) elsewhere(p tree.Pair, what string) {
+	if text, _ := p.Value.Scalar(); ofCaller.MatchString(text) {
+		r.Report.Approximate(p.At, what, "what is known of the caller goes upstream in "+fault.Quoted(p.Key)+", which is no header: portcullis does not set it, and a client may send it")
+	}
+}
+
 // header is the header that a mapping sets: integration.request.header.X on a REST API, append:header.X and overwrite:header.X on an HTTP
 // API.
-func (r *reader) header(key string) (name string, ok bool) {
+func header(key string) (name string, ok bool) {
 	for _, before := range []string{"integration.request.header.", "overwrite:header.", "append:header."} {
 		if name, ok := strings.CutPrefix(key, before); ok && name != "" {
 			return name, true
@@ -61,9 +68,10 @@ func (r *reader) header(key string) (name string, ok bool) {
 }
 
 var (
-	ofCaller = regexp.MustCompile(`^\$?(context\.(?:authorizer|identity)\..+)$`)
-	// withinText matches such a variable within a text, as HTTP APIs have it.
-	withinText = regexp.MustCompile(`context\.(?:authorizer|identity)\b`)
+	// oneVariable matches a value that is one such variable.
+	oneVariable = regexp.MustCompile(`^\$?(context\.(?:authorizer|identity)\.[^ ,${}]+)$`)
+	// ofCaller matches one in a text, as HTTP APIs have it.
+	ofCaller = regexp.MustCompile(`context\.(?:authorizer|identity)\b`)
 )
 
 // caller is the variable that a mapping carries upstream, empty for one that says nothing of the caller.
@@ -77,10 +85,10 @@ func (r *reader) caller(p tree.Pair, what string) (string, *document.Trouble) {
 	if inner, ok := strings.CutPrefix(text, "${"); ok && strings.Count(text, "}") == 1 {
 		text = strings.TrimSuffix(inner, "}")
 	}
-	if m := ofCaller.FindStringSubmatch(text); m != nil && !strings.ContainsAny(m[1], " ,${}") {
+	if m := oneVariable.FindStringSubmatch(text); m != nil {
 		return "$" + m[1], nil
 	}
-	if withinText.MatchString(text) && !strings.HasPrefix(text, "'") {
+	if ofCaller.MatchString(text) && !strings.HasPrefix(text, "'") {
 		return "", document.TroubleAt(p.At, fault.Quoted(p.Key)+" carries what is known of the caller within a text, and a header carries a variable alone: map the variable alone")
 	}
 	return "", nil

@@ -51,6 +51,7 @@ paths:
 		{"append", `{requestParameters: {"append:header.X-Sub": "${context.authorizer.claims.sub}"}}`, "authorizer jwt, upstreamHeaders {X-Sub: $context.authorizer.claims.sub}", ""},
 		{"within a text", `{requestParameters: {"append:header.X-Sub": "user ${context.authorizer.claims.sub}"}}`, "unresolved", "carries what is known of the caller within a text"},
 		{"two in a text", `{requestParameters: {"append:header.X-Sub": "${context.authorizer.claims.sub}-${context.requestId}"}}`, "unresolved", "within a text"},
+		{"the parameters of a service", `{integrationSubtype: SQS-SendMessage, requestParameters: {MessageBody: "by $context.authorizer.claims.sub"}}`, "authorizer jwt", `goes upstream in "MessageBody", which is no header`},
 		{"others", `{requestParameters: {"remove:header.A": "''", "overwrite:path": $request.path.b, "append:header.C": $context.requestId}}`, "authorizer jwt", ""},
 		{"by reference", `{$ref: '#/components/x-amazon-apigateway-integrations/one'}`, "authorizer jwt, upstreamHeaders {X-Sub: $context.authorizer.claims.sub}", ""},
 		{"a reference to nowhere", `{$ref: '#/nowhere'}`, "authorizer jwt", ""},

@@ -19,7 +19,7 @@ func (r *reader) operation(t *route, n *tree.Node, wrong, above *document.Troubl
 	case broken != nil:
 		wrong = broken
 	case !op.Is(tree.Map):
-		wrong = document.TroubleAt(t.at, "an operation must be a map, and is "+document.KindOf(op))
+		wrong = document.Unlike(op, t.at, "an operation must be a map")
 	case above != nil && !op.Has("security"):
 		wrong = above
 	default:
@@ -100,9 +100,8 @@ func (r *reader) noteRoute(t *route) {
 	default:
 		parts = append(parts, "open")
 	}
-	if t.guard.scopes != nil {
-		scopes, _ := r.Texts(t.guard.scopes, "")
-		parts = append(parts, "scopes "+strings.Join(scopes, ", "))
+	if len(t.guard.scopes) > 0 {
+		parts = append(parts, "scopes "+strings.Join(t.guard.scopes, ", "))
 	}
 	if t.guard.key {
 		parts = append(parts, "needs an API key")

@@ -33,7 +33,9 @@ func (t *route) node() *tree.Node {
 	switch {
 	case t.guard.authorizer != "":
 		n.Set("authorizer", tree.NewText(t.guard.authorizer, t.guard.at))
-		n.Set("scopes", t.guard.scopes)
+		if len(t.guard.scopes) > 0 {
+			n.Set("scopes", document.List(t.guard.at, t.guard.scopes))
+		}
 	case t.guard.iam:
 		n.Set("authorization", tree.NewText("AWS_IAM", t.guard.at))
 	default:
@@ -49,7 +51,7 @@ func (t *route) node() *tree.Node {
 func (r *reader) paths(p *tree.Pair) {
 	paths, t := r.Follow(p.Value)
 	if t == nil && !paths.Is(tree.Map) {
-		t = document.TroubleAt(p.Value.Position(), "paths must be a map of paths, and is "+document.KindOf(paths))
+		t = document.Unlike(paths, p.Value.Position(), "paths must be a map of paths")
 	}
 	if t != nil {
 		r.refuse("paths", t)
@@ -90,6 +92,7 @@ func (r *reader) checkKeys() {
 
 // path reads a path item.
 func (r *reader) path(p tree.Pair) {
+	p.Key = r.Fill(p.Key)
 	if t := document.NotFilled(p.Key, p.At); t != nil {
 		r.block("the path "+fault.Quoted(p.Key), t)
 		return
@@ -147,7 +150,7 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
 	case t != nil:
 		return nil, t
 	case !target.Is(tree.Map):
-		return nil, document.TroubleAt(n.Position(), "a path must be a map of operations, and is "+document.KindOf(target))
+		return nil, document.Unlike(target, n.Position(), "a path must be a map of operations")
 	case target == n:
 		return n, nil
 	}
@@ -168,8 +171,10 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
 // abovePath is why operations of a path that have no security of their own cannot be told: the path has something that may guard, and
 // OpenAPI has no such thing there.
 func (r *reader) abovePath(item *tree.Node) *document.Trouble {
-	if p := item.Pair("security"); p != nil {
-		return document.TroubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
+	for _, p := range item.Pairs {
+		if strings.EqualFold(p.Key, "security") {
+			return document.TroubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
+		}
 	}
 	if p := item.Pair(xAuth); p != nil {
 		return document.TroubleAt(p.At, xAuth+" belongs to an operation: write it at each of them")

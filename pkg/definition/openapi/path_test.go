@@ -68,6 +68,7 @@ func TestPaths(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"text", "hello", "api.yaml:1:1: this is not an OpenAPI document"},
+		{"a function", "'Fn::Transform': {Name: AWS::Include}", "api.yaml:1:1: the OpenAPI document is not known: the value is made by Fn::Transform"},
 		{"a template", "Resources: {}", "write openapi: 3.0.1"},
 		{"a fragment", "get: {}", "write openapi: 3.0.1"},
 		{"Swagger 1.2", "swagger: '1.2'\npaths: {}", `api.yaml:1:10: swagger must be "2.0"`},

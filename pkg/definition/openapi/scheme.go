@@ -70,7 +70,7 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 	if p != nil {
 		s.at = p.At
 	}
-	if r.given(name, what, s) {
+	if r.given(name, what, s, p) {
 		return s
 	}
 	if t != nil {
@@ -87,7 +87,7 @@ func (r *reader) scheme(name string, at tree.Position) *scheme {
 	}
 	n, t := r.Follow(p.Value)
 	if t == nil && !n.Is(tree.Map) {
-		t = document.TroubleAt(p.At, "a security scheme must be a map, and is "+document.KindOf(n))
+		t = document.Unlike(n, p.At, "a security scheme must be a map")
 	}
 	if t == nil {
 		r.NoteDefaults(n, what)
@@ -112,26 +112,39 @@ func (r *reader) unused() {
 	}
 }
 
-// given makes a scheme what the reader's values say that it stands for.
-func (r *reader) given(name, what string, s *scheme) bool {
+// given makes a scheme what the reader's values say that it stands for. They cannot open what an extension guards.
+func (r *reader) given(name, what string, s *scheme, p *tree.Pair) bool {
 	value, ok := r.Values["security "+name]
 	if !ok {
 		return false
 	}
 	kinds := map[string]schemeKind{"NONE": schemeOpen, "AWS_IAM": schemeIAM, "API_KEY": schemeKey}
 	named, isAuthorizer := strings.CutPrefix(value, "authorizer ")
-	kind, ok := kinds[value]
+	kind, isKind := kinds[value]
 	switch {
 	case isAuthorizer && nameShape.MatchString(named):
 		s.kind, s.authorizer, s.scoped, s.says = schemeAuthorizer, named, true, authorizer.Claims|authorizer.Context
-	case ok:
-		s.kind = kind
-	default:
+	case !isKind:
 		r.broken(s, what, document.TroubleAt(s.at, "values: \"security "+name+"\" must be NONE, AWS_IAM, API_KEY, or authorizer and the name of one that stands in portcullis.yaml"))
 		return true
+	case kind != schemeIAM && r.guards(p):
+		r.broken(s, what, document.TroubleAt(s.at, "values: \"security "+name+"\" is "+value+", and the scheme's extension guards: remove one of the two"))
+		return true
+	default:
+		s.kind = kind
 	}
 	r.Report.Approximate(s.at, what, "taken for "+value+", as values say")
 	return true
+}
+
+// guards reports whether a scheme has an extension that guards by itself.
+func (r *reader) guards(p *tree.Pair) bool {
+	if p == nil {
+		return false
+	}
+	n, t := r.Follow(p.Value)
+	authtype, isText := n.Get(xAuthtype).Scalar()
+	return t != nil || !document.Absent(n.Get(xAuthorizer)) || n.Has(xAuthtype) && (!isText || strings.EqualFold(authtype, "awsSigv4"))
 }
 
 // undefined says that the document has no scheme of a name.
@@ -152,7 +165,7 @@ func (r *reader) undefined(name string) string {
 
 // remedy is how to say what a scheme stands for.
 func remedy(name string) string {
-	return `values: {"security ` + name + `": NONE}, or AWS_IAM, or API_KEY`
+	return `values: {"security ` + name + `": NONE}, or AWS_IAM, API_KEY, or authorizer NAME`
 }
 
 func (r *reader) broken(s *scheme, what string, t *document.Trouble) {

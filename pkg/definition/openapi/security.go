@@ -20,8 +20,8 @@ type guard struct {
 	iam              bool
 	// key says that callers need an API key.
 	key bool
-	// scopes are those of the authorizer, nil for none.
-	scopes *tree.Node
+	// scopes are those of the authorizer.
+	scopes []string
 	// says is what the authorizer says of callers, for upstream headers.
 	says authorizer.Words
 	// waits is why the guard cannot be built, where a scheme that is refused has the cause.
@@ -103,7 +103,7 @@ func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *document.Tro
 		return nil, t
 	}
 	if !p.Value.Is(tree.List) {
-		return nil, document.TroubleAt(p.At, "security must be a list, and is "+document.KindOf(p.Value)+": write security: [] for an open operation")
+		return nil, document.Unlike(p.Value, p.At, "security must be a list, such as [] for an open operation")
 	}
 	r.NoteDefaults(p.Value, what)
 	var all []asked
@@ -113,13 +113,14 @@ func (r *reader) requirements(p *tree.Pair, what string) ([]asked, *document.Tro
 			return nil, t
 		}
 		if !entry.Is(tree.Map) {
-			return nil, document.TroubleAt(entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}, and is "+document.KindOf(entry))
+			return nil, document.Unlike(entry, entry.Position(), "an entry of security must be a map of a scheme's name to scopes, such as {partners: []}")
 		}
-		for _, name := range entry.Pairs {
-			if t := document.NotFilled(name.Key, name.At); t != nil {
+		for _, p := range entry.Pairs {
+			name := r.Fill(p.Key)
+			if t := document.NotFilled(name, p.At); t != nil {
 				return nil, t
 			}
-			all = append(all, asked{r.scheme(name.Key, name.At), name.Key, name.At, name.Value})
+			all = append(all, asked{r.scheme(name, p.At), name, p.At, p.Value})
 		}
 	}
 	return all, nil
@@ -199,14 +200,14 @@ func (r *reader) scopes(g *guard, a asked, what string) *document.Trouble {
 		a.scopes = tree.NewList(a.at)
 	}
 	if !a.scopes.Is(tree.List) {
-		return document.TroubleAt(a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, and are "+document.KindOf(a.scopes)+": write [] for none")
+		return document.Unlike(a.scopes, a.at, "the scopes of "+fault.Quoted(a.name)+" must be a list, such as [] for none")
 	}
 	all, t := r.Texts(a.scopes, what)
 	if t != nil {
 		return t
 	}
 	if g.authorizer != "" {
-		if before, _ := r.Texts(orEmpty(g.scopes), what); a.scheme.scoped && !slices.Equal(before, all) {
+		if a.scheme.scoped && !slices.Equal(g.scopes, all) {
 			return document.TroubleAt(a.at, "security names "+fault.Quoted(a.name)+" twice with different scopes: keep one")
 		}
 		return nil
@@ -214,7 +215,7 @@ func (r *reader) scopes(g *guard, a asked, what string) *document.Trouble {
 	switch {
 	case len(all) == 0:
 	case a.scheme.scoped:
-		g.scopes = a.scopes
+		g.scopes = all
 	default:
 		r.noScopes(a, what)
 	}
@@ -226,11 +227,4 @@ func (r *reader) noScopes(a asked, what string) {
 	if a.scopes.Is(tree.List) && len(a.scopes.Items) > 0 {
 		r.Report.Approximate(a.at, what, "only tokens of user pools and JWTs have scopes: those of "+fault.Quoted(a.name)+" have no effect")
 	}
-}
-
-func orEmpty(n *tree.Node) *tree.Node {
-	if n == nil {
-		return tree.NewList(tree.Position{})
-	}
-	return n
 }

@@ -75,10 +75,11 @@ func TestSecurityOfREST(t *testing.T) {
 		{"another extension", `{security: [{more: []}]}`, "unresolved", `14: security scheme "more": the extension x-amazon-apigateway-access is not known`},
 		{"an authorizer that is not known", `{security: [{unknown: []}]}`, "unresolved", `15: security scheme "unknown": "${uri}" is not replaced: give its value, as values: {"uri": …}`},
 		{"a name that is not known", `{security: [{"${scheme}": []}]}`, "unresolved", `18: GET /a: "${scheme}" is not replaced`},
-		{"null", `{security: }`, "unresolved", "18: GET /a: security must be a list, and is nothing"},
-		{"a map", `{security: {token: []}}`, "unresolved", "18: GET /a: security must be a list, and is a map"},
+		{"null", `{security: }`, "unresolved", "18: GET /a: security must be a list, such as [] for an open operation, and is nothing"},
+		{"a map", `{security: {token: []}}`, "unresolved", "18: GET /a: security must be a list, such as [] for an open operation, and is a map"},
+		{"security of Terraform", `{security: "${security}"}`, "unresolved", `18: GET /a: "${security}" is not replaced`},
 		{"names", `{security: [token]}`, "unresolved", "18: GET /a: an entry of security must be a map"},
-		{"scopes as text", `{security: [{pool: a}]}`, "unresolved", `18: GET /a: the scopes of "pool" must be a list, and are text`},
+		{"scopes as text", `{security: [{pool: a}]}`, "unresolved", `18: GET /a: the scopes of "pool" must be a list, such as [] for none, and is text`},
 		{"scopes by a function", `{security: [{pool: [{Ref: Scope}]}]}`, "unresolved", "18: GET /a: the value is made by Ref"},
 		{"security by a function", `{security: {"Fn::If": [a, b, c]}}`, "unresolved", "18: GET /a: the value is made by Fn::If"},
 		{"an extension that may guard", `{x-amazon-apigateway-authorization: x}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-authorization is not known here, and may say who may call"},
@@ -158,19 +159,35 @@ paths:
 	}
 }
 
-// TestValuesOfSchemes: the reader says what a scheme stands for that API Gateway does not know.
+// TestValuesOfSchemes: the reader says what a scheme stands for that API Gateway does not know, and opens no other.
 func TestValuesOfSchemes(t *testing.T) {
-	for _, test := range []struct{ value, want, note string }{
-		{"NONE", "authorization NONE", `8: security scheme "bearer": taken for NONE, as values say`},
-		{"AWS_IAM", "authorization AWS_IAM", ""},
-		{"API_KEY", "authorization NONE, apiKeyRequired true", ""},
-		{"authorizer partners", "authorizer partners, scopes [a]", ""},
-		{"authorizer a b", "unresolved", `"security bearer" must be NONE`},
-		{"none", "unresolved", `"security bearer" must be NONE`},
+	for _, test := range []struct{ scheme, value, want, note string }{
+		{"bearer", "NONE", "authorization NONE", `8: security scheme "bearer": taken for NONE, as values say`},
+		{"bearer", "AWS_IAM", "authorization AWS_IAM", ""},
+		{"bearer", "API_KEY", "authorization NONE, apiKeyRequired true", ""},
+		{"bearer", "authorizer partners", "authorizer partners, scopes [a]", ""},
+		{"bearer", "authorizer a b", "unresolved", `"security bearer" must be NONE`},
+		{"bearer", "none", "unresolved", `"security bearer" must be NONE`},
+		{"nobody", "NONE", "authorization NONE", `18: security scheme "nobody": taken for NONE`},
+		{"half", "NONE", "authorization NONE", ""},
+		{"half", "authorizer partners", "authorizer partners, scopes [a]", ""},
+		{"token", "NONE", "unresolved", `4: security scheme "token": values: "security token" is NONE, and the scheme's extension guards`},
+		{"token", "API_KEY", "unresolved", "the scheme's extension guards"},
+		{"unknown", "NONE", "unresolved", "the scheme's extension guards"},
+		{"iam", "NONE", "unresolved", "the scheme's extension guards"},
+		{"unknown", "authorizer partners", "authorizer partners, scopes [a]", ""},
 	} {
 		o := rest
-		o.Values = map[string]string{"security bearer": test.value}
-		r := read(t, schemes+`{security: [{bearer: [a]}]}`, o)
-		check(t, test.value, r, "GET /a: "+test.want, test.note)
+		o.Values = map[string]string{"security " + test.scheme: test.value}
+		r := read(t, schemes+`{security: [{`+test.scheme+`: [a]}]}`, o)
+		check(t, test.scheme+" "+test.value, r, "GET /a: "+test.want, test.note)
 	}
+}
+
+// TestValuesOfKeys: what stands for a path, the name of a scheme or a scope is given like what stands in a text.
+func TestValuesOfKeys(t *testing.T) {
+	text := strings.Replace(schemes, "  /a:", "  /${base}/a:", 1) + `{security: [{"${scheme}": ["${scope}/read"]}]}`
+	o := rest
+	o.Values = map[string]string{"base": "v1", "scheme": "pool", "scope": "pets"}
+	check(t, "values", read(t, text, o), "GET /v1/a: authorizer pool, scopes [pets/read]", "")
 }

@@ -35,7 +35,7 @@ func (r *reader) policy(p *tree.Pair) {
 		t = document.TroubleAt(p.At, "an HTTP API has no resource policy: remove it, or write kind: REST")
 	case t != nil:
 	case !n.Is(tree.Map) && !n.Is(tree.Text):
-		t = document.TroubleAt(p.At, "the policy must be a map with Version and Statement, and is "+document.KindOf(n)+": write it, or remove "+xPolicy)
+		t = document.Unlike(n, p.At, "the policy must be a map with Version and Statement")
 	default:
 		n = r.Filled(n, map[*tree.Node]*tree.Node{})
 		t = r.policyKnown(n)
@@ -241,7 +241,7 @@ func (r *reader) cors() {
 	}
 	n, t := r.Follow(p.Value)
 	if t == nil && !n.Is(tree.Map) {
-		t = document.TroubleAt(p.At, xCORS+" must be a map, and is "+document.KindOf(n))
+		t = document.Unlike(n, p.At, xCORS+" must be a map")
 	}
 	if t != nil {
 		r.leaveOut(xCORS, t)

@@ -91,7 +91,7 @@ func Make(s Source) (*Made, *document.Trouble) {
 
 func (x *extension) typeText() (string, *document.Trouble) {
 	if !x.n.Is(tree.Map) {
-		return "", document.TroubleAt(x.n.At, name+" must be a map, and is "+document.KindOf(x.n))
+		return "", document.Unlike(x.n, x.n.At, name+" must be a map")
 	}
 	x.NoteDefaults(x.n, x.what)
 	if document.Absent(x.n.Get("type")) {

@@ -50,6 +50,9 @@ func (x *extension) jwt() *document.Trouble {
 	case c.Has("issuers"):
 		t = x.issuers(c)
 	default:
+		if !x.HTTP {
+			x.Report.Approximate(c.At, x.what, "API Gateway asks for issuers on a REST API: the issuer and its audience are taken for one of them")
+		}
 		t = x.issuer(c)
 	}
 	if t != nil {
@@ -172,7 +175,7 @@ func (x *extension) claims(n *tree.Node) (*tree.Node, *document.Trouble) {
 		return nil, t
 	}
 	if !n.Is(tree.List) {
-		return nil, document.TroubleAt(n.At, "additionalClaims must be a list, and is "+document.KindOf(n))
+		return nil, document.Unlike(n, n.At, "additionalClaims must be a list")
 	}
 	made := tree.NewList(n.At)
 	for _, item := range n.Items {

@@ -49,8 +49,8 @@ var variable = regexp.MustCompile(`\$\{AWS::(AccountId|Partition|Region)\}`)
 // placeholder matches what a tool replaces before a document is imported.
 var placeholder = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
-// fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
-func (d *Document) fill(text string) string {
+// Fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
+func (d *Document) Fill(text string) string {
 	text = replace(placeholder, text, d.Values)
 	text = replace(variable, text, map[string]string{"AccountId": d.Account, "Partition": d.partition(), "Region": d.Region})
 	return replace(stageVariable, text, d.StageVariables)
@@ -86,11 +86,11 @@ func (d *Document) Filled(n *tree.Node, made map[*tree.Node]*tree.Node) *tree.No
 	}
 	filled := *n
 	if n.Is(tree.Text) {
-		filled.Text = d.fill(n.Text)
+		filled.Text = d.Fill(n.Text)
 	}
 	filled.Pairs, filled.Items = nil, nil
 	for _, p := range n.Pairs {
-		filled.Pairs = append(filled.Pairs, tree.Pair{Key: d.fill(p.Key), At: p.At, Value: d.Filled(p.Value, made)})
+		filled.Pairs = append(filled.Pairs, tree.Pair{Key: d.Fill(p.Key), At: p.At, Value: d.Filled(p.Value, made)})
 	}
 	for _, item := range n.Items {
 		filled.Items = append(filled.Items, d.Filled(item, made))
@@ -106,9 +106,9 @@ func (d *Document) Text(n *tree.Node, what string) (string, *Trouble) {
 	}
 	text, ok := n.Scalar()
 	if !ok {
-		return "", TroubleAt(n.Position(), "the value must be text, and is "+KindOf(n))
+		return "", Unlike(n, n.Position(), "the value must be text")
 	}
-	text = d.fill(text)
+	text = d.Fill(text)
 	if t := NotFilled(text, n.At); t != nil {
 		return "", t
 	}
@@ -129,11 +129,19 @@ func NotFilled(text string, at tree.Position) *Trouble {
 	return TroubleAt(at, fmt.Sprintf("%s is not replaced: give its value, as values: {%s: …}", fault.Quoted(found), fault.Quoted(name)))
 }
 
-func KindOf(n *tree.Node) string {
-	if n == nil {
-		return tree.Null.String()
+// Unlike says that a value is of another kind than must, a sentence's beginning, says. A text that nobody has replaced may stand for any
+// kind.
+func Unlike(n *tree.Node, at tree.Position, must string) *Trouble {
+	if n.Is(tree.Text) {
+		if t := NotFilled(n.Text, n.At); t != nil {
+			return t
+		}
 	}
-	return n.Kind.String()
+	kind := tree.Null
+	if n != nil {
+		kind = n.Kind
+	}
+	return TroubleAt(at, must+", and is "+kind.String())
 }
 
 // NoteDefaults notes a value that the default of a parameter decided.
