@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+)
 
 // condition is one key under one operator of a Condition block, compiled.
 type condition struct {
@@ -107,21 +111,21 @@ func (c *condition) passes(v Value, ctx Context, e effect) bool {
 }
 
 // readConditions reads a Condition block: { operator: { key: value or list } }, all of which have to hold.
-func (r *reader) readConditions(n *node) []*condition {
-	if n.kind != objectNode {
-		r.faultf(n.start, `Condition is %s; write an object such as {"StringEquals": {"aws:username": "alice"}}`, n.describe())
+func (r *reader) readConditions(n *document.Node) []*condition {
+	if n.Kind != document.Object {
+		r.faultf(n.Start, `Condition is %s; write an object such as {"StringEquals": {"aws:username": "alice"}}`, n.Describe())
 		return nil
 	}
 	var all []*condition
-	for _, m := range n.members {
-		op, problem := parseOperator(m.name)
+	for _, m := range n.Members {
+		op, problem := parseOperator(m.Name)
 		switch {
 		case problem != "":
-			r.faultf(m.at, "%s %s", quote(m.name), problem)
-		case m.value.kind != objectNode:
-			r.faultf(m.value.start, `%s is followed by %s; write an object such as {"aws:username": "alice"}`, m.name, m.value.describe())
-		case len(m.value.members) == 0:
-			r.faultf(m.value.start, "%s names no condition key; name one or remove the operator", m.name)
+			r.faultf(m.At, "%s %s", document.Quote(m.Name), problem)
+		case m.Value.Kind != document.Object:
+			r.faultf(m.Value.Start, `%s is followed by %s; write an object such as {"aws:username": "alice"}`, m.Name, m.Value.Describe())
+		case len(m.Value.Members) == 0:
+			r.faultf(m.Value.Start, "%s names no condition key; name one or remove the operator", m.Name)
 		default:
 			all = append(all, r.readKeys(op, m)...)
 		}
@@ -129,21 +133,21 @@ func (r *reader) readConditions(n *node) []*condition {
 	return all
 }
 
-func (r *reader) readKeys(op operator, m member) []*condition {
+func (r *reader) readKeys(op operator, m document.Member) []*condition {
 	var all []*condition
 	seen := map[string]bool{}
-	for _, k := range m.value.members {
-		if problem := keyProblem(k.name); problem != "" {
-			r.faultf(k.at, "condition key %s %s", quote(k.name), problem)
+	for _, k := range m.Value.Members {
+		if problem := keyProblem(k.Name); problem != "" {
+			r.faultf(k.At, "condition key %s %s", document.Quote(k.Name), problem)
 			continue
 		}
-		c := &condition{operator: op, written: m.name, key: NewKey(k.name), at: k.at}
+		c := &condition{operator: op, written: m.Name, key: NewKey(k.Name), at: k.At}
 		if seen[c.key.Name()] {
-			r.faultf(k.at, "condition key %s stands twice under %s (case does not matter); keep one of them", quote(k.name), m.name)
+			r.faultf(k.At, "condition key %s stands twice under %s (case does not matter); keep one of them", document.Quote(k.Name), m.Name)
 		}
 		seen[c.key.Name()] = true
 		if c.key.multivalued() && op.quantifier == single && op.family != familyNull {
-			r.warn(k.at, "%s holds a list, which %s without ForAllValues: or ForAnyValue: never matches", k.name, m.name)
+			r.warn(k.At, "%s holds a list, which %s without ForAllValues: or ForAnyValue: never matches", k.Name, m.Name)
 		}
 		r.readValues(c, k)
 		all = append(all, c)
@@ -166,27 +170,27 @@ func keyProblem(name string) string {
 	return ""
 }
 
-func (r *reader) readValues(c *condition, m member) {
-	list := m.value.elements()
+func (r *reader) readValues(c *condition, m document.Member) {
+	list := m.Value.Elements()
 	if len(list) == 0 {
-		r.faultf(m.value.start, "%s has an empty list of values; name at least one", quote(m.name))
+		r.faultf(m.Value.Start, "%s has an empty list of values; name at least one", document.Quote(m.Name))
 		return
 	}
 	b := newMatcher(c.family, c.comparison, r.variables)
 	for _, n := range list {
-		if n.kind != textNode && n.kind != numberNode && n.kind != boolNode {
-			r.faultf(n.start, "%s has %s for a value; write text, a number, true or false", quote(m.name), n.describe())
+		if n.Kind != document.Text && n.Kind != document.Number && n.Kind != document.Bool {
+			r.faultf(n.Start, "%s has %s for a value; write text, a number, true or false", document.Quote(m.Name), n.Describe())
 			continue
 		}
-		problem, misread := b.add(n.text)
+		problem, misread := b.add(n.Text)
 		switch {
 		case problem != "":
-			r.faultf(n.start, "value %s of %s %s", quote(n.text), c.written, problem)
+			r.faultf(n.Start, "value %s of %s %s", document.Quote(n.Text), c.written, problem)
 		case misread != "" && r.o.UnreadableValues:
 			c.unreadable = true
-			r.warn(n.start, "value %s of %s %s; nothing equals it", quote(n.text), c.written, misread)
+			r.warn(n.Start, "value %s of %s %s; nothing equals it", document.Quote(n.Text), c.written, misread)
 		case misread != "":
-			r.faultf(n.start, "value %s of %s %s", quote(n.text), c.written, misread)
+			r.faultf(n.Start, "value %s of %s %s", document.Quote(n.Text), c.written, misread)
 		}
 	}
 	c.matcher = b.matcher()

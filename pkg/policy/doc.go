@@ -12,9 +12,6 @@
 //
 // # Decisions
 //
-// 2026-11-23: a document is read into a small tree of its own, whichever notation it came in. encoding/json hides duplicate
-// keys, positions and invalid UTF-8, and the YAML library hides duplicate keys and turns account numbers into floats.
-//
 // 2026-11-23: everything is read when the policy is loaded: numbers, dates, addresses, patterns and variables. A value that its
 // operator cannot read is a fault and never a condition that does not match, for in a Deny that would open.
 //
@@ -32,8 +29,7 @@
 // or AWS_IAM, also by a wildcard that runs across slashes: "/prod/*/admin*" takes in GET /orders/admin. Where it takes in other
 // routes alone there is no warning, for those need such an Allow.
 //
-// 2026-11-28: a policy may stand as the AWS CLI prints an API's, with its quotes escaped once or twice. No JSON document begins so.
-// A function's answer may not: who answers text instead of a policy gets 500 from API Gateway too.
+// 2026-11-28: a function's answer may not stand with escaped quotes, as a policy file may. API Gateway too answers 500 to text.
 //
 // 2026-11-28: an Allow for everybody with conditions is warned of where it concerns a Lambda authorizer's route, unless a Deny has a
 // condition on the same key: the authorizer's own Allow is enough, so that the condition keeps nobody out.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
 )
 
 // maxFaults bounds the report on one document, for warnings and for faults each.
@@ -32,7 +33,7 @@ type reader struct {
 }
 
 func newReader(o Options) *reader {
-	return &reader{o: o, limits: o.Limits.withDefaults(), sids: map[string]bool{}}
+	return &reader{o: o, limits: o.Limits.WithDefaults(), sids: map[string]bool{}}
 }
 
 func (r *reader) fault(at Position, message string) { r.report(at, message, false) }
@@ -62,14 +63,14 @@ func (r *reader) report(at Position, message string, warning bool) {
 }
 
 // finish compiles the document and returns it, or its faults.
-func (r *reader) finish(n *node, err error) (*Policy, []fault.Fault) {
+func (r *reader) finish(n *document.Node, err error) (*Policy, []fault.Fault) {
 	p := &Policy{name: r.o.Name, kind: r.o.Kind}
-	var syntax *syntaxError
+	var syntax *document.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		r.fault(syntax.at, syntax.message)
+		r.fault(syntax.At, syntax.Message)
 	case err != nil:
-		r.fault(Position{1, 1}, err.Error())
+		r.fault(Position{Line: 1, Column: 1}, err.Error())
 	default:
 		r.document(n, p)
 	}
@@ -92,9 +93,9 @@ func (r *reader) finish(n *node, err error) (*Policy, []fault.Fault) {
 }
 
 // document reads the top level. The grammar is that of the IAM User Guide's page "Grammar of the IAM JSON policy language".
-func (r *reader) document(n *node, p *Policy) {
-	if n.kind != objectNode {
-		r.faultf(n.start, "the document is %s; a policy is an object with Version and Statement", n.describe())
+func (r *reader) document(n *document.Node, p *Policy) {
+	if n.Kind != document.Object {
+		r.faultf(n.Start, "the document is %s; a policy is an object with Version and Statement", n.Describe())
 		return
 	}
 	m := r.elements(n, "Version", "Id", "Statement")
@@ -102,15 +103,15 @@ func (r *reader) document(n *node, p *Policy) {
 	r.id(m["Id"])
 	statement := m["Statement"]
 	if statement == nil {
-		r.fault(n.start, "Statement is missing; a policy has at least one")
+		r.fault(n.Start, "Statement is missing; a policy has at least one")
 		return
 	}
-	all := statement.elements()
+	all := statement.Elements()
 	switch {
 	case len(all) == 0 && r.o.Kind != Authorizer: // AWS takes an authorizer's, and denies
-		r.fault(statement.start, "Statement is empty; a policy has at least one")
+		r.fault(statement.Start, "Statement is empty; a policy has at least one")
 	case len(all) > r.limits.Statements:
-		r.fault(statement.start, tooMuch("the document has more than %d statements", r.limits.Statements))
+		r.fault(statement.Start, document.TooMuch("the document has more than %d statements", r.limits.Statements))
 		return
 	}
 	for i, s := range all {
@@ -121,14 +122,14 @@ func (r *reader) document(n *node, p *Policy) {
 
 // elements returns an object's members by name and reports those that are not among the given ones. Duplicates have been
 // reported by who read the document.
-func (r *reader) elements(n *node, known ...string) map[string]*node {
-	m := map[string]*node{}
-	for _, e := range n.members {
-		if slices.Contains(known, e.name) {
-			m[e.name] = e.value
+func (r *reader) elements(n *document.Node, known ...string) map[string]*document.Node {
+	m := map[string]*document.Node{}
+	for _, e := range n.Members {
+		if slices.Contains(known, e.Name) {
+			m[e.Name] = e.Value
 			continue
 		}
-		r.faultf(e.at, "%s is not an element of this part of a policy; %s", quote(e.name), suggest(e.name, known))
+		r.faultf(e.At, "%s is not an element of this part of a policy; %s", document.Quote(e.Name), suggest(e.Name, known))
 	}
 	return m
 }
@@ -143,28 +144,28 @@ func suggest(word string, known []string) string {
 	return "there are " + strings.Join(known, ", ")
 }
 
-func (r *reader) version(n *node) {
+func (r *reader) version(n *document.Node) {
 	if n == nil {
 		return // absent means 2008-10-17
 	}
-	switch text, _ := n.asText(); text {
+	switch text, _ := n.AsText(); text {
 	case "2012-10-17":
 		r.variables = true
 	case "2008-10-17":
 	default:
-		r.faultf(n.start, `Version %s does not exist; write "2012-10-17", or "2008-10-17" for a policy without policy variables`, quote(n.text))
+		r.faultf(n.Start, `Version %s does not exist; write "2012-10-17", or "2008-10-17" for a policy without policy variables`, document.Quote(n.Text))
 	}
 }
 
-func (r *reader) id(n *node) {
+func (r *reader) id(n *document.Node) {
 	if n == nil {
 		return
 	}
-	if _, ok := n.asText(); !ok {
-		r.faultf(n.start, "Id is %s; write text", n.describe())
+	if _, ok := n.AsText(); !ok {
+		r.faultf(n.Start, "Id is %s; write text", n.Describe())
 	}
 	if !r.hasPrincipals() {
-		r.warn(n.start, "Id belongs to resource-based policies; here it means nothing")
+		r.warn(n.Start, "Id belongs to resource-based policies; here it means nothing")
 	}
 }
 
@@ -176,14 +177,6 @@ func (r *reader) hasPrincipals() bool {
 	default:
 		return false
 	}
-}
-
-// asText is the node as text: a text, or a YAML scalar that stands without quotes.
-func (n *node) asText() (string, bool) {
-	if n.kind == textNode || n.plain && n.kind != nullNode {
-		return n.text, true
-	}
-	return "", false
 }
 
 // effect is a statement's Effect. Its zero value is no effect at all.
@@ -211,16 +204,16 @@ type statement struct {
 	conditions   []*condition
 }
 
-func (r *reader) readStatement(n *node, i int) *statement {
-	s := &statement{index: i, label: "Statement[" + strconv.Itoa(i) + "]", start: n.start, end: n.end}
+func (r *reader) readStatement(n *document.Node, i int) *statement {
+	s := &statement{index: i, label: "Statement[" + strconv.Itoa(i) + "]", start: n.Start, end: n.End}
 	r.statement = s.label
-	if n.kind != objectNode {
-		r.faultf(n.start, "a statement is an object, not %s", n.describe())
+	if n.Kind != document.Object {
+		r.faultf(n.Start, "a statement is an object, not %s", n.Describe())
 		return s
 	}
-	for _, e := range n.members {
-		if e.name == "Sid" {
-			r.sid(e.value, s)
+	for _, e := range n.Members {
+		if e.Name == "Sid" {
+			r.sid(e.Value, s)
 		}
 	}
 	m := r.elements(n, "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -237,10 +230,10 @@ func (r *reader) readStatement(n *node, i int) *statement {
 
 // sid reads a Sid. IAM takes letters and digits only, once in a document; other services are laxer, so a resource-based
 // policy is never refused for it.
-func (r *reader) sid(n *node, s *statement) {
-	text, ok := n.asText()
+func (r *reader) sid(n *document.Node, s *statement) {
+	text, ok := n.AsText()
 	if !ok {
-		r.faultf(n.start, "Sid is %s; write text", n.describe())
+		r.faultf(n.Start, "Sid is %s; write text", n.Describe())
 		return
 	}
 	if text == "" {
@@ -249,26 +242,26 @@ func (r *reader) sid(n *node, s *statement) {
 	s.label, r.statement = text, text
 	strict := !r.hasPrincipals() && r.o.Kind != Authorizer
 	if strict && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		r.faultf(n.start, "Sid %s may hold only letters A-Z and a-z and digits", quote(text))
+		r.faultf(n.Start, "Sid %s may hold only letters A-Z and a-z and digits", document.Quote(text))
 	}
 	if r.sids[text] {
-		r.report(n.start, fmt.Sprintf("Sid %s stands in two statements; give each its own", quote(text)), !strict)
+		r.report(n.Start, fmt.Sprintf("Sid %s stands in two statements; give each its own", document.Quote(text)), !strict)
 	}
 	r.sids[text] = true
 }
 
-func (r *reader) readEffect(of, n *node, s *statement) {
+func (r *reader) readEffect(of, n *document.Node, s *statement) {
 	if n == nil {
-		r.fault(of.start, `Effect is missing; write "Allow" or "Deny"`)
+		r.fault(of.Start, `Effect is missing; write "Allow" or "Deny"`)
 		return
 	}
-	switch text, _ := n.asText(); text {
+	switch text, _ := n.AsText(); text {
 	case "Allow":
 		s.effect = allow
 	case "Deny":
 		s.effect = deny
 	default:
-		r.faultf(n.start, `Effect is %s; write "Allow" or "Deny", with this spelling`, quote(n.text))
+		r.faultf(n.Start, `Effect is %s; write "Allow" or "Deny", with this spelling`, document.Quote(n.Text))
 	}
 }
 
@@ -276,68 +269,59 @@ func (r *reader) readEffect(of, n *node, s *statement) {
 //
 // Choice: an empty Action or Resource in an authorizer's policy is no fault. The statement matches nothing, as on API Gateway.
 // An empty NotAction or NotResource would match everything, and is a fault in every policy.
-func (r *reader) either(of, n, not *node, name string) (list []*node, negated bool) {
+func (r *reader) either(of, n, not *document.Node, name string) (list []*document.Node, negated bool) {
 	switch {
 	case n != nil && not != nil:
-		r.faultf(not.start, "%s and Not%s stand in one statement; keep one of them", name, name)
+		r.faultf(not.Start, "%s and Not%s stand in one statement; keep one of them", name, name)
 	case n == nil && not == nil:
-		r.faultf(of.start, "%s is missing; a statement has %s or Not%s", name, name, name)
+		r.faultf(of.Start, "%s is missing; a statement has %s or Not%s", name, name, name)
 		return nil, false
 	case n == nil:
 		n, negated, name = not, true, "Not"+name
 	}
-	if list = n.elements(); len(list) == 0 && (negated || r.o.Kind != Authorizer) {
-		r.faultf(n.start, "%s is an empty list; name at least one", name)
+	if list = n.Elements(); len(list) == 0 && (negated || r.o.Kind != Authorizer) {
+		r.faultf(n.Start, "%s is an empty list; name at least one", name)
 	}
 	return list, negated
 }
 
 // texts returns the texts of a list and reports what is none.
-func (r *reader) texts(list []*node, name string, each func(at Position, text string)) {
+func (r *reader) texts(list []*document.Node, name string, each func(at Position, text string)) {
 	for _, n := range list {
-		text, ok := n.asText()
+		text, ok := n.AsText()
 		if !ok {
-			r.faultf(n.start, "%s holds %s; write text in quotes", name, n.describe())
+			r.faultf(n.Start, "%s holds %s; write text in quotes", name, n.Describe())
 			continue
 		}
-		each(n.start, text)
+		each(n.Start, text)
 	}
 }
 
-func (r *reader) readActions(of, n, not *node, s *statement) {
+func (r *reader) readActions(of, n, not *document.Node, s *statement) {
 	list, negated := r.either(of, n, not, "Action")
 	s.notAction = negated
 	r.texts(list, "Action", func(at Position, text string) {
 		a, problem := compileAction(text)
 		if problem != "" {
-			r.faultf(at, "action %s %s", quote(text), problem)
+			r.faultf(at, "action %s %s", document.Quote(text), problem)
 		}
 		s.actions = append(s.actions, a)
 	})
 }
 
-func (r *reader) readResources(of, n, not *node, s *statement) {
+func (r *reader) readResources(of, n, not *document.Node, s *statement) {
 	list, negated := r.either(of, n, not, "Resource")
 	s.notResource = negated
 	r.texts(list, "Resource", func(at Position, text string) {
 		res, problem := r.compileResource(text, s)
 		switch {
 		case res == nil:
-			r.faultf(at, "resource %s %s", quote(text), problem)
+			r.faultf(at, "resource %s %s", document.Quote(text), problem)
 			return
 		case problem != "":
-			r.warn(at, "resource %s %s", quote(text), problem)
+			r.warn(at, "resource %s %s", document.Quote(text), problem)
 		}
 		res.written, res.at = text, at
 		s.resources = append(s.resources, res)
 	})
-}
-
-// quote quotes text from a document for a message and keeps it short.
-func quote(text string) string {
-	const longest = 120
-	if runes := []rune(text); len(runes) > longest {
-		return strconv.Quote(string(runes[:longest])) + "…"
-	}
-	return strconv.Quote(text)
 }

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
 )
 
 // FuzzParse looks for documents that panic, that pass in spite of a fault, or that encoding/json reads otherwise.
@@ -53,7 +55,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add(`{"a": [1, -2.5e+3, true, null, "\u00e9\ud83d\ude00\\"]}`)
 	f.Add(`{"a": 01}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		n, err := readJSON(text, Limits{Depth: 1000, Values: 100_000}, func(Position, string) {})
+		n, err := document.JSON(text, Limits{Depth: 1000, Values: 100_000}, func(Position, string) {})
 		if err == nil && !json.Valid([]byte(text)) {
 			t.Fatalf("%q is not JSON", text)
 		}
@@ -67,11 +69,11 @@ func FuzzJSON(f *testing.F) {
 		if err := json.Unmarshal([]byte(text), &want); err != nil {
 			return // a number beyond float64
 		}
-		if s, ok := want.(string); ok && (n.kind != textNode || n.text != s) {
-			t.Errorf("%q, want %q", n.text, s)
+		if s, ok := want.(string); ok && (n.Kind != document.Text || n.Text != s) {
+			t.Errorf("%q, want %q", n.Text, s)
 		}
-		if m, ok := want.(map[string]any); ok && (n.kind != objectNode || len(m) > len(n.members)) {
-			t.Errorf("%d members, want %d", len(n.members), len(m))
+		if m, ok := want.(map[string]any); ok && (n.Kind != document.Object || len(m) > len(n.Members)) {
+			t.Errorf("%d members, want %d", len(n.Members), len(m))
 		}
 	})
 }

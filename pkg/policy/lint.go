@@ -7,6 +7,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
 )
 
 // Target is what a resource-based policy is attached to.
@@ -102,7 +103,7 @@ func (l *linter) principal(s *statement) {
 func (l *linter) resource(s *statement) {
 	if s.notResource {
 		if i := slices.IndexFunc(s.resources, l.coversAll); i >= 0 {
-			l.never(s, s.resources[i].at, "its NotResource %s leaves out the whole API; name the methods that it should spare", quote(s.resources[i].written))
+			l.never(s, s.resources[i].at, "its NotResource %s leaves out the whole API; name the methods that it should spare", document.Quote(s.resources[i].written))
 		}
 		return
 	}
@@ -113,7 +114,7 @@ func (l *linter) resource(s *statement) {
 		}
 	}
 	for _, f := range dead {
-		at := Position{f.Line, f.Column}
+		at := Position{Line: f.Line, Column: f.Column}
 		if len(dead) == len(s.resources) {
 			l.never(s, at, "its resource %s", f.Message)
 		} else {
@@ -142,7 +143,7 @@ func (l *linter) impossible(res *resource) string {
 	}
 	for _, v := range res.tail.variables {
 		if !v.hasDefault && !l.keyPossible(v.key) {
-			return fmt.Sprintf("%s matches nothing: %s is never present in a request to this API; give the variable a default or remove it", quote(res.written), v.key)
+			return fmt.Sprintf("%s matches nothing: %s is never present in a request to this API; give the variable a default or remove it", document.Quote(res.written), v.key)
 		}
 	}
 	fits := true
@@ -155,10 +156,10 @@ func (l *linter) impossible(res *resource) string {
 	}
 	if fits {
 		if missing := l.missing(res.written); missing != "" {
-			return quote(res.written) + " is not a method of this API: " + missing
+			return document.Quote(res.written) + " is not a method of this API: " + missing
 		}
 	}
-	return quote(res.written) + " is not a method of this API; " + l.instead(res)
+	return document.Quote(res.written) + " is not a method of this API; " + l.instead(res)
 }
 
 // missing says which stage or route a resource names that the API has not; nothing if it does not name a route.

@@ -364,7 +364,7 @@ list: [1]
 		t.Fatal(err)
 	}
 	o := Options{Kind: Resource, ExpandPrefix: benchPrefix}
-	if p, faults := ParseYAML(&top.ResourcePolicy, o); p == nil || len(faults) > 0 || !has(p.statements[0].principals.names, "111122223333") || p.statements[0].start != (Position{6, 7}) {
+	if p, faults := ParseYAML(&top.ResourcePolicy, o); p == nil || len(faults) > 0 || !has(p.statements[0].principals.names, "111122223333") || p.statements[0].start != (Position{Line: 6, Column: 7}) {
 		t.Errorf("inline: %+v %v", p, faults)
 	}
 	if p, faults := ParseYAML(&top.Good, o); p == nil || p.statements[0].start.Line != 16 {

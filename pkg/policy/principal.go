@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
 )
 
 // principals is a compiled Principal or NotPrincipal element.
@@ -81,20 +82,20 @@ func (s *statement) reaches(c *Principal, bounded bool) (Grant, bool) {
 	return g, g != GrantNone
 }
 
-func (r *reader) readPrincipals(of, n, not *node, s *statement) {
+func (r *reader) readPrincipals(of, n, not *document.Node, s *statement) {
 	if !r.hasPrincipals() {
-		for _, e := range []*node{n, not} {
+		for _, e := range []*document.Node{n, not} {
 			if e != nil {
-				r.faultf(e.start, "Principal and NotPrincipal have no place in a statement of this kind (%s); remove the element", r.o.Kind)
+				r.faultf(e.Start, "Principal and NotPrincipal have no place in a statement of this kind (%s); remove the element", r.o.Kind)
 			}
 		}
 		return
 	}
 	switch {
 	case n != nil && not != nil:
-		r.fault(not.start, "Principal and NotPrincipal stand in one statement; keep one of them")
+		r.fault(not.Start, "Principal and NotPrincipal stand in one statement; keep one of them")
 	case n == nil && not == nil:
-		r.faultf(of.start, `Principal is missing; a %s says whom each statement concerns, "*" for everyone`, r.o.Kind)
+		r.faultf(of.Start, `Principal is missing; a %s says whom each statement concerns, "*" for everyone`, r.o.Kind)
 		return
 	case not != nil:
 		r.checkNotPrincipal(not)
@@ -102,19 +103,19 @@ func (r *reader) readPrincipals(of, n, not *node, s *statement) {
 	}
 	s.principals = r.principals(n)
 	if s.notPrincipal {
-		r.checkAccounts(n.start, s.principals)
+		r.checkAccounts(n.Start, s.principals)
 	}
 	if r.o.Kind == RCP && !s.principals.everyone {
-		r.fault(n.start, `a resource control policy concerns everyone; write "Principal": "*" and narrow it by conditions`)
+		r.fault(n.Start, `a resource control policy concerns everyone; write "Principal": "*" and narrow it by conditions`)
 	}
 }
 
-func (r *reader) checkNotPrincipal(n *node) {
+func (r *reader) checkNotPrincipal(n *document.Node) {
 	switch {
 	case r.o.Kind == RCP:
-		r.fault(n.start, `a resource control policy has no NotPrincipal; write "Principal": "*" and narrow it by conditions`)
+		r.fault(n.Start, `a resource control policy has no NotPrincipal; write "Principal": "*" and narrow it by conditions`)
 	case r.effect == allow:
-		r.fault(n.start, "NotPrincipal may stand only with Deny: with Allow it would let in everyone else; name the principals to allow in Principal")
+		r.fault(n.Start, "NotPrincipal may stand only with Deny: with Allow it would let in everyone else; name the principals to allow in Principal")
 	}
 }
 
@@ -128,49 +129,49 @@ func (r *reader) checkAccounts(at Position, p *principals) {
 	}
 }
 
-func (r *reader) principals(n *node) *principals {
+func (r *reader) principals(n *document.Node) *principals {
 	p := &principals{names: map[string]struct{}{}, services: map[string]struct{}{}}
-	switch text, isText := n.asText(); {
+	switch text, isText := n.AsText(); {
 	case isText && text == "*":
 		p.everyone = true
 	case isText:
-		r.faultf(n.start, `principal %s stands alone; write "*", or an object such as {"AWS": %s}`, quote(text), quote(text))
-	case n.kind != objectNode:
-		r.faultf(n.start, `Principal is %s; write "*" or an object such as {"AWS": "111122223333"}`, n.describe())
-	case len(n.members) == 0:
-		r.fault(n.start, `Principal is empty; write "*" or an object such as {"AWS": "111122223333"}`)
+		r.faultf(n.Start, `principal %s stands alone; write "*", or an object such as {"AWS": %s}`, document.Quote(text), document.Quote(text))
+	case n.Kind != document.Object:
+		r.faultf(n.Start, `Principal is %s; write "*" or an object such as {"AWS": "111122223333"}`, n.Describe())
+	case len(n.Members) == 0:
+		r.fault(n.Start, `Principal is empty; write "*" or an object such as {"AWS": "111122223333"}`)
 	default:
-		for _, m := range n.members {
+		for _, m := range n.Members {
 			r.principalMember(p, m)
 		}
 	}
 	return p
 }
 
-func (r *reader) principalMember(p *principals, m member) {
+func (r *reader) principalMember(p *principals, m document.Member) {
 	kinds := []string{"AWS", "Service", "Federated", "CanonicalUser"}
-	list := m.value.elements()
+	list := m.Value.Elements()
 	if len(list) == 0 {
-		r.faultf(m.value.start, "%s is an empty list; name at least one principal", m.name)
+		r.faultf(m.Value.Start, "%s is an empty list; name at least one principal", m.Name)
 	}
-	r.texts(list, m.name, func(at Position, text string) {
+	r.texts(list, m.Name, func(at Position, text string) {
 		problem := ""
-		switch m.name {
+		switch m.Name {
 		case "AWS":
 			problem = p.addAWS(text)
 		case "Service":
 			problem = p.addService(text)
 		case "Federated", "CanonicalUser":
-			r.warn(at, "no caller of an API is ever a %s principal; this entry matches nobody", m.name)
+			r.warn(at, "no caller of an API is ever a %s principal; this entry matches nobody", m.Name)
 			if strings.ContainsAny(text, "*?") || text == "" {
 				problem = "has a wildcard or is empty; name one principal"
 			}
 		}
 		if problem != "" {
-			r.faultf(at, "principal %s %s", quote(text), problem)
+			r.faultf(at, "principal %s %s", document.Quote(text), problem)
 		}
 	})
-	r.elements(&node{members: []member{m}}, kinds...)
+	r.elements(&document.Node{Members: []document.Member{m}}, kinds...)
 }
 
 func (p *principals) addService(text string) string {

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import "fmt"
 
@@ -22,7 +22,7 @@ func DefaultLimits() Limits {
 	return Limits{Bytes: 1 << 20, Depth: 16, Values: 100_000, Statements: 10_000}
 }
 
-func (l Limits) withDefaults() Limits {
+func (l Limits) WithDefaults() Limits {
 	d := DefaultLimits()
 	or := func(n, otherwise int) int {
 		if n > 0 {
@@ -36,6 +36,6 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-func tooMuch(format string, limit int) string {
+func TooMuch(format string, limit int) string {
 	return fmt.Sprintf(format+"; split the policy or raise the limit", limit)
 }

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 // maxEscaped is how often a document may be escaped: twice as API Gateway and the AWS CLI's JSON do it.
 const maxEscaped = 2
 
-// readDocument reads JSON, which may stand as the AWS CLI prints it: API Gateway keeps a policy with its quotes and slashes escaped
+// PrintedJSON reads JSON, which may stand as the AWS CLI prints it: API Gateway keeps a policy with its quotes and slashes escaped
 // (aws apigateway get-rest-api --query policy --output text), and --output json makes a JSON text of that. Positions are those of
 // the text as it stands.
-func readDocument(text string, limits Limits, fault func(Position, string)) (*node, error) {
+func PrintedJSON(text string, limits Limits, fault func(Position, string)) (*Node, error) {
 	e := &escapedText{original: text, text: text}
 	for range maxEscaped {
 		if err := e.unescape(); err != nil {
@@ -22,29 +22,29 @@ func readDocument(text string, limits Limits, fault func(Position, string)) (*no
 		}
 	}
 	if e.places == nil {
-		return readJSON(text, limits, fault)
+		return JSON(text, limits, fault)
 	}
 	move := e.mover()
-	n, err := readJSON(e.text, limits, func(at Position, message string) { fault(move(at), message) })
-	if syntax, ok := errors.AsType[*syntaxError](err); ok {
-		return nil, &syntaxError{move(syntax.at), syntax.message}
+	n, err := JSON(e.text, limits, func(at Position, message string) { fault(move(at), message) })
+	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
+		return nil, &SyntaxError{move(syntax.At), syntax.Message}
 	}
 	n.move(move)
 	return n, err
 }
 
 // move moves the positions of a node and of what it holds.
-func (n *node) move(to func(Position) Position) {
+func (n *Node) move(to func(Position) Position) {
 	if n == nil {
 		return
 	}
-	n.start, n.end = to(n.start), to(n.end)
-	for _, e := range n.list {
+	n.Start, n.End = to(n.Start), to(n.End)
+	for _, e := range n.List {
 		e.move(to)
 	}
-	for i := range n.members {
-		n.members[i].at = to(n.members[i].at)
-		n.members[i].value.move(to)
+	for i := range n.Members {
+		n.Members[i].At = to(n.Members[i].At)
+		n.Members[i].Value.move(to)
 	}
 }
 
@@ -79,14 +79,14 @@ func (e *escapedText) unescape() error {
 			out.WriteRune(c)
 			at = end
 		} else {
-			return &syntaxError{positionOf(e.original, e.place(before)), "the policy stands with its quotes escaped, as the AWS CLI prints it, and JSON has no such escape; write the policy as JSON"}
+			return &SyntaxError{positionOf(e.original, e.place(before)), "the policy stands with its quotes escaped, as the AWS CLI prints it, and JSON has no such escape; write the policy as JSON"}
 		}
 		for range out.Len() - length {
 			places = append(places, e.place(before))
 		}
 	}
 	if quoted && (at == len(e.text) || strings.TrimSpace(e.text[at+1:]) != "") {
-		return &syntaxError{positionOf(e.original, e.place(at)), "the policy stands in quotes, as the AWS CLI prints it, and does not end with a quote; write the policy as JSON"}
+		return &SyntaxError{positionOf(e.original, e.place(at)), "the policy stands in quotes, as the AWS CLI prints it, and does not end with a quote; write the policy as JSON"}
 	}
 	places = append(places, e.place(at))
 	e.text, e.places = out.String(), places

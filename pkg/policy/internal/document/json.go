@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"errors"
@@ -14,21 +14,21 @@ type jsonReader struct {
 	budget budget
 }
 
-// syntaxError ends the reading; what follows it cannot be told.
-type syntaxError struct {
-	at      Position
-	message string
+// SyntaxError ends the reading; what follows it cannot be told.
+type SyntaxError struct {
+	At      Position
+	Message string
 }
 
-func (e *syntaxError) Error() string { return e.message }
+func (e *SyntaxError) Error() string { return e.Message }
 
-func readJSON(text string, limits Limits, fault func(Position, string)) (*node, error) {
+func JSON(text string, limits Limits, fault func(Position, string)) (*Node, error) {
 	r := &jsonReader{
 		json:   strictjson.New(text, strictjson.Limits{Depth: limits.Depth + 1}), // the budget is used up before
 		places: strictjson.NewPlaces(text), budget: budget{limits: limits},
 	}
 	r.json.Twice = func(name string, at int) error {
-		fault(r.position(at), fmt.Sprintf("the key %s stands twice in one object; keep one of them", quote(name)))
+		fault(r.position(at), fmt.Sprintf("the key %s stands twice in one object; keep one of them", Quote(name)))
 		return nil
 	}
 	n, err := r.value(0)
@@ -40,7 +40,7 @@ func readJSON(text string, limits Limits, fault func(Position, string)) (*node, 
 		if wrong.Problem == strictjson.Trailing {
 			message += "; a policy is one JSON object"
 		}
-		return nil, &syntaxError{r.position(wrong.Offset), message}
+		return nil, &SyntaxError{r.position(wrong.Offset), message}
 	}
 	return n, err
 }
@@ -50,42 +50,42 @@ func (r *jsonReader) position(offset int) Position {
 	return Position{line, column}
 }
 
-func (r *jsonReader) value(depth int) (*node, error) {
+func (r *jsonReader) value(depth int) (*Node, error) {
 	kind := r.json.Kind()
-	n := &node{start: r.position(r.json.Offset())}
+	n := &Node{Start: r.position(r.json.Offset())}
 	if message := r.budget.take(depth); message != "" {
-		return nil, &syntaxError{n.start, message}
+		return nil, &SyntaxError{n.Start, message}
 	}
 	var err error
 	switch kind {
 	case strictjson.Object:
-		n.kind = objectNode
+		n.Kind = Object
 		err = r.json.Object(func(name string, at int) error {
-			m := member{name: name, at: r.position(at)}
+			m := Member{Name: name, At: r.position(at)}
 			value, err := r.value(depth + 1)
-			m.value = value
-			n.members = append(n.members, m)
+			m.Value = value
+			n.Members = append(n.Members, m)
 			return err
 		})
 	case strictjson.Array:
-		n.kind, n.list = listNode, []*node{}
+		n.Kind, n.List = List, []*Node{}
 		err = r.json.Array(func() error {
 			element, err := r.value(depth + 1)
-			n.list = append(n.list, element)
+			n.List = append(n.List, element)
 			return err
 		})
 	case strictjson.Text:
-		n.kind = textNode
-		n.text, err = r.json.Text()
+		n.Kind = Text
+		n.Text, err = r.json.Text()
 	case strictjson.Number:
-		n.kind = numberNode
-		n.text, err = r.json.Literal()
+		n.Kind = Number
+		n.Text, err = r.json.Literal()
 	case strictjson.Boolean:
-		n.kind = boolNode
-		n.text, err = r.json.Literal()
+		n.Kind = Bool
+		n.Text, err = r.json.Literal()
 	case strictjson.Null, strictjson.None:
-		n.text, err = r.json.Literal()
+		n.Text, err = r.json.Literal()
 	}
-	n.end = r.position(r.json.Offset() - 1)
+	n.End = r.position(r.json.Offset() - 1)
 	return n, err
 }

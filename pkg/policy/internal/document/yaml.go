@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"bytes"
@@ -22,20 +22,20 @@ type yamlReader struct {
 // yamlLine finds the line in the messages of the YAML library, which has no other place for it.
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
-func readYAML(data []byte, limits Limits, fault func(Position, string)) (*node, error) {
+func YAML(data []byte, limits Limits, fault func(Position, string)) (*Node, error) {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil {
 		return nil, yamlSyntaxError(err)
 	}
-	n, err := convertYAML(&doc, limits, fault)
+	n, err := FromYAML(&doc, limits, fault)
 	if err != nil {
 		return nil, err
 	}
 	var second yaml.Node
 	switch err := dec.Decode(&second); {
 	case err == nil:
-		return nil, &syntaxError{Position{second.Line, second.Column}, "a second YAML document begins here; a policy is one document"}
+		return nil, &SyntaxError{Position{second.Line, second.Column}, "a second YAML document begins here; a policy is one document"}
 	case !errors.Is(err, io.EOF):
 		return nil, yamlSyntaxError(err)
 	}
@@ -44,7 +44,7 @@ func readYAML(data []byte, limits Limits, fault func(Position, string)) (*node, 
 
 func yamlSyntaxError(err error) error {
 	if errors.Is(err, io.EOF) {
-		return &syntaxError{Position{1, 1}, "the document is empty"}
+		return &SyntaxError{Position{1, 1}, "the document is empty"}
 	}
 	parts := yamlLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	line, _ := strconv.Atoi(parts[1])
@@ -52,18 +52,18 @@ func yamlSyntaxError(err error) error {
 	if strings.Contains(message, "alphabetic or numeric") {
 		message += `; text that begins with "*" or "&" needs quotes`
 	}
-	return &syntaxError{Position{max(line, 1), 1}, message}
+	return &SyntaxError{Position{max(line, 1), 1}, message}
 }
 
-func convertYAML(y *yaml.Node, limits Limits, fault func(Position, string)) (*node, error) {
+func FromYAML(y *yaml.Node, limits Limits, fault func(Position, string)) (*Node, error) {
 	r := &yamlReader{budget: budget{limits: limits}, fault: fault}
 	return r.value(y, 0)
 }
 
-func (r *yamlReader) value(y *yaml.Node, depth int) (*node, error) {
+func (r *yamlReader) value(y *yaml.Node, depth int) (*Node, error) {
 	at := Position{max(y.Line, 1), max(y.Column, 1)}
 	if message := r.budget.take(depth); message != "" {
-		return nil, &syntaxError{at, message}
+		return nil, &SyntaxError{at, message}
 	}
 	if y.Kind == yaml.DocumentNode {
 		return r.document(y, depth)
@@ -72,7 +72,7 @@ func (r *yamlReader) value(y *yaml.Node, depth int) (*node, error) {
 		return r.value(y.Alias, depth+1)
 	}
 	if tag := y.ShortTag(); y.Kind != 0 && (!strings.HasPrefix(tag, "!!") || tag == "!!binary") {
-		return nil, &syntaxError{at, fmt.Sprintf("the YAML tag %s has no meaning in a policy; write the value itself", tag)}
+		return nil, &SyntaxError{at, fmt.Sprintf("the YAML tag %s has no meaning in a policy; write the value itself", tag)}
 	}
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -82,68 +82,68 @@ func (r *yamlReader) value(y *yaml.Node, depth int) (*node, error) {
 	case yaml.ScalarNode:
 		return yamlScalar(y, at), nil
 	default:
-		return nil, &syntaxError{at, "a policy should stand here"}
+		return nil, &SyntaxError{at, "a policy should stand here"}
 	}
 }
 
-func (r *yamlReader) document(y *yaml.Node, depth int) (*node, error) {
+func (r *yamlReader) document(y *yaml.Node, depth int) (*Node, error) {
 	if len(y.Content) != 1 {
-		return nil, &syntaxError{Position{1, 1}, "the document is empty"}
+		return nil, &SyntaxError{Position{1, 1}, "the document is empty"}
 	}
 	return r.value(y.Content[0], depth)
 }
 
-func (r *yamlReader) object(y *yaml.Node, at Position, depth int) (*node, error) {
-	n := &node{kind: objectNode, start: at, end: at}
+func (r *yamlReader) object(y *yaml.Node, at Position, depth int) (*Node, error) {
+	n := &Node{Kind: Object, Start: at, End: at}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key := y.Content[i]
-		m := member{name: key.Value, at: Position{key.Line, key.Column}}
+		m := Member{Name: key.Value, At: Position{key.Line, key.Column}}
 		if key.Kind != yaml.ScalarNode {
-			return nil, &syntaxError{m.at, "a key should be text"}
+			return nil, &SyntaxError{m.At, "a key should be text"}
 		}
-		if seen[m.name] {
-			r.fault(m.at, fmt.Sprintf("the key %s stands twice in one object; keep one of them", quote(m.name)))
+		if seen[m.Name] {
+			r.fault(m.At, fmt.Sprintf("the key %s stands twice in one object; keep one of them", Quote(m.Name)))
 		}
-		seen[m.name] = true
+		seen[m.Name] = true
 		var err error
-		if m.value, err = r.value(y.Content[i+1], depth+1); err != nil {
+		if m.Value, err = r.value(y.Content[i+1], depth+1); err != nil {
 			return nil, err
 		}
-		n.members = append(n.members, m)
-		n.end = m.value.end
+		n.Members = append(n.Members, m)
+		n.End = m.Value.End
 	}
 	return n, nil
 }
 
-func (r *yamlReader) array(y *yaml.Node, at Position, depth int) (*node, error) {
-	n := &node{kind: listNode, list: []*node{}, start: at, end: at}
+func (r *yamlReader) array(y *yaml.Node, at Position, depth int) (*Node, error) {
+	n := &Node{Kind: List, List: []*Node{}, Start: at, End: at}
 	for _, c := range y.Content {
 		e, err := r.value(c, depth+1)
 		if err != nil {
 			return nil, err
 		}
-		n.list = append(n.list, e)
-		n.end = e.end
+		n.List = append(n.List, e)
+		n.End = e.End
 	}
 	return n, nil
 }
 
-func yamlScalar(y *yaml.Node, at Position) *node {
-	n := &node{kind: textNode, text: y.Value, start: at, end: at}
+func yamlScalar(y *yaml.Node, at Position) *Node {
+	n := &Node{Kind: Text, Text: y.Value, Start: at, End: at}
 	if width := utf8.RuneCountInString(y.Value); y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && width > 0 {
-		n.end.Column += width - 1
+		n.End.Column += width - 1
 	}
 	if y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-		n.end.Column += 2
+		n.End.Column += 2
 	}
 	switch y.ShortTag() {
 	case "!!null":
-		n.kind = nullNode
+		n.Kind = Null
 	case "!!bool":
-		n.kind, n.plain = boolNode, true
+		n.Kind, n.plain = Bool, true
 	case "!!int", "!!float":
-		n.kind, n.plain = numberNode, true
+		n.Kind, n.plain = Number, true
 	}
 	return n
 }
