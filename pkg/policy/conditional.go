@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // conditional warns of an Allow for everybody with conditions on routes with a Lambda authorizer: it does not keep anybody else
 // out, for the authorizer's Allow is enough (Table A of "How API Gateway resource policies affect authorization workflow"). A Deny
@@ -19,7 +16,7 @@ func (l *linter) conditional(p *Policy) {
 			continue
 		}
 		l.report(s, c.at, true, "this condition does not keep others from %s %s, whose Lambda authorizer's own Allow is enough; "+
-			"write a statement with Effect Deny and the opposite condition, %s on %s", route.Method, route.Resource, c.opposite(), c.key)
+			"write a statement with Effect Deny and the opposite condition, %s on %s", route.Method, route.Resource, c.Opposite(), c.Key)
 	}
 }
 
@@ -38,33 +35,15 @@ func (l *linter) firstConcerned(s *statement, statements int) (TargetRoute, bool
 }
 
 // denies reports whether a statement is a Deny with a condition on a key of some conditions.
-func (s *statement) denies(conditions []*condition) bool {
-	return s.effect == deny && slices.ContainsFunc(s.conditions, func(d *condition) bool {
-		return slices.ContainsFunc(conditions, func(c *condition) bool { return c.key.String() == d.key.String() })
+func (s *statement) denies(conditions []clause) bool {
+	return s.effect == deny && slices.ContainsFunc(s.conditions, func(d clause) bool {
+		return slices.ContainsFunc(conditions, func(c clause) bool { return c.Key.String() == d.Key.String() })
 	})
 }
 
-// opposite is the operator that holds where a condition does not, as far as there is one: NotIpAddress for IpAddress.
-func (c *condition) opposite() string {
-	switch {
-	case strings.HasPrefix(c.written, "Not"):
-		return strings.TrimPrefix(c.written, "Not")
-	case strings.Contains(c.written, "Not"):
-		return strings.Replace(c.written, "Not", "", 1)
-	case c.family == familyAddress:
-		return "NotIpAddress"
-	}
-	for _, prefix := range []string{"String", "Numeric", "Date", "Arn"} {
-		if rest, ok := strings.CutPrefix(c.written, prefix); ok && (strings.HasPrefix(rest, "Equals") || strings.HasPrefix(rest, "Like")) {
-			return prefix + "Not" + rest
-		}
-	}
-	return "the opposite of " + c.written
-}
-
 // everyAddress warns of a network that is every address, with which a condition says nothing.
-func (l *linter) everyAddress(s *statement, c *condition) {
-	if m, ok := c.matcher.(*addressMatcher); ok && m.every != "" {
-		l.report(s, c.at, true, "%s is every address of its kind, so that %s on %s tells nobody apart; name the networks, or remove the condition", m.every, c.written, c.key)
+func (l *linter) everyAddress(s *statement, c clause) {
+	if network := c.EveryAddress(); network != "" {
+		l.report(s, c.at, true, "%s is every address of its kind, so that %s on %s tells nobody apart; name the networks, or remove the condition", network, c.Written, c.Key)
 	}
 }

@@ -1,6 +1,10 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
+)
 
 // Explanation is a decision with what every statement had to say. It is for people and simulators; Evaluate decides.
 type Explanation struct {
@@ -90,8 +94,8 @@ func (e *Explanation) because(s *statement, q *query) string {
 		return "Principal"
 	}
 	for _, res := range s.resources {
-		for _, v := range res.tail.variables {
-			e.noteMissing(v.key, q)
+		for _, v := range res.tail.Variables {
+			e.noteMissing(v.Key, q)
 		}
 	}
 	if !s.fits(q) {
@@ -99,16 +103,16 @@ func (e *Explanation) because(s *statement, q *query) string {
 	}
 	because := ""
 	for _, c := range s.conditions {
-		e.noteMissing(c.key, q)
-		if because == "" && !c.holds(q.request.Context, s.effect) {
-			because = c.written + " " + c.key.String()
+		e.noteMissing(c.Key, q)
+		if because == "" && !c.Holds(q.request.Context, s.effect == deny) {
+			because = c.Written + " " + c.Key.String()
 		}
 	}
 	return because
 }
 
 func (e *Explanation) noteMissing(k *Key, q *query) {
-	if _, ok := lookup(q.request.Context, k); !ok {
+	if _, ok := condition.Lookup(q.request.Context, k); !ok {
 		e.MissingKeys = append(e.MissingKeys, k.String())
 	}
 }

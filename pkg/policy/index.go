@@ -93,11 +93,11 @@ type piece struct {
 
 // pieces are the texts by which a resource can be found.
 func (res *resource) pieces() []piece {
-	if res.tail.isLiteral() {
-		return []piece{{res.tail.literal, true}}
+	if res.tail.IsLiteral() {
+		return []piece{{res.tail.Literal, true}}
 	}
 	var list []piece
-	for i, token := range res.tail.tokens {
+	for i, token := range res.tail.Tokens {
 		if token.Kind != arn.Literal {
 			continue
 		}

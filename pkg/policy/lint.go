@@ -131,8 +131,8 @@ func (l *linter) coversAll(res *resource) bool {
 	}
 	api[5] += "/"
 	fits := res.matches(nil, &api, true)
-	tokens := res.tail.tokens
-	return fits && len(res.tail.variables) == 0 && len(tokens) > 0 && tokens[len(tokens)-1].Kind == arn.AnyRun
+	tokens := res.tail.Tokens
+	return fits && len(res.tail.Variables) == 0 && len(tokens) > 0 && tokens[len(tokens)-1].Kind == arn.AnyRun
 }
 
 // impossible says why a resource fits no method of the API.
@@ -141,16 +141,16 @@ func (l *linter) impossible(res *resource) string {
 	if res.any || !ok {
 		return ""
 	}
-	for _, v := range res.tail.variables {
-		if !v.hasDefault && !l.keyPossible(v.key) {
-			return fmt.Sprintf("%s matches nothing: %s is never present in a request to this API; give the variable a default or remove it", document.Quote(res.written), v.key)
+	for _, v := range res.tail.Variables {
+		if !v.HasDefault && !l.keyPossible(v.Key) {
+			return fmt.Sprintf("%s matches nothing: %s is never present in a request to this API; give the variable a default or remove it", document.Quote(res.written), v.Key)
 		}
 	}
 	fits := true
 	for i := range res.head {
-		fits = fits && res.head[i].match(nil, api[i])
+		fits = fits && res.head[i].Match(nil, api[i])
 	}
-	pattern := res.tail.elements()
+	pattern := elements(&res.tail)
 	if fits && slices.ContainsFunc(l.paths, func(path []element) bool { return overlap(pattern, path) }) {
 		return ""
 	}
@@ -187,24 +187,20 @@ func (l *linter) keyPossible(k *Key) bool {
 // instead says what to write in place of a resource that fits no method.
 func (l *linter) instead(res *resource) string {
 	api, _ := arn.Split(l.target.ARNPrefix)
-	if strings.TrimSuffix(res.tail.literal, "/") == api[5] {
+	if strings.TrimSuffix(res.tail.Literal, "/") == api[5] {
 		return "write " + l.target.ARNPrefix + "/* for the whole API"
 	}
 	return "its methods are " + l.target.ARNPrefix + "/stage/VERB/path, with the path of the request and no leading slash"
 }
 
 // condition looks at conditions on keys that no route's requests ever have.
-func (l *linter) condition(s *statement, c *condition) {
-	if l.keyPossible(c.key) {
+func (l *linter) condition(s *statement, c clause) {
+	if l.keyPossible(c.Key) {
 		return
 	}
-	holds := c.holdsWithoutKey(s.effect)
-	if c.family == familyNull {
-		holds = c.matcher.compare(BoolValue(true), nil) == agrees
-	}
-	if !holds {
-		l.never(s, c.at, "%s is never present in a request to this API, and %s needs it; remove the condition or change the routes' authorization", c.key, c.written)
+	if !c.HoldsWithoutKey(s.effect == deny) {
+		l.never(s, c.at, "%s is never present in a request to this API, and %s needs it; remove the condition or change the routes' authorization", c.Key, c.Written)
 		return
 	}
-	l.report(s, c.at, true, "%s is never present in a request to this API, so %s on it always holds; remove the condition or change the routes' authorization", c.key, c.written)
+	l.report(s, c.at, true, "%s is never present in a request to this API, so %s on it always holds; remove the condition or change the routes' authorization", c.Key, c.Written)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
 )
 
 // element is one place of a pattern of characters: a set of characters, once or any number of times.
@@ -36,13 +37,13 @@ func (a element) meets(b element) bool {
 }
 
 // elements is the template with whatever its variables may stand for.
-func (t *template) elements() []element {
-	if t.isLiteral() {
-		return literalElements(t.literal)
+func elements(t *condition.Template) []element {
+	if t.IsLiteral() {
+		return literalElements(t.Literal)
 	}
 	var list []element
-	for i, token := range t.tokens {
-		isVariable := slices.ContainsFunc(t.variables, func(v variable) bool { return v.token == i })
+	for i, token := range t.Tokens {
+		isVariable := slices.ContainsFunc(t.Variables, func(v condition.Variable) bool { return v.Token == i })
 		switch {
 		case isVariable, token.Kind == arn.AnyRun:
 			list = append(list, element{set: anyCharacter, repeats: true})

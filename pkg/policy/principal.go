@@ -233,7 +233,7 @@ func principalARNProblem(a arn.ARN) string {
 	return "is not the ARN of a user, role, session or account"
 }
 
-func isAccount(text string) bool { return len(text) == 12 && digits(text) == 12 }
+func isAccount(text string) bool { return len(text) == 12 && strings.Trim(text, "0123456789") == "" }
 
 // isUniqueID reports whether the text is the unique id of a user or role, which AWS stores in the place of a deleted one.
 func isUniqueID(text string) bool {

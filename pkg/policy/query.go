@@ -70,7 +70,7 @@ func (e *entry) fits(q *query) bool {
 
 func (s *statement) conditionsHold(ctx Context) bool {
 	for _, c := range s.conditions {
-		if !c.holds(ctx, s.effect) {
+		if !c.Holds(ctx, s.effect == deny) {
 			return false
 		}
 	}

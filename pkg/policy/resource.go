@@ -5,14 +5,15 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
 )
 
 // resource is one entry of Resource or NotResource. An ARN is compared part by part, so that a wildcard in one of the first
 // five never reaches over a colon; in the last part it spans everything, slashes and colons included.
 type resource struct {
 	any     bool // "*"
-	head    [5]template
-	tail    template
+	head    [5]condition.Template
+	tail    condition.Template
 	written string
 	at      Position
 }
@@ -41,9 +42,9 @@ func (r *reader) compileResource(text string, s *statement) (*resource, string) 
 	}
 	res := &resource{}
 	for i := range res.head {
-		res.head[i], _ = compileTemplate(parts[i], false, true)
+		res.head[i], _ = condition.CompileTemplate(parts[i], false, true)
 	}
-	tail, problem := compileTemplate(parts[5], r.variables, true)
+	tail, problem := condition.CompileTemplate(parts[5], r.variables, true)
 	if problem != "" {
 		return nil, problem
 	}
@@ -113,17 +114,17 @@ func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) bool {
 		return res.any
 	}
 	for i := range res.head {
-		if !res.head[i].match(nil, parts[i]) {
+		if !res.head[i].Match(nil, parts[i]) {
 			return false
 		}
 	}
-	return res.tail.match(ctx, parts[5])
+	return res.tail.Match(ctx, parts[5])
 }
 
 // hasValue reports whether every variable of the resource has a value.
 func (res *resource) hasValue(ctx Context) bool {
-	for i := range res.tail.variables {
-		if _, ok := res.tail.variables[i].value(ctx); !ok {
+	for i := range res.tail.Variables {
+		if _, ok := res.tail.Variables[i].Value(ctx); !ok {
 			return false
 		}
 	}
@@ -180,13 +181,13 @@ func (s *statement) reachesReading(q *query) bool {
 
 // spellsOut reports whether the resource has no wildcard and no variable in the path of a method ARN's last part, api/stage/VERB/path.
 func (res *resource) spellsOut(last string) bool {
-	if res.any || res.tail.isLiteral() {
+	if res.any || res.tail.IsLiteral() {
 		return !res.any
 	}
 	path := last
 	for range 3 {
 		_, path, _ = strings.Cut(path, "/")
 	}
-	end := res.tail.tokens[len(res.tail.tokens)-1]
+	end := res.tail.Tokens[len(res.tail.Tokens)-1]
 	return end.Kind == arn.Literal && len(end.Text) > len(path)
 }

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"strings"
@@ -6,33 +6,33 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
 
-// template is text of a policy in which wildcards and policy variables may stand, compiled.
+// Template is text of a policy in which wildcards and policy variables may stand, compiled.
 //
 // What a variable stands for is data: it is put in place as literal text at evaluation, so that a "*" or "${" in a tag or a
 // name is never a wildcard or a variable. (AWS's documents are silent on wildcards in values; this is the safe reading.)
-type template struct {
-	// literal is the whole text where there is neither wildcard nor variable: tokens is nil then.
-	literal string
-	tokens  []arn.Token
-	// variables are the variables among the tokens, by position; their tokens' own text is empty.
-	variables []variable
+type Template struct {
+	// Literal is the whole text where there is neither wildcard nor variable: tokens is nil then.
+	Literal string
+	Tokens  []arn.Token
+	// Variables are the variables among the tokens, by position; their tokens' own text is empty.
+	Variables []Variable
 }
 
-// variable is ${key} or ${key, 'default'}.
-type variable struct {
-	token       int
-	key         *Key
+// Variable is ${key} or ${key, 'default'}.
+type Variable struct {
+	Token       int
+	Key         *Key
 	otherwise   string
-	hasDefault  bool
+	HasDefault  bool
 	placeholder string // as written
 }
 
 // special are the three characters that a policy variable writes literally.
 var special = map[string]string{"*": "*", "?": "?", "$": "$"}
 
-// compileTemplate compiles text; with variables set, ${…} is a policy variable, with wildcards set, "*" and "?" are wildcards.
+// CompileTemplate compiles text; with variables set, ${…} is a policy variable, with wildcards set, "*" and "?" are wildcards.
 // It returns what is wrong with the text.
-func compileTemplate(text string, variables, wildcards bool) (template, string) {
+func CompileTemplate(text string, variables, wildcards bool) (Template, string) {
 	c := templateCompiler{wildcards: wildcards}
 	for variables {
 		start := strings.Index(text, "${")
@@ -42,10 +42,10 @@ func compileTemplate(text string, variables, wildcards bool) (template, string) 
 		c.text(text[:start])
 		inner, rest, problem := cutVariable(text[start:])
 		if problem != "" {
-			return template{}, problem
+			return Template{}, problem
 		}
 		if problem := c.variable(inner); problem != "" {
-			return template{}, problem
+			return Template{}, problem
 		}
 		text = rest
 	}
@@ -70,7 +70,7 @@ func cutVariable(text string) (inner, rest, problem string) {
 
 type templateCompiler struct {
 	wildcards bool
-	t         template
+	t         Template
 }
 
 func (c *templateCompiler) text(s string) {
@@ -87,17 +87,17 @@ func (c *templateCompiler) text(s string) {
 
 // add appends a token, joining literals.
 func (c *templateCompiler) add(token arn.Token) {
-	last := len(c.t.tokens) - 1
-	if token.Kind == arn.Literal && last >= 0 && c.t.tokens[last].Kind == arn.Literal && !c.isVariable(last) {
-		c.t.tokens[last].Text += token.Text
+	last := len(c.t.Tokens) - 1
+	if token.Kind == arn.Literal && last >= 0 && c.t.Tokens[last].Kind == arn.Literal && !c.isVariable(last) {
+		c.t.Tokens[last].Text += token.Text
 		return
 	}
-	c.t.tokens = append(c.t.tokens, token)
+	c.t.Tokens = append(c.t.Tokens, token)
 }
 
 func (c *templateCompiler) isVariable(token int) bool {
-	n := len(c.t.variables)
-	return n > 0 && c.t.variables[n-1].token == token
+	n := len(c.t.Variables)
+	return n > 0 && c.t.Variables[n-1].Token == token
 }
 
 func (c *templateCompiler) variable(inner string) (problem string) {
@@ -105,79 +105,79 @@ func (c *templateCompiler) variable(inner string) (problem string) {
 		c.add(arn.Token{Text: literal})
 		return ""
 	}
-	v := variable{placeholder: "${" + inner + "}"}
+	v := Variable{placeholder: "${" + inner + "}"}
 	name, otherwise, hasDefault := strings.Cut(inner, ",")
 	if hasDefault {
 		quoted, ok := strings.CutPrefix(otherwise, " '")
-		if v.otherwise, v.hasDefault = strings.CutSuffix(quoted, "'"); !ok || !v.hasDefault {
+		if v.otherwise, v.HasDefault = strings.CutSuffix(quoted, "'"); !ok || !v.HasDefault {
 			return "has the variable " + v.placeholder + ", which cannot be read; write ${key, 'default'}"
 		}
 	}
-	if problem := keyProblem(name); problem != "" {
+	if problem := KeyProblem(name); problem != "" {
 		return "has the variable " + v.placeholder + ", whose key " + problem
 	}
-	v.key = NewKey(name)
-	c.t.tokens = append(c.t.tokens, arn.Token{})
-	v.token = len(c.t.tokens) - 1
-	c.t.variables = append(c.t.variables, v)
+	v.Key = NewKey(name)
+	c.t.Tokens = append(c.t.Tokens, arn.Token{})
+	v.Token = len(c.t.Tokens) - 1
+	c.t.Variables = append(c.t.Variables, v)
 	return ""
 }
 
-func (c *templateCompiler) finish() template {
+func (c *templateCompiler) finish() Template {
 	t := c.t
 	switch {
-	case len(t.tokens) == 0:
-		return template{}
-	case len(t.tokens) == 1 && t.tokens[0].Kind == arn.Literal && len(t.variables) == 0:
-		return template{literal: t.tokens[0].Text}
+	case len(t.Tokens) == 0:
+		return Template{}
+	case len(t.Tokens) == 1 && t.Tokens[0].Kind == arn.Literal && len(t.Variables) == 0:
+		return Template{Literal: t.Tokens[0].Text}
 	}
 	return t
 }
 
-func (t *template) isLiteral() bool { return t.tokens == nil }
+func (t *Template) IsLiteral() bool { return t.Tokens == nil }
 
 // tokenBuffer holds the tokens of most templates while their variables are resolved.
 type tokenBuffer [16]arn.Token
 
 // resolve returns the tokens with the variables' values in place; false where a variable has neither value nor default: such
 // text is null, which equals nothing.
-func (t *template) resolve(ctx Context, buffer *tokenBuffer) ([]arn.Token, bool) {
-	if len(t.variables) == 0 {
-		return t.tokens, true
+func (t *Template) resolve(ctx Context, buffer *tokenBuffer) ([]arn.Token, bool) {
+	if len(t.Variables) == 0 {
+		return t.Tokens, true
 	}
-	tokens := append(buffer[:0], t.tokens...)
-	for i := range t.variables {
-		text, ok := t.variables[i].value(ctx)
+	tokens := append(buffer[:0], t.Tokens...)
+	for i := range t.Variables {
+		text, ok := t.Variables[i].Value(ctx)
 		if !ok {
 			return nil, false
 		}
-		tokens[t.variables[i].token].Text = text
+		tokens[t.Variables[i].Token].Text = text
 	}
 	return tokens, true
 }
 
-// value is what the variable stands for: the key's single value if it is not empty, else the default.
-func (v *variable) value(ctx Context) (string, bool) {
-	if got, ok := lookup(ctx, v.key); ok && got.kind != listValue {
+// Value is what the variable stands for: the key's single value if it is not empty, else the default.
+func (v *Variable) Value(ctx Context) (string, bool) {
+	if got, ok := Lookup(ctx, v.Key); ok && got.kind != listValue {
 		if text := got.String(); text != "" {
 			return text, true
 		}
 	}
-	return v.otherwise, v.hasDefault
+	return v.otherwise, v.HasDefault
 }
 
-// match reports whether the text fits.
-func (t *template) match(ctx Context, text string) bool {
-	if t.isLiteral() {
-		return t.literal == text
+// Match reports whether the text fits.
+func (t *Template) Match(ctx Context, text string) bool {
+	if t.IsLiteral() {
+		return t.Literal == text
 	}
 	var buffer tokenBuffer
 	tokens, ok := t.resolve(ctx, &buffer)
 	return ok && arn.Match(tokens, text)
 }
 
-// lookup asks a context that may be nil.
-func lookup(ctx Context, key *Key) (Value, bool) {
+// Lookup asks a context that may be nil.
+func Lookup(ctx Context, key *Key) (Value, bool) {
 	if ctx == nil {
 		return Value{}, false
 	}

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"slices"
@@ -57,8 +57,8 @@ const (
 	forAnyValue
 )
 
-// operator is a condition operator as the IAM User Guide's page "Condition operators" has them.
-type operator struct {
+// Operator is a condition operator as the IAM User Guide's page "Condition operators" has them.
+type Operator struct {
 	family     family
 	comparison comparison
 	negated    bool
@@ -66,7 +66,7 @@ type operator struct {
 	quantifier quantifier
 }
 
-var baseOperators = map[string]operator{
+var baseOperators = map[string]Operator{
 	"StringEquals":              {family: familyString},
 	"StringNotEquals":           {family: familyString, negated: true},
 	"StringEqualsIgnoreCase":    {family: familyStringFold},
@@ -96,10 +96,10 @@ var baseOperators = map[string]operator{
 	"Null":                      {family: familyNull},
 }
 
-// parseOperator reads [ForAllValues:|ForAnyValue:]Base[IfExists], or says what is wrong with it.
+// ParseOperator reads [ForAllValues:|ForAnyValue:]Base[IfExists], or says what is wrong with it.
 //
 // Choice: the spelling is exact; AWS's documents do not say whether case matters.
-func parseOperator(text string) (operator, string) {
+func ParseOperator(text string) (Operator, string) {
 	base, quantifier := text, single
 	if rest, ok := strings.CutPrefix(text, "ForAllValues:"); ok {
 		base, quantifier = rest, forAllValues
@@ -109,10 +109,10 @@ func parseOperator(text string) (operator, string) {
 	base, ifExists := strings.CutSuffix(base, "IfExists")
 	op, ok := baseOperators[base]
 	if !ok {
-		return operator{}, "is not a condition operator; " + suggestOperator(text)
+		return Operator{}, "is not a condition operator; " + suggestOperator(text)
 	}
 	if op.family == familyNull && (ifExists || quantifier != single) {
-		return operator{}, "is not a condition operator: Null asks whether a key exists, with nothing before or after it; write Null"
+		return Operator{}, "is not a condition operator: Null asks whether a key exists, with nothing before or after it; write Null"
 	}
 	op.quantifier, op.ifExists = quantifier, ifExists
 	return op, ""

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import "strings"
 
@@ -159,4 +159,19 @@ func (k *Key) multivalued() bool {
 	default:
 		return false
 	}
+}
+
+// KeyProblem says what is wrong with a condition key's name. Keys are open: any service may have its own.
+func KeyProblem(name string) string {
+	prefix, rest, found := strings.Cut(name, ":")
+	lower := strings.ToLower(name)
+	switch {
+	case !found || prefix == "" || rest == "":
+		return "is not of the form prefix:name, such as aws:SourceIp"
+	case strings.ContainsAny(name, "*?${}'\"") || strings.ContainsFunc(prefix, func(c rune) bool { return c <= ' ' }):
+		return "holds a character that no key's name has; write it as aws:SourceIp"
+	case wellKnown[lower+"/"] != KeyOther || strings.HasSuffix(lower, "/") && wellKnown[lower] != KeyOther:
+		return "lacks the tag's key; write " + strings.TrimSuffix(name, "/") + "/key"
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package policy
+package condition
 
 import (
 	"encoding/base64"
@@ -10,14 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
 
-// matcherBuilder takes a condition's values one by one. add returns what is wrong with a value as text, or how the operator
-// fails to read it.
-type matcherBuilder interface {
-	add(text string) (problem, misread string)
-	matcher() matcher
-}
-
-func newMatcher(f family, c comparison, variables bool) matcherBuilder {
+func newMatcher(f family, c comparison, variables bool) matcher {
 	switch f {
 	case familyString:
 		return &stringMatcher{set: map[string]struct{}{}, variables: variables}
@@ -51,17 +44,15 @@ func outcomeOf(agreed bool) outcome {
 type stringMatcher struct {
 	variables bool
 	set       map[string]struct{}
-	templates []template
+	templates []Template
 }
 
-func (t *stringMatcher) matcher() matcher { return t }
-
-func (t *stringMatcher) add(text string) (problem, misread string) {
-	tmpl, problem := compileTemplate(text, t.variables, false)
+func (t *stringMatcher) Add(text string) (problem, misread string) {
+	tmpl, problem := CompileTemplate(text, t.variables, false)
 	switch {
 	case problem != "":
-	case tmpl.isLiteral():
-		t.set[tmpl.literal] = struct{}{}
+	case tmpl.IsLiteral():
+		t.set[tmpl.Literal] = struct{}{}
 	default:
 		t.templates = append(t.templates, tmpl)
 	}
@@ -70,12 +61,13 @@ func (t *stringMatcher) add(text string) (problem, misread string) {
 
 func (t *stringMatcher) compare(v Value, ctx Context) outcome {
 	text := v.String()
-	return outcomeOf(has(t.set, text) || anyMatches(t.templates, ctx, text))
+	_, same := t.set[text]
+	return outcomeOf(same || anyMatches(t.templates, ctx, text))
 }
 
-func anyMatches(templates []template, ctx Context, text string) bool {
+func anyMatches(templates []Template, ctx Context, text string) bool {
 	for i := range templates {
-		if templates[i].match(ctx, text) {
+		if templates[i].Match(ctx, text) {
 			return true
 		}
 	}
@@ -85,13 +77,11 @@ func anyMatches(templates []template, ctx Context, text string) bool {
 // foldMatcher is StringEqualsIgnoreCase.
 type foldMatcher struct {
 	variables bool
-	templates []template
+	templates []Template
 }
 
-func (t *foldMatcher) matcher() matcher { return t }
-
-func (t *foldMatcher) add(text string) (problem, misread string) {
-	tmpl, problem := compileTemplate(text, t.variables, false)
+func (t *foldMatcher) Add(text string) (problem, misread string) {
+	tmpl, problem := CompileTemplate(text, t.variables, false)
 	t.templates = append(t.templates, tmpl)
 	return problem, ""
 }
@@ -108,9 +98,9 @@ func (t *foldMatcher) compare(v Value, ctx Context) outcome {
 
 // equalFold compares without regard to case; the template has no wildcards. It joins the text of a template with variables,
 // for letters may differ in length from their other case.
-func (t *template) equalFold(ctx Context, text string) bool {
-	if t.isLiteral() {
-		return strings.EqualFold(t.literal, text)
+func (t *Template) equalFold(ctx Context, text string) bool {
+	if t.IsLiteral() {
+		return strings.EqualFold(t.Literal, text)
 	}
 	var buffer tokenBuffer
 	tokens, ok := t.resolve(ctx, &buffer)
@@ -130,13 +120,11 @@ func (t *template) equalFold(ctx Context, text string) bool {
 // likeMatcher is StringLike.
 type likeMatcher struct {
 	variables bool
-	templates []template
+	templates []Template
 }
 
-func (t *likeMatcher) matcher() matcher { return t }
-
-func (t *likeMatcher) add(text string) (problem, misread string) {
-	tmpl, problem := compileTemplate(text, t.variables, true)
+func (t *likeMatcher) Add(text string) (problem, misread string) {
+	tmpl, problem := CompileTemplate(text, t.variables, true)
 	t.templates = append(t.templates, tmpl)
 	return problem, ""
 }
@@ -151,9 +139,7 @@ type numberMatcher struct {
 	numbers    []number
 }
 
-func (t *numberMatcher) matcher() matcher { return t }
-
-func (t *numberMatcher) add(text string) (problem, misread string) {
+func (t *numberMatcher) Add(text string) (problem, misread string) {
 	n, ok := parseNumber(text)
 	if !ok {
 		return "", "is not a number; write digits, with a point at most, as in 3600 or 0.5"
@@ -181,9 +167,7 @@ type dateMatcher struct {
 	instants   []instant
 }
 
-func (t *dateMatcher) matcher() matcher { return t }
-
-func (t *dateMatcher) add(text string) (problem, misread string) {
+func (t *dateMatcher) Add(text string) (problem, misread string) {
 	at, ok := parseInstant(text)
 	if !ok {
 		return "", "is not a date; write 2027-01-31T12:00:00Z, 2027-01-31 or seconds since 1970"
@@ -210,9 +194,7 @@ func (t *dateMatcher) compare(v Value, _ Context) outcome {
 // Choice: no policy variables in Bool. Two pages of the IAM User Guide disagree on them; without, the text is a fault.
 type boolMatcher struct{ isTrue, isFalse bool }
 
-func (t *boolMatcher) matcher() matcher { return t }
-
-func (t *boolMatcher) add(text string) (problem, misread string) {
+func (t *boolMatcher) Add(text string) (problem, misread string) {
 	switch text {
 	case "true":
 		t.isTrue = true
@@ -237,9 +219,7 @@ func (t *boolMatcher) compare(v Value, _ Context) outcome {
 // bytesMatcher is BinaryEquals. A text in the request is base64, as in the policy.
 type bytesMatcher struct{ values []string }
 
-func (t *bytesMatcher) matcher() matcher { return t }
-
-func (t *bytesMatcher) add(text string) (problem, misread string) {
+func (t *bytesMatcher) Add(text string) (problem, misread string) {
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return "", "is not base64; write it with the standard alphabet and padding, as in AAECAw=="
@@ -274,9 +254,7 @@ type addressMatcher struct {
 	every string
 }
 
-func (t *addressMatcher) matcher() matcher { return t }
-
-func (t *addressMatcher) add(text string) (problem, misread string) {
+func (t *addressMatcher) Add(text string) (problem, misread string) {
 	p, ok := parsePrefix(text)
 	if !ok {
 		return "", "is not an IP address or CIDR block; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32"
@@ -323,23 +301,21 @@ func (t *addressMatcher) compare(v Value, _ Context) outcome {
 type arnMatcher struct {
 	variables bool
 	any       bool // "*"
-	patterns  [][6]template
+	patterns  [][6]Template
 	// whole are values that are one variable, whose own value is compared as text.
-	whole []template
+	whole []Template
 }
 
-func (t *arnMatcher) matcher() matcher { return t }
-
-func (t *arnMatcher) add(text string) (problem, misread string) {
+func (t *arnMatcher) Add(text string) (problem, misread string) {
 	if text == "*" {
 		t.any = true
 		return "", ""
 	}
-	tmpl, problem := compileTemplate(text, t.variables, true)
+	tmpl, problem := CompileTemplate(text, t.variables, true)
 	if problem != "" {
 		return problem, ""
 	}
-	if len(tmpl.tokens) == 1 && len(tmpl.variables) == 1 {
+	if len(tmpl.Tokens) == 1 && len(tmpl.Variables) == 1 {
 		t.whole = append(t.whole, tmpl)
 		return "", ""
 	}
@@ -347,9 +323,9 @@ func (t *arnMatcher) add(text string) (problem, misread string) {
 	if !ok || parts[0] != "arn" && !strings.ContainsAny(parts[0], "*?") {
 		return "", `is not an ARN of six parts outside of its variables; write it as arn:aws:iam::111122223333:role/*, "*" filling up parts`
 	}
-	var pattern [6]template
+	var pattern [6]Template
 	for i := range parts {
-		pattern[i], _ = compileTemplate(parts[i], t.variables, true)
+		pattern[i], _ = CompileTemplate(parts[i], t.variables, true)
 	}
 	t.patterns = append(t.patterns, pattern)
 	return "", ""
@@ -393,9 +369,9 @@ func (t *arnMatcher) compare(v Value, ctx Context) outcome {
 	return differs
 }
 
-func matchParts(pattern *[6]template, ctx Context, parts *arn.Parts) bool {
+func matchParts(pattern *[6]Template, ctx Context, parts *arn.Parts) bool {
 	for i := range pattern {
-		if !pattern[i].match(ctx, parts[i]) {
+		if !pattern[i].Match(ctx, parts[i]) {
 			return false
 		}
 	}
