@@ -73,14 +73,26 @@ func RequireOldest(tb testing.TB) string {
 	return bin
 }
 
+// Long skips a test that takes longer than 20 seconds, unless CI=true or E2E=required says that every test has to run. `make test`
+// runs them.
+func Long(tb testing.TB) {
+	tb.Helper()
+	if !everything() {
+		tb.Skip("takes longer than 20 seconds: run it with E2E=required, as make test does")
+	}
+}
+
 // skip ends a test that lacks a part.
 func skip(tb testing.TB, err error) {
 	tb.Helper()
-	if os.Getenv("CI") == "true" || os.Getenv("E2E") == "required" {
+	if everything() {
 		tb.Fatal(err)
 	}
 	tb.Skip(err)
 }
+
+// everything reports whether every test has to run.
+func everything() bool { return os.Getenv("CI") == "true" || os.Getenv("E2E") == "required" }
 
 // Root returns the folder of the module's go.mod.
 func Root() (string, error) {
