@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
 // trouble is a configuration in which everything hangs that can, beside an API that is well.
