@@ -33,3 +33,49 @@ func (l *linter) concerns(s *statement, t Target, statements int) bool {
 	}
 	return slices.ContainsFunc(s.resources, func(r *resource) bool { return own.impossible(r) == "" })
 }
+
+// conditional warns of an Allow for everybody with conditions on routes with a Lambda authorizer: it does not keep anybody else
+// out, for the authorizer's Allow is enough (Table A of "How API Gateway resource policies affect authorization workflow"). A Deny
+// on the same key does, and ends the warning.
+func (l *linter) conditional(p *Policy) {
+	for _, s := range p.statements {
+		if s.effect != allow || len(s.conditions) == 0 || s.principals == nil || !s.principals.everyone || s.notPrincipal {
+			continue
+		}
+		route, found := l.firstConcerned(s, len(p.statements))
+		c := s.conditions[0]
+		if !found || slices.ContainsFunc(p.statements, func(other *statement) bool { return other.denies(s.conditions) }) {
+			continue
+		}
+		l.report(s, c.at, true, "this condition does not keep others from %s %s, whose Lambda authorizer's own Allow is enough; "+
+			"write a statement with Effect Deny and the opposite condition, %s on %s", route.Method, route.Resource, c.Opposite(), c.Key)
+	}
+}
+
+// firstConcerned is the first route with a Lambda authorizer that a statement is about.
+func (l *linter) firstConcerned(s *statement, statements int) (TargetRoute, bool) {
+	lambda := l.target
+	if lambda.Routes = lambda.LambdaRoutes; !l.concerns(s, lambda, statements) {
+		return TargetRoute{}, false
+	}
+	for _, route := range l.target.LambdaRoutes {
+		if lambda.Routes = []TargetRoute{route}; l.concerns(s, lambda, statements) {
+			return route, true
+		}
+	}
+	return l.target.LambdaRoutes[0], true
+}
+
+// denies reports whether a statement is a Deny with a condition on a key of some conditions.
+func (s *statement) denies(conditions []clause) bool {
+	return s.effect == deny && slices.ContainsFunc(s.conditions, func(d clause) bool {
+		return slices.ContainsFunc(conditions, func(c clause) bool { return c.Key.String() == d.Key.String() })
+	})
+}
+
+// everyAddress warns of a network that is every address, with which a condition says nothing.
+func (l *linter) everyAddress(s *statement, c clause) {
+	if network := c.EveryAddress(); network != "" {
+		l.report(s, c.at, true, "%s is every address of its kind, so that %s on %s tells nobody apart; name the networks, or remove the condition", network, c.Written, c.Key)
+	}
+}

@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// endWithParent has the kernel kill the child when the thread that started it ends.
+func endWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
 // holdPort finds a free loopback port and keeps it until release: a socket is bound to it that does not listen. The kernel gives the port
 // to nobody who asks for any, and a server that names it gets it, as often as it likes, since servers set SO_REUSEADDR too.
 func holdPort() (port string, release func(), err error) {

@@ -2,7 +2,13 @@
 
 package envoytest
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
+
+// endWithParent can tie a child to its parent on Linux only: elsewhere a test that is killed leaves it running.
+func endWithParent() *syscall.SysProcAttr { return nil }
 
 // holdPort finds a loopback port that was free a moment ago. Only Linux lets a server have a port that is held.
 func holdPort() (port string, release func(), err error) {
