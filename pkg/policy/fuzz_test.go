@@ -8,9 +8,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"pgregory.net/rapid"
-
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+	"pgregory.net/rapid"
 )
 
 // FuzzParse looks for documents that panic, that pass in spite of a fault, or that encoding/json reads otherwise.
@@ -37,7 +37,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted what is not JSON")
 		}
 		for _, s := range p.statements {
-			if s.effect != allow && s.effect != deny || len(s.actions) == 0 || len(s.resources) == 0 {
+			if s.Effect != statement.Allow && s.Effect != statement.Deny || len(s.Actions) == 0 || len(s.Resources) == 0 {
 				t.Errorf("%+v", s)
 			}
 		}

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 
-	yaml "go.yaml.in/yaml/v3"
-
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // Position is a place in a document: line and column count from 1, columns in characters.
@@ -95,9 +95,9 @@ type Options struct {
 type Policy struct {
 	name       string
 	kind       Kind
-	statements []*statement
+	statements []*statement.Statement
 	// The indexes find the statements that a request could concern.
-	denyIndex, allowIndex index
+	denyIndex, allowIndex statement.Index
 	allowsPrincipals      bool
 }
 
@@ -165,9 +165,9 @@ func parseEmbedded(y *yaml.Node, n *document.Node, o Options) (*Policy, []fault.
 	}
 	if p != nil {
 		for _, s := range p.statements {
-			s.start, s.end = move(s.start), move(s.end)
-			for _, res := range s.resources {
-				res.at = move(res.at)
+			s.Start, s.End = move(s.Start), move(s.End)
+			for _, res := range s.Resources {
+				res.At = move(res.At)
 			}
 		}
 	}

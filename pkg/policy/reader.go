@@ -9,6 +9,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 )
 
 // maxFaults bounds the report on one document, for warnings and for faults each.
@@ -25,7 +26,7 @@ type reader struct {
 
 	// statement names the statement being read, effect is its effect.
 	statement string
-	effect    effect
+	effect    statement.Effect
 	// variables says that the document's version has policy variables.
 	variables bool
 	sids      map[string]bool
@@ -83,10 +84,10 @@ func (r *reader) finish(n *document.Node, err error) (*Policy, []fault.Fault) {
 	if r.fatal {
 		return nil, r.faults
 	}
-	p.denyIndex = newIndex(p.statements, deny)
-	p.allowIndex = newIndex(p.statements, allow)
-	p.allowsPrincipals = slices.ContainsFunc(p.statements, func(s *statement) bool {
-		return s.effect == allow && s.principals != nil && !s.principals.everyone && len(s.principals.names) > 0
+	p.denyIndex = statement.NewIndex(p.statements, statement.Deny)
+	p.allowIndex = statement.NewIndex(p.statements, statement.Allow)
+	p.allowsPrincipals = slices.ContainsFunc(p.statements, func(s *statement.Statement) bool {
+		return s.Effect == statement.Allow && s.Principals != nil && !s.Principals.Everyone && len(s.Principals.Names) > 0
 	})
 	return p, r.faults
 }
@@ -100,17 +101,17 @@ func (r *reader) document(n *document.Node, p *Policy) {
 	m := r.elements(n, "Version", "Id", "Statement")
 	r.version(m["Version"])
 	r.id(m["Id"])
-	statement := m["Statement"]
-	if statement == nil {
+	list := m["Statement"]
+	if list == nil {
 		r.fault(n.Start, "Statement is missing; a policy has at least one")
 		return
 	}
-	all := statement.Elements()
+	all := list.Elements()
 	switch {
 	case len(all) == 0 && r.o.Kind != Authorizer: // AWS takes an authorizer's, and denies
-		r.fault(statement.Start, "Statement is empty; a policy has at least one")
+		r.fault(list.Start, "Statement is empty; a policy has at least one")
 	case len(all) > r.limits.Statements:
-		r.fault(statement.Start, document.TooMuch("the document has more than %d statements", r.limits.Statements))
+		r.fault(list.Start, document.TooMuch("the document has more than %d statements", r.limits.Statements))
 		return
 	}
 	for i, s := range all {

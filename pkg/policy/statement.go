@@ -4,47 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
-	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 )
 
-// effect is a statement's Effect. Its zero value is no effect at all.
-type effect uint8
-
-const (
-	allow effect = iota + 1
-	deny
-)
-
-// statement is a compiled statement.
-type statement struct {
-	index int
-	// label is the Sid or, without one, the position.
-	label      string
-	start, end Position
-	effect     effect
-
-	principals   *principals // nil where the policy's kind has none
-	notPrincipal bool
-	actions      []action
-	notAction    bool
-	resources    []*resource
-	notResource  bool
-	conditions   []clause
-}
-
-// clause is one condition of a statement, and where it stands in the document.
-type clause struct {
-	*condition.Condition
-	at Position
-}
-
-func (r *reader) readStatement(n *document.Node, i int) *statement {
-	s := &statement{index: i, label: "Statement[" + strconv.Itoa(i) + "]", start: n.Start, end: n.End}
-	r.statement = s.label
+func (r *reader) readStatement(n *document.Node, i int) *statement.Statement {
+	s := &statement.Statement{Index: i, Label: "Statement[" + strconv.Itoa(i) + "]", Start: n.Start, End: n.End}
+	r.statement = s.Label
 	if n.Kind != document.Object {
 		r.faultf(n.Start, "a statement is an object, not %s", n.Describe())
 		return s
@@ -56,19 +24,19 @@ func (r *reader) readStatement(n *document.Node, i int) *statement {
 	}
 	m := r.elements(n, "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 	r.readEffect(n, m["Effect"], s)
-	r.effect = s.effect
+	r.effect = s.Effect
 	r.readPrincipals(n, m["Principal"], m["NotPrincipal"], s)
 	r.readActions(n, m["Action"], m["NotAction"], s)
 	r.readResources(n, m["Resource"], m["NotResource"], s)
 	if c := m["Condition"]; c != nil {
-		s.conditions = r.readConditions(c)
+		s.Conditions = r.readConditions(c)
 	}
 	return s
 }
 
 // sid reads a Sid. IAM takes letters and digits only, once in a document; other services are laxer, so a resource-based
 // policy is never refused for it.
-func (r *reader) sid(n *document.Node, s *statement) {
+func (r *reader) sid(n *document.Node, s *statement.Statement) {
 	text, ok := n.AsText()
 	if !ok {
 		r.faultf(n.Start, "Sid is %s; write text", n.Describe())
@@ -77,7 +45,7 @@ func (r *reader) sid(n *document.Node, s *statement) {
 	if text == "" {
 		return
 	}
-	s.label, r.statement = text, text
+	s.Label, r.statement = text, text
 	strict := !r.hasPrincipals() && r.o.Kind != Authorizer
 	if strict && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		r.faultf(n.Start, "Sid %s may hold only letters A-Z and a-z and digits", document.Quote(text))
@@ -88,16 +56,16 @@ func (r *reader) sid(n *document.Node, s *statement) {
 	r.sids[text] = true
 }
 
-func (r *reader) readEffect(of, n *document.Node, s *statement) {
+func (r *reader) readEffect(of, n *document.Node, s *statement.Statement) {
 	if n == nil {
 		r.fault(of.Start, `Effect is missing; write "Allow" or "Deny"`)
 		return
 	}
 	switch text, _ := n.AsText(); text {
 	case "Allow":
-		s.effect = allow
+		s.Effect = statement.Allow
 	case "Deny":
-		s.effect = deny
+		s.Effect = statement.Deny
 	default:
 		r.faultf(n.Start, `Effect is %s; write "Allow" or "Deny", with this spelling`, document.Quote(n.Text))
 	}
@@ -135,21 +103,21 @@ func (r *reader) texts(list []*document.Node, name string, each func(at Position
 	}
 }
 
-func (r *reader) readActions(of, n, not *document.Node, s *statement) {
+func (r *reader) readActions(of, n, not *document.Node, s *statement.Statement) {
 	list, negated := r.either(of, n, not, "Action")
-	s.notAction = negated
+	s.NotAction = negated
 	r.texts(list, "Action", func(at Position, text string) {
-		a, problem := compileAction(text)
+		a, problem := statement.CompileAction(text)
 		if problem != "" {
 			r.faultf(at, "action %s %s", document.Quote(text), problem)
 		}
-		s.actions = append(s.actions, a)
+		s.Actions = append(s.Actions, a)
 	})
 }
 
-func (r *reader) readResources(of, n, not *document.Node, s *statement) {
+func (r *reader) readResources(of, n, not *document.Node, s *statement.Statement) {
 	list, negated := r.either(of, n, not, "Resource")
-	s.notResource = negated
+	s.NotResource = negated
 	r.texts(list, "Resource", func(at Position, text string) {
 		res, problem := r.compileResource(text, s)
 		switch {
@@ -159,18 +127,18 @@ func (r *reader) readResources(of, n, not *document.Node, s *statement) {
 		case problem != "":
 			r.warn(at, "resource %s %s", document.Quote(text), problem)
 		}
-		res.written, res.at = text, at
-		s.resources = append(s.resources, res)
+		res.Written, res.At = text, at
+		s.Resources = append(s.Resources, res)
 	})
 }
 
 // readConditions reads a Condition block: { operator: { key: value or list } }, all of which have to hold.
-func (r *reader) readConditions(n *document.Node) []clause {
+func (r *reader) readConditions(n *document.Node) []statement.Clause {
 	if n.Kind != document.Object {
 		r.faultf(n.Start, `Condition is %s; write an object such as {"StringEquals": {"aws:username": "alice"}}`, n.Describe())
 		return nil
 	}
-	var all []clause
+	var all []statement.Clause
 	for _, m := range n.Members {
 		op, problem := condition.ParseOperator(m.Name)
 		switch {
@@ -187,15 +155,15 @@ func (r *reader) readConditions(n *document.Node) []clause {
 	return all
 }
 
-func (r *reader) readKeys(op condition.Operator, m document.Member) []clause {
-	var all []clause
+func (r *reader) readKeys(op condition.Operator, m document.Member) []statement.Clause {
+	var all []statement.Clause
 	seen := map[string]bool{}
 	for _, k := range m.Value.Members {
 		if problem := condition.KeyProblem(k.Name); problem != "" {
 			r.faultf(k.At, "condition key %s %s", document.Quote(k.Name), problem)
 			continue
 		}
-		c := clause{condition.New(op, m.Name, NewKey(k.Name), r.variables), k.At}
+		c := statement.Clause{condition.New(op, m.Name, NewKey(k.Name), r.variables), k.At}
 		if seen[c.Key.Name()] {
 			r.faultf(k.At, "condition key %s stands twice under %s (case does not matter); keep one of them", document.Quote(k.Name), m.Name)
 		}
@@ -231,69 +199,4 @@ func (r *reader) readValues(c *condition.Condition, m document.Member) {
 			r.faultf(n.Start, "value %s of %s %s", document.Quote(n.Text), c.Written, misread)
 		}
 	}
-}
-
-// action is one entry of Action or NotAction, in lower case: actions are case-insensitive in both halves.
-type action struct {
-	any     bool // "*"
-	service string
-	name    []arn.Token
-}
-
-const actionCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_*?"
-
-// compileAction returns the action, or what is wrong with it and what to write instead.
-func compileAction(text string) (action, string) {
-	if text == "*" {
-		return action{any: true}, ""
-	}
-	service, name, found := strings.Cut(lower(text), ":")
-	switch {
-	case !isASCII(text):
-		// The Kelvin sign has a "k" for its small letter.
-		return action{}, "holds a character that no action has; write it as execute-api:Invoke"
-	case !found || service == "" || name == "":
-		return action{}, "is not of the form service:Name, such as execute-api:Invoke"
-	case strings.ContainsAny(service, "*?"):
-		return action{}, `has a wildcard in its service prefix; name the service, or write "*" for every action`
-	case strings.Trim(service+name, actionCharacters) != "" || strings.Contains(name, ":"):
-		return action{}, "holds a character that no action has; write it as execute-api:Invoke"
-	}
-	return action{service: service, name: arn.Tokens(name)}, ""
-}
-
-// matches looks at a request's action in lower case, split at its colon.
-func (a *action) matches(service, name string) bool {
-	return a.any || a.service == service && arn.Match(a.name, name)
-}
-
-// concerns reports whether the statement applies to the request's action. No statement applies to what is not an action, not even
-// one with NotAction.
-func (s *statement) concerns(service, name string) bool {
-	if service == "" || name == "" {
-		return false
-	}
-	for i := range s.actions {
-		if s.actions[i].matches(service, name) {
-			return !s.notAction
-		}
-	}
-	return s.notAction
-}
-
-func isASCII(text string) bool {
-	return !strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII })
-}
-
-// lower is the text in lower case. The actions that API Gateway asks about cost no allocation.
-func lower(text string) string {
-	switch text {
-	case "execute-api:Invoke":
-		return "execute-api:invoke"
-	case "execute-api:InvalidateCache":
-		return "execute-api:invalidatecache"
-	case "execute-api:ManageConnections":
-		return "execute-api:manageconnections"
-	}
-	return strings.ToLower(text)
 }

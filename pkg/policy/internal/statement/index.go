@@ -1,4 +1,4 @@
-package policy
+package statement
 
 import (
 	"slices"
@@ -7,42 +7,42 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 )
 
-// index finds the statements that a request could concern without looking at the others: first by the service of the action,
+// Index finds the statements that a request could concern without looking at the others: first by the service of the action,
 // then by a piece of literal text that the resource's last part has to hold.
-type index struct {
+type Index struct {
 	byService map[string]*resourceIndex
 	// anyService holds the statements whose actions name no service: "*" and NotAction.
 	anyService resourceIndex
-	// named says that some entry names a resource other than "*".
-	named bool
+	// Named says that some entry names a resource other than "*".
+	Named bool
 }
 
-// entry is a statement and the one of its resources by which it was found; nil where the resource does not narrow.
-type entry struct {
-	statement *statement
-	resource  *resource
+// Entry is a statement and the one of its resources by which it was found; nil where the resource does not narrow.
+type Entry struct {
+	Statement *Statement
+	resource  *Resource
 }
 
-// named reports whether the entry names a resource; NotResource and "*" do not.
-func (e entry) named() bool { return e.resource != nil && !e.resource.any }
+// Named reports whether the entry names a resource; NotResource and "*" do not.
+func (e Entry) Named() bool { return e.resource != nil && !e.resource.Any }
 
 // resourceIndex holds entries by the rarest literal piece of their resource's last part: the text that it begins with, or
 // a text from a slash on. Each pattern that fits a resource is found at the resource's beginning or at one of its slashes.
 type resourceIndex struct {
-	always   []entry
+	always   []Entry
 	anchored trie
 	floating trie
 }
 
-func newIndex(all []*statement, e effect) index {
-	x := index{byService: map[string]*resourceIndex{}}
-	byService := map[string][]entry{}
-	var anyService []entry
+func NewIndex(all []*Statement, e Effect) Index {
+	x := Index{byService: map[string]*resourceIndex{}}
+	byService := map[string][]Entry{}
+	var anyService []Entry
 	for _, s := range all {
-		if s.effect != e {
+		if s.Effect != e {
 			continue
 		}
-		x.named = x.named || slices.ContainsFunc(s.entries(), entry.named)
+		x.Named = x.Named || slices.ContainsFunc(s.entries(), Entry.Named)
 		services, any := s.services()
 		if any {
 			anyService = append(anyService, s.entries()...)
@@ -60,27 +60,27 @@ func newIndex(all []*statement, e effect) index {
 }
 
 // services are the services whose actions the statement may concern, or any.
-func (s *statement) services() (list []string, any bool) {
-	if s.notAction {
+func (s *Statement) services() (list []string, any bool) {
+	if s.NotAction {
 		return nil, true
 	}
-	for i := range s.actions {
-		if s.actions[i].any {
+	for i := range s.Actions {
+		if s.Actions[i].any {
 			return nil, true
 		}
-		list = append(list, s.actions[i].service)
+		list = append(list, s.Actions[i].service)
 	}
 	slices.Sort(list)
 	return slices.Compact(list), false
 }
 
-func (s *statement) entries() []entry {
-	if s.notResource {
-		return []entry{{statement: s}}
+func (s *Statement) entries() []Entry {
+	if s.NotResource {
+		return []Entry{{Statement: s}}
 	}
-	list := make([]entry, len(s.resources))
-	for i, res := range s.resources {
-		list[i] = entry{s, res}
+	list := make([]Entry, len(s.Resources))
+	for i, res := range s.Resources {
+		list[i] = Entry{s, res}
 	}
 	return list
 }
@@ -92,12 +92,12 @@ type piece struct {
 }
 
 // pieces are the texts by which a resource can be found.
-func (res *resource) pieces() []piece {
-	if res.tail.IsLiteral() {
-		return []piece{{res.tail.Literal, true}}
+func (res *Resource) pieces() []piece {
+	if res.Tail.IsLiteral() {
+		return []piece{{res.Tail.Literal, true}}
 	}
 	var list []piece
-	for i, token := range res.tail.Tokens {
+	for i, token := range res.Tail.Tokens {
 		if token.Kind != arn.Literal {
 			continue
 		}
@@ -111,12 +111,12 @@ func (res *resource) pieces() []piece {
 	return list
 }
 
-func newResourceIndex(entries []entry) *resourceIndex {
+func newResourceIndex(entries []Entry) *resourceIndex {
 	x := &resourceIndex{}
 	shared := map[piece]int{}
 	pieces := make([][]piece, len(entries))
 	for i, e := range entries {
-		if !e.named() {
+		if !e.Named() {
 			continue
 		}
 		pieces[i] = e.resource.pieces()
@@ -144,18 +144,18 @@ func newResourceIndex(entries []entry) *resourceIndex {
 	return x
 }
 
-// each calls visit for the entries that a resource's last part could fit. A statement may come more than once, and in no
+// Each calls visit for the entries that a resource's last part could fit. A statement may come more than once, and in no
 // particular order.
-func (x *resourceIndex) each(resource string, visit func(*entry)) {
+func (x *resourceIndex) Each(resource string, visit func(*Entry)) {
 	for i := range x.always {
 		visit(&x.always[i])
 	}
-	x.anchored.each(resource, visit)
+	x.anchored.Each(resource, visit)
 	if x.floating.empty() {
 		return
 	}
 	for slash := strings.IndexByte(resource, '/'); slash >= 0; {
-		x.floating.each(resource[slash:], visit)
+		x.floating.Each(resource[slash:], visit)
 		next := strings.IndexByte(resource[slash+1:], '/')
 		if next < 0 {
 			return
@@ -167,7 +167,7 @@ func (x *resourceIndex) each(resource string, visit func(*entry)) {
 // trie is a radix tree: it finds the keys that a text begins with.
 type trie struct {
 	label   string
-	entries []entry
+	entries []Entry
 	// children are in the order of firsts, the first bytes of their labels; each is unlike every other.
 	firsts   string
 	children []trie
@@ -175,7 +175,7 @@ type trie struct {
 
 func (t *trie) empty() bool { return len(t.children) == 0 && len(t.entries) == 0 }
 
-func (t *trie) insert(key string, e entry) {
+func (t *trie) insert(key string, e Entry) {
 	if key == "" {
 		t.entries = append(t.entries, e)
 		return
@@ -183,7 +183,7 @@ func (t *trie) insert(key string, e entry) {
 	i := strings.IndexByte(t.firsts, key[0])
 	if i < 0 {
 		t.firsts += key[:1]
-		t.children = append(t.children, trie{label: key, entries: []entry{e}})
+		t.children = append(t.children, trie{label: key, entries: []Entry{e}})
 		return
 	}
 	c := &t.children[i]
@@ -204,7 +204,7 @@ func commonPrefix(a, b string) int {
 	return n
 }
 
-func (t *trie) each(text string, visit func(*entry)) {
+func (t *trie) Each(text string, visit func(*Entry)) {
 	for {
 		for i := range t.entries {
 			visit(&t.entries[i])
