@@ -163,7 +163,7 @@ func (r *reader) readKeys(op condition.Operator, m document.Member) []statement.
 			r.faultf(k.At, "condition key %s %s", document.Quote(k.Name), problem)
 			continue
 		}
-		c := statement.Clause{condition.New(op, m.Name, NewKey(k.Name), r.variables), k.At}
+		c := statement.Clause{Condition: condition.New(op, m.Name, NewKey(k.Name), r.variables), At: k.At}
 		if seen[c.Key.Name()] {
 			r.faultf(k.At, "condition key %s stands twice under %s (case does not matter); keep one of them", document.Quote(k.Name), m.Name)
 		}
