@@ -46,7 +46,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v without an Allow", got)
 		}
 		p.Explain(r)
-		p.Lint(Target{ARNPrefix: benchPrefix, Routes: []TargetRoute{{"GET", "/pets/{id}"}}})
+		p.Lint(Target{ARNPrefix: benchPrefix, Routes: []TargetRoute{{Method: "GET", Resource: "/pets/{id}"}}})
 	})
 }
 
