@@ -24,7 +24,7 @@ type Made[V any] struct {
 }
 
 // Do returns the entry of a key, or makes it: once, however many ask for it at the same time. What is made is given timeout
-// and outlives whoever asked; each who asked waits no longer than ctx and timeout allow. An error is never kept. hit says that
+// and outlives its callers; each caller waits no longer than ctx and timeout allow. An error is never kept. hit says that
 // the entry was there.
 func (c *Cache[V]) Do(ctx context.Context, k Key, timeout time.Duration, create func(context.Context) (Made[V], error)) (v V, hit bool, err error) {
 	if v, ok := c.Get(k); ok {

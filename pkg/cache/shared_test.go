@@ -148,7 +148,7 @@ func TestReplicasShare(t *testing.T) {
 	}
 }
 
-// Whoever can write to Redis can make us miss, and no more.
+// Anyone who can write to Redis can cause misses, and nothing else.
 func TestSharedValuesAreNotTrusted(t *testing.T) {
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")

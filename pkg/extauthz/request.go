@@ -18,7 +18,7 @@ const (
 	maxNameBytes   = 1 << 10 // method, host
 )
 
-// refusal says why a CheckRequest cannot be judged. Its detail is for the operator and repeats nothing that a client sent.
+// refusal says why a CheckRequest cannot be decided. Its detail is for the operator and repeats nothing that a client sent.
 type refusal struct {
 	status int
 	code   authz.Code

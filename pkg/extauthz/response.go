@@ -88,7 +88,7 @@ func renderable(d *authz.Decision) bool {
 
 // requestOptions are the headers of the upstream's request. The target is the pseudo header :path. Envoy would write a query anew
 // from which it removed parameters (query_parameters_to_remove), in another order; a :path it takes as it is. The route stays the
-// one that the request was judged by, for Envoy chooses it anew only under clear_route_cache.
+// one that the request was decided by, because Envoy chooses it anew only under clear_route_cache.
 func requestOptions(d *authz.Decision) []*corev3.HeaderValueOption {
 	options := headerOptions(d.SetHeaders)
 	if d.Target != "" {

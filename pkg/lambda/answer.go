@@ -36,7 +36,7 @@ func (a *Answer) Policy() *policy.Policy { return a.policy }
 // Allowed is a simple response's isAuthorized. It is false where there is a policy.
 func (a *Answer) Allowed() bool { return a.allowed }
 
-// ContextValue is a value of the answer's context as text; false where there is none of the name.
+// ContextValue returns a value of the answer's context as text, or false if the context has no such name.
 func (a *Answer) ContextValue(name string) (string, bool) {
 	value, ok := a.context[name]
 	return value, ok

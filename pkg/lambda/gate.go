@@ -30,7 +30,7 @@ type gate struct {
 	took   time.Duration
 }
 
-// newGate makes the gate of a function that so many authorizers ask; zero if nobody knows.
+// newGate makes the gate of a function that so many authorizers ask; zero if the number is unknown.
 func newGate(authorizers int) *gate {
 	shares := bulkhead.Shares{Name: "function", Levels: []string{"authorizer", "caller"}, Multiple: shareOfFree}
 	g := &gate{counts: map[string]uint64{}, running: bulkhead.New(shares), all: bulkhead.New(shares)}

@@ -21,7 +21,7 @@ func (p *Policy) denial(q *statement.Query) (Result, bool) {
 }
 
 // firstDeny returns the Deny that applies and comes first in the policy, in whatever order the index finds them. For another
-// spelling of the resource only those count that name a resource: NotResource and "*" are judged by the resource itself.
+// spelling of the resource only those count that name a resource: NotResource and "*" are compared with the resource itself.
 func (p *Policy) firstDeny(q *statement.Query, first *statement.Statement, spelling bool) *statement.Statement {
 	p.denyIndex.Each(q, func(e *statement.Entry) {
 		if first != nil && first.Index <= e.Statement.Index || spelling && !e.Named() {

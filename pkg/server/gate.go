@@ -28,7 +28,7 @@ func newGate(c Config) *gate {
 }
 
 // use returns the configuration that serves, nil if there is none, and where its users are counted. The caller is counted and takes
-// itself away when it needs the configuration no longer, which is not closed before. If the configuration was replaced meanwhile, whoever
+// itself away when it needs the configuration no longer, which is not closed before. If the configuration was replaced meanwhile, a caller that
 // waits for its last user may have seen none, and the next one is taken.
 func (g *gate) use() (*Loaded, *atomic.Int64) {
 	for {

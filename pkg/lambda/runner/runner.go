@@ -18,7 +18,7 @@ type Runner struct {
 	program  string
 	log      *slog.Logger
 
-	jobs    chan *invocation // to whichever process asks
+	jobs    chan *invocation // to the process that asks first
 	tickets chan struct{}    // one for each event that waits or is handled
 	closing chan struct{}
 	once    sync.Once
@@ -35,7 +35,7 @@ type Runner struct {
 
 // Stats counts what has happened since the start.
 type Stats struct {
-	// Starts and Crashes count processes that were started, and that ended though nobody asked them to.
+	// Starts and Crashes count processes that were started, and that ended without being stopped.
 	Starts, Crashes int64
 	// Timeouts counts events and starts that took too long, OutOfMemory processes that were killed for their memory.
 	Timeouts, OutOfMemory int64
@@ -54,7 +54,7 @@ type invocation struct {
 	id       string
 	arn      string
 	event    []byte
-	done     chan result // takes one, from whoever takes the invocation out of its worker
+	done     chan result // takes one, from the goroutine that takes the invocation out of its worker
 	deadline time.Time
 }
 
@@ -209,7 +209,7 @@ func (r *Runner) setResting(yes bool) {
 	r.resting--
 }
 
-// ErrUnavailable is what every error of Invoke is that the function itself did not report.
+// ErrUnavailable is wrapped by every error of Invoke that the function itself did not report.
 var ErrUnavailable = errors.New("the function is not available")
 
 // The kinds of ErrUnavailable.

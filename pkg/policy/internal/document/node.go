@@ -16,7 +16,7 @@ const (
 	Object
 )
 
-// Node is one value of a policy document, whichever notation it came in.
+// Node is one value of a policy document, in either notation.
 type Node struct {
 	Kind    Kind
 	Text    string // textNode; numberNode and boolNode as written
