@@ -347,7 +347,7 @@ func TestSharedOverTLS(t *testing.T) {
 
 func TestSharedFaults(t *testing.T) {
 	for want, c := range map[string]SharedConfig{
-		"no address":        {Key: sharedKey},
+		"address is missing":        {Key: sharedKey},
 		"several addresses": {Addresses: []string{"a:1", "b:1"}, Key: sharedKey},
 		"no master":         {Addresses: []string{"a:1"}, Key: sharedKey, SentinelPassword: "secret"},
 		"a user name alone": {Addresses: []string{"a:1"}, Key: sharedKey, Username: "portcullis"},
