@@ -1,6 +1,7 @@
 package hack
 
 import (
+	"fmt"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -21,29 +22,70 @@ const (
 	maxLines = 60
 )
 
-// TestRooms reports, with -v, the files and lines of each package, and which files use each other in a circle. It fails
-// only if a function is too long.
+// large lists the packages that have more than maxFiles files, with the reason. An entry that is no longer needed fails.
+var large = map[string]string{
+	"pkg/config":          "one file for each section of the configuration",
+	"pkg/gateway/compile": "one file for each part of an API's configuration, as in pkg/config",
+	"pkg/gateway":         "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",
+}
+
+// TestRooms fails for a package with more than maxFiles files and no reason in large, for a reason that is no longer needed, and for a
+// function of more than maxLines lines. With -v it also reports the size of each package, and which files use each other in a circle,
+// so that none of them can be read first.
 func TestRooms(t *testing.T) {
 	exports := map[string]string{}
 	for _, p := range list(t, "-export", "-deps", "-json=ImportPath,Export", "./...") {
 		exports[p.ImportPath] = p.Export
 	}
+	reasons := maps.Clone(large)
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		if len(p.GoFiles) == 0 || strings.HasPrefix(name, "proto/") {
 			continue
 		}
 		r := openRoom(t, p, exports)
-		note := ""
-		if len(p.GoFiles) > maxFiles {
-			note = " (too many)"
+		t.Logf("%s: %d files, %d lines", name, len(p.GoFiles), r.lines)
+		if problem := sizeProblem(len(p.GoFiles), reasons[name]); problem != "" {
+			t.Errorf("%s: %s", name, problem)
 		}
-		t.Logf("%s: %d files%s, %d lines", name, len(p.GoFiles), note, r.lines)
+		delete(reasons, name)
 		for _, circle := range r.circles() {
 			t.Logf("%s: %d files in a circle: %s", name, len(circle), strings.Join(circle, " "))
 		}
 		for _, long := range r.long {
-			t.Errorf("%s: more than %d lines", long, maxLines)
+			t.Errorf("%s: %s: more than %d lines", name, long, maxLines)
+		}
+	}
+	for name := range reasons {
+		t.Errorf("large lists %s, which is not a package: remove the entry", name)
+	}
+}
+
+// sizeProblem says what is wrong with the number of a package's files, for the reason that large has for it.
+func sizeProblem(files int, reason string) string {
+	switch {
+	case files > maxFiles && reason == "":
+		return fmt.Sprintf("%d files, want at most %d: split it, or give the reason in large", files, maxFiles)
+	case files <= maxFiles && reason != "":
+		return fmt.Sprintf("%d files: remove its entry from large", files)
+	}
+	return ""
+}
+
+// A package is refused for its size without a reason, and a reason without the size.
+func TestSizeProblem(t *testing.T) {
+	for _, tt := range []struct {
+		files  int
+		reason string
+		want   string
+	}{
+		{maxFiles, "", ""},
+		{maxFiles + 1, "one subject", ""},
+		{maxFiles + 1, "", "13 files, want at most 12: split it, or give the reason in large"},
+		{maxFiles, "one subject", "12 files: remove its entry from large"},
+	} {
+		if got := sizeProblem(tt.files, tt.reason); got != tt.want {
+			t.Errorf("%d files, reason %q: %q, want %q", tt.files, tt.reason, got, tt.want)
 		}
 	}
 }

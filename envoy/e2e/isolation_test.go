@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
 // trouble is a configuration in which everything hangs that can, beside an API that is well.
@@ -253,6 +255,7 @@ func percentile99(took []time.Duration) time.Duration { return took[len(took)*99
 // TestTroubleIsItsOwn has functions, issuers and a Redis hang while thousands of requests wait for them, with garbage tokens, keys that
 // nobody has, and uploads. An API that has nothing to do with it answers as if nothing were the matter.
 func TestTroubleIsItsOwn(t *testing.T) {
+	envoytest.Long(t)
 	for _, tt := range []struct {
 		name               string
 		functions, issuers int

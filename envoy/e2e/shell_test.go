@@ -75,6 +75,7 @@ func TestEveryREADMEIsRunOrListed(t *testing.T) {
 // machine stays as it is.
 func TestREADMEBlocks(t *testing.T) {
 	t.Parallel()
+	envoytest.Long(t)
 	envoytest.Require(t)
 	for _, name := range readmes {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@
 // that thread: an interrupted or crashed test leaves no Envoy behind.
 //
 // 2026-11-25: cognito-local and redis-server cannot be asked for port 0. They get a port that was free a moment before, and
-// another one if they do not start there. A part that is killed comes back at its old port, for whoever speaks with it looks
+// another one if they do not start there. A part that is killed comes back at its old port, because its client looks
 // there.
 //
 // 2026-11-25: the OpenID Connect issuer is oidc-provider in a script of testdata that lets a test rotate its keys and spoil its

@@ -130,7 +130,7 @@ func TestRequireParts(t *testing.T) {
 	}
 }
 
-// Redis is not part of a folder of ours, but of the system.
+// Redis is installed in the system, not in a folder of the tests.
 func TestRequireRedis(t *testing.T) {
 	empty, full := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(full, "redis-server"), []byte("#!/bin/sh\n"), 0o700); err != nil {

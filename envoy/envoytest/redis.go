@@ -40,7 +40,7 @@ func StartRedis(tb testing.TB, o RedisOptions) *Redis {
 		}
 		r.Addr = "127.0.0.1:" + port
 		r.command = func() *exec.Cmd { return exec.Command(bin, config) }
-		// Whoever else has the port does not end this process: what it says of itself counts.
+		// Another server may have the port, so the process that answers has to name itself.
 		r.ready = func(p *Process) bool { return strings.Contains(p.Stdout(), "Ready to accept connections") }
 		return r.begin(tb.Context())
 	})

@@ -1,86 +1,86 @@
 package authz
 
-// Decision is the answer to one request. Its zero value denies, and a denial without a Response is answered as an internal
+// Decision is the answer to one request. Its zero value denies. A denial without a Response is answered as an internal
 // error.
 type Decision struct {
 	// Allow lets the request pass.
 	Allow bool
 	// Reason says why, for the operator.
 	Reason Reason
-	// Caller is who asked, as far as it was found out.
+	// Caller is the caller, if it was found out.
 	Caller Caller
-	// RequestID is the id that the client was told, and by which a log line can be found.
+	// RequestID is the id in the client's answer and in the log.
 	RequestID string
-	// API, Stage and Route name what the request was for, as far as it was found out. Route is a route key such as
+	// API, Stage and Route name what the request was for, as far as it was found out. Route is a route key, such as
 	// "GET /pets/{petId}".
 	API, Stage, Route string
 
-	// SetHeaders are the upstream request's headers on Allow; each replaces whatever the client sent under its name.
+	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field
 	// RemoveHeaders are request headers that must not reach the upstream on Allow. None of them is in SetHeaders.
 	RemoveHeaders []string
-	// Target is what the upstream gets on Allow in place of the request's target, from whose query something is removed; empty
-	// for the request's own. The path is the same, byte for byte.
+	// Target replaces the request's target on Allow; empty for the request's own. It has the same path, byte for byte, and fewer query
+	// parameters.
 	Target string
 
-	// ResponseHeaders are headers of the upstream's answer on Allow. Each replaces the upstream's own of its name; one without
-	// a value does so only where the upstream sends it. Vary is added to the upstream's.
+	// ResponseHeaders are headers for the upstream's answer on Allow. Each replaces the upstream's of the same name; one without
+	// a value does so only if the upstream sends the header. Vary is added to the upstream's.
 	ResponseHeaders []Field
 
-	// Denial is what the client is told where Allow is false.
+	// Denial is the client's answer if Allow is false.
 	Denial Response
 }
 
-// Response is an answer to the client in place of the upstream's. A Status of zero stands for 500.
+// Response is an answer to the client in place of the upstream's. A zero Status stands for 500.
 type Response struct {
 	Status  int
 	Headers []Field
 	Body    string
 }
 
-// Caller is who a request comes from. The zero value is the anonymous caller.
+// Caller is the caller of a request. The zero value is the anonymous caller.
 type Caller struct {
-	// Principal names the caller in logs and metadata: an ARN, a subject, a principalId; "anonymous" is written "".
+	// Principal names the caller in logs and metadata: an ARN, a subject or a principalId; empty for the anonymous caller.
 	Principal string
 }
 
-// Code is the kind of reason behind a decision: a fixed, small set, fit for a metric's label.
+// Code is the kind of a reason. The codes are few and fixed, so they can be labels of metrics.
 type Code string
 
-// The codes. The zero value stands for an internal error.
+// The codes. The zero value is an internal error.
 const (
 	CodeInternal         Code = ""
 	CodeNoPolicy         Code = "no_policy"          // allowed: nothing guards the route
-	CodeAllowed          Code = "allowed"            // allowed: a statement says so
-	CodeExplicitDeny     Code = "explicit_deny"      // denied: a statement says so
+	CodeAllowed          Code = "allowed"            // allowed: by a policy's statement, or an authorizer
+	CodeExplicitDeny     Code = "explicit_deny"      // denied: by a policy's statement, or an authorizer
 	CodeImplicitDeny     Code = "implicit_deny"      // denied: no statement allows
 	CodeNotSigned        Code = "not_signed"         // denied: the request has no signature
-	CodeBadSignature     Code = "bad_signature"      // denied: a signature that cannot be read, or is not the request's
-	CodeUnknownKey       Code = "unknown_key"        // denied: an access key that is not known, or not its session token
-	CodeExpiredToken     Code = "expired_token"      // denied: an access key or a token that has expired
-	CodeUnauthorized     Code = "unauthorized"       // denied: no token, or one that counts for nothing
-	CodeMissingScope     Code = "missing_scope"      // denied: a good token without any of the route's scopes
-	CodeInvalidAPIKey    Code = "invalid_api_key"    // denied: no API key, or one that does not count on the stage
+	CodeBadSignature     Code = "bad_signature"      // denied: the signature cannot be read, or is not the request's
+	CodeUnknownKey       Code = "unknown_key"        // denied: the access key is unknown, or has another session token
+	CodeExpiredToken     Code = "expired_token"      // denied: the access key or the token has expired
+	CodeUnauthorized     Code = "unauthorized"       // denied: no token, or one that is not valid
+	CodeMissingScope     Code = "missing_scope"      // denied: the token is valid but has none of the route's scopes
+	CodeInvalidAPIKey    Code = "invalid_api_key"    // denied: no API key, or one that is not valid for the stage
 	CodeUnresolved       Code = "unresolved_route"   // denied: the configuration does not know the route's guard
-	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, could not be reached
-	CodeAuthorizerAnswer Code = "authorizer_answer"  // denied: an authorizer's answer, or error, decides nothing
-	CodeUnknownHost      Code = "unknown_host"       // denied: no API owns host and base path
-	CodeHostMismatch     Code = "host_mismatch"      // denied: the host belongs to another API than Envoy names
-	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API, not by its VPC endpoint; another API by one
-	CodeNoRoute          Code = "no_route"           // denied: the API has no such resource and method
-	CodeBadPath          Code = "bad_path"           // denied: a path that two parsers could read differently
-	CodeBadRequest       Code = "bad_request"        // denied: a request that cannot be judged
+	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, cannot be reached
+	CodeAuthorizerAnswer Code = "authorizer_answer"  // denied: the authorizer's answer, or error, is not a decision
+	CodeUnknownHost      Code = "unknown_host"       // denied: no API has the host and base path
+	CodeHostMismatch     Code = "host_mismatch"      // denied: the host belongs to another API than Envoy's configuration names
+	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API without its VPC endpoint, or another API by one
+	CodeNoRoute          Code = "no_route"           // denied: the API has no route for path and method
+	CodeBadPath          Code = "bad_path"           // denied: two parsers could read the path differently
+	CodeBadRequest       Code = "bad_request"        // denied: the request cannot be judged
 	CodeBadClientAddress Code = "bad_client_address" // denied: X-Forwarded-For cannot be read
-	CodePreflight        Code = "preflight"          // answered: a CORS preflight, in place of an upstream
+	CodePreflight        Code = "preflight"          // answered: a CORS preflight, in place of the upstream
 	CodeTooLong          Code = "uri_too_long"       // denied: the method ARN exceeds its limit
-	CodeTooLarge         Code = "request_too_large"  // denied: a check that is larger than what is looked into
-	CodeEnvoyConfig      Code = "envoy_config"       // denied: Envoy is set so that the request cannot be judged
+	CodeTooLarge         Code = "request_too_large"  // denied: the check is too large
+	CodeEnvoyConfig      Code = "envoy_config"       // denied: with Envoy's configuration the request cannot be judged
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once
-	CodeCanceled         Code = "canceled"           // denied: the check's time ran out
+	CodeCanceled         Code = "canceled"           // denied: the check was canceled, or its time ran out
 )
 
-// String is the code as it stands in logs and metrics.
+// String returns the code as in logs and metrics.
 func (c Code) String() string {
 	if c == CodeInternal {
 		return "internal"
@@ -88,12 +88,12 @@ func (c Code) String() string {
 	return string(c)
 }
 
-// Reason is why a decision is as it is. It is for the operator and holds no secret.
+// Reason is why a request passes or not. It is for the operator and does not contain secrets.
 type Reason struct {
 	Code Code
 	// Policy and Statement name the deciding statement: the policy's name, and the Sid or, without one, the position
 	// ("Statement[2]").
 	Policy, Statement string
-	// Detail is a sentence for the operator, such as which Envoy setting to change.
+	// Detail is text for the operator, such as which setting of Envoy to change.
 	Detail string
 }

@@ -1,12 +1,14 @@
-// Package authz holds the words that all others share: the request that Envoy asks about, the caller who sent it, and the
-// decision with its reason.
+// Package authz has the types that the other packages share: the request that Envoy asks about, its caller, a refusal, and the decision with
+// its reason.
 //
 // # Decisions
 //
-// 2026-11-23: Request is a struct whose header lines and body are reached through methods only. A decoder that reads
-// CheckRequest as views into the received buffer can fill it without a map and without a copy; a consumer never sees which
-// decoder stood behind it.
+// 2026-11-23: Request gives access to header lines and body through methods only. So a decoder can fill it with views into the received
+// CheckRequest, without a map and without a copy.
 //
-// 2026-11-23: there is no "no opinion". The zero Decision denies, and a denial without a response is an internal error, so
-// that a path on which somebody forgot to decide closes.
+// 2026-11-23: a decision is never "no opinion". The zero Decision denies, and a denial without a response is an internal error, so
+// code that does not decide denies.
+//
+// 2026-11-28: Refusal is the one type of a refusal, from an authenticator to the answer. Its ResponseType is a type of its own, so that a
+// refusal with an unknown type is an internal error and never tells the client more.
 package authz

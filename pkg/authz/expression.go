@@ -8,18 +8,18 @@ import (
 	"regexp/syntax"
 )
 
-// CompileExpression compiles an identityValidationExpression, which has to match the whole of a value. API Gateway's are Java's:
-// what Go's cannot say is refused, and so is what both take and read differently, for it would let other callers through than it
-// does there.
+// CompileExpression compiles an identityValidationExpression, which must match a whole value. API Gateway uses Java's syntax.
+// CompileExpression returns an error for what Go does not support, and for what Go and Java read differently, because such an expression
+// would accept other callers than in API Gateway.
 func CompileExpression(expression string) (*regexp.Regexp, error) {
-	_, err := regexp.Compile(expression) // alone, for "a)|(b" is none and would be one within the brackets
+	_, err := regexp.Compile(expression) // without the group, in which "a)|(b" would be valid
 	compiled, errWhole := regexp.Compile(`^(?:` + expression + `)$`)
 	if err = cmp.Or(err, errWhole); err != nil {
 		var syntaxErr *syntax.Error
-		if errors.As(err, &syntaxErr) { // whose text repeats the expression, which may hold a secret
+		if errors.As(err, &syntaxErr) { // its text repeats the expression, which may contain a secret
 			err = errors.New(string(syntaxErr.Code))
 		}
-		return nil, fmt.Errorf("%w; look-around and back-references are not known here: write it without", err)
+		return nil, fmt.Errorf("%w; write the expression without look-around and back-references, which are not supported", err)
 	}
 	if err := readsAsInJava(expression); err != nil {
 		return nil, err
@@ -28,13 +28,13 @@ func CompileExpression(expression string) (*regexp.Regexp, error) {
 }
 
 var (
-	errNestedClass  = errors.New(`a bracket that opens within brackets begins a class of its own in Java, and is itself here: write \[, or the characters in one class`)
-	errIntersection = errors.New(`&& within brackets means what both classes have in Java, and itself here: write & once, or the characters in one class`)
+	errNestedClass  = errors.New(`[ within a class begins a nested class in Java, but is a character here; write \[, or all characters in one class`)
+	errIntersection = errors.New(`&& within a class intersects classes in Java, but is a character here; write & once, or all characters in one class`)
 )
 
-// readsAsInJava refuses character classes that Java and Go read differently. The expression is one of Go's.
+// readsAsInJava returns an error for character classes that Java and Go read differently. The expression must be valid in Go.
 func readsAsInJava(expression string) error {
-	class := -1 // where the class began
+	class := -1 // where the class begins
 	for i := 0; i < len(expression); i++ {
 		switch c := expression[i]; {
 		case c == '\\':
@@ -44,7 +44,7 @@ func readsAsInJava(expression string) error {
 			if i+1 < len(expression) && expression[i+1] == '^' {
 				i++
 			}
-			if i+1 < len(expression) && expression[i+1] == ']' { // not the end, when it comes first
+			if i+1 < len(expression) && expression[i+1] == ']' { // in the first place it does not end the class
 				i++
 			}
 		case class < 0:
@@ -59,7 +59,7 @@ func readsAsInJava(expression string) error {
 	return nil
 }
 
-// escapeEnd returns where the escape ends that a backslash begins: \Q goes on to \E.
+// escapeEnd returns the end of the escape that begins at a backslash. \Q extends to \E.
 func escapeEnd(expression string, at int) int {
 	if at+1 == len(expression) || expression[at+1] != 'Q' {
 		return at + 1

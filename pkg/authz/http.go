@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// NewRequestID is a random UUID, the form of API Gateway's own request ids.
+// NewRequestID returns a random UUID, the form of API Gateway's request ids.
 func NewRequestID() string {
 	var b [16]byte
-	rand.Read(b[:]) // never fails, says its documentation
+	rand.Read(b[:]) // never returns an error
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	text := make([]byte, 0, 36)
 	for i, c := range b {
@@ -21,7 +21,7 @@ func NewRequestID() string {
 	return string(text)
 }
 
-// IsToken reports whether s is a token, as field names are (RFC 9110, section 5.6.2).
+// IsToken reports whether s is a token, the form of field names (RFC 9110, section 5.6.2).
 func IsToken(s string) bool {
 	for i := range len(s) {
 		if !tokens[s[i]] {
@@ -31,8 +31,8 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// IsMethod reports whether s is a method of letters and hyphens, as every registered one is. A method stands in the method ARN, and
-// a function may return that ARN as a pattern: "*" would then stand for every method.
+// IsMethod reports whether s consists of letters and hyphens, like every registered method. A method is a part of the method ARN. A
+// function may return that ARN as a pattern, in which "*" would match every method.
 func IsMethod(s string) bool {
 	for i := range len(s) {
 		if c := s[i] | 0x20; s[i] != '-' && (c < 'a' || 'z' < c) {
@@ -42,7 +42,7 @@ func IsMethod(s string) bool {
 	return s != ""
 }
 
-// tokens holds the characters of a token.
+// tokens has the characters of a token.
 var tokens = func() (set [256]bool) {
 	for c := range 128 {
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'

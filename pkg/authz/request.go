@@ -10,7 +10,7 @@ import (
 // Field is one header line or one query pair.
 type Field struct{ Name, Value string }
 
-// BodyState says what is known of a request's body.
+// BodyState is how far a request's body is known.
 type BodyState uint8
 
 const (
@@ -18,31 +18,31 @@ const (
 	BodyUnknown BodyState = iota
 	// BodyComplete means that Body returns the whole body, byte for byte.
 	BodyComplete
-	// BodyPartial means that Envoy cut the body: nothing may be concluded from it.
+	// BodyPartial means that Envoy cut off the body. It cannot be verified.
 	BodyPartial
-	// BodyAltered means that Envoy sent the body as text and may have replaced bytes that are not UTF-8.
+	// BodyAltered means that Envoy sent the body as text, and may have replaced bytes that are not UTF-8.
 	BodyAltered
 )
 
-// SecureTransport is what Envoy's configuration attests of the connection's security.
+// SecureTransport is what Envoy's configuration attests about TLS.
 type SecureTransport uint8
 
 const (
-	// TransportUnstated leaves the question to the TLS session that Envoy reports. It is the zero value.
+	// TransportUnstated attests nothing, so the TLS session that Envoy reports decides. It is the zero value.
 	TransportUnstated SecureTransport = iota
 	// TransportSecure attests TLS.
 	TransportSecure
 	// TransportInsecure attests plain text.
 	TransportInsecure
-	// TransportForwardedProto believes x-forwarded-proto, which Envoy overwrites where it uses the remote address.
+	// TransportForwardedProto attests that x-forwarded-proto is right, which Envoy overwrites if it uses the remote address.
 	TransportForwardedProto
 )
 
-// Request is one HTTP request as Envoy saw it.
+// Request is one HTTP request as Envoy received it.
 type Request struct {
 	// Method as sent; methods are case-sensitive.
 	Method string
-	// Target is path and query as Envoy hands them on: escaped, beginning with a slash.
+	// Target is path and query as Envoy passes them on: escaped, beginning with a slash.
 	Target string
 	// Host is the :authority as the client sent it, with case and port.
 	Host string
@@ -54,30 +54,29 @@ type Request struct {
 	ID string
 	// Time is when Envoy received the request.
 	Time time.Time
-	// Peer is the address at the other end of the TCP connection; the zero Addr where there is none.
+	// Peer is the address at the other end of the TCP connection; the zero Addr if there is none.
 	Peer netip.Addr
 	// ServerName is the server name of the TLS session; empty without TLS or without a name.
 	ServerName string
-	// Transport is what Envoy's configuration attests (portcullis.secureTransport).
+	// Transport is what Envoy's configuration attests about TLS (portcullis.secureTransport).
 	Transport SecureTransport
 	// API and Stage are the API id and stage that Envoy's configuration names (portcullis.api, portcullis.stage).
 	API, Stage string
-	// BasePath is the base path below which Envoy's configuration has the API, "/" for none (portcullis.basePath); empty if it does not
-	// say.
+	// BasePath is the API's base path in Envoy's configuration, "/" for none (portcullis.basePath); empty if the configuration does not
+	// name one.
 	BasePath string
-	// VPCEndpoint is the id of the VPC endpoint that the connection came by, as a load balancer attests it in the PROXY
-	// protocol's header; empty without one.
+	// VPCEndpoint is the id of the VPC endpoint that the connection came by, which a load balancer attests in the PROXY
+	// protocol's header; empty if there is none.
 	VPCEndpoint string
-	// Listener is the name that Envoy's configuration gives to the listener that the request came in by
-	// (portcullis.listener).
+	// Listener is the name of the request's listener in Envoy's configuration (portcullis.listener).
 	Listener string
 
 	// SourcePrincipal is the SPIFFE id of the workload at the other end of the connection, by a certificate that Envoy has verified
 	// (portcullis.sourcePrincipal); empty without one.
 	SourcePrincipal string
 
-	// TextHeaders says that Envoy sent the headers as text: a "!" in a value may stand for bytes that are not UTF-8
-	// (encode_raw_headers is off).
+	// TextHeaders reports whether Envoy sent the headers as text (encode_raw_headers is off). Then a "!" in a value may stand for bytes
+	// that are not UTF-8.
 	TextHeaders bool
 
 	headers []Field
@@ -86,21 +85,21 @@ type Request struct {
 	release func()
 }
 
-// SetHeaders gives the request its header lines, in the order of the wire and with lower-case names; pseudo headers do not
-// belong. The request keeps the slice.
+// SetHeaders sets the header lines, in the order of the wire and with lower-case names, without pseudo headers. The request keeps the
+// slice.
 func (r *Request) SetHeaders(lines []Field) { r.headers = lines }
 
-// SetBody gives the request its body and says how far it can be relied on.
+// SetBody sets the body and its state.
 func (r *Request) SetBody(body []byte, state BodyState) { r.body, r.state = body, state }
 
-// Body returns the body, and whether it is all of it as the client sent it.
+// Body returns the body and its state. Only a BodyComplete body is what the client sent.
 func (r *Request) Body() ([]byte, BodyState) { return r.body, r.state }
 
-// OnBodyRelease has f called once, by the first ReleaseBody.
+// OnBodyRelease sets the function that the first ReleaseBody calls.
 func (r *Request) OnBodyRelease(f func()) { r.release = f }
 
-// ReleaseBody frees the body before the check is over, for a check that is going to wait and does not need it any more. What asks for
-// it later finds BodyUnknown.
+// ReleaseBody frees the body before the check ends, for a check that waits and does not need the body any more. Body then returns
+// BodyUnknown.
 func (r *Request) ReleaseBody() {
 	r.body, r.state = nil, BodyUnknown
 	if f := r.release; f != nil {
@@ -145,20 +144,20 @@ func (r *Request) HeaderValues(name string) iter.Seq[string] {
 	}
 }
 
-// Path is the target up to the first question mark, as it came.
+// Path returns the target before the first question mark, as received.
 func (r *Request) Path() string {
 	path, _, _ := strings.Cut(r.Target, "?")
 	return path
 }
 
-// RawQuery is the target after the first question mark, as it came.
+// RawQuery returns the target after the first question mark, as received.
 func (r *Request) RawQuery() string {
 	_, query, _ := strings.Cut(r.Target, "?")
 	return query
 }
 
-// Query yields the pairs of the query in their order, still escaped. Empty pieces are passed over, a missing equal sign
-// means an empty value.
+// Query yields the pairs of the query in their order, still escaped. It skips empty pieces. A piece without an equal sign has an empty
+// value.
 func (r *Request) Query() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for piece := range strings.SplitSeq(r.RawQuery(), "&") {

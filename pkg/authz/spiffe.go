@@ -4,10 +4,10 @@ import "strings"
 
 const (
 	spiffeScheme = "spiffe://"
-	maxSPIFFE    = 2048 // by the SPIFFE standard
+	maxSPIFFE    = 2048 // the limit of the SPIFFE standard
 )
 
-// IsSPIFFE reports whether text is a SPIFFE id, spiffe://trust-domain/path: a DNS name or a subject, which Envoy falls back to, is no
+// IsSPIFFE reports whether text is a SPIFFE id, spiffe://trust-domain/path. Envoy may send a DNS name or a subject instead, which is not an
 // identity of a mesh.
 func IsSPIFFE(text string) bool {
 	rest, is := strings.CutPrefix(text, spiffeScheme)
@@ -26,7 +26,7 @@ func IsSPIFFE(text string) bool {
 	return true
 }
 
-// inSPIFFE says whether a character may be in a SPIFFE id between the slashes.
+// inSPIFFE reports whether a character can be in a SPIFFE id between the slashes.
 func inSPIFFE(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_'
 }

@@ -119,7 +119,7 @@ func TestWriterWhoseClockIsAhead(t *testing.T) {
 	}
 }
 
-// Whoever can write to Redis cannot make us read what is huge.
+// A writer to Redis cannot make the process read a huge value.
 func TestHugeValuesAreNotRead(t *testing.T) {
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")
@@ -144,7 +144,7 @@ func TestHugeValuesAreNotRead(t *testing.T) {
 	}
 }
 
-// Whoever answers in place of Redis, on the connection for look-ups or on that for flushes, ends nothing but the connection.
+// A server that answers in place of Redis, on the connection for look-ups or on that for flushes, ends nothing but the connection.
 func TestRepliesThatAreTooLarge(t *testing.T) {
 	for what, reply := range map[string]string{
 		"a text beyond all memory": "$9223372036854775800\r\n", "a text of 64 GB": "$68719476736\r\n", "an error of 64 GB": "!68719476736\r\n",

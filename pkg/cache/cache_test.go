@@ -65,7 +65,7 @@ func TestKeysAreApart(t *testing.T) {
 	}
 }
 
-// A hash is no proof: an entry that lies where a key is looked for is compared with it.
+// Two keys can have one hash, so an entry is compared with the key that is looked up.
 func TestHashesThatCollide(t *testing.T) {
 	c := newCache(t, 1<<20)
 	mine, other := key("a", "mine"), key("a", "other")

@@ -15,7 +15,7 @@
 // who asked before the flush, and is not kept.
 //
 // 2026-11-25: what a flush names may be wider than an entry's scope, and is part of its key: a flush has to cover what scopes
-// hold that nobody knows any more, or knows in another replica only. A list of former scopes would be one process's, and would
+// hold that no process knows any more, or only another replica. A list of former scopes would be one process's, and would
 // have to be bounded by forgetting some.
 //
 // 2026-11-25: of 131,072 scopes the newest epoch is remembered. Beyond, the older half is forgotten, and with it that of a scope
@@ -33,7 +33,7 @@
 // 2026-11-25: what lies in Redis is sealed (AES-256-GCM, a key of its own for each text, derived by a random salt) for its
 // place: the whole key, and the epochs of its flush scopes that were valid before it was made. It cannot be forged, moved, or come back
 // after a flush, and its names tell nothing of the keys. An epoch is random and carries its time: one that is older than what a
-// process has seen, or was told of by a flush, counts for nothing there, and a new one takes its place. A process that starts after a flush has seen nothing: to it, whoever kept the
+// process has seen, or was told of by a flush, counts for nothing there, and a new one takes its place. A process that starts after a flush has seen nothing: to it, anyone who kept the
 // old epoch and value and can write to Redis could show both, until the expiry that is inside.
 //
 // 2026-11-25: what comes from Redis is kept until the expiry that is inside, and no longer than its reader would keep what it
@@ -46,7 +46,7 @@
 // every answer.
 //
 // 2026-11-25: when the connection by which flushes come has come up, at the start and after it was lost, the first level is
-// emptied: nobody knows what was missed before.
+// emptied: what was missed before is unknown.
 //
 // 2026-11-28: the last message about a flush lies in Redis, too, as the marker, under a name that does not depend on the key.
 // Each replica looks at it once a second, and with each read. A marker that no message has told of empties the first level.
@@ -58,7 +58,7 @@
 //
 // 2026-11-28: a message or marker that does not open is another key's flush, and may be of anything. It empties the first level,
 // and what is stored under this key: that has the epoch of everything among its epochs. Nobody is told: replicas of two keys
-// would tell each other without an end. Whoever may publish can do this to us; after four times at once it counts once in 5
+// would tell each other without an end. Anyone who may publish can do this; after four times at once it counts once in 5
 // seconds, and meanwhile what is stored is not used. The same message again counts for nothing.
 //
 // 2026-11-28: an epoch is bound to the run of the server in which it was begun: the run id, which a start changes, and the

@@ -52,7 +52,7 @@ func wide(scope byte) Key {
 	return Key{Scope: [32]byte{scope}, FlushScopes: [][32]byte{{100}, {101}}, Parts: []string{"token"}}
 }
 
-// A flush covers all scopes that it names, at any time before they expire, whoever knows of them.
+// A flush covers all scopes that it names, at any time before they expire, whether or not a process knows them.
 func TestFlushScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, flush := range []byte{100, 101} {

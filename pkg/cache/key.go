@@ -15,7 +15,7 @@ type Key struct {
 	// Scope is a digest of everything but the values: which configuration, API, stage and the like.
 	Scope [32]byte
 	// FlushScopes are those whose flush covers the entry, the same for all keys of a Scope; none stands for Scope itself. They
-	// may be wider: a flush by one of them covers entries of Scopes that nobody knows any more.
+	// may be wider: a flush by one of them covers entries of Scopes that are no longer known.
 	FlushScopes [][32]byte
 	// Parts are the values.
 	Parts []string

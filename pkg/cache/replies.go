@@ -21,7 +21,7 @@ const (
 var errReply = errors.New("the reply is larger than any that was asked for")
 
 // dialer connects as go-redis does, and bounds what comes. go-redis makes room for as much as a reply says it has, and calls
-// itself for each list in a list: whoever answers in place of Redis could end the process.
+// itself for each list in a list: a server in place of Redis could end the process.
 func dialer(c SharedConfig) func(context.Context, string, string) (net.Conn, error) {
 	dial := redis.NewDialer(&redis.Options{DialTimeout: c.Wait, TLSConfig: c.TLS})
 	return func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -101,7 +101,7 @@ func TestFlushByAnotherSealingKeyStays(t *testing.T) {
 	}
 }
 
-// Whoever may publish has caches emptied at a bounded rate, and hides no flush by it.
+// Anyone who may publish has caches emptied at a bounded rate, and hides no flush by it.
 func TestFloodOfMessages(t *testing.T) {
 	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})

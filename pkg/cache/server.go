@@ -20,7 +20,7 @@ const (
 	notText = "-"
 )
 
-// everything is the flush scope of all entries. Its epoch is begun anew when nobody knows what was flushed.
+// everything is the flush scope of all entries. Its epoch is begun anew when it is unknown what was flushed.
 var everything = sha256.Sum256([]byte("portcullis: everything"))
 
 var errNoRun = errors.New("the server does not say which run it is in")
@@ -30,7 +30,7 @@ type reply struct {
 	run run
 	// marker is the last message about a flush; empty for none.
 	marker string
-	// epochs are as they are stored; empty where there is none.
+	// epochs are as they are stored; empty for an epoch that is missing.
 	epochs []string
 	// value is empty if there is none.
 	value string
@@ -39,7 +39,7 @@ type reply struct {
 // ask asks for the epochs of scopes, and for the value under a name unless that is empty.
 //
 // INFO goes with each question. A run that was asked for once would outlive the server's restart for as long as a connection
-// takes to notice, or for ever where a server is made a replica and a master again.
+// takes to notice, or without end when a server is made a replica and a master again.
 func (s *Shared) ask(ctx context.Context, scopes [][32]byte, name string) (r reply, err error) {
 	node, err := s.node(ctx)
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 	defaultWait = 50 * time.Millisecond
 	// maxSharedBytes bounds what is written and what is read.
 	maxSharedBytes = 2 << 20
-	// maxStored is how much of what is stored is asked for. Whoever can write to Redis can write half a gigabyte.
+	// maxStored is the most that is read of a stored value. Anyone who can write to Redis can write half a gigabyte.
 	maxStored = maxSharedBytes + 1024
 	namespace = "portcullis:"
 )
@@ -98,7 +98,7 @@ type flusher interface {
 func NewShared(c SharedConfig) (*Shared, error) {
 	switch {
 	case len(c.Addresses) == 0:
-		return nil, errors.New("there is no address: write one such as 10.0.0.5:6379")
+		return nil, errors.New("the address is missing; write one such as 10.0.0.5:6379")
 	case len(c.Addresses) > 1 && !c.Cluster && c.Master == "":
 		return nil, errors.New("there are several addresses: write cluster: true, or the name of the sentinels' master")
 	case c.Cluster && c.Master != "":
@@ -311,7 +311,7 @@ func (s *Shared) nextEpoch(ctx context.Context, scope [32]byte) epoch {
 	defer cancel()
 	r, _ := s.ask(ctx, [][32]byte{scope}, "")
 	for _, text := range r.epochs {
-		// The clock of the replica that began it may be ahead of ours.
+		// The clock of the replica that began it may be ahead of this process's.
 		if e, ok := s.seal.openEpoch(scope, text); ok {
 			s.seen.isNewest(scope, e.created)
 		}
@@ -388,7 +388,7 @@ func (s *Shared) Samples() []authz.Sample {
 		sample("portcullis_shared_cache_subscribe_failures_total", "Times that the connection by which flushes come was refused or lost.", s.deaf.Load()),
 		sample("portcullis_shared_cache_blind", "1 while the shared cache cannot be asked for flushes, and what is remembered counts for a short time only.", one(s.blindness.Load() != nil)),
 		sample("portcullis_shared_cache_foreign_flushes_total", "Flushes that do not open: another sealing key, or somebody else's writing.", s.foreign.Load()),
-		sample("portcullis_shared_cache_emptied_total", "Times that everything was forgotten because nobody knows what was flushed.", s.emptied.Load()),
+		sample("portcullis_shared_cache_emptied_total", "Times that everything was forgotten because it is unknown what was flushed.", s.emptied.Load()),
 		sample("portcullis_shared_cache_open", "1 while the shared cache is not tried.", one(s.breaker.open(time.Now()))),
 	}
 }

@@ -148,7 +148,7 @@ func TestReplicasShare(t *testing.T) {
 	}
 }
 
-// Whoever can write to Redis can make us miss, and no more.
+// Anyone who can write to Redis can cause misses, and nothing else.
 func TestSharedValuesAreNotTrusted(t *testing.T) {
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})
 	client := at(t, r, "")
@@ -347,7 +347,7 @@ func TestSharedOverTLS(t *testing.T) {
 
 func TestSharedFaults(t *testing.T) {
 	for want, c := range map[string]SharedConfig{
-		"no address":        {Key: sharedKey},
+		"address is missing":        {Key: sharedKey},
 		"several addresses": {Addresses: []string{"a:1", "b:1"}, Key: sharedKey},
 		"no master":         {Addresses: []string{"a:1"}, Key: sharedKey, SentinelPassword: "secret"},
 		"a user name alone": {Addresses: []string{"a:1"}, Key: sharedKey, Username: "portcullis"},

@@ -15,14 +15,14 @@ const (
 	lookEvery = time.Second
 	// longestBlind bounds how long the first level counts while Redis cannot be asked: a flush may have been missed.
 	longestBlind = 10 * time.Second
-	// Whoever may publish, or write the marker, can have everything forgotten: some times at once, then this often.
+	// Anyone who may publish, or write the marker, can have everything forgotten: some times at once, then this often.
 	emptyEvery = 5 * time.Second
 	emptyBurst = 4
 	// maxHeard is how many messages are told from those that come again.
 	maxHeard = 1024
 )
 
-// doubt is what is to be emptied because nobody knows what was flushed.
+// doubt is what is to be emptied because it is unknown what was flushed.
 type doubt struct {
 	mu    sync.Mutex
 	limit *rate.Limiter

@@ -146,12 +146,12 @@ func (a *Authorizer) authorize(t *jwt.Token, scopes []string) *jwt.Failure {
 }
 
 func refusal(f *jwt.Failure) *authz.Refusal {
-	r := &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: f.Code(), Detail: f.Detail()}}
+	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.Detail()}}
 	switch f.Code() {
 	case authz.CodeExpiredToken:
 		r.Message = "The incoming token has expired"
 	case authz.CodeAuthorizerFailed, authz.CodeOverload:
-		r.ResponseType = "AUTHORIZER_FAILURE"
+		r.ResponseType = authz.ResponseAuthorizerFailure
 	default: // the default UNAUTHORIZED message, for missing scopes too
 	}
 	return r

@@ -100,7 +100,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		c.warnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
-	api.Signatures = signatureOptions(m.GetSignatures())
+	api.Signatures = c.signatureOptions(m.GetSignatures(), at.Field("signatures"))
 	c.apiKeys(m, &api, at)
 	return api
 }
@@ -119,7 +119,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 		At: at, Method: method, Resource: resource,
 		Authorizer: authorizer, Scopes: m.GetScopes(), Unresolved: m.GetUnresolved(), APIKeyRequired: m.GetApiKeyRequired(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
-		Signatures:      routeSignatures(m.GetSignatures()),
+		Signatures:      c.routeSignatures(m.GetSignatures(), at.Field("signatures")),
 	}
 	if authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED {
 		r.Authorization = gateway.Authorization(authorization.String())
@@ -195,10 +195,10 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 // httpAPI refuses fields that an HTTP API cannot have and that gateway.API does not represent.
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
 	if c.doc.Node(at.Field("resourcePolicy")) != nil {
-		c.IfNew(at.Field("resourcePolicy"), "an HTTP API has no resource policy: remove it, or write kind: REST")
+		c.IfNew(at.Field("resourcePolicy"), "an HTTP API cannot have a resource policy; remove it, or write kind: REST")
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {
-		c.IfNew(at.Field("endpoint"), "an HTTP API is regional: remove endpoint, or write kind: REST")
+		c.IfNew(at.Field("endpoint"), "an HTTP API is always regional; remove endpoint, or write kind: REST")
 	}
 }
 

@@ -69,18 +69,28 @@ func refuseAll(gateway.SignatureOptions) (gateway.Verify, error) {
 	return func(*authz.Request) (*gateway.Signed, error) { return nil, &authz.Refusal{} }, nil
 }
 
-func signatureOptions(m *configv1.Signatures) gateway.SignatureOptions {
-	return gateway.SignatureOptions{
-		MaxExpires: seconds(m.GetMaxExpires()), PlusLiteral: m.GetLiteralPlus(), HostAliases: m.GetHostAliases(),
+func (c *compiler) signatureOptions(m *configv1.Signatures, at *fault.Place) gateway.SignatureOptions {
+	o := gateway.SignatureOptions{
+		MaxExpires: c.seconds(m.GetMaxExpires(), at.Field("maxExpires")), PlusLiteral: m.GetLiteralPlus(), HostAliases: m.GetHostAliases(),
 		DisableSigV4A: m.GetDisableSigv4A(),
 	}
+	if c.Follows(at.Field("hostAliases")) {
+		o.HostAliases = nil
+	}
+	return o
 }
 
-func routeSignatures(m *configv1.RouteSignatures) gateway.RouteSignatures {
-	return gateway.RouteSignatures{MaxExpires: seconds(m.GetMaxExpires()), UnsignedPayload: m.GetUnsignedPayload()}
+func (c *compiler) routeSignatures(m *configv1.RouteSignatures, at *fault.Place) gateway.RouteSignatures {
+	return gateway.RouteSignatures{MaxExpires: c.seconds(m.GetMaxExpires(), at.Field("maxExpires")), UnsignedPayload: m.GetUnsignedPayload()}
 }
 
-func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
+// seconds returns a number of seconds, zero for one that is at fault already: a verifier would refuse it again.
+func (c *compiler) seconds(n int32, at *fault.Place) time.Duration {
+	if c.Follows(at) {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
 
 func signed(c *iam.Caller) *gateway.Signed {
 	return &gateway.Signed{

@@ -2,7 +2,7 @@ package extauthz
 
 import "strings"
 
-// chunkBytes is how much text one allocation of an arena holds at most, longer texts aside. Whoever keeps a piece of a
+// chunkBytes is how much text one allocation of an arena holds at most, longer texts aside. Anyone who keeps a piece of a
 // request keeps no more than its chunk.
 const chunkBytes = 4 << 10
 

@@ -50,7 +50,7 @@ func TestArena(t *testing.T) {
 	})
 }
 
-// TestArenaKeepsNoMoreThanAChunk: whoever keeps a piece of a large message does not keep the message.
+// TestArenaKeepsNoMoreThanAChunk: a piece that is kept of a large message does not keep the whole message.
 func TestArenaKeepsNoMoreThanAChunk(t *testing.T) {
 	var a arena
 	message := bytes.Repeat([]byte("x"), 1<<20)

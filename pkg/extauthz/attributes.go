@@ -7,7 +7,7 @@ import (
 )
 
 // attributes are what a CheckRequest says of one HTTP request, as far as anybody asks. Two decoders fill them in, and what
-// judges them does not see which: decode reads the wire, attributesOf the generated message. Nothing in them aliases a buffer
+// evaluates them does not see which: decode reads the wire, attributesOf the generated message. Nothing in them aliases a buffer
 // that is used again.
 type attributes struct {
 	// http says that there are HTTP attributes at all.

@@ -62,7 +62,7 @@ func (o oddness) wire(t *rapid.T, s shape) []byte {
 	return b
 }
 
-// stray draws a field that belongs nowhere, or bytes that are none.
+// stray draws a field that belongs nowhere, or bytes that are not a field.
 func (o oddness) stray(t *rapid.T) []byte {
 	n := protowire.Number(rapid.IntRange(1, 40).Draw(t, "stray"))
 	switch rapid.IntRange(0, 5).Draw(t, "type") {

@@ -71,7 +71,7 @@ func agree(t fataler, wire []byte) (understood bool) {
 	if !decode(private, &byHand) {
 		return false
 	}
-	for i := range private { // whoever has kept a piece of the buffer has now got something else
+	for i := range private { // a piece of the buffer that was kept has now changed
 		private[i] = 0xa5
 	}
 	var in authv3.CheckRequest
@@ -85,7 +85,7 @@ func agree(t fataler, wire []byte) (understood bool) {
 	want, refused := request(&generated)
 	got, alsoRefused := request(&byHand)
 	if (refused == nil) != (alsoRefused == nil) || refused != nil && refused.status != alsoRefused.status {
-		t.Fatalf("%x: judged %v and %v", wire, refused, alsoRefused)
+		t.Fatalf("%x: refused %v and %v", wire, refused, alsoRefused)
 	}
 	if refused != nil {
 		return true
@@ -331,8 +331,8 @@ func TestDecodeTruncated(t *testing.T) {
 	}
 }
 
-// mergers are messages of several parts that protobuf merges, the last word of each field counting: whoever reads the first one
-// judges another request.
+// mergers are messages of several parts that protobuf merges, the last word of each field counting: a reader of the first one
+// decides another request.
 func mergers(t testing.TB) [][]byte {
 	t.Helper()
 	good := marshal(t, envoyRequest())
@@ -355,7 +355,7 @@ func mergers(t testing.TB) [][]byte {
 	}
 }
 
-// What is merged is judged as protobuf merges it.
+// What is merged is read as protobuf merges it.
 func TestDecodeMerges(t *testing.T) {
 	for i, wire := range mergers(t) {
 		understood := agree(t, wire)
@@ -386,7 +386,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		agree(t, wire)
-		// What was not understood is judged all the same, and as by a server that has no decoder of its own.
+		// What was not understood is decided all the same, and as by a server that has no decoder of its own.
 		s := New(Config{Authorizer: always(allow)})
 		var m message
 		s.read(buffer(wire), &m)

@@ -49,7 +49,7 @@
 // signatures: no other authorizer is shown a body. A larger one is answered 413, as API Gateway answers a payload beyond its quota.
 //
 // 2026-11-25: portcullis.body: buffered says nothing of a request for a WebSocket. Envoy's filter asks about such a request at once,
-// whatever with_request_body says, and Istio's listeners let it pass: whoever had somebody else's signature over an empty body could
+// whatever with_request_body says, and Istio's listeners let it pass: anyone who had somebody else's signature over an empty body could
 // add Upgrade, which clients do not sign, and a body of his own. Its body is unknown, so that no signature over it is verified.
 //
 // 2026-11-28: what is taken out of a query is taken out by setting :path. query_parameters_to_remove has Envoy write the whole query

@@ -8,11 +8,10 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // What the answers of allowed have in common. Nobody writes to them: an answer that is not marshalled at once is made one's own.
@@ -89,7 +88,7 @@ func renderable(d *authz.Decision) bool {
 
 // requestOptions are the headers of the upstream's request. The target is the pseudo header :path. Envoy would write a query anew
 // from which it removed parameters (query_parameters_to_remove), in another order; a :path it takes as it is. The route stays the
-// one that the request was judged by, for Envoy chooses it anew only under clear_route_cache.
+// one that the request was decided by, because Envoy chooses it anew only under clear_route_cache.
 func requestOptions(d *authz.Decision) []*corev3.HeaderValueOption {
 	options := headerOptions(d.SetHeaders)
 	if d.Target != "" {
@@ -136,3 +135,49 @@ func responseOptions(fields []authz.Field) []*corev3.HeaderValueOption {
 
 // utf8Text is s as protobuf can carry it.
 func utf8Text(s string) string { return strings.ToValidUTF8(s, "!") }
+
+// Refuse is the decision for a check that is turned away without an API having been asked. The client is answered in the form
+// of API Gateway's own errors; the detail is for the operator.
+func Refuse(status int, code authz.Code, detail string) authz.Decision {
+	d := authz.Decision{Reason: authz.Reason{Code: code, Detail: detail}}
+	deny(&d, status)
+	return d
+}
+
+// deny gives d a denial with a request id, in place of whatever it was to answer. Header names and texts are those of
+// "Gateway response types for API Gateway".
+func deny(d *authz.Decision, status int) {
+	if d.RequestID == "" {
+		d.RequestID = authz.NewRequestID()
+	}
+	message, errorType := texts(status)
+	headers := []authz.Field{
+		{Name: "content-type", Value: "application/json"},
+		{Name: "x-amzn-RequestId", Value: d.RequestID},
+		{Name: "x-amz-apigw-id", Value: d.RequestID},
+	}
+	if errorType != "" {
+		headers = append(headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})
+	}
+	d.Allow = false
+	d.Denial = authz.Response{Status: status, Headers: headers, Body: `{"message":"` + message + `"}`}
+}
+
+func texts(status int) (message, errorType string) {
+	switch status {
+	case 400:
+		return "Bad Request", "BadRequestException"
+	case 413:
+		return "Request Too Long", "RequestTooLargeException"
+	case 414:
+		return "Request URI too long", ""
+	case 431:
+		return "Request Header Fields Too Large", ""
+	case 503:
+		return "Service Unavailable", "ServiceUnavailableException"
+	case 504:
+		return "Endpoint request timed out", "InternalServerErrorException"
+	default:
+		return "Internal server error", "InternalServerErrorException"
+	}
+}

@@ -7,7 +7,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// Envoy names a peer by its certificate, whoever signed that. It counts where Envoy's configuration says that it is verified, and if it
+// Envoy names a peer by its certificate, no matter who signed it. It counts where Envoy's configuration says that it is verified, and if it
 // is a SPIFFE id.
 func TestSourcePrincipal(t *testing.T) {
 	const id = "spiffe://cluster.local/ns/pets/sa/caller_1"

@@ -154,7 +154,7 @@ func costOf(read func()) (heap, stack uint64) {
 	return after.TotalAlloc - before.TotalAlloc, max(after.StackInuse, before.StackInuse) - before.StackInuse
 }
 
-// No message takes up more than eight times its size and a megabyte, whichever decoder reads it, and as few bytes of stack.
+// No message takes up more than eight times its size and a megabytewith either decoder, and as few bytes of stack.
 func TestNoMessageCostsManyTimesItsSize(t *testing.T) {
 	sizes := []int{64 << 10, 15 << 20}
 	if testing.Short() || raceEnabled {

@@ -50,8 +50,8 @@ func (in *invocation) showAPIKey() string {
 }
 
 // invalidAPIKey refuses a request for its API key, whose value detail does not repeat. The client is not told what is wrong with it.
-func invalidAPIKey(detail string) *answer.Refusal {
-	return &answer.Refusal{Type: answer.InvalidAPIKey, Reason: authz.Reason{Code: authz.CodeInvalidAPIKey, Detail: detail}}
+func invalidAPIKey(detail string) *authz.Refusal {
+	return &authz.Refusal{ResponseType: authz.ResponseInvalidAPIKey, Reason: authz.Reason{Code: authz.CodeInvalidAPIKey, Detail: detail}}
 }
 
 // ofAPIKey is a value that only requests with an API key have, on routes that require one.

@@ -3,14 +3,13 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
-// order is the whole order of a decision ("Authorization flow in API Gateway"). Nothing denies outside of it, and the last step alone
-// allows.
+// order lists the steps of a decision in their order ("Authorization flow in API Gateway"). Nothing denies outside of the steps, and only
+// the last one allows.
 var order = [...]step{
 	{authz.StepMethod, (*invocation).readMethod},
 	{authz.StepPath, (*invocation).readPath},
@@ -42,48 +41,7 @@ type step struct {
 	run  func(*invocation, context.Context) outcome
 }
 
-// outcome is how a step ends. Its zero value denies.
-type outcome struct {
-	verdict verdict
-	// refusal is why the step denies; nil stands for an internal error.
-	refusal *answer.Refusal
-}
-
-// verdict says what comes after a step.
-type verdict uint8
-
-const (
-	// denies ends in a denial.
-	denies verdict = iota
-	// goesOn leads to the next step.
-	goesOn
-	// answers ends in the answer to a preflight, in place of an upstream.
-	answers
-	// allows lets the request pass.
-	allows
-)
-
-func goOn() outcome { return outcome{verdict: goesOn} }
-
-func deny(r *answer.Refusal) outcome { return outcome{refusal: r} }
-
-// denyFor denies with the refusal that err is. Any other error is an internal one, which the client is told nothing about.
-func denyFor(err error) outcome {
-	if r, ok := errors.AsType[*answer.Refusal](err); ok {
-		return deny(r)
-	}
-	return deny(answer.Internal(authz.CodeInternal, err.Error()))
-}
-
-// unless denies for an error, and goes on without one.
-func unless(err error) outcome {
-	if err != nil {
-		return denyFor(err)
-	}
-	return goOn()
-}
-
-// Authorize decides one request. It denies unless the last step allows. A check that is canceled, or whose time runs out, is denied.
+// Authorize decides one request. It denies unless the last step allows. It denies a check that is canceled, or whose time runs out.
 func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
 	in := &invocation{gateway: cmp.Or(g.model, &noModel), request: r, requestID: requestID(r.ID)}
 	for i := range order {
@@ -102,18 +60,18 @@ func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decisio
 	return in.denial(nil)
 }
 
-// pass lets a request pass that was allowed for a reason, unless its time ran out.
+// pass allows a request if an earlier step noted a reason to allow, and the check still has time.
 func (in *invocation) pass(ctx context.Context) outcome {
 	switch {
 	case in.reason.Code != authz.CodeNoPolicy && in.reason.Code != authz.CodeAllowed:
-		return deny(answer.Internal(authz.CodeInternal, "the flow ended without a decision"))
+		return deny(answer.Internal(authz.CodeInternal, "the steps ended without a decision"))
 	case ctx.Err() != nil:
 		return deny(answer.Internal(authz.CodeCanceled, "the check was canceled, or its time ran out"))
 	}
 	return outcome{verdict: allows}
 }
 
-// allowance is the decision that lets a request pass, as the steps have made it.
+// allowance returns the decision that lets the request pass, with what the steps found out.
 func (in *invocation) allowance() authz.Decision {
 	d := in.decision(in.reason)
 	d.SetHeaders, d.RemoveHeaders, d.Target = in.setHeaders, in.removeHeaders, in.target
@@ -122,25 +80,25 @@ func (in *invocation) allowance() authz.Decision {
 	return d
 }
 
-// preflight answers a preflight.
+// preflight returns the answer to a CORS preflight.
 func (in *invocation) preflight() authz.Decision {
-	d := in.decision(authz.Reason{Code: authz.CodePreflight, Detail: "a CORS preflight, which the gateway answers itself"})
+	d := in.decision(authz.Reason{Code: authz.CodePreflight, Detail: "the API answers the CORS preflight itself"})
 	d.Denial = in.stage.API.CORS.Preflight(in.requestID, in.request)
 	return d
 }
 
-// denial answers with a refusal; nil is one of a step that says nothing.
-func (in *invocation) denial(r *answer.Refusal) authz.Decision {
+// denial returns the decision that answers with a refusal. A nil refusal stands for an internal error.
+func (in *invocation) denial(r *authz.Refusal) authz.Decision {
 	if r == nil {
 		r = answer.Internal(authz.CodeInternal, "a step denied without a reason")
 	}
-	in.refusal = r
+	in.refusal = answer.ForClient(r)
 	d := in.decision(r.Reason)
 	d.Denial = in.render()
 	return d
 }
 
-// decision is a denial without an answer, filled with what was found out.
+// decision returns a denial without an answer, with what the steps found out.
 func (in *invocation) decision(reason authz.Reason) authz.Decision {
 	d := authz.Decision{Reason: reason, Caller: in.caller, RequestID: in.requestID}
 	if in.stage != nil {
@@ -152,17 +110,17 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 	return d
 }
 
-// render makes the client's answer of the refusal.
+// render returns the client's answer for the refusal.
 func (in *invocation) render() authz.Response {
 	r := in.refusal
 	switch {
-	case in.stage == nil && r.Type == answer.NotFound: // only an HTTP API answers so
-		return r.HTTP(in.requestID, nil)
+	case in.stage == nil && r.ResponseType == authz.ResponseNotFound: // only HTTP APIs have this type
+		return answer.HTTP(r, in.requestID, nil)
 	case in.stage == nil:
-		return r.REST(nil, in.requestID, in)
+		return answer.REST(r, nil, in.requestID, in)
 	case in.stage.API.HTTP:
-		return r.HTTP(in.requestID, in.stage.API.CORS.Headers(in.request))
+		return answer.HTTP(r, in.requestID, in.stage.API.CORS.Headers(in.request))
 	default:
-		return r.REST(in.stage.API.Responses[r.Type], in.requestID, in)
+		return answer.REST(r, in.stage.API.Responses[r.ResponseType], in.requestID, in)
 	}
 }

@@ -221,7 +221,7 @@ func TestIdentityValidationExpression(t *testing.T) {
 func TestAuthorizerFailsClosed(t *testing.T) {
 	var calls []LambdaCall
 	refusal := func(responseType string, code authz.Code) error {
-		return &authz.Refusal{ResponseType: responseType, Reason: authz.Reason{Code: code}}
+		return &authz.Refusal{ResponseType: authz.ResponseType(responseType), Reason: authz.Reason{Code: code}}
 	}
 	allowed := &testAnswer{policy: answerPolicy(t, allowEverything), allowed: true}
 	tokens := func(token Token, err error) Authorizer {
@@ -379,17 +379,17 @@ func TestAuthorizerFaults(t *testing.T) {
 		api           API
 		path, message string
 	}{
-		{with(Authorizer{Authorization: JWT}, nothing), `.authorizers["partners"]`, "checks no token"},
-		{with(Authorizer{Authorization: Custom}, nothing), `.authorizers["partners"]`, "no function"},
-		{with(Authorizer{Authorization: None, Token: token}, nothing), `.authorizers["partners"]`, "asks no authorizer"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Authorizers["a b"] = jwt }), `.authorizers["a b"]`, "no name of an authorizer"},
+		{with(Authorizer{Authorization: JWT}, nothing), `.authorizers["partners"]`, "does not check tokens"},
+		{with(Authorizer{Authorization: Custom}, nothing), `.authorizers["partners"]`, "does not have a function"},
+		{with(Authorizer{Authorization: None, Token: token}, nothing), `.authorizers["partners"]`, "is not one for authorizers; write"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Authorizers["a b"] = jwt }), `.authorizers["a b"]`, "is not a name of an authorizer; write"},
 		{with(jwt, func(_ *API, a *Authorizer) {
 			a.IdentitySource = []string{"method.request.header.a", "method.request.header.b"}
-		}), `.authorizers["partners"].identitySource`, "write one"},
-		{with(jwt, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.querystring.a"} }), `.authorizers["partners"].identitySource[0]`, "looks at a header"},
-		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"$request.header.a"} }), `.authorizers["partners"].identitySource[0]`, "no identity source"},
-		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.header."} }), `.authorizers["partners"].identitySource[0]`, "no identity source"},
-		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.path.a"} }), `.authorizers["partners"].identitySource[0]`, "no identity source"},
+		}), `.authorizers["partners"].identitySource`, "has one identity source; remove"},
+		{with(jwt, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.querystring.a"} }), `.authorizers["partners"].identitySource[0]`, "is not a header"},
+		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"$request.header.a"} }), `.authorizers["partners"].identitySource[0]`, "is not an identity source; write"},
+		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.header."} }), `.authorizers["partners"].identitySource[0]`, "is not an identity source; write"},
+		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"method.request.path.a"} }), `.authorizers["partners"].identitySource[0]`, "is not an identity source; write"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentitySource = []string{"context.authorizer.a"} }), `.authorizers["partners"].identitySource[0]`, "not known before"},
 		{with(lambda, func(_ *API, a *Authorizer) {
 			a.IdentitySource = []string{"method.request.querystring.a, method.request.header.b"}
@@ -400,22 +400,22 @@ func TestAuthorizerFaults(t *testing.T) {
 		}), `.authorizers["partners"].identitySource[1]`, "twice"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "(?!x)" }), `.authorizers["partners"].identityValidationExpression`, "look-around"},
 		{with(lambda, func(_ *API, a *Authorizer) { a.IdentityValidationExpression = "x)|(?:.*" }), `.authorizers["partners"].identityValidationExpression`, "unexpected"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "other" }), ".routes[0].authorizer", "no authorizer \"other\"; there is partners"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "other" }), ".routes[0].authorizer", "does not have an authorizer \"other\"; write one of partners"},
 		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorizer = "" }), ".routes[0].authorizer", "needs an authorizer"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is for JWT: write authorization: JWT, or remove it"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = None }), ".routes[0].authorizer", "asks no authorizer"},
-		{with(lambda, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a"} }), ".routes[0].scopes", "has scopes"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a b"} }), ".routes[0].scopes[0]", "no scope"},
-		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{""} }), ".routes[0].scopes[0]", "no scope"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = Cognito }), ".routes[0].authorization", "is for JWT; write authorization: JWT, or remove it"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Authorization = None }), ".routes[0].authorizer", "does not use an authorizer; remove"},
+		{with(lambda, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a"} }), ".routes[0].scopes", "have scopes; remove"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{"a b"} }), ".routes[0].scopes[0]", "is not a scope; write"},
+		{with(jwt, func(api *API, _ *Authorizer) { api.Routes[0].Scopes = []string{""} }), ".routes[0].scopes[0]", "is not a scope; write"},
 		{with(jwt, func(api *API, _ *Authorizer) {
 			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.why"}}
-		}), `.upstreamHeaders["x-a"]`, "the API has none"},
+		}), `.upstreamHeaders["x-a"]`, "is a value of a Lambda authorizer's answer; write"},
 		{with(lambda, func(api *API, _ *Authorizer) {
 			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.claims.sub"}}
-		}), `.upstreamHeaders["x-a"]`, "no authorizer for a user pool's tokens"},
+		}), `.upstreamHeaders["x-a"]`, "is a claim of a token; write an authorizer"},
 		{with(jwt, func(api *API, _ *Authorizer) {
 			api.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.authorizer.claims"}}
-		}), `.upstreamHeaders["x-a"]`, "no single value"},
+		}), `.upstreamHeaders["x-a"]`, "is not a single value; write"},
 	} {
 		g, faults := New(Config{APIs: []API{tt.api}})
 		path := "apis[0]" + tt.path

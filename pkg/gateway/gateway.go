@@ -1,3 +1,12 @@
+// Package gateway implements API Gateway's authorization. It finds the API, stage and route of a request, runs the route's guard, and
+// answers with a gateway response or with the headers for the upstream.
+//
+// Start in authorize.go: the list order has every step of a decision, and each entry names the method that runs. A step denies unless it
+// says otherwise, and only the last one allows. guard.go has what the authorization types do.
+//
+// New compiles a Config, which package compile documents. Package canon has the forms of paths and hosts, routing the look-up of routes,
+// and answer what clients are told. A comment with a date, such as "2026-11-28:", is a decision where AWS is silent, or where portcullis is
+// stricter. It stands at the function that implements it.
 package gateway
 
 import (
@@ -9,7 +18,7 @@ import (
 // Gateway is a compiled Config. It is immutable and safe for concurrent use. Its zero value owns no host and denies.
 type Gateway struct{ model *model.Gateway }
 
-// noModel is that of the zero Gateway.
+// noModel is the model of the zero Gateway.
 var noModel model.Gateway
 
 // New compiles a configuration. It returns all faults at once; the Gateway is nil if one of them is not a warning.
@@ -21,7 +30,7 @@ func New(c Config) (*Gateway, []fault.Fault) {
 	return &Gateway{m}, faults
 }
 
-// What a Gateway is made of. Package compile documents it.
+// The parts of a Config. Package compile documents them.
 type (
 	Config           = compile.Config
 	API              = compile.API
@@ -39,7 +48,7 @@ type (
 	SignatureOptions = compile.SignatureOptions
 )
 
-// What authenticators return, and are asked.
+// What authenticators get and return. Package model documents them.
 type (
 	Token           = model.Token
 	LambdaCall      = model.LambdaCall

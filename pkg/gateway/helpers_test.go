@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
@@ -130,7 +129,7 @@ func (in *invocation) find() error {
 			break
 		}
 		if out := s.run(in, context.Background()); out.verdict != goesOn {
-			return cmp.Or(out.refusal, &answer.Refusal{})
+			return cmp.Or(out.refusal, &authz.Refusal{})
 		}
 	}
 	return nil

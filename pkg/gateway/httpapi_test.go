@@ -11,7 +11,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
-	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
@@ -57,21 +56,21 @@ func TestHTTPFaults(t *testing.T) {
 		{change(func(a *API) { a.Authorizers = map[string]Authorizer{"pool": {Authorization: Cognito}} }), `apis[0].authorizers["pool"]`, "write a jwt authorizer"},
 		{change(func(a *API) { a.Authorizers = map[string]Authorizer{"f": {Authorization: Custom, TokenType: true}} }), `apis[0].authorizers["f"]`, "type: REQUEST"},
 		{change(func(a *API) { a.Routes[1].Authorization = "" }), "apis[0].routes[1].authorization", "not supported"},
-		{change(func(a *API) { a.Routes[1].Method = "PROPFIND" }), "apis[0].routes[1].route", "no method"},
-		{change(func(a *API) { a.Routes[1] = a.Routes[0] }), "apis[0].routes[1].route", "written twice"},
+		{change(func(a *API) { a.Routes[1].Method = "PROPFIND" }), "apis[0].routes[1].route", "is not a method; write"},
+		{change(func(a *API) { a.Routes[1] = a.Routes[0] }), "apis[0].routes[1].route", "given twice; remove"},
 		{change(func(a *API) { a.Routes[0].Method, a.Routes[0].Resource = DefaultRoute, "/" }), "apis[0].routes[0].route", "write $default alone"},
 		{change(func(a *API) {
 			a.Routes[0] = Route{Method: DefaultRoute, Authorization: None}
 			a.Routes[1] = a.Routes[0]
-		}), "apis[0].routes[1].route", "written twice"},
+		}), "apis[0].routes[1].route", "given twice; remove"},
 		{change(func(a *API) { a.Routes[0].Resource = "/pets/" }), "apis[0].routes[0].route", "empty path part"},
-		{change(func(a *API) { a.Stages[0].Name = "$other" }), "apis[0].stages[0].name", "no stage name"},
-		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: DefaultStage}) }), "apis[0].stages[1].name", "written twice"},
+		{change(func(a *API) { a.Stages[0].Name = "$other" }), "apis[0].stages[0].name", "is not a stage name"},
+		{change(func(a *API) { a.Stages = append(a.Stages, Stage{Name: DefaultStage}) }), "apis[0].stages[1].name", "given twice; remove"},
 		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.resourcePath"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.resourcePath"},
 		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.identity.vpceId"}} }), `apis[0].upstreamHeaders["x-a"]`, "context.routeKey"},
 		{change(func(a *API) {
 			a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$request.header.authorization"}}
-		}), `apis[0].upstreamHeaders["x-a"]`, "what the client sent"},
+		}), `apis[0].upstreamHeaders["x-a"]`, "the upstream gets them from the client; remove"},
 		{change(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.http.method"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable"},
 		{rest(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}} }), "apis[0].cors", "kind: HTTP"},
 		{rest(func(a *API) { a.Routes[1] = Route{Method: DefaultRoute, Authorization: None} }), "apis[0].routes[1].route", "kind: HTTP"},
@@ -79,20 +78,18 @@ func TestHTTPFaults(t *testing.T) {
 		{rest(func(a *API) { a.UpstreamHeaders = []UpstreamHeader{{Name: "x-a", Value: "$context.routeKey"}} }), `apis[0].upstreamHeaders["x-a"]`, "unknown variable context.routeKey"},
 		{origins(false), "apis[0].cors.allowOrigins", "at least one"},
 		{origins(true, "https://a.example", "*"), "apis[0].cors.allowOrigins[1]", "credentials"},
-		{origins(false, "https://a.example", "https://a.example"), "apis[0].cors.allowOrigins[1]", "written twice"},
-		{origins(false, "https://*.example.com"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, "https://a.example/"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, "https://A.example"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, "a.example"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, "null"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, "https://a.example\r\nx: y"), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{origins(false, ""), "apis[0].cors.allowOrigins[0]", "no origin"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowMethods: []string{"GET", "get"}} }), "apis[0].cors.allowMethods[1]", "no method"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowMethods: []string{"ANY"}} }), "apis[0].cors.allowMethods[0]", "no method"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowHeaders: []string{"a b"}} }), "apis[0].cors.allowHeaders[0]", "no header name"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, ExposeHeaders: []string{"a", ""}} }), "apis[0].cors.exposeHeaders[1]", "no header name"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, MaxAge: 86401} }), "apis[0].cors.maxAge", "86400"},
-		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, MaxAge: -2} }), "apis[0].cors.maxAge", "86400"},
+		{origins(false, "https://a.example", "https://a.example"), "apis[0].cors.allowOrigins[1]", "given twice; remove"},
+		{origins(false, "https://*.example.com"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, "https://a.example/"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, "https://A.example"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, "a.example"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, "null"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, "https://a.example\r\nx: y"), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{origins(false, ""), "apis[0].cors.allowOrigins[0]", "is not an origin as browsers send it; write"},
+		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowMethods: []string{"GET", "get"}} }), "apis[0].cors.allowMethods[1]", "is not a method; write"},
+		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowMethods: []string{"ANY"}} }), "apis[0].cors.allowMethods[0]", "is not a method; write"},
+		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, AllowHeaders: []string{"a b"}} }), "apis[0].cors.allowHeaders[0]", "is not a header name; write"},
+		{change(func(a *API) { a.CORS = &CORS{AllowOrigins: []string{"*"}, ExposeHeaders: []string{"a", ""}} }), "apis[0].cors.exposeHeaders[1]", "is not a header name; write"},
 	} {
 		g, faults := New(tt.config)
 		if g != nil {
@@ -160,31 +157,31 @@ func TestHTTPStages(t *testing.T) {
 // Every response type has an answer of an HTTP API, none of which tells more than its status.
 func TestHTTPAnswers(t *testing.T) {
 	g := mustNew(t, httpAPI("GET /pets"))
-	want := map[answer.Type]string{
-		answer.InternalError: "500 Internal Server Error", answer.BadRequest: "400 Bad Request", answer.Forbidden: "403 Forbidden", answer.URITooLong: "414 Request URI too long",
-		answer.NotFound: "404 Not Found", answer.AccessDenied: "403 Forbidden", answer.APIConfigurationError: "500 Internal Server Error",
-		answer.AuthorizerConfigurationError: "500 Internal Server Error", answer.AuthorizerFailure: "500 Internal Server Error", answer.BadRequestBody: "400 Bad Request",
-		answer.BadRequestParameters: "400 Bad Request", answer.ExpiredToken: "403 Forbidden", answer.IntegrationFailure: "503 Service Unavailable", answer.IntegrationTimeout: "503 Service Unavailable",
-		answer.InvalidAPIKey: "403 Forbidden", answer.InvalidSignature: "403 Forbidden", answer.MissingAuthenticationToken: "403 Forbidden", answer.QuotaExceeded: "429 Too Many Requests",
-		answer.RequestTooLarge: "413 Request Entity Too Large", answer.ResourceNotFound: "404 Not Found", answer.Throttled: "429 Too Many Requests", answer.Unauthorized: "401 Unauthorized",
-		answer.UnsupportedMediaType: "500 Internal Server Error", answer.WAFFiltered: "403 Forbidden",
+	want := map[authz.ResponseType]string{
+		authz.ResponseInternalError: "500 Internal Server Error", authz.ResponseBadRequest: "400 Bad Request", authz.ResponseForbidden: "403 Forbidden", authz.ResponseURITooLong: "414 Request URI too long",
+		authz.ResponseNotFound: "404 Not Found", authz.ResponseAccessDenied: "403 Forbidden", "API_CONFIGURATION_ERROR": "500 Internal Server Error",
+		authz.ResponseAuthorizerConfigurationError: "500 Internal Server Error", authz.ResponseAuthorizerFailure: "500 Internal Server Error", "BAD_REQUEST_BODY": "400 Bad Request",
+		"BAD_REQUEST_PARAMETERS": "400 Bad Request", authz.ResponseExpiredToken: "403 Forbidden", "INTEGRATION_FAILURE": "503 Service Unavailable", "INTEGRATION_TIMEOUT": "503 Service Unavailable",
+		"INVALID_API_KEY": "403 Forbidden", authz.ResponseInvalidSignature: "403 Forbidden", authz.ResponseMissingAuthenticationToken: "403 Forbidden", "QUOTA_EXCEEDED": "429 Too Many Requests",
+		"REQUEST_TOO_LARGE": "413 Request Entity Too Large", "RESOURCE_NOT_FOUND": "404 Not Found", "THROTTLED": "429 Too Many Requests", authz.ResponseUnauthorized: "401 Unauthorized",
+		"UNSUPPORTED_MEDIA_TYPE": "500 Internal Server Error", "WAF_FILTERED": "403 Forbidden", "SOMETHING_ELSE": "500 Internal Server Error",
 	}
-	for kind := range answer.Types() {
+	for kind := range want {
 		in := &invocation{gateway: g.model, request: get("/pets"), requestID: testID}
 		if err := in.find(); err != nil {
 			t.Fatal(err)
 		}
 		const challenge = `Bearer scope="" error="invalid_token"`
-		d := in.denial(&answer.Refusal{Type: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
+		d := in.denial(&authz.Refusal{ResponseType: kind, Message: "secret", ErrorType: "SecretException", Challenge: challenge, Reason: authz.Reason{Detail: "secret"}})
 		status, message, _ := strings.Cut(want[kind], " ")
 		if fmt.Sprint(d.Denial.Status) != status || d.Denial.Body != `{"message":"`+message+`"}` || d.Allow {
-			t.Errorf("%d: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])
+			t.Errorf("%s: %d %s, want %s", kind, d.Denial.Status, d.Denial.Body, want[kind])
 		}
 		if header(d, "x-amzn-ErrorType")+header(d, "x-amzn-RequestId") != "" || header(d, "apigw-requestid") != testID {
-			t.Errorf("%d: headers %v", kind, d.Denial.Headers)
+			t.Errorf("%s: headers %v", kind, d.Denial.Headers)
 		}
 		if got := header(d, "www-authenticate"); got != "" && status != "401" && status != "403" || got != challenge && (status == "401" || status == "403") {
-			t.Errorf("%d: www-authenticate %q", kind, got)
+			t.Errorf("%s: www-authenticate %q", kind, got)
 		}
 	}
 	d := g.Authorize(t.Context(), get("/nothing", "authorization", "Bearer x"))
@@ -201,9 +198,9 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 	if err := in.find(); err != nil {
 		t.Fatal(err)
 	}
-	d := in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
+	d := in.denial(denyFor(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer\r\nx: y", Reason: authz.Reason{Code: authz.CodeUnauthorized}}).refusal)
 	checkHTTPDenial(t, d, 401, authz.CodeUnauthorized, "Unauthorized")
-	d = in.denial(denyFor(refused(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}})).refusal)
+	d = in.denial(denyFor(&authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: "Bearer", Reason: authz.Reason{Code: authz.CodeUnauthorized}}).refusal)
 	if header(d, "www-authenticate") != "Bearer" {
 		t.Errorf("headers %v", d.Denial.Headers)
 	}
@@ -211,7 +208,7 @@ func TestHTTPChallengeIsAHeaderValue(t *testing.T) {
 
 // A token that is refused is answered with what the authorizer asks for; the caller may read it in a browser.
 func TestHTTPTokens(t *testing.T) {
-	refuse := func(response, challenge string, code authz.Code) error {
+	refuse := func(response authz.ResponseType, challenge string, code authz.Code) error {
 		return &authz.Refusal{ResponseType: response, Challenge: challenge, Reason: authz.Reason{Code: code}}
 	}
 	a := httpAPI("$default")

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -14,7 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// verify finds out who has signed the request.
+// verify returns the signer of the request. The signature is verified once.
 func (in *invocation) verify() (*model.Signed, error) {
 	if in.signed != nil {
 		return in.signed, nil
@@ -24,14 +24,14 @@ func (in *invocation) verify() (*model.Signed, error) {
 		verify = in.route.Verify
 	}
 	if verify == nil {
-		return nil, answer.Internal(authz.CodeInternal, "there is nothing that verifies signatures")
+		return nil, answer.Internal(authz.CodeInternal, "the API has no verifier of signatures")
 	}
 	signed, err := verify(in.request)
 	switch {
 	case err != nil:
-		return nil, refused(err)
+		return nil, err
 	case signed == nil || signed.Facts == nil || signed.Principal.Kind == policy.Anonymous:
-		return nil, answer.Internal(authz.CodeInternal, "a signature was verified, and nobody is known to have signed")
+		return nil, answer.Internal(authz.CodeInternal, "the verifier returned neither a signer nor an error")
 	}
 	if !in.signedForStage(signed.Host) {
 		return nil, signedForAnother(signed.Host)
@@ -40,12 +40,12 @@ func (in *invocation) verify() (*model.Signed, error) {
 	return signed, nil
 }
 
-// signedForStage reports whether a host leads to the request's stage, or is an alias of its API that leads nowhere else.
+// signedForStage reports whether a signed host leads to the request's stage, or is an alias of its API that leads nowhere else.
 //
-// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. Envoy hands on any host where
-// its virtual host has a wildcard, as sidecars have, and what was signed for another service would be good for this one. The client is
-// told that the signature does not match, as API Gateway would, which calculates it over its own host: an answer of its own would tell
-// who has a good key from who has none. An alias that leads to a stage of the API counts for that stage alone.
+// 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. With a wildcard virtual host,
+// as sidecars have, Envoy passes on any host, and a request that was signed for another service would pass here. The client is
+// told that the signature does not match, as by API Gateway, which calculates it over its own host. A different answer would reveal
+// which keys are good. An alias that leads to a stage of the API counts for that stage alone.
 func (in *invocation) signedForStage(host string) bool {
 	name := canon.Host(host)
 	if l := in.gateway.Locate(name, in.full.Text); l.Stage != nil {
@@ -54,24 +54,14 @@ func (in *invocation) signedForStage(host string) bool {
 	return slices.Contains(in.stage.API.Aliases, name)
 }
 
-// mismatch is what API Gateway says of a signature that is not the one it calculates.
+// mismatch is API Gateway's message about a signature that differs from the one that it calculates.
 const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and " +
 	"signing method. Consult the service documentation for details."
 
-// signedForAnother refuses a signature for a host that is not the stage's. API Gateway calculates a signature over its own host, and
-// never gets to see the host of another service: to it, this signature is one that does not match.
+// signedForAnother returns the refusal of a signature for a host that does not lead to the stage.
 func signedForAnother(host string) error {
 	detail := fmt.Sprintf("the request is signed for the host %.100q, which does not lead to the stage: list it under the stage's domains, or under the API's signatures.hostAliases", host)
-	return &answer.Refusal{Type: answer.InvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
-}
-
-// refused puts an authenticator's refusal into API Gateway's words. Any other error stays what it is, an internal one.
-func refused(err error) error {
-	r, ok := errors.AsType[*authz.Refusal](err)
-	if !ok {
-		return err
-	}
-	return answer.Of(r)
+	return &authz.Refusal{ResponseType: authz.ResponseInvalidSignature, Message: mismatch, Reason: authz.Reason{Code: authz.CodeBadSignature, Detail: detail}}
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.
@@ -85,20 +75,21 @@ func signer(in *invocation, _ context.Context) outcome {
 	return goOn()
 }
 
-// byIAM is the flow "IAM authentication and resource policy": Table A where caller and API are of one account, Table B
-// elsewhere. Both are what IAM's own evaluation comes to.
+// byIAM is the flow "IAM authentication and resource policy": Table A if caller and API have one account, Table B otherwise. IAM's own
+// evaluation gives the results of both.
 //
-// 2026-11-25: an HTTP API has no resource policy, so that AWS_IAM is Tables A and B with a resource side that says nothing. A
-// caller of the API's own account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
-// (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, holds, with 414.
+// 2026-11-25: an HTTP API has no resource policy, so AWS_IAM means Tables A and B with a silent resource side. A caller of the API's own
+// account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
+// (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, applies, with 414.
 func (in *invocation) byIAM() outcome {
 	policies := in.identity.Policies
 	policies.Resource = in.stage.API.Policy
-	result := policy.Evaluate(&policies, in.policyRequest(in.identity.Principal))
+	result := policy.Evaluate(&policies, in.policyRequest(in.identity))
 	return in.allowIf(in.judge(result, missing[result.Missing]))
 }
 
-// missing are the policies that lack an Allow in an implicit deny. Table A calls the caller's own side first.
+// missing maps the side that lacks an Allow in an implicit deny to the kind of policy that the message names. Table A names the caller's
+// own side first.
 var missing = map[policy.Side]policy.Kind{
 	policy.SideNone:        policy.Identity,
 	policy.SideIdentity:    policy.Identity,
@@ -110,73 +101,36 @@ var missing = map[policy.Side]policy.Kind{
 	policy.SideVPCEndpoint: policy.VPCEndpoint,
 }
 
-// principalKey is the value of a condition key that only signed requests have.
-//
-// 2026-11-23: aws:RequestedRegion and aws:ResourceAccount are there for signed requests only. API Gateway's list of keys for
-// resource policies has neither; service control policies lean on the first.
-func (in *invocation) principalKey(key *policy.Key) (policy.Value, bool) {
-	if in.identity == nil {
-		return policy.Value{}, false
+// claimsSignature reports whether a request has a part of a signature of version 4 or 4A, in Authorization or in its query.
+// In doubt it reports true: Envoy may have joined several lines of a header with commas, and names may be escaped.
+func claimsSignature(r *authz.Request) bool {
+	if signedInHeader(r) {
+		return true
 	}
-	switch key.ID() {
-	case policy.KeyRequestedRegion:
-		return policy.StringValue(in.stage.API.Region), true
-	case policy.KeyResourceAccount:
-		return policy.StringValue(in.stage.API.Account), true
-	default:
-		return in.identity.Facts.Lookup(key)
-	}
-}
-
-// principalType is aws:PrincipalType, which anonymous callers have too.
-func (in *invocation) principalType(key *policy.Key) (policy.Value, bool) {
-	if in.identity == nil {
-		return policy.StringValue("Anonymous"), true
-	}
-	return in.identity.Facts.Lookup(key)
-}
-
-// userName is how a denial calls the caller.
-func (in *invocation) userName() string {
-	if in.identity == nil {
-		return "anonymous"
-	}
-	return in.identity.Principal.ARN
-}
-
-// removeSignature keeps a signature from the upstream: whoever reads it could repeat the request. Of one that nobody asked
-// for, API Gateway drops the Authorization header ("Important notes for API Gateway REST APIs"), and so do we, with the token.
-func (in *invocation) removeSignature() {
-	if in.signed == nil {
-		if signedInHeader(in.request) {
-			in.removeHeader("authorization")
-			in.removeHeader("x-amz-security-token")
+	for name := range r.Query() {
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
 		}
-		return
+		switch canon.Lower(name) {
+		case "x-amz-algorithm", "x-amz-credential", "x-amz-signature":
+			return true
+		}
 	}
-	for _, name := range in.signed.SpentHeaders {
-		in.removeHeader(name)
-	}
-	if len(in.signed.SpentQuery) > 0 {
-		in.target = withoutParameters(in.request, in.signed.SpentQuery)
-	}
+	return false
 }
 
-// withoutParameters is a request's target without the query parameters of some names, in whatever case and however they are
-// escaped. What is left of the query stays as it is, byte for byte.
-func withoutParameters(r *authz.Request, names []string) string {
-	var b strings.Builder
-	b.WriteString(r.Path())
-	separator := byte('?')
-	for pair := range strings.SplitSeq(r.RawQuery(), "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		name = canon.Unescape(name)
-		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
-			continue
+// signaturePrefix is the prefix of the names of the algorithms of version 4 and 4A, in lower case.
+const signaturePrefix = "aws4-"
+
+// signedInHeader is claimsSignature for Authorization alone.
+func signedInHeader(r *authz.Request) bool {
+	for line := range r.HeaderValues("authorization") {
+		for value := range strings.SplitSeq(line, ",") {
+			value = strings.Trim(value, " \t")
+			if canon.Lower(value[:min(len(value), len(signaturePrefix))]) == signaturePrefix {
+				return true
+			}
 		}
-		b.WriteByte(separator)
-		b.WriteString(pair)
-		separator = '&'
 	}
-	return b.String()
+	return false
 }

@@ -348,7 +348,7 @@ func TestLongARNOfSignedRequest(t *testing.T) {
 func TestVerifierThatFails(t *testing.T) {
 	for name, verify := range map[string]Verify{
 		"nothing": func(*authz.Request) (*Signed, error) { return nil, nil },
-		"nobody":  func(*authz.Request) (*Signed, error) { return &Signed{Facts: &invocation{}}, nil },
+		"nobody":  func(*authz.Request) (*Signed, error) { return &Signed{Facts: &asker{in: &invocation{}}}, nil },
 		"no facts": func(*authz.Request) (*Signed, error) {
 			return &Signed{Principal: policy.Principal{Kind: policy.User}}, nil
 		},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -10,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// invocation is one request on its way through the flow: what came, and what has been found out so far.
+// invocation is one request on its way through the steps: the request, and what the steps have found out so far.
 type invocation struct {
 	gateway   *model.Gateway
 	request   *authz.Request
@@ -26,47 +27,106 @@ type invocation struct {
 	readings []string
 	route    *model.Route
 	caller   authz.Caller
-	// signed is who has signed the request, once that was asked and found out. identity is the same while the caller counts
-	// as one of IAM's: a route without authorization knows nobody, signed or not.
+	// signed is the verified signer of the request, nil until a step has verified the signature. identity is the same signer if the
+	// caller counts as an IAM principal: a route without authorization has an anonymous caller, signed or not.
 	signed, identity *model.Signed
 	// values are those of the authorizer's identity sources; token is the verified token, answer the function's answer.
 	values []string
 	token  model.Token
 	answer model.LambdaAnswer
-	// apiKey is the API key that counts, once the route has asked for one, and shownKey its value.
+	// apiKey is the verified API key of a route that requires one, and shownKey its value.
 	apiKey   *model.APIKey
 	shownKey string
-	// resource is what the resource policy says of the anonymous caller, once a Lambda authorizer's route has asked it.
+	// resource is the resource policy's result for the anonymous caller, set on routes with a Lambda authorizer.
 	resource policy.Result
 
 	valueBuffer    [4]string
 	spellingBuffer [2]string
-	// question is what policies are asked, one after the other. Its Resource is the method ARN, once that is built.
+	// question is what policies are asked, one after the other. Its Resource is the method ARN, once that is built; its Context is
+	// asker.
 	question policy.Request
-	// byEndpoint says that the connection itself came by a VPC endpoint: load balancer, listener or certificate attest it.
+	asker    asker
+	// byEndpoint reports that the connection itself came by a VPC endpoint, attested by the load balancer, the listener or a
+	// certificate.
 	byEndpoint, addressResolved bool
 	address                     netip.Addr
-	// reason is why the policies allow the request; its zero value does not.
+	// reason is why the policies allow the request; its zero value does not allow.
 	reason authz.Reason
-	// setHeaders, removeHeaders and target are the upstream's.
+	// setHeaders, removeHeaders and target change the upstream's request.
 	setHeaders    []authz.Field
 	removeHeaders []string
 	target        string
-	// fault is the first thing that a policy or a mapping asked for and that cannot be told. It denies, whatever was decided
-	// without it.
-	fault *answer.Refusal
-	// refusal is the denial, once there is one.
-	refusal *answer.Refusal
+	// fault is the first value that a policy or a mapping needs and that cannot be determined. It denies, whatever was decided without
+	// the value.
+	fault *authz.Refusal
+	// refusal is the denial that is being rendered.
+	refusal *authz.Refusal
 }
 
-func (in *invocation) fail(r *answer.Refusal) {
+// asker is a request and the caller that policies are asked about. A nil signed is the anonymous caller.
+type asker struct {
+	in     *invocation
+	signed *model.Signed
+}
+
+// place is the stage that a request is for, and the path within it.
+type place struct {
+	stage *model.Stage
+	path  string
+	// shared is the host if base paths or stage names divide it, nil otherwise.
+	shared *model.Host
+}
+
+// outcome is how a step ends. Its zero value denies.
+type outcome struct {
+	verdict verdict
+	// refusal is why the step denies; nil stands for an internal error.
+	refusal *authz.Refusal
+}
+
+// verdict says what comes after a step.
+type verdict uint8
+
+const (
+	// denies ends in a denial.
+	denies verdict = iota
+	// goesOn leads to the next step.
+	goesOn
+	// answers ends in the answer to a preflight, in place of the upstream's.
+	answers
+	// allows lets the request pass.
+	allows
+)
+
+func goOn() outcome { return outcome{verdict: goesOn} }
+
+func deny(r *authz.Refusal) outcome { return outcome{refusal: r} }
+
+// denyFor denies with the refusal that err wraps. Any other error is an internal error, of which the client is told nothing.
+func denyFor(err error) outcome {
+	if r, ok := errors.AsType[*authz.Refusal](err); ok {
+		return deny(r)
+	}
+	return deny(answer.Internal(authz.CodeInternal, err.Error()))
+}
+
+// unless denies if err is not nil, and goes on otherwise.
+func unless(err error) outcome {
+	if err != nil {
+		return denyFor(err)
+	}
+	return goOn()
+}
+
+// fail notes the first value that cannot be determined.
+func (in *invocation) fail(r *authz.Refusal) {
 	if in.fault == nil {
 		in.fault = r
 	}
 }
 
-// clientAddress returns the client's address. It is read when a policy or a mapping asks for it and not before, so that a
-// broken X-Forwarded-For is no concern of an API that does not look at addresses.
+// clientAddress returns the client's address. The address is read when a policy or a mapping asks for it, so that a broken
+// X-Forwarded-For does not affect an API that does not use addresses.
 func (in *invocation) clientAddress() (netip.Addr, bool) {
 	if !in.addressResolved {
 		in.addressResolved = true
@@ -78,8 +138,8 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 	return in.address, in.address.IsValid()
 }
 
-// singleHeader returns a header that has one line by definition. One with several cannot be judged: which line counts is up
-// to whoever reads it.
+// singleHeader returns the value of a header that has one line by definition. Several lines are a fault, because servers differ in which
+// one they use.
 func (in *invocation) singleHeader(name string) (string, bool) {
 	value, lines := in.request.Header(name)
 	if lines > 1 {
@@ -88,8 +148,8 @@ func (in *invocation) singleHeader(name string) (string, bool) {
 	return value, lines == 1
 }
 
-// requestID is the id that Envoy gave the request if it is a UUID, or else a new random one: it goes into a header of the
-// answer, and must not be of a client's making.
+// requestID returns the id that Envoy gave the request if it is a UUID, and a new random UUID otherwise. The id goes into a header of the
+// answer, so a client must not choose its form.
 func requestID(id string) string {
 	if isUUID(id) {
 		return id

@@ -19,21 +19,21 @@ func TestOpenRoutesBesideGuardedOnes(t *testing.T) {
 		at     int    // the open route, -1 for no warning
 		want   string // words of the warning
 	}{
-		{false, []string{"! GET /pets", "ANY /pets"}, 1, "other methods than GET /pets, such as HEAD (write ANY there)"},
-		{false, []string{"ANY /pets", "! HEAD /pets"}, 0, "other methods than HEAD /pets, such as DELETE"},
-		{false, []string{"! GET /pets", "! HEAD /pets", "ANY /pets"}, 2, "other methods than GET /pets, HEAD /pets, such as DELETE"},
-		{false, []string{"! GET /pets/{petId}", "ANY /pets/{petId}"}, 1, "other methods than GET /pets/{petId}"},
-		{false, []string{"! GET /pets", "ANY /{x}"}, 1, "other methods than GET /pets"},
-		{false, []string{"! GET /pets", "ANY /{proxy+}"}, 1, "other methods than GET /pets, such as HEAD (write ANY there); what lies below GET /pets (write /pets/{proxy+}, too)"},
-		{false, []string{"! ANY /pets", "GET /{proxy+}"}, 1, "what lies below ANY /pets (write /pets/{proxy+}, too)"},
+		{false, []string{"! GET /pets", "ANY /pets"}, 1, "methods other than GET /pets, such as HEAD (write ANY there)"},
+		{false, []string{"ANY /pets", "! HEAD /pets"}, 0, "methods other than HEAD /pets, such as DELETE"},
+		{false, []string{"! GET /pets", "! HEAD /pets", "ANY /pets"}, 2, "methods other than GET /pets, HEAD /pets, such as DELETE"},
+		{false, []string{"! GET /pets/{petId}", "ANY /pets/{petId}"}, 1, "methods other than GET /pets/{petId}"},
+		{false, []string{"! GET /pets", "ANY /{x}"}, 1, "methods other than GET /pets"},
+		{false, []string{"! GET /pets", "ANY /{proxy+}"}, 1, "methods other than GET /pets, such as HEAD (write ANY there); paths below GET /pets (write /pets/{proxy+}, too)"},
+		{false, []string{"! ANY /pets", "GET /{proxy+}"}, 1, "paths below ANY /pets (write /pets/{proxy+}, too)"},
 		{false, []string{"! GET /pets", "HEAD /{proxy+}"}, 1, "such as HEAD"},
 		{false, []string{"! ANY /pets/{proxy+}", "ANY /{proxy+}"}, 1, "the path before ANY /pets/{proxy+} (write /pets, too)"},
 		{false, []string{"! ANY /a/{proxy+}", "! ANY /b/{proxy+}", "! ANY /c/{proxy+}", "! ANY /d/{proxy+}", "ANY /{proxy+}"}, 4, "ANY /c/{proxy+} and 1 more"},
-		{true, []string{"! GET /pets", "$default"}, 1, "such as HEAD (write ANY there); what lies below GET /pets"},
-		{true, []string{"! ANY /pets", "$default"}, 1, "what lies below ANY /pets"},
+		{true, []string{"! GET /pets", "$default"}, 1, "such as HEAD (write ANY there); paths below GET /pets"},
+		{true, []string{"! ANY /pets", "$default"}, 1, "paths below ANY /pets"},
 		{true, []string{"! ANY /pets", "! ANY /pets/{proxy+}", "$default"}, -1, ""},
 
-		{false, []string{"key GET /pets", "ANY /pets"}, 1, "other methods than GET /pets"},
+		{false, []string{"key GET /pets", "ANY /pets"}, 1, "methods other than GET /pets"},
 
 		{false, []string{"! GET /pets", "key ANY /pets"}, -1, ""},
 		{false, []string{"! GET /pets", "GET /cats"}, -1, ""},

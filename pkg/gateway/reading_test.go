@@ -65,7 +65,7 @@ func TestOtherReadings(t *testing.T) {
 	}
 }
 
-// Fixed path parts with capital letters are found by a path without, and two that differ in case alone are refused.
+// Fixed path parts with capital letters are found by a path without, and two that differ only in case are refused.
 func TestStrictPathsIgnoreCase(t *testing.T) {
 	a := testAPI("ANY /{proxy+}", "GET /Admin/{id}/Keys", "GET /admin/{Id}/x")
 	a.StrictPaths = true
@@ -83,7 +83,7 @@ func TestStrictPathsIgnoreCase(t *testing.T) {
 		a := testAPI("GET /Admin/{id}", "GET /admin/{name}", "GET /Admin", "POST /Admin")
 		a.StrictPaths = strict
 		g, faults := New(Config{APIs: []API{a}})
-		if strict != (g == nil) || strict && (len(faults) != 1 || !strings.Contains(faults[0].Message, "differs from /Admin/{id} in case alone")) {
+		if strict != (g == nil) || strict && (len(faults) != 1 || !strings.Contains(faults[0].Message, "differs from /Admin/{id} only in case")) {
 			t.Errorf("strictPaths %v: %v", strict, faults)
 		}
 	}
@@ -169,19 +169,19 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// Base paths, and stage names on a default endpoint, that differ in case alone are refused.
+// Base paths, and stage names on a default endpoint, that differ only in case are refused.
 func TestNeighboursInAnotherCaseAreRefused(t *testing.T) {
 	for i, tt := range []struct {
 		domains  [2]string
 		endpoint bool
 		want     string
 	}{
-		{[2]string{"api.example.com/pets", "api.example.com/Pets"}, false, "apis[1].stages[0].domains[0]: api.example.com/Pets differs in case alone"},
-		{[2]string{"api.example.com/Pets/v1", "API.example.com/pets/V1"}, false, "differs in case alone from a base path of stage prod of API a1b2c3d4e5"},
-		{[2]string{"api.example.com/Pets", "api.example.com/pets"}, false, "differs in case alone"},
+		{[2]string{"api.example.com/pets", "api.example.com/Pets"}, false, "apis[1].stages[0].domains[0]: api.example.com/Pets differs only in case"},
+		{[2]string{"api.example.com/Pets/v1", "API.example.com/pets/V1"}, false, "differs only in case from a base path of stage prod of API a1b2c3d4e5"},
+		{[2]string{"api.example.com/Pets", "api.example.com/pets"}, false, "differs only in case"},
 		{[2]string{"api.example.com/pets", "api.example.com/pets2"}, false, ""},
 		{[2]string{"api.example.com/pets", "api.example.org/Pets"}, false, ""},
-		{[2]string{"a.example.com", "b.example.com"}, true, "apis[1].stages[1].name: the stage PROD differs from prod in case alone"},
+		{[2]string{"a.example.com", "b.example.com"}, true, "apis[1].stages[1].name: the stage PROD differs from prod only in case"},
 	} {
 		a, b := testAPI("GET /"), testAPI("GET /")
 		b.ID, b.ExecuteAPIEndpoint = "other", tt.endpoint

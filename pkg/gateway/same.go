@@ -11,26 +11,31 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// inAnotherWay is how a server may read a path.
-const inAnotherWay = "cuts path parameters off, decodes slashes, question marks or number signs, decodes twice, writes characters in their plain form, trims blanks and dots, merges slashes, cuts one off at the end or not, or ignores case"
+// inAnotherWay says how a server may read a path.
+const inAnotherWay = "cuts off path parameters, decodes slashes, question marks or number signs, decodes twice, replaces characters by their plain form, trims blanks and dots, merges slashes, keeps or cuts off a slash at the end, or ignores case"
 
 var (
-	errOtherway  = errors.New("the path leads to a route that is guarded otherwise if a server " + inAnotherWay)
+	errOtherway  = errors.New("the path leads to a route that is guarded differently if a server " + inAnotherWay)
 	errNeighbour = errors.New("the path leads to another stage on the host if a server " + inAnotherWay)
-	errDoubled   = errors.New("the path leads to another route once its doubled slashes are merged")
+	errDoubled   = errors.New("the path leads to another route if a server merges its doubled slashes")
 )
 
-// sameInEveryReading refuses a path that some server could read as one that is guarded otherwise, or as another stage's: what is judged
-// must be what is served. API Gateway has no such rule, for it reads a path once, and hands on what it has read.
+// sameInEveryReading refuses a path that some server could read as one that is guarded differently, or as another stage's. The upstream
+// must serve the path that was judged. API Gateway does not need such a rule, because it reads a path once and passes on the result.
 //
-// 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form. canon.Path has them: path parameters cut off;
-// %2F, %3F and %23 decoded, the last two as the path's end; what is encoded twice decoded again; characters in their plain form (Unicode's
-// NFKC: a fullwidth slash is a slash); blanks trimmed, and as Windows does it dots
-// at a segment's end; slashes merged. All of them are taken, in any order. The answer is 400 where one leads to a route that is guarded
-// otherwise, or to another stage on the same host. A reading that leads to no route does no harm, one with a dot segment is refused. So is a
-// path with more than 64 readings, for the time that they take is the sender's choice. Under strictPaths routes are looked up as if case
-// did not count too; base paths, and stage names in a path, always are, for which stage answers is not a server's to choose. Two
-// that differ in case alone are a fault, as are two such resources under strictPaths.
+// 2026-11-28: a server behind Envoy may read a path in other ways than its canonical form:
+//   - it cuts off path parameters;
+//   - it decodes %2F, %3F and %23, the last two as the end of the path;
+//   - it decodes again what is encoded twice;
+//   - it replaces characters by their plain form (Unicode's NFKC: a fullwidth slash becomes a slash);
+//   - it trims blanks from a segment, and, as Windows does, dots from its end;
+//   - it merges slashes.
+//
+// All combinations of these are tried. The answer is 400 if one leads to a route that is guarded differently, or to another stage on the
+// same host. A reading without a route is harmless, and one with a dot segment is refused. A path with more than 64 readings is refused,
+// because its sender would choose how long the check takes. Under strictPaths routes are also looked up without regard to case. Base
+// paths, and stage names in a path, always are. Two that differ only in case are a fault, as are two such resources under
+// strictPaths.
 func (in *invocation) sameInEveryReading(context.Context) outcome {
 	if in.full.Plain {
 		return unless(in.sameIfPlain())
@@ -64,13 +69,13 @@ func (in *invocation) sameInOtherReadings() error {
 	return nil
 }
 
-// sameIfPlain is sameInEveryReading for a plain path: a slash at its end and its case are all there is to read otherwise.
+// sameIfPlain is sameInEveryReading for a plain path, of which servers can read only a slash at the end and the case differently.
 //
-// 2026-11-25: of an HTTP API's path that ends in a slash, reports about API Gateway differ: some see the route of the path
-// without it, some 404, some a {proxy+} that is empty. The route is that of the path without the slash if that is a full match, or
-// else the one that takes the slash for an empty segment. Whichever is taken, the other one must be guarded in the same way, or
-// the answer is 400: a slash is no way around a guarded "GET /admin" beside an open $default. Routes are guarded
-// in the same way if type, authorizer, scopes and the options of signatures are the same.
+// 2026-11-25: reports about API Gateway differ on an HTTP API's path that ends in a slash: some see the route of the path
+// without it, some 404, some an empty {proxy+}. Here the route is that of the path without the slash if that is a full match, and
+// otherwise the one that reads the slash as an empty segment. If the two are guarded differently, the answer is 400: a slash must not
+// lead around a guarded "GET /admin" to an open $default. Routes are guarded alike if type, authorizer, scopes and the options of
+// signatures are the same.
 func (in *invocation) sameIfPlain() error {
 	api := in.stage.API
 	slash := api.HTTP && strings.HasSuffix(in.path, "/")
@@ -81,7 +86,7 @@ func (in *invocation) sameIfPlain() error {
 	return in.sameInAnotherCase(in.full.Text)
 }
 
-// sameInAnotherCase is sameAt where a path leads if case does not count in base paths and stage names.
+// sameInAnotherCase is sameAt for the location that a path leads to without regard to case in base paths and stage names.
 func (in *invocation) sameInAnotherCase(path string) error {
 	if in.shared == nil {
 		return nil
@@ -93,8 +98,8 @@ func (in *invocation) sameInAnotherCase(path string) error {
 	return in.sameAt(l)
 }
 
-// sameAt refuses a reading of the path that leads to another stage, or to a route that is guarded otherwise, and keeps it for policies
-// to be asked about. One that leads nowhere does no harm.
+// sameAt refuses a reading of the path that leads to another stage, or to a route that is guarded differently. It keeps other readings for
+// the policies, which are asked about them too.
 func (in *invocation) sameAt(l model.Location) error {
 	switch {
 	case l.Stage == nil:
@@ -110,8 +115,8 @@ func (in *invocation) sameAt(l model.Location) error {
 	return nil
 }
 
-// sameWhenMerged refuses a path that would lead to another route if the slashes in it were merged, as many upstreams do, guarded alike
-// or not: what a path parameter holds would be another thing to route and upstream.
+// sameWhenMerged refuses a path that would lead to another route if its slashes were merged, as many upstreams do. It does so even if the
+// routes are guarded alike, because a path parameter would have different values for the route and the upstream.
 func (in *invocation) sameWhenMerged(l model.Location) error {
 	if l.Stage == nil || in.stage.API.Routes.Find(l.Path, in.request.Method) != in.route {
 		return answer.Bad(authz.CodeBadPath, errDoubled.Error())
@@ -119,7 +124,7 @@ func (in *invocation) sameWhenMerged(l model.Location) error {
 	return nil
 }
 
-// guardedAlike reports whether all routes that a path may lead to are guarded as the request's route is.
+// guardedAlike reports whether all routes that a path may lead to are guarded like the request's route.
 func (in *invocation) guardedAlike(path string) bool {
 	api, method := in.stage.API, in.request.Method
 	r, other := api.Routes.FindBoth(path, method)

@@ -153,11 +153,11 @@ func TestSignatureOptionFaults(t *testing.T) {
 		"an open route":        {func(a *API) { a.Routes[0].Signatures.UnsignedPayload = true }, "apis[0].routes[0].signatures: only a route"},
 		"an open route's time": {func(a *API) { a.Routes[0].Signatures = minute }, "apis[0].routes[0].signatures: only a route"},
 		"an open API":          {func(a *API) { a.Signatures.DisableSigV4A = true; a.Routes = a.Routes[:1] }, "apis[0].signatures: no route"},
-		"too long":             {func(a *API) { a.Signatures.MaxExpires = 604801 * time.Second }, "apis[0].signatures.maxExpires: must be"},
-		"too long, route":      {func(a *API) { a.Routes[1].Signatures.MaxExpires = 604801 * time.Second }, "apis[0].routes[1].signatures.maxExpires: must be"},
-		"too many":             {func(a *API) { a.Signatures.HostAliases = strings.Split("abcdefghi", "") }, "apis[0].signatures.hostAliases: must be"},
-		"no host":              {func(a *API) { a.Signatures.HostAliases = []string{"https://a"} }, "apis[0].signatures.hostAliases[0]: \"https://a\" is no host"},
-		"a wildcard":           {func(a *API) { a.Signatures.HostAliases = []string{"*.example.com"} }, "is no host"},
+		"too long":             {func(a *API) { a.Signatures.MaxExpires = 604801 * time.Second }, "apis[0].signatures: sigv4: MaxExpires must be a number of seconds from 1 to 604800"},
+		"too long, route":      {func(a *API) { a.Routes[1].Signatures.MaxExpires = 604801 * time.Second }, "apis[0].routes[1].signatures: sigv4: MaxExpires must be"},
+		"too many":             {func(a *API) { a.Signatures.HostAliases = strings.Split("abcdefghi", "") }, "apis[0].signatures: sigv4: HostAliases holds more than 8"},
+		"no host":              {func(a *API) { a.Signatures.HostAliases = []string{"https://a"} }, "apis[0].signatures.hostAliases[0]: \"https://a\" is not a host"},
+		"a wildcard":           {func(a *API) { a.Signatures.HostAliases = []string{"*.example.com"} }, "is not a host"},
 		"another API's domain": {func(a *API) { a.Signatures.HostAliases = []string{"a", "CATS.example.com:443"} }, "apis[0].signatures.hostAliases[1]: CATS.example.com:443 is a host of API"},
 		"another API's endpoint": {func(a *API) { a.Signatures.HostAliases = []string{"cats.execute-api.eu-west-1.amazonaws.com"} },
 			"is a host of API cats"},
@@ -199,7 +199,7 @@ func TestAliasOfSeveralAPIs(t *testing.T) {
 	c.APIs[0].Signatures.HostAliases = []string{"api.example.com"}
 	for range 30 {
 		_, faults := New(c)
-		if len(faults) != 1 || !strings.HasPrefix(faults[0].Message, "api.example.com is a host of API birds:") {
+		if len(faults) != 1 || !strings.HasPrefix(faults[0].Message, "api.example.com is a host of API birds,") {
 			t.Fatal(faults)
 		}
 	}

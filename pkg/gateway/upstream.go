@@ -11,9 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// mapHeaders fills in the headers that an allowed request's upstream gets, and those that it must not get: whatever the
-// client sent under a name that any API maps. Names are compared as an upstream might that reads x_user and x.user as x-user
-// (CGI does).
+// mapHeaders sets the headers of the upstream's request. It removes what the client sent under a name that any API maps. Names are
+// compared as by an upstream that reads x_user and x.user as x-user, as CGI does.
 func (in *invocation) mapHeaders(context.Context) outcome {
 	for _, h := range in.route.Upstream {
 		value, ok := in.Value(h.Value)
@@ -39,18 +38,17 @@ func (in *invocation) mapHeaders(context.Context) outcome {
 
 // keepHeaders refuses a request whose Connection header lists a header that an API maps.
 //
-// 2026-11-25: such a header comes with a protocol upgrade only, where Envoy hands Connection on as it is, and the next proxy would take
-// the mapped header away. Cut out of the list it could not be: Envoy takes an upgrade from what the client wrote.
+// 2026-11-25: Envoy passes on Connection with a protocol upgrade only. The next proxy would then remove the mapped header. The name
+// cannot be removed from the list, because Envoy takes the upgrade from what the client wrote.
 func (in *invocation) keepHeaders(context.Context) outcome {
 	if in.losesUpstream() {
-		return deny(answer.Bad(authz.CodeBadRequest, "the Connection header lists a header that an API maps: whoever is behind Envoy would drop it"))
+		return deny(answer.Bad(authz.CodeBadRequest, "the Connection header lists a header that an API maps, so a proxy behind Envoy would drop it"))
 	}
 	return goOn()
 }
 
-// losesUpstream reports whether Connection lists a header that some API maps. What is listed ends at the next hop (RFC 9110, section
-// 7.6.1): a proxy behind Envoy would drop what is set for the upstream, which then takes the request for one without. Envoy itself hands
-// Connection on with a protocol upgrade alone.
+// losesUpstream reports whether Connection lists a header that an API maps. Listed headers end at the next hop (RFC 9110, section
+// 7.6.1).
 func (in *invocation) losesUpstream() bool {
 	for line := range in.request.HeaderValues("connection") {
 		for name := range strings.SplitSeq(line, ",") {
@@ -70,23 +68,21 @@ func (in *invocation) removeHeader(name string) {
 	}
 }
 
-// hostHeaders are headers by which some servers take another host than the request's. Beside them stands host= in Forwarded.
+// hostHeaders are headers that some servers prefer to the Host header. Of Forwarded, the parameter host counts.
 var hostHeaders = answer.NewHeaderNames("forwarded", "x-forwarded-host", "x-forwarded-server", "x-host", "x-http-host-override", "x-original-host")
 
-// keepHost refuses a request that would pass if X-Forwarded-Host, or a header like it, names a host of another stage and none of its own.
+// keepHost refuses a request with an X-Forwarded-Host, or a similar header, that names a host of another stage.
 //
-// 2026-11-28: two stages may share an upstream that tells them apart by the host, and frameworks take the host from that header. Hosts
-// that are no stage's pass, for a proxy in front of Envoy may have written them.
+// 2026-11-28: two stages may share an upstream that tells them apart by the host. Envoy passes on the header, and many frameworks take the
+// host from it. Hosts that do not belong to a stage pass, because a proxy in front of Envoy may have written them.
 func (in *invocation) keepHost(context.Context) outcome {
 	if in.namesAnotherHost() {
-		return deny(answer.Bad(authz.CodeBadRequest, "a header such as X-Forwarded-Host names the host of another stage, which an upstream that they share might take for the request's"))
+		return deny(answer.Bad(authz.CodeBadRequest, "a header such as X-Forwarded-Host names the host of another stage, and an upstream that both share might use it as the request's host"))
 	}
 	return goOn()
 }
 
-// namesAnotherHost reports whether a header names a host that leads to other stages than the request's. Where stages share an upstream, it
-// tells them apart by the host, and many frameworks take that from X-Forwarded-Host, whoever has sent it. Envoy hands the header on. A proxy
-// in front of Envoy may name any host that is not another stage's.
+// namesAnotherHost reports whether one of the hostHeaders names a host that leads to other stages than the request's.
 func (in *invocation) namesAnotherHost() bool {
 	for name, line := range in.request.Headers() {
 		if !hostHeaders.Has(name) {
@@ -108,11 +104,49 @@ func (in *invocation) namesAnotherHost() bool {
 	return false
 }
 
-// isListMark tells what separates the entries of a list, and the parameters of an entry.
+// isListMark reports whether a character separates the entries of a list, or the parameters of an entry.
 func isListMark(r rune) bool { return r == ',' || r == ';' }
 
 // isAnothers reports whether a host is known and does not lead to the stage.
 func isAnothers(g *model.Gateway, name string, s *model.Stage) bool {
 	h := g.Host(name)
 	return h != nil && h.Owner != s.API && !s.Hosts[name]
+}
+
+// removeSignature removes a signature from the upstream's request, because its reader could repeat the request. Of a signature that was
+// not verified, API Gateway drops the Authorization header ("Important notes for API Gateway REST APIs"). So does portcullis, and the
+// security token with it.
+func (in *invocation) removeSignature() {
+	if in.signed == nil {
+		if signedInHeader(in.request) {
+			in.removeHeader("authorization")
+			in.removeHeader("x-amz-security-token")
+		}
+		return
+	}
+	for _, name := range in.signed.SpentHeaders {
+		in.removeHeader(name)
+	}
+	if len(in.signed.SpentQuery) > 0 {
+		in.target = withoutParameters(in.request, in.signed.SpentQuery)
+	}
+}
+
+// withoutParameters returns a request's target without the query parameters that have one of the names, in any case and however they are
+// escaped. The rest of the query stays the same, byte for byte.
+func withoutParameters(r *authz.Request, names []string) string {
+	var b strings.Builder
+	b.WriteString(r.Path())
+	separator := byte('?')
+	for pair := range strings.SplitSeq(r.RawQuery(), "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		name = canon.Unescape(name)
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			continue
+		}
+		b.WriteByte(separator)
+		b.WriteString(pair)
+		separator = '&'
+	}
+	return b.String()
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 )
 
-// Value returns the value of a variable for the request; false if there is none. It is the only place that reads variables: those of
-// mapped headers, gateway responses and identity sources.
+// Value returns the value of a variable for the request. It returns false if the request has no such value. Mapped headers, gateway
+// responses and identity sources all read their variables here.
 func (in *invocation) Value(v answer.Variable) (string, bool) {
 	switch v.Kind {
 	case answer.Literal:
@@ -42,17 +42,17 @@ func (in *invocation) Value(v answer.Variable) (string, bool) {
 	case answer.PrincipalID, answer.Claim, answer.AuthorizerContext:
 		return in.saidByAuthorizer(v)
 	case answer.Message:
-		return in.refusal.Text()
+		return answer.Text(in.refusal)
 	case answer.MessageString:
-		return in.refusal.MessageString(), true
+		return answer.JSONText(in.refusal), true
 	case answer.ResponseType:
-		return in.refusal.Type.Name(), true
+		return string(in.refusal.ResponseType), true
 	default:
 		return in.ofRequest(v)
 	}
 }
 
-// ofRequest is a value that the request brings along.
+// ofRequest returns the value of a variable that depends on the request alone.
 func (in *invocation) ofRequest(v answer.Variable) (string, bool) {
 	switch v.Kind {
 	case answer.DomainName:
@@ -91,7 +91,7 @@ func (in *invocation) ofRequest(v answer.Variable) (string, bool) {
 	}
 }
 
-// saidByAuthorizer is a value of a function's answer, or of a verified token.
+// saidByAuthorizer returns a value from a function's answer, or from a verified token.
 func (in *invocation) saidByAuthorizer(v answer.Variable) (string, bool) {
 	switch {
 	case v.Kind == answer.Claim && in.token != nil:
@@ -105,7 +105,7 @@ func (in *invocation) saidByAuthorizer(v answer.Variable) (string, bool) {
 	return "", false
 }
 
-// ofSigner is a value that only callers who have signed have.
+// ofSigner returns a value that only callers with a signature have.
 func (in *invocation) ofSigner(kind answer.Kind) (string, bool) {
 	if in.identity == nil {
 		return "", false
@@ -161,12 +161,11 @@ func (in *invocation) queryParameter(name string) (string, bool) {
 	return "", false
 }
 
-// queryParameters reads a query parameter that identifies the caller. A function sees all values of a parameter that is there
-// more than once, so that its answer is kept under all of them: they are joined by a character that no value may hold. An HTTP
-// API's identity source is a text that the function gets to see, where such a parameter counts as missing.
+// queryParameters returns the values of a query parameter that identifies the caller, joined by a character that values must not contain.
 //
-// 2026-11-25: an identity source that is a header with several lines counts as missing, at any TTL. A query parameter with
-// several values identifies by all of them, for a function sees them all, and what it answers is kept under what identifies.
+// 2026-11-25: an identity source that is a header with several lines counts as missing, at any TTL. A query parameter of a REST API with
+// several values identifies by all of them, because the function sees all of them and its answer is kept under them. On an HTTP API, an
+// identity source is one text that the function sees, and such a parameter counts as missing.
 func (in *invocation) queryParameters(name string) (string, bool) {
 	all, found := "", 0
 	for n, v := range in.request.Query() {
@@ -183,4 +182,19 @@ func (in *invocation) queryParameters(name string) (string, bool) {
 		all += value
 	}
 	return all, found == 1 || found > 1 && !in.stage.API.HTTP && strings.Trim(all, "\x00") != ""
+}
+
+// vpcID and vpceID return $context.identity.vpcId and vpceId.
+func (in *invocation) vpcID() (string, bool) {
+	if in.endpoint == nil {
+		return "", false
+	}
+	return in.endpoint.VPC, in.endpoint.VPC != ""
+}
+
+func (in *invocation) vpceID() (string, bool) {
+	if in.endpoint == nil {
+		return "", false
+	}
+	return in.endpoint.ID, in.endpoint.ID != ""
 }

@@ -118,7 +118,7 @@ func refusal(err error, state authz.BodyState) error {
 		return bodyRefusal(state)
 	}
 	r := &authz.Refusal{
-		ResponseType: failed.Kind.ResponseType(), ErrorType: failed.Kind.ErrorType(), Message: failed.Message + failed.Debug.Text(),
+		ResponseType: authz.ResponseType(failed.Kind.ResponseType()), ErrorType: failed.Kind.ErrorType(), Message: failed.Message + failed.Debug.Text(),
 		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)},
 	}
 	if failed.Debug != nil {

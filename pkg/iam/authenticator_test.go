@@ -37,7 +37,7 @@ func TestVerify(t *testing.T) {
 	for name, c := range map[string]struct {
 		sign         func(*authz.Request)
 		code         authz.Code // CodeAllowed stands for a caller
-		responseType string
+		responseType authz.ResponseType
 	}{
 		"in the header":        {header(signerOf(alice)), authz.CodeAllowed, ""},
 		"in the query":         {query(signerOf(alice)), authz.CodeAllowed, ""},

@@ -60,7 +60,7 @@
 // recovers, and a refresh on demand has no limit.
 //
 // 2026-11-25: the series of an issuer end with its last key set, the counters too: Prometheus takes what begins again at zero for
-// a restart, and else a name that was written once would be exported for ever.
+// a restart, and else a name that was written once would always be exported.
 //
 // 2026-11-25: of the texts in www-authenticate only two are known from API Gateway ("the token does not have a valid audience",
 // "token contains an invalid number of segments"). All are fixed: nothing of a token is in them.

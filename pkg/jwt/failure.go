@@ -50,12 +50,12 @@ var (
 
 // refusal is a failure in API Gateway's terms.
 func (f *Failure) refusal() *authz.Refusal {
-	r := &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: f.Code(), Detail: f.detail}}
+	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.detail}}
 	switch f.Code() {
 	case authz.CodeAuthorizerFailed, authz.CodeOverload:
-		r.ResponseType = "AUTHORIZER_FAILURE"
+		r.ResponseType = authz.ResponseAuthorizerFailure
 	case authz.CodeMissingScope:
-		r.ResponseType, r.ErrorType, r.Message = "ACCESS_DENIED", "AccessDeniedException", "Forbidden"
+		r.ResponseType, r.ErrorType, r.Message = authz.ResponseAccessDenied, "AccessDeniedException", "Forbidden"
 	default: // UNAUTHORIZED in its own words
 	}
 	return r

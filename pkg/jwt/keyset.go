@@ -246,7 +246,7 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // key finds a key for a request of an API, and the generation that it belongs to. A key that is not known may be new: it is waited
 // for, no longer than the next fetch takes, and ctx leaves time for an answer. A request that finds no place to wait is told at once
-// what is known: that there is no such key or, where there are none at all, that too many wait for them.
+// what is known: that there is no such key or, if the issuer has no keys at all, that too many wait for them.
 func (s *keySet) key(ctx context.Context, api bulkhead.ID, id keyID) (*key, uint64, error) {
 	k, generation, err := s.known(id)
 	if err == nil || s.begun.Load() == 0 {

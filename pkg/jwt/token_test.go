@@ -74,7 +74,7 @@ func TestTokenNeverChanges(t *testing.T) {
 		t.Error("a scope is there that is not")
 	}
 	if _, there := tokenOf(t, `{"iss":"i","exp":1}`, RenderREST).Audience(); there {
-		t.Error("an audience where there is none")
+		t.Error("an audience for a token without one")
 	}
 }
 

@@ -156,7 +156,7 @@ func (v vector) denied(t *testing.T, err error) {
 	if !ok {
 		t.Fatalf("taken, or no refusal: %v", err)
 	}
-	want := map[int]string{401: "UNAUTHORIZED", 403: "ACCESS_DENIED"}[v.Expected.Status]
+	want := map[int]authz.ResponseType{401: "UNAUTHORIZED", 403: "ACCESS_DENIED"}[v.Expected.Status]
 	if r.ResponseType != want || v.Expected.Body.Message == "Forbidden" && r.Message != "Forbidden" {
 		t.Errorf("%+v, want %s", r, want)
 	}

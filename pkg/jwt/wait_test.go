@@ -28,7 +28,7 @@ func TestWaitingLeavesTimeForTheAnswer(t *testing.T) {
 }
 
 // A configuration that no longer serves may be closed while checks still run: who waits for a key then is refused in time, and
-// whose key was there is judged by it.
+// whose key was there is verified with it.
 func TestClosedWhileChecksRun(t *testing.T) {
 	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", nil)))
 	c := restConfig(p)

@@ -19,7 +19,7 @@ import (
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		err          error
-		responseType string
+		responseType authz.ResponseType
 		code         authz.Code
 	}{
 		"Unauthorized":             {&FunctionError{Message: "Unauthorized"}, unauthorized, authz.CodeUnauthorized},

@@ -1,7 +1,7 @@
 // Package lambda is the Lambda authorizer: it tells a function of a request in API Gateway's event formats, invokes the
 // function (on AWS Lambda, at an address, or in whatever else is an Invoker), and reads the function's answer.
 //
-// authorizer.go shows the order. What is kept of an answer is the answer itself, never the decision: whoever asks evaluates
+// authorizer.go shows the order. What is kept of an answer is the answer itself, never the decision: each caller evaluates
 // its policy for each request against that request's own ARN. Every error is a refusal; an Answer that cannot be read to its
 // last value is none.
 //

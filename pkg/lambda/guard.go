@@ -74,7 +74,7 @@ type Guards struct {
 	authorizers map[string]int
 }
 
-// Guard puts an Invoker behind the guard of a function. Guards of one function share their state, whichever configuration
+// Guard puts an Invoker behind the guard of a function. Guards of one function share their state, no matter which configuration
 // they come from, and each brings its own limits.
 func (g *Guards) Guard(function string, to Invoker, l GuardLimits) (Invoker, error) {
 	l = l.withDefaults()

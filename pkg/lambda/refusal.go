@@ -10,15 +10,15 @@ import (
 
 // The gateway response types of a Lambda authorizer.
 const (
-	unauthorized       = "UNAUTHORIZED"
-	configurationError = "AUTHORIZER_CONFIGURATION_ERROR"
-	authorizerFailure  = "AUTHORIZER_FAILURE"
+	unauthorized       = authz.ResponseUnauthorized
+	configurationError = authz.ResponseAuthorizerConfigurationError
+	authorizerFailure  = authz.ResponseAuthorizerFailure
 )
 
 // unauthorizedMessage is the error by which a function says 401.
 const unauthorizedMessage = "Unauthorized"
 
-func (a *Authorizer) refuse(responseType string, code authz.Code, detail string) *authz.Refusal {
+func (a *Authorizer) refuse(responseType authz.ResponseType, code authz.Code, detail string) *authz.Refusal {
 	return &authz.Refusal{ResponseType: responseType, Reason: authz.Reason{Code: code, Detail: "authorizer " + a.name + ": " + detail}}
 }
 

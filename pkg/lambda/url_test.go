@@ -296,7 +296,7 @@ func TestURLFaults(t *testing.T) {
 		"a key of another":      {URLConfig{URL: good, Certificate: other, Key: key}, "cannot be used together"},
 		"a key alone":           {URLConfig{URL: good, Key: key}, "cannot be used together"},
 		"no TLS":                {URLConfig{URL: "http://127.0.0.1", Certificate: certificate, Key: key}, "write https"},
-		"a proxy that is none":  {URLConfig{URL: good, Proxy: "s3cr3t"}, "proxy is not an address"},
+		"a proxy that is not an address":  {URLConfig{URL: good, Proxy: "s3cr3t"}, "proxy is not an address"},
 		"connections":           {URLConfig{URL: good, Connections: -1}, "connections"},
 		"all of them":           {URLConfig{Connections: -1}, "url is missing"},
 	} {

@@ -34,7 +34,7 @@ func (c *crowd) ask(n int, a *Authorizer, request func(i int) Call) {
 				return
 			}
 			r := refusalOf(c.t, answer, err)
-			c.refused[r.ResponseType+" "+r.Reason.Code.String()]++
+			c.refused[string(r.ResponseType)+" "+r.Reason.Code.String()]++
 		})
 	}
 	synctest.Wait()

@@ -36,7 +36,7 @@ func TestAPIGatewayConditions(t *testing.T) {
 		"organization not known":    {allowIf + `{"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}`, nil, ImplicitDeny},
 		"secure transport":          {denyIf + `{"Bool": {"aws:SecureTransport": "false"}}}`, map[string]any{"aws:securetransport": BoolValue(true)}, Allow},
 		"no secure transport":       {denyIf + `{"Bool": {"aws:SecureTransport": "false"}}}`, map[string]any{"aws:securetransport": BoolValue(false)}, ExplicitDeny},
-		"transport nobody knows of": {denyIf + `{"Bool": {"aws:SecureTransport": "false"}}}`, nil, Allow},
+		"unknown transport": {denyIf + `{"Bool": {"aws:SecureTransport": "false"}}}`, nil, Allow},
 	} {
 		p := benchPolicy(t, `{"Version": "2012-10-17", "Statement": [`+c.statements+`]}`)
 		r := &Request{Action: "execute-api:Invoke", Resource: getPets, ResourceAccount: owner, Context: valuesOf(c.context)}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 )
 
 const benchPrefix = "arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5"
@@ -147,9 +149,9 @@ func TestIndexLooksAtFewStatements(t *testing.T) {
 	for name, form := range resourceForms {
 		looked := func(n int) int {
 			count := 0
-			p, q := benchPolicy(t, benchDocument(n, form)), newQuery(benchRequest(), false)
-			p.allowIndex.each(&q, func(*entry) { count++ })
-			p.denyIndex.each(&q, func(*entry) { count++ })
+			p, q := benchPolicy(t, benchDocument(n, form)), statement.NewQuery(benchRequest(), false)
+			p.allowIndex.Each(&q, func(*statement.Entry) { count++ })
+			p.denyIndex.Each(&q, func(*statement.Entry) { count++ })
 			return count
 		}
 		if few, many := looked(10), looked(1000); few != many || many < 3 || many > 5 {

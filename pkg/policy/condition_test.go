@@ -142,8 +142,8 @@ func TestConditions(t *testing.T) {
 		{`{"NotIpAddress": {"k:k": "10.0.0.0/8"}}`, nil, yes},
 		{`{"IpAddress": {"k:k": "10.0.0.0/8"}}`, "10.1.2.3:443", no},
 		{`{"NotIpAddress": {"k:k": "10.0.0.0/8"}}`, "10.1.2.3:443", closed},
-		{`{"NotIpAddress": {"k:k": "10.0.0.0/8"}}`, Value{kind: addrValue}, closed},
-		{`{"IpAddress": {"k:k": "::/0"}}`, Value{kind: addrValue}, no},
+		{`{"NotIpAddress": {"k:k": "10.0.0.0/8"}}`, AddrValue(netip.Addr{}), closed},
+		{`{"IpAddress": {"k:k": "::/0"}}`, AddrValue(netip.Addr{}), no},
 		{`{"IpAddress": {"k:k": "0.0.0.0/0"}}`, BoolValue(true), no},
 
 		{`{"ArnEquals": {"k:k": "arn:aws:iam::111122223333:role/*"}}`, "arn:aws:iam::111122223333:role/a/b:c", yes},

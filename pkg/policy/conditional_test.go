@@ -22,7 +22,7 @@ func TestConditionalAllow(t *testing.T) {
 		allowed("execute-api:/*", address) + `, {"Effect": "Deny", ` + everybody + `"Resource": "execute-api:/*", "Condition": {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}`: "",
 	} {
 		target := lintTarget()
-		target.LambdaRoutes = []TargetRoute{{"GET", "/trades/{proxy+}"}}
+		target.LambdaRoutes = []TargetRoute{{Method: "GET", Resource: "/trades/{proxy+}"}}
 		target.Routes = append(target.Routes, target.LambdaRoutes...)
 		var got []string
 		for _, f := range lintPolicy(t, statements).Lint(target) {
@@ -62,7 +62,7 @@ func TestMissingRoutes(t *testing.T) {
 		"arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/DELETE/office": "there is no route DELETE /office in stage prod",
 	} {
 		target := lintTarget()
-		target.Stages, target.Routes = []string{"prod"}, []TargetRoute{{"GET", "/pets"}}
+		target.Stages, target.Routes = []string{"prod"}, []TargetRoute{{Method: "GET", Resource: "/pets"}}
 		faults := lintPolicy(t, `{"Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "`+resource+`"}`).Lint(target)
 		if len(faults) != 1 || faults[0].Warning || !strings.HasSuffix(faults[0].Message, want) {
 			t.Errorf("%s: %v, want %s", resource, faults, want)

@@ -1,86 +1,101 @@
 package policy
 
 import (
-	"encoding/base64"
 	"net/netip"
-	"strconv"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
 )
 
-// Context is the request context: the values of the condition keys of one request. Lookup is called only for keys that a
-// statement in question names; false means that the key is absent. An error on the way to a value is the implementation's
-// to turn into a denial.
-type Context interface {
-	Lookup(key *Key) (Value, bool)
-}
-
-type valueKind uint8
-
-const (
-	stringValue valueKind = iota
-	listValue
-	addrValue
-	timeValue
-	boolValue
-	numberValue
-	bytesValue
+// What a request's context is made of; package condition has the rest.
+type (
+	// Context holds the values of the condition keys of one request.
+	Context = condition.Context
+	// Key is a condition key as a policy names it.
+	Key = condition.Key
+	// KeyID numbers the condition keys that are known by name.
+	KeyID = condition.KeyID
+	// Value is the value of a condition key.
+	Value = condition.Value
 )
 
-// Value is the value of a condition key. Its zero value is the empty string.
-type Value struct {
-	kind valueKind
-	text string   // stringValue, bytesValue
-	list []string // listValue
-	addr netip.Addr
-	n    int64 // numberValue, boolValue; seconds since 1970 for timeValue
-	nano int64 // timeValue
-}
+// NewKey reads a condition key's name.
+func NewKey(written string) *Key { return condition.NewKey(written) }
 
-// StringValue is a single text. Operators other than String and Arn read it: a number, a date, true or false, an address,
-// or base64.
-func StringValue(s string) Value { return Value{text: s} }
+// StringValue is a single text.
+func StringValue(s string) Value { return condition.StringValue(s) }
 
-// ListValue is the value of a multivalued key, whatever its length. The evaluation keeps no reference to it.
-func ListValue(list []string) Value { return Value{kind: listValue, list: list} }
+// ListValue is the value of a multivalued key.
+func ListValue(list []string) Value { return condition.ListValue(list) }
 
-// AddrValue is an IP address. IPv4-mapped IPv6 addresses count as the IPv4 address, a zone is ignored.
-func AddrValue(a netip.Addr) Value {
-	return Value{kind: addrValue, addr: a.Unmap().WithZone("")}
-}
+// AddrValue is an IP address.
+func AddrValue(a netip.Addr) Value { return condition.AddrValue(a) }
 
-// TimeValue is an instant, of which condition keys know whole seconds in text. For aws:EpochTime use NumberValue.
-func TimeValue(t time.Time) Value {
-	return Value{kind: timeValue, n: t.Unix(), nano: int64(t.Nanosecond())}
-}
+// TimeValue is an instant.
+func TimeValue(t time.Time) Value { return condition.TimeValue(t) }
 
 // BoolValue is true or false.
-func BoolValue(b bool) Value {
-	if b {
-		return Value{kind: boolValue, n: 1}
-	}
-	return Value{kind: boolValue}
-}
+func BoolValue(b bool) Value { return condition.BoolValue(b) }
 
-// NumberValue is an integer; the date operators take it for seconds since 1970.
-func NumberValue(n int64) Value { return Value{kind: numberValue, n: n} }
+// NumberValue is an integer.
+func NumberValue(n int64) Value { return condition.NumberValue(n) }
 
 // BytesValue is a binary value.
-func BytesValue(b []byte) Value { return Value{kind: bytesValue, text: string(b)} }
+func BytesValue(b []byte) Value { return condition.BytesValue(b) }
 
-// String is the value as text, as the String operators and policy variables see it. A list has none.
-func (v Value) String() string {
-	switch v.kind {
-	case addrValue:
-		return v.addr.String()
-	case timeValue:
-		return time.Unix(v.n, v.nano).UTC().Format("2006-01-02T15:04:05Z")
-	case boolValue:
-		return strconv.FormatBool(v.n != 0)
-	case numberValue:
-		return strconv.FormatInt(v.n, 10)
-	case bytesValue:
-		return base64.StdEncoding.EncodeToString([]byte(v.text))
-	case stringValue, listValue:
-	}
-	return v.text
-}
+// The condition keys that are known by name.
+const (
+	KeyOther                        = condition.KeyOther
+	KeyAssumedRoot                  = condition.KeyAssumedRoot
+	KeyCalledVia                    = condition.KeyCalledVia
+	KeyCalledViaAWSMCP              = condition.KeyCalledViaAWSMCP
+	KeyCalledViaFirst               = condition.KeyCalledViaFirst
+	KeyCalledViaLast                = condition.KeyCalledViaLast
+	KeyCurrentTime                  = condition.KeyCurrentTime
+	KeyEc2InstanceSourcePrivateIPv4 = condition.KeyEc2InstanceSourcePrivateIPv4
+	KeyEc2InstanceSourceVpc         = condition.KeyEc2InstanceSourceVpc
+	KeyEpochTime                    = condition.KeyEpochTime
+	KeyFederatedProvider            = condition.KeyFederatedProvider
+	KeyIsMcpServiceAction           = condition.KeyIsMcpServiceAction
+	KeyMultiFactorAuthAge           = condition.KeyMultiFactorAuthAge
+	KeyMultiFactorAuthPresent       = condition.KeyMultiFactorAuthPresent
+	KeyPrincipalAccount             = condition.KeyPrincipalAccount
+	KeyPrincipalArn                 = condition.KeyPrincipalArn
+	KeyPrincipalIsAWSService        = condition.KeyPrincipalIsAWSService
+	KeyPrincipalOrgID               = condition.KeyPrincipalOrgID
+	KeyPrincipalOrgPaths            = condition.KeyPrincipalOrgPaths
+	KeyPrincipalServiceName         = condition.KeyPrincipalServiceName
+	KeyPrincipalServiceNamesList    = condition.KeyPrincipalServiceNamesList
+	KeyPrincipalTag                 = condition.KeyPrincipalTag
+	KeyPrincipalType                = condition.KeyPrincipalType
+	KeyReferer                      = condition.KeyReferer
+	KeyRequestTag                   = condition.KeyRequestTag
+	KeyRequestedRegion              = condition.KeyRequestedRegion
+	KeyResourceAccount              = condition.KeyResourceAccount
+	KeyResourceOrgID                = condition.KeyResourceOrgID
+	KeyResourceOrgPaths             = condition.KeyResourceOrgPaths
+	KeyResourceTag                  = condition.KeyResourceTag
+	KeySecureTransport              = condition.KeySecureTransport
+	KeySourceAccount                = condition.KeySourceAccount
+	KeySourceArn                    = condition.KeySourceArn
+	KeySourceIdentity               = condition.KeySourceIdentity
+	KeySourceIP                     = condition.KeySourceIP
+	KeySourceOrgID                  = condition.KeySourceOrgID
+	KeySourceOrgPaths               = condition.KeySourceOrgPaths
+	KeySourceVpc                    = condition.KeySourceVpc
+	KeySourceVpcArn                 = condition.KeySourceVpcArn
+	KeySourceVpce                   = condition.KeySourceVpce
+	KeyTagKeys                      = condition.KeyTagKeys
+	KeyTokenIssueTime               = condition.KeyTokenIssueTime
+	KeyUserAgent                    = condition.KeyUserAgent
+	KeyUserID                       = condition.KeyUserID
+	KeyUsername                     = condition.KeyUsername
+	KeyViaAWSMCPService             = condition.KeyViaAWSMCPService
+	KeyViaAWSService                = condition.KeyViaAWSService
+	KeyVpcSourceIP                  = condition.KeyVpcSourceIP
+	KeyVpceAccount                  = condition.KeyVpceAccount
+	KeyVpceOrgID                    = condition.KeyVpceOrgID
+	KeyVpceOrgPaths                 = condition.KeyVpceOrgPaths
+	KeyViaDomainArn                 = condition.KeyViaDomainArn
+	KeySourcePrincipal              = condition.KeySourcePrincipal
+)

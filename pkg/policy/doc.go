@@ -1,26 +1,18 @@
-// Package policy is the IAM policy language: it reads policies (JSON or YAML), finds every fault in them at load, compiles
-// them, and evaluates them by IAM's policy evaluation logic.
+// Package policy is the IAM policy language: it reads policies (JSON or YAML), finds every fault in them when they are loaded,
+// compiles them, and evaluates them by IAM's policy evaluation logic.
 //
-// The order of evaluation is in evaluate.go. Names follow the IAM User Guide's pages "IAM JSON policy elements reference" and
-// "Policy evaluation logic".
+// Start at Evaluate in evaluate.go, which has the order of evaluation, or at Parse in policy.go. The parts are packages of their
+// own: document reads JSON and YAML, condition has the operators and the values of a request, statement decides whether one
+// statement applies, and lint finds what is surely wrong in a policy. Names follow the IAM User Guide's pages "IAM JSON policy
+// elements reference" and "Policy evaluation logic".
 //
 // A policy that cannot be read is a nil *Policy beside its faults. Nil never allows anything, but a nil Boundary or Resource
 // in Policies means that there is none: a caller that goes on after a fault would turn a broken boundary into no boundary.
-// Whoever loads a policy refuses the whole configuration when Parse returns a fault that is not a warning. In lists (Identity,
+// A caller of Parse must refuse the whole configuration when Parse returns a fault that is not a warning. In lists (Identity,
 // Session, the levels of SCP and RCP) a nil policy grants nothing and still counts: a session with a nil session policy has
 // no permissions left.
 //
 // # Decisions
-//
-// 2026-11-23: a document is read into a small tree of its own, whichever notation it came in. encoding/json hides duplicate
-// keys, positions and invalid UTF-8, and the YAML library hides duplicate keys and turns account numbers into floats.
-//
-// 2026-11-23: everything is read when the policy is loaded: numbers, dates, addresses, patterns and variables. A value that its
-// operator cannot read is a fault and never a condition that does not match, for in a Deny that would open.
-//
-// 2026-11-23: a statement is found by its action's service and by the rarest literal piece of its resource, at the beginning of
-// the resource's last part or at one of its slashes. So a policy of a thousand statements costs what one of ten does, also
-// where stages are wildcards. Addresses of a condition stand in one prefix table.
 //
 // 2026-11-23: a policy's Denies and Allows have an index each. All Denies of all policies are looked at before the first
 // Allow, as the evaluation logic says; which statement is named in the result does not depend on the index, but is the first.
@@ -28,13 +20,8 @@
 // 2026-11-23: where AWS's documents leave a point open, the choice stands in the comment of the function that makes it, after
 // the word "Choice". Each choice is the closed one: what is unclear does not help an Allow and does not stop a Deny.
 //
-// 2026-11-25: an Allow for everybody without conditions is warned of where its Resource takes in routes with a Lambda authorizer
-// or AWS_IAM, also by a wildcard that runs across slashes: "/prod/*/admin*" takes in GET /orders/admin. Where it takes in other
-// routes alone there is no warning, for those need such an Allow.
+// 2026-11-28: a function's answer may not stand with escaped quotes, as a policy file may. API Gateway too answers 500 to text.
 //
-// 2026-11-28: a policy may stand as the AWS CLI prints an API's, with its quotes escaped once or twice. No JSON document begins so.
-// A function's answer may not: who answers text instead of a policy gets 500 from API Gateway too.
-//
-// 2026-11-28: an Allow for everybody with conditions is warned of where it concerns a Lambda authorizer's route, unless a Deny has a
-// condition on the same key: the authorizer's own Allow is enough, so that the condition keeps nobody out.
+// 2026-11-28: package statement knows nothing of the order of evaluation, and lint sees the same statements as the evaluation. This
+// package gives the types of its parts their public names, so that callers import this package alone.
 package policy

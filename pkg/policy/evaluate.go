@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+
 // Evaluate decides a request by IAM's logic, in the order of the IAM User Guide's page "Policy evaluation logic": an explicit
 // deny anywhere ends it; the organizations and the VPC endpoint have to allow; then the caller's account and the resource's
 // say who has to allow what.
@@ -7,8 +9,8 @@ func Evaluate(ps *Policies, r *Request) Result {
 	if ps == nil || r == nil {
 		return Result{Missing: SideIdentity}
 	}
-	q := newQuery(r, ps.Boundary != nil)
-	if q.service == "" || q.name == "" {
+	q := statement.NewQuery(r, ps.Boundary != nil)
+	if q.Service == "" || q.Name == "" {
 		return Result{Missing: SideIdentity}
 	}
 	if denied, is := ps.explicitDeny(&q); is {
@@ -32,8 +34,8 @@ func Evaluate(ps *Policies, r *Request) Result {
 
 // explicitDeny looks for a Deny in every policy that applies to the caller. A caller without an account has no policies of
 // its own.
-func (ps *Policies) explicitDeny(q *query) (Result, bool) {
-	if q.hasAccount() {
+func (ps *Policies) explicitDeny(q *statement.Query) (Result, bool) {
+	if q.HasAccount() {
 		if r, is := firstDenial(q, ps.Identity); is {
 			return r, true
 		}
@@ -62,13 +64,13 @@ func (ps *Policies) explicitDeny(q *query) (Result, bool) {
 
 // organizationsAndEndpoint returns the side that does not allow. On each level of an organization one policy has to: AWS
 // attaches RCPFullAWSAccess to each itself, so that it is among the RCPs.
-func (ps *Policies) organizationsAndEndpoint(q *query) Side {
+func (ps *Policies) organizationsAndEndpoint(q *statement.Query) Side {
 	for _, level := range ps.RCP {
 		if !anyAllows(q, level) {
 			return SideRCP
 		}
 	}
-	if q.hasAccount() {
+	if q.HasAccount() {
 		for _, level := range ps.SCP {
 			if !anyAllows(q, level) {
 				return SideSCP
@@ -82,7 +84,7 @@ func (ps *Policies) organizationsAndEndpoint(q *query) Side {
 }
 
 // resourceAlone is for callers without policies of their own.
-func (ps *Policies) resourceAlone(q *query) Result {
+func (ps *Policies) resourceAlone(q *statement.Query) Result {
 	if s, grant := ps.resourceGrant(q); s != nil {
 		return ps.Resource.allowed(s, grant)
 	}
@@ -94,7 +96,7 @@ func (ps *Policies) resourceAlone(q *query) Result {
 // names the account only leaves the decision to the account's policies.
 //
 // Choice: "*" counts like the caller itself under a session policy too, which AWS's documents do not state apart.
-func (ps *Policies) sameAccount(q *query) Result {
+func (ps *Policies) sameAccount(q *statement.Query) Result {
 	s, grant := ps.resourceGrant(q)
 	if grant >= GrantDirect {
 		return ps.Resource.allowed(s, grant)
@@ -114,7 +116,7 @@ func (ps *Policies) sameAccount(q *query) Result {
 }
 
 // crossAccount asks both sides.
-func (ps *Policies) crossAccount(q *query) Result {
+func (ps *Policies) crossAccount(q *statement.Query) Result {
 	identity, allowed := ps.identityAllows(q)
 	if !allowed {
 		return identity
@@ -134,13 +136,13 @@ func (ps *Policies) crossAccount(q *query) Result {
 // it.
 //
 // Choice: the root user may do everything in its account that is not denied, unless RootNeedsAllow says otherwise.
-func (ps *Policies) identityAllows(q *query) (Result, bool) {
-	if q.request.Principal.Kind == Root && !ps.RootNeedsAllow {
+func (ps *Policies) identityAllows(q *statement.Query) (Result, bool) {
+	if q.Request.Principal.Kind == Root && !ps.RootNeedsAllow {
 		return Result{Decision: Allow, Policy: "root user", By: Identity}, true
 	}
 	for _, p := range ps.Identity {
 		if s, _ := p.bestAllow(q); s != nil {
-			if q.request.Principal.Kind == FederatedUser && len(ps.Session) == 0 {
+			if q.Request.Principal.Kind == FederatedUser && len(ps.Session) == 0 {
 				return Result{Missing: SideSession}, false
 			}
 			return p.allowed(s, GrantNone), true
@@ -150,7 +152,7 @@ func (ps *Policies) identityAllows(q *query) (Result, bool) {
 }
 
 // limited returns the permissions boundary or the session policies if they do not allow.
-func (ps *Policies) limited(q *query) Side {
+func (ps *Policies) limited(q *statement.Query) Side {
 	if ps.Boundary != nil && !ps.Boundary.allows(q) {
 		return SideBoundary
 	}
@@ -165,7 +167,7 @@ func (p *Policy) Evaluate(r *Request) Result {
 	if p == nil || r == nil {
 		return Result{}
 	}
-	q := newQuery(r, false)
+	q := statement.NewQuery(r, false)
 	if denied, is := p.denial(&q); is {
 		return denied
 	}

@@ -23,7 +23,7 @@ var (
 )
 
 // must compiles a policy from statements written without the repeating part: "Allow", "Deny" or, with a principal, such as
-// `Allow {"AWS": "111122223333"}`. "" is no policy.
+// `Allow {"AWS": "111122223333"}`. "" stands for no resource policy.
 func must(t testing.TB, kind Kind, name string, statements ...string) *Policy {
 	t.Helper()
 	if len(statements) == 1 && statements[0] == "" {
@@ -254,7 +254,7 @@ func TestClosed(t *testing.T) {
 		"identity policy for the resource": {&Policies{Resource: everything}, request(Principal{})},
 		"the same across accounts":         {&Policies{Identity: []*Policy{everything}, Resource: everything}, request(outsider)},
 		"unknown kind of principal":        {&Policies{Identity: []*Policy{everything}, Resource: must(t, Resource, "resource", "Allow")}, request(Principal{Kind: 99, ARN: alice.ARN, Account: owner})},
-		"accounts that nobody knows":       {&Policies{Resource: must(t, Resource, "resource", "Allow")}, &Request{Principal: Principal{Kind: User, ARN: "x"}, Action: "execute-api:Invoke", Resource: getPets}},
+		"unknown accounts":       {&Policies{Resource: must(t, Resource, "resource", "Allow")}, &Request{Principal: Principal{Kind: User, ARN: "x"}, Action: "execute-api:Invoke", Resource: getPets}},
 		"principal without a name":         {&Policies{Resource: must(t, Resource, "resource", `Allow {"AWS": "444455556666"}`)}, request(Principal{Kind: User, Account: owner})},
 		"root that needs an allow":         {&Policies{RootNeedsAllow: true, Resource: must(t, Resource, "resource", `Allow {"AWS": "111122223333"}`)}, request(root)},
 		"root without an action":           {&Policies{}, &Request{Principal: root, Resource: getPets, ResourceAccount: owner}},

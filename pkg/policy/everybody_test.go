@@ -24,8 +24,8 @@ func TestAllowForEverybody(t *testing.T) {
 	} {
 		target := lintTarget()
 		target.AWSPrincipals = true
-		target.LambdaRoutes = []TargetRoute{{"GET", "/trades/{proxy+}"}}
-		target.SignedRoutes = []TargetRoute{{"ANY", "/orders/{proxy+}"}}
+		target.LambdaRoutes = []TargetRoute{{Method: "GET", Resource: "/trades/{proxy+}"}}
+		target.SignedRoutes = []TargetRoute{{Method: "ANY", Resource: "/orders/{proxy+}"}}
 		target.Routes = append(target.Routes, target.LambdaRoutes...)
 		var lambda, signed int
 		for _, f := range lintPolicy(t, "{"+statement+"}").Lint(target) {

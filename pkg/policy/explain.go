@@ -1,6 +1,11 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+)
 
 // Explanation is a decision with what every statement had to say. It is for people and simulators; Evaluate decides.
 type Explanation struct {
@@ -38,7 +43,7 @@ func Explain(ps *Policies, r *Request) Explanation {
 	if ps == nil || r == nil {
 		return e
 	}
-	q := newQuery(r, ps.Boundary != nil)
+	q := statement.NewQuery(r, ps.Boundary != nil)
 	for _, p := range ps.concerning(&q) {
 		e.add(p, &q)
 	}
@@ -53,7 +58,7 @@ func (p *Policy) Explain(r *Request) Explanation {
 	if p == nil || r == nil {
 		return e
 	}
-	q := newQuery(r, false)
+	q := statement.NewQuery(r, false)
 	e.add(p, &q)
 	slices.Sort(e.MissingKeys)
 	e.MissingKeys = slices.Compact(e.MissingKeys)
@@ -61,9 +66,9 @@ func (p *Policy) Explain(r *Request) Explanation {
 }
 
 // concerning lists the policies that apply to the caller.
-func (ps *Policies) concerning(q *query) []*Policy {
+func (ps *Policies) concerning(q *statement.Query) []*Policy {
 	var all []*Policy
-	if q.hasAccount() {
+	if q.HasAccount() {
 		all = append(slices.Concat(ps.Identity, []*Policy{ps.Boundary}, ps.Session), slices.Concat(ps.SCP...)...)
 	}
 	all = append(all, slices.Concat(ps.RCP...)...)
@@ -71,59 +76,44 @@ func (ps *Policies) concerning(q *query) []*Policy {
 	return slices.DeleteFunc(all, func(p *Policy) bool { return p == nil })
 }
 
-func (e *Explanation) add(p *Policy, q *query) {
+func (e *Explanation) add(p *Policy, q *statement.Query) {
 	for _, s := range p.statements {
 		because := e.because(s, q)
 		e.Statements = append(e.Statements, StatementOutcome{
-			Policy: p.name, Kind: p.kind, Statement: s.label, Deny: s.effect == deny,
-			Start: s.start, End: s.end, Applies: because == "", Because: because,
+			Policy: p.name, Kind: p.kind, Statement: s.Label, Deny: s.Effect == statement.Deny,
+			Start: s.Start, End: s.End, Applies: because == "", Because: because,
 		})
 	}
 }
 
 // because names the first element that does not fit the request; none if the statement applies.
-func (e *Explanation) because(s *statement, q *query) string {
-	if !s.concerns(q.service, q.name) {
+func (e *Explanation) because(s *statement.Statement, q *statement.Query) string {
+	if !s.Concerns(q.Service, q.Name) {
 		return "Action"
 	}
-	if _, ok := s.reaches(&q.request.Principal, q.bounded); !ok {
+	if _, ok := s.Reaches(&q.Request.Principal, q.Bounded); !ok {
 		return "Principal"
 	}
-	for _, res := range s.resources {
-		for _, v := range res.tail.variables {
-			e.noteMissing(v.key, q)
+	for _, res := range s.Resources {
+		for _, v := range res.Tail.Variables {
+			e.noteMissing(v.Key, q)
 		}
 	}
-	if !s.fits(q) {
+	if !s.Fits(q) {
 		return "Resource"
 	}
 	because := ""
-	for _, c := range s.conditions {
-		e.noteMissing(c.key, q)
-		if because == "" && !c.holds(q.request.Context, s.effect) {
-			because = c.written + " " + c.key.String()
+	for _, c := range s.Conditions {
+		e.noteMissing(c.Key, q)
+		if because == "" && !c.Holds(q.Request.Context, s.Effect == statement.Deny) {
+			because = c.Written + " " + c.Key.String()
 		}
 	}
 	return because
 }
 
-func (e *Explanation) noteMissing(k *Key, q *query) {
-	if _, ok := lookup(q.request.Context, k); !ok {
+func (e *Explanation) noteMissing(k *Key, q *statement.Query) {
+	if _, ok := condition.Lookup(q.Request.Context, k); !ok {
 		e.MissingKeys = append(e.MissingKeys, k.String())
 	}
-}
-
-// fits reports whether one of the statement's entries fits the resource, or, for a Deny, another spelling of it.
-func (s *statement) fits(q *query) bool {
-	entries := s.entries()
-	anyFits := func(q *query) bool {
-		return slices.ContainsFunc(entries, func(e entry) bool { return e.fits(q) })
-	}
-	if anyFits(q) {
-		return true
-	}
-	return s.effect == deny && !s.notResource && slices.ContainsFunc(q.request.Spellings, func(spelling string) bool {
-		other := q.spelled(spelling)
-		return anyFits(&other)
-	})
 }

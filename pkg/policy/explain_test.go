@@ -30,12 +30,12 @@ func TestExplain(t *testing.T) {
 	want := Explanation{
 		Result: Result{Decision: ExplicitDeny, Policy: "resource-policy", Statement: "Statement[1]", By: Resource},
 		Statements: []StatementOutcome{
-			outcome("Mine", "Resource", Position{4, 5}, Position{5, 72}),
-			outcome("Statement[1]", "Action", Position{6, 5}, Position{6, 58}),
-			outcome("Tagged", "StringEquals aws:PrincipalTag/Team", Position{7, 5}, Position{8, 141}),
-			outcome("All", "", Position{9, 5}, Position{9, 69}),
-			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[0]", Deny: true, Start: Position{1, 41}, End: Position{1, 145}, Because: "Principal"},
-			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[1]", Deny: true, Start: Position{1, 147}, End: Position{1, 257}, Applies: true},
+			outcome("Mine", "Resource", Position{Line: 4, Column: 5}, Position{Line: 5, Column: 72}),
+			outcome("Statement[1]", "Action", Position{Line: 6, Column: 5}, Position{Line: 6, Column: 58}),
+			outcome("Tagged", "StringEquals aws:PrincipalTag/Team", Position{Line: 7, Column: 5}, Position{Line: 8, Column: 141}),
+			outcome("All", "", Position{Line: 9, Column: 5}, Position{Line: 9, Column: 69}),
+			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[0]", Deny: true, Start: Position{Line: 1, Column: 41}, End: Position{Line: 1, Column: 145}, Because: "Principal"},
+			{Policy: "resource-policy", Kind: Resource, Statement: "Statement[1]", Deny: true, Start: Position{Line: 1, Column: 147}, End: Position{Line: 1, Column: 257}, Applies: true},
 		},
 		MissingKeys: []string{"aws:PrincipalTag/Team", "aws:SourceVpc", "aws:username"},
 	}

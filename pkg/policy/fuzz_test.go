@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 	"pgregory.net/rapid"
 )
 
@@ -35,7 +37,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted what is not JSON")
 		}
 		for _, s := range p.statements {
-			if s.effect != allow && s.effect != deny || len(s.actions) == 0 || len(s.resources) == 0 {
+			if s.Effect != statement.Allow && s.Effect != statement.Deny || len(s.Actions) == 0 || len(s.Resources) == 0 {
 				t.Errorf("%+v", s)
 			}
 		}
@@ -44,7 +46,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v without an Allow", got)
 		}
 		p.Explain(r)
-		p.Lint(Target{ARNPrefix: benchPrefix, Routes: []TargetRoute{{"GET", "/pets/{id}"}}})
+		p.Lint(Target{ARNPrefix: benchPrefix, Routes: []TargetRoute{{Method: "GET", Resource: "/pets/{id}"}}})
 	})
 }
 
@@ -53,7 +55,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add(`{"a": [1, -2.5e+3, true, null, "\u00e9\ud83d\ude00\\"]}`)
 	f.Add(`{"a": 01}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		n, err := readJSON(text, Limits{Depth: 1000, Values: 100_000}, func(Position, string) {})
+		n, err := document.JSON(text, Limits{Depth: 1000, Values: 100_000}, func(Position, string) {})
 		if err == nil && !json.Valid([]byte(text)) {
 			t.Fatalf("%q is not JSON", text)
 		}
@@ -67,11 +69,11 @@ func FuzzJSON(f *testing.F) {
 		if err := json.Unmarshal([]byte(text), &want); err != nil {
 			return // a number beyond float64
 		}
-		if s, ok := want.(string); ok && (n.kind != textNode || n.text != s) {
-			t.Errorf("%q, want %q", n.text, s)
+		if s, ok := want.(string); ok && (n.Kind != document.Text || n.Text != s) {
+			t.Errorf("%q, want %q", n.Text, s)
 		}
-		if m, ok := want.(map[string]any); ok && (n.kind != objectNode || len(m) > len(n.members)) {
-			t.Errorf("%d members, want %d", len(n.members), len(m))
+		if m, ok := want.(map[string]any); ok && (n.Kind != document.Object || len(m) > len(n.Members)) {
+			t.Errorf("%d members, want %d", len(n.Members), len(m))
 		}
 	})
 }

@@ -1,32 +1,9 @@
 package policy
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/lint"
 )
-
-// Target is what a resource-based policy is attached to.
-type Target struct {
-	// ARNPrefix is the API's ARN: arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5.
-	ARNPrefix string
-	// Stages are the names of the API's stages; none stands for any.
-	Stages []string
-	// Routes are the API's routes; none stands for any.
-	Routes []TargetRoute
-	// KeyPossible reports whether a condition key can ever be present for one of the routes; nil stands for always.
-	KeyPossible func(key *Key) bool
-	// AWSPrincipals says that some route is AWS_IAM.
-	AWSPrincipals bool
-	// LambdaRoutes and SignedRoutes are those with a Lambda authorizer, and with AWS_IAM: beside the caller's policy this one counts.
-	LambdaRoutes, SignedRoutes []TargetRoute
-}
-
-// TargetRoute is a route: Method is a verb or ANY, Resource a path such as /pets/{petId} or /{proxy+}.
-type TargetRoute struct{ Method, Resource string }
 
 // Lint reports what is legal in a resource-based policy and surely wrong where it is attached: a Deny that can never apply is
 // a fault, for somebody relies on it; an Allow that cannot is a warning, as is a condition that says nothing.
@@ -34,176 +11,13 @@ func (p *Policy) Lint(t Target) []fault.Fault {
 	if p == nil {
 		return nil
 	}
-	l := linter{target: t, paths: t.paths(len(p.statements))}
-	for _, s := range p.statements {
-		l.statement(s)
-	}
-	l.forEverybody(p)
-	l.conditional(p)
-	return l.faults
+	return lint.Check(p.statements, t)
 }
 
-type linter struct {
-	target Target
-	// paths are the last parts of the ARNs that the API's methods can have.
-	paths  [][]element
-	faults []fault.Fault
-}
-
-func (l *linter) report(s *statement, at Position, warning bool, format string, args ...any) {
-	l.faults = append(l.faults, fault.Fault{Line: at.Line, Column: at.Column, Statement: s.label, Warning: warning, Message: fmt.Sprintf(format, args...)})
-}
-
-// never reports a statement that cannot apply.
-func (l *linter) never(s *statement, at Position, format string, args ...any) {
-	word := "Allow"
-	if s.effect == deny {
-		word = "Deny"
-	}
-	l.report(s, at, s.effect == allow, "this %s can never apply: "+format, append([]any{word}, args...)...)
-}
-
-func (l *linter) statement(s *statement) {
-	l.action(s)
-	l.principal(s)
-	l.resource(s)
-	for _, c := range s.conditions {
-		l.condition(s, c)
-		l.everyAddress(s, c)
-	}
-}
-
-// action looks for execute-api:Invoke. A policy may be attached to an API elsewhere, too, so API Gateway's other actions are
-// no faults.
-func (l *linter) action(s *statement) {
-	switch {
-	case s.concerns("execute-api", "invoke"):
-	case s.concerns("execute-api", "invalidatecache"), s.concerns("execute-api", "manageconnections"):
-		l.report(s, s.start, true, "portcullis asks for execute-api:Invoke only, which this statement does not concern")
-	default:
-		l.never(s, s.start, "its actions do not include execute-api:Invoke; add it or remove the statement")
-	}
-}
-
-func (l *linter) principal(s *statement) {
-	p := s.principals
-	switch {
-	case p == nil:
-	case s.notPrincipal && p.everyone:
-		l.never(s, s.start, `its NotPrincipal leaves out everyone ("*"); name those whom it should spare`)
-	case s.notPrincipal, p.everyone:
-	case len(p.names) == 0:
-		l.never(s, s.start, `its Principal names nobody who can call an API; write "*" or {"AWS": …}`)
-	case !l.target.AWSPrincipals:
-		l.never(s, s.start, `it names AWS principals, which only routes with authorization AWS_IAM know; write "Principal": "*" or give a route AWS_IAM`)
-	}
-}
-
-func (l *linter) resource(s *statement) {
-	if s.notResource {
-		if i := slices.IndexFunc(s.resources, l.coversAll); i >= 0 {
-			l.never(s, s.resources[i].at, "its NotResource %s leaves out the whole API; name the methods that it should spare", quote(s.resources[i].written))
-		}
-		return
-	}
-	var dead []fault.Fault // position and what is wrong
-	for _, res := range s.resources {
-		if problem := l.impossible(res); problem != "" {
-			dead = append(dead, fault.Fault{Line: res.at.Line, Column: res.at.Column, Message: problem})
-		}
-	}
-	for _, f := range dead {
-		at := Position{f.Line, f.Column}
-		if len(dead) == len(s.resources) {
-			l.never(s, at, "its resource %s", f.Message)
-		} else {
-			l.report(s, at, true, "the resource %s", f.Message)
-		}
-	}
-}
-
-// coversAll reports whether a resource fits every method of the API, for the forms in which people write that.
-func (l *linter) coversAll(res *resource) bool {
-	api, ok := arn.Split(l.target.ARNPrefix)
-	if res.any || !ok {
-		return res.any
-	}
-	api[5] += "/"
-	fits := res.matches(nil, &api, true)
-	tokens := res.tail.tokens
-	return fits && len(res.tail.variables) == 0 && len(tokens) > 0 && tokens[len(tokens)-1].Kind == arn.AnyRun
-}
-
-// impossible says why a resource fits no method of the API.
-func (l *linter) impossible(res *resource) string {
-	api, ok := arn.Split(l.target.ARNPrefix)
-	if res.any || !ok {
-		return ""
-	}
-	for _, v := range res.tail.variables {
-		if !v.hasDefault && !l.keyPossible(v.key) {
-			return fmt.Sprintf("%s matches nothing: %s is never present in a request to this API; give the variable a default or remove it", quote(res.written), v.key)
-		}
-	}
-	fits := true
-	for i := range res.head {
-		fits = fits && res.head[i].match(nil, api[i])
-	}
-	pattern := res.tail.elements()
-	if fits && slices.ContainsFunc(l.paths, func(path []element) bool { return overlap(pattern, path) }) {
-		return ""
-	}
-	if fits {
-		if missing := l.missing(res.written); missing != "" {
-			return quote(res.written) + " is not a method of this API: " + missing
-		}
-	}
-	return quote(res.written) + " is not a method of this API; " + l.instead(res)
-}
-
-// missing says which stage or route a resource names that the API has not; nothing if it does not name a route.
-func (l *linter) missing(written string) string {
-	_, tail, ok := strings.Cut(strings.TrimPrefix(written, strings.TrimSuffix(abbreviation, "/")), "/")
-	parts := strings.SplitN(tail, "/", 3)
-	if !ok || len(parts) < 3 || strings.Contains(written, "${") || parts[0] == "" || parts[1] == "" || strings.HasPrefix(parts[2], "/") {
-		return ""
-	}
-	stage, route := parts[0], parts[1]+" /"+parts[2]
-	switch {
-	case strings.ContainsAny(stage, "*?") || len(l.target.Stages) == 0:
-		return "there is no route " + route
-	case !slices.Contains(l.target.Stages, stage):
-		return "there is no stage " + stage + "; there is " + strings.Join(l.target.Stages, ", ")
-	default:
-		return "there is no route " + route + " in stage " + stage
-	}
-}
-
-func (l *linter) keyPossible(k *Key) bool {
-	return l.target.KeyPossible == nil || l.target.KeyPossible(k)
-}
-
-// instead says what to write in place of a resource that fits no method.
-func (l *linter) instead(res *resource) string {
-	api, _ := arn.Split(l.target.ARNPrefix)
-	if strings.TrimSuffix(res.tail.literal, "/") == api[5] {
-		return "write " + l.target.ARNPrefix + "/* for the whole API"
-	}
-	return "its methods are " + l.target.ARNPrefix + "/stage/VERB/path, with the path of the request and no leading slash"
-}
-
-// condition looks at conditions on keys that no route's requests ever have.
-func (l *linter) condition(s *statement, c *condition) {
-	if l.keyPossible(c.key) {
-		return
-	}
-	holds := c.holdsWithoutKey(s.effect)
-	if c.family == familyNull {
-		holds = c.matcher.compare(BoolValue(true), nil) == agrees
-	}
-	if !holds {
-		l.never(s, c.at, "%s is never present in a request to this API, and %s needs it; remove the condition or change the routes' authorization", c.key, c.written)
-		return
-	}
-	l.report(s, c.at, true, "%s is never present in a request to this API, so %s on it always holds; remove the condition or change the routes' authorization", c.key, c.written)
-}
+// What a resource-based policy is attached to.
+type (
+	// Target is what a resource-based policy is attached to.
+	Target = lint.Target
+	// TargetRoute is a route: Method is a verb or ANY, Resource a path such as /pets/{petId} or /{proxy+}.
+	TargetRoute = lint.TargetRoute
+)

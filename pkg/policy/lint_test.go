@@ -12,7 +12,7 @@ func lintTarget() Target {
 	return Target{
 		ARNPrefix: benchPrefix,
 		Stages:    []string{"prod", "v1"},
-		Routes:    []TargetRoute{{"GET", "/"}, {"GET", "/pets/{petId}"}, {"ANY", "/orders/{proxy+}"}, {"POST", "/pets"}},
+		Routes:    []TargetRoute{{Method: "GET", Resource: "/"}, {Method: "GET", Resource: "/pets/{petId}"}, {Method: "ANY", Resource: "/orders/{proxy+}"}, {Method: "POST", Resource: "/pets"}},
 		KeyPossible: func(k *Key) bool {
 			return slices.Contains([]KeyID{KeySourceIP, KeySecureTransport, KeyCurrentTime, KeyUserAgent}, k.ID())
 		},
@@ -145,7 +145,7 @@ func TestLintWithoutRoutes(t *testing.T) {
 func TestLintIsBounded(t *testing.T) {
 	target := Target{ARNPrefix: benchPrefix, AWSPrincipals: true, Stages: []string{"prod"}}
 	for i := range 49 {
-		target.Routes = append(target.Routes, TargetRoute{"GET", fmt.Sprintf("/things/%d/y", i)})
+		target.Routes = append(target.Routes, TargetRoute{Method: "GET", Resource: fmt.Sprintf("/things/%d/y", i)})
 	}
 	document := benchDocument(1000, func(int) string { return "execute-api:/*/*/*/*/*/*z" })
 	start := time.Now()

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	yaml "go.yaml.in/yaml/v3"
-
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // statementOf is a policy of one statement, by kind.
@@ -364,10 +364,10 @@ list: [1]
 		t.Fatal(err)
 	}
 	o := Options{Kind: Resource, ExpandPrefix: benchPrefix}
-	if p, faults := ParseYAML(&top.ResourcePolicy, o); p == nil || len(faults) > 0 || !has(p.statements[0].principals.names, "111122223333") || p.statements[0].start != (Position{6, 7}) {
+	if p, faults := ParseYAML(&top.ResourcePolicy, o); p == nil || len(faults) > 0 || !statement.Has(p.statements[0].Principals.Names, "111122223333") || p.statements[0].Start != (Position{Line: 6, Column: 7}) {
 		t.Errorf("inline: %+v %v", p, faults)
 	}
-	if p, faults := ParseYAML(&top.Good, o); p == nil || p.statements[0].start.Line != 16 {
+	if p, faults := ParseYAML(&top.Good, o); p == nil || p.statements[0].Start.Line != 16 {
 		t.Errorf("JSON text: %+v %v", p, faults)
 	}
 	for name, c := range map[string]struct {

@@ -4,10 +4,20 @@ import (
 	"bytes"
 	"fmt"
 
-	yaml "go.yaml.in/yaml/v3"
-
 	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
+	yaml "go.yaml.in/yaml/v3"
 )
+
+// Position is a place in a document: line and column count from 1, columns in characters.
+type Position = document.Position
+
+// Limits bounds a policy document.
+type Limits = document.Limits
+
+// DefaultLimits returns the limits of Options that sets none. They are higher than every quota of AWS.
+func DefaultLimits() Limits { return document.DefaultLimits() }
 
 // Format is how a policy document is written.
 type Format uint8
@@ -85,9 +95,9 @@ type Options struct {
 type Policy struct {
 	name       string
 	kind       Kind
-	statements []*statement
+	statements []*statement.Statement
 	// The indexes find the statements that a request could concern.
-	denyIndex, allowIndex index
+	denyIndex, allowIndex statement.Index
 	allowsPrincipals      bool
 }
 
@@ -105,17 +115,17 @@ func (p *Policy) Kind() Kind { return p.kind }
 func Parse(data []byte, o Options) (*Policy, []fault.Fault) {
 	r := newReader(o)
 	if len(data) > r.limits.Bytes {
-		r.fault(Position{1, 1}, tooMuch("the document is longer than %d bytes", r.limits.Bytes))
+		r.fault(Position{Line: 1, Column: 1}, document.TooMuch("the document is longer than %d bytes", r.limits.Bytes))
 		return nil, r.faults
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	read := readYAML
+	read := document.YAML
 	if o.Format == FormatJSON || o.Format == FormatAuto && looksLikeJSON(data) {
-		read = func(data []byte, limits Limits, fault func(Position, string)) (*node, error) {
+		read = func(data []byte, limits Limits, fault func(Position, string)) (*document.Node, error) {
 			if o.Kind == Authorizer { // a function answers a policy, and not text
-				return readJSON(string(data), limits, fault)
+				return document.JSON(string(data), limits, fault)
 			}
-			return readDocument(string(data), limits, fault)
+			return document.PrintedJSON(string(data), limits, fault)
 		}
 	}
 	n, err := read(data, r.limits, r.fault)
@@ -126,8 +136,8 @@ func Parse(data []byte, o Options) (*Policy, []fault.Fault) {
 // needs no quotes; a node that is text holds the policy as JSON.
 func ParseYAML(y *yaml.Node, o Options) (*Policy, []fault.Fault) {
 	r := newReader(o)
-	n, err := convertYAML(y, r.limits, r.fault)
-	if err == nil && n.kind == textNode {
+	n, err := document.FromYAML(y, r.limits, r.fault)
+	if err == nil && n.Kind == document.Text {
 		return parseEmbedded(y, n, o)
 	}
 	return r.finish(n, err)
@@ -135,29 +145,29 @@ func ParseYAML(y *yaml.Node, o Options) (*Policy, []fault.Fault) {
 
 // parseEmbedded reads JSON text inside a YAML scalar and moves the positions to where the scalar stands. Columns inside a block
 // scalar count from its indentation, which the YAML library does not tell.
-func parseEmbedded(y *yaml.Node, n *node, o Options) (*Policy, []fault.Fault) {
+func parseEmbedded(y *yaml.Node, n *document.Node, o Options) (*Policy, []fault.Fault) {
 	o.Format = FormatJSON
-	p, faults := Parse([]byte(n.text), o)
+	p, faults := Parse([]byte(n.Text), o)
 	move := func(at Position) Position {
 		switch {
 		case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-			at.Line += n.start.Line
+			at.Line += n.Start.Line
 		case at.Line == 1:
-			at = Position{n.start.Line, n.start.Column + at.Column}
+			at = Position{Line: n.Start.Line, Column: n.Start.Column + at.Column}
 		default:
-			at.Line += n.start.Line - 1
+			at.Line += n.Start.Line - 1
 		}
 		return at
 	}
 	for i := range faults {
-		at := move(Position{faults[i].Line, faults[i].Column})
+		at := move(Position{Line: faults[i].Line, Column: faults[i].Column})
 		faults[i].Line, faults[i].Column = at.Line, at.Column
 	}
 	if p != nil {
 		for _, s := range p.statements {
-			s.start, s.end = move(s.start), move(s.end)
-			for _, res := range s.resources {
-				res.at = move(res.at)
+			s.Start, s.End = move(s.Start), move(s.End)
+			for _, res := range s.Resources {
+				res.At = move(res.At)
 			}
 		}
 	}

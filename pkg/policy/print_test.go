@@ -8,70 +8,72 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	yaml "go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
 )
 
 // printJSON writes a document as it was read, in another layout: no value and no order may get lost in reading.
-func printJSON(n *node) []byte {
-	switch n.kind {
-	case textNode:
-		b, err := json.Marshal(n.text)
+func printJSON(n *document.Node) []byte {
+	switch n.Kind {
+	case document.Text:
+		b, err := json.Marshal(n.Text)
 		if err != nil {
 			panic(err)
 		}
 		return b
-	case listNode:
+	case document.List:
 		b := []byte("[\n\t")
-		for i, e := range n.list {
+		for i, e := range n.List {
 			if i > 0 {
 				b = append(b, " ,\n"...)
 			}
 			b = append(b, printJSON(e)...)
 		}
 		return append(b, " ]"...)
-	case objectNode:
+	case document.Object:
 		b := []byte("{ ")
-		for i, m := range n.members {
+		for i, m := range n.Members {
 			if i > 0 {
 				b = append(b, ",\r\n"...)
 			}
-			name, err := json.Marshal(m.name)
+			name, err := json.Marshal(m.Name)
 			if err != nil {
 				panic(err)
 			}
-			b = append(append(append(b, name...), " : "...), printJSON(m.value)...)
+			b = append(append(append(b, name...), " : "...), printJSON(m.Value)...)
 		}
 		return append(b, "\n}"...)
-	case nullNode:
+	case document.Null:
 		return []byte("null")
 	default:
-		return []byte(n.text)
+		return []byte(n.Text)
 	}
 }
 
 // printYAML writes a document as YAML in block style.
-func printYAML(t rapid.TB, n *node) []byte {
-	var y func(n *node) *yaml.Node
-	y = func(n *node) *yaml.Node {
-		switch n.kind {
-		case textNode:
-			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: n.text, Style: yaml.DoubleQuotedStyle}
-		case listNode:
+func printYAML(t rapid.TB, n *document.Node) []byte {
+	var y func(n *document.Node) *yaml.Node
+	y = func(n *document.Node) *yaml.Node {
+		switch n.Kind {
+		case document.Text:
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: n.Text, Style: yaml.DoubleQuotedStyle}
+		case document.List:
 			out := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-			for _, e := range n.list {
+			for _, e := range n.List {
 				out.Content = append(out.Content, y(e))
 			}
 			return out
-		case objectNode:
+		case document.Object:
 			out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-			for _, m := range n.members {
-				key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: m.name, Style: yaml.DoubleQuotedStyle}
-				out.Content = append(out.Content, key, y(m.value))
+			for _, m := range n.Members {
+				key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: m.Name, Style: yaml.DoubleQuotedStyle}
+				out.Content = append(out.Content, key, y(m.Value))
 			}
 			return out
-		case nullNode:
+		case document.Null:
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 		default:
-			return &yaml.Node{Kind: yaml.ScalarNode, Value: n.text}
+			return &yaml.Node{Kind: yaml.ScalarNode, Value: n.Text}
 		}
 	}
 	b, err := yaml.Marshal(y(n))
@@ -83,20 +85,22 @@ func printYAML(t rapid.TB, n *node) []byte {
 
 // sameTree compares what was read, wherever it stood.
 var sameTree = cmp.Options{
-	cmp.AllowUnexported(node{}, member{}),
-	cmpopts.IgnoreFields(node{}, "start", "end", "plain"),
-	cmpopts.IgnoreFields(member{}, "at"),
+	cmp.AllowUnexported(document.Node{}, document.Member{}),
+	cmpopts.IgnoreFields(document.Node{}, "Start", "End", "plain"),
+	cmpopts.IgnoreFields(document.Member{}, "At"),
 }
 
 // checkPrinted holds that a document that is printed and read again is the same document, in either notation.
-func checkPrinted(t rapid.TB, document []byte) {
-	noFault := func(at Position, message string) { t.Fatalf("%s\n%d:%d: %s", document, at.Line, at.Column, message) }
+func checkPrinted(t rapid.TB, written []byte) {
+	noFault := func(at Position, message string) {
+		t.Fatalf("%s\n%d:%d: %s", written, at.Line, at.Column, message)
+	}
 	limits := newReader(Options{}).limits
-	first, err := readJSON(string(document), limits, noFault)
+	first, err := document.JSON(string(written), limits, noFault)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := readJSON(string(printJSON(first)), limits, noFault)
+	again, err := document.JSON(string(printJSON(first)), limits, noFault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +108,7 @@ func checkPrinted(t rapid.TB, document []byte) {
 		t.Fatalf("JSON (-read +printed and read):\n%s", diff)
 	}
 	text := printYAML(t, first)
-	again, err = readYAML(text, limits, noFault)
+	again, err = document.YAML(text, limits, noFault)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

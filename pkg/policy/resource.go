@@ -1,35 +1,24 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy/condition"
+	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 )
-
-// resource is one entry of Resource or NotResource. An ARN is compared part by part, so that a wildcard in one of the first
-// five never reaches over a colon; in the last part it spans everything, slashes and colons included.
-type resource struct {
-	any     bool // "*"
-	head    [5]template
-	tail    template
-	written string
-	at      Position
-}
-
-const abbreviation = "execute-api:/"
 
 // compileResource returns the resource, or what is wrong with it and what to write instead; both where what is wrong is only
 // warned of.
-func (r *reader) compileResource(text string, s *statement) (*resource, string) {
+func (r *reader) compileResource(text string, s *statement.Statement) (*statement.Resource, string) {
 	if text == "*" {
-		return &resource{any: true}, ""
+		return &statement.Resource{Any: true}, ""
 	}
-	if strings.HasPrefix(text, abbreviation) {
+	if strings.HasPrefix(text, statement.Abbreviation) {
 		if r.o.Kind != Resource || r.o.ExpandPrefix == "" {
 			return nil, "is abbreviated, which only an API's resource policy may do; write the whole ARN, arn:aws:execute-api:region:account:api/stage/VERB/path"
 		}
-		text = r.o.ExpandPrefix + strings.TrimPrefix(text, abbreviation[:len(abbreviation)-1])
+		text = r.o.ExpandPrefix + strings.TrimPrefix(text, statement.Abbreviation[:len(statement.Abbreviation)-1])
 	}
 	if r.o.Kind == Authorizer {
 		text = filledUp(text)
@@ -39,15 +28,15 @@ func (r *reader) compileResource(text string, s *statement) (*resource, string) 
 	if problem := r.resourceProblem(parts, ok, text); problem != "" && idle == "" {
 		return nil, problem
 	}
-	res := &resource{}
-	for i := range res.head {
-		res.head[i], _ = compileTemplate(parts[i], false, true)
+	res := &statement.Resource{}
+	for i := range res.Head {
+		res.Head[i], _ = condition.CompileTemplate(parts[i], false, true)
 	}
-	tail, problem := compileTemplate(parts[5], r.variables, true)
+	tail, problem := condition.CompileTemplate(parts[5], r.variables, true)
 	if problem != "" {
 		return nil, problem
 	}
-	res.tail = tail
+	res.Tail = tail
 	return res, idle
 }
 
@@ -58,7 +47,7 @@ func (r *reader) compileResource(text string, s *statement) (*resource, string) 
 // fifth colon, AmazonTimestreamInfluxDBServiceRolePolicy one with a variable for the account. What IAM makes of them is not
 // documented; the one fits an ARN that ends there too, the other the variable's own text, so that neither fits more than for
 // IAM.
-func (r *reader) grantsNothing(parts arn.Parts, ok bool, s *statement) string {
+func (r *reader) grantsNothing(parts arn.Parts, ok bool, s *statement.Statement) string {
 	switch r.o.Kind {
 	case Identity, Boundary, Session, SCP:
 	default:
@@ -66,7 +55,7 @@ func (r *reader) grantsNothing(parts arn.Parts, ok bool, s *statement) string {
 	}
 	head := strings.Join(parts[:5], ":")
 	switch {
-	case s.effect != allow || s.notResource || !ok || parts[0] != "arn" || parts[1] == "" || parts[2] == "" || strings.ContainsAny(parts[2], "*?$"):
+	case s.Effect != statement.Allow || s.NotResource || !ok || parts[0] != "arn" || parts[1] == "" || parts[2] == "" || strings.ContainsAny(parts[2], "*?$"):
 		return ""
 	case r.variables && strings.Contains(head, "${"):
 		return "has a policy variable before its fifth colon, where it has no value: it fits no resource"
@@ -105,88 +94,4 @@ func (r *reader) resourceProblem(parts arn.Parts, ok bool, text string) string {
 		return `has a wildcard for its service; name it, as in arn:aws:execute-api:*:*:*, or write "*" for every resource`
 	}
 	return ""
-}
-
-// matches reports whether the resource is the request's.
-func (res *resource) matches(ctx Context, parts *arn.Parts, isARN bool) bool {
-	if res.any || !isARN {
-		return res.any
-	}
-	for i := range res.head {
-		if !res.head[i].match(nil, parts[i]) {
-			return false
-		}
-	}
-	return res.tail.match(ctx, parts[5])
-}
-
-// hasValue reports whether every variable of the resource has a value.
-func (res *resource) hasValue(ctx Context) bool {
-	for i := range res.tail.variables {
-		if _, ok := res.tail.variables[i].value(ctx); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// excludes reports whether a NotResource statement leaves the resource out.
-//
-// An entry whose variable has no value matches nothing. Choice, where no entry has a value: an Allow does not apply, a Deny
-// does. AWS's documents leave it open, and both are the closed side.
-func (s *statement) excludes(ctx Context, parts *arn.Parts, isARN bool) bool {
-	some := false
-	for _, res := range s.resources {
-		if res.matches(ctx, parts, isARN) {
-			return true
-		}
-		some = some || s.effect == allow && res.hasValue(ctx)
-	}
-	return s.effect == allow && !some
-}
-
-// excludesSpelling reports whether the NotResource of an Allow leaves out another spelling of the resource: what it keeps from
-// /admin it keeps from /admin/ too.
-func (s *statement) excludesSpelling(q *query) bool {
-	for _, spelling := range q.request.Spellings {
-		parts, isARN := arn.Split(spelling)
-		if s.excludes(q.request.Context, &parts, isARN) {
-			return true
-		}
-	}
-	return false
-}
-
-// takesReadings reports whether the resource, which is the request's, is that of each of its readings too, or spells the path out.
-func (res *resource) takesReadings(q *query) bool {
-	return res.any || res.spellsOut(q.parts[5]) || !slices.ContainsFunc(q.request.Readings, func(reading string) bool {
-		parts, isARN := arn.Split(reading)
-		return !res.matches(q.request.Context, &parts, isARN)
-	})
-}
-
-// reachesReading reports whether the NotResource of a Deny, which spares the resource, does not spare a reading of it.
-func (s *statement) reachesReading(q *query) bool {
-	if slices.ContainsFunc(s.resources, func(res *resource) bool {
-		return res.spellsOut(q.parts[5]) && res.matches(q.request.Context, &q.parts, q.isARN)
-	}) {
-		return false
-	}
-	return slices.ContainsFunc(q.request.Readings, func(reading string) bool {
-		parts, isARN := arn.Split(reading)
-		return !s.excludes(q.request.Context, &parts, isARN)
-	})
-}
-
-// spellsOut reports whether the resource has no wildcard and no variable in the path of a method ARN's last part, api/stage/VERB/path.
-func (res *resource) spellsOut(last string) bool {
-	if res.any || res.tail.isLiteral() {
-		return !res.any
-	}
-	path := last
-	for range 3 {
-		_, path, _ = strings.Cut(path, "/")
-	}
-	end := res.tail.tokens[len(res.tail.tokens)-1]
-	return end.Kind == arn.Literal && len(end.Text) > len(path)
 }

@@ -96,7 +96,7 @@ func (p *process) isAdminToken(shown string) bool {
 	}
 	token := p.config.adminToken()
 	if token == "" {
-		if !p.badToken.Allow() { // whoever asks without a token makes a line
+		if !p.badToken.Allow() { // every request without a token would write a line
 			return false
 		}
 		p.config.Log.Error("the admin token cannot be used", "file", p.config.AdminTokenFile, "needs", fmt.Sprintf("a readable file with at least %d characters", minAdminToken))

@@ -38,7 +38,7 @@ type Loaded struct {
 	// ends.
 	Close func()
 	// Flush makes the remembered answers of a stage's authorizers count no more: of one, or of all where its name is empty. found
-	// says that there are such; it flushes whether or not there are. The text of its error is shown to whoever asked for it.
+	// says that there are such; it flushes whether or not there are. The text of its error is shown to the client that asked for it.
 	// Nil: nothing is remembered.
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
 	// Trouble says what is wrong without keeping the configuration from serving, a line each for /readyz; nil for nothing.
@@ -59,7 +59,7 @@ type Config struct {
 	// Reload makes the process read the configuration and the TLS files again (SIGHUP).
 	Reload <-chan os.Signal
 
-	// Listen is where checks are served: host:port, or unix:/path. A socket gets the permissions 0660: whoever may connect may
+	// Listen is where checks are served: host:port, or unix:/path. A socket gets the permissions 0660: a process that may connect may
 	// ask for decisions.
 	Listen string
 	// Admin is where /healthz, /readyz and /metrics are served: host:port. "" and "off" serve nothing.
@@ -85,7 +85,7 @@ type Config struct {
 	// Default 400.
 	GCPercent int
 	// MemoryLimit in bytes makes the collector work harder near it. GOMEMLIMIT in the environment wins. Default: nine tenths
-	// of the limit of the process's control group; none where there is none.
+	// of the limit of the process's control group, or no limit if the group has none.
 	MemoryLimit int64
 
 	// DrainDelay is how long checks are accepted after the process has said that it is no longer ready.

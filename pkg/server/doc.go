@@ -8,7 +8,7 @@
 //
 // 2026-11-25: the admin port answers from the start, /readyz with no, so that a long first load looks like a process that is not ready
 // and not like a dead one. The port for checks opens when the configuration serves, and the addresses are printed then. It too was open
-// from the start, and denied with 503 until then: whoever takes an open port for a server that is ready (a TCP probe, Envoy's choice among
+// from the start, and denied with 503 until then: a client that takes an open port for a server that is ready (a TCP probe, Envoy's choice among
 // several portcullis) had requests denied that the configuration allows. A port that refuses sends them to another one.
 //
 // 2026-11-23: decision lines are written by one goroutine behind a bounded queue. A log that nobody reads must not hold up

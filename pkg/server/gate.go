@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 
@@ -27,7 +28,7 @@ func newGate(c Config) *gate {
 }
 
 // use returns the configuration that serves, nil if there is none, and where its users are counted. The caller is counted and takes
-// itself away when it needs the configuration no longer, which is not closed before. If the configuration was replaced meanwhile, whoever
+// itself away when it needs the configuration no longer, which is not closed before. If the configuration was replaced meanwhile, a caller that
 // waits for its last user may have seen none, and the next one is taken.
 func (g *gate) use() (*Loaded, *atomic.Int64) {
 	for {
@@ -92,4 +93,26 @@ func bodyOf(r *authz.Request) bulkhead.ID {
 		return bulkhead.NewID("api", r.API)
 	}
 	return bulkhead.NewID("host", strings.ToLower(r.Host))
+}
+
+// users counts the checks that use a configuration. They are spread over several counters, each on cache lines of its own, for
+// processors that count in one place wait for each other.
+type users [16]struct {
+	n atomic.Int64
+	_ [120]byte
+}
+
+// place is one of the counters. Who enters there leaves there.
+func (u *users) place() *atomic.Int64 {
+	return &u[rand.Uint32()%uint32(len(u))].n //nolint:gosec // spreads load
+}
+
+// none tells whether nobody uses the configuration any more. It has to be out of service: see gate.use.
+func (u *users) none() bool {
+	for i := range u {
+		if u[i].n.Load() != 0 {
+			return false
+		}
+	}
+	return true
 }

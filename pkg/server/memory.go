@@ -113,7 +113,7 @@ func cgroupMemory(membership string, read func(name string) string) int64 {
 	return least
 }
 
-// unlimited is what version 1 says, or a little less, where there is no limit.
+// unlimited is what version 1 says, or a little less, without a limit.
 const unlimited = 1 << 60
 
 func isMemoryController(list string) bool {

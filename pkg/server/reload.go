@@ -225,7 +225,7 @@ func (r *reloader) load() (_ *Loaded, err error) {
 }
 
 // files are those whose change calls for another reading: a file that only the serving configuration names counts too, for a
-// refused one may be mended by going back.
+// refused one may be corrected by going back.
 func (r *reloader) files() []string {
 	var serving []string
 	if loaded := r.gate.serving.Load(); loaded != nil {

@@ -372,7 +372,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// TestWatchersOfHealthDoNotHoldUpTheDrain has a client that would watch for ever.
+// TestWatchersOfHealthDoNotHoldUpTheDrain has a client that would watch without end.
 func TestWatchersOfHealthDoNotHoldUpTheDrain(t *testing.T) {
 	r := serve(t, Config{Load: loads(allowAs("v1")), DrainDelay: 50 * time.Millisecond})
 	stream, err := healthpb.NewHealthClient(r.dial()).Watch(t.Context(), &healthpb.HealthCheckRequest{})

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Lines answers each line of in, a request, with a line of out, in the same order: a response or, where there is none,
+// Lines answers each line of in, a request, with a line of out, in the same order: a response or, for a request without one,
 // {"Error": {"Code": ..., "Message": ...}}. An answer is written as soon as it and all before it are there, so that a program may
 // wait for each. It returns how many lines were not evaluated.
 func Lines(in io.Reader, out io.Writer) (faulty int, err error) {

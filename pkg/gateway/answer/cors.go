@@ -8,42 +8,42 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// CORS is how an HTTP API answers browsers ("Configure CORS for HTTP APIs in API Gateway"). It is safe for concurrent use once origins
-// are allowed. nil stands for an API that leaves CORS to its upstreams.
+// CORS is how an HTTP API answers browsers ("Configure CORS for HTTP APIs in API Gateway"). It is safe for concurrent use once all origins
+// are added. nil stands for an API that leaves CORS to its upstreams.
 //
-// 2026-11-25: API Gateway ignores CORS headers of integrations. Envoy's ext_authz can set and overwrite an answer's headers, not
-// remove them: what the upstream must not say is overwritten with nothing, which browsers take for a refusal. The
-// upstream's headers for a request without an Origin are left alone. Vary: Origin is portcullis' own, for caches, and there unless every
-// origin gets the same: a cache must not answer who is allowed with what it kept for who is not. An origin is compared byte for byte.
+// 2026-11-25: API Gateway ignores CORS headers of integrations. Envoy's ext_authz can set and overwrite an answer's headers, but not
+// remove them. So headers of the upstream are overwritten with an empty value, which browsers treat as a refusal. The
+// upstream's headers for a request without an Origin stay. portcullis adds Vary: Origin, unless every origin gets the same headers, so that
+// a cache does not send one origin the answer for another. Origins are compared byte for byte.
 type CORS struct {
 	options CORSOptions
-	// byOrigin are the headers for each origin that is written out, everyOrigin those for any; nil unless * is allowed.
+	// byOrigin has the headers for each single origin. everyOrigin has those for any origin, nil unless * is allowed.
 	byOrigin    map[string]*corsHeaders
 	everyOrigin *corsHeaders
-	// schemes are what origins that are allowed begin with: "https://".
+	// schemes has the prefixes of allowed origins, such as "https://".
 	schemes []string
 }
 
-// CORSOptions are what an API tells browsers, whatever their origin.
+// CORSOptions are the options that do not depend on the origin.
 type CORSOptions struct {
-	// AllowMethods are methods, AllowHeaders and ExposeHeaders names of headers, or *.
+	// AllowMethods has methods, AllowHeaders and ExposeHeaders names of headers, or *.
 	AllowMethods, AllowHeaders, ExposeHeaders []string
-	// MaxAge is for how many seconds a browser keeps the answer to a preflight, -1 for not at all; zero says nothing.
+	// MaxAge is for how many seconds a browser keeps the answer to a preflight: -1 for not at all, zero for the browser's default.
 	MaxAge int
 	// AllowCredentials lets browsers send cookies and the like.
 	AllowCredentials bool
 }
 
-// NewCORS returns a CORS that allows no origin yet.
+// NewCORS returns a CORS without allowed origins.
 func NewCORS(o CORSOptions) *CORS { return &CORS{options: o, byOrigin: map[string]*corsHeaders{}} }
 
-// AllowEveryOrigin allows whatever origin.
+// AllowEveryOrigin allows any origin.
 func (c *CORS) AllowEveryOrigin() { c.everyOrigin = c.options.headers("*") }
 
 // AllowScheme allows all origins of a scheme, such as "https://".
 func (c *CORS) AllowScheme(scheme string) { c.schemes = append(c.schemes, scheme) }
 
-// AllowOrigin allows one origin. It returns false if that is allowed already.
+// AllowOrigin allows one origin. It returns false if the origin is already allowed.
 func (c *CORS) AllowOrigin(origin string) bool {
 	if c.byOrigin[origin] != nil {
 		return false
@@ -52,10 +52,10 @@ func (c *CORS) AllowOrigin(origin string) bool {
 	return true
 }
 
-// corsHeaders are the headers of answers to one origin.
+// corsHeaders has the headers of answers to one origin.
 type corsHeaders struct{ answer, preflight []authz.Field }
 
-// otherOrigin are the headers for an origin that is not allowed: nothing, and the upstream's own do not count.
+// otherOrigin has the headers for an origin that is not allowed. They empty those of the upstream.
 var otherOrigin = &corsHeaders{answer: noOrigin, preflight: noOrigin}
 
 var noOrigin = []authz.Field{
@@ -65,12 +65,12 @@ var noOrigin = []authz.Field{
 	varyOrigin,
 }
 
-// varyOrigin tells caches that another origin may get another answer: none must get what was kept for one that may less.
+// varyOrigin tells caches that the answer depends on the origin.
 var varyOrigin = authz.Field{Name: "vary", Value: "Origin"}
 
 var varyAlone = []authz.Field{varyOrigin}
 
-// IsPreflight reports whether a browser asks leave for a request of another origin.
+// IsPreflight reports whether a request is a CORS preflight.
 func IsPreflight(r *authz.Request) bool {
 	if r.Method != "OPTIONS" {
 		return false
@@ -80,8 +80,8 @@ func IsPreflight(r *authz.Request) bool {
 	return origins > 0 && methods > 0
 }
 
-// Headers are the CORS headers of the answer to a request. Without an origin they only say that the answer would depend on one. A header
-// without a value is one that the upstream may not set.
+// Headers returns the CORS headers of the answer to a request. Without an origin they only say that the answer depends on the origin. A
+// header with an empty value replaces the upstream's.
 func (c *CORS) Headers(r *authz.Request) []authz.Field {
 	if c == nil {
 		return nil
@@ -103,7 +103,7 @@ func (c *CORS) Headers(r *authz.Request) []authz.Field {
 	return headers.answer
 }
 
-// headers are those for an origin.
+// headers returns the headers for an origin.
 func (c *CORS) headers(origin string) *corsHeaders {
 	if c.everyOrigin != nil {
 		return c.everyOrigin
@@ -119,14 +119,13 @@ func (c *CORS) headers(origin string) *corsHeaders {
 	return otherOrigin
 }
 
-// isAuthority reports whether a browser could write a text behind an origin's scheme: host and port, and nothing that could
+// isAuthority reports whether a text can follow the scheme of an origin: a host and a port, without characters that could
 // end a header's value.
 func isAuthority(s string) bool {
 	return s != "" && IsHeaderValue(s) && !strings.ContainsAny(s, " ,;\"'/\\?#@")
 }
 
-// headers makes the headers for an origin that is allowed. What is not configured is kept from the upstream too: API Gateway
-// ignores the CORS headers of an integration.
+// headers returns the headers for an allowed origin. Headers that are not configured are empty, so that they replace the upstream's.
 func (o *CORSOptions) headers(origin string) *corsHeaders {
 	credentials, maxAge := "", ""
 	if o.AllowCredentials {

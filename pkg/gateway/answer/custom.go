@@ -9,7 +9,7 @@ import (
 
 // Custom is an API's own form of a response type ("Gateway responses in API Gateway").
 type Custom struct {
-	// Status replaces the default unless it is zero.
+	// Status replaces the type's unless it is zero.
 	Status  int
 	Headers []MappedHeader
 	// ContentType and Body replace the default body unless ContentType is empty.
@@ -19,8 +19,7 @@ type Custom struct {
 	Escape Format
 }
 
-// appendHeaders adds the customized headers; one that is there already is replaced. A value that would break a header is
-// left out.
+// appendHeaders adds the customized headers, which replace headers of the same name. It omits values that a header cannot carry.
 func (c *Custom) appendHeaders(headers []authz.Field, values Values) []authz.Field {
 	for _, h := range c.Headers {
 		value, ok := values.Value(h.Value)

@@ -1,6 +1,5 @@
-// Package answer has the answers to requests that do not pass: API Gateway's gateway responses and an HTTP API's errors, their statuses,
-// headers and bodies, and how values are written into them. It decides nothing. A Refusal says what kind of answer a request gets, and
-// REST and HTTP render it.
+// Package answer renders the answers to requests that do not pass: API Gateway's gateway responses and an HTTP API's errors, with status,
+// headers and body. It also has the escaping of values in them, and the answers to CORS preflights. Decisions are not made here.
 //
-// Start with Refusal and REST.
+// Start with REST, which renders an authz.Refusal.
 package answer

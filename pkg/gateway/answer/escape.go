@@ -11,14 +11,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// Format is how values are written into a body: what a client sent must not end the string or the text that it stands in.
+// Format is how values are escaped in a body. Text of a client must not end the string or the text around it.
 //
-// 2026-11-23: a variable in a body is escaped for the body's content type, and one that a header cannot carry is left out of
-// an answer. Toward an upstream such a value is percent-encoded, for leaving it out could mean "no value".
+// 2026-11-23: a variable in a body is escaped for the body's content type. A value that a header cannot carry is omitted from
+// an answer. In a header for the upstream it is percent-encoded, because omitting it could mean "no value".
 type Format uint8
 
 const (
-	// Markup is HTML, XML and every type that is not known.
+	// Markup is HTML, XML and every unknown type.
 	Markup Format = iota
 	Plain
 	JSON
@@ -27,8 +27,8 @@ const (
 	FormFields
 )
 
-// FormatOf is the format of a template of one content type that is sent with another; empty is one that is not known. JSON that
-// is sent as something else is escaped as for a Script, which JSON can hold too.
+// FormatOf returns the format of a template that has one content type and is sent with another. An empty content type is unknown. JSON that
+// is sent as another type is escaped as a Script, which is also valid in JSON.
 func FormatOf(template, sent string) Format {
 	of, as := formatOfType(template), formatOfType(sent)
 	switch {
@@ -76,7 +76,7 @@ func (f Format) value(s string) string {
 	return escapeMarkup(s)
 }
 
-// messageString escapes $context.error.messageString, which is a JSON value already: its quotation marks stay.
+// messageString escapes $context.error.messageString. It is already a JSON value, whose quotation marks stay.
 func (f Format) messageString(s string) string {
 	inner, ok := strings.CutPrefix(s, `"`)
 	switch {
@@ -92,18 +92,18 @@ func (f Format) messageString(s string) string {
 	return `"` + f.value(strings.TrimSuffix(inner, `"`)) + `"`
 }
 
-// mediaType is a content type without parameters.
+// mediaType returns a content type without its parameters.
 func mediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	return canon.Lower(strings.TrimSpace(media))
 }
 
-// isJSON reports whether a content type is one of JSON: application/json, application/problem+json, application/x-amz-json-1.1.
+// isJSON reports whether a content type is JSON, such as application/json, application/problem+json or application/x-amz-json-1.1.
 func isJSON(media string) bool {
 	return strings.Contains(media, "json")
 }
 
-// isScript reports whether a browser runs a content type ("JavaScript MIME type", WHATWG MIME Sniffing; jsonp is widespread).
+// isScript reports whether browsers execute a content type ("JavaScript MIME type", WHATWG MIME Sniffing; jsonp is widespread).
 func isScript(media string) bool {
 	for _, name := range []string{"javascript", "ecmascript", "jscript", "livescript", "jsonp"} {
 		if strings.Contains(media, name) {
@@ -113,7 +113,7 @@ func isScript(media string) bool {
 	return false
 }
 
-// escapeJSON makes a text fit for the inside of a JSON string.
+// escapeJSON escapes a text for the inside of a JSON string.
 func escapeJSON(s string) string {
 	out := make([]byte, 0, len(s)+8)
 	for _, c := range s {
@@ -129,14 +129,14 @@ func escapeJSON(s string) string {
 	return string(out)
 }
 
-// isInert reports whether a character means nothing in a Script's or a style sheet's string, nor does anything outside of one
+// isInert reports whether a character has no special meaning in a string of a script or a style sheet, and is harmless outside of one
 // (OWASP, "Cross Site Scripting Prevention").
 func isInert(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune(" _-.,:/", c)
 }
 
-// escapeScript makes a text fit for the inside of a JavaScript string, of any of its three kinds, and of a JSON string. As it holds
-// no angle bracket, the Script may stand in a page.
+// escapeScript escapes a text for the inside of a JavaScript string of any of the three kinds, and of a JSON string. The result does not
+// contain angle brackets, so the script may be inside a page.
 func escapeScript(s string) string {
 	var b strings.Builder
 	for _, c := range s {
@@ -151,8 +151,8 @@ func escapeScript(s string) string {
 	return b.String()
 }
 
-// escapeStyle makes a text fit for a string or a name of CSS ("CSS Syntax Module Level 3", 4.3.7). An escape of six digits ends by
-// itself.
+// escapeStyle escapes a text for a string or a name of CSS ("CSS Syntax Module Level 3", 4.3.7). An escape of six digits needs no
+// delimiter.
 func escapeStyle(s string) string {
 	var b strings.Builder
 	for _, c := range s {
@@ -165,8 +165,8 @@ func escapeStyle(s string) string {
 	return b.String()
 }
 
-// escapeMarkup makes a text fit for HTML and XML, in text, in attributes with and without quotation marks, and in a string of a
-// Script in HTML, where character references are not read: so a backslash is not one, either.
+// escapeMarkup escapes a text for HTML and XML: in text, in attributes with and without quotation marks, and in a string of a script
+// in HTML, which does not read character references, so that an escaped backslash has no effect either.
 func escapeMarkup(s string) string {
 	var b strings.Builder
 	for _, c := range s {

@@ -10,11 +10,11 @@ import (
 // HeaderNames is a set of header names that treats every character but letters and digits as a hyphen.
 type HeaderNames struct {
 	names map[string]struct{}
-	// marks has the mark of each name: most names that are not in the set are told by theirs.
+	// marks has the mark of each name, which excludes most names that are not in the set.
 	marks uint64
 }
 
-// NewHeaderNames makes a set of names.
+// NewHeaderNames returns a set of names.
 func NewHeaderNames(names ...string) (n HeaderNames) {
 	for _, name := range names {
 		n.Add(name)
@@ -22,7 +22,7 @@ func NewHeaderNames(names ...string) (n HeaderNames) {
 	return n
 }
 
-// mark is one bit for a name's length and last character, the same for all spellings of a name.
+// mark returns one bit for a name's length and last character. It is the same for all spellings of a name.
 func mark(name string) uint64 {
 	if name == "" {
 		return 1
@@ -46,7 +46,7 @@ func (n *HeaderNames) Add(name string) {
 	n.marks |= mark(name)
 }
 
-// Has reports whether the set has a name.
+// Has reports whether the set contains a name.
 func (n *HeaderNames) Has(name string) bool {
 	if n.marks&mark(name) == 0 {
 		return false
@@ -55,7 +55,7 @@ func (n *HeaderNames) Has(name string) bool {
 	return ok
 }
 
-// Hyphenated is a header name in lower case with a hyphen for every character that is no letter and no digit.
+// Hyphenated returns a header name in lower case, with a hyphen for every character other than a letter or a digit.
 func Hyphenated(name string) string {
 	i := 0
 	for i < len(name) && (name[i] == '-' || canon.IsLowerAlphanumeric(name[i])) {
@@ -73,8 +73,7 @@ func Hyphenated(name string) string {
 	return string(out)
 }
 
-// EncodeHeaderValue percent-encodes what a header cannot carry: control characters, what is not ASCII, and white space at
-// either end.
+// EncodeHeaderValue percent-encodes what a header cannot carry: control characters, characters outside ASCII, and spaces at both ends.
 func EncodeHeaderValue(s string) string {
 	if IsHeaderValue(s) {
 		return s
@@ -91,11 +90,10 @@ func EncodeHeaderValue(s string) string {
 	return b.String()
 }
 
-// EscapePercent encodes the percent signs that begin an escape, so that a text that looks like an encoded one is not taken for
-// what it would be decoded to: two users' names must not become one.
+// EscapePercent encodes the percent signs that begin an escape.
 //
-// 2026-11-25: of what an authorizer says ($context.authorizer), a percent sign that begins an escape is encoded too, as %25: the
-// user "Zo%C3%AB" must not get the header of "Zoë". Decoding a value once gives what the authorizer said.
+// 2026-11-25: in values of an authorizer ($context.authorizer), a percent sign that begins an escape is encoded as %25. Otherwise the
+// user "Zo%C3%AB" would get the header of "Zoë". Decoding a header once returns the authorizer's value.
 func EscapePercent(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -110,7 +108,7 @@ func EscapePercent(s string) string {
 	return b.String()
 }
 
-// IsHeaderValue reports whether a header carries a text unchanged: visible ASCII, with spaces only in between.
+// IsHeaderValue reports whether a header can carry a text unchanged: visible ASCII, with spaces only inside.
 func IsHeaderValue(s string) bool {
 	visible := func(c rune) bool { return ' ' <= c && c <= '~' }
 	return strings.TrimFunc(s, visible) == "" && strings.Trim(s, " ") == s

@@ -2,11 +2,11 @@ package answer
 
 import "github.com/portcullis-authz/portcullis/pkg/authz"
 
-// REST makes a REST API's answer of a refusal: custom is the API's own form of it, nil for the built-in one.
+// REST renders a refusal for a REST API. custom is the API's own form of the response type, nil for the built-in one.
 //
 // 2026-11-25: x-amz-apigw-id, which is $context.extendedRequestId, is the request id again: one id finds everything.
-func (r *Refusal) REST(custom *Custom, requestID string, values Values) authz.Response {
-	response := authz.Response{Status: r.Type.Status()}
+func REST(r *authz.Refusal, custom *Custom, requestID string, values Values) authz.Response {
+	response := authz.Response{Status: builtinOf(r.ResponseType).status}
 	contentType := "application/json"
 	escape := JSON
 	if custom != nil {
@@ -18,7 +18,7 @@ func (r *Refusal) REST(custom *Custom, requestID string, values Values) authz.Re
 	if custom != nil && custom.ContentType != "" {
 		contentType, response.Body = custom.ContentType, custom.Body.Expand(values)
 	} else {
-		response.Body = r.defaultBody(escape)
+		response.Body = defaultBody(r, escape)
 	}
 	response.Headers = make([]authz.Field, 0, 5)
 	if HasNoBody(response.Status) {
@@ -26,7 +26,7 @@ func (r *Refusal) REST(custom *Custom, requestID string, values Values) authz.Re
 	} else {
 		response.Headers = append(response.Headers, authz.Field{Name: "Content-Type", Value: contentType})
 	}
-	if errorType := r.errorTypeHeader(); errorType != "" {
+	if errorType := errorTypeHeader(r); errorType != "" {
 		response.Headers = append(response.Headers, authz.Field{Name: "x-amzn-ErrorType", Value: errorType})
 	}
 	response.Headers = append(response.Headers,
@@ -37,22 +37,14 @@ func (r *Refusal) REST(custom *Custom, requestID string, values Values) authz.Re
 	return response
 }
 
-// defaultBody is what API Gateway's own template makes: {"message":$context.error.messageString}. Denials by policy are the
-// exception, they say "Message"; an access key that is not known, and a token without the route's scopes, are denied under the
-// same type, with "message".
-func (r *Refusal) defaultBody(escape Format) string {
+// defaultBody returns what API Gateway's own template renders: {"message":$context.error.messageString}. Denials by a policy are the
+// exception and say "Message". An unknown access key and a token without the route's scopes have the same type, and say "message".
+//
+// 2026-11-23: IncompleteSignatureException is customized as INVALID_SIGNATURE, on which API Gateway's documentation is silent.
+func defaultBody(r *authz.Refusal, escape Format) string {
 	key := `{"message":`
-	if r.Type == AccessDenied && r.ErrorType == "" {
+	if r.ResponseType == authz.ResponseAccessDenied && r.ErrorType == "" {
 		key = `{"Message":`
 	}
-	return key + escape.messageString(r.MessageString()) + "}"
-}
-
-// MessageString is $context.error.messageString: the message as a JSON value.
-func (r *Refusal) MessageString() string {
-	message, ok := r.Text()
-	if !ok {
-		return "null"
-	}
-	return `"` + escapeJSON(message) + `"`
+	return key + escape.messageString(JSONText(r)) + "}"
 }

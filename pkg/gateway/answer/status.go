@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// answerStatuses are the statuses that Envoy can answer with, as ranges: envoy.type.v3.StatusCode, from 200 on. Envoy refuses an
-// answer with any other.
+// answerStatuses has the statuses that Envoy can answer with, as ranges: envoy.type.v3.StatusCode, from 200. Envoy rejects an
+// answer with any other status.
 var answerStatuses = [][2]int{
 	{200, 208}, {226, 226}, {300, 305}, {307, 308}, {400, 417}, {421, 424}, {426, 426}, {428, 429}, {431, 431}, {500, 508}, {510, 511},
 }
@@ -22,10 +22,10 @@ func IsStatus(status int) bool {
 }
 
 // HasNoBody reports whether a response with a status never has a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). On an
-// HTTP/1 connection, a client would take one for the beginning of the next response.
+// HTTP/1 connection, a client would read a body as the beginning of the next response.
 func HasNoBody(status int) bool { return status == 204 || status == 205 || status == 304 }
 
-// ListOfStatuses is the statuses that Envoy can answer with, for a message.
+// ListOfStatuses returns the statuses that Envoy can answer with, for a message.
 func ListOfStatuses() string {
 	ranges := make([]string, 0, len(answerStatuses))
 	for _, r := range answerStatuses {

@@ -1,12 +1,12 @@
 package answer
 
-// Kind is what a Variable stands for. The zero value stands for nothing, and no request has it.
+// Kind is what a Variable stands for. No request has a value for the zero Kind.
 type Kind uint8
 
-// The kinds. Those of a name have it in Variable.Name.
+// The kinds. Some have a name, in Variable.Name.
 const (
 	Absent Kind = iota
-	// Literal is the text that is the name.
+	// Literal is the name itself, as a text.
 	Literal
 
 	AccountID
@@ -22,14 +22,14 @@ const (
 	ResourcePath
 	RouteKey
 	Stage
-	// StageVariable is the stage variable of a name.
+	// StageVariable is the stage variable with the name.
 	StageVariable
 
 	SourceIP
 	UserAgent
 	VPCID
 	VPCEndpointID
-	// SignerAccessKey and the others are of callers who sign.
+	// SignerAccessKey and the next four are present for callers who sign.
 	SignerAccessKey
 	SignerAccount
 	SignerUserID
@@ -39,44 +39,44 @@ const (
 	APIKey
 	APIKeyID
 
-	// PrincipalID, Claim and AuthorizerContext are what an authorizer says: the caller, a claim of a token, a value of a function's context.
+	// PrincipalID, Claim and AuthorizerContext are values of authorizers: the caller, a claim of a token, a value of a function's context.
 	PrincipalID
 	Claim
 	AuthorizerContext
 
-	// Header, Query and PathParameter are the first value that a client sent under a name.
+	// Header, Query and PathParameter are the first value that the client sent under the name.
 	Header
 	Query
 	PathParameter
-	// SingleHeader is the value of a header with one line.
+	// SingleHeader is the value of a header that has one line.
 	SingleHeader
-	// AllQuery are all values of a query parameter of a REST API, and the only one of an HTTP API.
+	// AllQuery is all values of a query parameter on a REST API, and the only value on an HTTP API.
 	AllQuery
 
-	// Message and the others are of the refusal: $context.error.
+	// Message and the next two are values of a refusal: $context.error.
 	Message
 	MessageString
 	ResponseType
 )
 
-// Variable is a value that a configuration names and a request has: data, which one switch in the flow reads.
+// Variable names a value that a request may have. Values.Value returns it.
 type Variable struct {
 	Kind Kind
-	// Name is that of a header, a parameter, a stage variable, a claim or a context value, or a literal's text; empty for other kinds.
+	// Name is the name of a header, a parameter, a stage variable, a claim or a context value, or a literal's text; empty for other kinds.
 	Name string
 }
 
-// SaidByAuthorizer reports whether an authorizer says the value.
+// SaidByAuthorizer reports whether the value comes from an authorizer.
 func (v Variable) SaidByAuthorizer() bool {
 	return v.Kind == PrincipalID || v.Kind == Claim || v.Kind == AuthorizerContext
 }
 
-// Values are the values of one request. Value returns false where there is none.
+// Values returns the values of one request. Value returns false if the request does not have the value.
 type Values interface {
 	Value(v Variable) (string, bool)
 }
 
-// MappedHeader is one header, of an answer or of the upstream's request, and where its value comes from.
+// MappedHeader is one header of an answer or of the upstream's request, and its value.
 type MappedHeader struct {
 	Name  string
 	Value Variable

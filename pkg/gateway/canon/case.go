@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// AppendLower appends a text with its letters from A to Z in lower case.
+// AppendLower appends a text, with its letters from A to Z in lower case.
 func AppendLower(to []byte, s string) []byte {
 	for i := range len(s) {
 		c := s[i]
@@ -18,7 +18,8 @@ func AppendLower(to []byte, s string) []byte {
 	return to
 }
 
-// Lower returns a text with its letters from A to Z in lower case. It maps no others: with Unicode's rules the Kelvin sign would become a k.
+// Lower returns a text with its letters from A to Z in lower case. It does not change others: by Unicode's rules the Kelvin sign would
+// become a k.
 func Lower(s string) string {
 	i := 0
 	for i < len(s) && (s[i] < 'A' || 'Z' < s[i]) {
@@ -36,10 +37,11 @@ func Lower(s string) string {
 	return string(out)
 }
 
-// FoldCase makes one text of those that differ in case alone.
+// FoldCase returns the same text for texts that differ only in case.
 func FoldCase(s string) string { return Lower(FoldWide(s)) }
 
-// FoldWide is FoldCase for a text that is not ASCII, which it may be in another case: the Kelvin sign is a k. Any other text stays.
+// FoldWide is FoldCase for a text that is not ASCII: it may be ASCII in another case, as the Kelvin sign is a k. It returns ASCII text
+// unchanged.
 func FoldWide(s string) string {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -49,7 +51,7 @@ func FoldWide(s string) string {
 	return s
 }
 
-// HasUpper reports whether a text holds a letter from A to Z.
+// HasUpper reports whether a text contains a letter from A to Z.
 func HasUpper(s string) bool {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {

@@ -1,5 +1,5 @@
-// Package canon has the one form of paths and hosts that routing and ARNs use. ParsePath and Host make it, and refuse what two parsers
-// could read differently. Readings are the other paths that servers may make of one. Nothing here knows of an API.
+// Package canon has the canonical form of paths and hosts, which routing and ARNs use. ParsePath and Host return it, and refuse input that
+// two parsers could read differently. Path.Readings returns the other paths that servers may read. Nothing here depends on an API.
 //
 // Start with ParsePath.
 package canon

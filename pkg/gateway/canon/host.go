@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Host makes the canonical form of an authority: in lower case, without port and without one trailing dot; an
-// IPv6 address in its shortest form. Anything else becomes the empty text, which no API owns.
+// Host returns the canonical form of a host and port: the host in lower case, without port and without one trailing dot, an IPv6 address in
+// its shortest form. It returns "" if authority is not a valid host and port. No API has the host "".
 func Host(authority string) string {
 	if strings.HasPrefix(authority, "[") {
 		return canonicalIPv6(authority)
@@ -18,8 +18,8 @@ func Host(authority string) string {
 	return Lower(strings.TrimSuffix(name, "."))
 }
 
-// isHostName reports whether a name holds only letters, digits, dots, hyphens and underscores. RFC 3986 allows more, and no name that is
-// looked up in the DNS uses it. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
+// isHostName reports whether a name consists of letters, digits, dots, hyphens and underscores. RFC 3986 allows more, which names in the
+// DNS do not use. An asterisk in a host would be a pattern in the policy of a function that builds it from the domain name.
 func isHostName(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; !IsLowerAlphanumeric(c) && (c < 'A' || 'Z' < c) && c != '.' && c != '-' && c != '_' {
@@ -38,5 +38,5 @@ func canonicalIPv6(authority string) string {
 	return "[" + addr.String() + "]"
 }
 
-// isDigits reports whether s holds nothing but digits; the empty text does.
+// isDigits reports whether s consists of digits. It may be empty.
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -7,43 +7,45 @@ import (
 	"unicode/utf8"
 )
 
-// Path is a request path in the one form that routing and ARNs use.
+// Path is a request path in its canonical form.
 type Path struct {
-	// Text begins with one slash. Each segment is percent-decoded once, but for %2F and %25, which stay.
+	// Text begins with one slash. Each segment is percent-decoded once, except for %2F and %25.
 	Text string
-	// Plain says that the path came in its canonical form, and that servers read it in one way but for its case and a slash at its end.
+	// Plain reports whether the path was received in its canonical form, and servers differ only about its case and a slash at its end.
 	Plain bool
-	// Doubled says that Text holds two slashes in a row before its last segment.
+	// Doubled reports whether Text contains two slashes in a row before its last segment.
 	Doubled bool
-	// SlashInSegment, Semicolon, Delimiter and EncodedTwice are what StrictPaths refuses: an encoded slash, a semicolon in any
-	// form, an encoded question mark or number sign, at which who decodes too early cuts the path off, and an escape that
-	// appears only once the path is decoded.
+	// SlashInSegment, Semicolon, Delimiter and EncodedTwice report what strictPaths refuses: an encoded slash; a semicolon in any
+	// form; an encoded question mark or number sign, at which a server that decodes too early cuts off the path; an escape that
+	// appears when the path is decoded.
 	SlashInSegment, Semicolon, Delimiter, EncodedTwice bool
-	// Pattern says that the path holds "*", "?" or "${" as it stands or after one or two decodings.
+	// Pattern reports whether the path contains "*", "?" or "${", as received or after one or two decodings.
 	Pattern bool
 }
 
-// The reasons why a path is refused.
+// The errors of ParsePath and Readings.
 var (
 	errNoLeadingSlash = errors.New("the path does not begin with a slash")
-	errFragment       = errors.New("the path holds a number sign")
-	errEscape         = errors.New("the path holds a percent sign that begins no escape")
-	errNotUTF8        = errors.New("the path is not UTF-8 once decoded")
-	errBackslash      = errors.New("the path holds a backslash")
-	errControl        = errors.New("the path holds a control character")
-	errDotSegment     = errors.New("the path holds a dot segment")
+	errFragment       = errors.New("the path contains a number sign")
+	errEscape         = errors.New("the path contains a percent sign that does not begin an escape")
+	errNotUTF8        = errors.New("the decoded path is not UTF-8")
+	errBackslash      = errors.New("the path contains a backslash")
+	errControl        = errors.New("the path contains a control character")
+	errDotSegment     = errors.New("the path contains a dot segment")
 )
 
-// ParsePath makes the canonical form of a request target's path, and refuses what two parsers could read differently:
-// each check is made on the path as it stands and on what one and two decodings make of it.
+// ParsePath returns the canonical form of a request target's path. It returns an error for a path that two parsers could read
+// differently, as received or after one or two decodings.
 //
-// 2026-11-23: a path has one canonical form for routing and ARNs. Each segment is decoded once, but for %2F and %25. What two
-// parsers could read differently is refused with 400: dot segments, backslashes and control characters as they are and after
-// one and two decodings, text that is not UTF-8 after one or two, a broken escape, a number sign. Three of these are stricter
-// than API Gateway and than RFC 3986: "..;x" counts as a dot segment, since servers cut path parameters off before they
-// resolve dots; escapes that decode twice to something that is not UTF-8 are refused, since overlong forms hide dots from
-// this check and not from a lenient decoder; and a path with doubled slashes is refused if merging them would lead to another
-// route. Where the path as it stands has no route at all, the answer is API Gateway's, merged or not.
+// 2026-11-23: these are refused with 400:
+//   - dot segments, backslashes and control characters, as received and after one and two decodings;
+//   - text that is not UTF-8 after one or two decodings;
+//   - a broken escape, and a number sign.
+//
+// Three rules are stricter than API Gateway and RFC 3986. "..;x" counts as a dot segment, because servers cut off path parameters before
+// they resolve dots. Escapes that decode twice to something that is not UTF-8 are refused, because overlong forms hide dots from
+// this check but not from a lenient decoder. A path with doubled slashes is refused if merging them would lead to another
+// route; if the path has no route at all, the answer is that of API Gateway.
 func ParsePath(target string) (Path, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if raw == "" || raw[0] != '/' {
@@ -77,13 +79,13 @@ func ParsePath(target string) (Path, error) {
 	}, nil
 }
 
-// isPattern reports whether a policy would read a text, or a part of it, as a wildcard or as a policy variable.
+// isPattern reports whether a text contains a wildcard or a policy variable.
 func isPattern(text string) bool {
 	return strings.ContainsAny(text, "*?") || strings.Contains(text, "${")
 }
 
-// isPlain reports whether a path is its own canonical form: only letters, digits and marks that mean nothing to any
-// parser, no segment that is empty or begins or ends with a dot, except that one trailing slash is fine. Most paths are.
+// isPlain reports whether a path is its own canonical form: it has only letters, digits and marks without a meaning to any
+// parser, and no segment is empty or begins or ends with a dot. One trailing slash is allowed. Most paths are plain.
 func isPlain(p string) bool {
 	for i := 0; i < len(p); i++ {
 		if !plain[p[i]] {
@@ -108,7 +110,7 @@ var plain = func() (set [256]bool) {
 	return set
 }()
 
-// unambiguous reports what makes a path, or a decoded form of it, mean different things to different parsers.
+// unambiguous returns an error if parsers could read a path, or a decoded form of it, differently.
 func unambiguous(form string) error {
 	if !utf8.ValidString(form) {
 		return errNotUTF8
@@ -127,7 +129,7 @@ func unambiguous(form string) error {
 	return nil
 }
 
-// IsDotSegment reports whether a segment is "." or "..", also with path parameters behind it: some servers cut those off
+// IsDotSegment reports whether a segment is "." or "..", with or without path parameters. Some servers cut those off
 // before they resolve dots ("/open/..;x/admin").
 func IsDotSegment(segment string) bool {
 	name, _, _ := strings.Cut(segment, ";")
@@ -144,11 +146,10 @@ func wellEscaped(s string) bool {
 	return true
 }
 
-// Unescape decodes every escape once. A percent sign that begins none stays.
+// Unescape decodes every escape once. Other percent signs stay.
 func Unescape(s string) string { return unescape(s, false) }
 
-// unescape decodes every escape once; a percent sign that begins none stays. With keep, %2F and %25 stay as they are,
-// spelled in upper case.
+// unescape decodes every escape once. Other percent signs stay. With keep, %2F and %25 stay too, in upper case.
 func unescape(s string, keep bool) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -173,7 +174,7 @@ func unescape(s string, keep bool) string {
 	return string(out)
 }
 
-// hasEscapedSlash reports whether s holds %2F or %2f.
+// hasEscapedSlash reports whether s contains %2F or %2f.
 func hasEscapedSlash(s string) bool {
 	return strings.Contains(s, "%2F") || strings.Contains(s, "%2f")
 }
@@ -196,7 +197,7 @@ func unhex(c byte) byte {
 	return c - '0'
 }
 
-// CollapseLeading makes one slash of those that a path begins with, and "/" of an empty path.
+// CollapseLeading replaces the slashes at the beginning of a path by one. It returns "/" for an empty path.
 func CollapseLeading(p string) string {
 	if p == "" {
 		return "/"
@@ -207,10 +208,10 @@ func CollapseLeading(p string) string {
 	return p
 }
 
-// TrimTrailing cuts the slashes off that a path ends in; the root becomes the empty string.
+// TrimTrailing removes the slashes at the end of a path. It returns "" for the root.
 func TrimTrailing(p string) string { return strings.TrimRight(p, "/") }
 
-// MergeSlashes makes one slash of every run of them.
+// MergeSlashes replaces every run of slashes by one.
 func MergeSlashes(p string) string {
 	if !strings.Contains(p, "//") {
 		return p
@@ -224,7 +225,7 @@ func MergeSlashes(p string) string {
 	return string(out)
 }
 
-// SegmentEnd returns where the segment ends that follows the slash at start.
+// SegmentEnd returns the end of the segment after the slash at start.
 func SegmentEnd(path string, start int) int {
 	if i := strings.IndexByte(path[start+1:], '/'); i >= 0 {
 		return start + 1 + i

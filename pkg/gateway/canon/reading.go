@@ -11,28 +11,27 @@ import (
 )
 
 const (
-	// maxReadings is how many readings a path may have, the canonical path among them.
+	// maxReadings is the greatest number of readings of a path, including the canonical path.
 	maxReadings = 64
-	// maxReadingBytes is how long the other readings of a path may be together.
+	// maxReadingBytes is the greatest total length of the other readings of a path.
 	maxReadingBytes = 64 << 10
 )
 
-// errReadings is the refusal of a path with too many readings.
-var errReadings = errors.New("the path can be read in more ways than are looked at")
+// errReadings is returned for a path with too many readings.
+var errReadings = errors.New("the path can be read in too many ways")
 
-// rereadings are what servers do to a path beyond its canonical form, each in its own way. Most make it shorter.
+// rereadings lists what servers do to a path beyond its canonical form. Most of these make it shorter.
 var rereadings = [...]func(string) string{
 	decodeSlashes, decodeAgain, decodeAndNormalize, cutParameters, cutQuery, cutFragment,
 	trimBegins, trimEnds, trimEnd, trimWideBegins, trimWideEnds, trimWideEnd, trimDots, MergeSlashes,
 }
 
-// Readings returns what servers may make of a path: its canonical form first, and then whatever the rereadings lead to, alone and one
-// after the other, in any order.
+// Readings returns the paths that servers may read: the canonical form first, and then the results of the rereadings, alone and combined
+// in any order. raw is the path as received. Readings returns an error if a reading has a dot segment, or there are more than 64 readings.
 //
-// 2026-11-28: servers behind Envoy cut path parameters off; decode %2F, %3F and %23, the last two as the path's end; decode twice; write
-// characters in their plain form (Unicode's NFKC: a fullwidth slash is a slash); trim blanks, and as Windows does it dots at a segment's
-// end; merge slashes. A reading with a dot segment is refused. So is a path with more
-// than 64 readings, for the time that they take is the sender's choice.
+// 2026-11-28: servers behind Envoy cut off path parameters; decode %2F, %3F and %23, the last two as the end of the path; decode twice;
+// replace characters by their plain form (Unicode's NFKC: a fullwidth slash becomes a slash); trim blanks, and, as Windows does, dots from
+// the end of a segment; merge slashes. The number of readings is bounded, because the sender of the path chooses it.
 func (p Path) Readings(raw string) ([]string, error) {
 	all, size := []string{p.Text}, 0
 	add := func(next string) error {
@@ -52,7 +51,7 @@ func (p Path) Readings(raw string) ([]string, error) {
 	if err := add(normalize(p.Text)); err != nil {
 		return nil, err
 	}
-	if p.Semicolon { // a server that cuts parameters off before it decodes keeps an encoded semicolon
+	if p.Semicolon { // a server that cuts off parameters before it decodes keeps an encoded semicolon
 		cut := unescape(cutParameters(raw), true)
 		if err := errors.Join(add(cut), add(normalize(cut))); err != nil {
 			return nil, err
@@ -71,7 +70,7 @@ func (p Path) Readings(raw string) ([]string, error) {
 // decodeSlashes decodes the slashes of a canonical path.
 func decodeSlashes(p string) string { return strings.ReplaceAll(p, "%2F", "/") }
 
-// decodeAgain decodes the escapes that were encoded twice; a canonical path becomes the canonical path of what one decoding makes of it.
+// decodeAgain decodes the escapes that were encoded twice. The result for a canonical path is canonical.
 func decodeAgain(p string) string {
 	var out []byte
 	start := 0
@@ -89,8 +88,8 @@ func decodeAgain(p string) string {
 	return string(append(out, p[start:]...))
 }
 
-// normalize writes characters in their plain form, as Unicode's NFKC does: a fullwidth letter, slash or dot becomes the one of ASCII. So do
-// Windows' conversions to a code page, which also make a slash of two that NFKC leaves alone. A percent sign begins no escape.
+// normalize replaces characters by their plain form, as Unicode's NFKC does: a fullwidth letter, slash or dot becomes the one of ASCII.
+// Windows' conversions to a code page do so too, and turn two more characters into slashes. A new percent sign does not begin an escape.
 func normalize(p string) string {
 	for i := range len(p) {
 		if p[i] >= utf8.RuneSelf {
@@ -100,8 +99,8 @@ func normalize(p string) string {
 	return p
 }
 
-// decodeAndNormalize normalizes what decodeAgain makes of a path. Anything else needs no more than the path as a whole, normalized once:
-// it takes long, and what is cut off or trimmed before or after it is the same.
+// decodeAndNormalize normalizes the result of decodeAgain. For the other rereadings it is enough that the whole path was normalized once,
+// which takes long.
 func decodeAndNormalize(p string) string {
 	if next := decodeAgain(p); next != p {
 		return normalize(next)
@@ -111,7 +110,7 @@ func decodeAndNormalize(p string) string {
 
 var plainMarks = strings.NewReplacer("\uff05", "%25", "\ufe6a", "%25", "\u2044", "/", "\u2215", "/")
 
-// cutParameters cuts each segment off at its first semicolon.
+// cutParameters cuts off each segment at its first semicolon.
 func cutParameters(p string) string { return eachSegment(p, isSemicolon, cutParameter) }
 
 func isSemicolon(r rune) bool { return r == ';' }
@@ -121,19 +120,19 @@ func cutParameter(s string) string {
 	return s
 }
 
-// cutQuery cuts a path off at a question mark, as a server does that decodes before it splits.
+// cutQuery cuts off a path at a question mark, like a server that decodes a target before it splits it.
 func cutQuery(p string) string {
 	p, _, _ = strings.Cut(p, "?")
 	return p
 }
 
-// cutFragment cuts a path off at a number sign.
+// cutFragment cuts off a path at a number sign.
 func cutFragment(p string) string {
 	p, _, _ = strings.Cut(p, "#")
 	return p
 }
 
-// trimBegins and trimEnds cut the spaces off at one end of each segment, trimEnd those at the end of the path.
+// trimBegins and trimEnds remove the spaces at one end of each segment, trimEnd those at the end of the path.
 func trimBegins(p string) string { return eachSegment(p, isSpace, trimBegin) }
 func trimEnds(p string) string   { return eachSegment(p, isSpace, trimEnd) }
 
@@ -142,27 +141,27 @@ func trimEnd(s string) string   { return strings.TrimRight(s, " ") }
 
 func isSpace(r rune) bool { return r == ' ' }
 
-// trimWideBegins, trimWideEnds and trimWideEnd are the same of all that is white space by Unicode.
+// trimWideBegins, trimWideEnds and trimWideEnd do the same with all white space of Unicode.
 func trimWideBegins(p string) string { return eachSegment(p, isWideSpace, trimWideBegin) }
 func trimWideEnds(p string) string   { return eachSegment(p, isWideSpace, trimWideEnd) }
 
 func trimWideBegin(s string) string { return strings.TrimLeftFunc(s, isWideSpace) }
 func trimWideEnd(s string) string   { return strings.TrimRightFunc(s, isWideSpace) }
 
-// isWideSpace reports whether some language's trim takes a character for white space. Control characters never come here. Java 8 and PHP
-// trim U+180E, JavaScript U+FEFF, and older versions of .NET all three.
+// isWideSpace reports whether the trim function of some language removes a character. Paths with control characters are refused before.
+// Java 8 and PHP trim U+180E, JavaScript U+FEFF, and older versions of .NET all three.
 func isWideSpace(r rune) bool {
 	return unicode.IsSpace(r) || r == '\u180e' || r == '\u200b' || r == '\ufeff'
 }
 
-// trimDots cuts spaces and dots off at the end of each segment, as Windows does to names of files.
+// trimDots removes spaces and dots at the end of each segment, as Windows does with names of files.
 func trimDots(p string) string { return eachSegment(p, isDot, trimDot) }
 
 func trimDot(s string) string { return strings.TrimRight(s, ". ") }
 
 func isDot(r rune) bool { return r == '.' }
 
-// eachSegment changes the segments of a path that holds a mark.
+// eachSegment applies change to the segments of a path that contains a mark.
 func eachSegment(p string, mark func(rune) bool, change func(string) string) string {
 	if !strings.ContainsFunc(p, mark) {
 		return p

@@ -2,8 +2,8 @@ package canon
 
 import "strings"
 
-// Spell returns the ARN of a path, which is a stage's prefix, a method and the path. It appends the ARNs of the same path with no and
-// with one slash at its end to others. All of them share one string; the root has no others.
+// Spell returns the ARN of a path: a stage's prefix, a method and the path. It appends to others the ARNs of the same path without a slash
+// and with one slash at its end. All of them share one string. The root has no others.
 func Spell(prefix, method, path string, others []string) (arn string, all []string) {
 	trimmed := TrimTrailing(path)
 	if trimmed == "" {

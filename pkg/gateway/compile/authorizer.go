@@ -2,13 +2,11 @@ package compile
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -16,41 +14,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
-
-// The authorizations that ask an authorizer.
-const (
-	// Custom is the authorization by a Lambda authorizer.
-	Custom Authorization = "CUSTOM"
-	// Cognito is the authorization of callers with a token of a Cognito user pool.
-	Cognito Authorization = "COGNITO_USER_POOLS"
-	// JWT is the authorization of callers with a JSON Web Token of an issuer.
-	JWT Authorization = "JWT"
-)
-
-// Authorizer is one authorizer of an API.
-type Authorizer struct {
-	// At is where the authorizer's fields stand, such as identitySource. Nil stands for its entry in the API's authorizers. A fault of
-	// the authorizer as a whole stands at its entry.
-	At *fault.Place
-	// Authorization is the authorization of the methods that the authorizer guards: CUSTOM, COGNITO_USER_POOLS or JWT.
-	Authorization Authorization
-	// IdentitySource names what the caller shows, in API Gateway's notation: method.request.header.Authorization on a REST API,
-	// $request.header.Authorization on an HTTP API. A token stands in one place, Authorization if none is named. A function
-	// may be shown several.
-	IdentitySource []string
-	// IdentityValidationExpression has to match the whole of what is shown before the function is called; empty for no check. It
-	// belongs to a TOKEN authorizer; a user pool's expression is about the token's audience, and the token's own matter.
-	IdentityValidationExpression string
-	// Token checks what the caller shows (COGNITO_USER_POOLS, JWT). An error refuses, in the words of an *authz.Refusal.
-	Token func(ctx context.Context, shown string, scopes []string) (model.Token, error)
-	// Function asks the authorizer's function (CUSTOM). An error refuses, in the words of an *authz.Refusal.
-	Function func(context.Context, model.LambdaCall) (model.LambdaAnswer, error)
-	// TokenType says of a function's authorizer that it is one of type TOKEN: with a single identity source, Authorization if
-	// none is named.
-	TokenType bool
-	// Timeout is how long the function may take, where the configuration says so. Function holds to it; Envoy has to wait longer.
-	Timeout time.Duration
-}
 
 func (a *apiBuilder) compileAuthorizers(c *API, at *fault.Place, f *faults) {
 	a.authorizers, a.kinds = make(map[string]*model.Authorizer, len(c.Authorizers)), make(map[string]Authorization, len(c.Authorizers))
@@ -63,23 +26,23 @@ func (a *apiBuilder) compileAuthorizers(c *API, at *fault.Place, f *faults) {
 
 func compileAuthorizer(c *Authorizer, api *API, name string, at *fault.Place, f *faults) *model.Authorizer {
 	if !authorizerShape.MatchString(name) {
-		f.add(at, "%q is no name of an authorizer; write letters, digits and ._-", name)
+		f.add(at, "%q is not a name of an authorizer; write 1 to 128 letters, digits and ._-", name)
 	}
 	a := &model.Authorizer{Name: name, Token: c.Token, Function: c.Function}
 	switch c.Authorization {
 	case Custom:
 		if c.Function == nil {
-			f.add(at, "the authorizer has no function")
+			f.add(at, "the authorizer does not have a function; write one")
 		}
 	case Cognito, JWT:
 		if c.Authorization == JWT {
 			a.Challenge = "Bearer"
 		}
 		if c.Token == nil {
-			f.add(at, "the authorizer checks no token")
+			f.add(at, "the authorizer does not check tokens; write what it checks them by")
 		}
 	default:
-		f.add(at, "authorization %q asks no authorizer", string(c.Authorization))
+		f.add(at, "authorization %q is not one for authorizers; write CUSTOM, COGNITO_USER_POOLS or JWT", string(c.Authorization))
 	}
 	at = cmp.Or(c.At, at)
 	sources := c.IdentitySource
@@ -91,39 +54,38 @@ func compileAuthorizer(c *Authorizer, api *API, name string, at *fault.Place, f 
 	return a
 }
 
-// compileValidation compiles an identityValidationExpression. API Gateway does not say whether it has to match the whole value;
-// here it has to, which is the reading that lets fewer through.
+// compileValidation compiles an identityValidationExpression.
 //
-// 2026-11-25: identityValidationExpression has to match the whole value, and is no Java expression but one of Go's: what that
-// cannot say (look-around, back-references) is a fault. So is a character class that both take and read differently: one within
-// another, and &&.
+// 2026-11-25: an identityValidationExpression must match the whole value. API Gateway does not document whether it must; this reading
+// accepts fewer callers. The syntax is Go's, not Java's. What Go does not support (look-around, back-references) is a fault. So are
+// character classes that Go and Java read differently: nested ones, and &&.
 func (f *faults) compileValidation(expression string, at *fault.Place) *regexp.Regexp {
 	if expression == "" {
 		return nil
 	}
 	compiled, err := authz.CompileExpression(expression)
 	if err != nil {
-		f.add(at.Field("identityValidationExpression"), "the expression cannot be used: %v", err)
+		f.add(at.Field("identityValidationExpression"), "identityValidationExpression: %v", err)
 	}
 	return compiled
 }
 
-// routeAuthorizer finds the authorizer of a route, nil if it has none.
+// routeAuthorizer returns the authorizer of a route, nil if it does not have one.
 func (a *apiBuilder) routeAuthorizer(c *Route, at *fault.Place, f *faults) *model.Authorizer {
 	asks := c.Authorization == Custom || c.Authorization == Cognito || c.Authorization == JWT
 	named := a.authorizers[c.Authorizer]
 	switch {
 	case !asks && c.Authorizer != "":
-		f.add(at.Field("authorizer"), "authorization %s asks no authorizer: remove one of the two", c.Authorization)
+		f.add(at.Field("authorizer"), "authorization %s does not use an authorizer; remove one of the two", c.Authorization)
 	case asks && c.Authorizer == "":
-		f.add(at.Field("authorizer"), "authorization %s needs an authorizer: write its name", c.Authorization)
+		f.add(at.Field("authorizer"), "authorization %s needs an authorizer; write its name", c.Authorization)
 	case asks && named == nil:
-		f.add(at.Field("authorizer"), "the API has no authorizer %q%s", c.Authorizer, oneOf(a.authorizers))
+		f.add(at.Field("authorizer"), "the API does not have an authorizer %q; %s", c.Authorizer, oneOf(a.authorizers))
 	case asks && a.kinds[c.Authorizer] != c.Authorization:
-		f.add(at.Field("authorization"), "authorization is %s, and the authorizer %s is for %s: write authorization: %s, or remove it", c.Authorization, c.Authorizer, a.kinds[c.Authorizer], a.kinds[c.Authorizer])
+		f.add(at.Field("authorization"), "authorization is %s, but the authorizer %s is for %s; write authorization: %s, or remove it", c.Authorization, c.Authorizer, a.kinds[c.Authorizer], a.kinds[c.Authorizer])
 	}
 	if len(c.Scopes) > 0 && c.Authorization != Cognito && c.Authorization != JWT {
-		f.add(at.Field("scopes"), "only a user pool's token, or a JWT, has scopes: remove them, or name such an authorizer")
+		f.add(at.Field("scopes"), "only the tokens of user pools and JWTs have scopes; remove them, or name an authorizer for such tokens")
 	}
 	f.checkScopes(c.Scopes, at)
 	return named
@@ -132,16 +94,17 @@ func (a *apiBuilder) routeAuthorizer(c *Route, at *fault.Place, f *faults) *mode
 func (f *faults) checkScopes(scopes []string, at *fault.Place) {
 	for i, s := range scopes {
 		if !scopeShape.MatchString(s) {
-			f.add(at.Field("scopes").Item(i), "%q is no scope; write one without blanks, such as orders/read", s)
+			f.add(at.Field("scopes").Item(i), "%q is not a scope; write one without blanks, such as orders/read", s)
 		}
 	}
 }
 
+// oneOf says which authorizers can be named.
 func oneOf(authorizers map[string]*model.Authorizer) string {
 	if len(authorizers) == 0 {
-		return "; write it under authorizers"
+		return "write it under authorizers"
 	}
-	text := "; there is"
+	text := "write one of"
 	for i, name := range slices.Sorted(maps.Keys(authorizers)) {
 		if i > 0 {
 			text += ","
@@ -157,23 +120,20 @@ var (
 	scopeShape = regexp.MustCompile(`^[!#-\[\]-~]{1,256}$`)
 )
 
-// IAM is the authorization of callers who sign their requests.
-const IAM Authorization = "AWS_IAM"
-
-// singleSource is the identity source of an authorizer that has one: the one that is written, or the Authorization header.
+// singleSource returns the identity source of an authorizer that has exactly one. Without a written one it is the Authorization header.
 func (f *faults) singleSource(written []string, api *API, at *fault.Place) []string {
 	switch {
 	case len(written) > 1:
-		f.add(at.Field("identitySource"), "such an authorizer has one identity source: write one")
+		f.add(at.Field("identitySource"), "an authorizer of this type has one identity source; remove the others")
 	case len(written) == 0 && api.HTTP:
 		return []string{"$request.header.Authorization"}
 	case len(written) == 0:
 		return []string{"method.request.header.Authorization"}
 	case !api.HTTP && !strings.HasPrefix(written[0], "method.request.header."):
-		f.add(at.Field("identitySource").Item(0), "%q: such an authorizer of a REST API looks at a header; write method.request.header.<name>", written[0])
+		f.add(at.Field("identitySource").Item(0), "%q is not a header, which an authorizer of this type reads on a REST API; write method.request.header.<name>", written[0])
 		return nil
 	case api.HTTP && !strings.HasPrefix(written[0], "$request."):
-		f.add(at.Field("identitySource").Item(0), "%q: write $request.header.<name> or $request.querystring.<name>", written[0])
+		f.add(at.Field("identitySource").Item(0), "%q is not a header or a query parameter; write $request.header.<name> or $request.querystring.<name>", written[0])
 		return nil
 	}
 	return written
@@ -186,16 +146,16 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 		at := at.Field("identitySource").Item(i)
 		value, err := compileSource(text, api)
 		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "stageVariables."); ok && !api.hasStageVariable(variable) {
-			f.warn(at, "no stage of the API has a variable %q: every caller gets a 401", variable)
+			f.warn(at, "stage variable %q is unknown, so every caller gets a 401; write it under the variables of the API's stages", variable)
 		}
 		if variable, ok := strings.CutPrefix(strings.TrimPrefix(text, "$"), "context."); ok && slices.Contains(unknownBefore, variable) {
-			f.warn(at, "nobody whom an authorizer is asked about has %s: every caller gets a 401", text)
+			f.warn(at, "%s is not known before an authorizer is asked, so every caller gets a 401; write another identity source", text)
 		}
 		switch {
 		case err != nil:
 			f.add(at, "%v", err)
 		case seen[text]:
-			f.add(at, "the identity source %s is written twice", text)
+			f.add(at, "the identity source %s is given twice; remove one", text)
 		}
 		seen[text] = true
 		sources = append(sources, model.IdentitySource{Written: text, Value: value})
@@ -203,20 +163,20 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 	return sources
 }
 
-// unknownBefore are the variables that no request has before an authorizer is asked: those of callers who sign, those of API keys, and
-// those that none has.
+// unknownBefore lists the variables that are absent before an authorizer is asked: those of callers who sign, those of API keys, and those
+// that are always absent.
 var unknownBefore = append([]string{
 	"identity.accessKey", "identity.accountId", "identity.apiKey", "identity.apiKeyId", "identity.caller", "identity.principalOrgId", "identity.user", "identity.userArn",
 }, absentVariables...)
 
-// compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X and
-// context.X on a REST API, the same with a dollar sign, and without "method.", on an HTTP API.
+// compileSource compiles an identity source: method.request.header.X, method.request.querystring.X, stageVariables.X or context.X on a
+// REST API; $request.header.X, $request.querystring.X, $stageVariables.X or $context.X on an HTTP API.
 func compileSource(text string, api *API) (answer.Variable, error) {
 	name := text
 	if api.HTTP {
 		var ok bool
 		if name, ok = strings.CutPrefix(text, "$"); !ok {
-			return answer.Variable{}, fmt.Errorf("%q: an identity source of an HTTP API begins with a dollar sign; write $request.header.<name>", text)
+			return answer.Variable{}, fmt.Errorf("%q is not an identity source of an HTTP API, which begins with a dollar sign; write one such as $request.header.<name>", text)
 		}
 		if strings.HasPrefix(name, "request.") {
 			name = "method." + name
@@ -227,7 +187,7 @@ func compileSource(text string, api *API) (answer.Variable, error) {
 	}
 	if query, ok := strings.CutPrefix(name, "method.request.querystring."); ok && query != "" {
 		if strings.ContainsAny(query, ", ") {
-			return answer.Variable{}, fmt.Errorf("%q: an identity source is one parameter of the query; write one item of the list for each source", text)
+			return answer.Variable{}, fmt.Errorf("%q is not the name of one query parameter; write one item of the list for each identity source", text)
 		}
 		return answer.Variable{Kind: answer.AllQuery, Name: query}, nil
 	}
@@ -238,13 +198,13 @@ func compileSource(text string, api *API) (answer.Variable, error) {
 	if api.HTTP {
 		form = "$request.header.<name>, $request.querystring.<name>, $stageVariables.<name> or $context.<name>"
 	}
-	return answer.Variable{}, fmt.Errorf("%q is no identity source; write %s", text, form)
+	return answer.Variable{}, fmt.Errorf("%q is not an identity source; write %s", text, form)
 }
 
-// sourceVariable is a variable as an identity source. Nothing of an authorizer's is known before it is asked.
+// sourceVariable returns a variable as an identity source. An authorizer's own values are not known before it is asked.
 func sourceVariable(name string, api *API) (answer.Variable, error) {
 	if strings.HasPrefix(name, "context.authorizer") {
-		return answer.Variable{}, fmt.Errorf("%q is what an authorizer says: it is not known before", name)
+		return answer.Variable{}, fmt.Errorf("%q is a value of the authorizer's answer, which is not known before; write another identity source", name)
 	}
 	if variable, ok := strings.CutPrefix(name, "stageVariables."); ok {
 		return answer.Variable{Kind: answer.StageVariable, Name: variable}, nil

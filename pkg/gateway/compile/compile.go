@@ -1,10 +1,16 @@
+// Package compile turns a Config, which has API Gateway's terms as Go values, into the model that requests are decided by. It reports all
+// faults at once. Nothing here sees a request.
+//
+// Start with Config, and with New for the order of the checks.
+//
+// 2026-11-28: each rule about the shape of a value stands in one place. config.proto has the rules that the message alone can state.
+// This package has the rules about several values, and those without which New would not be safe for another caller: about all that
+// becomes a part of an ARN, a host or an answer.
 package compile
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -15,76 +21,59 @@ import (
 )
 
 var (
-	idShape       = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
-	accountShape  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionShape   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
-	stageShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	variableShape = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
-	hostShape     = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
-	baseShape     = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
+	idShape      = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
+	accountShape = regexp.MustCompile(`^[0-9]{12}$`)
+	regionShape  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	baseShape    = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()~@,:-]+$`)
 )
 
-// partition returns the partition that a region lies in.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
+// New compiles a configuration. It returns all faults at once; the model is nil if one of them is not a warning. The model does not hold a
+// Place.
+func New(c Config) (*model.Gateway, []fault.Fault) {
+	var f faults
+	g := &builder{&model.Gateway{
+		APIs:     make(map[string]*model.API, len(c.APIs)),
+		Hosts:    make(map[string]*model.Host, len(c.APIs)),
+		Mappings: make(map[model.Domain]*model.Stage, len(c.APIs)),
+		Folded:   map[model.Domain]*model.Stage{},
+
+		RequireAPI: c.RequireAPI,
+		Verifies:   c.Signatures != nil,
+	}}
+	v := verifiers{factory: c.Signatures, made: map[string]model.Verify{}}
+	for _, name := range overrides {
+		g.Mapped.Add(name)
 	}
-	return "aws"
-}
-
-// ARNPrefix is what each method ARN of the API begins with, up to and including the API id. An abbreviated resource of its
-// resource policy ("execute-api:/prod/GET/pets") is expanded with it.
-func (a *API) ARNPrefix() string {
-	return a.arnPrefix(a.Account)
-}
-
-func (a *API) arnPrefix(account string) string {
-	return "arn:" + partition(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
-}
-
-// ExecuteAPIHost is the host name of the API's default endpoint.
-func (a *API) ExecuteAPIHost() string {
-	host := a.ID + ".execute-api." + a.Region + ".amazonaws.com"
-	if partition(a.Region) == "aws-cn" {
-		host += ".cn"
+	compiled := make([]*apiBuilder, len(c.APIs))
+	for i := range c.APIs {
+		compiled[i] = g.compileAPI(&c.APIs[i], c.apiAt(i), &v, &f)
 	}
-	return host
+	// Domains come after all APIs, because a domain may be another API's default endpoint.
+	for i := range c.APIs {
+		g.mapDomains(&c.APIs[i], compiled[i], c.apiAt(i), &f)
+	}
+	for i := range c.APIs {
+		g.checkAliases(&c.APIs[i], compiled[i], c.apiAt(i), &f)
+	}
+	g.trustProxies(c.TrustedProxies, c.At.Field("clientAddress").Field("trustedProxies"), &f)
+	g.addVPCEndpoints(c.VPCEndpoints, c.At.Field("vpcEndpoints"), &f)
+	if f.fatal() {
+		return nil, f
+	}
+	return g.Gateway, f
 }
 
-// builder makes a gateway, with what is known only while it is made.
-type builder struct {
-	*model.Gateway
-}
-
-// apiBuilder makes an API, with what is known only while it is made.
-type apiBuilder struct {
-	*model.API
-	authorizers map[string]*model.Authorizer
-	// kinds are the authorizations of the authorizers.
-	kinds map[string]Authorization
-	// signatures are the API's options.
-	signatures SignatureOptions
-}
-
+// checkIdentity refuses what would make the API's ARNs and its host ambiguous.
 func (f *faults) checkIdentity(a *API, at *fault.Place) {
-	if !idShape.MatchString(a.ID) {
-		f.add(at.Field("id"), "%q is no API id; write one such as a1b2c3d4e5", a.ID)
-	}
-	if !accountShape.MatchString(a.Account) {
-		f.add(at.Field("account"), "%q is no account id; write its 12 digits in quotation marks", a.Account)
-	}
-	if !regionShape.MatchString(a.Region) {
-		f.add(at.Field("region"), "%q is no region; write one such as eu-west-1", a.Region)
-	}
+	f.checkShape(a.ID, idShape, at.Field("id"), "an API id", "write 1 to 63 lower-case letters and digits, such as a1b2c3d4e5")
+	f.checkShape(a.Account, accountShape, at.Field("account"), "an account id", `write its 12 digits in quotation marks, such as "111122223333"`)
+	f.checkShape(a.Region, regionShape, at.Field("region"), "a region", "write one such as eu-west-1")
 	if a.Partition != "" && a.Partition != partition(a.Region) {
-		f.add(at.Field("partition"), "region %s lies in partition %s, not %q", a.Region, partition(a.Region), a.Partition)
+		f.add(at.Field("partition"), "partition: region %s lies in partition %s, not in %q; remove partition, or write %[2]s", a.Region, partition(a.Region), a.Partition)
 	}
 }
 
-// compileAPI compiles an API but for its domains.
+// compileAPI compiles an API without its domains.
 func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *apiBuilder {
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
@@ -94,12 +83,12 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 		Policy: c.ResourcePolicy, HTTP: c.HTTP, Routes: routing.Table[model.Route]{HTTP: c.HTTP}, CORS: f.compileCORS(c.CORS, at.Field("cors")),
 	}}
 	if g.APIs[a.ID] != nil {
-		f.add(at.Field("id"), "the API %s is written twice", a.ID)
+		f.add(at.Field("id"), "the API %s is given twice; remove one, or write another id", a.ID)
 	}
 	g.APIs[a.ID] = a.API
 	g.Hosts[c.ExecuteAPIHost()] = &model.Host{Owner: a.API}
 	if c.Private && c.ResourcePolicy == nil {
-		f.warn(at.Field("resourcePolicy"), "a private API denies every request until it has a resource policy: write resourcePolicy")
+		f.warn(at.Field("resourcePolicy"), "a private API without a resource policy denies every request; write resourcePolicy")
 	}
 	a.compileStages(c, at, f)
 	a.compileAuthorizers(c, at, f)
@@ -108,9 +97,6 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
-	if len(c.Routes) == 0 {
-		f.add(at.Field("routes"), "the API has no route: write at least one")
-	}
 	routes := make([]*model.Route, len(c.Routes))
 	for i := range c.Routes {
 		at := c.routeAt(at, i)
@@ -118,7 +104,7 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
 		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && v.factory == nil {
-			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys: write iam.accounts and iam.accessKeys")
+			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys; write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
 		routes[i] = r
@@ -138,22 +124,14 @@ func (g *builder) addMapped(headers []answer.MappedHeader) {
 }
 
 func (a *apiBuilder) compileStages(c *API, at *fault.Place, f *faults) {
-	if len(c.Stages) == 0 {
-		f.add(at.Field("stages"), "the API has no stage: write at least one")
-	}
 	masked := "********" + c.Account[max(0, len(c.Account)-4):]
 	for i, s := range c.Stages {
 		at := c.stageAt(at, i)
 		f.checkStageName(a.API, s.Name, at.Field("name"))
 		if a.Stage(s.Name) != nil {
-			f.add(at.Field("name"), "the stage %s is written twice", s.Name)
+			f.add(at.Field("name"), "the stage %s is given twice; remove one, or write another name", s.Name)
 		} else if other := a.StageInAnyCase(s.Name); other != nil && a.Endpoint {
-			f.add(at.Field("name"), "the stage %s differs from %s in case alone, and the execute-api endpoint has both in the path: servers that ignore case take one for the other; write another name", s.Name, other.Name)
-		}
-		for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
-			if !variableShape.MatchString(name) {
-				f.add(at.Field("variables").Key(name), "%q is no name of a stage variable; write letters, digits and underscores", name)
-			}
+			f.add(at.Field("name"), "the stage %s differs from %s only in case, and the execute-api endpoint has both in the path, where servers that ignore case cannot tell them apart; write another name", s.Name, other.Name)
 		}
 		a.Stages = append(a.Stages, &model.Stage{
 			API: a.API, Name: s.Name, Variables: s.Variables,
@@ -165,7 +143,7 @@ func (a *apiBuilder) compileStages(c *API, at *fault.Place, f *faults) {
 
 func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at *fault.Place, f *faults) *model.Route {
 	if !c.key().HasMethod() {
-		f.add(at.Field("route"), "%q is no method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
+		f.add(at.Field("route"), "%q is not a method; write ANY or one of %s", c.Method, strings.Join(routing.Methods[:], ", "))
 	}
 	r := &model.Route{Key: c.key(), Name: c.key().String(), Scopes: c.Scopes, APIKeyRequired: c.APIKeyRequired, Upstream: upstream}
 	if c.Unresolved != "" {
@@ -180,7 +158,7 @@ func (a *apiBuilder) compileRoute(c *Route, upstream []answer.MappedHeader, at *
 	return r
 }
 
-// foldRoutes makes routes that can be looked up as if case did not count, where strictPaths asks for them.
+// foldRoutes makes the routes of an API with strictPaths available without regard to case.
 func (a *apiBuilder) foldRoutes(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if !a.StrictPaths {
 		return
@@ -210,14 +188,14 @@ func (g *builder) mapDomains(c *API, a *apiBuilder, at *fault.Place, f *faults) 
 
 func (g *builder) mapDomain(d model.Domain, s *model.Stage) error {
 	if other := g.Mappings[d]; other != nil {
-		return fmt.Errorf("%s%s is mapped to stage %s of API %s already", d.Host, d.BasePath, other.Name, other.API.ID)
+		return fmt.Errorf("%s%s is already mapped to stage %s of API %s; remove one of the two", d.Host, d.BasePath, other.Name, other.API.ID)
 	}
 	if other := g.inAnotherCase(d); other != nil && other != s {
-		return fmt.Errorf("%s%s differs in case alone from a base path of stage %s of API %s, and servers that ignore case take one for the other: write another base path", d.Host, d.BasePath, other.Name, other.API.ID)
+		return fmt.Errorf("%s%s differs only in case from a base path of stage %s of API %s, and servers that ignore case cannot tell them apart; write another base path", d.Host, d.BasePath, other.Name, other.API.ID)
 	}
 	h := g.Host(d.Host)
 	if h != nil && h.Owner != nil && (h.Owner.Endpoint || h.Owner != s.API) {
-		return fmt.Errorf("%s is the execute-api endpoint of API %s already", d.Host, h.Owner.ID)
+		return fmt.Errorf("%s is the execute-api endpoint of API %s; remove it, or write another domain", d.Host, h.Owner.ID)
 	}
 	if h = g.Hosts[d.Host]; h == nil {
 		h = &model.Host{}
@@ -240,7 +218,7 @@ func (g *builder) mapDomain(d model.Domain, s *model.Stage) error {
 	return nil
 }
 
-// inAnotherCase returns the stage of a domain whose base path differs in case alone.
+// inAnotherCase returns the stage of a domain whose base path differs only in case.
 func (g *builder) inAnotherCase(d model.Domain) *model.Stage {
 	d.BasePath = canon.Lower(d.BasePath)
 	if s := g.Folded[d]; s != nil {
@@ -254,20 +232,20 @@ func parseDomain(text string) (model.Domain, error) {
 	name, base, hasBase := strings.Cut(text, "/")
 	name = canon.Lower(name)
 	if canon.Host(name) != name || !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
-		return model.Domain{}, fmt.Errorf("%q is no domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
+		return model.Domain{}, fmt.Errorf("%q is not a domain; write host or host/base/path, without scheme, port, wildcard or trailing dot", text)
 	}
 	if !hasBase {
 		return model.Domain{Host: name}, nil
 	}
 	for segment := range strings.SplitSeq(base, "/") {
 		if !baseShape.MatchString(segment) || canon.IsDotSegment(segment) {
-			return model.Domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash in between", text)
+			return model.Domain{}, fmt.Errorf("%q has a base path that cannot be matched; write segments of letters, digits and $-_.+!*'()~@,: with one slash between them", text)
 		}
 	}
 	return model.Domain{Host: name, BasePath: "/" + base}, nil
 }
 
-// guardOf returns the guard that a route's authorization asks for.
+// guardOf returns the guard of a route's authorization.
 func (f *faults) guardOf(c *Route, at *fault.Place) model.Guard {
 	g := guards[c.Authorization]
 	if g == model.Unguarded {
@@ -276,5 +254,5 @@ func (f *faults) guardOf(c *Route, at *fault.Place) model.Guard {
 	return g
 }
 
-// guards are those of the authorization types there are.
+// guards has the guard of each authorization type.
 var guards = map[Authorization]model.Guard{None: model.Open, IAM: model.ByIAM, Custom: model.ByFunction, Cognito: model.ByToken, JWT: model.ByToken}

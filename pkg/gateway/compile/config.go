@@ -2,42 +2,46 @@ package compile
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// Config is everything a Gateway is made of. New takes it over: the caller does not change it afterwards.
+// Config is everything that a Gateway is made of. The caller must not change it after calling New.
 type Config struct {
-	// At is where the configuration stands. APIs, stages, routes, authorizers and VPC endpoints have an At too, from which New makes
-	// the Places of its faults. A nil At stands for the part's place in what holds it, such as apis[3].stages[0].
+	// At is the place of the configuration. APIs, stages, routes, authorizers and VPC endpoints have an At too, from which New derives
+	// the places of its faults. A nil At stands for the part's place in its parent, such as apis[3].stages[0].
 	At *fault.Place
 	// APIs are the APIs that are served; at least one.
 	APIs []API
-	// TrustedProxies are the networks whose X-Forwarded-For entries are believed (clientAddress.trustedProxies). Without
-	// any, the TCP peer is the client.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For entries count (clientAddress.trustedProxies). Without
+	// them, the TCP peer is the client.
 	TrustedProxies []netip.Prefix
-	// RequireAPI refuses requests of which Envoy's configuration does not say which API they are for (envoy.requireApi).
+	// RequireAPI refuses requests for which Envoy's configuration does not name the API (envoy.requireApi).
 	RequireAPI bool
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
-	// Signatures makes what verifies by a set of options; New calls it once for each distinct set. Routes with authorization
-	// AWS_IAM need it; a request without a route is answered by what it makes.
+	// Signatures returns a verifier for a set of options, or says what is wrong with them. New calls it once for each distinct set. Routes
+	// with authorization AWS_IAM need it. A request without a route is answered by the API's verifier.
 	Signatures func(SignatureOptions) (model.Verify, error)
 }
 
-// NeedsBodies reports whether any request's body is looked at: a signature is over it, and a VPC endpoint policy asks who has signed,
-// whatever the route's authorization.
+// NeedsBodies reports whether a request's body can affect a decision. Signatures cover the body, and a VPC endpoint policy is asked about
+// the signer, whatever the route's authorization.
 func (c *Config) NeedsBodies() bool {
 	signed := func(r Route) bool { return r.Authorization == IAM }
 	policies := slices.ContainsFunc(c.VPCEndpoints, func(e VPCEndpoint) bool { return e.Policy != nil })
 	return slices.ContainsFunc(c.APIs, func(a API) bool { return a.Private && policies || slices.ContainsFunc(a.Routes, signed) })
 }
 
-// ForgetPlaces sets every At to nil. What holds the Config would otherwise hold the documents that it was read from.
+// ForgetPlaces sets every At to nil. Otherwise the Config would keep the documents in memory that it was read from.
 func (c *Config) ForgetPlaces() {
 	c.At = nil
 	for i := range c.VPCEndpoints {
@@ -65,36 +69,35 @@ func (a *API) forgetPlaces() {
 	}
 }
 
-// apiAt returns where an API stands.
+// apiAt returns the place of an API.
 func (c *Config) apiAt(i int) *fault.Place { return cmp.Or(c.APIs[i].At, c.At.Field("apis").Item(i)) }
 
-// stageAt returns where a stage of the API at a place stands.
+// stageAt returns the place of a stage of the API at a place.
 func (a *API) stageAt(at *fault.Place, i int) *fault.Place {
 	return cmp.Or(a.Stages[i].At, at.Field("stages").Item(i))
 }
 
-// routeAt returns where a route of the API at a place stands.
+// routeAt returns the place of a route of the API at a place.
 func (a *API) routeAt(at *fault.Place, i int) *fault.Place {
 	return cmp.Or(a.Routes[i].At, at.Field("routes").Item(i))
 }
 
-// VPCEndpoint is an interface VPC endpoint for execute-api, and how a request shows that it came by it. It names an
-// endpoint, a VPC or both.
+// VPCEndpoint is an interface VPC endpoint for execute-api, and what shows that a request came by it. It names an endpoint, a VPC or
+// both.
 type VPCEndpoint struct {
-	// At is where the entry stands.
+	// At is the place of the entry.
 	At *fault.Place
-	// ID is the endpoint's id (aws:SourceVpce). A load balancer that sends it in the PROXY protocol's header leads here.
+	// ID is the endpoint's id (aws:SourceVpce), which a load balancer sends in the PROXY protocol's header.
 	ID string
 	// VPC is the id of the VPC that the endpoint lies in (aws:SourceVpc).
 	VPC string
-	// Networks are the networks of clients that come by the endpoint. Of several that hold a client's address, the
+	// Networks are the networks of clients that come by the endpoint. Of several that contain a client's address, the
 	// smallest counts.
 	Networks []netip.Prefix
-	// Listeners are Envoy's listeners whose requests all come by the endpoint, by the names that Envoy's configuration
-	// gives them.
+	// Listeners are the names, in Envoy's configuration, of the listeners whose requests all come by the endpoint.
 	Listeners []string
 	// Principals are the SPIFFE ids of workloads that come by the endpoint, as a mesh's mutual TLS attests them. One that ends in
-	// "/*" is for all below it. Of several that hold a workload's id, the longest counts.
+	// "/*" matches all ids below it. Of several that match a workload's id, the longest counts.
 	Principals []string
 	// Policy is the VPC endpoint policy; nil stands for full access.
 	Policy *policy.Policy
@@ -102,28 +105,28 @@ type VPCEndpoint struct {
 
 // API is one REST API, or one HTTP API.
 type API struct {
-	// At is where the API stands.
+	// At is the place of the API.
 	At *fault.Place
-	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; it follows from
-	// the region, so that it may be left out.
+	// ID, Account, Region and Partition are parts of the method ARN. Partition is aws, aws-cn or aws-us-gov; if it is empty, it follows
+	// from the region.
 	ID, Account, Region, Partition string
 	// HTTP makes the API an HTTP API.
 	HTTP bool
-	// CORS is how an HTTP API answers browsers; nil where it leaves that to its upstreams.
+	// CORS is how an HTTP API answers browsers; nil leaves that to its upstreams.
 	CORS *CORS
-	// Private makes the API a private one: it is called by a VPC endpoint and in no other way.
+	// Private makes the API a private one, which can only be called by a VPC endpoint.
 	Private bool
-	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too; a private one also on
+	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too, and a private API also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
-	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or anything that is encoded twice, and
-	// paths that lead to a route that is guarded otherwise if case does not count.
+	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or text that is encoded twice, and
+	// paths that lead to a route that is guarded differently without regard to case.
 	StrictPaths bool
 	// LegacyMessages answers denials with the texts that API Gateway used until 2025.
 	LegacyMessages bool
 	// Stages are the API's stages; at least one.
 	Stages []Stage
-	// ResourcePolicy guards every route; nil where there is none.
+	// ResourcePolicy guards every route; nil if there is none.
 	ResourcePolicy *policy.Policy
 	// Authorizers are the API's authorizers by name.
 	Authorizers map[string]Authorizer
@@ -133,7 +136,7 @@ type API struct {
 	UpstreamHeaders []UpstreamHeader
 	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	GatewayResponses map[string]GatewayResponse
-	// Signatures say how the API's signatures are verified.
+	// Signatures are the options by which the API's signatures are verified.
 	Signatures SignatureOptions
 	// APIKeySource is where a request's API key comes from; empty for HEADER.
 	APIKeySource APIKeySource
@@ -143,7 +146,7 @@ type API struct {
 
 // Stage is one stage of an API.
 type Stage struct {
-	// At is where the stage stands. It is not part of the stage's JSON: a remembered answer depends on that.
+	// At is the place of the stage. It is not part of the stage's JSON, on which the keys of cached answers depend.
 	At *fault.Place `json:"-"`
 	// Name is the stage's name as it stands in the method ARN. An HTTP API may have a DefaultStage.
 	Name string
@@ -156,18 +159,18 @@ type Stage struct {
 // Authorization is a method's authorizationType.
 type Authorization string
 
-// None is open access: no identity is established, and the resource policy, if there is one, decides alone.
+// None is open access: the caller is anonymous, and the resource policy, if there is one, decides alone.
 const None Authorization = "NONE"
 
 // Route is one method of a resource.
 type Route struct {
-	// At is where the route stands.
+	// At is the place of the route.
 	At *fault.Place
 	// Method is DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or ANY; or DefaultRoute, with no Resource.
 	Method string
 	// Resource is the resource path: "/", "/pets/{petId}", "/{proxy+}".
 	Resource string
-	// Authorization is how the method is guarded; it must be said, except with Unresolved.
+	// Authorization is how the method is guarded. It is required, except with Unresolved.
 	Authorization Authorization
 	// Unresolved says why nobody knows how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
 	// for a method whose guard is known.
@@ -180,7 +183,7 @@ type Route struct {
 	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
-	// Signatures say in what the route's signatures are verified differently than the API's.
+	// Signatures are the options of the route that differ from the API's.
 	Signatures model.RouteSignatures
 }
 
@@ -202,3 +205,120 @@ type GatewayResponse struct {
 	// ResponseTemplates maps a content type to a body template.
 	ResponseTemplates map[string]string
 }
+
+// The authorizations that ask an authorizer.
+const (
+	// Custom is the authorization by a Lambda authorizer.
+	Custom Authorization = "CUSTOM"
+	// Cognito is the authorization of callers with a token of a Cognito user pool.
+	Cognito Authorization = "COGNITO_USER_POOLS"
+	// JWT is the authorization of callers with a JSON Web Token of an issuer.
+	JWT Authorization = "JWT"
+)
+
+// IAM is the authorization of callers who sign their requests.
+const IAM Authorization = "AWS_IAM"
+
+// Authorizer is one authorizer of an API.
+type Authorizer struct {
+	// At is the place that has the authorizer's fields, such as identitySource. Nil stands for its entry in the API's authorizers. Faults
+	// of the authorizer as a whole are at its entry.
+	At *fault.Place
+	// Authorization is the authorization of the methods that the authorizer guards: CUSTOM, COGNITO_USER_POOLS or JWT.
+	Authorization Authorization
+	// IdentitySource names the values that identify the caller, in API Gateway's notation: method.request.header.Authorization on a REST
+	// API, $request.header.Authorization on an HTTP API. A token has one source, the Authorization header by default. A function may have
+	// several.
+	IdentitySource []string
+	// IdentityValidationExpression must match each of these values as a whole before the function is called; empty for no check. It is
+	// for TOKEN authorizers. The expression of a user pool authorizer is about the token's audience, and Token checks it.
+	IdentityValidationExpression string
+	// Token verifies a token (COGNITO_USER_POOLS, JWT). An error denies; an *authz.Refusal says how.
+	Token func(ctx context.Context, shown string, scopes []string) (model.Token, error)
+	// Function asks the authorizer's function (CUSTOM). An error denies; an *authz.Refusal says how.
+	Function func(context.Context, model.LambdaCall) (model.LambdaAnswer, error)
+	// TokenType makes a function's authorizer one of type TOKEN. It has a single identity source, the Authorization header by default.
+	TokenType bool
+	// Timeout is how long the function may take; zero if the configuration does not say. Function enforces it, and Envoy must wait longer.
+	Timeout time.Duration
+}
+
+// CORS is the CORS configuration of an HTTP API ("Configure CORS for HTTP APIs in API Gateway").
+type CORS struct {
+	// AllowOrigins are origins such as https://www.example.com, or https://*, http://* or *.
+	AllowOrigins []string
+	// AllowMethods are methods, or *.
+	AllowMethods []string
+	// AllowHeaders and ExposeHeaders are names of headers, or *.
+	AllowHeaders, ExposeHeaders []string
+	// MaxAge is for how many seconds a browser keeps the answer to a preflight: -1 for not at all, zero for the browser's default.
+	MaxAge int
+	// AllowCredentials lets browsers send cookies and the like.
+	AllowCredentials bool
+}
+
+// SignatureOptions are the options by which the signatures of an API's requests are verified. API Gateway does not have them.
+type SignatureOptions struct {
+	// Region is the API's region, which New fills in.
+	Region string
+	// MaxExpires is how long a presigned request is valid at most, whatever its X-Amz-Expires; zero stands for 300 seconds.
+	MaxExpires time.Duration
+	// PlusLiteral reads a "+" in a query as itself and not as a space.
+	PlusLiteral bool
+	// HostAliases are hosts that clients may sign besides those of the stage. They must not be hosts of other APIs. A host of a stage
+	// counts for that stage alone.
+	HostAliases []string
+	// DisableSigV4A refuses Signature Version 4A.
+	DisableSigV4A bool
+	// UnsignedPayload accepts UNSIGNED-PAYLOAD. Routes set it; New ignores it in the options of an API.
+	UnsignedPayload bool
+}
+
+// given reports whether an option differs from its default.
+func (o *SignatureOptions) given() bool {
+	return o.MaxExpires != 0 || o.PlusLiteral || len(o.HostAliases) > 0 || o.DisableSigV4A
+}
+
+// key names the route.
+func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }
+
+// partition returns the partition that a region lies in.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// ARNPrefix returns the prefix of the API's method ARNs, up to and including the API id. An abbreviated resource of its
+// resource policy ("execute-api:/prod/GET/pets") is expanded with it.
+func (a *API) ARNPrefix() string {
+	return a.arnPrefix(a.Account)
+}
+
+func (a *API) arnPrefix(account string) string {
+	return "arn:" + partition(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
+}
+
+// ExecuteAPIHost returns the host name of the API's default endpoint.
+func (a *API) ExecuteAPIHost() string {
+	host := a.ID + ".execute-api." + a.Region + ".amazonaws.com"
+	if partition(a.Region) == "aws-cn" {
+		host += ".cn"
+	}
+	return host
+}
+
+func (a *API) hasStageVariable(name string) bool {
+	return slices.ContainsFunc(a.Stages, func(s Stage) bool { _, ok := s.Variables[name]; return ok })
+}
+
+const (
+	// DefaultRoute is the route key of an HTTP API's route for requests that no other route matches.
+	DefaultRoute = routing.Default
+	// DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
+	DefaultStage = model.DefaultStage
+)

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -14,8 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
-// compileResponses compiles an API's gateway responses and fills in what DEFAULT_4XX and DEFAULT_5XX mean for each type.
-func (f *faults) compileResponses(a *API, at *fault.Place) map[answer.Type]*answer.Custom {
+// compileResponses compiles an API's gateway responses, and applies DEFAULT_4XX and DEFAULT_5XX to the other types.
+func (f *faults) compileResponses(a *API, at *fault.Place) map[authz.ResponseType]*answer.Custom {
 	if len(a.GatewayResponses) == 0 {
 		return nil
 	}
@@ -25,38 +24,21 @@ func (f *faults) compileResponses(a *API, at *fault.Place) map[answer.Type]*answ
 		f.checkResponseType(name, at)
 		byName[name] = f.compileResponse(a.GatewayResponses[name], newScope(a).inResponse(), at)
 	}
-	responses := map[answer.Type]*answer.Custom{}
-	for kind := range answer.Types() {
-		custom := byName[kind.Name()]
-		if custom == nil {
-			custom = byName[fmt.Sprintf("DEFAULT_%dXX", kind.Status()/100)]
-		}
-		if custom != nil && kind.Emitted() {
-			responses[kind] = custom
-		}
-	}
-	return responses
+	return answer.Customized(byName)
 }
 
-// checkResponseType refuses names that are no response type, and warns of those that portcullis never answers with.
+// checkResponseType refuses names that are not response types, and warns of those that portcullis never answers with.
 func (f *faults) checkResponseType(name string, at *fault.Place) {
-	if name == "DEFAULT_4XX" || name == "DEFAULT_5XX" {
-		return
+	customizable, answered := answer.Customizable(authz.ResponseType(name))
+	switch {
+	case name == answer.Default4XX, name == answer.Default5XX, answered:
+	case customizable:
+		f.warn(at, "portcullis never answers with %s: this entry has no effect; remove it", name)
+	case name == "REQUEST_TOO_LARGE":
+		f.add(at, "REQUEST_TOO_LARGE cannot be customized in API Gateway; remove it")
+	default:
+		f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 	}
-	for kind := range answer.Types() {
-		switch {
-		case kind.Name() == "" || kind.Name() != name:
-		case kind == answer.RequestTooLarge:
-			f.add(at, "API Gateway lets nobody customize REQUEST_TOO_LARGE: remove it")
-			return
-		case !kind.Emitted():
-			f.warn(at, "portcullis never answers with %s: this has no effect", name)
-			return
-		default:
-			return
-		}
-	}
-	f.add(at, "%q is not a gateway response type; write one such as ACCESS_DENIED, MISSING_AUTHENTICATION_TOKEN or DEFAULT_4XX", name)
 }
 
 func (f *faults) compileResponse(g GatewayResponse, s scope, at *fault.Place) *answer.Custom {
@@ -64,7 +46,7 @@ func (f *faults) compileResponse(g GatewayResponse, s scope, at *fault.Place) *a
 		f.add(at.Field("statusCode"), "%d is not a status that Envoy can answer with; write one of %s", g.StatusCode, answer.ListOfStatuses())
 	}
 	if answer.HasNoBody(g.StatusCode) && len(g.ResponseTemplates) > 0 {
-		f.add(at.Field("responseTemplates"), "a response with status %d has no body: remove responseTemplates, or write another statusCode", g.StatusCode)
+		f.add(at.Field("responseTemplates"), "a response with status %d has no body; remove responseTemplates, or write another statusCode", g.StatusCode)
 	}
 	const builtIn = "application/json"
 	c := &answer.Custom{Status: g.StatusCode, Escape: answer.FormatOf(builtIn, sentType(g.ResponseParameters, builtIn))}
@@ -79,14 +61,14 @@ func (f *faults) compileParameters(parameters map[string]string, s scope, at *fa
 		at := at.Field("responseParameters").Key(key)
 		name, ok := strings.CutPrefix(key, "gatewayresponse.header.")
 		if !ok {
-			f.add(at, "write gatewayresponse.header.<name>: only headers can be mapped")
+			f.add(at, "%q is not a header, and only headers can be mapped; write gatewayresponse.header.<name>", key)
 			continue
 		}
 		if message := unfitResponseHeader(name); message != "" {
 			f.add(at, "%s", message)
 		}
 		if slices.ContainsFunc(headers, func(h answer.MappedHeader) bool { return strings.EqualFold(h.Name, name) }) {
-			f.add(at, "the header %s is mapped twice", name)
+			f.add(at, "the header %s is mapped twice; remove one", name)
 		}
 		value, err := compileParameter(parameters[key], s)
 		if err != nil {
@@ -104,13 +86,13 @@ func compileParameter(value string, s scope) (answer.Variable, error) {
 	}
 	literal := value[1 : len(value)-1]
 	if !answer.IsHeaderValue(literal) {
-		return answer.Variable{}, errors.New("the text holds a character that a header cannot carry")
+		return answer.Variable{}, errors.New("the text contains a character that a header cannot carry; write visible ASCII, with spaces only inside")
 	}
 	return answer.Variable{Kind: answer.Literal, Name: literal}, nil
 }
 
-// compileBody takes the template for application/json, or else the only one there is. Which one API Gateway takes of several
-// is not documented.
+// compileBody compiles the template for application/json, or the only one. API Gateway does not document which of several templates it
+// uses.
 func (f *faults) compileBody(g GatewayResponse, s scope, at *fault.Place) (string, answer.Template) {
 	templates := g.ResponseTemplates
 	if len(templates) == 0 {
@@ -121,7 +103,7 @@ func (f *faults) compileBody(g GatewayResponse, s scope, at *fault.Place) (strin
 	if _, ok := templates["application/json"]; ok {
 		chosen = "application/json"
 	} else if len(templates) > 1 {
-		f.add(at.Field("responseTemplates"), "write a template for application/json, or a single one")
+		f.add(at.Field("responseTemplates"), "none of several templates is for application/json; write one for it, or keep a single one")
 	}
 	var body answer.Template
 	for _, contentType := range contentTypes {
@@ -136,14 +118,14 @@ func (f *faults) compileBody(g GatewayResponse, s scope, at *fault.Place) (strin
 		if contentType == chosen {
 			body = compiled
 		} else {
-			f.warn(at, "only the template for application/json is answered: this one has no effect")
+			f.warn(at, "this template has no effect, because the one for application/json is used; remove it")
 		}
 	}
 	return chosen, body
 }
 
-// sentType is the content type that a response is sent with: a response parameter may map another than its template's. It is empty
-// if the client's request decides.
+// sentType returns the content type that a response is sent with. A response parameter may replace the template's. It is empty if the
+// value depends on the request.
 func sentType(parameters map[string]string, contentType string) string {
 	for key, value := range parameters {
 		if strings.EqualFold(key, "gatewayresponse.header.content-type") {
@@ -157,24 +139,10 @@ func sentType(parameters map[string]string, contentType string) string {
 	return contentType
 }
 
-// CORS is the CORS configuration of an HTTP API ("Configure CORS for HTTP APIs in API Gateway").
-type CORS struct {
-	// AllowOrigins are origins such as https://www.example.com, or https://*, http://* or *.
-	AllowOrigins []string
-	// AllowMethods are methods, or *.
-	AllowMethods []string
-	// AllowHeaders and ExposeHeaders are names of headers, or *.
-	AllowHeaders, ExposeHeaders []string
-	// MaxAge is for how many seconds a browser keeps the answer to a preflight, -1 for not at all; zero says nothing.
-	MaxAge int
-	// AllowCredentials lets browsers send cookies and the like.
-	AllowCredentials bool
-}
-
-// originShape is an origin as a browser writes it: scheme, host, port unless it is the scheme's own.
+// originShape is an origin as a browser writes it: scheme, host, and port unless it is the scheme's own.
 var originShape = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9_-]+\.)*[a-z0-9_-]+(:[0-9]{1,5})?$|^[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](:[0-9]{1,5})?$`)
 
-// compileCORS compiles an API's CORS configuration, nil where it has none.
+// compileCORS compiles an API's CORS configuration. It returns nil if there is none.
 func (f *faults) compileCORS(c *CORS, at *fault.Place) *answer.CORS {
 	if c == nil {
 		return nil
@@ -183,21 +151,18 @@ func (f *faults) compileCORS(c *CORS, at *fault.Place) *answer.CORS {
 		AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders, ExposeHeaders: c.ExposeHeaders, MaxAge: c.MaxAge, AllowCredentials: c.AllowCredentials,
 	})
 	if len(c.AllowOrigins) == 0 {
-		f.add(at.Field("allowOrigins"), "cors allows no origin: write at least one, such as https://www.example.com")
+		f.add(at.Field("allowOrigins"), "cors does not allow an origin; write at least one, such as https://www.example.com")
 	}
 	for i, origin := range c.AllowOrigins {
 		f.compileOrigin(compiled, c, origin, at.Field("allowOrigins").Item(i))
 	}
 	for i, method := range c.AllowMethods {
 		if method != "*" && !slices.Contains(routing.Methods[:], method) {
-			f.add(at.Field("allowMethods").Item(i), "%q is no method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
+			f.add(at.Field("allowMethods").Item(i), "%q is not a method; write * or one of %s", method, strings.Join(routing.Methods[:], ", "))
 		}
 	}
 	f.checkHeaderNames(c.AllowHeaders, at.Field("allowHeaders"))
 	f.checkHeaderNames(c.ExposeHeaders, at.Field("exposeHeaders"))
-	if c.MaxAge < -1 || c.MaxAge > 86400 {
-		f.add(at.Field("maxAge"), "%d is no age; write seconds, at most 86400, or -1", c.MaxAge)
-	}
 	return compiled
 }
 
@@ -205,25 +170,25 @@ func (f *faults) compileCORS(c *CORS, at *fault.Place) *answer.CORS {
 func (f *faults) compileOrigin(compiled *answer.CORS, c *CORS, origin string, at *fault.Place) {
 	switch {
 	case origin == "*" && c.AllowCredentials:
-		f.add(at, "browsers refuse credentials where every origin is allowed: write the origins, or remove allowCredentials")
+		f.add(at, "browsers refuse credentials if every origin is allowed; write the origins, or remove allowCredentials")
 	case origin == "*":
 		compiled.AllowEveryOrigin()
 	case origin == "https://*" || origin == "http://*":
 		if c.AllowCredentials {
-			f.warn(at, "%s with allowCredentials lets every site of that scheme act for a user who is logged in: write the origins", origin)
+			f.warn(at, "%s with allowCredentials lets every site of that scheme act for a user who is logged in; write the origins", origin)
 		}
 		compiled.AllowScheme(strings.TrimSuffix(origin, "*"))
 	case !originShape.MatchString(origin):
-		f.add(at, "%q is no origin that a browser sends; write one such as https://www.example.com, in lower case and without a path, or https://*, http://* or *", origin)
+		f.add(at, "%q is not an origin as browsers send it; write one such as https://www.example.com, in lower case and without a path, or https://*, http://* or *", origin)
 	case !compiled.AllowOrigin(origin):
-		f.add(at, "the origin %s is written twice", origin)
+		f.add(at, "the origin %s is given twice; remove one", origin)
 	}
 }
 
 func (f *faults) checkHeaderNames(names []string, at *fault.Place) {
 	for i, name := range names {
 		if !authz.IsToken(name) {
-			f.add(at.Item(i), "%q is no header name; write one such as Authorization, or *", name)
+			f.add(at.Item(i), "%q is not a header name; write one such as Authorization, or *", name)
 		}
 	}
 }

@@ -12,45 +12,17 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-// SignatureOptions are how the signatures of an API's requests are verified, where API Gateway has one way for all.
-type SignatureOptions struct {
-	// Region is the API's region, which New fills in.
-	Region string
-	// MaxExpires is how long a presigned request is good for at most, whatever its X-Amz-Expires; zero stands for 300 seconds.
-	MaxExpires time.Duration
-	// PlusLiteral reads a "+" in a query as itself and not as a space.
-	PlusLiteral bool
-	// HostAliases are hosts that clients may have signed beside those of the stage, in place of the one that the request has or as it
-	// has it. None is another API's; one that is a stage's counts for that stage alone.
-	HostAliases []string
-	// DisableSigV4A refuses Signature Version 4A.
-	DisableSigV4A bool
-	// UnsignedPayload accepts UNSIGNED-PAYLOAD. It is a route's, and an API's does not count.
-	UnsignedPayload bool
-}
+const defaultExpires = 300 * time.Second
 
-const (
-	maxExpires     = 604800 * time.Second
-	defaultExpires = 300 * time.Second
-	maxHostAliases = 8
-)
-
-// verifiers makes what verifies signatures, once for each distinct set of options.
+// verifiers makes the verifiers of signatures, one for each distinct set of options.
 type verifiers struct {
 	factory func(SignatureOptions) (model.Verify, error)
 	made    map[string]model.Verify
 }
 
-// verifier makes what verifies by a set of options.
+// verifier returns the verifier for a set of options.
 func (v *verifiers) verifier(o SignatureOptions, at *fault.Place, f *faults) model.Verify {
-	switch {
-	case o.MaxExpires < 0 || o.MaxExpires > maxExpires || o.MaxExpires%time.Second != 0:
-		f.add(at.Field("maxExpires"), "must be a number of seconds from 1 to 604800")
-		return nil
-	case len(o.HostAliases) > maxHostAliases:
-		f.add(at.Field("hostAliases"), "must be at most eight hosts")
-		return nil
-	case v.factory == nil || o.Region == "": // a fault already
+	if v.factory == nil || o.Region == "" { // already a fault
 		return nil
 	}
 	key := fmt.Sprintf("%q %d %t %q %t %t", o.Region, o.MaxExpires, o.PlusLiteral, o.HostAliases, o.DisableSigV4A, o.UnsignedPayload)
@@ -70,28 +42,23 @@ func (v *verifiers) compileSignatures(a *apiBuilder, c *API, at *fault.Place, f 
 	a.signatures = c.Signatures
 	a.signatures.Region, a.signatures.UnsignedPayload = c.Region, false
 	a.Verify = v.verifier(a.signatures, at.Field("signatures"), f)
-	// A VPC endpoint's policy is about who has signed, whatever the route's authorization.
+	// A VPC endpoint's policy is asked about the signer, whatever the route's authorization.
 	used := c.Private || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Authorization == IAM })
 	if c.Signatures.given() && !used {
-		f.add(at.Field("signatures"), "no route of the API has authorization AWS_IAM: remove signatures")
+		f.add(at.Field("signatures"), "no route of the API has authorization AWS_IAM; remove signatures")
 	}
 }
 
-// given reports whether anything is other than by default.
-func (o *SignatureOptions) given() bool {
-	return o.MaxExpires != 0 || o.PlusLiteral || len(o.HostAliases) > 0 || o.DisableSigV4A
-}
-
-// routeVerifier makes a route's own verifier; nil where the API's does.
+// routeVerifier returns a route's own verifier, nil if it uses the API's.
 func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at *fault.Place, f *faults) model.Verify {
 	if c.Signatures == (model.RouteSignatures{}) {
 		return nil
 	}
 	if c.Authorization != IAM {
-		f.add(at.Field("signatures"), "only a route with authorization AWS_IAM has signatures: remove them, or write authorization: AWS_IAM")
+		f.add(at.Field("signatures"), "only a route with authorization AWS_IAM can have signatures; remove them, or write authorization: AWS_IAM")
 		return nil
 	}
-	if a.Verify == nil { // a fault already
+	if a.Verify == nil { // already a fault
 		return nil
 	}
 	o := a.signatures
@@ -100,7 +67,7 @@ func (v *verifiers) routeVerifier(a *apiBuilder, c *Route, at *fault.Place, f *f
 	return v.verifier(o, at.Field("signatures"), f)
 }
 
-// routeSignatures are the options that hold for a route, said by it or by its API.
+// routeSignatures returns the options of a route: its own, or those of its API.
 func (a *apiBuilder) routeSignatures(c *Route) model.RouteSignatures {
 	return model.RouteSignatures{
 		MaxExpires:      cmp.Or(c.Signatures.MaxExpires, a.signatures.MaxExpires, defaultExpires),
@@ -108,23 +75,23 @@ func (a *apiBuilder) routeSignatures(c *Route) model.RouteSignatures {
 	}
 }
 
-// checkAliases refuses an alias that a signature for another API could have been made for: such a request would pass here too.
+// checkAliases refuses an alias that is a host of another API, because requests that were signed for that API would pass here too.
 func (g *builder) checkAliases(c *API, a *apiBuilder, at *fault.Place, f *faults) {
 	for i, alias := range c.Signatures.HostAliases {
 		at := at.Field("signatures").Field("hostAliases").Item(i)
 		name := canon.Host(alias)
 		if !hostShape.MatchString(name) && !strings.HasPrefix(name, "[") {
-			f.add(at, "%q is no host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
+			f.add(at, "%q is not a host; write it as clients sign it, such as api.example.com or api.example.com:8443", alias)
 			continue
 		}
 		a.Aliases = append(a.Aliases, name)
 		if other := g.otherOwner(name, a.API); other != nil {
-			f.add(at, "%s is a host of API %s: a request that was signed for that API would pass here too; remove it", alias, other.ID)
+			f.add(at, "%s is a host of API %s, so requests that were signed for that API would pass here too; remove it", alias, other.ID)
 		}
 	}
 }
 
-// otherOwner finds an API that a host leads to and that is not a: of several, the one whose id comes first.
+// otherOwner returns an API other than a that a host leads to. Of several it is the one whose id sorts first.
 func (g *builder) otherOwner(name string, a *model.API) *model.API {
 	h := g.Host(name)
 	switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// PolicyTarget is what the API's resource policy is attached to, for the policy's Lint. The endpoints are those of the
+// PolicyTarget returns what the API's resource policy is attached to, for the policy's Lint. The endpoints are those of the
 // configuration.
 func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 	hasVPC := func(e VPCEndpoint) bool { return e.VPC != "" }
@@ -33,17 +33,17 @@ func (a *API) PolicyTarget(endpoints []VPCEndpoint) policy.Target {
 	return t
 }
 
-// PolicyTarget is what the VPC endpoint policy is attached to, for its Lint: private APIs, ours and others.
+// PolicyTarget returns what the VPC endpoint policy is attached to, for its Lint: private APIs of this configuration and others.
 func (e *VPCEndpoint) PolicyTarget() policy.Target {
 	keys := possibleKeys{endpoint: e.ID != "", vpc: e.VPC != "", vpcSourceIP: true, signed: true}
 	return policy.Target{KeyPossible: keys.possible, AWSPrincipals: true}
 }
 
-// possibleKeys says which condition keys can ever be there, beside those that always can
+// possibleKeys says which condition keys can ever be present, besides those that always can
 // ("AWS condition keys that can be used in API Gateway resource policies").
 type possibleKeys struct {
 	sourceIP, vpcSourceIP, endpoint, vpc bool
-	// signed says that requests may be signed ones whose caller counts.
+	// signed reports whether callers can be IAM principals.
 	signed bool
 }
 
@@ -53,7 +53,7 @@ func (p possibleKeys) possible(key *policy.Key) bool {
 		return true
 	case policy.KeyViaAWSService, policy.KeyPrincipalType: // IAM's "AWS global condition context keys"
 		return true
-	case policy.KeySourcePrincipal: // portcullis' own, wherever Envoy attests it
+	case policy.KeySourcePrincipal: // portcullis' own, if Envoy attests it
 		return true
 	case policy.KeySourceIP:
 		return p.sourceIP

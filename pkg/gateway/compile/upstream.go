@@ -13,14 +13,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// overrides are headers by which some servers take another method or path than the request's. None is honoured, and none reaches
-// an upstream that might. Gunicorn cuts what SCRIPT_NAME says off the path if its peer is local, as a sidecar is: it serves /open/admin as
-// /admin. WSGI applications behind a proxy do so by X-Script-Name.
+// overrides lists headers that change the method or the path for some servers. They are not honoured here, and are removed from the
+// upstream's request. Gunicorn cuts the value of SCRIPT_NAME off the path if its peer is local, as a sidecar is: it serves /open/admin as
+// /admin. WSGI applications behind a proxy do the same with X-Script-Name.
 var overrides = []string{
 	"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "script-name", "path-info", "x-script-name",
 }
 
-// connectionHeaders belong to one connection or frame the message; they are never mapped.
+// connectionHeaders lists headers that belong to one connection or frame the message. They cannot be mapped.
 var connectionHeaders = []string{
 	"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
 	"te", "trailer", "transfer-encoding", "upgrade",
@@ -29,16 +29,16 @@ var connectionHeaders = []string{
 func unfitHeader(name string) string {
 	switch {
 	case !authz.IsToken(name):
-		return "the name is not a header name; write letters, digits and hyphens"
+		return fmt.Sprintf("%q is not a header name; write letters, digits and hyphens", name)
 	case slices.Contains(connectionHeaders, answer.Hyphenated(name)):
-		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped", name)
+		return fmt.Sprintf("the header %s belongs to the connection and cannot be mapped; remove it", name)
 	}
 	return ""
 }
 
 func unfitResponseHeader(name string) string {
 	if strings.EqualFold(name, "x-amzn-errortype") || strings.EqualFold(name, "x-amzn-requestid") {
-		return fmt.Sprintf("API Gateway sets the header %s itself: it cannot be mapped", name)
+		return fmt.Sprintf("the header %s cannot be mapped, because API Gateway sets it itself; remove it", name)
 	}
 	return unfitHeader(name)
 }
@@ -53,10 +53,10 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at *fault.Pl
 			f.add(at, "%s", message)
 		}
 		if slices.Contains(overrides, answer.Hyphenated(name)) {
-			f.add(at, "%s never reaches the upstream, which might take another method or path from it: it cannot be mapped", h.Name)
+			f.add(at, "the header %s cannot be mapped, because it could change the method or the path for the upstream; remove it", h.Name)
 		}
 		if _, ok := compiled[name]; ok {
-			f.add(at, "the header %s is mapped twice", name)
+			f.add(at, "the header %s is mapped twice; remove one", name)
 		}
 		value, err := compileUpstreamValue(h.Value, s)
 		if err != nil {
@@ -67,7 +67,7 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at *fault.Pl
 	return sortedHeaders(compiled)
 }
 
-// overrideUpstream lays a route's mapped headers over its API's.
+// overrideUpstream returns the API's mapped headers, with those of the route in place of headers of the same name.
 func overrideUpstream(api, route []answer.MappedHeader) []answer.MappedHeader {
 	if len(route) == 0 {
 		return api
@@ -87,19 +87,19 @@ func sortedHeaders(byName map[string]answer.MappedHeader) []answer.MappedHeader 
 	return headers
 }
 
-// compileUpstreamValue compiles a variable or a literal. A literal may be a secret: no message repeats it.
+// compileUpstreamValue compiles a variable or a literal. A literal may be a secret, so messages do not quote it.
 //
-// 2026-11-25: $request.header, $request.querystring and $request.path, with which HTTP APIs map parameters, are refused in
-// upstreamHeaders: the upstream gets them from the client anyway, and a header that looks like ours should hold nothing of theirs.
+// 2026-11-25: $request.header, $request.querystring and $request.path, by which HTTP APIs map parameters, are refused in
+// upstreamHeaders. The upstream gets these values from the client anyway, and must be able to trust the mapped headers.
 func compileUpstreamValue(value string, s scope) (answer.Variable, error) {
 	if name, ok := strings.CutPrefix(value, "$"); ok {
 		return s.lookup(name)
 	}
 	if strings.Contains(value, "$context.") || strings.Contains(value, "$stageVariables.") {
-		return answer.Variable{}, errors.New("a variable stands alone, without text around it")
+		return answer.Variable{}, errors.New("a variable cannot have text around it; write the variable alone")
 	}
 	if !answer.IsHeaderValue(value) {
-		return answer.Variable{}, errors.New("the text holds a character that a header cannot carry")
+		return answer.Variable{}, errors.New("the text contains a character that a header cannot carry; write visible ASCII, with spaces only inside")
 	}
 	return answer.Variable{Kind: answer.Literal, Name: value}, nil
 }

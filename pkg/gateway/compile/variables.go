@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// contextVariables are the $context variables that can be mapped ("$context variables for data models, authorizers, mapping
+// contextVariables has the $context variables that can be mapped ("$context variables for data models, authorizers, mapping
 // templates, and CloudWatch access logging").
 var contextVariables = map[string]answer.Kind{
 	"accountId":               answer.AccountID,
@@ -42,21 +42,21 @@ var contextVariables = map[string]answer.Kind{
 	"stage":                   answer.Stage,
 }
 
-// absentVariables are those that no request here has: nobody who signs is an identity of a Cognito identity pool.
+// absentVariables lists the variables that no request has, because portcullis does not support Cognito identity pools.
 var absentVariables = []string{
 	"identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId",
 }
 
-// errorVariables are the $context.error variables, which only a gateway response has.
+// errorVariables has the $context.error variables, which can only be used in gateway responses.
 var errorVariables = map[string]answer.Kind{
 	"error.message":       answer.Message,
 	"error.messageString": answer.MessageString,
 	"error.responseType":  answer.ResponseType,
-	// A request validator's finding: portcullis validates no bodies.
+	// The finding of a request validator, which portcullis does not have.
 	"error.validationErrorString": answer.Absent,
 }
 
-// scope is where a variable is used: it decides which ones exist.
+// scope is where a variable is used, which decides which ones exist.
 type scope struct {
 	api *API
 	// response allows context.error and method.request, as in a gateway response.
@@ -82,7 +82,7 @@ func (s scope) lookup(name string) (answer.Variable, error) {
 		return methodVariable(rest)
 	}
 	if kind == "request" {
-		return answer.Variable{}, fmt.Errorf("$request variables hold what the client sent, which the upstream gets anyway: remove it; %s", s.known())
+		return answer.Variable{}, fmt.Errorf("$request variables cannot be mapped, because the upstream gets them from the client; remove it; %s", s.known())
 	}
 	return answer.Variable{}, fmt.Errorf("unknown variable; %s", s.known())
 }
@@ -104,7 +104,7 @@ func (s scope) contextVariable(name string) (answer.Variable, error) {
 	return answer.Variable{Kind: v}, nil
 }
 
-// authorizerVariable is a claim of the caller's token, as claims.<name> or claims['<name>'], or a value of the context that an
+// authorizerVariable returns a claim of the caller's token, written claims.<name> or claims['<name>'], or a value of the context that an
 // authorizer's function returns.
 func (s scope) authorizerVariable(name string) (answer.Variable, error) {
 	claim, ok := strings.CutPrefix(name, "claims.")
@@ -113,13 +113,13 @@ func (s scope) authorizerVariable(name string) (answer.Variable, error) {
 	}
 	switch {
 	case ok && claim != "" && !s.hasAuthorizer(Cognito, JWT):
-		return answer.Variable{}, fmt.Errorf("context.authorizer.%s needs a token: the API has no authorizer for a user pool's tokens or JWTs", name)
+		return answer.Variable{}, fmt.Errorf("context.authorizer.%s is a claim of a token; write an authorizer for the tokens of user pools or for JWTs", name)
 	case ok && claim != "":
 		return answer.Variable{Kind: answer.Claim, Name: claim}, nil
 	case ok || strings.HasPrefix(name, "claims"):
-		return answer.Variable{}, fmt.Errorf("context.authorizer.%s is no single value; write context.authorizer.claims.<name> or context.authorizer.claims['<name>']", name)
+		return answer.Variable{}, fmt.Errorf("context.authorizer.%s is not a single value; write context.authorizer.claims.<name> or context.authorizer.claims['<name>']", name)
 	case name == "" || !s.hasAuthorizer(Custom):
-		return answer.Variable{}, fmt.Errorf("context.authorizer.%s is what a Lambda authorizer returns, and the API has none", name)
+		return answer.Variable{}, fmt.Errorf("context.authorizer.%s is a value of a Lambda authorizer's answer; write such an authorizer", name)
 	}
 	return answer.Variable{Kind: answer.AuthorizerContext, Name: name}, nil
 }
@@ -133,7 +133,8 @@ func (s scope) hasAuthorizer(kinds ...Authorization) bool {
 	return false
 }
 
-// ContextVariables are the $context variables that can be mapped on the API, beside those of its authorizers: "context.requestId".
+// ContextVariables returns the $context variables that can be mapped on the API, such as "context.requestId". Those of authorizers are not
+// among them.
 func (a *API) ContextVariables() []string {
 	names := make([]string, 0, len(contextVariables))
 	for name := range contextVariables {
@@ -146,10 +147,10 @@ func (a *API) ContextVariables() []string {
 }
 
 func (s scope) known() string {
-	return "there are " + strings.Join(s.api.ContextVariables(), ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
+	return "write one of " + strings.Join(s.api.ContextVariables(), ", ") + ", context.authorizer.<name>, context.authorizer.claims.<name> and stageVariables.<name>"
 }
 
-// offers reports whether an API of the scope's kind has a $context variable ("Customize HTTP API access logs").
+// offers reports whether APIs of the scope's kind have a $context variable ("Customize HTTP API access logs").
 func (s scope) offers(name string) bool {
 	switch name {
 	case "routeKey":
@@ -163,16 +164,12 @@ func (s scope) offers(name string) bool {
 
 func (s scope) stageVariable(name string) (answer.Variable, error) {
 	if !s.api.hasStageVariable(name) {
-		return answer.Variable{}, fmt.Errorf("no stage of the API has a variable %q", name)
+		return answer.Variable{}, fmt.Errorf("stage variable %q is unknown; write it under the variables of the API's stages", name)
 	}
 	return answer.Variable{Kind: answer.StageVariable, Name: name}, nil
 }
 
-func (a *API) hasStageVariable(name string) bool {
-	return slices.ContainsFunc(a.Stages, func(s Stage) bool { _, ok := s.Variables[name]; return ok })
-}
-
-// methodVariable reads a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.
+// methodVariable returns a part of the request: request.header.<name>, request.querystring.<name> or request.path.<name>.
 func methodVariable(name string) (answer.Variable, error) {
 	if header, ok := strings.CutPrefix(name, "request.header."); ok && authz.IsToken(header) {
 		return answer.Variable{Kind: answer.Header, Name: canon.Lower(header)}, nil

@@ -3,7 +3,6 @@ package compile
 import (
 	"cmp"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -11,12 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 )
 
-var (
-	vpcEndpointShape = regexp.MustCompile(`^vpce-[a-z0-9]{1,32}$`)
-	vpcShape         = regexp.MustCompile(`^vpc-[a-z0-9]{1,32}$`)
-)
-
-// addVPCEndpoints compiles the VPC endpoints. The trusted proxies are known by then.
+// addVPCEndpoints compiles the VPC endpoints. It needs the trusted proxies.
 func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, list *fault.Place, f *faults) {
 	g.Endpoints.ByID, g.Endpoints.ByListener = map[string]*model.VPCEndpoint{}, map[string]*model.VPCEndpoint{}
 	g.Endpoints.ByPrincipal = map[string]*model.VPCEndpoint{}
@@ -26,7 +20,7 @@ func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, list *fault.Place, f 
 		e := &model.VPCEndpoint{ID: c.ID, VPC: c.VPC, Policy: c.Policy}
 		if c.ID != "" {
 			if g.Endpoints.ByID[c.ID] != nil {
-				f.add(at.Field("id"), "the VPC endpoint %s is written twice", c.ID)
+				f.add(at.Field("id"), "the VPC endpoint %s is given twice; remove one", c.ID)
 			}
 			g.Endpoints.ByID[c.ID] = e
 		}
@@ -43,40 +37,34 @@ func (g *builder) addVPCEndpoints(endpoints []VPCEndpoint, list *fault.Place, f 
 }
 
 func (f *faults) checkVPCEndpoint(c *VPCEndpoint, at *fault.Place) {
-	if c.ID != "" && !vpcEndpointShape.MatchString(c.ID) {
-		f.add(at.Field("id"), "%q is no VPC endpoint id; write one such as vpce-1a2b3c4d", c.ID)
-	}
-	if c.VPC != "" && !vpcShape.MatchString(c.VPC) {
-		f.add(at.Field("vpc"), "%q is no VPC id; write one such as vpc-1a2b3c4d", c.VPC)
-	}
 	switch {
 	case c.ID == "" && c.VPC == "":
-		f.add(at, "the entry names no VPC endpoint and no VPC: write id, vpc or both")
+		f.add(at, "the entry names neither a VPC endpoint nor a VPC; write id, vpc or both")
 	case c.ID == "" && len(c.Networks)+len(c.Listeners)+len(c.Principals) == 0:
-		f.add(at, "no request leads to this entry: write id, networks, listeners or principals")
+		f.add(at, "no request can match this entry; write id, networks, listeners or principals")
 	}
 }
 
-// mapNetwork maps a network to an endpoint. A trusted proxy must not lie in it: its own requests would be those of an
-// endpoint, and an address of it would be looked for further left in X-Forwarded-For.
+// mapNetwork maps a network to an endpoint. Trusted proxies must not lie in it, because an address would be both a client's and a
+// proxy's: the proxy's own requests would count as those of the endpoint.
 func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	if !network.IsValid() {
-		f.add(at, "write a network such as 10.1.0.0/16")
+		f.add(at, "the network is not valid; write one such as 10.1.0.0/16")
 		return
 	}
 	if network.Addr().Is4In6() {
-		f.add(at, "write %s as an IPv4 network", network)
+		f.add(at, "%s is an IPv4 network in IPv6 notation; write it as an IPv4 network", network)
 		return
 	}
 	network = network.Masked()
 	if g.Clients.Trusted.OverlapsPrefix(network) {
-		f.add(at, "%s overlaps clientAddress.trustedProxies: an address is a client's or a proxy's, not both", network)
+		f.add(at, "%s overlaps clientAddress.trustedProxies, so an address could be a client's and a proxy's; write networks that do not overlap", network)
 	}
 	if _, mapped := g.Endpoints.ByNetwork.Get(network); mapped {
-		f.add(at, "the network %s is written twice", network)
+		f.add(at, "the network %s is given twice; remove one", network)
 	}
 	if network.Bits() == 0 {
-		f.warn(at, "%s is everybody: every client counts as one that came by the VPC endpoint", network)
+		f.warn(at, "%s contains every address, so every client counts as one that came by the VPC endpoint; write a smaller network", network)
 	}
 	g.Endpoints.ByNetwork.Insert(network, e)
 }
@@ -84,15 +72,15 @@ func (g *builder) mapNetwork(network netip.Prefix, e *model.VPCEndpoint, at *fau
 func (g *builder) mapListener(name string, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	switch {
 	case name == "":
-		f.add(at, "write what Envoy's configuration says in context_extensions portcullis.listener")
+		f.add(at, "the listener is empty; write the value of portcullis.listener in the context_extensions of Envoy's configuration")
 	case g.Endpoints.ByListener[name] != nil:
-		f.add(at, "the listener %q is written twice", name)
+		f.add(at, "the listener %q is given twice; remove one", name)
 	}
 	g.Endpoints.ByListener[name] = e
 }
 
-// mapPrincipal maps a SPIFFE id, or all below one, to an endpoint. A wildcard stands for whole segments: ".../sa/api*" would be that of
-// whoever may make up a name that begins so.
+// mapPrincipal maps a SPIFFE id, or all ids below one, to an endpoint. A wildcard stands for whole segments, because anyone who can choose
+// a name could match ".../sa/api*".
 func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at *fault.Place, f *faults) {
 	text := id
 	above, all := strings.CutSuffix(id, "/*")
@@ -100,14 +88,31 @@ func (g *builder) mapPrincipal(id string, e *model.VPCEndpoint, at *fault.Place,
 	case all && authz.IsSPIFFE(above+"/x"):
 		id = above + "/"
 	case !authz.IsSPIFFE(id):
-		f.add(at, "%q is no SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/orders/sa/api, or spiffe://cluster.local/ns/orders/* for all below it", id)
+		f.add(at, "%q is not a SPIFFE id of a workload; write one such as spiffe://cluster.local/ns/orders/sa/api, or spiffe://cluster.local/ns/orders/* for all below it", id)
 		return
 	}
 	if g.Endpoints.ByPrincipal[id] != nil {
-		f.add(at, "the principal %q is written twice", text)
+		f.add(at, "the principal %q is given twice; remove one", text)
 	}
 	if all && strings.Count(above, "/") == 2 {
-		f.warn(at, "%q is everybody in the trust domain: every workload counts as one that came by the VPC endpoint", text)
+		f.warn(at, "%q contains every workload of the trust domain, so all count as ones that came by the VPC endpoint; write a longer id", text)
 	}
 	g.Endpoints.ByPrincipal[id] = e
+}
+
+func (g *builder) trustProxies(networks []netip.Prefix, list *fault.Place, f *faults) {
+	for i, network := range networks {
+		at := list.Item(i)
+		switch {
+		case !network.IsValid():
+			f.add(at, "the network is not valid; write one such as 10.0.0.0/8")
+			continue
+		case network.Addr().Is4In6():
+			f.add(at, "%s is an IPv4 network in IPv6 notation; write it as an IPv4 network", network)
+			continue
+		case network.Bits() == 0:
+			f.warn(at, "%s trusts every address, so clients choose their address by the leftmost entry of X-Forwarded-For; write a smaller network", network)
+		}
+		g.Clients.Trusted.Insert(network.Masked())
+	}
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
-// leftOver is what guarded routes leave to an open one.
+// leftOver holds the requests that guarded routes leave to an open one.
 type leftOver struct {
-	// methods are the guarded routes whose path the open one has with other methods, and example is such a method.
+	// methods holds the guarded routes whose path the open route serves for other methods, such as example.
 	methods []*model.Route
 	example string
-	// below are those whose path goes on in the open route, above those that have a greedy variable, and not the path before it.
+	// below holds the guarded routes below whose path the open route serves paths. above holds those with a greedy variable where the open
+	// route serves the path before the variable.
 	below, above []*model.Route
 }
 
-// warnOpenRoutes warns of open routes that take what guarded ones leave over: other methods of their path, or what lies above or
-// below it. API Gateway routes so too, and says nothing.
+// warnOpenRoutes warns of open routes that serve what guarded routes leave over.
 //
-// 2026-11-25: an open route that takes what guarded ones leave over (other methods of their path, what lies below it, the path
-// before a greedy variable) is routed as on API Gateway, and warned of. No warning where the open route is written for just that:
-// one method on one path, or OPTIONS, by which browsers ask.
+// 2026-11-25: an open route may serve other methods of a guarded route's path, paths below it, or the path before its greedy variable.
+// API Gateway routes so too, without a warning. There is no warning if the open route is written for exactly that: one method on one
+// path, or OPTIONS, which browsers send.
 func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if f.fatal() || !slices.ContainsFunc(routes, (*model.Route).IsOpen) {
 		return
@@ -45,18 +45,18 @@ func (a *apiBuilder) warnOpenRoutes(routes []*model.Route, c *API, at *fault.Pla
 
 func isGreedy(r *model.Route) bool { return strings.HasSuffix(r.Resource, "+}") }
 
-// takesPaths reports whether a route is written for whatever path comes. Preflights have to be open.
+// takesPaths reports whether a route is written for any path. OPTIONS does not count, because preflights must be open.
 func takesPaths(r *model.Route) bool {
 	return r.Method == DefaultRoute || isGreedy(r) && r.Method != "OPTIONS"
 }
 
-// takesMethods reports whether a route is written for whatever method comes, to its path.
+// takesMethods reports whether a route is written for any method of its path.
 func takesMethods(r *model.Route) bool { return r.Method == routing.Any || takesPaths(r) }
 
-// examples are the methods that are tried, HEAD first: many servers answer it as they do GET.
+// examples lists the methods that are tried, HEAD first, because many servers answer it like GET.
 var examples = append([]string{"HEAD"}, routing.Methods[:]...)
 
-// leftOver finds what a guarded route leaves to open ones.
+// leftOver notes what a guarded route leaves to open ones.
 func (a *apiBuilder) leftOver(r *model.Route, left map[*model.Route]*leftOver) {
 	path := samplePath(r.Resource)
 	base := path[:strings.LastIndexByte(path, '/')+1]
@@ -81,7 +81,7 @@ func (a *apiBuilder) leftOver(r *model.Route, left map[*model.Route]*leftOver) {
 	}
 }
 
-// openAt is what is left to the route that a path and a method lead to, nil if it is not open, or not of a kind.
+// openAt returns the leftOver of the route that a path and a method lead to. It is nil if the route is not open, or not of a kind.
 func (a *apiBuilder) openAt(path, method string, kind func(*model.Route) bool, left map[*model.Route]*leftOver) *leftOver {
 	r := a.Routes.Find(path, method)
 	if r == nil || !r.IsOpen() || !kind(r) {
@@ -93,7 +93,7 @@ func (a *apiBuilder) openAt(path, method string, kind func(*model.Route) bool, l
 	return left[r]
 }
 
-// withRoute adds a route that is not the last one already.
+// withRoute adds a route to a list unless it is the last one.
 func withRoute(list []*model.Route, r *model.Route) []*model.Route {
 	if len(list) > 0 && list[len(list)-1] == r {
 		return list
@@ -101,10 +101,10 @@ func withRoute(list []*model.Route, r *model.Route) []*model.Route {
 	return append(list, r)
 }
 
-// sampleSegment is a segment that no route has literally.
+// sampleSegment is a segment that is not a literal one of any route.
 const sampleSegment = "\x01"
 
-// samplePath is a path that a route is for, and no more literal one.
+// samplePath returns a path that a route serves, and that a route with more literal segments does not.
 func samplePath(resource string) string {
 	parts := strings.Split(resource, "/")
 	for i, part := range parts {
@@ -118,20 +118,20 @@ func samplePath(resource string) string {
 func (l *leftOver) text() string {
 	var parts []string
 	if len(l.methods) > 0 {
-		parts = append(parts, "other methods than "+names(l.methods)+", such as "+l.example+" (write ANY there)")
+		parts = append(parts, "methods other than "+names(l.methods)+", such as "+l.example+" (write ANY there)")
 	}
 	if len(l.below) > 0 {
-		parts = append(parts, "what lies below "+names(l.below)+" (write "+l.below[0].Resource+"/{proxy+}, too)")
+		parts = append(parts, "paths below "+names(l.below)+" (write "+l.below[0].Resource+"/{proxy+}, too)")
 	}
 	if len(l.above) > 0 {
 		resource := l.above[0].Resource
 		parts = append(parts, "the path before "+names(l.above)+" (write "+resource[:strings.LastIndexByte(resource, '/')]+", too)")
 	}
-	return "this open route takes what guarded ones leave over, as on API Gateway: " + strings.Join(parts, "; ") +
-		"; or guard this route, unless all of that is meant to be open"
+	return "this open route serves what guarded routes leave over, as on API Gateway: " + strings.Join(parts, "; ") +
+		"; or guard this route, unless all of these are meant to be open"
 }
 
-// names are the first routes of a list.
+// names returns the names of the first routes of a list.
 func names(routes []*model.Route) string {
 	const most = 3
 	var keys []string
@@ -145,8 +145,8 @@ func names(routes []*model.Route) string {
 	return text
 }
 
-// warnPreflights warns of guarded routes that catch CORS preflights of an API with cors: browsers send no credentials with one, so
-// that it is refused ("Configure CORS for HTTP APIs in API Gateway").
+// warnPreflights warns of guarded routes that match the CORS preflights of an API with cors. Browsers send preflights without credentials,
+// so the routes refuse them ("Configure CORS for HTTP APIs in API Gateway").
 func (a *apiBuilder) warnPreflights(routes []*model.Route, c *API, at *fault.Place, f *faults) {
 	if a.CORS == nil || f.fatal() {
 		return
@@ -157,8 +157,8 @@ func (a *apiBuilder) warnPreflights(routes []*model.Route, c *API, at *fault.Pla
 			path, own = samplePath(r.Resource), r.Resource
 		}
 		if !r.IsOpen() && a.Routes.Find(path, "OPTIONS") == r {
-			f.warn(c.routeAt(at, i).Field("route"), "the API has cors, and this guarded route catches preflights, which browsers send without credentials: they are refused; "+
-				`write {route: "OPTIONS %s", authorization: NONE} beside it`, own)
+			f.warn(c.routeAt(at, i).Field("route"), "the API has cors, but this guarded route matches preflights, which browsers send without credentials, and refuses them; "+
+				`write {route: "OPTIONS %s", authorization: NONE} besides`, own)
 		}
 	}
 }

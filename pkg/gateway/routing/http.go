@@ -6,15 +6,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// findHTTP is an HTTP API's choice ("Create routes for HTTP APIs"): a full match of route and method, a match of a greedy
-// route and the method, $default. A path that ends in slashes is read in two ways, without them and with an empty segment at
-// the end, which a greedy variable takes: the first way leads to full matches, the second to the rest. other is the route of
-// the way that was not taken, the same one for most paths.
+// findHTTP finds the route as HTTP APIs do ("Create routes for HTTP APIs"): a full match of route and method, a match of a greedy
+// route and the method, $default. A path that ends in slashes has two readings: without them, which full matches use, and with an empty
+// segment at the end, which a greedy variable matches. other is the route of the reading that was not used. For most paths it is the same
+// route.
 //
-// 2026-11-25: HTTP APIs. The routes that match fully come before the greedy ones, those before $default, as API Gateway documents
-// it; among greedy ones the order is that of REST APIs, literal from the left and then the longest. ANY and $default stand for
-// every method, but for those with a small letter, which match nothing: an upstream that takes "get" for GET would serve a
-// guarded route to whom $default lets in.
+// 2026-11-25: on HTTP APIs, full matches come before greedy routes, and these before $default, as API Gateway documents. Among greedy
+// routes the order is that of REST APIs: literal from the left, then the longest. ANY and $default match every method without a
+// lower-case letter. An upstream that reads "get" as GET would otherwise serve a guarded route to callers that $default allows.
 func (t *tree[R]) findHTTP(path, method string, fallback *R) (r, other *R) {
 	if !isHTTPMethod(method) {
 		return nil, nil
@@ -42,7 +41,7 @@ func (t *tree[R]) findHTTP(path, method string, fallback *R) (r, other *R) {
 	return with, without
 }
 
-// catchAll returns the greedy route for segments, or else $default.
+// catchAll returns the greedy route for segments, or $default if there is none.
 func (t *tree[R]) catchAll(s segments, method string, fallback *R) *R {
 	if r := t.root.greedyRoute(s, method); r != nil {
 		return r
@@ -50,7 +49,7 @@ func (t *tree[R]) catchAll(s segments, method string, fallback *R) *R {
 	return fallback
 }
 
-// full returns the route without a greedy variable: of those that match path and method the one that is literal first.
+// full returns the route without a greedy variable that matches path and method. Of several it is the one with a literal first.
 func (n *node[R]) full(s segments, method string) *R {
 	if len(s.parts) == 0 {
 		if s.more {
@@ -70,8 +69,8 @@ func (n *node[R]) full(s segments, method string) *R {
 	return nil
 }
 
-// greedyRoute returns the route with a greedy variable: of those that match path and method the one that is literal first,
-// and then the one whose variable takes least.
+// greedyRoute returns the route with a greedy variable that matches path and method. Of several it is the one with a literal first, and
+// then the one whose variable matches least.
 func (n *node[R]) greedyRoute(s segments, method string) *R {
 	if len(s.parts) == 0 {
 		return nil
@@ -93,13 +92,12 @@ func (n *node[R]) greedyRoute(s segments, method string) *R {
 	return nil
 }
 
-// httpMethod returns the resource's route for a method: its own, or ANY's.
+// httpMethod returns the resource's route for a method: the method's own, or that of ANY.
 func (n *node[R]) httpMethod(method string) *R {
 	return cmp.Or(n.routesOf(method))
 }
 
-// isHTTPMethod reports whether ANY and $default stand for a method: for every one, in capitals. An upstream may take "get" for
-// GET, whose route may be guarded.
+// isHTTPMethod reports whether ANY and $default match a method: one of capitals and hyphens.
 func isHTTPMethod(method string) bool {
 	for i := range len(method) {
 		if c := method[i]; c != '-' && (c < 'A' || 'Z' < c) {

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// Any is the method of a route for every method: on a REST API for each of Methods, on an HTTP API for all in capitals.
+	// Any is the method of a route for every method: each of Methods on a REST API, each method in capitals on an HTTP API.
 	Any = "ANY"
-	// Default is the method of an HTTP API's route for whatever no other route matches. It has no resource.
+	// Default is the method of an HTTP API's route for requests that no other route matches. It has no resource.
 	Default = "$default"
 )
 
-// Methods are the methods that a route can be for.
+// Methods lists the methods that a route can have, besides Any and Default.
 var Methods = [...]string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 // Key names a route of an API.
@@ -47,16 +47,16 @@ var (
 	parameterShape = regexp.MustCompile(`^\{([A-Za-z0-9._:$-]+)(\+?)\}$`)
 )
 
-// parts splits the resource path into its path parts and refuses what API Gateway refuses.
+// parts splits the resource path into its path parts. It returns an error for a resource path that API Gateway refuses.
 //
-// 2026-11-23: a part may hold letters, digits and ._:,~@$-, a little more than API Gateway lets in.
+// 2026-11-23: a part may contain letters, digits and ._:,~@$-, a few characters more than in API Gateway.
 func (k Key) parts() ([]string, error) {
 	resource := k.Resource
 	if resource == "/" {
 		return nil, nil
 	}
 	if !strings.HasPrefix(resource, "/") {
-		return nil, fmt.Errorf("%q is no resource path: it begins with a slash", resource)
+		return nil, fmt.Errorf("%q is not a resource path, which begins with a slash; write one such as /pets/{petId}", resource)
 	}
 	parts := strings.Split(resource[1:], "/")
 	var names []string
@@ -64,27 +64,27 @@ func (k Key) parts() ([]string, error) {
 		parameter := parameterShape.FindStringSubmatch(part)
 		switch {
 		case part == "":
-			return nil, fmt.Errorf("%q has an empty path part: write it without doubled and trailing slashes", resource)
+			return nil, fmt.Errorf("%q has an empty path part; write it without doubled and trailing slashes", resource)
 		case canon.IsDotSegment(part):
-			return nil, fmt.Errorf("%q has a path part that no request can match: write it without dot segments", resource)
+			return nil, fmt.Errorf("%q has a path part that no request can match; write it without dot segments", resource)
 		case parameter == nil && !literalShape.MatchString(part):
 			return nil, fmt.Errorf("%q has a path part %q that is not allowed; write letters, digits and ._:,~@$-, or {name}, or {name+} at the end", resource, part)
 		case parameter == nil:
 			continue
 		case parameter[2] != "" && i != len(parts)-1:
-			return nil, fmt.Errorf("%q goes on behind %s, which takes the rest of the path: write it last", resource, part)
+			return nil, fmt.Errorf("%q continues after %s, which matches the rest of the path; write %[2]s last", resource, part)
 		case slices.Contains(names, parameter[1]):
-			return nil, fmt.Errorf("%q has two parameters of the name %q", resource, parameter[1])
+			return nil, fmt.Errorf("%q has two parameters with the name %q; write different names", resource, parameter[1])
 		}
 		names = append(names, parameter[1])
 	}
 	return parts, nil
 }
 
-// hasUpper reports whether a fixed path part holds a letter from A to Z.
+// hasUpper reports whether a fixed path part contains a letter from A to Z.
 func (k Key) hasUpper() bool { return canon.HasUpper(variables.ReplaceAllString(k.Resource, "")) }
 
-// fold puts the fixed path parts into lower case, gives all parameters one name, and returns the path.
+// fold changes the fixed path parts to lower case and the parameters to one name. It returns the path.
 func fold(parts []string) string {
 	for i, part := range parts {
 		if parameter := parameterShape.FindStringSubmatch(part); parameter == nil {

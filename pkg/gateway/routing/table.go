@@ -7,20 +7,20 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// Table holds the routes of an API. Its zero value is a REST API's without a route. It is safe for concurrent use once it is built.
+// Table holds the routes of an API. Its zero value is for a REST API, and empty. It is safe for concurrent use once all routes are added.
 type Table[R any] struct {
-	// HTTP makes it an HTTP API's. It is set before the first route is added.
+	// HTTP makes the table one of an HTTP API. It must be set before the first route is added.
 	HTTP bool
 	tree tree[R]
 	// fallback is the route $default.
 	fallback *R
-	// folded is the tree in which Fold has put the routes as if case did not count.
+	// folded is the tree for look-ups without regard to case, which Fold fills.
 	folded tree[R]
-	// upper says that tree has a fixed path part with a letter from A to Z.
+	// upper reports whether tree has a fixed path part with a letter from A to Z.
 	upper bool
 }
 
-// Add adds a route. The error says what is wrong with its key, or that another route stands in its place.
+// Add adds a route. It returns an error if the key is not valid, or the table has a route with the same key.
 func (t *Table[R]) Add(k Key, r *R) error {
 	switch {
 	case k.Method != Default:
@@ -30,9 +30,9 @@ func (t *Table[R]) Add(k Key, r *R) error {
 		}
 		return t.tree.add(parts, k, r)
 	case k.Resource != "":
-		return errors.New("the route $default has no resource: write $default alone")
+		return errors.New("the route $default cannot have a resource; write $default alone")
 	case t.fallback != nil:
-		return errors.New("the route $default is written twice")
+		return errors.New("the route $default is given twice; remove one")
 	}
 	t.fallback = r
 	return nil
@@ -44,18 +44,18 @@ func (t *Table[R]) Find(path, method string) *R {
 	return r
 }
 
-// FindBoth returns the route for a canonical path, and the route for the other way to read a slash at its end. They differ on HTTP APIs
-// alone.
+// FindBoth returns the route for a canonical path, and the route for the other way to read a slash at its end. They can differ only on
+// HTTP APIs.
 func (t *Table[R]) FindBoth(path, method string) (r, other *R) {
 	return t.findIn(&t.tree, path, method)
 }
 
-// FindFolded is FindBoth as if case did not count. Fold has been called.
+// FindFolded is FindBoth without regard to case. Fold must have been called.
 func (t *Table[R]) FindFolded(path, method string) (r, other *R) {
 	return t.findIn(&t.folded, canon.FoldWide(path), method)
 }
 
-// CaseCounts reports whether Find and FindFolded could differ for a path that is ASCII.
+// CaseCounts reports whether Find and FindFolded can differ for an ASCII path.
 func (t *Table[R]) CaseCounts(path string) bool { return t.upper || canon.HasUpper(path) }
 
 func (t *Table[R]) findIn(tree *tree[R], path, method string) (r, other *R) {
@@ -66,8 +66,8 @@ func (t *Table[R]) findIn(tree *tree[R], path, method string) (r, other *R) {
 	return r, r
 }
 
-// Fold makes the tree that looks paths up as if case did not count, of all routes and their keys. fault is called with the index of each
-// route whose resource differs from another's in case alone: they cannot be told apart, nor by an upstream that ignores case.
+// Fold fills the tree for FindFolded with all routes and their keys. It calls fault with the index of each route whose resource differs
+// from another's only in case, because such resources are the same to an upstream that ignores case.
 func (t *Table[R]) Fold(keys []Key, routes []*R, fault func(i int, err error)) {
 	t.folded.folds = true
 	spelled := map[string]string{}
@@ -76,14 +76,14 @@ func (t *Table[R]) Fold(keys []Key, routes []*R, fault func(i int, err error)) {
 			t.upper = true
 		}
 		parts, err := k.parts()
-		if err != nil { // $default, or what Add has refused
+		if err != nil { // $default, or a key that Add has refused
 			continue
 		}
 		folded := fold(parts)
 		if other, taken := spelled[folded]; taken && other != k.Resource {
-			fault(i, fmt.Errorf("strictPaths: %s differs from %s in case alone, and an upstream that ignores case takes one for the other: write it as %[2]s", k.Resource, other))
+			fault(i, fmt.Errorf("strictPaths: %s differs from %s only in case, and an upstream that ignores case cannot tell them apart; write it as %[2]s", k.Resource, other))
 		}
 		spelled[folded] = k.Resource
-		_ = t.folded.add(parts, k, routes[i]) // Add has refused a route that is written twice
+		_ = t.folded.add(parts, k, routes[i]) // Add has refused a route that is given twice
 	}
 }

@@ -13,11 +13,11 @@ import (
 type node[R any] struct {
 	// literals are the children with a fixed path part, sorted by it.
 	literals []*node[R]
-	// variable is the child with a {parameter}, greedy the one with a {parameter+}; nil where there is none.
+	// variable is the child with a {parameter}, greedy the one with a {parameter+}; nil if there is none.
 	variable, greedy *node[R]
-	// part is the path part as the configuration writes it.
+	// part is the path part as in the configuration.
 	part string
-	// methods are the methods of the resource.
+	// methods holds the methods of the resource.
 	methods []method[R]
 }
 
@@ -30,26 +30,26 @@ type method[R any] struct {
 // tree finds the route of a path and a method ("Route matching" in the reference: resource and method together).
 type tree[R any] struct {
 	root node[R]
-	// depth is the number of segments of the deepest resource; no more of a path's segments are ever looked at.
+	// depth is the number of segments of the deepest resource. A look-up reads no more segments of a path.
 	depth int
-	// folds says that the fixed path parts are in lower case, and that paths are looked up so.
+	// folds reports whether the fixed path parts are in lower case, and look-ups ignore case.
 	folds bool
 }
 
-// segments are the first segments of a path, no more than the tree is deep.
+// segments holds the first segments of a path, up to the depth of the tree.
 type segments struct {
 	parts []string
-	// more says that the path goes on behind them.
+	// more reports whether the path has further segments.
 	more bool
-	// fold says that case does not count.
+	// fold reports whether case is ignored.
 	fold bool
 }
 
-// stackSegments is how many segments a path may have before looking it up costs an allocation.
+// stackSegments is how many segments a path can have before its look-up allocates memory.
 const stackSegments = 16
 
-// find returns the route for a canonical path, nil if there is none. Trailing slashes do not count. The time is bounded by
-// the resource tree: each node is visited at most once, whatever the path.
+// find returns the route for a canonical path, nil if there is none. Trailing slashes do not count. Each node of the tree is visited at
+// most once, which bounds the time, whatever the path.
 func (t *tree[R]) find(path, method string) *R {
 	var buffer [stackSegments]string
 	return t.root.find(t.split(canon.TrimTrailing(path), buffer[:0]), method)
@@ -70,12 +70,11 @@ func (t *tree[R]) split(rest string, buffer []string) segments {
 	return s
 }
 
-// find looks among the children in API Gateway's order: literal, {parameter}, {parameter+}. A resource without the method
-// does not hold the path: the search goes on.
+// find searches the children in API Gateway's order: literal, {parameter}, {parameter+}. A resource without the method does not match,
+// and the search goes on.
 //
-// 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, going back where the verb is
-// missing. Each node is visited at most once and no more segments are cut off than the tree is deep, so that the time is
-// bounded by the configuration.
+// 2026-11-23: the resource tree is searched depth-first, literal before {name} before {name+}, and goes back if the method is
+// missing. Each node is visited at most once, and no more segments are read than the tree is deep, so the configuration bounds the time.
 func (n *node[R]) find(s segments, method string) *R {
 	if len(s.parts) == 0 {
 		if s.more {
@@ -100,13 +99,13 @@ func (n *node[R]) find(s segments, method string) *R {
 	return nil
 }
 
-// next are the segments without the first one.
+// next returns the segments without the first one.
 func (s segments) next() segments {
 	s.parts = s.parts[1:]
 	return s
 }
 
-// literal returns the child with a fixed path part that is the first segment.
+// literal returns the child whose fixed path part equals the first segment, nil if there is none.
 func (n *node[R]) literal(s segments) *node[R] {
 	compare := byPart[R]
 	if s.fold {
@@ -121,7 +120,7 @@ func (n *node[R]) literal(s segments) *node[R] {
 
 func byPart[R any](n *node[R], part string) int { return cmp.Compare(n.part, part) }
 
-// byPartInAnyCase compares a fixed path part in lower case with a segment, whose letters from A to Z are read so.
+// byPartInAnyCase compares a fixed path part in lower case with a segment, whose letters from A to Z count as lower case.
 func byPartInAnyCase[R any](n *node[R], part string) int {
 	for i := range min(len(n.part), len(part)) {
 		c := part[i]
@@ -135,7 +134,7 @@ func byPartInAnyCase[R any](n *node[R], part string) int {
 	return cmp.Compare(len(n.part), len(part))
 }
 
-// routeOf returns the resource's route for a method: its own, or ANY's.
+// routeOf returns the resource's route for a method: the method's own, or that of ANY.
 func (n *node[R]) routeOf(method string) *R {
 	own, wildcard := n.routesOf(method)
 	if own == nil && slices.Contains(Methods[:], method) {
@@ -144,7 +143,7 @@ func (n *node[R]) routeOf(method string) *R {
 	return own
 }
 
-// routesOf returns the resource's own route for a method, and ANY's.
+// routesOf returns the resource's route for exactly a method, and its route for ANY.
 func (n *node[R]) routesOf(method string) (own, wildcard *R) {
 	for i := range n.methods {
 		switch m := &n.methods[i]; m.name {
@@ -157,7 +156,7 @@ func (n *node[R]) routesOf(method string) (own, wildcard *R) {
 	return own, wildcard
 }
 
-// add puts a route into the resource tree.
+// add adds a route to the resource tree.
 func (t *tree[R]) add(parts []string, k Key, r *R) error {
 	n := &t.root
 	for _, part := range parts {
@@ -169,17 +168,16 @@ func (t *tree[R]) add(parts []string, k Key, r *R) error {
 	}
 	t.depth = max(t.depth, len(parts))
 	if slices.ContainsFunc(n.methods, func(m method[R]) bool { return m.name == k.Method }) {
-		return fmt.Errorf("the route %s is written twice", k)
+		return fmt.Errorf("the route %s is given twice; remove one", k)
 	}
 	n.methods = append(n.methods, method[R]{k.Method, r})
 	return nil
 }
 
-// child returns the child of a path part, and makes it if need be. A resource has one child of each kind of variable: with
-// two, API Gateway could not tell which one a request means.
+// child returns the child for a path part, and adds it if it is missing. A resource has one child of each kind of variable.
 //
-// 2026-11-23: a resource may have a {name} and a {name+} child, but no two variables of one kind. A part of a resource path
-// may hold letters, digits and ._:,~@$-, a little more than API Gateway lets in.
+// 2026-11-23: a resource may have a {name} and a {name+} child, but not two variables of one kind, because a request could not be
+// assigned to one of them.
 func (n *node[R]) child(part string) (*node[R], error) {
 	parameter := parameterShape.FindStringSubmatch(part)
 	if parameter == nil {
@@ -197,7 +195,7 @@ func (n *node[R]) child(part string) (*node[R], error) {
 		*place = &node[R]{part: part}
 	}
 	if (*place).part != part {
-		return nil, fmt.Errorf("%s stands beside %s: a resource can have one such child, write the same name", part, (*place).part)
+		return nil, fmt.Errorf("%s and %s are children of one resource, which can have one such variable; write the same name", part, (*place).part)
 	}
 	return *place, nil
 }

@@ -287,13 +287,13 @@ func TestResourceFaults(t *testing.T) {
 		{[]string{"GET /a%2Fb"}, "not allowed"},
 		{[]string{"GET /a;b"}, "not allowed"},
 		{[]string{"GET /café"}, "not allowed"},
-		{[]string{"GET /{proxy+}/x"}, "write it last"},
+		{[]string{"GET /{proxy+}/x"}, "write {proxy+} last"},
 		{[]string{"GET /{x}/{x}"}, "two parameters"},
 		{[]string{"GET /{x}/{x+}"}, "two parameters"},
-		{[]string{"GET /pets", "GET /pets"}, "written twice"},
-		{[]string{"GET /a/{x}", "GET /a/{y}"}, "beside"},
-		{[]string{"GET /a/{x}", "POST /a/{y}/z"}, "beside"},
-		{[]string{"GET /{x+}", "POST /{y+}"}, "beside"},
+		{[]string{"GET /pets", "GET /pets"}, "given twice; remove"},
+		{[]string{"GET /a/{x}", "GET /a/{y}"}, "can have one such variable; write the same name"},
+		{[]string{"GET /a/{x}", "POST /a/{y}/z"}, "can have one such variable; write the same name"},
+		{[]string{"GET /{x+}", "POST /{y+}"}, "can have one such variable; write the same name"},
 	} {
 		var tree Table[entry]
 		var err error

@@ -58,7 +58,7 @@ func (o *output) started() {
 	_ = o.stderr.Close()
 }
 
-// close waits a little for the last lines. Whoever still holds the other end writes to nobody then.
+// close waits a little for the last lines. A process that still holds the other end then writes to a closed pipe.
 func (o *output) close() {
 	late := time.AfterFunc(lastWords, o.hangUp)
 	o.readers.Wait()

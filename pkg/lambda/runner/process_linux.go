@@ -120,7 +120,7 @@ func (p *process) kill() {
 // reapWithin is how long killed processes are waited for. One that does not go is not ours, but somebody's who does not reap.
 const reapWithin = 500 * time.Millisecond
 
-// reap waits until a process, or a group, that was killed is gone. What has lost its parent is a child of ours if we are a
+// reap waits until a process, or a group, that was killed is gone. What has lost its parent is a child of this process if it is a
 // container's first process, and we are to reap it then.
 func reap(pid int, late time.Time) {
 	for {

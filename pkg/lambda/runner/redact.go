@@ -31,7 +31,7 @@ var secretName = regexp.MustCompile(`(?i)secret|passw|pwd|token|key|credential|p
 
 // redactor takes out of what a function prints what the clients of its last events sent, and the secrets of its environment: many a
 // function prints its event. It finds them as they came and as JSON, URLs, HTML, base64, hexadecimal digits and the usual languages
-// write them; it is no proof against a function that wants to tell.
+// write them; it does not stop a function that wants to tell.
 type redactor struct {
 	mu     sync.Mutex
 	events [recentEvents]*secrets

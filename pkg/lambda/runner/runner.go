@@ -18,7 +18,7 @@ type Runner struct {
 	program  string
 	log      *slog.Logger
 
-	jobs    chan *invocation // to whichever process asks
+	jobs    chan *invocation // to the process that asks first
 	tickets chan struct{}    // one for each event that waits or is handled
 	closing chan struct{}
 	once    sync.Once
@@ -35,7 +35,7 @@ type Runner struct {
 
 // Stats counts what has happened since the start.
 type Stats struct {
-	// Starts and Crashes count processes that were started, and that ended though nobody asked them to.
+	// Starts and Crashes count processes that were started, and that ended without being stopped.
 	Starts, Crashes int64
 	// Timeouts counts events and starts that took too long, OutOfMemory processes that were killed for their memory.
 	Timeouts, OutOfMemory int64
@@ -54,7 +54,7 @@ type invocation struct {
 	id       string
 	arn      string
 	event    []byte
-	done     chan result // takes one, from whoever takes the invocation out of its worker
+	done     chan result // takes one, from the goroutine that takes the invocation out of its worker
 	deadline time.Time
 }
 
@@ -207,4 +207,42 @@ func (r *Runner) setResting(yes bool) {
 		r.allRest = make(chan struct{})
 	}
 	r.resting--
+}
+
+// ErrUnavailable is wrapped by every error of Invoke that the function itself did not report.
+var ErrUnavailable = errors.New("the function is not available")
+
+// The kinds of ErrUnavailable.
+var (
+	// ErrTimeout: the function did not answer in time, and its process was killed.
+	ErrTimeout = fmt.Errorf("%w: it did not answer in time", ErrUnavailable)
+	// ErrCrashed: the process ended, or gave the event up.
+	ErrCrashed = fmt.Errorf("%w: its process ended without an answer", ErrUnavailable)
+	// ErrMemory: the process had more memory than the function may have, and was killed.
+	ErrMemory = fmt.Errorf("%w: its process had too much memory", ErrUnavailable)
+	// ErrStart: no process comes up.
+	ErrStart = fmt.Errorf("%w: its process does not start", ErrUnavailable)
+	// ErrBusy: too many events wait already.
+	ErrBusy = fmt.Errorf("%w: too many events wait for it", ErrUnavailable)
+	// ErrClosed: the Runner was closed.
+	ErrClosed = fmt.Errorf("%w: its runner is closed", ErrUnavailable)
+)
+
+// errAgain says that an event never reached a process.
+var errAgain = errors.New("the event was not delivered")
+
+// FunctionError is the error that a function answered with.
+type FunctionError struct {
+	// Type is the name of the error, as "Exception" or "Runtime.HandlerNotFound".
+	Type string
+	// Message is the function's own text, which may hold anything: it is to be compared, not shown.
+	Message string
+}
+
+// Error names the type and not the message, which may quote what a client sent.
+func (e *FunctionError) Error() string {
+	if e.Type == "" {
+		return "the function answered with an error"
+	}
+	return fmt.Sprintf("the function answered with an error of type %q", e.Type)
 }

@@ -235,7 +235,7 @@ func (w *worker) claim(id string) (*invocation, error) {
 	}
 }
 
-// settle gives the event its result, unless it has one. Nil is whichever event is in flight.
+// settle gives the event its result, unless it has one. A nil event stands for the one in flight.
 func (w *worker) settle(inv *invocation, res result) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -9,60 +9,60 @@ import (
 
 // Token is a verified token.
 type Token interface {
-	// Subject is the claim sub.
+	// Subject returns the claim sub.
 	Subject() string
-	// Claim is a claim as API Gateway renders it; false where the token has none of the name.
+	// Claim returns a claim as API Gateway renders it. It returns false if the token does not have the claim.
 	Claim(name string) (string, bool)
 }
 
-// LambdaCall is one request for a Lambda authorizer.
+// LambdaCall is one question to a Lambda authorizer.
 type LambdaCall struct {
 	API, Stage string
-	// Identity are the values of the identity sources, in the configured order. They are not to be kept without a copy.
+	// Identity has the values of the identity sources, in the configured order. The callee must copy them to keep them.
 	Identity []string
-	// Only is the method ARN if the answer may be kept for it alone; empty if it may be kept for the whole stage.
+	// Only is the method ARN if the answer may be kept for that ARN alone; empty if it may be kept for the whole stage.
 	Only string
-	// Event tells what the function gets to see. It is asked where the function is called, and not where its answer is known.
+	// Event returns what the function is told. It is called only if the function is called.
 	Event interface{ Event() *authz.Event }
 }
 
 // LambdaAnswer is the answer of a Lambda authorizer's function. It does not change.
 type LambdaAnswer interface {
-	// PrincipalID is the caller as the function names it; empty in a simple response.
+	// PrincipalID returns the function's name for the caller; empty in a simple response.
 	PrincipalID() string
-	// Policy is the policy that the function has returned; nil for a simple response.
+	// Policy returns the policy of the answer; nil for a simple response.
 	Policy() *policy.Policy
-	// Allowed is a simple response's isAuthorized.
+	// Allowed returns isAuthorized of a simple response.
 	Allowed() bool
-	// UsageIdentifierKey is the value of the API key that the function found for the caller; empty for none.
+	// UsageIdentifierKey returns the value of the API key that the function found for the caller; empty for none.
 	UsageIdentifierKey() string
-	// ContextValue is a value of the answer's context, rendered; false where there is none of the name.
+	// ContextValue returns a value of the answer's context, rendered. It returns false if the context does not have the value.
 	ContextValue(name string) (string, bool)
 }
 
-// Signed is who has signed a request, as the caller's account knows them.
+// Signed is the verified signer of a request.
 type Signed struct {
 	Principal policy.Principal
-	// Policies are those of the caller's side: identity-based, permissions boundary, session and service control policies.
+	// Policies has the policies of the caller's side: identity-based, permissions boundary, session and service control policies.
 	Policies policy.Policies
-	// Facts are the condition keys about the principal.
+	// Facts has the condition keys about the principal.
 	Facts policy.Context
-	// AccessKey is the id of the key that has signed, UserID the caller's aws:userid, OrganizationID the id of the
-	// organization that the caller's account is in; empty for none.
+	// AccessKey is the id of the signing key, UserID the caller's aws:userid, OrganizationID the id of the organization of the caller's
+	// account; empty for none.
 	AccessKey, UserID, OrganizationID string
-	// Host is the host that was signed, as it was signed.
+	// Host is the signed host, as it was signed.
 	Host string
-	// SpentHeaders and SpentQuery name what holds the signature and must not reach an upstream.
+	// SpentHeaders and SpentQuery name the headers and query parameters of the signature, which must not reach an upstream.
 	SpentHeaders, SpentQuery []string
 }
 
-// RouteSignatures are the options of one route.
+// RouteSignatures are the options of one route about signatures.
 type RouteSignatures struct {
-	// MaxExpires takes the place of the API's, unless it is zero.
+	// MaxExpires replaces the API's unless it is zero.
 	MaxExpires time.Duration
-	// UnsignedPayload accepts UNSIGNED-PAYLOAD: the signature then says nothing of the body.
+	// UnsignedPayload accepts UNSIGNED-PAYLOAD, a signature that does not cover the body.
 	UnsignedPayload bool
 }
 
-// Verify says who has signed a request. An error refuses it, in the words of an *authz.Refusal.
+// Verify returns the signer of a request. An error denies; an *authz.Refusal says how.
 type Verify func(r *authz.Request) (*Signed, error)

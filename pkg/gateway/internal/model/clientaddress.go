@@ -10,19 +10,19 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// errForwardedFor is the fault of a request whose client cannot be told.
-var errForwardedFor = errors.New("X-Forwarded-For holds an entry that is no IP address")
+// errForwardedFor is returned for a request whose client cannot be determined.
+var errForwardedFor = errors.New("X-Forwarded-For contains an entry that is not an IP address")
 
 // ClientAddresses finds the client behind trusted proxies.
 type ClientAddresses struct{ Trusted bart.Lite }
 
-// Of returns the address that aws:SourceIp and $context.identity.sourceIp show: the TCP peer, or, where that is a trusted
-// proxy, the entry of X-Forwarded-For that is the last not to be one, read from the right; the leftmost where all are.
-// What stands left of it was written by the client, and is not even read. Without a peer (a Unix socket) there is no
-// address.
+// Of returns the client's address, which is the value of aws:SourceIp and $context.identity.sourceIp. It is the TCP peer, unless that is a
+// trusted proxy. Then it is the first entry of X-Forwarded-For, from the right, that is not a trusted proxy, or the leftmost if all are.
+// Entries left of it were written by the client and are not read. Without a peer (a Unix socket), the address is not valid.
 //
-// On a connection that came by a VPC endpoint, as byEndpoint says, the peer is the client: whom the load balancer names, or who has
-// connected to the listener. Addresses of a customer's VPC may be those of our trusted proxies, and X-Forwarded-For is not read.
+// If byEndpoint reports that the connection came by a VPC endpoint, the peer is the client: the address that the load balancer sends, or
+// the one that connected to the listener. X-Forwarded-For is not read then, because addresses of a customer's VPC may equal those of
+// trusted proxies.
 func (c *ClientAddresses) Of(r *authz.Request, byEndpoint bool) (netip.Addr, error) {
 	peer := r.Peer.Unmap().WithZone("")
 	if byEndpoint || !peer.IsValid() || !c.Trusted.Contains(peer) {
@@ -51,7 +51,7 @@ func (c *ClientAddresses) Of(r *authz.Request, byEndpoint bool) (netip.Addr, err
 	return client, nil
 }
 
-// cutLast cuts the last entry off a comma-separated list.
+// cutLast splits the last entry off a comma-separated list.
 func cutLast(list string) (rest, entry string, more bool) {
 	i := strings.LastIndexByte(list, ',')
 	if i < 0 {
@@ -60,8 +60,8 @@ func cutLast(list string) (rest, entry string, more bool) {
 	return list[:i], list[i+1:], true
 }
 
-// parseForwardedFor reads an entry: an address, or one with a port where that cannot be mistaken for a part of the address
-// ("192.0.2.1:80", "[2001:db8::1]:80"). A zone means nothing outside the machine that wrote it, so it is refused.
+// parseForwardedFor parses an entry: an address, or one with a port that cannot be read as a part of the address ("192.0.2.1:80",
+// "[2001:db8::1]:80"). It refuses a zone, which has a meaning only on the machine that wrote it.
 func parseForwardedFor(entry string) (netip.Addr, bool) {
 	entry = strings.Trim(entry, " \t")
 	if strings.HasPrefix(entry, "[") && strings.HasSuffix(entry, "]") {

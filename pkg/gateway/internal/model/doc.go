@@ -1,5 +1,5 @@
-// Package model is what package compile makes and package gateway decides by: APIs, stages, routes and authorizers, and the look-ups of
-// hosts, VPC endpoints and clients' addresses. It is immutable once it is compiled, and takes no decision.
+// Package model has the data that package compile produces and package gateway decides by: APIs, stages, routes and authorizers, and the
+// look-ups of hosts, VPC endpoints and clients' addresses. The data is immutable once it is compiled. Decisions are not made here.
 //
 // Start with Gateway.
 package model

@@ -6,35 +6,21 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// Host is what is known of one host name.
-type Host struct {
-	// Owner is the API whose default endpoint the host is (<id>.execute-api.<region>.amazonaws.com), nil for a custom
-	// domain. Off the endpoint the host still belongs to its API, but serves nothing.
-	Owner *API
-	// Depth is the number of segments of the longest base path on the host: no longer prefix of a path is looked up.
-	Depth int
-	// Upper says that a base path holds a letter from A to Z.
-	Upper bool
-}
-
-// Domain is a custom domain name with a base path: "" or "/v1/pets".
-type Domain struct{ Host, BasePath string }
-
-// Location is whom a host and a path belong to.
+// Location is what a host and a path lead to.
 type Location struct {
-	// Known says that some API has the host.
+	// Known reports whether an API has the host.
 	Known bool
 	// Owner is the API whose default endpoint the host is.
 	Owner *API
-	// Stage is nil where the host has no such base path, or its API no such stage.
+	// Stage is nil if the host has no such base path, or its API no such stage.
 	Stage *Stage
-	// Base is the base path, or the stage's name with its slash, and Path the canonical path without it.
+	// Base is the base path, or the stage's name with its slash. Path is the canonical path without it.
 	Base, Path string
-	// Shared is the host if base paths or stage names share it out, or else nil.
+	// Shared is the host if base paths or stage names divide it, nil otherwise.
 	Shared *Host
 }
 
-// Locate finds whom a canonical host name and path belong to. The longest base path wins.
+// Locate returns the location of a canonical host name and path. The longest base path wins.
 func (g *Gateway) Locate(name, path string) Location {
 	h := g.Host(name)
 	if h == nil {
@@ -61,8 +47,8 @@ func (g *Gateway) Locate(name, path string) Location {
 	return l
 }
 
-// LocateFolded finds where a path on a shared host would lead if case did not count in base paths and stage names. It finds nothing
-// where that cannot be another place than locate's.
+// LocateFolded returns the location of a path on a shared host without regard to case in base paths and stage names. It may return the zero
+// Location if the result could not differ from that of Locate.
 func (g *Gateway) LocateFolded(name string, h *Host, path string) (l Location) {
 	path = canon.FoldWide(path)
 	if h.Depth > 0 && (h.Upper || canon.HasUpper(path)) {
@@ -89,10 +75,10 @@ func (g *Gateway) LocateFolded(name string, h *Host, path string) (l Location) {
 	return l
 }
 
-// endpointStage returns the stage of a path on the default endpoint, and where its name ends in the path: the first segment names a
-// stage, or else the path belongs to the stage $default. That stage has no name in a path.
+// endpointStage returns the stage of a path on the default endpoint, and the end of its name in the path. If the first segment does not name
+// a stage, the path belongs to the stage $default.
 //
-// 2026-11-25: the stage $default has no name in a path: "/$default/pets" on the default endpoint is a path of that stage.
+// 2026-11-25: the stage $default does not have a name in a path: "/$default/pets" on the default endpoint is a path within that stage.
 func (a *API) endpointStage(path string) (s *Stage, end int) {
 	end = canon.SegmentEnd(path, 0)
 	if name := path[1:end]; name != DefaultStage {
@@ -103,16 +89,15 @@ func (a *API) endpointStage(path string) (s *Stage, end int) {
 	return a.Stage(DefaultStage), 0
 }
 
-// lead says that the beginning of a path, up to an end, leads to a stage.
+// lead sets the stage that a path up to an end leads to.
 //
-// 2026-11-23: of a path behind a base path or a stage name, leading slashes collapse again: "/pets//7" under the base path
-// "pets" is "/7".
+// 2026-11-23: leading slashes after a base path or a stage name collapse: "/pets//7" under the base path "pets" is "/7".
 func (l *Location) lead(s *Stage, path string, end int) {
 	l.Stage, l.Base, l.Path = s, path[:end], canon.CollapseLeading(path[end:])
 }
 
-// Host returns what is known of a host name, nil if nothing is. Each VPC endpoint has a name for a private API's default
-// endpoint; they are not in the table, for any endpoint may have one.
+// Host returns the Host of a canonical name, nil if no API has it. A private API's default endpoint has a name for each VPC endpoint. These
+// names are not in the table, because VPC endpoints need not be in the configuration.
 func (g *Gateway) Host(name string) *Host {
 	if h := g.Hosts[name]; h != nil {
 		return h
@@ -123,11 +108,11 @@ func (g *Gateway) Host(name string) *Host {
 	return nil
 }
 
-// EndpointHost reads a name of the form <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com: the endpoint and the
-// private API. Route 53 leads it to the endpoint ("How to invoke a private API").
+// EndpointHost parses a name of the form <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com. It returns the endpoint's id and the
+// private API, nil if the name is not one of a private API. Route 53 resolves such a name to the endpoint ("How to invoke a private API").
 //
-// 2026-11-23: the name that an endpoint has for a private API (<id>-<endpoint>.execute-api…) belongs to the API, and is
-// refused to requests that came by another endpoint. For other APIs the form means nothing.
+// 2026-11-23: a name of this form belongs to the private API, and requests that came by another endpoint are refused. Other APIs do not
+// have such names.
 func (g *Gateway) EndpointHost(name string) (endpoint string, owner *API) {
 	id, rest, _ := strings.Cut(name, "-")
 	endpoint, domain, _ := strings.Cut(rest, ".")
@@ -141,7 +126,7 @@ func (g *Gateway) EndpointHost(name string) (endpoint string, owner *API) {
 	return endpoint, h.Owner
 }
 
-// OnlyBelow reports whether the stage has hosts, and is below a base path or its name on each of them.
+// OnlyBelow reports whether the stage has hosts, and on each of them a base path or its name in the path.
 func (s *Stage) OnlyBelow() bool {
 	return !s.Whole && (s.Below || s.API.Endpoint && s.Name != DefaultStage)
 }

@@ -6,28 +6,43 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// Gateway is a compiled configuration. It is immutable and safe for concurrent use. Its zero value owns no host.
+// Gateway is a compiled configuration. It is immutable and safe for concurrent use. Its zero value has no host.
 type Gateway struct {
 	APIs     map[string]*API
 	Hosts    map[string]*Host
 	Mappings map[Domain]*Stage
-	// Folded are the mappings whose base path holds a letter from A to Z, by the base path in lower case.
+	// Folded has the mappings whose base path contains a letter from A to Z, by the base path in lower case.
 	Folded  map[Domain]*Stage
 	Clients ClientAddresses
-	// RequireAPI refuses requests of which Envoy's configuration does not say which API they are for.
+	// RequireAPI refuses requests for which Envoy's configuration does not name the API.
 	RequireAPI bool
 	// Endpoints are the VPC endpoints by which private APIs are called.
 	Endpoints VPCEndpoints
-	// Mapped are the names of the headers that any API maps: no client may send them to any upstream.
+	// Mapped has the names of the headers that any API maps. They are removed from every upstream's request.
 	Mapped answer.HeaderNames
-	// Verifies says that there is something that verifies signatures.
+	// Verifies reports whether APIs have verifiers of signatures.
 	Verifies bool
 }
+
+// Host is the part of a configuration about one host name.
+type Host struct {
+	// Owner is the API whose default endpoint the host is (<id>.execute-api.<region>.amazonaws.com), nil for a custom
+	// domain. If the endpoint is off, the host belongs to the API but serves nothing.
+	Owner *API
+	// Depth is the number of segments of the longest base path on the host. Longer prefixes of a path are not looked up.
+	Depth int
+	// Upper reports whether a base path contains a letter from A to Z.
+	Upper bool
+}
+
+// Domain is a custom domain name with a base path: "" or "/v1/pets".
+type Domain struct{ Host, BasePath string }
 
 // API is one API.
 type API struct {
@@ -37,13 +52,13 @@ type API struct {
 	Stages                      []*Stage
 	Policy                      *policy.Policy
 	Routes                      routing.Table[Route]
-	// HTTP says that this is an HTTP API. CORS is its CORS configuration; nil where it has none.
+	// HTTP reports whether this is an HTTP API. CORS is its CORS configuration, nil if it has none.
 	HTTP      bool
 	CORS      *answer.CORS
-	Responses map[answer.Type]*answer.Custom
+	Responses map[authz.ResponseType]*answer.Custom
 	// Verify verifies signatures.
 	Verify Verify
-	// Aliases are the canonical hosts of the aliases that clients may have signed.
+	// Aliases has the canonical hosts that clients may sign besides those of the stages.
 	Aliases []string
 	APIKeys APIKeys
 }
@@ -52,12 +67,12 @@ type API struct {
 type Stage struct {
 	API  *API
 	Name string
-	// ARN is a method ARN up to the verb, MaskedARN the same as clients are told it.
+	// ARN is a method ARN up to the method, MaskedARN the same with a masked account.
 	ARN, MaskedARN string
 	Variables      map[string]string
-	// Whole says that a host leads to the stage without a base path, Below that one leads to it with a base path.
+	// Whole reports whether a host leads to the stage without a base path, Below whether one leads to it with a base path.
 	Whole, Below bool
-	// Hosts are those of the stage's domains.
+	// Hosts has the hosts of the stage's domains.
 	Hosts map[string]bool
 }
 
@@ -67,7 +82,7 @@ type Route struct {
 	// Name is Key as a text.
 	Name  string
 	Guard Guard
-	// Authorizer and Scopes are those of the guards that ask an authorizer.
+	// Authorizer and Scopes are set for ByFunction and ByToken.
 	Authorizer *Authorizer
 	Scopes     []string
 	// APIKeyRequired asks for an API key beside what the guard asks for.
@@ -75,7 +90,7 @@ type Route struct {
 	// Unresolved is why nobody knows the guard of a route that has the guard Unresolved.
 	Unresolved string
 	Upstream   []answer.MappedHeader
-	// Verify takes the place of the API's where it is not nil, and Signatures are what it verifies by.
+	// Verify replaces the API's unless it is nil. Signatures has the options that apply to the route.
 	Verify     Verify
 	Signatures RouteSignatures
 }
@@ -83,14 +98,14 @@ type Route struct {
 // DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
 const DefaultStage = "$default"
 
-// Guard is what guards a route. The zero value is nothing that a configuration can ask for, and denies.
+// Guard is what guards a route. Configurations cannot ask for the zero value, which denies.
 type Guard uint8
 
 // The guards.
 const (
-	// Unguarded is a route without an authorization. It denies.
+	// Unguarded stands for a route without an authorization. It denies.
 	Unguarded Guard = iota
-	// Open is NONE: the resource policy, if there is one, decides alone.
+	// Open is NONE: the resource policy decides alone, if there is one.
 	Open
 	// ByIAM is AWS_IAM.
 	ByIAM
@@ -102,7 +117,7 @@ const (
 	Unresolved
 )
 
-// Stage returns the stage of a name, nil if there is none.
+// Stage returns the stage with a name, nil if there is none.
 func (a *API) Stage(name string) *Stage {
 	for _, s := range a.Stages {
 		if s.Name == name {
@@ -112,7 +127,7 @@ func (a *API) Stage(name string) *Stage {
 	return nil
 }
 
-// StageInAnyCase returns the stage that has a name in a path, whatever the name's case; nil if there is none.
+// StageInAnyCase returns the stage with a name that can be in a path, without regard to case; nil if there is none.
 func (a *API) StageInAnyCase(name string) *Stage {
 	for _, s := range a.Stages {
 		if s.Name != DefaultStage && strings.EqualFold(s.Name, name) {
@@ -125,7 +140,7 @@ func (a *API) StageInAnyCase(name string) *Stage {
 // Authorizer is a compiled Authorizer.
 type Authorizer struct {
 	Name string
-	// Challenge is the www-authenticate header of who shows nothing; empty for none.
+	// Challenge is the www-authenticate header for callers without an identity; empty for none.
 	Challenge  string
 	Sources    []IdentitySource
 	Validation *regexp.Regexp
@@ -133,19 +148,19 @@ type Authorizer struct {
 	Function   func(context.Context, LambdaCall) (LambdaAnswer, error)
 }
 
-// IdentitySource is one thing that an authorizer wants to be shown.
+// IdentitySource is one value that identifies a caller to an authorizer.
 type IdentitySource struct {
 	// Written is the source in API Gateway's notation.
 	Written string
 	Value   answer.Variable
 }
 
-// SameGuard reports whether two routes are guarded alike.
+// SameGuard reports whether two routes are guarded alike: by the same type, authorizer, scopes and options of signatures.
 func SameGuard(a, b *Route) bool {
 	return a == b ||
 		a.Guard == b.Guard && a.Authorizer == b.Authorizer && slices.Equal(a.Scopes, b.Scopes) && a.Signatures == b.Signatures &&
 			a.APIKeyRequired == b.APIKeyRequired
 }
 
-// IsOpen reports whether neither an authorization nor an API key guards the route.
+// IsOpen reports whether the route has the authorization NONE and does not require an API key.
 func (r *Route) IsOpen() bool { return r.Guard == Open && !r.APIKeyRequired }

@@ -10,31 +10,30 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 )
 
-// VPCEndpoint is a VPC endpoint that a request came by. Id or VPC may be unknown, and empty then.
+// VPCEndpoint is a VPC endpoint that a request came by. An unknown id or VPC is empty.
 type VPCEndpoint struct {
 	ID, VPC string
 	Policy  *policy.Policy
 }
 
-// VPCEndpoints finds the VPC endpoint that a request came by. All it goes by is what a client has no hand in: what the load
-// balancer and Envoy's configuration attest, and the client's address.
+// VPCEndpoints finds the VPC endpoint that a request came by. It uses only what clients cannot choose: what the load
+// balancer, certificates and Envoy's configuration attest, and the client's address.
 type VPCEndpoints struct {
 	ByID, ByListener map[string]*VPCEndpoint
 	ByNetwork        bart.Table[*VPCEndpoint]
-	// ByPrincipal has SPIFFE ids, and with a slash at the end those that hold all below them.
+	// ByPrincipal has SPIFFE ids. An id with a slash at its end matches all ids below it.
 	ByPrincipal map[string]*VPCEndpoint
 }
 
-// Attested is the endpoint that the load balancer names, or else the one of Envoy's listener; nil if neither says anything.
-// Of an endpoint that is not in the configuration no more is known than its id.
+// Attested returns the endpoint that the load balancer names, or that of Envoy's listener. It returns nil if neither attests one.
 //
-// 2026-11-23: of a VPC endpoint that the configuration does not list, aws:SourceVpce is known, and no more. A Deny on
-// aws:SourceVpc can therefore hold for listed endpoints only, and is a fault where none has a VPC.
+// 2026-11-23: of a VPC endpoint that the configuration does not list, only aws:SourceVpce is known. A Deny on aws:SourceVpc can therefore
+// match for listed endpoints only, and is a fault if none has a VPC.
 func (e *VPCEndpoints) Attested(r *authz.Request) (*VPCEndpoint, error) {
 	var found *VPCEndpoint
 	if r.Listener != "" {
 		if found = e.ByListener[r.Listener]; found == nil {
-			return nil, answer.Misconfigured("context_extensions portcullis.listener names a listener that no entry of vpcEndpoints lists")
+			return nil, answer.Misconfigured("context_extensions portcullis.listener names a listener that is not in vpcEndpoints")
 		}
 	}
 	if r.VPCEndpoint != "" {
@@ -45,12 +44,12 @@ func (e *VPCEndpoints) Attested(r *authz.Request) (*VPCEndpoint, error) {
 	return found, nil
 }
 
-// OfPrincipal is the endpoint of a workload by its SPIFFE id: the id itself counts before those that hold it, the longest first. nil if
-// nothing is said of it, or there is no id.
+// OfPrincipal returns the endpoint of a workload by its SPIFFE id, nil if there is none. An entry for the id itself comes before those for
+// all ids below one, of which the longest counts.
 //
-// 2026-11-26: between the listener and the network stands the workload's verified SPIFFE id (vpcEndpoints[].principals): a certificate is
-// surer than an address, and says less of the request than what the owner of Envoy wrote about a listener. As with networks, it says
-// nothing about a public API, which the same workloads may call. Its wildcard is for whole segments at the end alone.
+// 2026-11-26: the workload's verified SPIFFE id (vpcEndpoints[].principals) comes after the listener and before the network. A certificate
+// is more reliable than an address, and says less about the request than Envoy's configuration of the listener. Like networks, it does
+// not affect public APIs, which the same workloads may call. Its wildcard stands for whole segments at the end.
 func (e *VPCEndpoints) OfPrincipal(id string) *VPCEndpoint {
 	if id == "" || len(e.ByPrincipal) == 0 {
 		return nil

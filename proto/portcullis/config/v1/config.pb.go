@@ -3316,15 +3316,11 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\x89\x11\n" +
-	"\x03API\x12\x99\x01\n" +
-	"\x02id\x18\x01 \x01(\tB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
-	"\x06api.id\x12Tmust be the id of the API, such as a1b2c3d4e5: 1 to 63 lower-case letters and digits\x1a this.matches('^[a-z0-9]{1,63}$')R\x02id\x12\xa4\x01\n" +
-	"\aaccount\x18\x02 \x01(\tB\x89\x01\xbaH\x85\x01\xba\x01\x81\x01\n" +
-	"\vapi.account\x12Umust be the id of the owning account, twelve digits in quotes, such as \"111122223333\"\x1a\x1bthis.matches('^[0-9]{12}$')R\aaccount\x12\x8d\x01\n" +
-	"\x06region\x18\x03 \x01(\tBu\xbaHr\xba\x01o\n" +
-	"\n" +
-	"api.region\x120must be the region of the API, such as eu-west-1\x1a/this.matches('^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$')R\x06region\x12\xbf\x01\n" +
+	"requireApi\"\xf7\x0e\n" +
+	"\x03API\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06region\x18\x03 \x01(\tR\x06region\x12\xbf\x01\n" +
 	"\tpartition\x18\x04 \x01(\tB\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
 	"\rapi.partition\x12Zmust be aws, aws-cn or aws-us-gov; without it, it is the partition that the region lies in\x1a+this in ['', 'aws', 'aws-cn', 'aws-us-gov']R\tpartition\x12.\n" +
 	"\x04kind\x18\x05 \x01(\x0e2\x1a.portcullis.config.v1.KindR\x04kind\x12:\n" +
@@ -3339,8 +3335,10 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x0fresource_policy\x18\v \x01(\v2\x16.google.protobuf.ValueR\x0eresourcePolicy\x12X\n" +
 	"\x15default_authorization\x18\f \x01(\x0e2#.portcullis.config.v1.AuthorizationR\x14defaultAuthorization\x12L\n" +
 	"\vauthorizers\x18\x10 \x03(\v2*.portcullis.config.v1.API.AuthorizersEntryR\vauthorizers\x12-\n" +
-	"\x12default_authorizer\x18\x11 \x01(\tR\x11defaultAuthorizer\x123\n" +
-	"\x06routes\x18\r \x03(\v2\x1b.portcullis.config.v1.RouteR\x06routes\x12Y\n" +
+	"\x12default_authorizer\x18\x11 \x01(\tR\x11defaultAuthorizer\x12\xb1\x01\n" +
+	"\x06routes\x18\r \x03(\v2\x1b.portcullis.config.v1.RouteB|\xbaHy\xba\x01v\n" +
+	"\n" +
+	"api.routes\x12Xan API needs at least one route: write routes: [{route: GET /pets, authorization: NONE}]\x1a\x0esize(this) > 0R\x06routes\x12Y\n" +
 	"\x10upstream_headers\x18\x0e \x03(\v2..portcullis.config.v1.API.UpstreamHeadersEntryR\x0fupstreamHeaders\x12\\\n" +
 	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x12@\n" +
 	"\n" +
@@ -3400,11 +3398,9 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x0eexpose_headers\x18\x04 \x03(\tR\rexposeHeaders\x12}\n" +
 	"\amax_age\x18\x05 \x01(\x05Bd\xbaHa\xba\x01^\n" +
 	"\fcors.max_age\x121must be a number of seconds, at most 86400, or -1\x1a\x1bthis >= -1 && this <= 86400R\x06maxAge\x12+\n" +
-	"\x11allow_credentials\x18\x06 \x01(\bR\x10allowCredentials\"\xc6\x05\n" +
-	"\x05Stage\x12\xd8\x01\n" +
-	"\x04name\x18\x01 \x01(\tB\xc3\x01\xbaH\xbf\x01\xba\x01\xbb\x01\n" +
-	"\n" +
-	"stage.name\x12omust be the name of the stage, such as prod: letters, digits, hyphens and underscores, at most 128; or $default\x1a<this == '$default' || this.matches('^[A-Za-z0-9_-]{1,128}$')R\x04name\x12\x18\n" +
+	"\x11allow_credentials\x18\x06 \x01(\bR\x10allowCredentials\"\xff\x03\n" +
+	"\x05Stage\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\adomains\x18\x02 \x03(\tR\adomains\x12\x89\x03\n" +
 	"\tvariables\x18\x03 \x03(\v2*.portcullis.config.v1.Stage.VariablesEntryB\xbe\x02\xbaH\xba\x02\x9a\x01\xb6\x02\"\x88\x01\xba\x01\x84\x01\n" +
 	"\x13stage.variable.name\x12Ga stage variable's name must be 1 to 64 letters, digits and underscores\x1a$this.matches('^[A-Za-z0-9_]{1,64}$')*\xa8\x01\xba\x01\xa4\x01\n" +
@@ -3548,10 +3544,9 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x1croute_signatures.max_expires\x12,must be a number of seconds from 1 to 604800\x1a\x1bthis >= 1 && this <= 604800H\x00R\n" +
 	"maxExpires\x88\x01\x01\x12)\n" +
 	"\x10unsigned_payload\x18\x02 \x01(\bR\x0funsignedPayloadB\x0e\n" +
-	"\f_max_expires\"\x97\x04\n" +
-	"\x0fGatewayResponse\x12\x99\x01\n" +
-	"\vstatus_code\x18\x01 \x01(\x05Bx\xbaHu\xba\x01r\n" +
-	"\x1cgateway_response.status_code\x12'must be an HTTP status code, 200 to 599\x1a)this == 0 || (this >= 200 && this <= 599)R\n" +
+	"\f_max_expires\"\x9c\x03\n" +
+	"\x0fGatewayResponse\x12\x1f\n" +
+	"\vstatus_code\x18\x01 \x01(\x05R\n" +
 	"statusCode\x12n\n" +
 	"\x13response_parameters\x18\x02 \x03(\v2=.portcullis.config.v1.GatewayResponse.ResponseParametersEntryR\x12responseParameters\x12k\n" +
 	"\x12response_templates\x18\x03 \x03(\v2<.portcullis.config.v1.GatewayResponse.ResponseTemplatesEntryR\x11responseTemplates\x1aE\n" +
