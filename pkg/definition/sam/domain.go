@@ -23,17 +23,17 @@ func (a *api) restDomain() {
 	if value.None(endpoint) {
 		endpoint = tree.NewText("REGIONAL", a.domain.At)
 	}
-	if !slices.Contains([]string{"EDGE", "REGIONAL", "PRIVATE"}, text(endpoint)) {
-		a.refuse(endpoint, "EndpointConfiguration of Domain must be EDGE, REGIONAL or PRIVATE")
+	if !slices.Contains([]string{"EDGE", "REGIONAL", "PRIVATE"}, value.String(endpoint)) {
+		a.refuse(endpoint.At, "EndpointConfiguration of Domain must be EDGE, REGIONAL or PRIVATE")
 		return
 	}
-	if text(endpoint) == "PRIVATE" {
+	if value.String(endpoint) == "PRIVATE" {
 		a.privateDomain(name, certificate, endpoint)
 		return
 	}
-	id := "ApiGatewayDomainName" + hashOf(name)
+	id := "ApiGatewayDomainName" + value.HashOf(name)
 	key := "RegionalCertificateArn"
-	if text(endpoint) == "EDGE" {
+	if value.String(endpoint) == "EDGE" {
 		key = "CertificateArn"
 	}
 	made := value.Object(a.domain.At, "DomainName", name, key, certificate,
@@ -41,47 +41,47 @@ func (a *api) restDomain() {
 		"MutualTlsAuthentication", a.mutualTLS())
 	a.addDomainOptions(made, "SecurityPolicy", "EndpointAccessMode", "OwnershipVerificationCertificateArn")
 	if policy := a.domain.Get("Policy"); value.Truthy(policy) {
-		a.refuse(policy, "Policy of Domain is only for private domains: remove it, or write EndpointConfiguration PRIVATE")
+		a.refuse(policy.At, "Policy of Domain is only for private domains: remove it, or write EndpointConfiguration PRIVATE")
 	}
 	a.emit(a.from, id, "AWS::ApiGateway::DomainName", made)
-	a.references.add(a.from.Key, "DomainName", id)
+	a.references.Add(a.from.Key, "DomainName", id)
 	a.mapPaths("AWS::ApiGateway::BasePathMapping", "DomainName", id)
 }
 
 // privateDomain makes a custom domain that only VPC endpoints reach.
 func (a *api) privateDomain(name, certificate, endpoint *tree.Node) {
-	id := "ApiGatewayDomainNameV2" + hashOf(name)
+	id := "ApiGatewayDomainNameV2" + value.HashOf(name)
 	made := value.Object(a.domain.At, "DomainName", name, "CertificateArn", certificate,
 		"EndpointConfiguration", a.domainEndpoint(endpoint))
 	a.addDomainOptions(made, "SecurityPolicy", "EndpointAccessMode", "Policy")
 	if n := a.domain.Get("OwnershipVerificationCertificateArn"); value.Truthy(n) {
-		a.refuse(n, "OwnershipVerificationCertificateArn is not for private domains: remove it")
+		a.refuse(n.At, "OwnershipVerificationCertificateArn is not for private domains: remove it")
 	}
 	if n := a.domain.Get("AccessAssociation"); !value.None(n) && !n.Is(tree.Map) {
-		a.refuse(n, "AccessAssociation of Domain must be a map")
+		a.refuse(n.At, "AccessAssociation of Domain must be a map")
 	}
 	a.emit(a.from, id, "AWS::ApiGateway::DomainNameV2", made)
-	a.references.add(a.from.Key, "DomainNameV2", id)
+	a.references.Add(a.from.Key, "DomainNameV2", id)
 	a.mapPaths("AWS::ApiGateway::BasePathMappingV2", "DomainNameArn", id)
 }
 
 // domainName returns the name and the certificate of Domain. It is not ok, with a fault, if one is missing.
 func (a *api) domainName() (name, certificate *tree.Node, ok bool) {
 	if !a.domain.Is(tree.Map) {
-		a.refuse(a.domain, "Domain must be a map")
+		a.refuse(a.domain.At, "Domain must be a map")
 		return nil, nil, false
 	}
 	name, certificate = a.domain.Get("DomainName"), a.domain.Get("CertificateArn")
 	if value.None(name) || value.None(certificate) {
-		a.refuse(a.domain, "Domain must have DomainName and CertificateArn")
+		a.refuse(a.domain.At, "Domain must have DomainName and CertificateArn")
 		return nil, nil, false
 	}
 	if dns := a.domain.Get("Route53"); !value.None(dns) {
 		if !dns.Is(tree.Map) || value.None(dns.Get("HostedZoneId")) && value.None(dns.Get("HostedZoneName")) {
-			a.refuse(dns, "Route53 of Domain must be a map with HostedZoneId or HostedZoneName")
+			a.refuse(dns.At, "Route53 of Domain must be a map with HostedZoneId or HostedZoneName")
 		}
 		if n := dns.Get("SeparateRecordSetGroup"); value.Truthy(n) && !n.Is(tree.Bool) {
-			a.refuse(n, "SeparateRecordSetGroup of Domain must be true or false")
+			a.refuse(n.At, "SeparateRecordSetGroup of Domain must be true or false")
 		}
 	}
 	return name, certificate, true
@@ -110,13 +110,13 @@ func (a *api) mutualTLS() *tree.Node {
 		return nil
 	}
 	if !n.Is(tree.Map) {
-		a.refuse(n, "MutualTlsAuthentication must be a map")
+		a.refuse(n.At, "MutualTlsAuthentication must be a map")
 		return nil
 	}
 	made := tree.NewMap(n.At)
 	for _, p := range n.Pairs {
 		if p.Key != "TruststoreUri" && p.Key != "TruststoreVersion" {
-			a.refuse(n, "MutualTlsAuthentication has no key %s: it must be TruststoreUri or TruststoreVersion", p.Key)
+			a.refuse(n.At, "MutualTlsAuthentication has no key %s: it must be TruststoreUri or TruststoreVersion", p.Key)
 		}
 		if value.Truthy(p.Value) {
 			value.Put(made, p.Key, p.At, p.Value)
@@ -134,7 +134,7 @@ func (a *api) basePaths() []*tree.Node {
 	case n.Is(tree.Text):
 		return []*tree.Node{n}
 	default:
-		return itemsOf(n)
+		return value.Items(n)
 	}
 }
 
@@ -152,7 +152,7 @@ func (a *api) mapPaths(kind, key, domain string) {
 	}
 	for _, path := range paths {
 		if !path.Is(tree.Text) {
-			a.refuse(path, "BasePath of Domain must be a text or a list of texts")
+			a.refuse(path.At, "BasePath of Domain must be a text or a list of texts")
 			continue
 		}
 		plain := strings.Map(func(c rune) rune {
@@ -184,14 +184,14 @@ func (a *api) httpDomain() {
 	}
 	endpoint := a.domain.Get("EndpointConfiguration")
 	if !value.None(endpoint) && !value.Says(endpoint, "REGIONAL") {
-		a.refuse(endpoint, "EndpointConfiguration of the Domain of an HTTP API must be REGIONAL")
+		a.refuse(endpoint.At, "EndpointConfiguration of the Domain of an HTTP API must be REGIONAL")
 	}
-	id := "ApiGatewayDomainNameV2" + hashOf(name)
+	id := "ApiGatewayDomainNameV2" + value.HashOf(name)
 	configuration := value.Object(a.domain.At, "CertificateArn", certificate, "EndpointType", "REGIONAL")
 	a.addDomainOptions(configuration, "OwnershipVerificationCertificateArn", "SecurityPolicy")
 	a.emit(a.from, id, "AWS::ApiGatewayV2::DomainName", value.Object(a.domain.At, "DomainName", name,
 		"DomainNameConfigurations", tree.NewList(a.domain.At, configuration), "MutualTlsAuthentication", a.mutualTLS()))
-	a.references.add(a.from.Key, "DomainName", id)
+	a.references.Add(a.from.Key, "DomainName", id)
 	a.mapHTTPPaths(id)
 }
 
@@ -207,7 +207,7 @@ func (a *api) mapHTTPPaths(domain string) {
 	}
 	for _, path := range paths {
 		if !path.Is(tree.Text) || notInMapping.MatchString(path.Text) {
-			a.refuse(path, "BasePath of Domain must be a text, or a list of texts, of letters, digits, /, - and _")
+			a.refuse(path.At, "BasePath of Domain must be a text, or a list of texts, of letters, digits, /, - and _")
 			continue
 		}
 		mapping(r.Key+notInID.ReplaceAllString(path.Text, "")+"ApiMapping", tree.NewText(strings.Trim(path.Text, "/"), path.At))

@@ -1,9 +1,7 @@
 package sam
 
 import (
-	"cmp"
-	"crypto/sha1" //nolint:gosec // the translator's logical ids are such hashes
-	"encoding/hex"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,160 +11,19 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// functionEvents and stateMachineEvents are the types that events may have.
-var (
-	functionEvents = []string{
-		"AlexaSkill", "Api", "CloudWatchEvent", "CloudWatchLogs", "Cognito", "DocumentDB", "DynamoDB", "EventBridgeRule", "HttpApi", "IoTRule",
-		"Kinesis", "MQ", "MSK", "S3", "SNS", "SQS", "Schedule", "ScheduleV2", "SelfManagedKafka",
-	}
-	stateMachineEvents = []string{"Api", "CloudWatchEvent", "EventBridgeRule", "Schedule", "ScheduleV2"}
-)
-
-var aliasName = regexp.MustCompile(`^[a-zA-Z0-9\-_]+$`)
-
-// expandFunction makes a function, and adds the operations of its events to their APIs.
-func (t *transform) expandFunction(r tree.Pair) {
-	p := properties(r.Value)
-	if !t.conforms(functionSchema, p, r.At, "the function "+r.Key) {
-		return
-	}
-	made := tree.NewMap(r.At)
-	for _, key := range []string{"FunctionName", "Role"} {
-		if n := p.Get(key); value.Truthy(n) {
-			value.Put(made, key, n.At, n)
-		}
-	}
-	if value.None(p.Get("Role")) {
-		t.emitRole(r, r.Key+"Role")
-		value.Put(made, "Role", r.At, value.GetAtt(r.Key+"Role", "Arn", r.At))
-	}
-	t.emit(r, r.Key, "AWS::Lambda::Function", made)
-	target := "${" + r.Key + ".Arn}"
-	if alias := t.alias(r, p); alias != "" {
-		target = "${" + alias + "}"
-	}
-	for _, event := range t.events(r, functionEvents) {
-		switch text(event.Value.Get("Type")) {
-		case "Api":
-			t.addRESTEvent(r, event, target)
-		case "HttpApi":
-			t.addHTTPEvent(r, event, target)
-		}
-	}
+var restEventSchema = value.Schema{
+	"Path": value.RequiredText, "Method": value.RequiredText, "RestApiId": value.RequiredText, "Stage": value.AText, "Auth": value.AMap, "RequestModel": value.AMap, "RequestParameters": value.AList,
+	"TimeoutInMillis": value.ANumber, "ResponseTransferMode": value.AText,
 }
 
-// emitRole makes a role of which only the ARN counts.
-func (t *transform) emitRole(r tree.Pair, id string) {
-	t.emit(r, id, "AWS::IAM::Role", tree.NewMap(r.At))
+var stateMachineEventSchema = value.Schema{
+	"Path": value.RequiredText, "Method": value.RequiredText, "RestApiId": value.RequiredText, "Stage": value.AText, "Auth": value.AMap, "UnescapeMappingTemplate": value.PlainBool,
 }
 
-// alias makes the version and the alias of a function that publishes them, and returns the logical id of the alias; the empty text if
-// there is none.
-func (t *transform) alias(r tree.Pair, p *tree.Node) string {
-	given := p.Get("AutoPublishAlias")
-	if !value.Truthy(given) {
-		return ""
-	}
-	alias := t.parameters.resolve(given)
-	switch {
-	case !alias.Is(tree.Text):
-		t.faults.Add(given.At, "AutoPublishAlias of the function %s is %s; it must be a text or a Ref to a parameter", r.Key, describe(given))
-		return ""
-	case !aliasName.MatchString(alias.Text) || strings.Trim(alias.Text, "0123456789") == "":
-		t.faults.Add(given.At, "AutoPublishAlias of the function %s must be of letters, digits, - and _, and not of digits alone", r.Key)
-		return ""
-	}
-	version := r.Key + "Version" + hash(value.JSON(p.Get("CodeUri")))
-	id := r.Key + "Alias" + strings.NewReplacer("-", "D", "_", "U").Replace(alias.Text)
-	function := value.Ref(r.Key, r.At)
-	t.emit(r, version, "AWS::Lambda::Version", value.Object(r.At, "FunctionName", function))
-	t.emit(r, id, "AWS::Lambda::Alias", value.Object(given.At, "Name", alias, "FunctionName", function,
-		"FunctionVersion", value.GetAtt(version, "Version", r.At)))
-	t.references.add(r.Key, "Version", version)
-	t.references.add(r.Key, "Alias", id)
-	return id
+var httpEventSchema = value.Schema{
+	"Path": value.AText, "Method": value.AText, "ApiId": value.AText, "Stage": value.AText, "Auth": value.AMap, "TimeoutInMillis": value.ANumber, "RouteSettings": value.AMap,
+	"PayloadFormatVersion": value.AText,
 }
-
-// hash returns what the translator appends to a logical id for a text: nothing for the empty one.
-func hash(text string) string {
-	if text == "" {
-		return ""
-	}
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
-	return hex.EncodeToString(sum[:])[:10]
-}
-
-// hashOf returns what the translator appends to a logical id for a value.
-func hashOf(n *tree.Node) string {
-	switch {
-	case !value.Truthy(n):
-		return ""
-	case n.Is(tree.Text):
-		return hash(n.Text)
-	default:
-		return hash(value.JSON(n))
-	}
-}
-
-// events returns the events of a function or a state machine by path, or by name where they have none. One whose type is not known is
-// a fault, for it may be a route.
-func (t *transform) events(r tree.Pair, types []string) []tree.Pair {
-	var all []tree.Pair
-	for _, event := range pairs(properties(r.Value).Get("Events")) {
-		kind := event.Value.Get("Type")
-		if !event.Value.Is(tree.Map) || !kind.Is(tree.Text) || !slices.Contains(types, kind.Text) {
-			t.faults.Add(event.At, "the event %s of %s must have a Type, one of %s", event.Key, r.Key, strings.Join(types, ", "))
-			continue
-		}
-		all = append(all, event)
-	}
-	path := func(event tree.Pair) string { return cmp.Or(text(event.Value.Way("Properties", "Path")), event.Key) }
-	slices.SortStableFunc(all, func(a, b tree.Pair) int { return cmp.Compare(path(a), path(b)) })
-	return all
-}
-
-// call is an event of a REST API that is being added.
-type call struct {
-	owner, event tree.Pair
-	properties   *tree.Node
-	api          string
-	explicit     *tree.Node // the properties of the API
-	place        document.Place
-	stage        *tree.Node
-}
-
-// restCall returns an event of a REST API; nil with a fault if it is not one that SAM takes.
-func (t *transform) restCall(owner, event tree.Pair, s schema) *call {
-	p := event.Value.Get("Properties")
-	if !t.conforms(s, p, event.At, "the event "+event.Key) {
-		return nil
-	}
-	api, place, ok := t.place(rest, event)
-	if !ok {
-		return nil
-	}
-	resource := t.resources.Get(api)
-	explicit := resource.Get("Properties")
-	if !resource.Has("Properties") {
-		explicit = tree.NewMap(resource.At)
-	}
-	if !explicit.Is(tree.Map) {
-		t.faults.Add(resource.At, "Properties of %s must be a map", api)
-		return nil
-	}
-	c := &call{owner: owner, event: event, properties: p, api: api, explicit: explicit, place: place, stage: tree.NewText("Stage", event.At)}
-	c.place.Method = strings.ToLower(place.Method)
-	if stage := explicit.Get("StageName"); stage.Is(tree.Text) {
-		if c.stage = stage; stage.Text == "" {
-			t.faults.Add(stage.At, "StageName of %s is empty: write it", api)
-		}
-	}
-	return c
-}
-
-func (c *call) auth() *tree.Node { return c.properties.Get("Auth") }
-
-func (c *call) condition() string { return text(c.owner.Value.Get("Condition")) }
 
 // addRESTEvent adds an event of a function to its REST API.
 func (t *transform) addRESTEvent(function, event tree.Pair, target string) {
@@ -215,7 +72,7 @@ func (t *transform) addFunction(d *document.Document, c *call, target string) {
 	if timeout := c.properties.Get("TimeoutInMillis"); value.Truthy(timeout) {
 		d.SetTimeout(c.place.Path, c.place.Method, timeout)
 	}
-	t.addRequest(d, c)
+	t.checkRequest(c)
 }
 
 // invocation returns the URI by which API Gateway calls a function.
@@ -248,22 +105,12 @@ func (t *transform) credentials(auth, apiAuth *tree.Node) *tree.Node {
 	case role != nil && !value.Says(role, "CALLER_CREDENTIALS"):
 		return role
 	}
-	at := firstOf(role, auth.Get("Authorizer"), apiAuth.Get("DefaultAuthorizer"))
+	at := value.At(role, auth.Get("Authorizer"), apiAuth.Get("DefaultAuthorizer"))
 	arn := "arn:" + t.partition + ":iam::*:user/*"
 	if strings.Contains(arn, "${") {
 		return value.Sub(arn, at)
 	}
 	return tree.NewText(arn, at)
-}
-
-// firstOf returns the position of the first value that is there.
-func firstOf(nodes ...*tree.Node) tree.Position {
-	for _, n := range nodes {
-		if n != nil {
-			return n.At
-		}
-	}
-	return tree.Position{}
 }
 
 // mergeFunction adds the operation of an event to a document of the API's own. Of what both have, that of the event is used.
@@ -274,7 +121,7 @@ func (t *transform) mergeFunction(c *call, target string) {
 	made := skeleton.Way("paths", c.place.Path, document.Normalized(c.place.Method))
 	body := c.explicit.Get("DefinitionBody")
 	if !body.Is(tree.Map) || made == nil {
-		t.faults.Add(firstOf(body), "DefinitionBody of %s must be a map", c.api)
+		t.faults.Add(value.At(body), "DefinitionBody of %s must be a map", c.api)
 		return
 	}
 	if !value.Truthy(body.Get("paths")) {
@@ -285,7 +132,7 @@ func (t *transform) mergeFunction(c *call, target string) {
 	item := paths.Get(c.place.Path)
 	operation := item.Get(c.place.Method)
 	if !paths.Is(tree.Map) || !value.None(item) && !item.Is(tree.Map) || value.Truthy(operation) && !operation.Is(tree.Map) {
-		t.faults.Add(firstOf(operation, item, paths), "the path %s of DefinitionBody of %s must be a map of methods that are maps", c.place.Path, c.api)
+		t.faults.Add(value.At(operation, item, paths), "the path %s of DefinitionBody of %s must be a map of methods that are maps", c.place.Path, c.api)
 		return
 	}
 	if value.None(item) {
@@ -293,7 +140,7 @@ func (t *transform) mergeFunction(c *call, target string) {
 		value.Put(paths, c.place.Path, c.place.PathAt, item)
 	}
 	merged := tree.NewMap(c.place.MethodAt)
-	for _, p := range slices.Concat(pairs(operation), made.Pairs) {
+	for _, p := range slices.Concat(value.Pairs(operation), made.Pairs) {
 		value.Put(merged, p.Key, p.At, p.Value)
 	}
 	value.Put(item, c.place.Method, c.place.MethodAt, merged)
@@ -306,7 +153,147 @@ func (t *transform) override(c *call, body *tree.Node) {
 		t.faults.Add(auth.At, "OverrideApiAuth of the event %s overrides nothing: write Authorizer, ApiKeyRequired or ResourcePolicy beside it", c.event.Key)
 		return
 	}
-	if d := t.edit(false, body, firstOf(body)); d != nil {
+	if d := t.edit(false, body, value.At(body)); d != nil {
 		t.addAuth(d, c)
+	}
+}
+
+// addStateMachineEvent adds an event of a state machine to its REST API, if SAM makes the document of that.
+func (t *transform) addStateMachineEvent(r, event tree.Pair, target string) {
+	c := t.restCall(r, event, stateMachineEventSchema)
+	if c == nil {
+		return
+	}
+	// The translator takes the stage of a policy from the event alone.
+	c.stage = nil
+	if stage := c.properties.Get("Stage"); !value.None(stage) {
+		c.stage = stage
+	}
+	role := r.Key + event.Key + "Role"
+	t.emitRole(r, role)
+	body := c.explicit.Get("DefinitionBody")
+	if !t.managed[c.api] || value.None(body) {
+		if auth := c.auth(); value.Truthy(auth) {
+			t.report.Enforce(auth.At, "event "+event.Key, "SAM ignores its Auth, for "+c.api+" has a definition of its own: write the security there")
+		}
+		return
+	}
+	d := t.edit(false, body, event.At)
+	if d == nil {
+		return
+	}
+	if d.Integrated(c.place.Path, c.place.Method) {
+		t.faults.Add(event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", event.Key, c.place.Method, c.place.Path, c.api)
+		return
+	}
+	d.AddStateMachine(c.place, document.Integration{
+		URI:         value.Sub("arn:${AWS::Partition}:apigateway:${AWS::Region}:states:action/StartExecution", event.At),
+		Credentials: value.GetAtt(role, "Arn", event.At), Condition: c.condition(), At: event.At,
+		Templates: requestTemplates(target, value.True(c.properties.Get("UnescapeMappingTemplate")), event.At),
+	})
+	if value.Truthy(c.auth()) {
+		t.addAuth(d, c)
+	}
+}
+
+// requestTemplates returns the mapping of a request to the input of a state machine.
+func requestTemplates(target string, unescape bool, at tree.Position) *tree.Node {
+	input := `$util.escapeJavaScript($input.json('$'))`
+	if unescape {
+		input += `.replaceAll("\\'","'")`
+	}
+	return value.Object(at, "application/json", value.Sub(`{"input": "`+input+`", "stateMachineArn": "${`+target+`}"}`, at))
+}
+
+// addHTTPEvent adds an event of a function to its HTTP API.
+func (t *transform) addHTTPEvent(function, event tree.Pair, target string) {
+	p := event.Value.Get("Properties")
+	if !t.faults.Conforms(httpEventSchema, p, event.At, "the event "+event.Key) {
+		return
+	}
+	api, place, ok := t.place(http, event)
+	if !ok {
+		return
+	}
+	explicit := properties(t.resources.Get(api))
+	body := explicit.Get("DefinitionBody")
+	if value.None(body) {
+		if auth := p.Get("Auth"); value.Truthy(auth) {
+			t.report.Enforce(auth.At, "event "+event.Key, "SAM ignores its Auth, for the definition of "+api+" is in another file: write the security there")
+		}
+		return
+	}
+	place.Method = strings.ToLower(place.Method)
+	d := t.edit(true, body, event.At)
+	if d == nil {
+		return
+	}
+	if t.managed[api] && d.Integrated(place.Path, place.Method) {
+		t.faults.Add(event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", event.Key, place.Method, place.Path, api)
+		return
+	}
+	d.AddHTTPLambda(place, document.Integration{
+		URI: t.invocation(target, "${AWS::Partition}", false, event.At), Condition: value.String(function.Value.Get("Condition")), At: event.At,
+	})
+	if auth := p.Get("Auth"); value.Truthy(auth) {
+		t.addHTTPAuth(d, &call{owner: function, event: event, properties: p, api: api, explicit: explicit, place: place})
+	}
+	if timeout := p.Get("TimeoutInMillis"); value.Truthy(timeout) {
+		d.SetTimeout(place.Path, place.Method, timeout)
+	}
+	if names := variables(place.Path); len(names) > 0 {
+		d.AddPathParameters(place.Path, place.Method, names, place.PathAt)
+	}
+	if version := p.Get("PayloadFormatVersion"); value.Truthy(version) {
+		d.SetPayloadFormat(place.Path, place.Method, version)
+	}
+}
+
+var braces = regexp.MustCompile(`\{(.*?)\}`)
+
+// variables returns the names in braces of a path.
+func variables(path string) []string {
+	var names []string
+	for _, found := range braces.FindAllStringSubmatch(path, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+var requestParameter = regexp.MustCompile(`^method\.request\.(querystring|path|header)\.`)
+
+// checkRequest checks what an event says about its requests. Models and parameters have nothing to do with who may call, and are not
+// added to the document.
+func (t *transform) checkRequest(c *call) {
+	refuse := func(n *tree.Node, format string, args ...any) {
+		t.faults.Add(value.At(n, c.event.Value), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
+	}
+	if model := c.properties.Get("RequestModel").Get("Model"); value.Truthy(model) {
+		declared := c.explicit.Get("Models")
+		if !declared.Is(tree.Map) || !model.Is(tree.Text) || !value.Truthy(declared.Get(model.Text)) {
+			refuse(model, "the API has no model %s: declare it in Models", describe(model))
+		}
+		for _, key := range []string{"ValidateBody", "ValidateParameters"} {
+			if n := c.properties.Get("RequestModel").Get(key); !value.None(n) && !n.Is(tree.Bool) {
+				refuse(n, "%s must be true or false", key)
+			}
+		}
+	}
+	for _, item := range value.Items(c.properties.Get("RequestParameters")) {
+		name := value.String(item)
+		if item.Is(tree.Map) && len(item.Pairs) > 0 {
+			name = item.Pairs[0].Key
+			for _, p := range value.Pairs(item.Pairs[0].Value) {
+				if p.Key != "Required" && p.Key != "Caching" {
+					refuse(item, "a request parameter has Required and Caching alone, and no %s", p.Key)
+				}
+			}
+			if !item.Pairs[0].Value.Is(tree.Map) {
+				refuse(item, "the value of a request parameter must be a map of Required and Caching")
+			}
+		}
+		if !requestParameter.MatchString(name) {
+			refuse(item, "a request parameter must begin with method.request.querystring, method.request.path or method.request.header")
+		}
 	}
 }

@@ -1,8 +1,11 @@
 package sam
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
@@ -102,16 +105,16 @@ func (t *transform) notIgnored(resource tree.Pair, section *tree.Node) *tree.Nod
 	}
 	kept := value.Copy(section)
 	for _, item := range ignored.Items {
-		if !kept.Has(text(item)) {
-			t.faults.Add(item.Position(), "IgnoreGlobals of %s names %s, which Globals does not have: remove it", resource.Key, text(item))
+		if !kept.Has(value.String(item)) {
+			t.faults.Add(item.Position(), "IgnoreGlobals of %s names %s, which Globals does not have: remove it", resource.Key, value.String(item))
 		}
-		value.Delete(kept, text(item))
+		value.Delete(kept, value.String(item))
 	}
 	return kept
 }
 
 // merge returns a local value with a global one merged into it. Maps are merged key by key and lists are joined, the global one first.
-// Of anything else, and of intrinsic functions, the local value is all. The architectures of a function are not joined.
+// Of value.Anything else, and of intrinsic functions, the local value is all. The architectures of a function are not joined.
 func merge(global, local *tree.Node, function bool) *tree.Node {
 	switch {
 	case plainMap(global) && plainMap(local):
@@ -139,7 +142,7 @@ func (t *transform) setVersions() {
 	for _, resource := range t.resources.Pairs {
 		p := properties(resource.Value)
 		version := p.Get("OpenApiVersion")
-		if serverless(resource.Value) != "Api" || !t.managed[resource.Key] || !openAPI3(version) {
+		if serverless(resource.Value) != "Api" || !t.managed[resource.Key] || !document.IsVersion3(version) {
 			continue
 		}
 		version = tree.NewText(version.Text, version.At)
@@ -149,3 +152,6 @@ func (t *transform) setVersions() {
 		value.Delete(body, "swagger")
 	}
 }
+
+// list returns the keys of a map for a message.
+func list[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

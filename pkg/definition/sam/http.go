@@ -9,18 +9,25 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
+var httpSchema = value.Schema{
+	"Name": value.Anything, "StageName": value.TextOrMap, "Tags": value.AMap, "PropagateTags": value.ATruth, "DefinitionBody": value.AMap, "DefinitionUri": value.TextOrMap,
+	"StageVariables": value.AMap, "CorsConfiguration": value.TruthOrMap, "AccessLogSettings": value.AMap,
+	"DefaultRouteSettings": value.AMap, "Auth": value.AMap, "RouteSettings": value.AMap, "Domain": value.AMap, "FailOnWarnings": value.ATruth, "Description": value.AText,
+	"DisableExecuteApiEndpoint": value.ATruth,
+}
+
 // expandHTTP makes the resources of an AWS::Serverless::HttpApi.
 func (t *transform) expandHTTP(r tree.Pair) {
 	a := &api{transform: t, from: r, p: properties(r.Value)}
-	if !t.conforms(httpSchema, a.p, r.At, "the API "+r.Key) {
+	if !t.faults.Conforms(httpSchema, a.p, r.At, "the API "+r.Key) {
 		return
 	}
 	a.body = a.p.Get("DefinitionBody")
-	a.domain = t.parameters.resolve(a.p.Get("Domain"))
+	a.domain = t.parameters.Resolve(a.p.Get("Domain"))
 	a.auth = a.p.Get("Auth")
 	made := tree.NewMap(r.At)
 	if uri := a.p.Get("DefinitionUri"); value.Truthy(uri) && value.Truthy(a.body) {
-		a.refuse(uri, "it has both DefinitionUri and DefinitionBody: remove one")
+		a.refuse(uri.At, "it has both DefinitionUri and DefinitionBody: remove one")
 	}
 	a.addHTTPCORS()
 	a.addHTTPAuth()
@@ -28,7 +35,7 @@ func (t *transform) expandHTTP(r tree.Pair) {
 		a.document("Tags", true)
 	}
 	if tags := a.body.Get("tags"); value.Truthy(tags) && !tags.Is(tree.List) && document.ValidHTTP(a.body) {
-		a.refuse(tags, "tags of DefinitionBody must be a list")
+		a.refuse(tags.At, "tags of DefinitionBody must be a list")
 	}
 	if warnings := a.p.Get("FailOnWarnings"); value.Truthy(warnings) {
 		value.Put(made, "FailOnWarnings", warnings.At, warnings)
@@ -44,12 +51,12 @@ func (t *transform) expandHTTP(r tree.Pair) {
 	stage := a.httpStage()
 	a.emit(r, r.Key, "AWS::ApiGatewayV2::Api", made)
 	a.httpDomain()
-	a.references.add(r.Key, "Stage", stage)
+	a.references.Add(r.Key, "Stage", stage)
 }
 
 func (a *api) setHTTPBody(made *tree.Node) {
 	if !value.Truthy(a.p.Get("DefinitionUri")) && !value.Truthy(a.body) {
-		a.refuse(nil, "it has neither DefinitionUri nor DefinitionBody: write one, or an event of type HttpApi")
+		a.refuse(a.from.At, "it has neither DefinitionUri nor DefinitionBody: write one, or an event of type HttpApi")
 		return
 	}
 	if value.Truthy(a.p.Get("DefinitionUri")) {
@@ -63,7 +70,7 @@ var httpCORSKeys = []string{"AllowMethods", "AllowHeaders", "AllowOrigins", "Max
 
 // addHTTPCORS merges CorsConfiguration over that of the document. True allows every origin.
 func (a *api) addHTTPCORS() {
-	given := a.parameters.resolve(a.p.Get("CorsConfiguration"))
+	given := a.parameters.Resolve(a.p.Get("CorsConfiguration"))
 	if !value.Truthy(given) {
 		return
 	}
@@ -74,17 +81,17 @@ func (a *api) addHTTPCORS() {
 	case value.Intrinsic(given):
 		configuration = value.Object(given.At, "AllowOrigins", given)
 	case !given.Is(tree.Map):
-		a.refuse(given, "CorsConfiguration must be true, false or a map")
+		a.refuse(given.At, "CorsConfiguration must be true, false or a map")
 		return
 	}
 	for _, p := range configuration.Pairs {
 		if !slices.Contains(httpCORSKeys, p.Key) {
-			a.refuse(&tree.Node{At: p.At}, "CorsConfiguration has no key %s: it must be one of %s", p.Key, strings.Join(httpCORSKeys, ", "))
+			a.refuse(p.At, "CorsConfiguration has no key %s: it must be one of %s", p.Key, strings.Join(httpCORSKeys, ", "))
 		}
 	}
 	everyone := tree.NewList(given.At, tree.NewText("*", given.At))
 	if value.True(configuration.Get("AllowCredentials")) && value.Equal(configuration.Get("AllowOrigins"), everyone) {
-		a.refuse(given, "CorsConfiguration allows credentials for every origin: name the origins, or remove AllowCredentials")
+		a.refuse(given.At, "CorsConfiguration allows credentials for every origin: name the origins, or remove AllowCredentials")
 	}
 	if d := a.document("CorsConfiguration", true); d != nil {
 		d.SetCORS(configuration)
@@ -104,14 +111,14 @@ func (a *api) addHTTPAuth() {
 	}
 	declared, given := a.auth.Get("Authorizers"), a.auth.Get("DefaultAuthorizer")
 	if value.Truthy(declared) && !declared.Is(tree.Map) {
-		a.refuse(declared, "Authorizers must be a map")
+		a.refuse(declared.At, "Authorizers must be a map")
 		return
 	}
 	var authorizers []document.Authorizer
 	if enable := a.auth.Get("EnableIamAuthorizer"); value.True(enable) {
 		authorizers = append(authorizers, document.IAM(enable.At))
 	}
-	for _, p := range pairs(declared) {
+	for _, p := range value.Pairs(declared) {
 		made := document.HTTPAuthorizer(p, a.partition, a.faults)
 		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
 		authorizers = append(authorizers, made)
@@ -120,9 +127,9 @@ func (a *api) addHTTPAuth() {
 	switch {
 	case !value.Truthy(given) || value.NoValue(given):
 	case !given.Is(tree.Text):
-		a.refuse(given, "DefaultAuthorizer must be written out as text: SAM does not take an intrinsic function here")
+		a.refuse(given.At, "DefaultAuthorizer must be written out as text: SAM does not take an intrinsic function here")
 	case !slices.ContainsFunc(authorizers, func(b document.Authorizer) bool { return b.Name == given.Text }):
-		a.refuse(given, "DefaultAuthorizer %s is not in Authorizers: declare it there%s", describe(given), hintIAM(given))
+		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there%s", describe(given), hintIAM(given))
 	default:
 		d.SetHTTPDefault(document.Default{Name: given.Text, Authorizers: authorizers, At: given.At})
 	}
@@ -139,7 +146,7 @@ func (a *api) addInfo() {
 		had := a.body.Get("info").Get(key[1])
 		generated := key[1] == "title" && value.Equal(had, value.Ref("AWS::StackName", a.from.At))
 		if !generated && (value.Truthy(had) || key[1] == "title") {
-			a.refuse(n, "%s is in the info of DefinitionBody too: remove one", key[0])
+			a.refuse(n.At, "%s is in the info of DefinitionBody too: remove one", key[0])
 		}
 		if d != nil {
 			d.SetInfo(key[1], n)
@@ -165,10 +172,10 @@ func (a *api) httpStage() string {
 	if !value.Truthy(name) {
 		name = tree.NewText("$default", r.At)
 	}
-	id := r.Key + "Stage" + hash(text(name))
+	id := r.Key + "Stage" + value.Hash(value.String(name))
 	switch {
-	case alphanumeric(text(name)):
-		id = r.Key + text(name) + "Stage"
+	case alphanumeric(value.String(name)):
+		id = r.Key + value.String(name) + "Stage"
 	case value.Says(name, "$default"):
 		id = r.Key + "ApiGatewayDefaultStage"
 	}

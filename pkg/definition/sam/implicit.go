@@ -10,20 +10,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// family is what events of REST and of HTTP APIs have in common.
-type family struct {
-	event    string // type of the event
-	resource string // type of the API, after AWS::Serverless::
-	property string // names the API in an event
-	implicit string // logical id of the API of events that name none
-	http     bool
-}
-
-var (
-	rest = family{event: "Api", resource: "Api", property: "RestApiId", implicit: "ServerlessRestApi"}
-	http = family{event: "HttpApi", resource: "HttpApi", property: "ApiId", implicit: "ServerlessHttpApi", http: true}
-)
-
 // conditions are those of the methods of APIs: by API, path and method as the events have them. The empty condition is none.
 type conditions map[string]map[string]map[string]string
 
@@ -77,15 +63,8 @@ func (t *transform) addImplicit(f family) {
 	if existing != nil {
 		own = existing.Value
 	}
-	body, p := document.Skeleton(t.root.At), tree.NewMap(t.root.At)
-	if f.http {
-		body = document.SkeletonHTTP(t.root.At)
-	} else {
-		value.Put(p, "StageName", t.root.At, tree.NewText("Prod", t.root.At))
-	}
-	value.Put(p, "DefinitionBody", t.root.At, body)
-	implicit := value.Object(t.root.At, "Type", "AWS::Serverless::"+f.resource, "Properties", p)
-	value.Put(t.resources, f.implicit, t.root.At, implicit)
+	implicit := f.api(t.firstEvent(f))
+	value.Put(t.resources, f.implicit, implicit.At, implicit)
 	t.managed[f.implicit] = true
 
 	c := conditions{}
@@ -96,7 +75,7 @@ func (t *transform) addImplicit(f family) {
 	}
 	t.setImplicitCondition(f, implicit, c[f.implicit])
 	t.setPathConditions(f, c)
-	if len(p.Get("DefinitionBody").Get("paths").Pairs) > 0 {
+	if len(implicit.Way("Properties", "DefinitionBody", "paths").Pairs) > 0 {
 		return
 	}
 	t.managed[f.implicit] = wasManaged
@@ -104,16 +83,41 @@ func (t *transform) addImplicit(f family) {
 		value.Delete(t.resources, f.implicit)
 		return
 	}
-	value.Put(t.resources, f.implicit, t.root.At, own)
+	value.Put(t.resources, f.implicit, own.At, own)
+}
+
+// api returns the implicit API of a family without paths.
+func (f family) api(at tree.Position) *tree.Node {
+	p := tree.NewMap(at)
+	body := document.Skeleton(at)
+	if f.http {
+		body = document.SkeletonHTTP(at)
+	} else {
+		value.Put(p, "StageName", at, tree.NewText("Prod", at))
+	}
+	value.Put(p, "DefinitionBody", at, body)
+	return value.Object(at, "Type", "AWS::Serverless::"+f.resource, "Properties", p)
+}
+
+// firstEvent returns where the first event of a family stands that names no API.
+func (t *transform) firstEvent(f family) tree.Position {
+	for _, r := range t.resources.Pairs {
+		for _, event := range value.Pairs(properties(r.Value).Get("Events")) {
+			if value.Says(event.Value.Get("Type"), f.event) && !event.Value.Get("Properties").Has(f.property) {
+				return event.At
+			}
+		}
+	}
+	return t.root.At
 }
 
 // addPaths adds the paths of the events of a function or a state machine.
 func (t *transform) addPaths(f family, resource *tree.Node, c conditions) {
-	for _, event := range pairs(properties(resource).Get("Events")) {
+	for _, event := range value.Pairs(properties(resource).Get("Events")) {
 		if !event.Value.Is(tree.Map) || !value.Says(event.Value.Get("Type"), f.event) {
 			continue
 		}
-		t.addPath(f, event, text(resource.Get("Condition")), c)
+		t.addPath(f, event, value.String(resource.Get("Condition")), c)
 	}
 }
 
@@ -149,36 +153,6 @@ func (t *transform) addPath(f family, event tree.Pair, condition string, c condi
 	}
 }
 
-// place returns the API, the path and the method of an event. It is not ok, with a fault, if one is missing or is not known.
-func (t *transform) place(f family, event tree.Pair) (api string, place document.Place, ok bool) {
-	p := event.Value.Get("Properties")
-	ok = true
-	get := func(key string) string {
-		n := p.Get(key)
-		if value.None(n) {
-			t.faults.Add(event.At, "the event %s has no %s: write it", event.Key, key)
-			ok = false
-		} else if !n.Is(tree.Text) {
-			t.faults.Add(n.At, "%s of the event %s must be written out as text: SAM does not take an intrinsic function here", key, event.Key)
-			ok = false
-		}
-		return text(n)
-	}
-	place = document.Place{Path: get("Path"), Method: get("Method"), PathAt: p.Get("Path").Position(), MethodAt: p.Get("Method").Position()}
-	id := p.Get(f.property)
-	if id.Is(tree.Map) && id.Has("Ref") {
-		id = id.Get("Ref")
-	}
-	api = text(id)
-	resource := t.resources.Get(api)
-	if !id.Is(tree.Text) || resource == nil || !f.http && serverless(resource) == "HttpApi" {
-		t.faults.Add(p.Get(f.property).Position(), "%s of the event %s must name an AWS::Serverless::%s of this template, with Ref",
-			f.property, event.Key, f.resource)
-		ok = false
-	}
-	return api, place, ok
-}
-
 // setImplicitCondition makes the implicit API depend on the conditions of its methods, if all have one.
 func (t *transform) setImplicitCondition(f family, implicit *tree.Node, paths map[string]map[string]string) {
 	var methods []map[string]string
@@ -186,7 +160,7 @@ func (t *transform) setImplicitCondition(f family, implicit *tree.Node, paths ma
 		methods = append(methods, m)
 	}
 	if condition := t.combine(common(methods...), f.implicit+"Condition"); condition != "" {
-		value.Put(implicit, "Condition", t.root.At, tree.NewText(condition, t.root.At))
+		value.Put(implicit, "Condition", implicit.At, tree.NewText(condition, implicit.At))
 	}
 }
 

@@ -10,13 +10,6 @@ import (
 
 var planKeys = []string{"CreateUsagePlan", "Description", "Quota", "Tags", "Throttle", "UsagePlanName"}
 
-// sharedPlan gathers the APIs that share one usage plan.
-type sharedPlan struct {
-	apis, stages  []*tree.Node
-	conditions    []string
-	unconditional bool
-}
-
 // usagePlan makes the usage plan of a REST API with its key, for the API itself or for all that share one.
 func (a *api) usagePlan(stage string) {
 	given := a.auth.Get("UsagePlan")
@@ -24,19 +17,19 @@ func (a *api) usagePlan(stage string) {
 		return
 	}
 	if !given.Is(tree.Map) {
-		a.refuse(given, "UsagePlan must be a map")
+		a.refuse(given.At, "UsagePlan must be a map")
 		return
 	}
 	for _, p := range given.Pairs {
 		if !slices.Contains(planKeys, p.Key) {
-			a.refuse(&tree.Node{At: p.At}, "UsagePlan has no key %s: it must be one of %s", p.Key, strings.Join(planKeys, ", "))
+			a.refuse(p.At, "UsagePlan has no key %s: it must be one of %s", p.Key, strings.Join(planKeys, ", "))
 		}
 	}
 	create := given.Get("CreateUsagePlan")
 	at := given.At
 	planStage := value.Object(at, "ApiId", value.Ref(a.from.Key, at), "Stage", value.Ref(stage, at))
 	keyStage := value.Object(at, "RestApiId", value.Ref(a.from.Key, at), "StageName", value.Ref(stage, at))
-	switch text(create) {
+	switch value.String(create) {
 	case "NONE":
 	case "PER_API":
 		a.emitPlan(a.from, a.from.Key, given, tree.NewList(at, planStage), tree.NewList(at, keyStage))
@@ -47,17 +40,8 @@ func (a *api) usagePlan(stage string) {
 		from.Value = value.Object(at, "Condition", a.sharedCondition(at))
 		a.emitPlan(from, "Serverless", given, tree.NewList(at, slices.Clone(s.apis)...), tree.NewList(at, slices.Clone(s.stages)...))
 	default:
-		a.refuse(firstNode(create, given), "CreateUsagePlan of UsagePlan must be PER_API, SHARED or NONE")
+		a.refuse(value.At(create, given), "CreateUsagePlan of UsagePlan must be PER_API, SHARED or NONE")
 	}
-}
-
-func firstNode(nodes ...*tree.Node) *tree.Node {
-	for _, n := range nodes {
-		if n != nil {
-			return n
-		}
-	}
-	return nil
 }
 
 // emitPlan makes a usage plan, its key and what ties them.
@@ -74,16 +58,16 @@ func (a *api) emitPlan(from tree.Pair, prefix string, given, apis, stages *tree.
 	a.emit(from, key, "AWS::ApiGateway::ApiKey", value.Object(at, "Enabled", true, "StageKeys", stages))
 	a.emit(from, plan+"Key", "AWS::ApiGateway::UsagePlanKey", value.Object(at, "KeyId", value.Ref(key, at), "KeyType", "API_KEY",
 		"UsagePlanId", value.Ref(plan, at)))
-	a.references.add(a.from.Key, "UsagePlan", plan)
-	a.references.add(a.from.Key, "UsagePlanKey", plan+"Key")
-	a.references.add(a.from.Key, "ApiKey", key)
+	a.references.Add(a.from.Key, "UsagePlan", plan)
+	a.references.Add(a.from.Key, "UsagePlanKey", plan+"Key")
+	a.references.Add(a.from.Key, "ApiKey", key)
 }
 
 // sharedCondition returns the condition of the shared usage plan: it holds if that of any of its APIs does. There is none if an API has none.
 func (a *api) sharedCondition(at tree.Position) *tree.Node {
 	const name = "SharedUsagePlanCondition"
 	s := &a.plan
-	condition := text(a.from.Value.Get("Condition"))
+	condition := value.String(a.from.Value.Get("Condition"))
 	if condition == "" {
 		s.unconditional = true
 	} else if !slices.Contains(s.conditions, condition) {

@@ -1,63 +1,39 @@
 package sam
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
+var restSchema = value.Schema{
+	"Name": value.TextOrMap, "StageName": value.RequiredTextOrMap, "Tags": value.AMap, "PropagateTags": value.ATruth,
+	"DefinitionBody": value.AMap, "DefinitionUri": value.TextOrMap, "MergeDefinitions": value.PlainBool, "CacheClusterEnabled": value.ATruth,
+	"CacheClusterSize": value.AText, "Variables": value.AMap, "EndpointConfiguration": value.TextOrMap, "MethodSettings": value.AList, "BinaryMediaTypes": value.AList,
+	"MinimumCompressionSize": value.ANumber, "Cors": value.TextOrMap, "Auth": value.AMap, "GatewayResponses": value.AMap, "AccessLogSetting": value.AMap,
+	"CanarySetting": value.AMap, "TracingEnabled": value.ATruth, "OpenApiVersion": value.AText, "Models": value.AMap, "Domain": value.AMap, "FailOnWarnings": value.ATruth,
+	"Description": value.AText, "Mode": value.AText, "DisableExecuteApiEndpoint": value.ATruth, "ApiKeySourceType": value.AText, "AlwaysDeploy": value.PlainBool,
+	"Policy": value.TextOrMap, "SecurityPolicy": value.AText, "EndpointAccessMode": value.AText,
+}
+
 var (
 	openAPIVersion = regexp.MustCompile(`^[2-3](\.\d)(\.\d)?$`)
 	statusCode     = regexp.MustCompile(`^[0-9]{1,3}$`)
 )
 
-func openAPI3(n *tree.Node) bool { return document.IsVersion3(n) }
-
-// api is an API that is being made of one of SAM's.
-type api struct {
-	*transform
-	from tree.Pair
-	// p are its properties.
-	p    *tree.Node
-	body *tree.Node
-	// domain is its Domain, with parameters resolved.
-	domain *tree.Node
-	auth   *tree.Node
-}
-
-func (a *api) refuse(n *tree.Node, format string, args ...any) {
-	at := a.from.At
-	if n != nil {
-		at = n.At
-	}
-	a.faults.Add(at, "the API "+a.from.Key+": "+format, args...)
-}
-
-// document returns the API's document for editing, for a property that needs one; nil with a fault if it has none.
-func (a *api) document(property string, http bool) *document.Document {
-	n := a.p.Get(property)
-	if !value.Truthy(a.body) {
-		a.refuse(n, "%s works only with a DefinitionBody: write the definition there, or what %s says in the definition itself", property, property)
-		return nil
-	}
-	return a.edit(http, a.body, firstOf(a.body))
-}
-
 // expandREST makes the resources of an AWS::Serverless::Api.
 func (t *transform) expandREST(r tree.Pair) {
 	a := &api{transform: t, from: r, p: properties(r.Value)}
-	if !t.conforms(restSchema, a.p, r.At, "the API "+r.Key) {
+	if !t.faults.Conforms(restSchema, a.p, r.At, "the API "+r.Key) {
 		return
 	}
 	a.body = a.p.Get("DefinitionBody")
-	a.domain = t.parameters.resolve(a.p.Get("Domain"))
-	a.auth = t.parameters.resolve(a.p.Get("Auth"))
+	a.domain = t.parameters.Resolve(a.p.Get("Domain"))
+	a.auth = t.parameters.Resolve(a.p.Get("Auth"))
 	made := a.restAPI()
 	stage := a.stageID()
 	a.restDomain()
@@ -74,7 +50,7 @@ func (a *api) restAPI() *tree.Node {
 	a.addCORS()
 	a.addAuth()
 	a.addGatewayResponses()
-	if types := a.parameters.resolve(a.p.Get("BinaryMediaTypes")); value.Truthy(types) {
+	if types := a.parameters.Resolve(a.p.Get("BinaryMediaTypes")); value.Truthy(types) {
 		value.Put(made, "BinaryMediaTypes", types.At, types)
 		if value.Truthy(a.body) {
 			if d := a.document("BinaryMediaTypes", false); d != nil {
@@ -102,50 +78,14 @@ func (a *api) restAPI() *tree.Node {
 func (a *api) checkDefinition() {
 	uri, version := a.p.Get("DefinitionUri"), a.p.Get("OpenApiVersion")
 	if value.Truthy(uri) && value.Truthy(a.body) {
-		a.refuse(uri, "it has both DefinitionUri and DefinitionBody: remove one")
+		a.refuse(uri.At, "it has both DefinitionUri and DefinitionBody: remove one")
 	}
 	if merge := a.p.Get("MergeDefinitions"); value.Truthy(uri) && value.Truthy(merge) {
-		a.refuse(merge, "MergeDefinitions does not work with DefinitionUri: write a DefinitionBody")
+		a.refuse(merge.At, "MergeDefinitions does not work with DefinitionUri: write a DefinitionBody")
 	}
 	if text, ok := version.Scalar(); value.Truthy(version) && (!ok || !openAPIVersion.MatchString(text)) {
-		a.refuse(version, "OpenApiVersion must be a version such as 3.0.1")
+		a.refuse(version.At, "OpenApiVersion must be a version such as 3.0.1")
 	}
-}
-
-// setBody gives the resource of an API its definition, or where that lies.
-func (a *api) setBody(made *tree.Node) {
-	uri := a.p.Get("DefinitionUri")
-	if !value.Truthy(uri) {
-		if value.Truthy(a.body) {
-			a.convert()
-			value.Put(made, "Body", a.body.At, a.body)
-		}
-		return
-	}
-	switch {
-	case uri.Is(tree.Text):
-		value.Put(made, "BodyS3Location", uri.At, location(uri))
-	case uri.Has("paths"):
-		value.Put(made, "Body", uri.At, uri)
-	case value.Truthy(uri.Get("Bucket")) && value.Truthy(uri.Get("Key")):
-		value.Put(made, "BodyS3Location", uri.At, value.Object(uri.At, "Bucket", uri.Get("Bucket"), "Key", uri.Get("Key"), "Version", uri.Get("Version")))
-	default:
-		a.refuse(uri, "DefinitionUri must be a text, or a map with Bucket and Key")
-	}
-}
-
-// location returns where a definition lies, as CloudFormation has it: the bucket and the key of an S3 URI, or the name of a file, which
-// `sam package` would upload.
-func location(uri *tree.Node) *tree.Node {
-	u, err := url.Parse(uri.Text)
-	if err != nil || u.Scheme != "s3" || u.Host == "" || u.Path == "" {
-		return uri
-	}
-	made := value.Object(uri.At, "Bucket", u.Host, "Key", strings.TrimLeft(u.Path, "/"))
-	if versions := u.Query()["versionId"]; len(versions) == 1 {
-		value.Put(made, "Version", uri.At, tree.NewText(versions[0], uri.At))
-	}
-	return made
 }
 
 // setEndpoint gives the resource of a REST API its endpoint. A partition without edge endpoints has regional ones.
@@ -162,7 +102,7 @@ func (a *api) setEndpoint(made *tree.Node) {
 		return
 	}
 	if n.Has("VPCEndpointIds") && n.Has("VpcEndpointIds") {
-		a.refuse(n, "EndpointConfiguration has both VPCEndpointIds and VpcEndpointIds: remove one")
+		a.refuse(n.At, "EndpointConfiguration has both VPCEndpointIds and VpcEndpointIds: remove one")
 	}
 	ids := n.Get("VPCEndpointIds")
 	if !value.Truthy(ids) {
@@ -190,7 +130,7 @@ func (a *api) addCORS() {
 	if n.Is(tree.Map) && !value.Intrinsic(n) {
 		for _, p := range n.Pairs {
 			if !slices.Contains(corsKeys, p.Key) {
-				a.refuse(p.Value, "Cors has no key %s: it must be one of %s", p.Key, strings.Join(corsKeys, ", "))
+				a.refuse(p.Value.At, "Cors has no key %s: it must be one of %s", p.Key, strings.Join(corsKeys, ", "))
 			}
 		}
 		c.Origin = n.Get("AllowOrigin")
@@ -201,7 +141,7 @@ func (a *api) addCORS() {
 		c.Credentials = value.True(n.Get("AllowCredentials"))
 	}
 	if c.Credentials && value.Says(c.Origin, "'*'") {
-		a.refuse(n, "Cors allows credentials for every origin: name the origins in AllowOrigin, or remove AllowCredentials")
+		a.refuse(n.At, "Cors allows credentials for every origin: name the origins in AllowOrigin, or remove AllowCredentials")
 	}
 	if d := a.document("Cors", false); d != nil {
 		d.AddCORS(c)
@@ -227,6 +167,7 @@ func (a *api) addAuth() {
 	}
 	a.setAuthorizers(d)
 	if key := a.auth.Get("ApiKeyRequired"); value.Truthy(key) {
+		a.noteDefault(key, "ApiKeyRequired")
 		d.AddKeyScheme(key.At)
 		d.SetDefaultKey(key.At, a.falsy("AddApiKeyRequiredToCorsPreflight"))
 	}
@@ -234,39 +175,6 @@ func (a *api) addAuth() {
 		a.addPolicy(d, lists)
 	}
 	a.convert()
-}
-
-// knowsKeys reports whether Auth is a map that has certain keys alone.
-func (a *api) knowsKeys(known []string) bool {
-	if !a.auth.Is(tree.Map) {
-		a.refuse(a.auth, "Auth must be a map")
-		return false
-	}
-	ok := true
-	for _, p := range a.auth.Pairs {
-		if !slices.Contains(known, p.Key) {
-			a.refuse(&tree.Node{At: p.At}, "Auth has no key %s: it must be one of %s", p.Key, strings.Join(known, ", "))
-			ok = false
-		}
-	}
-	return ok
-}
-
-// falsy reports whether a key of Auth that is true by default is given, and not true.
-func (a *api) falsy(key string) bool { return a.auth.Has(key) && !value.Truthy(a.auth.Get(key)) }
-
-func (a *api) addPolicy(d *document.Document, lists *tree.Node) {
-	if !lists.Is(tree.Map) {
-		a.refuse(lists, "ResourcePolicy must be a map")
-		return
-	}
-	a.noteLists(lists)
-	for _, path := range d.Paths() {
-		d.AddPolicy(lists, path, a.p.Get("StageName"))
-	}
-	if custom := lists.Get("CustomStatements"); value.Truthy(custom) {
-		d.AddStatements(custom)
-	}
 }
 
 // setAuthorizers declares the authorizers, and applies the default one. A default without authorizers is none.
@@ -277,10 +185,10 @@ func (a *api) setAuthorizers(d *document.Document) {
 		authorizers = append(authorizers, document.IAM(given.At))
 	}
 	if value.Truthy(declared) && !declared.Is(tree.Map) {
-		a.refuse(declared, "Authorizers must be a map")
+		a.refuse(declared.At, "Authorizers must be a map")
 		return
 	}
-	for _, p := range pairs(declared) {
+	for _, p := range value.Pairs(declared) {
 		made := document.RESTAuthorizer(p, a.partition, a.faults)
 		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
 		authorizers = append(authorizers, made)
@@ -295,17 +203,42 @@ func (a *api) setAuthorizers(d *document.Document) {
 	if !value.Truthy(given) {
 		return
 	}
+	a.noteDefault(given, "DefaultAuthorizer")
 	if !given.Is(tree.Text) {
-		a.refuse(given, "DefaultAuthorizer is %s; it must be a text, or a Ref to a parameter", describe(given))
+		a.refuse(given.At, "DefaultAuthorizer is %s; it must be a text, or a Ref to a parameter", describe(given))
 		return
 	}
 	if !slices.ContainsFunc(authorizers, func(b document.Authorizer) bool { return b.Name == given.Text }) {
-		a.refuse(given, "DefaultAuthorizer %s is not in Authorizers: declare it there", describe(given))
+		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there", describe(given))
 		return
 	}
 	d.SetDefaultAuthorizer(document.Default{
 		Name: given.Text, Authorizers: authorizers, SkipPreflight: a.falsy("AddDefaultAuthorizerToCorsPreflight"), At: given.At,
 	})
+}
+
+// noteDefault notes that the default of a parameter decides a value that guards.
+func (a *api) noteDefault(n *tree.Node, what string) {
+	for _, name := range n.Defaults {
+		a.report.Approximate(n.At, what+" of "+a.from.Key, "the default of the parameter "+name+" decides it: give the parameter")
+	}
+}
+
+// falsy reports whether a key of Auth that is true by default is given, and not true.
+func (a *api) falsy(key string) bool { return a.auth.Has(key) && !value.Truthy(a.auth.Get(key)) }
+
+func (a *api) addPolicy(d *document.Document, lists *tree.Node) {
+	if !lists.Is(tree.Map) {
+		a.refuse(lists.At, "ResourcePolicy must be a map")
+		return
+	}
+	a.noteLists(lists)
+	for _, path := range d.Paths() {
+		d.AddPolicy(lists, path, a.p.Get("StageName"))
+	}
+	if custom := lists.Get("CustomStatements"); value.Truthy(custom) {
+		d.AddStatements(custom)
+	}
 }
 
 var responseKeys = []string{"ResponseParameters", "ResponseTemplates", "StatusCode"}
@@ -321,15 +254,15 @@ func (a *api) addGatewayResponses() {
 	for _, p := range given.Pairs {
 		switch {
 		case value.Intrinsic(p.Value):
-			a.refuse(p.Value, "the gateway response %s cannot be an intrinsic function: write it out", p.Key)
+			a.refuse(p.Value.At, "the gateway response %s cannot be an intrinsic function: write it out", p.Key)
 			continue
 		case !p.Value.Is(tree.Map):
-			a.refuse(&tree.Node{At: p.At}, "the gateway response %s must be a map", p.Key)
+			a.refuse(p.At, "the gateway response %s must be a map", p.Key)
 			continue
 		}
 		for _, q := range p.Value.Pairs {
 			if !slices.Contains(responseKeys, q.Key) {
-				a.refuse(&tree.Node{At: q.At}, "the gateway response %s has no key %s: it must be one of %s", p.Key, q.Key, strings.Join(responseKeys, ", "))
+				a.refuse(q.At, "the gateway response %s has no key %s: it must be one of %s", p.Key, q.Key, strings.Join(responseKeys, ", "))
 			}
 		}
 		value.Put(made, p.Key, p.At, a.gatewayResponse(p))
@@ -346,16 +279,16 @@ func (a *api) gatewayResponse(p tree.Pair) *tree.Node {
 	parameters := tree.NewMap(p.At)
 	given := p.Value.Get("ResponseParameters")
 	if value.Truthy(given) && !given.Is(tree.Map) {
-		a.refuse(given, "ResponseParameters of the gateway response %s must be a map", p.Key)
+		a.refuse(given.At, "ResponseParameters of the gateway response %s must be a map", p.Key)
 	}
-	for _, q := range pairs(given) {
+	for _, q := range value.Pairs(given) {
 		i := slices.IndexFunc(responseParameters, func(k [2]string) bool { return k[0] == q.Key })
 		switch {
 		case i < 0:
-			a.refuse(&tree.Node{At: q.At}, "ResponseParameters of the gateway response %s have no key %s: it must be Headers, Paths or QueryStrings", p.Key, q.Key)
+			a.refuse(q.At, "ResponseParameters of the gateway response %s have no key %s: it must be Headers, Paths or QueryStrings", p.Key, q.Key)
 			continue
 		case !q.Value.Is(tree.Map):
-			a.refuse(&tree.Node{At: q.At}, "%s of the gateway response %s must be a map", q.Key, p.Key)
+			a.refuse(q.At, "%s of the gateway response %s must be a map", q.Key, p.Key)
 		}
 		for _, v := range q.Value.Pairs {
 			value.Put(parameters, "gatewayresponse."+responseParameters[i][1]+v.Key, v.At, v.Value)
@@ -369,7 +302,7 @@ func (a *api) gatewayResponse(p tree.Pair) *tree.Node {
 	if status := p.Value.Get("StatusCode"); value.Truthy(status) {
 		text, ok := status.Scalar()
 		if !ok || !statusCode.MatchString(text) {
-			a.refuse(status, "StatusCode of the gateway response %s must be a number of three digits", p.Key)
+			a.refuse(status.At, "StatusCode of the gateway response %s must be a number of three digits", p.Key)
 		}
 		value.Put(made, "statusCode", status.At, tree.NewText(text, status.At))
 	}
@@ -383,7 +316,7 @@ func (a *api) addModels() {
 	}
 	for _, p := range models.Pairs {
 		if !p.Value.Is(tree.Map) {
-			a.refuse(&tree.Node{At: p.At}, "the model %s must be a map", p.Key)
+			a.refuse(p.At, "the model %s must be a map", p.Key)
 		}
 	}
 	if d := a.document("Models", false); d != nil {
@@ -392,40 +325,19 @@ func (a *api) addModels() {
 	}
 }
 
-// convert writes what SAM has added to a document of OpenAPI 3 in the form of that version: the schemes take the place of those that
-// the document has itself.
-func (a *api) convert() {
-	version := a.p.Get("OpenApiVersion")
-	if value.None(version) {
-		version = a.body.Get("openapi")
-	}
-	if !value.None(a.body.Get("swagger")) || !value.Truthy(version) || !openAPI3(version) {
-		return
-	}
-	if own := a.body.Get("components").Get("securitySchemes"); value.Truthy(own) && value.Truthy(a.body.Get("securityDefinitions")) {
-		a.report.Enforce(own.At, "securitySchemes of "+a.from.Key, "SAM replaces them by the Authorizers of the API: declare all of them there")
-	}
-	document.ToVersion3(a.body, a.faults)
-}
-
 // stageID returns the logical id of the API's stage.
 func (a *api) stageID() string {
-	stage := text(a.p.Get("StageName"))
+	stage := value.String(a.p.Get("StageName"))
 	if alphanumeric(stage) {
 		return a.from.Key + stage + "Stage"
 	}
-	return a.from.Key + "Stage" + hash(stage)
-}
-
-// alphanumeric reports whether a text is of letters and digits, at least one.
-func alphanumeric(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+	return a.from.Key + "Stage" + value.Hash(stage)
 }
 
 // deploy makes the deployment of a REST API and its stage. Without OpenApiVersion the deployment makes a second stage, named Stage.
 func (a *api) deploy(stage string) {
 	r := a.from
-	deployment := r.Key + "Deployment" + hash(value.JSON(a.body))
+	deployment := r.Key + "Deployment" + value.Hash(value.JSON(a.body))
 	made := value.Object(r.At, "RestApiId", value.Ref(r.Key, r.At))
 	if !value.Truthy(a.p.Get("OpenApiVersion")) {
 		value.Put(made, "StageName", r.At, tree.NewText("Stage", r.At))
@@ -436,14 +348,6 @@ func (a *api) deploy(stage string) {
 		"DeploymentId", value.Ref(deployment, r.At), "StageName", name, "Variables", given(a.p.Get("Variables")),
 		"CacheClusterEnabled", given(a.p.Get("CacheClusterEnabled")), "MethodSettings", given(a.p.Get("MethodSettings")),
 		"CanarySetting", given(a.p.Get("CanarySetting"))))
-	a.references.add(r.Key, "Stage", stage)
-	a.references.add(r.Key, "Deployment", deployment)
-}
-
-// given returns a value, nil for null.
-func given(n *tree.Node) *tree.Node {
-	if value.None(n) {
-		return nil
-	}
-	return n
+	a.references.Add(r.Key, "Stage", stage)
+	a.references.Add(r.Key, "Deployment", deployment)
 }

@@ -1,13 +1,26 @@
+// Package sam makes a CloudFormation template of a SAM template, as the transform AWS::Serverless-2016-10-31 does: as far as it decides
+// who may call an API.
+//
+// Transform in transform.go has the order of work: implicit.go finds the API of each event and makes the implicit ones, globals.go
+// merges Globals, event.go adds the operations of functions and state machines, rest.go and http.go make the APIs with their stages,
+// domain.go and plan.go what belongs to them. Intrinsic functions stay as they are, but for the references to parameters that SAM
+// itself resolves (parameters.go). Package document edits the OpenAPI documents.
+//
+// Decisions (2026-11-28):
+//   - Quirks of the translator are kept: what it leaves open is open at AWS. A note says so where that is rarely intended.
+//   - What the translator refuses is a fault, if it concerns an API. Properties of functions that do not are not looked at, so a
+//     template need not be packaged: CodeUri may name a local folder.
+//   - A null that the translator writes into the template, as for an authorizer without a function, is a fault here, for
+//     CloudFormation refuses it.
+//   - Permissions of functions, tags and DNS records are not made.
+//
+// The test oracle_test.go compares the result with that of the translator itself, version 1.115.0.
 package sam
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
-	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -19,7 +32,7 @@ const macro = "AWS::Serverless-2016-10-31"
 // Is reports whether a template is one of SAM's.
 func Is(root *tree.Node) bool {
 	transforms := root.Get("Transform")
-	return value.Says(transforms, macro) || value.Contains(itemsOf(transforms), tree.NewText(macro, tree.Position{}))
+	return value.Says(transforms, macro) || value.Contains(value.Items(transforms), tree.NewText(macro, tree.Position{}))
 }
 
 // Transform returns the CloudFormation template that AWS makes of a SAM template, or nil and what AWS refuses. The parameters are those
@@ -30,13 +43,13 @@ func Is(root *tree.Node) bool {
 // machines, which add operations; then APIs. What is not an API, a function, a state machine or an application stays as it is.
 func Transform(root *tree.Node, given map[string]string, r *portability.Report) (*tree.Node, fault.List) {
 	t := &transform{
-		root: value.Copy(root), managed: map[string]bool{}, faults: &value.Faults{}, report: r, references: references{},
+		root: value.Copy(root), managed: map[string]bool{}, faults: &value.Faults{}, report: r, references: value.References{},
 		partition: "${AWS::Partition}",
 	}
 	if partition := given["AWS::Partition"]; partition != "" {
 		t.partition = partition
 	}
-	t.parameters = newParameters(root, given, t.faults)
+	t.parameters = value.NewParameters(root, given, t.faults)
 	if !t.check() {
 		return nil, t.faults.List()
 	}
@@ -51,27 +64,7 @@ func Transform(root *tree.Node, given map[string]string, r *portability.Report) 
 	if faults := t.faults.List(); len(faults) > 0 {
 		return nil, faults
 	}
-	return t.references.resolve(t.result()), nil
-}
-
-// transform is the work on one template.
-type transform struct {
-	root, resources *tree.Node
-	managed         map[string]bool // APIs whose documents SAM makes
-	parameters      parameters
-	partition       string
-	references      references
-	generated       []resource
-	plan            sharedPlan
-	faults          *value.Faults
-	report          *portability.Report
-}
-
-// resource is a resource of the template that is made.
-type resource struct {
-	id    string
-	at    tree.Position
-	value *tree.Node
+	return t.references.Resolve(t.result()), nil
 }
 
 // check reports whether the template has the form that the translator needs.
@@ -128,20 +121,6 @@ func (t *transform) expandApplication(r tree.Pair) {
 	t.emit(r, r.Key, "AWS::CloudFormation::Stack", value.Object(r.At, "TemplateURL", p.Get("Location"), "Parameters", p.Get("Parameters")))
 }
 
-// replaced are the types of resources that take the place of one of the template that has their name.
-var replaced = []string{
-	"AWS::ApiGateway::DomainName", "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainNameV2", "AWS::ApiGateway::BasePathMappingV2",
-}
-
-// emit adds a resource that is made of another one, on whose condition it depends.
-func (t *transform) emit(from tree.Pair, id, kind string, properties *tree.Node) {
-	made := value.Object(from.At, "Type", kind, "Condition", from.Value.Get("Condition"), "Properties", properties)
-	if had := t.resources.Get(id); had != nil && id != from.Key && (!value.Says(had.Get("Type"), kind) || !slices.Contains(replaced, kind)) {
-		t.faults.Add(from.At, "SAM makes a resource %s for %s, and the template has one of that name: rename it", id, from.Key)
-	}
-	t.generated = append(t.generated, resource{id, from.At, made})
-}
-
 // result returns the template with the resources that were made in place of SAM's.
 func (t *transform) result() *tree.Node {
 	made := tree.NewMap(t.resources.At)
@@ -157,64 +136,11 @@ func (t *transform) result() *tree.Node {
 	}
 	value.Put(t.root, "Resources", t.resources.At, made)
 	transforms := t.root.Get("Transform")
-	others := slices.DeleteFunc(slices.Clone(itemsOf(transforms)), func(n *tree.Node) bool { return value.Says(n, macro) })
+	others := slices.DeleteFunc(slices.Clone(value.Items(transforms)), func(n *tree.Node) bool { return value.Says(n, macro) })
 	if len(others) > 0 {
 		value.Put(t.root, "Transform", transforms.At, tree.NewList(transforms.At, others...))
 	} else {
 		value.Delete(t.root, "Transform")
 	}
 	return t.root
-}
-
-// edit returns a document for editing, nil with a fault if it is not one.
-func (t *transform) edit(http bool, body *tree.Node, at tree.Position) *document.Document {
-	if http {
-		return document.HTTP(body, at, t.faults)
-	}
-	return document.REST(body, at, t.faults)
-}
-
-// serverless returns the type of one of SAM's resources after AWS::Serverless::, the empty text for another resource.
-func serverless(r *tree.Node) string {
-	kind, ok := strings.CutPrefix(text(r.Get("Type")), "AWS::Serverless::")
-	if !ok {
-		return ""
-	}
-	return kind
-}
-
-// properties returns the properties of a resource, an empty map if it has none.
-func properties(r *tree.Node) *tree.Node {
-	if p := r.Get("Properties"); p != nil {
-		return p
-	}
-	return tree.NewMap(r.Position())
-}
-
-func pairs(n *tree.Node) []tree.Pair {
-	if n == nil {
-		return nil
-	}
-	return n.Pairs
-}
-
-func itemsOf(n *tree.Node) []*tree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Items
-}
-
-// list returns the keys of a map for a message.
-func list[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
-
-// describe returns a value for a message: its text, or what kind of value it is.
-func describe(n *tree.Node) string {
-	if text, ok := n.Scalar(); ok {
-		return fault.Quoted(text)
-	}
-	if name := n.Get("Ref"); name.Is(tree.Text) {
-		return fmt.Sprintf("the value of %s, which is not known: give that parameter", fault.Quoted(name.Text))
-	}
-	return "not a text"
 }

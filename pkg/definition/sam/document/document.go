@@ -67,11 +67,9 @@ func HTTP(root *tree.Node, at tree.Position, faults *value.Faults) *Document {
 		faults.Add(at, "DefinitionBody is not an OpenAPI document: it must have paths and openapi 3.x")
 		return nil
 	}
-	for _, key := range []string{"components", "info"} {
-		if n := root.Get(key); !value.None(n) && !n.Is(tree.Map) && key == "components" {
-			faults.Add(n.At, "%s of DefinitionBody must be a map", key)
-			return nil
-		}
+	if n := root.Get("components"); !value.None(n) && !n.Is(tree.Map) {
+		faults.Add(n.At, "components of DefinitionBody must be a map")
+		return nil
 	}
 	return &Document{root, faults}
 }

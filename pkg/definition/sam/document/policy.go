@@ -145,7 +145,7 @@ func (s statements) networks(lists *tree.Node, ending, operator string) {
 	s.checkList(lists.Get("IntrinsicVpce"+ending), "IntrinsicVpce"+ending)
 	vpcs = append(vpcs, value.Each(lists.Get("IntrinsicVpc"+ending))...)
 	endpoints = append(endpoints, value.Each(lists.Get("IntrinsicVpce"+ending))...)
-	at := firstPosition(source, lists.Get("IntrinsicVpc"+ending), lists.Get("IntrinsicVpce"+ending))
+	at := value.At(source, lists.Get("IntrinsicVpc"+ending), lists.Get("IntrinsicVpce"+ending))
 	condition := tree.NewMap(at)
 	if len(vpcs) > 0 {
 		value.Put(condition, "aws:SourceVpc", at, tree.NewList(at, vpcs...))
@@ -181,13 +181,4 @@ func (s statements) checkList(n *tree.Node, key string) {
 	if n.Is(tree.Bool) || n.Is(tree.Number) {
 		s.d.faults.Add(n.At, "%s must be a list", key)
 	}
-}
-
-func firstPosition(nodes ...*tree.Node) tree.Position {
-	for _, n := range nodes {
-		if n != nil {
-			return n.At
-		}
-	}
-	return tree.Position{}
 }

@@ -103,14 +103,27 @@ func Delete(n *tree.Node, key string) {
 	n.Pairs = slices.DeleteFunc(n.Pairs, func(p tree.Pair) bool { return p.Key == key })
 }
 
-// Names returns the keys of a map.
-func Names(n *tree.Node) []string {
+// Pairs returns the keys of a map with their values; nil for nil.
+func Pairs(n *tree.Node) []tree.Pair {
 	if n == nil {
 		return nil
 	}
-	names := make([]string, len(n.Pairs))
-	for i, p := range n.Pairs {
-		names[i] = p.Key
+	return n.Pairs
+}
+
+// Items returns the items of a list; nil for nil.
+func Items(n *tree.Node) []*tree.Node {
+	if n == nil {
+		return nil
+	}
+	return n.Items
+}
+
+// Names returns the keys of a map.
+func Names(n *tree.Node) []string {
+	names := make([]string, 0, len(Pairs(n)))
+	for _, p := range Pairs(n) {
+		names = append(names, p.Key)
 	}
 	return names
 }
@@ -200,4 +213,20 @@ func quoted(text string) string {
 func escaped(r rune) string {
 	hex := strconv.FormatInt(int64(r), 16)
 	return `\u` + strings.Repeat("0", 4-len(hex)) + hex
+}
+
+// String returns the text of a Text, the empty one for another value.
+func String(n *tree.Node) string {
+	text, _ := Text(n)
+	return text
+}
+
+// At returns the position of the first value that is there.
+func At(nodes ...*tree.Node) tree.Position {
+	for _, n := range nodes {
+		if n != nil {
+			return n.At
+		}
+	}
+	return tree.Position{}
 }
