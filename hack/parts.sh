@@ -9,6 +9,7 @@
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
 #   moto     moto from PyPI, which issues Cognito tokens too and contains AWS' managed policies, pinned in hack/issuers/requirements.txt.
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
+#   sam      aws-sam-translator from PyPI, AWS's translator of SAM templates, pinned in hack/sam/requirements.txt.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #
 # All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. One more is installed only by name:
@@ -131,6 +132,8 @@ lambda() {
 	wheel_part awslambdaric lambda/requirements.txt awslambdaric awslambdaric.bootstrap
 }
 
+sam() { wheel_part sam sam/requirements.txt samtranslator samtranslator.translator.translator aws-sam-translator; }
+
 lambda-node() {
 	on_linux aws-lambda-ric
 	npm_part aws-lambda-ric hack/lambda "aws-lambda-ric, which is compiled" compile_lambda_node
@@ -153,13 +156,14 @@ on_linux() {
 	fi
 }
 
-# Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4.
+# Installs the wheels that hack/$2 pins as the part's folder $1, in which there is a package $3, and tries to import the module $4. $5 is
+# what PyPI calls the package, if it is another name.
 wheel_part() {
 	local to
 	to=$(folder "$1" "hack/$2")
 	if [ -e "$to/$3" ]; then return; fi
 	make_work "$1"
-	echo "parts: installing $3 $(pinned "$3" "$2")" >&2
+	echo "parts: installing ${5:-$3} $(pinned "${5:-$3}" "$2")" >&2
 	install_wheels "$2" "$work/wheels"
 	PYTHONPATH=$work/wheels python3 -c "import $4"
 	settle "$work/wheels" "$to" "$3"
@@ -181,13 +185,13 @@ redis() {
 }
 
 case ${1:-} in
-envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | redis)
+envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | sam | redis)
 	"$1"
 	;;
 '')
 	# Each in a process of its own, so that a failure does not stop the others.
 	hack/parts.sh envoy
-	for part in envoy-oldest python node issuers moto lambda redis; do
+	for part in envoy-oldest python node issuers moto lambda sam redis; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

@@ -25,7 +25,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "answer Envoy's checks", serve},
-		{"validate", "check a configuration and the files that it names", validate},
+		{"validate", "check a configuration and the files that it names, or an API definition", validate},
+		{"routes", "list what guards each route, or what a change opens or closes", listRoutes},
+		{"convert", "print the portcullis.yaml for an API definition", convert},
 		{"envoy", "print the Envoy or Istio configuration for a configuration", envoyConfiguration},
 		{"simulate", "evaluate policies, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},

@@ -65,7 +65,7 @@ func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (files 
 			n++
 		}
 		files, args = append(files, args[:n]...), args[n:]
-		flags.SetOutput(errs)
+		flags.SetOutput(io.Discard)
 		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
 			flags.SetOutput(out)
 		}
@@ -73,7 +73,7 @@ func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (files 
 		case errors.Is(err, flag.ErrHelp):
 			return nil, exitGood, false
 		case err != nil:
-			return nil, exitUsage, false
+			return nil, wrong(errs, flags, explained(flags, err)), false
 		case flags.NArg() == 0:
 			return files, exitGood, true
 		}

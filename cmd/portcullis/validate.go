@@ -2,43 +2,60 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"text/tabwriter"
 
-	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
-	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
 // report is what validate -o json prints.
 type report struct {
-	File   string     `json:"file"`
-	Valid  bool       `json:"valid"`
-	APIs   int        `json:"apis"`
-	Routes int        `json:"routes"`
-	Digest string     `json:"digest,omitempty"`
-	Faults fault.List `json:"faults"` // including warnings
+	File        string       `json:"file"`
+	Valid       bool         `json:"valid"`
+	APIs        int          `json:"apis"`
+	Routes      int          `json:"routes"`
+	Digest      string       `json:"digest,omitempty"`
+	Faults      fault.List   `json:"faults"` // warnings too
+	Definitions []definedAPI `json:"definitions,omitempty"`
+}
+
+// definedAPI is what becomes of the parts of an API's definition.
+type definedAPI struct {
+	File   string `json:"file"`
+	API    string `json:"api,omitempty"`
+	Format string `json:"format"`
+	Notes  []note `json:"notes"`
+}
+
+type note struct {
+	Verdict portability.Verdict `json:"verdict"`
+	File    string              `json:"file"`
+	Line    int                 `json:"line"`
+	Column  int                 `json:"column"`
+	What    string              `json:"what"`
+	Message string              `json:"message"`
+	Guards  bool                `json:"guards,omitempty"`
 }
 
 func validate(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("validate", flag.ContinueOnError)
-	path := flags.String("config", "portcullis.yaml", "configuration `file`")
 	strict := flags.Bool("strict", false, "exit with 1 for warnings too")
 	format := flags.String("o", "text", "print text or json")
-	if code, ok := parse(flags, args, out, errs); !ok {
+	var s subject
+	files, code, ok := s.arguments(flags, args, out, errs)
+	if !ok {
 		return code
 	}
 	if *format != "text" && *format != "json" {
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
 	}
-	r := examine(*path)
+	r := s.examine(files)
 	if *format == "json" {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		if err := e.Encode(r); err != nil {
+		if err := printJSON(out, r); err != nil {
 			fmt.Fprintln(errs, err)
 			return exitNo
 		}
@@ -51,28 +68,68 @@ func validate(args []string, out, errs io.Writer) int {
 	return exitGood
 }
 
-func examine(path string) report {
-	r := report{File: path, Faults: fault.List{}}
-	s, err := config.Load(path, pool.Dry())
-	if err != nil {
-		if !errors.As(err, &r.Faults) {
-			r.Faults = fault.List{{File: path, Message: err.Error()}}
+// printJSON prints a value for programs.
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func (s *subject) examine(files []string) report {
+	r := report{File: s.name(files), Faults: fault.List{}}
+	loaded, err := s.load(files, false)
+	if loaded != nil {
+		defer loaded.Close()
+		for _, d := range loaded.Definitions {
+			r.Definitions = append(r.Definitions, defined(d))
 		}
+	}
+	if err != nil {
+		r.Faults = faultsOf(r.File, err)
 		return r
 	}
-	defer s.Close()
-	r.Valid, r.APIs, r.Routes, r.Digest = true, s.APIs, s.Routes, s.Digest
-	r.Faults = append(r.Faults, s.Warnings...)
+	r.Valid, r.APIs, r.Routes, r.Digest = true, loaded.APIs, loaded.Routes, loaded.Digest
+	r.Faults = append(r.Faults, loaded.Warnings...)
 	return r
 }
 
-func (r *report) print(out, errs io.Writer) {
+func defined(d *definition.Definition) definedAPI {
+	a := definedAPI{File: d.File, API: d.API, Format: d.Format, Notes: []note{}}
+	for _, n := range d.Notes {
+		a.Notes = append(a.Notes, note{n.Verdict, n.At.File, n.At.Line, n.At.Column, n.What, n.Message, n.Guards})
+	}
+	return a
+}
+
+func (r report) print(out, errs io.Writer) {
 	for _, f := range r.Faults {
 		fmt.Fprintln(errs, f)
+	}
+	for _, d := range r.Definitions {
+		d.print(out)
 	}
 	if r.Valid {
 		fmt.Fprintf(out, "%s: %s, %s\n", r.File, count(r.APIs, "API"), count(r.Routes, "route"))
 	}
+}
+
+// print writes what becomes of each part, a line each.
+func (d definedAPI) print(out io.Writer) {
+	name := d.File
+	if d.API != "" {
+		name += ": " + d.API
+	}
+	fmt.Fprintf(out, "%s (%s)\n", name, d.Format)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, n := range d.Notes {
+		at := fmt.Sprint("line ", n.Line)
+		if n.File != d.File {
+			at = fmt.Sprintf("%s:%d", n.File, n.Line)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", line(at), n.Verdict, line(n.What), line(n.Message))
+	}
+	_ = w.Flush() // what writes to out sees the error again
 }
 
 func count(n int, what string) string {

@@ -20,7 +20,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.Field("clientAddress").Field("trustedProxies")),
 		RequireAPI:     m.GetEnvoy().GetRequireApi(),
 	}
-	c.signs = len(m.GetIam().GetAccessKeys()) > 0 || c.Follows(at.Field("iam").Field("accessKeys"))
+	c.signs = c.Standalone || len(m.GetIam().GetAccessKeys()) > 0 || c.Follows(at.Field("iam").Field("accessKeys"))
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
 	}
@@ -45,7 +45,9 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 			c.Add(f)
 		}
 	}
-	config.ForgetPlaces() // the Snapshot has them
+	if !c.Places {
+		config.ForgetPlaces() // the Snapshot has them
+	}
 	return g, config
 }
 

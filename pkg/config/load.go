@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
@@ -30,6 +31,9 @@ type Snapshot struct {
 	APIs, Routes int
 	// NeedsBodies reports whether a route verifies signatures, which cover the body. Nothing else reads bodies.
 	NeedsBodies bool
+
+	// Definitions are the APIs that definitions define, as they were read. A Snapshot with faults has those that could be read.
+	Definitions []*definition.Definition
 
 	lease     *pool.Lease
 	flushable []flushable
@@ -76,24 +80,39 @@ const (
 	readingPause = 20 * time.Millisecond
 )
 
+// Input says what to load.
+type Input struct {
+	// Path is the configuration's file.
+	Path string
+	// Text, if any, is the configuration: Path is not read. Files that it names are relative to the folder of Path.
+	Text []byte
+	// Standalone is for a definition without a portcullis.yaml. It may lack what only serving needs, such as access keys.
+	Standalone bool
+	// Places keeps the position of each value in Snapshot.Config. Positions need much memory.
+	Places bool
+}
+
 // Load reads and compiles the configuration at path. It takes what outlives the configuration from the Pool. If
-// anything is wrong, the error is a fault.List with every fault, and the Snapshot, if any, has nothing but Files. Close
-// a Snapshot that is returned without an error.
-func Load(path string, p *pool.Pool) (*Snapshot, error) {
-	path = filepath.Clean(path)
+// anything is wrong, the error is a fault.List with every fault, and the Snapshot, if any, has nothing but Files and
+// Definitions. Close a Snapshot that is returned without an error.
+func Load(path string, p *pool.Pool) (*Snapshot, error) { return LoadInput(Input{Path: path}, p) }
+
+// LoadInput loads as Load does.
+func LoadInput(in Input, p *pool.Pool) (*Snapshot, error) {
+	in.Path = filepath.Clean(in.Path)
 	var s *Snapshot
 	l := settled(func() *loading {
 		if s != nil {
 			s.Close() // the files were inconsistent
 		}
-		l := read(path, p)
+		l := read(in, p)
 		s = l.compileAll()
 		return l
 	})
 	if l == nil {
 		s.Close()
 		return nil, fault.List{{
-			File:    path,
+			File:    in.Path,
 			Message: "it, or a file that it names, changed during each attempt to read it: replace the files by renaming, all at once",
 		}}
 	}
@@ -118,15 +137,21 @@ type loading struct {
 	compiler
 }
 
-// read reads the files of a configuration without parsing the files that it names.
-func read(path string, p *pool.Pool) *loading {
-	l := &loading{compiler: compiler{reader: reader{file: path, files: source.NewFiles(), Report: fault.NewReport()}, pool: p, lease: p.Lease()}}
-	data, err := l.files.Read(path, maxConfigSize)
+// read reads the files of a configuration without parsing the files that it names, but for definitions.
+func read(in Input, p *pool.Pool) *loading {
+	l := &loading{compiler: compiler{
+		reader: reader{file: in.Path, files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
+	}}
+	data, err := in.Text, error(nil)
+	if data == nil {
+		data, err = l.files.Read(in.Path, maxConfigSize)
+	}
 	if err != nil {
-		l.Add(fault.Fault{File: path, Message: "cannot be read: " + err.Error()})
+		l.Add(fault.Fault{File: in.Path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.doc = source.Parse(source.File{Name: path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+	if l.doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+		l.define()
 		l.gather()
 	}
 	return l
@@ -150,7 +175,7 @@ func (l *loading) compileAll() *Snapshot {
 	if l.doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.flushable = l.files.Names(), l.files.Digest(), l.flushable
+	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), l.defined, l.flushable
 	return s
 }
 
@@ -159,7 +184,7 @@ func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 	faults := l.Result(l.files.Names())
 	if faults.Fatal() || s.Gateway == nil {
 		s.Close()
-		return &Snapshot{Files: s.Files, lease: l.pool.Lease()}, faults
+		return &Snapshot{Files: s.Files, Definitions: s.Definitions, lease: l.pool.Lease()}, faults
 	}
 	s.Warnings = faults
 	return s, nil

@@ -19,7 +19,7 @@ func TestSnapshotHoldsNoDocument(t *testing.T) {
 	policy := signing(t, "portcullis.yaml", strings.Replace(signedAPI, "    routes:",
 		"    resourcePolicy: {Statement: [{Effect: Allow, Principal: \"*\", Action: \"*\", Resource: \"*\"}]}\n    routes:", 1))
 	for name, dir := range map[string]string{"everything": everything(t), "signing": signing(t), "policy": policy} {
-		l := read(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
+		l := read(Input{Path: filepath.Join(dir, "portcullis.yaml")}, pool.Dry())
 		nodes := nodesOf(l.doc)
 		for _, k := range l.keyFiles {
 			nodes = append(nodes, nodesOf(k.doc)...)

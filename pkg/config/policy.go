@@ -57,7 +57,7 @@ func (r *reader) parsePolicy(n *yaml.Node, o policy.Options, at *fault.Place) (s
 	switch {
 	case (file != nil || inline != nil) && len(n.Content) != 2:
 		r.Fault(at, "%s must have file: or inline: alone, or be the policy itself", at.Label())
-		return r.file, nil, nil
+		return r.doc.File(n), nil, nil
 	case file != nil:
 		return r.parsePolicyFile(at.Field("file"), o)
 	case inline != nil:
@@ -65,10 +65,10 @@ func (r *reader) parsePolicy(n *yaml.Node, o policy.Options, at *fault.Place) (s
 	}
 	if n.Kind == yaml.ScalarNode && !strings.HasPrefix(strings.TrimLeft(n.Value, "\" \t\r\n"), "{") {
 		r.Fault(at, "%s must be {file: name}, or a policy, as fields or as JSON text", at.Label())
-		return r.file, nil, nil
+		return r.doc.File(n), nil, nil
 	}
 	p, faults := policy.ParseYAML(n, o)
-	return r.file, p, faults
+	return r.doc.File(n), p, faults
 }
 
 func (r *reader) parsePolicyFile(at *fault.Place, o policy.Options) (string, *policy.Policy, []fault.Fault) {

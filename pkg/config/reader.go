@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
@@ -36,6 +37,7 @@ type reader struct {
 // compiler builds a gateway's configuration from a message of config.proto and the document that it was read from.
 type compiler struct {
 	reader
+	Input
 	// keyFiles are the access key files by name.
 	keyFiles map[string]*keyFile
 	// accounts are the exports that were read.
@@ -52,6 +54,8 @@ type compiler struct {
 	// functions says where functions run, by ARN. called has the functions that authorizers call.
 	functions map[string]*function
 	called    map[string]bool
+	// defined are the APIs that definitions define.
+	defined []*definition.Definition
 	// flushable are the authorizers whose answers are cached.
 	flushable []flushable
 }

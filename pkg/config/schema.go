@@ -11,7 +11,7 @@ var secrets = []string{"environment", "headers", "command", "url", "proxy", "pas
 
 // elsewhere maps names from API Gateway's own interfaces, and other likely names, to the names here (source.Schema).
 var elsewhere = map[string]string{
-	"apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
+	"openapi": "definition", "template": "definition", "body": "definition", "apiid": "id", "restapiid": "id", "httpapiid": "id", "accesskeyid": "id", "accountid": "account", "awsregion": "region",
 	"protocoltype": "kind", "policy": "resourcePolicy", "corsconfiguration": "cors", "endpointtype": "endpoint",
 	"stagename": "name", "stagevariables": "variables", "domain": "domains", "domainname": "domains", "host": "domains", "hosts": "domains",
 	"routekey": "route", "path": "route", "method": "route", "httpmethod": "route", "resource": "route",
@@ -25,5 +25,7 @@ var elsewhere = map[string]string{
 
 // unsupported lists what the format has and this version does not support. A change that builds one removes its row.
 var unsupported = []source.Unsupported{
-	{Message: "API", Field: "openapi", Instead: "remove it, and describe the API with stages and routes", Covers: "routes"},
+	{Message: "API", Field: "usagePlans", Instead: "remove it: apiKeys says which keys count, and Envoy limits rates"},
+	{Message: "API", Field: "requestValidators", Instead: "remove it: validate requests in the upstream"},
+	{Message: "Stage", Field: "canarySettings", Instead: "remove it, and split the traffic in Envoy"},
 }

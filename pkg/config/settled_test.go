@@ -17,7 +17,7 @@ func TestSettled(t *testing.T) {
 		readings := 0
 		l := settled(func() *loading {
 			write(t, name, bytes.Repeat([]byte("#"), readings))
-			l := read(name, pool.Dry())
+			l := read(Input{Path: name}, pool.Dry())
 			if readings++; readings <= changes {
 				write(t, name, bytes.Repeat([]byte("#"), readings))
 			}

@@ -30,7 +30,14 @@ var anyValue = (*structpb.Value)(nil).ProtoReflect().Descriptor().FullName()
 // A text is the scalar as written, quoted or not: the account 012345678901 keeps its twelve digits. Only an empty value
 // and null are not texts.
 func (d *Document) Decode(m proto.Message, r *fault.Report) {
-	(&decoder{d, &d.schema, r}).message(d.root, m.ProtoReflect(), d.Root())
+	d.DecodeAt(d.Root(), m, r)
+}
+
+// DecodeAt fills a message from the value at a Place, as Decode does.
+func (d *Document) DecodeAt(at *fault.Place, m proto.Message, r *fault.Report) {
+	if n := d.Node(at); n != nil {
+		(&decoder{d, &d.schema, r}).message(n, m.ProtoReflect(), at)
+	}
 }
 
 // fault reports a fault at a node and marks its Place as faulty. Aliases have been refused before.
@@ -43,7 +50,7 @@ func (d *decoder) fault(n *yaml.Node, at *fault.Place, format string, args ...an
 	if n.Kind == yaml.AliasNode {
 		return
 	}
-	f := faultAt(d.file, n, fmt.Sprintf(format, args...))
+	f := faultAt(d.File(n), n, fmt.Sprintf(format, args...))
 	f.At = at
 	d.report.Add(f)
 }
@@ -82,7 +89,7 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 		if u.Covers != "" {
 			d.report.Mark(at.Field(u.Covers))
 		}
-		d.report.Add(faultAt(d.file, key, u.refusal()))
+		d.report.Add(faultAt(d.File(key), key, u.refusal()))
 		return
 	}
 	var names []string
@@ -95,13 +102,13 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 			at = at.Field(meant)
 		}
 		d.report.Mark(at)
-		d.report.Add(faultAt(d.file, key, "unknown field: "+instead(meant, names)))
+		d.report.Add(faultAt(d.File(key), key, "unknown field: "+instead(meant, names)))
 		return
 	}
 	if meant != "" {
 		d.report.Mark(at.Field(meant))
 	}
-	d.report.Add(faultAt(d.file, key, fmt.Sprintf("unknown field %s: %s", fault.Quoted(key.Value), instead(meant, names))))
+	d.report.Add(faultAt(d.File(key), key, fmt.Sprintf("unknown field %s: %s", fault.Quoted(key.Value), instead(meant, names))))
 }
 
 func (d *decoder) field(n *yaml.Node, m protoreflect.Message, field protoreflect.FieldDescriptor, at *fault.Place) {

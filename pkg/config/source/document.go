@@ -2,6 +2,7 @@ package source
 
 import (
 	"iter"
+	"maps"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -15,6 +16,8 @@ type Document struct {
 	root    *yaml.Node
 	schema  Schema
 	secrets bool
+	// files are those of the values that stand in other files.
+	files map[*yaml.Node]string
 }
 
 // File is what Parse reads.
@@ -61,7 +64,34 @@ func (d *Document) Root() *fault.Place { return fault.Root(d) }
 // Position returns the position of the value at a Place. For a missing value it is the mapping that lacks it.
 func (d *Document) Position(at *fault.Place) (file string, line, column int) {
 	n, _ := d.find(at)
-	return d.file, n.Line, n.Column
+	return d.File(n), n.Line, n.Column
+}
+
+// File returns the name of the file in which a value of the document stands.
+func (d *Document) File(n *yaml.Node) string {
+	if file, ok := d.files[n]; ok {
+		return file
+	}
+	return d.file
+}
+
+// Replace puts a value in the place of the one at a Place. Files has the file of each value, and key, in it that does not stand in the
+// document's own.
+func (d *Document) Replace(at *fault.Place, n *yaml.Node, files map[*yaml.Node]string) {
+	old := d.Node(at)
+	if old == nil {
+		return
+	}
+	if d.files == nil {
+		d.files = make(map[*yaml.Node]string, len(files))
+	}
+	maps.Copy(d.files, files)
+	if old == d.root {
+		d.root = n
+		return
+	}
+	holder := d.Node(at.Up())
+	holder.Content[slices.Index(holder.Content, old)] = n
 }
 
 // Secret reports whether a text at a Place may be a secret: in a field of Schema.Secrets, or in a file of secrets.

@@ -35,7 +35,7 @@ func YAML(data []byte) (*yaml.Node, *fault.Fault) { return parse(data) }
 // name.
 func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	data = WithoutMark(data)
-	if bad := badCharacter(data); bad != nil {
+	if bad := BadCharacter(data); bad != nil {
 		return nil, bad
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -58,9 +58,9 @@ func parse(data []byte) (*yaml.Node, *fault.Fault) {
 	}
 }
 
-// badCharacter finds the first character that YAML does not allow, or that readers mistake: text after it must not look
+// BadCharacter finds the first character that YAML does not allow, or that readers mistake: text after it must not look
 // like part of a comment and be a route. yaml/v3 reports that there is such a character, but not where.
-func badCharacter(data []byte) *fault.Fault {
+func BadCharacter(data []byte) *fault.Fault {
 	for i, line, start := 0, 1, 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if message := unfitCharacter(r, size, data[i:]); message != "" {

@@ -22,8 +22,14 @@ const (
 //
 // CloudFormation's short tags become the long form: !Ref X is {Ref: X}, !GetAtt A.B is {"Fn::GetAtt": [A, B]}. An alias is the
 // value that its anchor names, and is never copied. Merge keys (<<) are merged. A key that is given twice is a fault: the tools that
-// read such a file take one or the other.
+// read such a file take one or the other. A file that is larger than AWS takes is refused before it is read.
 func Parse(file string, data []byte) (*Node, fault.List) {
+	if faults := tooLarge(file, data); len(faults) > 0 {
+		return nil, faults
+	}
+	if isJSON(data) {
+		return parseJSON(file, data)
+	}
 	root, wrong := source.YAML(data)
 	if wrong != nil {
 		return nil, fault.List{wrong.In(file)}
@@ -48,6 +54,7 @@ type parser struct {
 	made   map[*yaml.Node]*Node
 	open   map[*yaml.Node]bool
 	sizes  map[*Node]int // with all that is in it, aliases followed
+	merged int           // pairs that merge keys have copied
 	faults fault.List
 }
 
@@ -179,7 +186,7 @@ func (p *parser) mapping(n *yaml.Node, depth int) *Node {
 		case key.Kind != yaml.ScalarNode:
 			p.fault(key, "a key must be text")
 		case key.Tag == "!!merge":
-			merged = append(merged, p.merged(value, depth)...)
+			merged = append(merged, p.mergedMaps(value, depth)...)
 		case lines[key.Value] > 0:
 			p.fault(n.Content[i], "%s is given twice, first in line %d: keep one", fault.Quoted(key.Value), lines[key.Value])
 		default:
@@ -188,6 +195,10 @@ func (p *parser) mapping(n *yaml.Node, depth int) *Node {
 		}
 	}
 	for _, m := range merged {
+		if p.merged += len(m.Pairs); p.merged > maxNodes {
+			p.fault(n, "the merge keys << copy more than %d values: write fewer", maxNodes)
+			break
+		}
 		for _, pair := range m.Pairs {
 			if _, given := lines[pair.Key]; !given {
 				lines[pair.Key] = pair.At.Line
@@ -198,8 +209,8 @@ func (p *parser) mapping(n *yaml.Node, depth int) *Node {
 	return made
 }
 
-// merged returns the maps that a merge key names, the first of which wins.
-func (p *parser) merged(value *yaml.Node, depth int) []*Node {
+// mergedMaps returns the maps that a merge key names, the first of which wins.
+func (p *parser) mergedMaps(value *yaml.Node, depth int) []*Node {
 	n := p.node(value, depth+1)
 	maps := []*Node{n}
 	if n.Kind == List {

@@ -575,6 +575,10 @@ type API struct {
 	GatewayResponses map[string]*GatewayResponse `protobuf:"bytes,15,rep,name=gateway_responses,json=gatewayResponses,proto3" json:"gateway_responses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Settings for verifying signatures that differ from API Gateway, for routes with authorization AWS_IAM.
 	Signatures *Signatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
+	// The OpenAPI file, or the SAM or CloudFormation template, that defines the API. It gives the API's routes, authorizers,
+	// resource policy, gateway responses and CORS. What a definition does not say stands beside it: id, account, region,
+	// stages with their domains, and API keys.
+	Definition *Definition `protobuf:"bytes,50,opt,name=definition,proto3" json:"definition,omitempty"`
 	// How an HTTP API answers cross-origin requests from browsers. Without it, the upstream and routes with the method
 	// OPTIONS answer them.
 	Cors *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
@@ -745,6 +749,13 @@ func (x *API) GetSignatures() *Signatures {
 	return nil
 }
 
+func (x *API) GetDefinition() *Definition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
 func (x *API) GetCors() *Cors {
 	if x != nil {
 		return x.Cors
@@ -849,6 +860,124 @@ func (x *ApiKey) GetEnabled() bool {
 	return false
 }
 
+// Definition is an API definition in one of AWS's formats: OpenAPI 3 or Swagger 2.0 with x-amazon-apigateway extensions,
+// a SAM template or a CloudFormation template. `portcullis validate` reports what portcullis enforces of it.
+// AWS: "Develop REST APIs using OpenAPI in API Gateway" (API Gateway Developer Guide), "AWS SAM template anatomy" (AWS
+// SAM Developer Guide).
+type Definition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the file, relative to the folder of this one. Required.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// The logical id of the API in a template, such as PetsApi. Required if the template has more than one API.
+	Api string `protobuf:"bytes,2,opt,name=api,proto3" json:"api,omitempty"`
+	// Values of a template's parameters, by name.
+	Parameters map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// A file with values of a template's parameters, in the form of the AWS CLI ([{ParameterKey: …, ParameterValue: …}])
+	// or of CodePipeline ({Parameters: {…}}). A value in parameters replaces the file's.
+	ParameterFile string `protobuf:"bytes,4,opt,name=parameter_file,json=parameterFile,proto3" json:"parameter_file,omitempty"`
+	// Values that the definition gets from elsewhere, by the function that returns them: `Fn::ImportValue pool-arn`,
+	// `Fn::GetAtt Pool.Arn`, `${pool_arn}`. A fault names each one that is missing.
+	Values map[string]string `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What happens to a route whose guard cannot be determined. Without it, the definition is refused. With `deny`, the
+	// route answers each request with 500.
+	Unresolved string `protobuf:"bytes,6,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
+	// Fields of the API that are given here although the definition gives them too, such as resourcePolicy. A value here
+	// replaces the definition's. In authorizers, gatewayResponses, upstreamHeaders, signatures and cors, values that are
+	// not given here stay.
+	Override []string `protobuf:"bytes,7,rep,name=override,proto3" json:"override,omitempty"`
+	// The folder that must hold the files which the definition includes, relative to the folder of this file. Without it,
+	// the folder of this file if it holds the definition, otherwise the definition's own.
+	Folder        string `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Definition) Reset() {
+	*x = Definition{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Definition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Definition) ProtoMessage() {}
+
+func (x *Definition) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Definition.ProtoReflect.Descriptor instead.
+func (*Definition) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Definition) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Definition) GetApi() string {
+	if x != nil {
+		return x.Api
+	}
+	return ""
+}
+
+func (x *Definition) GetParameters() map[string]string {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Definition) GetParameterFile() string {
+	if x != nil {
+		return x.ParameterFile
+	}
+	return ""
+}
+
+func (x *Definition) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Definition) GetUnresolved() string {
+	if x != nil {
+		return x.Unresolved
+	}
+	return ""
+}
+
+func (x *Definition) GetOverride() []string {
+	if x != nil {
+		return x.Override
+	}
+	return nil
+}
+
+func (x *Definition) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
 // Cors is the CORS configuration of an HTTP API. With it, the API answers a preflight (OPTIONS with the headers Origin
 // and Access-Control-Request-Method) itself, with 204, and does not call the upstream. As in API Gateway, a preflight
 // that matches a route with an authorization other than NONE is guarded by that route, and browsers send no credentials
@@ -883,7 +1012,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1024,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1037,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -978,7 +1107,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1119,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1132,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Stage) GetName() string {
@@ -1066,7 +1195,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1207,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1220,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Route) GetRoute() string {
@@ -1165,7 +1294,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1306,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1319,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1254,7 +1383,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1266,7 +1395,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1279,7 +1408,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -1397,7 +1526,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1538,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1551,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Function) GetUrl() string {
@@ -1555,7 +1684,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1696,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1709,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -1625,7 +1754,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1766,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1779,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -1747,7 +1876,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1888,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1901,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -1829,7 +1958,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1970,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1983,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -1922,7 +2051,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2063,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2076,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -2014,7 +2143,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2155,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2168,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -2080,7 +2209,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2221,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2234,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -2161,7 +2290,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2302,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2315,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2263,7 +2392,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2404,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2417,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2334,7 +2463,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2475,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2488,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -2399,7 +2528,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2540,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2553,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -2461,7 +2590,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2602,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2615,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -2547,7 +2676,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2688,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2701,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -2639,7 +2768,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2780,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2793,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -2715,7 +2844,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +2856,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +2869,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -2792,7 +2921,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2933,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2946,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -2845,7 +2974,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2857,7 +2986,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2870,7 +2999,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -2891,7 +3020,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3032,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3045,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -2973,7 +3102,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3114,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3127,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3115,7 +3244,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3127,7 +3256,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3140,7 +3269,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Secret) GetValue() string {
@@ -3187,7 +3316,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\xb5\x0e\n" +
+	"requireApi\"\xf7\x0e\n" +
 	"\x03API\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
@@ -3214,7 +3343,10 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x11gateway_responses\x18\x0f \x03(\v2/.portcullis.config.v1.API.GatewayResponsesEntryR\x10gatewayResponses\x12@\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2 .portcullis.config.v1.SignaturesR\n" +
-	"signatures\x12.\n" +
+	"signatures\x12@\n" +
+	"\n" +
+	"definition\x182 \x01(\v2 .portcullis.config.v1.DefinitionR\n" +
+	"definition\x12.\n" +
 	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x12H\n" +
 	"\x0eapi_key_source\x18( \x01(\x0e2\".portcullis.config.v1.ApiKeySourceR\fapiKeySource\x127\n" +
 	"\bapi_keys\x18) \x03(\v2\x1c.portcullis.config.v1.ApiKeyR\aapiKeys\x1a`\n" +
@@ -3237,7 +3369,28 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06stages\x18\x04 \x03(\tR\x06stages\x12\x1d\n" +
 	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01B\n" +
 	"\n" +
-	"\b_enabled\"\xc8\x02\n" +
+	"\b_enabled\"\x8f\x04\n" +
+	"\n" +
+	"Definition\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x10\n" +
+	"\x03api\x18\x02 \x01(\tR\x03api\x12P\n" +
+	"\n" +
+	"parameters\x18\x03 \x03(\v20.portcullis.config.v1.Definition.ParametersEntryR\n" +
+	"parameters\x12%\n" +
+	"\x0eparameter_file\x18\x04 \x01(\tR\rparameterFile\x12D\n" +
+	"\x06values\x18\x05 \x03(\v2,.portcullis.config.v1.Definition.ValuesEntryR\x06values\x12n\n" +
+	"\n" +
+	"unresolved\x18\x06 \x01(\tBN\xbaHK\xba\x01H\n" +
+	"\x15definition.unresolved\x12\x19must be deny, or left out\x1a\x14this in ['', 'deny']R\n" +
+	"unresolved\x12\x1a\n" +
+	"\boverride\x18\a \x03(\tR\boverride\x12\x16\n" +
+	"\x06folder\x18\b \x01(\tR\x06folder\x1a=\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\x02\n" +
 	"\x04Cors\x12#\n" +
 	"\rallow_origins\x18\x01 \x03(\tR\fallowOrigins\x12#\n" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
@@ -3503,7 +3656,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(ApiKeySource)(0),                 // 0: portcullis.config.v1.ApiKeySource
 	(Kind)(0),                         // 1: portcullis.config.v1.Kind
@@ -3514,108 +3667,114 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Envoy)(nil),                     // 6: portcullis.config.v1.Envoy
 	(*API)(nil),                       // 7: portcullis.config.v1.API
 	(*ApiKey)(nil),                    // 8: portcullis.config.v1.ApiKey
-	(*Cors)(nil),                      // 9: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 10: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 11: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 12: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 13: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 14: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 15: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 16: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 17: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 18: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 19: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 20: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 21: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 22: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 23: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 24: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 25: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 26: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 27: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 28: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 29: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 30: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 31: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 32: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 33: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 34: portcullis.config.v1.Secret
-	nil,                               // 35: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 36: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 37: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 38: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 39: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 40: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 41: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 42: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 43: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 44: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 45: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 46: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 47: google.protobuf.Value
+	(*Definition)(nil),                // 9: portcullis.config.v1.Definition
+	(*Cors)(nil),                      // 10: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 11: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 12: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 13: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 14: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 15: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 16: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 17: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 18: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 19: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 20: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 21: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 22: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 23: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 24: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 25: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 26: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 27: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 28: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 29: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 30: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 31: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 32: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 33: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 34: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 35: portcullis.config.v1.Secret
+	nil,                               // 36: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 37: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 38: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 39: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 40: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 41: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 42: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 43: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 44: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 45: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 46: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 47: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 48: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 49: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 50: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	7,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	26, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	27, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	28, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	35, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	36, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	15, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	27, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	28, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	29, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	36, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	37, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	16, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	6,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	1,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	2,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	10, // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	47, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	11, // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	50, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	4,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	37, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	11, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	38, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	39, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	23, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	9,  // 18: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	0,  // 19: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	8,  // 20: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	34, // 21: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	40, // 22: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	4,  // 23: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	41, // 24: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	24, // 25: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	13, // 26: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	18, // 27: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	19, // 28: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	3,  // 29: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	42, // 30: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	43, // 31: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	16, // 32: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	34, // 33: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	34, // 34: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	17, // 35: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	34, // 36: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	20, // 37: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	21, // 38: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	44, // 39: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	45, // 40: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	47, // 41: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	29, // 42: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	31, // 43: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	30, // 44: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	47, // 45: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	33, // 46: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	34, // 47: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	34, // 48: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	47, // 49: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	46, // 50: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	22, // 51: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	14, // 52: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	12, // 53: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	25, // 54: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	34, // 55: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	38, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	12, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	39, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	40, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	24, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	9,  // 18: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	10, // 19: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	0,  // 20: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	8,  // 21: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	35, // 22: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	41, // 23: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	42, // 24: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	43, // 25: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	4,  // 26: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	44, // 27: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	25, // 28: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	14, // 29: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	19, // 30: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	20, // 31: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	3,  // 32: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	45, // 33: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	46, // 34: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	17, // 35: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	35, // 36: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	35, // 37: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	18, // 38: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	35, // 39: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	21, // 40: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	22, // 41: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	47, // 42: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	48, // 43: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	50, // 44: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	30, // 45: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	32, // 46: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	31, // 47: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	50, // 48: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	34, // 49: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	35, // 50: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	35, // 51: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	50, // 52: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	49, // 53: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	23, // 54: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	15, // 55: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	13, // 56: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	26, // 57: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	35, // 58: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -3624,16 +3783,16 @@ func file_portcullis_config_v1_config_proto_init() {
 		return
 	}
 	file_portcullis_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   42,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

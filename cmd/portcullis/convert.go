@@ -1,0 +1,25 @@
+package main
+
+import (
+	"flag"
+	"io"
+
+	"github.com/portcullis-authz/portcullis/pkg/config"
+)
+
+func convert(args []string, out, errs io.Writer) int {
+	flags := flag.NewFlagSet("convert", flag.ContinueOnError)
+	var s subject
+	files, code, ok := s.arguments(flags, args, out, errs)
+	if !ok {
+		return code
+	}
+	in, err := s.input(files)
+	if err == nil {
+		err = config.Convert(in, out)
+	}
+	if err != nil {
+		return refused(errs, s.name(files), err)
+	}
+	return exitGood
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
+)
+
+// subject is what a command looks at: a portcullis.yaml, or a definition without one.
+type subject struct {
+	config string
+	alone  config.Standalone
+	apis   pairs
+	// parameters and values are those of a definition.
+	parameters, values pairs
+	stages             pairs
+}
+
+// pairs are the values of a flag that is given several times.
+type pairs []string
+
+func (p *pairs) String() string { return strings.Join(*p, " ") }
+
+func (p *pairs) Set(text string) error {
+	*p = append(*p, text)
+	return nil
+}
+
+// define adds the flags that say what to look at.
+func (s *subject) define(flags *flag.FlagSet) {
+	flags.StringVar(&s.config, "config", "portcullis.yaml", "configuration `file`")
+	flags.Var(&s.apis, "api", "look at the API with this logical `id` of a template; may be repeated; without it, at all")
+	flags.Var(&s.parameters, "parameter", "`name=value` of a template's parameter; may be repeated")
+	flags.StringVar(&s.alone.ParameterFile, "parameter-file", "", "`file` with values of a template's parameters")
+	flags.Var(&s.values, "value", "`key=value` for what a definition gets from elsewhere, such as 'Fn::ImportValue pool-arn=arn:…'; may be repeated")
+	flags.StringVar(&s.alone.ID, "id", "", "`id` of a definition's API")
+	flags.StringVar(&s.alone.Account, "account", "", "`account` of a definition's API")
+	flags.StringVar(&s.alone.Region, "region", "", "`region` of a definition's API")
+	flags.Var(&s.stages, "stage", "`name` of a stage of a definition's API; may be repeated")
+	flags.StringVar(&s.alone.Unresolved, "unresolved", "", "`deny`: routes whose guard cannot be told refuse, instead of the definition")
+}
+
+// usage prints how a command is used, before its flags.
+func (s *subject) usage(flags *flag.FlagSet) {
+	flags.Usage = func() {
+		name := flags.Name()
+		fmt.Fprintf(flags.Output(), "usage: portcullis %s [--config FILE]   of a portcullis.yaml\n       portcullis %s FILE              of an OpenAPI file, a SAM or CloudFormation template, or a portcullis.yaml\n", name, name)
+		flags.PrintDefaults()
+	}
+}
+
+// load reads what the arguments name. The Snapshot has the Definitions even if there are faults.
+func (s *subject) load(files []string, places bool) (*config.Snapshot, error) {
+	in, err := s.input(files)
+	if err != nil {
+		return nil, err
+	}
+	in.Places = places
+	return config.LoadInput(in, pool.Dry())
+}
+
+// input is the configuration that the arguments name, or that a definition alone would need.
+func (s *subject) input(files []string) (config.Input, error) {
+	switch {
+	case len(files) == 0:
+		return config.Input{Path: s.config}, nil
+	case !isDefinition(files[0]):
+		return config.Input{Path: files[0]}, nil
+	default:
+		return s.around(files[0])
+	}
+}
+
+// isDefinition tells a definition from a portcullis.yaml. What cannot be read is told by the reader of the one or the other.
+func isDefinition(file string) bool {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return true
+	}
+	root, _ := tree.Parse(file, data)
+	return root == nil || !root.Has("apis")
+}
+
+// around is the portcullis.yaml that a definition alone would need.
+func (s *subject) around(file string) (config.Input, error) {
+	s.alone.File, s.alone.Stages = file, s.stages
+	var err error
+	if s.alone.Parameters, err = s.parameters.split("--parameter"); err != nil {
+		return config.Input{}, err
+	}
+	if s.alone.Values, err = s.values.split("--value"); err != nil {
+		return config.Input{}, err
+	}
+	if s.alone.APIs = s.apis; len(s.apis) == 0 {
+		var faults fault.List
+		if s.alone.APIs, faults = definition.APIs(s.alone.Spec()); faults.Fatal() {
+			return config.Input{}, faults
+		}
+	}
+	return s.alone.Input()
+}
+
+// split reads each value of a flag as name=value.
+func (p pairs) split(flag string) (map[string]string, error) {
+	split := map[string]string{}
+	for _, text := range p {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("%s: %q must be a name and a value with = between", flag, text)
+		}
+		if _, twice := split[name]; twice {
+			return nil, fmt.Errorf("%s: %s is given twice", flag, name)
+		}
+		split[name] = value
+	}
+	return split, nil
+}
+
+// arguments reads the flags of a command that looks at a subject, and the file that it may name.
+func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
+	s.define(flags)
+	s.usage(flags)
+	files, code, ok = parseMixed(flags, args, out, errs)
+	if ok && len(files) > 1 {
+		return nil, wrong(errs, flags, unexpected(flags, files[1])), false
+	}
+	if ok && (len(files) == 0 || !isDefinition(files[0])) {
+		if given := s.given(flags); len(given) > 0 {
+			return nil, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given[0])), false
+		}
+	}
+	return files, code, ok
+}
+
+// given returns the flags for a definition that are given.
+func (s *subject) given(flags *flag.FlagSet) []string {
+	var names []string
+	flags.Visit(func(f *flag.Flag) {
+		if slices.Contains([]string{"api", "parameter", "parameter-file", "value", "id", "account", "region", "stage", "unresolved"}, f.Name) {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	return names
+}
+
+// faultsOf returns everything that a load found wrong.
+func faultsOf(path string, err error) fault.List {
+	if faults, ok := errors.AsType[fault.List](err); ok {
+		return faults
+	}
+	return fault.List{{File: path, Message: err.Error()}}
+}
+
+// name is how messages name what is looked at.
+func (s *subject) name(files []string) string {
+	if len(files) > 0 {
+		return files[0]
+	}
+	return s.config
+}

@@ -1,0 +1,246 @@
+package config
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+// define puts each API that a definition defines in the place of the one that names the definition, so that all that follows reads
+// it like any other.
+func (c *compiler) define() {
+	for at := range c.doc.Items(c.doc.Root().Field("apis")) {
+		if c.doc.Node(at.Field("definition")) != nil {
+			c.defineAPI(at)
+		}
+	}
+}
+
+func (c *compiler) defineAPI(at *fault.Place) {
+	api := &configv1.API{}
+	c.doc.DecodeAt(at, api, c.Report)
+	m := api.GetDefinition()
+	if m.GetFile() == "" {
+		c.IfNew(at.Field("definition").Field("file"), "file must be the name of an OpenAPI file or a template, relative to the folder of this one")
+		c.Mark(at)
+		return
+	}
+	d, faults := definition.Load(c.spec(api))
+	for _, f := range faults {
+		c.Add(f)
+	}
+	if d == nil {
+		c.Mark(at)
+		return
+	}
+	c.defined = append(c.defined, d)
+	c.refusals(d, m.GetUnresolved() == "deny", at)
+	if d.Node == nil {
+		c.Mark(at)
+		return
+	}
+	n, files := d.Node.YAML()
+	b := beside{compiler: c, files: files, override: m.GetOverride(), used: map[string]bool{}}
+	merged := b.api(c.doc.Node(at), n, at)
+	if c.Standalone {
+		c.invent(merged, d)
+	}
+	c.doc.Replace(at, merged, files)
+	for i, name := range m.GetOverride() {
+		if !b.used[name] {
+			c.Fault(at.Field("definition").Field("override").Item(i), "%s is not in the definition and here both: remove it from override", fault.Quoted(name))
+		}
+	}
+	d.Node = nil // a Snapshot has the Definition
+}
+
+// refusals reports what guards and could not be told. It keeps the configuration from being used, unless the routes concerned are
+// to refuse.
+func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place) {
+	for _, n := range d.Refusals() {
+		c.Add(fault.Fault{File: n.At.File, Line: n.At.Line, Column: n.At.Column, Message: n.What + ": " + n.Message, Warning: deny})
+	}
+	if len(d.Refusals()) > 0 && !deny {
+		c.Mark(at.Field("routes"))
+	}
+}
+
+// spec is what a definition is read with.
+func (c *compiler) spec(api *configv1.API) definition.Spec {
+	m := api.GetDefinition()
+	s := definition.Spec{
+		File: c.relative(m.GetFile()), API: m.GetApi(), Parameters: m.GetParameters(), Values: m.GetValues(),
+		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
+		Variables: commonVariables(api.GetStages()), Read: c.files.Read,
+	}
+	if m.GetParameterFile() != "" {
+		s.ParameterFile = c.relative(m.GetParameterFile())
+	}
+	s.Folder = c.folder(m.GetFolder(), s.File)
+	return s
+}
+
+// folder is what included files must lie in.
+func (c *compiler) folder(given, file string) string {
+	if given != "" {
+		return c.relative(given)
+	}
+	own := filepath.Dir(c.file)
+	if rel, err := filepath.Rel(own, file); err == nil && filepath.IsLocal(rel) {
+		return own
+	}
+	return filepath.Dir(file)
+}
+
+// commonVariables are the stage variables that have one value in all stages.
+func commonVariables(stages []*configv1.Stage) map[string]string {
+	if len(stages) == 0 {
+		return nil
+	}
+	common := maps.Clone(stages[0].GetVariables())
+	for _, s := range stages[1:] {
+		maps.DeleteFunc(common, func(name, value string) bool {
+			other, given := s.GetVariables()[name]
+			return !given || other != value
+		})
+	}
+	return common
+}
+
+// beside merges what stands beside a definition in portcullis.yaml with what the definition says.
+type beside struct {
+	*compiler
+	files    map[*yaml.Node]string
+	override []string
+	// used are the overrides that there was a use for.
+	used map[string]bool
+}
+
+// overrides reports whether what stands here goes before what the definition says of a field.
+func (b *beside) overrides(field string) bool {
+	if !slices.Contains(b.override, field) {
+		return false
+	}
+	b.used[field] = true
+	return true
+}
+
+// merging are the fields of an API of which both may have parts. If they are overridden, each value that is given here goes before the
+// definition's.
+var merging = []string{"authorizers", "gatewayResponses", "upstreamHeaders", "signatures", "cors"}
+
+func (b *beside) api(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+	return b.mapping(own, defined, at, func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+		switch {
+		case slices.Contains(merging, key):
+			return b.both(key, own, defined, at)
+		case b.overrides(key):
+			return own
+		case key == "stages":
+			return b.stages(own, defined, at)
+		default:
+			return b.same(key, own, defined, at)
+		}
+	})
+}
+
+// mapping merges two mappings; both says what becomes of what both have.
+func (b *beside) mapping(own, defined *yaml.Node, at *fault.Place, both func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node) *yaml.Node {
+	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: own.Tag, Line: own.Line, Column: own.Column, Style: own.Style}
+	given := map[string]bool{}
+	for i := 0; i+1 < len(own.Content); i += 2 {
+		key, value := own.Content[i], own.Content[i+1]
+		given[key.Value] = true
+		if theirs := valueOf(defined, key.Value); theirs != nil {
+			value = both(key.Value, value, theirs, at.Field(key.Value))
+		}
+		merged.Content = append(merged.Content, key, value)
+	}
+	for i := 0; i+1 < len(defined.Content); i += 2 {
+		if !given[defined.Content[i].Value] {
+			merged.Content = append(merged.Content, defined.Content[i], defined.Content[i+1])
+		}
+	}
+	return merged
+}
+
+func valueOf(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// both merges two values as deep as they are mappings.
+func (b *beside) both(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+	if own.Kind != yaml.MappingNode || defined.Kind != yaml.MappingNode {
+		return b.same(key, own, defined, at)
+	}
+	return b.mapping(own, defined, at, b.both)
+}
+
+// same takes a value that both say, if both say the same.
+func (b *beside) same(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+	if own.Kind == yaml.ScalarNode && defined.Kind == yaml.ScalarNode && own.Value == defined.Value {
+		return own
+	}
+	field := key
+	if steps := at.Steps(); len(steps) > 2 { // apis, an item, and the field of the API
+		field = steps[2].Name
+	}
+	if b.overrides(field) {
+		return own
+	}
+	b.Fault(at, "the definition says %s too, in %s:%d: remove it here, or write definition: {override: [%s]}",
+		fault.Quoted(key), b.files[defined], defined.Line, field)
+	return own
+}
+
+// stages merges the stages by their names. Of the definition's stages, those count that are named here, if any are.
+func (b *beside) stages(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+	if own.Kind != yaml.SequenceNode || defined.Kind != yaml.SequenceNode || len(defined.Content) == 0 {
+		return own
+	}
+	theirs := map[string]*yaml.Node{}
+	for _, n := range defined.Content {
+		if name := valueOf(n, "name"); name != nil {
+			theirs[name.Value] = n
+		}
+	}
+	merged := &yaml.Node{Kind: yaml.SequenceNode, Tag: own.Tag, Line: own.Line, Column: own.Column, Style: own.Style}
+	for i, n := range own.Content {
+		merged.Content = append(merged.Content, b.stage(n, theirs, at.Item(i)))
+	}
+	return merged
+}
+
+func (b *beside) stage(own *yaml.Node, theirs map[string]*yaml.Node, at *fault.Place) *yaml.Node {
+	if own.Kind != yaml.MappingNode {
+		return own
+	}
+	name := valueOf(own, "name")
+	if name == nil {
+		return own
+	}
+	defined := theirs[name.Value]
+	if defined == nil {
+		b.Fault(at.Field("name"), "the definition has no stage %s: write %s, or definition: {override: [stages]}",
+			fault.Quoted(name.Value), source.OneOf(slices.Sorted(maps.Keys(theirs))))
+		return own
+	}
+	return b.mapping(own, defined, at, func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
+		if b.overrides(key) {
+			return own
+		}
+		return b.both(key, own, defined, at)
+	})
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// Standalone is a definition that is looked at without a portcullis.yaml. What a portcullis.yaml would say beside it is invented where
+// it is not given, and the definition's Notes say so.
+type Standalone struct {
+	// File is the definition, and APIs the logical ids of those of its APIs that are looked at; none for an OpenAPI file.
+	File string
+	APIs []string
+	// Parameters, ParameterFile, Values and Unresolved are those of a Definition in portcullis.yaml.
+	Parameters, Values        map[string]string
+	ParameterFile, Unresolved string
+	// ID, Account and Region are those of the API. An empty one is invented.
+	ID, Account, Region string
+	// Stages are the names of the stages to look at. Without any, they are those of the definition, or else one that is invented.
+	Stages []string
+}
+
+// What stands for what a definition does not say, if it is looked at alone.
+const (
+	inventedID      = "definition"
+	inventedAccount = "123456789012"
+	inventedRegion  = "us-east-1"
+	inventedStage   = "prod"
+)
+
+// Spec is what the definition is read with to find its APIs.
+func (s Standalone) Spec() definition.Spec {
+	files := source.NewFiles()
+	return definition.Spec{
+		File: s.File, Parameters: s.Parameters, ParameterFile: s.ParameterFile, Values: s.Values, Folder: s.root(), Read: files.Read,
+	}
+}
+
+// Input is the portcullis.yaml that the definition would need.
+func (s Standalone) Input() (Input, error) {
+	folder, err := filepath.Abs(s.root())
+	if err != nil {
+		return Input{}, err
+	}
+	d := definitionText{
+		File: filepath.Base(s.File), Folder: folder, Parameters: s.Parameters, Values: s.Values, Unresolved: s.Unresolved,
+	}
+	if s.ParameterFile != "" {
+		if d.ParameterFile, err = filepath.Abs(s.ParameterFile); err != nil {
+			return Input{}, err
+		}
+	}
+	var apis []apiText
+	for i, name := range s.apis() {
+		apis = append(apis, s.api(d, name, i))
+	}
+	text, err := yaml.Marshal(map[string]any{"apis": apis})
+	if err != nil {
+		return Input{}, err
+	}
+	return Input{Path: filepath.Join(filepath.Dir(s.File), "(command line)"), Text: text, Standalone: true}, nil
+}
+
+// apiText and definitionText are an API and its definition as a portcullis.yaml has them.
+type apiText struct {
+	ID         string
+	Account    string
+	Region     string
+	Stages     []map[string]string `yaml:",omitempty"`
+	Definition definitionText
+}
+
+type definitionText struct {
+	File          string
+	API           string `yaml:",omitempty"`
+	Folder        string
+	Parameters    map[string]string `yaml:",omitempty"`
+	ParameterFile string            `yaml:"parameterFile,omitempty"`
+	Values        map[string]string `yaml:",omitempty"`
+	Unresolved    string            `yaml:",omitempty"`
+}
+
+// apis are the APIs to look at. The one of an OpenAPI file has no name.
+func (s Standalone) apis() []string {
+	if len(s.APIs) == 0 {
+		return []string{""}
+	}
+	return s.APIs
+}
+
+func (s Standalone) api(d definitionText, name string, i int) apiText {
+	d.API = name
+	api := apiText{
+		ID: cmp.Or(s.ID, inventedID), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d,
+	}
+	if i > 0 {
+		api.ID += strconv.Itoa(i + 1)
+	}
+	for _, stage := range s.Stages {
+		api.Stages = append(api.Stages, map[string]string{"name": stage})
+	}
+	return api
+}
+
+// root is where included files must lie: the working directory if the definition lies in it, or else the definition's own.
+func (s Standalone) root() string {
+	if filepath.IsLocal(s.File) {
+		return "."
+	}
+	return filepath.Dir(s.File)
+}
+
+// invent adds to an API of a Standalone a stage, if it has none, and domains to stages that have none.
+func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
+	stages := valueOf(api, "stages")
+	if stages == nil {
+		stages = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{mappingOf("name", text(inventedStage))}}
+		api.Content = append(api.Content, text("stages"), stages)
+		d.Notes = slices.Insert(d.Notes, 0, invented(d, "stage", inventedStage))
+	}
+	for i, stage := range stages.Content {
+		if stage.Kind != yaml.MappingNode || valueOf(stage, "domains") != nil {
+			continue
+		}
+		host := strings.ToLower(cmp.Or(d.API, "api")) + ".example.com"
+		if i > 0 {
+			host = fmt.Sprintf("stage%d.%s", i+1, host)
+		}
+		stage.Content = append(stage.Content, text("domains"), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{text(host)}})
+		d.Notes = slices.Insert(d.Notes, 0, invented(d, "domain", host))
+	}
+}
+
+// invented notes a value that a portcullis.yaml has to say.
+func invented(d *definition.Definition, what, value string) portability.Note {
+	return portability.Note{
+		Verdict: portability.Approximated, At: tree.Position{File: d.File, Line: 1, Column: 1}, What: what,
+		Message: fmt.Sprintf("the definition does not say it: %s stands for it here, and portcullis.yaml has to give it", value),
+	}
+}
+
+func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+func mappingOf(name string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{text(name), value}}
+}

@@ -1,0 +1,120 @@
+package cloudformation
+
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// httpDocument adds to a document what stands in resources of an HTTP API.
+func (a *reader) httpDocument(d *document) {
+	if cors := a.property("CorsConfiguration"); cors != nil {
+		d.root.Set("x-amazon-apigateway-cors", lowered(cors))
+	}
+	if disabled := a.property("DisableExecuteApiEndpoint"); disabled != nil {
+		if configuration := d.within("x-amazon-apigateway-endpoint-configuration"); configuration != nil {
+			configuration.Set("disableExecuteApiEndpoint", disabled)
+		}
+	}
+	for _, p := range a.parts("AWS::ApiGatewayV2::Authorizer", "ApiId") {
+		d.scheme(p.id, a.httpScheme(p))
+	}
+	for _, p := range a.parts("AWS::ApiGatewayV2::Route", "ApiId") {
+		a.route(d, p)
+	}
+	a.quickCreate(d)
+}
+
+// quickCreate adds the open route that an API with a Target has.
+func (a *reader) quickCreate(d *document) {
+	target := a.property("Target")
+	if target == nil {
+		return
+	}
+	key := a.property("RouteKey")
+	text, ok := key.Scalar()
+	if key == nil {
+		text, ok = "$default", true
+	}
+	if !ok {
+		a.fault(key.At, "the RouteKey is not known: %s", giveIt(key))
+		return
+	}
+	a.addRoute(d, text, target.At, tree.NewMap(target.At))
+}
+
+// httpScheme makes a security scheme of an authorizer.
+func (a *reader) httpScheme(p part) *tree.Node {
+	scheme := tree.NewMap(p.at)
+	if kind, _ := p.properties.Get("AuthorizerType").Scalar(); strings.EqualFold(kind, "JWT") {
+		scheme.Set("type", tree.NewText("oauth2", p.at))
+	} else {
+		scheme.Set("type", tree.NewText("apiKey", p.at)).Set("name", tree.NewText("Unused", p.at)).Set("in", tree.NewText("header", p.at))
+	}
+	extension := a.authorizer(p, "AuthorizerType", map[string]string{
+		"AuthorizerType": "type", "AuthorizerUri": "authorizerUri", "AuthorizerCredentialsArn": "authorizerCredentials",
+		"AuthorizerResultTtlInSeconds": "authorizerResultTtlInSeconds", "IdentitySource": "identitySource",
+		"IdentityValidationExpression": "identityValidationExpression", "EnableSimpleResponses": "enableSimpleResponses",
+		"AuthorizerPayloadFormatVersion": "authorizerPayloadFormatVersion",
+	})
+	if configuration := p.properties.Get("JwtConfiguration"); configuration != nil && p.undecided == nil {
+		extension.Set("jwtConfiguration", lowered(configuration))
+	}
+	return scheme.Set("x-amazon-apigateway-authorizer", extension)
+}
+
+// route adds an operation for a route.
+func (a *reader) route(d *document, p part) {
+	key, ok := p.properties.Get("RouteKey").Scalar()
+	if !ok {
+		a.fault(p.at, "the RouteKey of the route %s is not known: %s", p.id, giveIt(p.properties.Get("RouteKey")))
+		return
+	}
+	operation := a.operation(d, p, "AWS::ApiGatewayV2::Authorizer", func(kind string) guard { return httpGuard(kind, p) })
+	if integration := a.integration(p.properties.Get("Target")); integration != nil {
+		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters"))
+	}
+	a.addRoute(d, key, p.at, operation)
+}
+
+// httpGuard reads the authorization type of a route. A route without one is open, as AWS has it, unless it names an authorizer.
+func httpGuard(kind string, p part) guard {
+	switch strings.ToUpper(kind) {
+	case "":
+		if p.properties.Has("AuthorizationType") || p.properties.Has("AuthorizerId") {
+			return noGuard
+		}
+		return openGuard
+	case "NONE":
+		return openGuard
+	case "AWS_IAM":
+		return iamGuard
+	case "CUSTOM", "JWT":
+		return authorizerGuard
+	}
+	return noGuard
+}
+
+// addRoute adds an operation under a route key.
+func (a *reader) addRoute(d *document, key string, at tree.Position, operation *tree.Node) {
+	if key == "$default" {
+		d.operation("/$default", anyMethod, operation.Set("isDefaultRoute", tree.NewBool(true, at)))
+		return
+	}
+	method, path, ok := strings.Cut(key, " ")
+	if !ok || !strings.HasPrefix(path, "/") {
+		a.fault(at, "the RouteKey must be a method and a path, such as GET /pets, or $default")
+		return
+	}
+	d.operation(path, methodKey(method), operation)
+}
+
+// integration returns the properties of the integration that a route's Target names, nil if it is not in the template.
+func (a *reader) integration(target *tree.Node) *tree.Node {
+	for n := range target.All() {
+		if p := a.resource(n, "AWS::ApiGatewayV2::Integration"); p != nil {
+			return p.Value.Get("Properties")
+		}
+	}
+	return nil
+}

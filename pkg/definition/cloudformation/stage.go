@@ -1,0 +1,148 @@
+package cloudformation
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// finish adds to an API what does not stand in OpenAPI: the endpoint type and the stages with their domains.
+func (a *reader) finish(node *tree.Node) {
+	if !a.http {
+		a.endpointType(node)
+	}
+	if stages := a.stages(); len(stages.Items) > 0 {
+		node.Set("stages", stages)
+	}
+}
+
+// endpointType sets the endpoint type of a REST API.
+func (a *reader) endpointType(node *tree.Node) {
+	types := a.property("EndpointConfiguration").Get("Types")
+	if types == nil || types.Is(tree.List) && len(types.Items) == 0 {
+		return
+	}
+	kind := types
+	if types.Is(tree.List) {
+		kind = types.Items[0]
+	}
+	text, ok := kind.Scalar()
+	if !ok {
+		a.report.Refuse(kind.At, "EndpointConfiguration", "whether the API is private is not known: "+giveIt(kind))
+		refuseAll(node, kind.At, "the endpoint type is not known")
+		return
+	}
+	node.Set("endpoint", tree.NewText(strings.ToUpper(text), kind.At))
+}
+
+// refuseAll has every route of an API refuse.
+func refuseAll(node *tree.Node, at tree.Position, why string) {
+	routes := node.Get("routes")
+	made := tree.NewList(routes.Position())
+	if routes.Is(tree.List) {
+		for _, route := range routes.Items {
+			made.Items = append(made.Items, tree.NewMap(route.At).Set("route", route.Get("route")).Set("unresolved", tree.NewText(why, at)))
+		}
+	}
+	node.Set("routes", made)
+}
+
+// stages returns the stages that the template has.
+func (a *reader) stages() *tree.Node {
+	stages := tree.NewList(a.api.At)
+	add := func(name, variables *tree.Node, at tree.Position) {
+		text, ok := name.Scalar()
+		if !ok {
+			a.report.Approximate(at, "stage", "its name is not known: the stages are those that stand beside the definition")
+			return
+		}
+		for _, s := range stages.Items {
+			if had, _ := s.Get("name").Scalar(); had == text {
+				return
+			}
+		}
+		stage := tree.NewMap(at).Set("name", tree.NewText(text, name.At))
+		if variables.Is(tree.Map) && variables.Known() && len(variables.Pairs) > 0 {
+			stage.Set("variables", variables)
+		}
+		if domains := a.domains(text); len(domains.Items) > 0 {
+			stage.Set("domains", domains)
+		}
+		stages.Items = append(stages.Items, stage)
+	}
+	if a.http {
+		for _, p := range a.parts("AWS::ApiGatewayV2::Stage", "ApiId") {
+			add(p.properties.Get("StageName"), p.properties.Get("StageVariables"), p.at)
+		}
+		return stages
+	}
+	for _, p := range a.parts("AWS::ApiGateway::Stage", "RestApiId") {
+		add(p.properties.Get("StageName"), p.properties.Get("Variables"), p.at)
+	}
+	for _, p := range a.parts("AWS::ApiGateway::Deployment", "RestApiId") {
+		if name := p.properties.Get("StageName"); name != nil {
+			add(name, p.properties.Way("StageDescription", "Variables"), p.at)
+		}
+	}
+	return stages
+}
+
+// mappings are the resources that lead a domain's base path to a stage, with the names of their properties.
+var mappings = []struct{ kind, api, stage, path string }{
+	{"AWS::ApiGateway::BasePathMapping", "RestApiId", "Stage", "BasePath"},
+	{"AWS::ApiGateway::BasePathMappingV2", "RestApiId", "Stage", "BasePath"},
+	{"AWS::ApiGatewayV2::ApiMapping", "ApiId", "Stage", "ApiMappingKey"},
+}
+
+// domains returns the domains of a stage, with their base paths.
+func (a *reader) domains(stage string) *tree.Node {
+	domains := tree.NewList(a.api.At)
+	for _, m := range mappings {
+		for _, p := range a.parts(m.kind, m.api) {
+			if name := a.stageName(p.properties.Get(m.stage)); name != stage {
+				continue
+			}
+			domain := a.domain(p)
+			path, ok := p.properties.Get(m.path).Scalar()
+			if domain == "" || p.undecided != nil || !ok && p.properties.Has(m.path) {
+				a.report.Approximate(p.at, p.id, fmt.Sprintf("the domain is not known: give domains to the stage %s beside the definition", stage))
+				continue
+			}
+			if path != "" && path != "(none)" {
+				domain += "/" + strings.Trim(path, "/")
+			}
+			domains.Items = append(domains.Items, tree.NewText(domain, p.at))
+		}
+	}
+	return domains
+}
+
+// stageName returns the name of a stage that a value is or refers to, empty if it is not known.
+func (a *reader) stageName(n *tree.Node) string {
+	if text, ok := n.Scalar(); ok {
+		return text
+	}
+	for _, kind := range []string{"AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"} {
+		if p := a.resource(n, kind); p != nil {
+			text, _ := p.Value.Way("Properties", "StageName").Scalar()
+			return text
+		}
+	}
+	return ""
+}
+
+// domain returns the domain name of a mapping, empty if it is not known.
+func (a *reader) domain(p part) string {
+	n := p.properties.Get("DomainName")
+	if n == nil {
+		n = p.properties.Get("DomainNameArn")
+	}
+	for _, kind := range []string{"AWS::ApiGateway::DomainName", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGateway::DomainNameV2"} {
+		if named := a.resource(n, kind); named != nil {
+			n = named.Value.Way("Properties", "DomainName")
+		}
+	}
+	text, _ := n.Scalar()
+	return strings.ToLower(text)
+}

@@ -1,0 +1,64 @@
+// Package definition reads an API from the file that defines it for AWS: OpenAPI with x-amazon-apigateway extensions, a SAM template or a
+// CloudFormation template. What it returns is the API in the terms of portcullis.yaml, each value with its place in the definition,
+// and a report of what becomes of each part.
+//
+// The way of a file: tree.Parse reads it; package template includes what it includes; package sam makes a CloudFormation template of a
+// SAM template, as AWS does; package template resolves intrinsic functions; package cloudformation finds the API's resources; package
+// openapi reads OpenAPI, alone or in a template's Body. To begin with, read Load.
+package definition
+
+import (
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// Spec says what to read, and gives what the definition does not say.
+type Spec struct {
+	// File is the name of the definition.
+	File string
+	// API is the logical id of the API in a template; it may be empty if the template has one API.
+	API string
+	// Parameters are values of the template's parameters, ParameterFile a file of more.
+	Parameters    map[string]string
+	ParameterFile string
+	// Values are what comes from elsewhere, by what asks for it.
+	Values map[string]string
+	// Folder is what files that the definition includes must lie in.
+	Folder string
+	// ID, Account, Region and Partition are those of the API.
+	ID, Account, Region, Partition string
+	// Variables are the stage variables, where all stages have the same.
+	Variables map[string]string
+	// Read reads a file of at most limit bytes.
+	Read func(name string, limit int64) ([]byte, error)
+}
+
+// Definition is an API as it was read.
+type Definition struct {
+	// File and API say where the API is defined. API is empty for an OpenAPI file.
+	File, API string
+	// Format is "OpenAPI", "SAM" or "CloudFormation".
+	Format string
+	// Node is the API in the terms of portcullis.yaml. It is nil if the definition cannot be read.
+	Node *tree.Node
+	// Notes say what becomes of each part.
+	Notes []portability.Note
+}
+
+// Refusals returns the notes of what guards and cannot be told or built. With any, the definition may be used only by a caller that
+// wants the routes concerned to refuse.
+func (d *Definition) Refusals() []portability.Note {
+	var refused []portability.Note
+	for _, n := range d.Notes {
+		if n.Verdict == portability.Refused && n.Guards {
+			refused = append(refused, n)
+		}
+	}
+	return refused
+}
+
+// The largest files that AWS takes.
+const (
+	maxOpenAPI  = 6 << 20
+	maxTemplate = 1 << 20
+)

@@ -1,0 +1,268 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/definition/cloudformation"
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/sam"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// Load reads an API. The Definition is nil if the faults keep anything from being read.
+func Load(s Spec) (*Definition, fault.List) {
+	l := &loader{Spec: s, d: &Definition{File: s.File}}
+	root, faults := l.parse()
+	if root == nil {
+		return nil, faults
+	}
+	if faults = l.readParameters(); len(faults) > 0 {
+		return nil, faults
+	}
+	switch {
+	case isOpenAPI(root):
+		l.d.Format = "OpenAPI"
+		faults = l.openAPI(root)
+	case root.Has("Resources"):
+		faults = l.template(root)
+	default:
+		faults = l.fault(root, "this is neither an OpenAPI document (openapi: or swagger:) nor a template (Resources:)")
+	}
+	if len(faults) > 0 && faults.Fatal() {
+		l.d.Node = nil
+	}
+	l.complete()
+	l.d.Notes = l.report.Notes()
+	return l.d, faults
+}
+
+// APIs returns the logical ids of the APIs in a template; none for an OpenAPI file, which is one API without a name.
+func APIs(s Spec) ([]string, fault.List) {
+	l := &loader{Spec: s, d: &Definition{}}
+	root, faults := l.parse()
+	if root == nil || isOpenAPI(root) || !root.Has("Resources") {
+		return nil, faults
+	}
+	if faults = l.readParameters(); len(faults) > 0 {
+		return nil, faults
+	}
+	root, faults = l.expand(root)
+	if root == nil {
+		return nil, faults
+	}
+	var names []string
+	for _, api := range cloudformation.APIs(root.Get("Resources")) {
+		names = append(names, api.ID)
+	}
+	return names, faults
+}
+
+func isOpenAPI(root *tree.Node) bool { return root.Has("openapi") || root.Has("swagger") }
+
+// loader reads one definition.
+type loader struct {
+	Spec
+	d      *Definition
+	report portability.Report
+}
+
+func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
+	at := n.Position()
+	return fault.List{{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}}
+}
+
+func (l *loader) parse() (*tree.Node, fault.List) {
+	data, err := l.Read(l.File, maxOpenAPI)
+	if err != nil {
+		return nil, fault.List{{File: l.File, Message: "cannot be read: " + err.Error()}}
+	}
+	root, faults := tree.Parse(l.File, data)
+	if root != nil && !isOpenAPI(root) && len(data) > maxTemplate {
+		return nil, fault.List{{File: l.File, Message: fmt.Sprintf("it is too large: CloudFormation takes templates of at most %d bytes", maxTemplate)}}
+	}
+	return root, faults
+}
+
+// maxParameters is the largest parameter file that is read.
+const maxParameters = 1 << 20
+
+// readParameters adds the parameters of the parameter file to those that are given.
+func (l *loader) readParameters() fault.List {
+	if l.ParameterFile == "" {
+		return nil
+	}
+	data, err := l.Read(l.ParameterFile, maxParameters)
+	if err != nil {
+		return fault.List{{File: l.ParameterFile, Message: "cannot be read: " + err.Error()}}
+	}
+	read, faults := template.Parameters(l.ParameterFile, data)
+	for name, value := range l.Parameters {
+		if read == nil {
+			read = map[string]string{}
+		}
+		read[name] = value
+	}
+	l.Parameters = read
+	return faults
+}
+
+// include reads a file that the definition includes, which must lie in the folder.
+func (l *loader) include(name string) ([]byte, error) {
+	path := filepath.Join(filepath.Dir(l.File), name)
+	if filepath.IsAbs(name) || strings.Contains(name, "://") || !within(l.Folder, path) {
+		return nil, fmt.Errorf("it lies outside of the folder %s: move it, or write definition: {folder: …}", l.Folder)
+	}
+	return l.Read(path, maxOpenAPI)
+}
+
+// within reports whether a file lies in a folder, as their names say.
+func within(folder, file string) bool {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return false
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(folder, file)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+func (l *loader) openAPI(root *tree.Node) fault.List {
+	if l.API != "" {
+		return l.fault(root, "an OpenAPI document is one API: remove api: %s", l.API)
+	}
+	root, faults := l.resolved(root)
+	if root == nil {
+		return faults
+	}
+	var more fault.List
+	l.d.Node, more = openapi.Read(template.Fill(root, l.Values), l.options(), &l.report)
+	return append(faults, more...)
+}
+
+// resolved replaces the intrinsic functions of an OpenAPI document that is written for a template, as the Body of an API of one.
+func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
+	if !slices.ContainsFunc(slices.Collect(root.All()), isIntrinsic) {
+		return root, nil
+	}
+	at := root.At
+	api := tree.NewMap(at).Set("Type", tree.NewText("AWS::ApiGateway::RestApi", at)).Set("Properties", tree.NewMap(at).Set("Body", root))
+	around := tree.NewMap(at).Set("Resources", tree.NewMap(at).Set("Api", api))
+	in := l.inputs()
+	in.Fragment, in.Parameters, in.Values = true, nil, maps.Clone(l.Values)
+	if in.Values == nil {
+		in.Values = map[string]string{}
+	}
+	for name, value := range l.Parameters {
+		in.Values["Ref "+name] = value // the parameters are those of the template that it is written for
+	}
+	around, faults := template.Open(l.File, around, in, &l.report)
+	if around == nil {
+		return nil, faults
+	}
+	t, more := template.Resolve(around, in, &l.report)
+	faults = append(faults, more...)
+	if t == nil {
+		return nil, faults
+	}
+	return t.Resources.Way("Api", "Properties", "Body"), faults
+}
+
+// isIntrinsic reports whether a value is an intrinsic function of CloudFormation.
+func isIntrinsic(n *tree.Node) bool {
+	return n.Kind == tree.Map && len(n.Pairs) == 1 && (strings.HasPrefix(n.Pairs[0].Key, "Fn::") || n.Pairs[0].Key == "Ref")
+}
+
+func (l *loader) options() openapi.Options {
+	return openapi.Options{Read: l.include, Values: l.Values, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+}
+
+func (l *loader) inputs() template.Inputs {
+	return template.Inputs{
+		Parameters: l.Parameters, Values: l.Values, Account: l.Account, Region: l.Region, Partition: l.Partition,
+		API: l.API, APIID: l.ID, Read: l.include,
+	}
+}
+
+// expand includes what a template includes, and makes a CloudFormation template of a SAM template.
+func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
+	l.d.Format = "CloudFormation"
+	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
+	if root == nil || !l.isSAM(root) {
+		return root, faults
+	}
+	l.d.Format = "SAM"
+	root, more := sam.Transform(root, l.Parameters, &l.report)
+	return root, append(faults, more...)
+}
+
+// isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.
+func (l *loader) isSAM(root *tree.Node) bool {
+	if sam.Is(root) {
+		return true
+	}
+	for _, p := range root.Get("Resources").Pairs {
+		if kind, _ := p.Value.Get("Type").Scalar(); strings.HasPrefix(kind, "AWS::Serverless::") {
+			l.report.Approximate(p.At, "Transform", "the template lacks Transform: AWS::Serverless-2016-10-31, without which CloudFormation does not deploy it; it is read as if it had it")
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loader) template(root *tree.Node) fault.List {
+	root, faults := l.expand(root)
+	if root == nil {
+		return faults
+	}
+	apis := cloudformation.APIs(root.Get("Resources"))
+	switch {
+	case l.API == "" && len(apis) != 1:
+		return append(faults, l.choose(root, apis)...)
+	case l.API == "":
+		l.API = apis[0].ID
+	}
+	l.d.API = l.API
+	resolved, more := template.Resolve(root, l.inputs(), &l.report)
+	faults = append(faults, more...)
+	if resolved == nil {
+		return faults
+	}
+	l.d.Node, more = cloudformation.Read(resolved, l.API, l.options(), &l.report)
+	return append(faults, more...)
+}
+
+// choose asks for the API of a template that does not have exactly one.
+func (l *loader) choose(root *tree.Node, apis []cloudformation.API) fault.List {
+	if len(apis) == 0 {
+		return l.fault(root, "the template has no REST or HTTP API")
+	}
+	var names []string
+	for _, api := range apis {
+		names = append(names, api.ID)
+	}
+	return l.fault(root, "the template has %d APIs: name one with api: %s", len(apis), source.OneOf(names))
+}
+
+// complete makes sure that nothing unknown is left in an API that was read: what its readers did not ask about must not become null.
+func (l *loader) complete() {
+	u := l.d.Node.FirstUnknown()
+	if u == nil {
+		return
+	}
+	why := "it names a resource, whose value is not known"
+	if u.Unknown != nil {
+		why = u.Unknown.Message
+	}
+	l.report.Refuse(u.At, "a value", why)
+	l.d.Node = nil
+}

@@ -1,0 +1,24 @@
+package value
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// Faults gathers what the translator refuses. The zero Faults is ready for use. Whoever finds a fault goes on with what is left, so
+// that one reading reports all; the result is not used.
+type Faults struct{ list fault.List }
+
+// Add adds a fault at a position, unless it is there already.
+func (f *Faults) Add(at tree.Position, format string, args ...any) {
+	made := fault.Fault{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
+	if len(f.list) < fault.MaxFaults && !slices.Contains(f.list, made) {
+		f.list = append(f.list, made)
+	}
+}
+
+// List returns the faults by file and position.
+func (f *Faults) List() fault.List { return f.list }

@@ -1,0 +1,29 @@
+package value
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// hash returns what the translator appends to a logical id for a text: nothing for the empty one.
+func Hash(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])[:10]
+}
+
+// hashOf returns what the translator appends to a logical id for a
+func HashOf(n *tree.Node) string {
+	switch {
+	case !Truthy(n):
+		return ""
+	case n.Is(tree.Text):
+		return Hash(n.Text)
+	default:
+		return Hash(JSON(n))
+	}
+}

@@ -1,0 +1,180 @@
+package template
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// parameterFile reads a file of parameters.
+type parameterFile struct {
+	file   string
+	values map[string]string
+	faults fault.List
+}
+
+// Parameters reads a file of parameters, in any of these forms:
+//
+//   - a list of {ParameterKey, ParameterValue}, as the AWS CLI takes it, or of texts NAME=VALUE
+//   - {"Parameters": {NAME: VALUE}}, as CodePipeline takes it
+//   - a map of names and values
+//   - samconfig.yaml, of which the default environment is read
+func Parameters(file string, data []byte) (map[string]string, fault.List) {
+	if strings.HasSuffix(file, ".toml") {
+		return nil, fault.List{{File: file, Message: "files in TOML are not read: write the parameters as YAML or JSON, such as {\"Stage\": \"prod\"}"}}
+	}
+	root, faults := tree.Parse(file, data)
+	if root == nil {
+		return nil, faults
+	}
+	p := parameterFile{file: file, values: map[string]string{}}
+	p.read(root)
+	if len(p.faults) > 0 {
+		return nil, p.faults
+	}
+	return p.values, nil
+}
+
+func (p *parameterFile) fault(at tree.Position, format string, args ...any) {
+	p.faults = append(p.faults, fault.Fault{File: p.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+}
+
+func (p *parameterFile) read(n *tree.Node) {
+	switch {
+	case n.Is(tree.List):
+		for _, item := range n.Items {
+			p.item(item)
+		}
+	case n.Is(tree.Text):
+		p.overrides(n)
+	case !n.Is(tree.Map):
+		p.fault(n.At, "the file must have a map of parameters, or a list of them")
+	case n.Get("Parameters").Is(tree.Map), n.Get("Parameters").Is(tree.List):
+		p.read(n.Get("Parameters"))
+	case n.Has("version") && n.Get("default").Is(tree.Map):
+		p.samConfig(n.Get("default"))
+	default:
+		for _, pair := range n.Pairs {
+			p.set(pair.Key, pair.At, pair.Value)
+		}
+	}
+}
+
+// item reads an item of a list.
+func (p *parameterFile) item(n *tree.Node) {
+	if n.Is(tree.Text) {
+		p.overrides(n)
+		return
+	}
+	name, ok := n.Get("ParameterKey").Scalar()
+	if !ok {
+		p.fault(n.At, "an item must have a ParameterKey and a ParameterValue, or be a text NAME=VALUE")
+		return
+	}
+	value := n.Get("ParameterValue")
+	if value == nil {
+		p.fault(n.At, "the parameter %s has no ParameterValue: its previous value is not known here, so write it", fault.Quoted(name))
+		return
+	}
+	p.set(name, n.At, value)
+}
+
+// samConfig reads an environment of samconfig.yaml.
+func (p *parameterFile) samConfig(n *tree.Node) {
+	for _, command := range []string{"deploy", "global"} {
+		overrides := n.Way(command, "parameters", "parameter_overrides")
+		if overrides == nil {
+			continue
+		}
+		p.read(overrides)
+		return
+	}
+	p.fault(n.At, "the default environment has no parameter_overrides: add them to deploy.parameters")
+}
+
+// overrides reads a text of parameter overrides.
+func (p *parameterFile) overrides(n *tree.Node) {
+	values, err := Overrides(n.Text)
+	if err != nil {
+		p.fault(n.At, "%v", err)
+	}
+	for _, name := range sortedKeys(values) {
+		p.set(name, n.At, &tree.Node{Kind: tree.Text, Text: values[name], At: n.At})
+	}
+}
+
+func (p *parameterFile) set(name string, at tree.Position, value *tree.Node) {
+	text, ok := value.Scalar()
+	if value.Is(tree.List) {
+		text, ok = joined(value)
+	}
+	switch _, had := p.values[name]; {
+	case !ok:
+		p.fault(at, "the value of the parameter %s must be a text, a number, true or false, or a list of those", fault.Quoted(name))
+	case had:
+		p.fault(at, "the parameter %s is given twice: keep one", fault.Quoted(name))
+	default:
+		p.values[name] = text
+	}
+}
+
+// joined returns the items of a list with commas between them, as CloudFormation takes lists.
+func joined(n *tree.Node) (string, bool) {
+	var items []string
+	for _, item := range n.Items {
+		text, ok := item.Scalar()
+		if !ok {
+			return "", false
+		}
+		items = append(items, text)
+	}
+	return strings.Join(items, ","), true
+}
+
+// Overrides reads parameters as `sam deploy --parameter-overrides` takes them: Stage=prod Name="a b", or
+// ParameterKey=Stage,ParameterValue=prod.
+func Overrides(text string) (map[string]string, error) {
+	values := map[string]string{}
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
+		text = strings.TrimPrefix(text, "ParameterKey=")
+		end := strings.IndexAny(text, "=,")
+		if end <= 0 || strings.ContainsAny(text[:end], " \t\n\"'") {
+			return values, fmt.Errorf("parameters must be written as NAME=VALUE, with blanks between them")
+		}
+		name := text[:end]
+		text = strings.TrimPrefix(strings.TrimPrefix(text[end:], ",ParameterValue"), "=")
+		value, rest, ok := word(text)
+		if !ok {
+			return values, fmt.Errorf("the value of the parameter %s has no closing quote", fault.Quoted(name))
+		}
+		if _, had := values[name]; had {
+			return values, fmt.Errorf("the parameter %s is given twice: keep one", fault.Quoted(name))
+		}
+		values[name], text = value, rest
+	}
+	return values, nil
+}
+
+// word cuts the first word off a text, in which quotes hold blanks and a backslash the character after it.
+func word(text string) (value, rest string, ok bool) {
+	var out strings.Builder
+	quote := byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text) && quote != '\'':
+			i++
+			out.WriteByte(text[i])
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+			return out.String(), text[i:], true
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return out.String(), "", quote == 0
+}

@@ -1,0 +1,186 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+)
+
+// Inputs are what a template does not say.
+type Inputs struct {
+	// Parameters are the values of parameters, by their names.
+	Parameters map[string]string
+	// Values are the values of what else is not known, by tree.Unknown's Key.
+	Values map[string]string
+	// Account, Region and Partition are where the template is deployed. Partition follows from Region if it is empty.
+	Account, Region, Partition string
+	// API is the logical id of the API that is read, and APIID its id. Both may be empty.
+	API, APIID string
+	// Fragment says that the template is only a part of one: a name that it does not define may be defined elsewhere.
+	Fragment bool
+	// Read reads a file by its name relative to the template. It refuses what lies outside of the folder.
+	Read func(name string) ([]byte, error)
+}
+
+// Template is a template whose functions are resolved.
+type Template struct {
+	// Resources are the resources whose conditions are true or not known, by logical id. What is known of each is resolved.
+	Resources *tree.Node
+	// Outputs are the values of the outputs.
+	Outputs map[string]*tree.Node
+	// Missing are the values that are not known, each once, in the order in which the template asks for them.
+	Missing []Missing
+	// Absent are the resources whose condition is false, with the parameters whose defaults decided it.
+	Absent map[string][]string
+
+	undecided map[string]*tree.Node
+}
+
+// Missing is a value that is not known.
+type Missing struct {
+	tree.Unknown
+	// At is where the template asks for it first.
+	At tree.Position
+}
+
+// Undecided returns the Unresolved value that says why it is not known whether a resource is created; nil if it is created.
+func (t *Template) Undecided(id string) *tree.Node { return t.undecided[id] }
+
+// Resolve replaces the functions of a template by their values. It returns nil if the template cannot be used at all.
+func Resolve(root *tree.Node, in Inputs, r *portability.Report) (*Template, fault.List) {
+	s := newResolver(root, in, r)
+	s.declare()
+	t := s.template()
+	s.unused()
+	if s.faults.Fatal() {
+		return nil, s.faults
+	}
+	return t, s.faults
+}
+
+// template resolves the resources and the outputs.
+func (s *resolver) template() *Template {
+	t := &Template{Absent: map[string][]string{}, Outputs: map[string]*tree.Node{}, undecided: map[string]*tree.Node{}}
+	if !s.resources.Is(tree.Map) {
+		s.fault(s.root, "the template has no Resources, which must be a map of logical ids")
+		return t
+	}
+	t.Resources = tree.NewMap(s.resources.At)
+	for name := range s.pairs("Conditions") {
+		s.condition(name, s.root.Way("Conditions", name))
+	}
+	for _, p := range s.resources.Pairs {
+		s.resource(t, p)
+	}
+	for name, output := range s.pairs("Outputs") {
+		if present, why := s.present(output); present != no {
+			t.Outputs[name] = s.value(output.Get("Value"), why)
+		}
+	}
+	s.checkCycles()
+	s.noteNames(t.Resources)
+	t.Missing = s.missing
+	return t
+}
+
+// pairs yields the keys and values of a section of the template.
+func (s *resolver) pairs(section string) func(yield func(string, *tree.Node) bool) {
+	return func(yield func(string, *tree.Node) bool) {
+		n := s.root.Get(section)
+		if n != nil && !n.Is(tree.Map) && !n.Is(tree.Null) {
+			s.fault(n, "%s must be a map of names", section)
+			return
+		}
+		for _, p := range pairsOf(n) {
+			if !yield(p.Key, p.Value) {
+				return
+			}
+		}
+	}
+}
+
+// resource resolves a resource.
+func (s *resolver) resource(t *Template, p tree.Pair) {
+	if !p.Value.Is(tree.Map) {
+		s.fault(p.Value, "the resource %s must be a map with a Type", fault.Quoted(p.Key))
+		return
+	}
+	present, why := s.present(p.Value)
+	switch present {
+	case no:
+		t.Absent[p.Key] = why.names()
+		return
+	case unknown:
+		t.undecided[p.Key] = s.undecided(p.Value)
+	case yes:
+	}
+	s.current = p.Key
+	made := tree.NewMap(p.Value.At)
+	made.Defaults = why.names()
+	for _, part := range p.Value.Pairs {
+		value := part.Value
+		switch part.Key {
+		case "Type", "Properties":
+			value = s.value(part.Value, why)
+		case "DependsOn":
+			s.dependsOn(p.Key, part.Value)
+		}
+		if part.Key == "Properties" {
+			value = s.body(value)
+		}
+		made.Pairs = append(made.Pairs, tree.Pair{Key: part.Key, At: part.At, Value: value})
+	}
+	s.current = ""
+	t.Resources.Pairs = append(t.Resources.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: made})
+}
+
+// body puts the definition of an API in the place of the name of its file.
+func (s *resolver) body(properties *tree.Node) *tree.Node {
+	location := properties.Get("BodyS3Location")
+	name, ok := location.Scalar()
+	if !ok || strings.Contains(name, "://") {
+		return properties
+	}
+	body, why := s.files.parse(location, "", name)
+	if body == nil {
+		body = &tree.Node{Kind: tree.Unresolved, At: location.At, Unknown: &tree.Unknown{Message: why}}
+	}
+	made := *properties
+	made.Pairs = slices.DeleteFunc(slices.Clone(properties.Pairs), func(p tree.Pair) bool { return p.Key == "BodyS3Location" })
+	return made.Set("Body", body)
+}
+
+// present says whether a resource or an output is created, and which defaults decided it.
+func (s *resolver) present(n *tree.Node) (truth, *branch) {
+	condition := n.Get("Condition")
+	if condition == nil {
+		return yes, nil
+	}
+	name, ok := condition.Scalar()
+	if !ok {
+		s.fault(condition, "Condition must be the name of a condition")
+		return unknown, nil
+	}
+	o := s.condition(name, condition)
+	return o.truth, s.branch(nil, o.defaults)
+}
+
+// undecided says why it is not known whether a resource is created.
+func (s *resolver) undecided(n *tree.Node) *tree.Node {
+	condition := n.Get("Condition")
+	name, _ := condition.Scalar()
+	return &tree.Node{Kind: tree.Unresolved, At: condition.Position(), Unknown: s.whyUndecided(name)}
+}
+
+// whyUndecided returns what is not known in a condition.
+func (s *resolver) whyUndecided(name string) *tree.Unknown {
+	u := s.conditions[name].unknown
+	if u == nil {
+		u = &tree.Unknown{Message: "the template is faulty"}
+	}
+	return &tree.Unknown{Key: u.Key, Message: fmt.Sprintf("the condition %s is not decided, for %s", name, u.Message)}
+}

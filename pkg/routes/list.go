@@ -1,0 +1,117 @@
+package routes
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// Route is a route of a stage.
+type Route struct {
+	API   string `json:"api"`
+	Kind  string `json:"kind"`
+	Stage string `json:"stage"`
+	// Method and Path are those of the route. An HTTP API's default route has the method $default and no path.
+	Method string `json:"method"`
+	Path   string `json:"path,omitempty"`
+	Guard
+	// DefinedAt is the file and line where the route is defined.
+	DefinedAt string `json:"definedAt,omitempty"`
+}
+
+// Guard is what stands before a route.
+type Guard struct {
+	// Authorization is the authorization type. It is empty for a route that refuses every request.
+	Authorization string   `json:"authorization,omitempty"`
+	Authorizer    string   `json:"authorizer,omitempty"`
+	Scopes        []string `json:"scopes,omitempty"`
+	// APIKeyRequired says that callers need an API key.
+	APIKeyRequired bool `json:"apiKeyRequired,omitempty"`
+	// ResourcePolicy says that the API has a resource policy, which decides too, and Private that it is reached by VPC endpoints alone.
+	ResourcePolicy bool `json:"resourcePolicy,omitempty"`
+	Private        bool `json:"private,omitempty"`
+	// Unresolved says why a route refuses every request.
+	Unresolved string `json:"unresolved,omitempty"`
+}
+
+// Open reports whether nothing but a resource policy stands before a route.
+func (g Guard) Open() bool {
+	return g.Authorization == string(gateway.None) && !g.APIKeyRequired && g.Unresolved == ""
+}
+
+// String is a guard in a few words.
+func (g Guard) String() string {
+	if g.Unresolved != "" {
+		return "refuses: " + g.Unresolved
+	}
+	text := g.Authorization
+	if g.Authorizer != "" {
+		text += " " + g.Authorizer
+	}
+	if len(g.Scopes) > 0 {
+		text += " [" + strings.Join(g.Scopes, " ") + "]"
+	}
+	if g.APIKeyRequired {
+		text += " + API key"
+	}
+	if g.ResourcePolicy {
+		text += " + resource policy"
+	}
+	if g.Private {
+		text += " + VPC endpoint"
+	}
+	return text
+}
+
+func (g Guard) equal(o Guard) bool {
+	return g.String() == o.String()
+}
+
+// Key is the method and path of a route, as a route key is written.
+func (r Route) Key() string { return strings.TrimSpace(r.Method + " " + r.Path) }
+
+// List returns the routes of every stage, in the order of APIs and stages, and by path and method.
+func List(c gateway.Config) []Route {
+	var all []Route
+	for i := range c.APIs {
+		api := &c.APIs[i]
+		for _, stage := range api.Stages {
+			from := len(all)
+			for j := range api.Routes {
+				all = append(all, route(api, stage.Name, &api.Routes[j]))
+			}
+			slices.SortStableFunc(all[from:], func(a, b Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
+		}
+	}
+	return all
+}
+
+func route(api *gateway.API, stage string, r *gateway.Route) Route {
+	kind := "REST"
+	if api.HTTP {
+		kind = "HTTP"
+	}
+	return Route{
+		API: api.ID, Kind: kind, Stage: stage, Method: r.Method, Path: r.Resource,
+		Guard: Guard{
+			Authorization: string(r.Authorization), Authorizer: r.Authorizer, Scopes: r.Scopes, APIKeyRequired: r.APIKeyRequired, Unresolved: r.Unresolved,
+			ResourcePolicy: api.ResourcePolicy != nil, Private: api.Private,
+		},
+		DefinedAt: definedAt(r.At),
+	}
+}
+
+// definedAt is the file and line of a Place, without the folder of the file.
+func definedAt(at *fault.Place) string {
+	d := at.Document()
+	if d == nil {
+		return ""
+	}
+	file, line, _ := d.Position(at)
+	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
+}
