@@ -347,21 +347,21 @@ func TestSharedOverTLS(t *testing.T) {
 
 func TestSharedFaults(t *testing.T) {
 	for want, c := range map[string]SharedConfig{
-		"address is missing":        {Key: sharedKey},
-		"several addresses": {Addresses: []string{"a:1", "b:1"}, Key: sharedKey},
-		"no master":         {Addresses: []string{"a:1"}, Key: sharedKey, SentinelPassword: "secret"},
-		"a user name alone": {Addresses: []string{"a:1"}, Key: sharedKey, Username: "portcullis"},
-		"number from 0 on":  {Addresses: []string{"a:1"}, Key: sharedKey, Database: -1},
-		"write one":         {Addresses: []string{"a:1"}, Cluster: true, Master: "m", Key: sharedKey},
-		"database 0":        {Addresses: []string{"a:1"}, Cluster: true, Database: 1, Key: sharedKey},
-		"is a URL":          {Addresses: []string{"redis://:s3cr3t@a:1"}, Key: sharedKey},
-		"tls: {} for":       {Addresses: []string{"a:1", "rediss://a"}, Cluster: true, Key: sharedKey},
-		"not host:port":     {Addresses: []string{"a"}, Key: sharedKey},
-		"write one such as": {Addresses: []string{"user@a:1"}, Key: sharedKey},
-		"10.0.0.5:6379 or":  {Addresses: []string{"a:redis"}, Key: sharedKey},
-		"or [fd00::5]:6379": {Addresses: []string{"fd00::5:6379"}, Key: sharedKey},
-		"host:port: write":  {Addresses: []string{":6379"}, Key: sharedKey},
-		"has to have 32":    {Addresses: []string{"a:1"}, Key: []byte("short")},
+		"address is missing": {Key: sharedKey},
+		"several addresses":  {Addresses: []string{"a:1", "b:1"}, Key: sharedKey},
+		"no master":          {Addresses: []string{"a:1"}, Key: sharedKey, SentinelPassword: "secret"},
+		"a user name alone":  {Addresses: []string{"a:1"}, Key: sharedKey, Username: "portcullis"},
+		"number from 0 on":   {Addresses: []string{"a:1"}, Key: sharedKey, Database: -1},
+		"write one":          {Addresses: []string{"a:1"}, Cluster: true, Master: "m", Key: sharedKey},
+		"database 0":         {Addresses: []string{"a:1"}, Cluster: true, Database: 1, Key: sharedKey},
+		"is a URL":           {Addresses: []string{"redis://:s3cr3t@a:1"}, Key: sharedKey},
+		"tls: {} for":        {Addresses: []string{"a:1", "rediss://a"}, Cluster: true, Key: sharedKey},
+		"not host:port":      {Addresses: []string{"a"}, Key: sharedKey},
+		"write one such as":  {Addresses: []string{"user@a:1"}, Key: sharedKey},
+		"10.0.0.5:6379 or":   {Addresses: []string{"a:redis"}, Key: sharedKey},
+		"or [fd00::5]:6379":  {Addresses: []string{"fd00::5:6379"}, Key: sharedKey},
+		"host:port: write":   {Addresses: []string{":6379"}, Key: sharedKey},
+		"has to have 32":     {Addresses: []string{"a:1"}, Key: []byte("short")},
 	} {
 		if _, err := NewShared(c); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%v, want %s", err, want)

@@ -254,7 +254,7 @@ func TestClosed(t *testing.T) {
 		"identity policy for the resource": {&Policies{Resource: everything}, request(Principal{})},
 		"the same across accounts":         {&Policies{Identity: []*Policy{everything}, Resource: everything}, request(outsider)},
 		"unknown kind of principal":        {&Policies{Identity: []*Policy{everything}, Resource: must(t, Resource, "resource", "Allow")}, request(Principal{Kind: 99, ARN: alice.ARN, Account: owner})},
-		"unknown accounts":       {&Policies{Resource: must(t, Resource, "resource", "Allow")}, &Request{Principal: Principal{Kind: User, ARN: "x"}, Action: "execute-api:Invoke", Resource: getPets}},
+		"unknown accounts":                 {&Policies{Resource: must(t, Resource, "resource", "Allow")}, &Request{Principal: Principal{Kind: User, ARN: "x"}, Action: "execute-api:Invoke", Resource: getPets}},
 		"principal without a name":         {&Policies{Resource: must(t, Resource, "resource", `Allow {"AWS": "444455556666"}`)}, request(Principal{Kind: User, Account: owner})},
 		"root that needs an allow":         {&Policies{RootNeedsAllow: true, Resource: must(t, Resource, "resource", `Allow {"AWS": "111122223333"}`)}, request(root)},
 		"root without an action":           {&Policies{}, &Request{Principal: root, Resource: getPets, ResourceAccount: owner}},
