@@ -7,31 +7,56 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// parameters are the values of the template's parameters that are known, by name.
+// Parameters are the values of a template's parameters that are known, by name.
 type Parameters struct {
 	values map[string]*tree.Node
 	faults *Faults
 }
 
-// NewParameters returns the given values, and the defaults of the template where none is given.
+// NewParameters returns the given values, and the defaults of a template where none is given. A parameter whose value lies in AWS's
+// parameter store is not known: what is given is where it lies. The value of a list is a text with commas, as CloudFormation takes it.
 func NewParameters(root *tree.Node, given map[string]string, faults *Faults) Parameters {
 	p := Parameters{map[string]*tree.Node{}, faults}
 	for name, text := range given {
 		p.values[name] = &tree.Node{Kind: tree.Text, Text: text, Intrinsic: "Ref"}
 	}
-	if declared := root.Get("Parameters"); declared.Is(tree.Map) {
-		for _, d := range declared.Pairs {
-			if def := d.Value.Get("Default"); p.values[d.Key] == nil && d.Value.Has("Default") {
-				made := Copy(def)
-				made.Intrinsic, made.Defaults = "Ref", []string{d.Key}
-				p.values[d.Key] = made
-			}
+	declared := root.Get("Parameters")
+	if !declared.Is(tree.Map) {
+		return p
+	}
+	for _, d := range declared.Pairs {
+		kind := String(d.Value.Get("Type"))
+		if strings.HasPrefix(kind, "AWS::SSM::Parameter::") {
+			delete(p.values, d.Key)
+			continue
+		}
+		v := p.values[d.Key]
+		if v == nil && d.Value.Has("Default") {
+			v = Copy(d.Value.Get("Default"))
+			v.Intrinsic, v.Defaults = "Ref", []string{d.Key}
+		}
+		if v.Is(tree.Text) && (kind == "CommaDelimitedList" || strings.HasPrefix(kind, "List<")) {
+			v = separated(v)
+		}
+		if v != nil {
+			p.values[d.Key] = v
 		}
 	}
 	return p
 }
 
-// resolve returns a value with the parameters in place of the Refs and in the Fn::Subs that name them. It changes maps and lists in
+// separated returns the list that a text with commas stands for.
+func separated(text *tree.Node) *tree.Node {
+	list := &tree.Node{Kind: tree.List, At: text.At, Intrinsic: text.Intrinsic, Defaults: text.Defaults}
+	for _, item := range strings.Split(text.Text, ",") {
+		made := *text
+		made.Text = strings.TrimSpace(item)
+		list.Items = append(list.Items, &made)
+	}
+	return list
+}
+
+// Resolve returns a value with the parameters in place of the Refs and in the Fn::Subs that name them. It changes maps and lists in
 // place, as the translator does.
 func (p Parameters) Resolve(n *tree.Node) *tree.Node {
 	n = p.one(n)
@@ -87,10 +112,11 @@ func (p Parameters) substitute(text *tree.Node) {
 	})
 }
 
-// references are the resources that SAM generates, by the logical id and the property that a template names them with, as in
+// References are the resources that SAM generates, by the logical id and the property that a template names them with, as in
 // Ref Api.Stage.
 type References map[string]map[string]string
 
+// Add notes that a name such as Api.Stage stands for a resource.
 func (r References) Add(id, property, generated string) {
 	if r[id] == nil {
 		r[id] = map[string]string{}
@@ -107,7 +133,7 @@ func (r References) find(name string) (generated string, rest []string) {
 	return r[parts[0]][parts[1]], parts[2:]
 }
 
-// resolve returns a copy of a value with generated resources in place of the names that stand for them.
+// Resolve returns a copy of a value with generated resources in place of the names that stand for them.
 func (r References) Resolve(n *tree.Node) *tree.Node {
 	if n == nil {
 		return nil
