@@ -201,8 +201,18 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
-	root, more := sam.Transform(root, l.Parameters, &l.report)
+	root, more := sam.Transform(root, l.known(), &l.report)
 	return root, append(faults, more...)
+}
+
+// known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
+func (l *loader) known() map[string]string {
+	known := map[string]string{"AWS::Region": l.Region}
+	if l.Partition != "" {
+		known["AWS::Partition"] = l.Partition
+	}
+	maps.Copy(known, l.Parameters)
+	return known
 }
 
 // isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.
