@@ -207,12 +207,23 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 
 // known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
 func (l *loader) known() map[string]string {
-	known := map[string]string{"AWS::Region": l.Region}
-	if l.Partition != "" {
-		known["AWS::Partition"] = l.Partition
-	}
+	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": l.partition()}
 	maps.Copy(known, l.Parameters)
 	return known
+}
+
+// partition is the API's partition, which follows from its region.
+func (l *loader) partition() string {
+	switch {
+	case l.Partition != "":
+		return l.Partition
+	case strings.HasPrefix(l.Region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(l.Region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
 }
 
 // isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.
