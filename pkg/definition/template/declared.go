@@ -106,7 +106,7 @@ func (s *resolver) stored(name string, declared *tree.Node, kind, ssm string, de
 	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
 }
 
-// typed returns a parameter's value in the form that Ref has of it: a list for the types of lists.
+// typed returns the value that Ref has of a parameter: a list if the parameter's type is one.
 func (s *resolver) typed(declared *tree.Node, kind, text string, defaults []string) *tree.Node {
 	at := declared.At
 	if isList(kind) {
@@ -173,8 +173,8 @@ func has(list *tree.Node, text string) bool {
 	return false
 }
 
-// checkPattern reports a value that does not match AllowedPattern. One that is not a regular expression for Go is not checked: it is
-// Java's, and CloudFormation has checked it.
+// checkPattern reports a value that does not match AllowedPattern. A pattern that Go does not compile is not checked: it is Java's,
+// and CloudFormation has checked it.
 func (s *resolver) checkPattern(name string, pattern *tree.Node, text string) {
 	source, ok := pattern.Scalar()
 	if !ok {

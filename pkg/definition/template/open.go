@@ -298,14 +298,13 @@ func (o *opener) includedAll(n *tree.Node) *tree.Node {
 
 // join returns a map with the keys of another value. A map without keys becomes the other value.
 //
-// Where both have a key, what is included is used: templates give a body of an API some paths beside its include, for tools that do not
-// follow it, and AWS deploys what is included. What is repeated must not have a key that is there.
+// Where both have a key, what is included is used. What is repeated must not have a key that is there.
 func (o *opener) join(n, more *tree.Node, included bool) *tree.Node {
 	switch {
 	case len(n.Pairs) == 0, more.Is(tree.Unresolved):
 		return more
 	case !more.Is(tree.Map):
-		o.fault(more, "this must be a map, for it is included beside other keys")
+		o.fault(more, "this must be a map, because it is included beside other keys")
 		return n
 	}
 	made := *n

@@ -196,5 +196,5 @@ func (s *resolver) whyUndecided(name string) *tree.Unknown {
 	if u == nil {
 		u = &tree.Unknown{Message: "the template is faulty"}
 	}
-	return &tree.Unknown{Key: u.Key, Message: fmt.Sprintf("the condition %s is not decided, for %s", name, u.Message)}
+	return &tree.Unknown{Key: u.Key, Message: fmt.Sprintf("the condition %s is not decided, because %s", name, u.Message)}
 }
