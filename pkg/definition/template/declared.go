@@ -63,8 +63,7 @@ func (s *resolver) parameter(name string, declared *tree.Node) *tree.Node {
 	if !given {
 		value := declared.Get("Default")
 		if text, ok = s.defaultText(value); !ok {
-			u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has no default: give it by --parameter " + name + "=…, or in parameters: of the definition"}
-			return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
+			return s.notGiven(declared, name, "the parameter "+name+" has no default: give it by --parameter "+name+"=…, or in parameters: of the definition")
 		}
 		defaults = []string{s.prefix + name}
 	}
@@ -87,23 +86,17 @@ func (s *resolver) defaultText(n *tree.Node) (string, bool) {
 	return n.Scalar()
 }
 
-// once registers what is not known under its key.
-func (s *resolver) once(u *tree.Unknown, at *tree.Node) *tree.Unknown {
-	if had := s.unknowns[u.Key]; had != nil {
-		return had
-	}
-	s.unknowns[u.Key] = u
-	s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
-	return u
-}
-
 // stored returns the value of a parameter that has the value of SSM's parameter with a name.
 func (s *resolver) stored(name string, declared *tree.Node, kind, ssm string, defaults []string) *tree.Node {
 	if text, given := s.given(dynamicBegin + "ssm:" + ssm + dynamicEnd); given {
 		return s.typed(declared, kind, text, defaults)
 	}
-	u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has the value of SSM's parameter " + ssm + ": give it by " + remedy("Ref "+name)}
-	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
+	return s.notGiven(declared, name, "the parameter "+name+" has the value of SSM's parameter "+ssm+": give it by "+remedy("Ref "+name))
+}
+
+// notGiven returns the value of a parameter that is not given.
+func (s *resolver) notGiven(declared *tree.Node, name, message string) *tree.Node {
+	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.asks(declared, s.unknownOf("Ref "+name, message))}
 }
 
 // typed returns the value that Ref has of a parameter: a list if the parameter's type is one.

@@ -155,7 +155,10 @@ func (s *resolver) attribute(n, at *tree.Node, resource, attribute, function str
 			text = s.in.APIID
 		}
 	}
-	return &tree.Node{Kind: tree.Reference, Resource: resource, Attribute: attribute, Text: text, At: n.At, Intrinsic: function}
+	return &tree.Node{
+		Kind: tree.Reference, Resource: resource, Attribute: attribute, Text: text, At: n.At, Intrinsic: function,
+		Unknown: s.referred(resource, attribute),
+	}
 }
 
 // elsewhere returns the value of a name that the template does not define.

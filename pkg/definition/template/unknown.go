@@ -22,12 +22,23 @@ func (s *resolver) unknown(at *tree.Node, key, what string) *tree.Unknown {
 	if key == "" {
 		return &tree.Unknown{Message: what}
 	}
-	if u := s.unknowns[key]; u != nil {
-		return u
+	return s.asks(at, s.unknownOf(key, what+": give it by "+remedy(key)))
+}
+
+// unknownOf returns what is not known under a key.
+func (s *resolver) unknownOf(key, message string) *tree.Unknown {
+	if s.unknowns[key] == nil {
+		s.unknowns[key] = &tree.Unknown{Key: key, Message: message}
 	}
-	u := &tree.Unknown{Key: key, Message: what + ": give it by " + remedy(key)}
-	s.unknowns[key] = u
-	s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
+	return s.unknowns[key]
+}
+
+// asks notes that the template asks for what is not known.
+func (s *resolver) asks(at *tree.Node, u *tree.Unknown) *tree.Unknown {
+	if !s.reported[u.Key] {
+		s.reported[u.Key] = true
+		s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
+	}
 	return u
 }
 
@@ -67,7 +78,7 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 		case tree.Unresolved:
 			return v.Unknown
 		case tree.Reference:
-			return s.referred(v)
+			return s.asks(v, s.referred(v.Resource, v.Attribute))
 		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
 		}
 	}
@@ -75,11 +86,13 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 }
 
 // referred returns what is not known of a resource.
-func (s *resolver) referred(n *tree.Node) *tree.Unknown {
-	if n.Attribute == "" {
-		return s.unknown(n, "Ref "+n.Resource, "only CloudFormation knows the id of "+n.Resource)
+func (s *resolver) referred(resource, attribute string) *tree.Unknown {
+	if attribute == "" {
+		key := "Ref " + resource
+		return s.unknownOf(key, "only CloudFormation knows the id of "+resource+": give it by "+remedy(key))
 	}
-	return s.unknown(n, "Fn::GetAtt "+n.Resource+"."+n.Attribute, "only CloudFormation knows "+n.Attribute+" of "+n.Resource)
+	key := "Fn::GetAtt " + resource + "." + attribute
+	return s.unknownOf(key, "only CloudFormation knows "+attribute+" of "+resource+": give it by "+remedy(key))
 }
 
 // textOf returns the text of a value, or what is not known of it. What cannot be a text is a fault.
