@@ -212,6 +212,7 @@ func (s *resolver) mapping(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == p.Value
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, p.Key, p.At, v.Defaults)
 			continue
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: v})
@@ -231,6 +232,7 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == item
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, "an item of a list", item.At, v.Defaults)
 			continue
 		}
 		made.Items = append(made.Items, v)
@@ -239,6 +241,14 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		return n
 	}
 	return made
+}
+
+// leftOut notes a part of an API that the default of a parameter leaves out: a route that is not there is served by another one, which may
+// be open.
+func (s *resolver) leftOut(resource, what string, at tree.Position, defaults []string) {
+	if kind, _ := s.byID[resource].Get("Type").Scalar(); len(defaults) > 0 && strings.HasPrefix(kind, "AWS::ApiGateway") {
+		s.report.Approximate(at, what, "it is left out by the default of the parameter "+strings.Join(defaults, ", ")+": give the parameter to be sure")
+	}
 }
 
 // isAbsent reports whether a value takes its property away.

@@ -127,6 +127,7 @@ func (s *resolver) resource(t *Template, p tree.Pair) {
 	switch present {
 	case no:
 		t.Absent[p.Key] = why.names()
+		s.leftOut(p.Key, p.Key, p.At, why.names())
 		return
 	case unknown:
 		t.undecided[p.Key] = s.undecided(p.Value)
