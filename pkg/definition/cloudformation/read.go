@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
@@ -101,6 +102,21 @@ type part struct {
 	properties *tree.Node
 	// undecided is the condition of the resource, if it is not known. It is nil if the resource is there.
 	undecided *tree.Node
+}
+
+// defaults returns the parameters whose defaults decided that the part is there, or what guards it.
+func (p part) defaults() []string {
+	if p.properties == nil {
+		return nil
+	}
+	all := slices.Clone(p.properties.Defaults)
+	for _, name := range []string{"HttpMethod", "RouteKey", "AuthorizationType", "AuthorizerId", "AuthorizationScopes", "ApiKeyRequired"} {
+		for n := range p.properties.Get(name).All() {
+			all = append(all, n.Defaults...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // parts returns the resources of a type that belong to the API by a property, RestApiId or ApiId.

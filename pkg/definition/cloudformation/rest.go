@@ -106,6 +106,7 @@ func (a *reader) method(d *document, p part) {
 // operation makes an operation of a method or a route.
 func (a *reader) operation(d *document, p part, authorizers string, guard func(string) guard) *tree.Node {
 	operation := tree.NewMap(p.at)
+	operation.Defaults = p.defaults()
 	if integration := p.properties.Get("Integration"); integration.Is(tree.Map) {
 		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters", "RequestTemplates", "IntegrationResponses"))
 	}

@@ -152,10 +152,10 @@ func (s *resolver) equals(argument *tree.Node) *outcome {
 
 // same reports whether two values are equal, as Fn::Equals compares them: by their text.
 func (s *resolver) same(a, b *tree.Node) bool {
-	if a == b {
-		return true
+	if a == b || a == nil || b == nil {
+		return a == b
 	}
-	if !s.spend(a, 1) || a == nil || b == nil {
+	if !s.spend(a, 1+len(a.Pairs)*len(b.Pairs)/8) {
 		return false
 	}
 	x, ok := a.Scalar()
@@ -218,7 +218,7 @@ func (s *resolver) either(n *tree.Node, f *tree.Pair, name string, o *outcome, i
 		return s.broken(n)
 	}
 	return &tree.Node{Kind: tree.Unresolved, At: n.At, Intrinsic: f.Key, Unknown: &tree.Unknown{
-		Key: u.Key, Message: "the condition " + name + " is not decided, for " + u.Message,
+		Key: u.Key, Message: "the condition " + name + " is not decided, because " + u.Message,
 	}}
 }
 

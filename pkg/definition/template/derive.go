@@ -31,9 +31,9 @@ func (s *resolver) derive(n *tree.Node, resource, attribute, function string, r 
 }
 
 // functionName returns the name of a function, with the parameters whose defaults decided it. Where the template does not name it,
-// CloudFormation makes up a name, and the logical id stands for it.
+// CloudFormation makes up a name, and the logical id takes its place.
 func (s *resolver) functionName(resource string) (string, []string, *tree.Unknown) {
-	name := s.resources.Way(resource, "Properties", "FunctionName")
+	name := s.byID[resource].Way("Properties", "FunctionName")
 	open := "FunctionName " + resource
 	if text, given := s.given("Ref " + resource); given {
 		return text, nil, nil
@@ -82,7 +82,7 @@ func (s *resolver) functionARN(n *tree.Node, function, name string, defaults []s
 	return s.text(n, function, "arn:"+s.partition()+":lambda:"+s.in.Region+":"+s.in.Account+":function:"+name, defaults)
 }
 
-// qualified returns the ARN of an alias or a version of a function. The number of a version is not known: its function stands for it.
+// qualified returns the ARN of an alias or a version of a function. The number of a version is not known, and is left out.
 func (s *resolver) qualified(n *tree.Node, resource, function string, r *tree.Node) *tree.Node {
 	open := "qualified " + resource
 	name := r.Way("Properties", "FunctionName")

@@ -16,7 +16,7 @@ type filler struct {
 }
 
 // Fill returns an OpenAPI document with values in the place of `${…}`, which Terraform or another tool fills in. The keys of the values
-// are "${…}", as they stand in the file. $${ stands for ${, as for Terraform. Stage variables and the variables of IAM policies stay.
+// are "${…}", as they stand in the file. $${ stands for ${, as Terraform has it. Stage variables and the variables of IAM policies stay.
 // A text with a variable that has no value is Unresolved; so is a map that has one in a key.
 func Fill(root *tree.Node, values map[string]string) *tree.Node {
 	f := filler{values, map[*tree.Node]*tree.Node{}, map[string]*tree.Unknown{}}
@@ -46,15 +46,16 @@ func (f *filler) fill(n *tree.Node) *tree.Node {
 func (f *filler) container(n *tree.Node) *tree.Node {
 	made := *n
 	made.Pairs, made.Items = slices.Clone(n.Pairs), slices.Clone(n.Items)
-	same := true
+	same, keys := true, make(map[string]bool, len(n.Pairs))
 	for i, p := range n.Pairs {
 		key, u := f.filled(p.Key)
-		if u == nil && key != p.Key && (n.Has(key) || slices.ContainsFunc(made.Pairs[:i], func(had tree.Pair) bool { return had.Key == key })) {
+		if u == nil && keys[key] {
 			u = &tree.Unknown{Message: "the values of its variables make a key that is given twice"}
 		}
 		if u != nil {
 			return &tree.Node{Kind: tree.Unresolved, At: p.At, Unknown: u}
 		}
+		keys[key] = true
 		made.Pairs[i].Key, made.Pairs[i].Value = key, f.fill(p.Value)
 		same = same && key == p.Key && made.Pairs[i].Value == p.Value
 	}
@@ -113,7 +114,7 @@ func (f *filler) unknown(key string) *tree.Unknown {
 	return f.unknowns[key]
 }
 
-// policyVariable matches the variables of IAM policies, which AWS replaces for each request. The framework Serverless has variables that
+// policyVariable matches the variables of IAM policies, which AWS replaces in each request. The Serverless Framework has variables that
 // look like them.
 var policyVariable = regexp.MustCompile(`^(?:[*?$]|(?:aws|saml|ec2|s3|sts|iam|redshift|www\.amazon\.com|accounts\.google\.com|graph\.facebook\.com|cognito-identity\.amazonaws\.com):[A-Za-z][A-Za-z0-9/_.-]*)(?:, *'[^']*')?$`)
 

@@ -100,6 +100,9 @@ func (s *resolver) join(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	if list == nil {
 		return s.misused(n, f, want)
 	}
+	if len(list.Items) == 1 && list.Items[0].Is(tree.Reference) {
+		return list.Items[0]
+	}
 	var parts []string
 	var why *tree.Unknown
 	for _, item := range list.Items {
@@ -245,7 +248,7 @@ func (s *resolver) zones(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.
 	return list
 }
 
-// cidr divides a network: of a block of addresses, a count of networks that have the given number of bits for their hosts.
+// cidr divides a network into a count of parts, each with the given number of bits for its hosts.
 func (s *resolver) cidr(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.Node {
 	const want = "a list of a network, a count from 1 to 256 and the bits of a part"
 	items, not := s.arguments(n, f, argument, 2, 3, want)
@@ -276,7 +279,7 @@ func (s *resolver) cidr(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	return list
 }
 
-// divide returns the first parts of a network that have a number of bits each for their hosts.
+// divide returns the first parts of a network, each with a number of bits for its hosts.
 func divide(network netip.Prefix, count, bits int) ([]netip.Prefix, bool) {
 	size := network.Addr().BitLen()
 	length := size - bits

@@ -27,6 +27,7 @@ type resolver struct {
 	in        Inputs
 	root      *tree.Node
 	resources *tree.Node
+	byID      map[string]*tree.Node // the resources
 	report    *portability.Report
 	files     *files
 	depth     int                 // of nested stacks
@@ -41,6 +42,7 @@ type resolver struct {
 	nested     map[string]map[string]*tree.Node
 	unknowns   map[string]*tree.Unknown
 	asked      map[string]bool // keys of values that were asked for
+	reported   map[string]bool // keys of what is missing
 	missing    []Missing
 	left       int
 	ended      bool
@@ -69,10 +71,14 @@ func (b *branch) names() []string {
 }
 
 func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
+	byID := map[string]*tree.Node{}
+	for _, p := range pairsOf(root.Get("Resources")) {
+		byID[p.Key] = p.Value
+	}
 	return &resolver{
-		in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
+		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
 		inherited: map[string][]string{}, parameters: map[string]*tree.Node{}, conditions: map[string]*outcome{}, branches: map[string]*branch{}, made: map[visit]*tree.Node{},
-		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, asked: map[string]bool{},
+		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, asked: map[string]bool{}, reported: map[string]bool{},
 		edges: map[string]map[string]tree.Position{}, derived: map[string]bool{}, left: maxMade,
 	}
 }
@@ -113,8 +119,11 @@ func (s *resolver) branch(in *branch, defaults []string) *branch {
 
 // union returns the names in either of two sorted lists, sorted.
 func union(a, b []string) []string {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0, slices.Equal(a, b):
 		return a
+	case len(a) == 0:
+		return b
 	}
 	all := slices.Concat(a, b)
 	slices.Sort(all)
@@ -203,6 +212,7 @@ func (s *resolver) mapping(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == p.Value
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, p.Key, p.At, v.Defaults)
 			continue
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: v})
@@ -222,6 +232,7 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == item
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, "an item of a list", item.At, v.Defaults)
 			continue
 		}
 		made.Items = append(made.Items, v)
@@ -230,6 +241,14 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		return n
 	}
 	return made
+}
+
+// leftOut notes a part of an API that the default of a parameter leaves out: a route that is not there is served by another one, which may
+// be open.
+func (s *resolver) leftOut(resource, what string, at tree.Position, defaults []string) {
+	if kind, _ := s.byID[resource].Get("Type").Scalar(); len(defaults) > 0 && strings.HasPrefix(kind, "AWS::ApiGateway") {
+		s.report.Approximate(at, what, "it is left out by the default of the parameter "+strings.Join(defaults, ", ")+": give the parameter to be sure")
+	}
 }
 
 // isAbsent reports whether a value takes its property away.

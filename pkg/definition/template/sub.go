@@ -21,12 +21,19 @@ func (s *resolver) sub(n *tree.Node, f *tree.Pair) *tree.Node {
 			variables = f.Value.Items[1]
 		}
 	}
-	text = s.value(text, nil)
+	if !text.Is(tree.Text) { // a dynamic reference in a text may have variables
+		text = s.value(text, nil)
+	}
 	switch {
 	case text.Is(tree.Unresolved):
 		return s.unresolved(n, f.Key, text.Unknown)
 	case !text.Is(tree.Text), variables != nil && !variables.Is(tree.Map):
 		return s.misused(n, f, want)
+	}
+	if before, name, after, found := variable(text.Text); found && before+after == "" && !strings.HasPrefix(name, "!") {
+		if v := s.variable(n, text, variables, strings.TrimSpace(name), f.Key); v.Is(tree.Reference) {
+			return with(v, text.Defaults)
+		}
 	}
 	return s.substituted(n, text, variables, f.Key)
 }

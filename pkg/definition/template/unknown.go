@@ -22,12 +22,23 @@ func (s *resolver) unknown(at *tree.Node, key, what string) *tree.Unknown {
 	if key == "" {
 		return &tree.Unknown{Message: what}
 	}
-	if u := s.unknowns[key]; u != nil {
-		return u
+	return s.asks(at, s.unknownOf(key, what+": give it by "+remedy(key)))
+}
+
+// unknownOf returns what is not known under a key.
+func (s *resolver) unknownOf(key, message string) *tree.Unknown {
+	if s.unknowns[key] == nil {
+		s.unknowns[key] = &tree.Unknown{Key: key, Message: message}
 	}
-	u := &tree.Unknown{Key: key, Message: what + ": give it by " + remedy(key)}
-	s.unknowns[key] = u
-	s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
+	return s.unknowns[key]
+}
+
+// asks notes that the template asks for what is not known.
+func (s *resolver) asks(at *tree.Node, u *tree.Unknown) *tree.Unknown {
+	if !s.reported[u.Key] {
+		s.reported[u.Key] = true
+		s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
+	}
 	return u
 }
 
@@ -67,7 +78,7 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 		case tree.Unresolved:
 			return v.Unknown
 		case tree.Reference:
-			return s.referred(v)
+			return s.asks(v, s.referred(v.Resource, v.Attribute))
 		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
 		}
 	}
@@ -75,11 +86,13 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 }
 
 // referred returns what is not known of a resource.
-func (s *resolver) referred(n *tree.Node) *tree.Unknown {
-	if n.Attribute == "" {
-		return s.unknown(n, "Ref "+n.Resource, "only CloudFormation knows the id of "+n.Resource)
+func (s *resolver) referred(resource, attribute string) *tree.Unknown {
+	if attribute == "" {
+		key := "Ref " + resource
+		return s.unknownOf(key, "only CloudFormation knows the id of "+resource+": give it by "+remedy(key))
 	}
-	return s.unknown(n, "Fn::GetAtt "+n.Resource+"."+n.Attribute, "only CloudFormation knows "+n.Attribute+" of "+n.Resource)
+	key := "Fn::GetAtt " + resource + "." + attribute
+	return s.unknownOf(key, "only CloudFormation knows "+attribute+" of "+resource+": give it by "+remedy(key))
 }
 
 // textOf returns the text of a value, or what is not known of it. What cannot be a text is a fault.
@@ -92,7 +105,7 @@ func (s *resolver) textOf(n *tree.Node) (string, *tree.Unknown) {
 		return n.Text, nil
 	case n.Is(tree.Unresolved), n.Is(tree.Reference):
 		return "", s.whyUnknown(n)
-	case n.Is(tree.List) && n.Intrinsic == "Ref":
+	case n.Is(tree.List) && (n.Intrinsic == "Ref" || n.Intrinsic == "Fn::Sub"): // a parameter
 		return s.commaList(n)
 	}
 	s.fault(n, "this must be a text, and is %s", kindOf(n))
@@ -131,6 +144,8 @@ func (s *resolver) partOf(n *tree.Node) (string, *tree.Unknown) {
 		return "${" + strings.TrimPrefix(u.Key, "Ref ") + "}", u
 	case strings.HasPrefix(u.Key, "Fn::GetAtt "):
 		return "${" + strings.TrimPrefix(u.Key, "Fn::GetAtt ") + "}", u
+	case strings.HasPrefix(u.Key, dynamicBegin):
+		return u.Key, u
 	}
 	return "${" + u.Key + "}", u
 }
@@ -155,11 +170,10 @@ func (s *resolver) unused() {
 
 // instead says what to write in place of a name that a section does not have.
 func (s *resolver) instead(name string, section *tree.Node, otherwise string) string {
+	const most = 1000 // names to compare
 	var names []string
-	if section.Is(tree.Map) {
-		for _, p := range section.Pairs {
-			names = append(names, p.Key)
-		}
+	for _, p := range pairsOf(section)[:min(len(pairsOf(section)), most)] {
+		names = append(names, p.Key)
 	}
 	if meant := source.Suggest(name, names); meant != "" {
 		return "did you mean " + meant + "?"

@@ -65,9 +65,10 @@ type Node struct {
 	Items []*Node
 	At    Position
 
-	// Resource and Attribute are what a Reference names. Attribute is empty for the resource itself (Ref).
+	// Resource and Attribute are what a Reference names. Attribute is empty for the resource itself (Ref). Text is its value, if that is
+	// known.
 	Resource, Attribute string
-	// Unknown is of an Unresolved value.
+	// Unknown is of an Unresolved value or a Reference.
 	Unknown *Unknown
 
 	// Intrinsic is the function that made the value, such as "Fn::Sub" or "Ref". It is empty for a value that is written out. Some

@@ -27,6 +27,8 @@ func Unknown(n *tree.Node) *Trouble {
 	switch {
 	case n.Is(tree.Unresolved):
 		return TroubleAt(n.At, n.Unknown.Message)
+	case n.Is(tree.Reference) && n.Unknown != nil:
+		return TroubleAt(n.At, n.Unknown.Message)
 	case n.Is(tree.Reference):
 		return TroubleAt(n.At, fmt.Sprintf("only CloudFormation knows the value of %s: write the value itself", fault.Quoted(strings.TrimSuffix(n.Resource+"."+n.Attribute, "."))))
 	}
