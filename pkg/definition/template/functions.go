@@ -297,7 +297,7 @@ func divide(network netip.Prefix, count, bits int) ([]netip.Prefix, bool) {
 		step := 1 << ((8 - length%8) % 8)
 		for i := (length - 1) / 8; i >= 0 && step > 0; i-- {
 			sum := int(address[i]) + step
-			address[i], step = byte(sum), sum>>8
+			address[i], step = byte(sum&0xff), sum>>8
 		}
 	}
 	return parts, true

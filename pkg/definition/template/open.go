@@ -338,7 +338,7 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 	var n *tree.Node
 	for _, name := range names {
 		var cause string
-		if n, cause = o.find(location, name); n != nil {
+		if n, cause = o.find(name); n != nil {
 			break
 		}
 		if why == "" || o.files.faults[name] != nil {
@@ -367,10 +367,10 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 }
 
 // find reads a file by its name relative to the file that includes it; if it is not there, relative to the template.
-func (o *opener) find(at *tree.Node, name string) (*tree.Node, string) {
-	n, why := o.files.parse(at, o.from, name)
+func (o *opener) find(name string) (*tree.Node, string) {
+	n, why := o.files.parse(o.from, name)
 	if n == nil && path.Dir(o.from) != "." && o.from != "" {
-		if n, _ = o.files.parse(at, "", name); n != nil {
+		if n, _ = o.files.parse("", name); n != nil {
 			return n, ""
 		}
 	}

@@ -160,7 +160,7 @@ func (s *resolver) body(properties *tree.Node) *tree.Node {
 	if !ok || strings.Contains(name, "://") {
 		return properties
 	}
-	body, why := s.files.parse(location, "", name)
+	body, why := s.files.parse("", name)
 	if body == nil {
 		body = &tree.Node{Kind: tree.Unresolved, At: location.At, Unknown: &tree.Unknown{Message: why}}
 	}
