@@ -28,6 +28,7 @@ var imports = map[string][]string{
 	"pkg/policy/internal/lint":      {"pkg/arn", "pkg/fault", "pkg/policy/condition", "pkg/policy/internal/document", "pkg/policy/internal/statement"},
 	"pkg/sigv4":                     {},
 	"pkg/bulkhead":                  {"pkg/authz"},
+	"pkg/meter":                     {"pkg/authz"},
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
@@ -58,13 +59,13 @@ var imports = map[string][]string{
 	"pkg/definition/sam/value":    {"pkg/definition/tree", "pkg/fault"},
 	"pkg/simulate":                {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":                {"pkg/authz"},
-	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
+	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
 	"pkg/config/source":           {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
-	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz"},
+	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz", "pkg/meter"},
 
 	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate"},
 
@@ -96,7 +97,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import only the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
 
 // topLevel lists the allowed top-level folders, except dot-files.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

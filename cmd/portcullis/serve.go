@@ -39,7 +39,7 @@ func serve(args []string, out, errs io.Writer) int {
 	}
 	defer p.Close()
 	p.Bound(c.MaxChecks)
-	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
+	c.Load, c.Watch, c.Samples, c.Meters, c.Log = load(p, *path), []string{*path}, p.Samples, p.Meters(), log
 	if c.DecisionLogSample == 0 { // 0 means the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}

@@ -14,6 +14,8 @@ type Decision struct {
 	// API, Stage and Route name what the request was for, as far as it was found out. Route is a route key, such as
 	// "GET /pets/{petId}".
 	API, Stage, Route string
+	// Meter counts the decision. It is nil if the decision is not for a stage of an API.
+	Meter Meter
 
 	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field

@@ -103,6 +103,7 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 	d := authz.Decision{Reason: reason, Caller: in.caller, RequestID: in.requestID}
 	if in.stage != nil {
 		d.API, d.Stage = in.stage.API.ID, in.stage.Name
+		d.Meter = in.stage.MeterOf(in.route)
 	}
 	if in.route != nil {
 		d.Route = in.route.Name

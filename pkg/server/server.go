@@ -58,7 +58,7 @@ type process struct {
 
 func newProcess(c Config) *process {
 	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
-	p.metrics = newMetrics(c.Version, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
+	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
