@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"pkg/sigv4":                     {},
 	"pkg/bulkhead":                  {"pkg/authz"},
 	"pkg/meter":                     {"pkg/authz"},
+	"pkg/tracing":                   {"pkg/authz", "pkg/meter"},
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
@@ -67,7 +68,7 @@ var imports = map[string][]string{
 	"pkg/envoyconf": {"pkg/gateway"},
 	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz", "pkg/meter"},
 
-	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
@@ -89,6 +90,7 @@ var onlyIn = map[string][]string{
 	"buf.build/":                              {"pkg/config/source", "proto/portcullis/config/v1"},
 	"google.golang.org/protobuf/":             {"pkg/config/source", "pkg/extauthz", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},
+	"go.opentelemetry.io/":                    {"pkg/tracing"},
 	"github.com/fsnotify/":                    {"pkg/server"},
 	"github.com/lestrrat-go/":                 {"pkg/jwt"},
 	"github.com/dgraph-io/":                   {"pkg/cache"},

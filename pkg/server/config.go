@@ -57,6 +57,8 @@ type Config struct {
 	Samples func() []authz.Sample
 	// Meters have what counts the decisions of the configurations. Default: Meters that count the decisions without a Meter.
 	Meters *meter.Meters
+	// Tracer traces checks; nil traces none.
+	Tracer Tracer
 	// Watch are files to watch whatever Load says: the configuration file itself.
 	Watch []string
 	// Reload makes the process read the configuration and the TLS files again (SIGHUP).

@@ -98,7 +98,7 @@ func (p *process) bind(ctx context.Context) (err error) {
 // generations are the gRPC servers, one after the other, which share all but their connections.
 func (p *process) generations(ctx context.Context) *generations {
 	checks := extauthz.New(extauthz.Config{
-		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log,
+		Authorizer: p.gate, Record: p.recorder.record, Trace: p.trace(), Log: p.config.Log,
 		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
 	})
 	g := &generations{grace: p.config.DrainTimeout}
