@@ -51,7 +51,7 @@ func newClient(endpoint string) (otlptrace.Client, error) {
 
 // exporter sends spans, and counts them. It returns no errors.
 type exporter struct {
-	inner            sdktrace.SpanExporter
+	inner            *otlptrace.Exporter
 	log              *slog.Logger
 	loud             *rate.Limiter
 	exported, failed atomic.Uint64

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -65,6 +66,9 @@ func New(c Config) (*Tracer, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &Tracer{sampler: s, exporter: newExporter(client, c.Log)}
+	if err := t.exporter.inner.Start(context.Background()); err != nil {
+		return nil, fmt.Errorf("the collector's client cannot start: %w", err)
+	}
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()), // what is started was sampled
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "portcullis"), attribute.String("service.version", c.Version))),
