@@ -29,6 +29,8 @@ type Decision struct {
 	ClientAddress netip.Addr
 	// NeededScopes are the route's scopes, of which a token must have one.
 	NeededScopes []string
+	// Meter counts the decision. It is nil if the decision is not for a stage of an API.
+	Meter Meter
 
 	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field

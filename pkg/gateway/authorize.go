@@ -110,6 +110,7 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 	}
 	if in.stage != nil {
 		d.API, d.Stage = in.stage.API.ID, in.stage.Name
+		d.Meter = in.stage.MeterOf(in.route)
 	}
 	if in.route != nil {
 		d.Route, d.NeededScopes = in.route.Name, in.route.Scopes
