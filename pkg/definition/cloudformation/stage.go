@@ -19,7 +19,11 @@ func (a *reader) finish(node *tree.Node) {
 
 // endpointType sets the endpoint type of a REST API.
 func (a *reader) endpointType(node *tree.Node) {
-	types := a.property("EndpointConfiguration").Get("Types")
+	configuration := a.property("EndpointConfiguration")
+	types := configuration.Get("Types")
+	if configuration != nil && !configuration.Is(tree.Map) {
+		types = configuration
+	}
 	if types == nil || types.Is(tree.List) && len(types.Items) == 0 {
 		return
 	}
@@ -104,6 +108,7 @@ func (a *reader) domains(stage string) *tree.Node {
 				continue
 			}
 			domain := a.domain(p)
+			a.noteCertificates(p)
 			path, ok := p.properties.Get(m.path).Scalar()
 			if domain == "" || p.undecided != nil || !ok && p.properties.Has(m.path) {
 				a.report.Approximate(p.at, p.id, fmt.Sprintf("the domain is not known: give domains to the stage %s beside the definition", stage))
@@ -132,16 +137,34 @@ func (a *reader) stageName(n *tree.Node) string {
 	return ""
 }
 
-// domain returns the domain name of a mapping, empty if it is not known.
-func (a *reader) domain(p part) string {
+// noteCertificates notes a domain whose callers need a certificate.
+func (a *reader) noteCertificates(p part) {
+	if named := a.domainResource(p); named.Way("Properties", "MutualTlsAuthentication") != nil {
+		a.report.Approximate(p.at, p.id, "callers of the domain need a certificate (MutualTlsAuthentication), which Envoy checks: give the listener require_client_certificate and the truststore, and turn the execute-api endpoint off")
+	}
+}
+
+// domainResource returns the domain of a mapping, nil if it is not in the template.
+func (a *reader) domainResource(p part) *tree.Node {
 	n := p.properties.Get("DomainName")
 	if n == nil {
 		n = p.properties.Get("DomainNameArn")
 	}
 	for _, kind := range []string{"AWS::ApiGateway::DomainName", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGateway::DomainNameV2"} {
 		if named := a.resource(n, kind); named != nil {
-			n = named.Value.Way("Properties", "DomainName")
+			return named.Value
 		}
+	}
+	return nil
+}
+
+// domain returns the domain name of a mapping, empty if it is not known.
+func (a *reader) domain(p part) string {
+	n := p.properties.Get("DomainName")
+	if named := a.domainResource(p); named != nil {
+		n = named.Way("Properties", "DomainName")
+	} else if n == nil {
+		n = p.properties.Get("DomainNameArn")
 	}
 	text, _ := n.Scalar()
 	return strings.ToLower(text)
