@@ -115,6 +115,26 @@ func TestEndpointThatIsNotKnown(t *testing.T) {
 	}
 }
 
+// TestImportParameters: they may make an API private, and change its paths.
+func TestImportParameters(t *testing.T) {
+	const parameters = "\nParameters: {X: {Type: String}}\nConditions: {C: !Equals [!Ref X, a]}\nResources:\n"
+	const rest = "  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {swagger: '2.0', basePath: /v1, paths: {/a: {get: {}}}}, "
+	const http = "  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Body: {openapi: 3.0.1, paths: {/a: {get: {}}}}, "
+	for _, test := range []struct{ resources, want string }{
+		{rest + "Parameters: {basepath: ignore}}}", "GET /a: NONE"},
+		{rest + "Parameters: {BasePath: prepend}}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+		{rest + "Parameters: {basepath: !Ref X}}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+		{rest + "Parameters: !If [C, {basepath: prepend}, !Ref AWS::NoValue]}}", "GET /a: refuses\nrefused: "},
+		{rest + "Parameters: {endpointConfigurationTypes: !Ref X}}}", "GET /a: refuses\nrefused: whether the API is private is not known"},
+		{http + "BasePath: ignore}}", "GET /a: NONE"},
+		{http + "BasePath: split}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+	} {
+		if got := outcome(t, parameters+test.resources); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: got %s, want %s", test.resources, got, test.want)
+		}
+	}
+}
+
 // TestSchemesOfOneName: an operation of the Body is not guarded by an authorizer that only has the name of its scheme.
 func TestSchemesOfOneName(t *testing.T) {
 	got := outcome(t, `

@@ -9,6 +9,7 @@ import (
 
 // finish adds to an API what does not stand in OpenAPI: the endpoint type and the stages with their domains.
 func (a *reader) finish(node *tree.Node) {
+	a.basePath(node)
 	if !a.http {
 		a.endpointType(node)
 	}
@@ -21,7 +22,10 @@ func (a *reader) finish(node *tree.Node) {
 func (a *reader) endpointType(node *tree.Node) {
 	configuration := a.property("EndpointConfiguration")
 	types := configuration.Get("Types")
-	if configuration != nil && !configuration.Is(tree.Map) {
+	switch {
+	case configuration == nil:
+		types = a.importParameter("endpointConfigurationTypes")
+	case !configuration.Is(tree.Map):
 		types = configuration
 	}
 	if types == nil || types.Is(tree.List) && len(types.Items) == 0 {
@@ -38,6 +42,36 @@ func (a *reader) endpointType(node *tree.Node) {
 		return
 	}
 	node.Set("endpoint", tree.NewText(strings.ToUpper(text), kind.At))
+}
+
+// importParameter returns a parameter of the import of the Body, nil if it is not given. It is not known if the parameters are not.
+func (a *reader) importParameter(name string) *tree.Node {
+	parameters := a.property("Parameters")
+	if parameters.Is(tree.Unresolved) {
+		return parameters
+	}
+	if parameters == nil {
+		return nil
+	}
+	for _, p := range parameters.Pairs {
+		if strings.EqualFold(p.Key, name) {
+			return p.Value
+		}
+	}
+	return nil
+}
+
+// basePath refuses the routes of an API whose Body is imported with its base path, which then is a part of each path.
+func (a *reader) basePath(node *tree.Node) {
+	mode := a.property("BasePath")
+	if !a.http {
+		mode = a.importParameter("basepath")
+	}
+	if text, ok := mode.Scalar(); mode == nil || ok && strings.EqualFold(text, "ignore") {
+		return
+	}
+	a.report.Refuse(mode.At, "basepath", "the base path of the Body may be a part of each path, unless this is ignore: write the base path in the paths, and ignore here")
+	refuseAll(node, mode.At, "the paths are not known: the Body is not imported with basepath=ignore")
 }
 
 // refuseAll has every route of an API refuse.
