@@ -125,30 +125,27 @@ func printRoutes(out io.Writer, l routeList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "API\tSTAGE\tROUTE\tGUARD\tDEFINED AT")
 	for _, r := range l.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.API, r.Stage, r.Key(), line(r.Guard.String()), line(r.DefinedAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", fault.Line(r.API), fault.Line(r.Stage), fault.Line(r.Key()), fault.Line(r.Guard.String()), fault.Line(r.DefinedAt))
 	}
 	for _, warning := range l.Warnings {
-		fmt.Fprintf(w, "warning: %s %s: %s\n", warning.API, warning.Stage, line(warning.Message))
+		fmt.Fprintf(w, "warning: %s %s: %s\n", fault.Line(warning.API), fault.Line(warning.Stage), fault.Line(warning.Message))
 	}
 	return w.Flush()
 }
 
-// line is a text in one line.
-func line(text string) string { return fault.Fault{Message: text}.Text() }
-
 // cell is a text as a cell of a table.
-func cell(text string) string { return strings.ReplaceAll(line(text), "|", `\|`) }
+func cell(text string) string { return strings.ReplaceAll(fault.Line(text), "|", `\|`) }
 
 func printMarkdown(out io.Writer, l routeList) error {
 	fmt.Fprintln(out, "| API | stage | route | guard | defined at |\n|---|---|---|---|---|")
 	for _, r := range l.Routes {
-		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", r.API, r.Stage, r.Key(), cell(r.Guard.String()), cell(r.DefinedAt))
+		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", cell(r.API), cell(r.Stage), cell(r.Key()), cell(r.Guard.String()), cell(r.DefinedAt))
 	}
 	for i, warning := range l.Warnings {
 		if i == 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "- **Warning**: %s %s: %s\n", warning.API, warning.Stage, line(warning.Message))
+		fmt.Fprintf(out, "- **Warning**: %s %s: %s\n", fault.Line(warning.API), fault.Line(warning.Stage), fault.Line(warning.Message))
 	}
 	return nil
 }
@@ -166,7 +163,7 @@ func printChanges(out io.Writer, format string, changes []routes.Change) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
-		fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s -> %s\n", c.Effect, line(c.API), line(c.Stage), line(c.Method), line(c.Path), line(orNothing(c.Before)), line(after(c)))
+		fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s -> %s\n", c.Effect, fault.Line(c.API), fault.Line(c.Stage), fault.Line(c.Method), fault.Line(c.Path), fault.Line(orNothing(c.Before)), fault.Line(after(c)))
 	}
 	return w.Flush()
 }
