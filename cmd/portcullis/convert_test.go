@@ -32,7 +32,7 @@ func FuzzConvert(f *testing.F) {
 			return
 		}
 		definition := `{"openapi": "3.0.1", "info": {"title": T, "version": T}, "paths": {"/pets": {"get": {"operationId": T, "security": [{"gate": []}],
-			"x-amazon-apigateway-integration": {"type": "mock"}}, "post": {"security": [{"users": [T]}], "x-amazon-apigateway-integration": {"type": "mock"}}}},
+			"x-amazon-apigateway-integration": {"type": "mock"}}, "post": {"security": [{"users": ["s"]}], "x-amazon-apigateway-integration": {"type": "mock"}}}},
 			"x-amazon-apigateway-policy": {"Version": "2012-10-17", "Statement": [{"Sid": "a", "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke",
 				"Resource": "execute-api:/*", "Condition": {"StringEquals": {"aws:UserAgent": [T, "b"]}}}]},
 			"x-amazon-apigateway-gateway-responses": {"ACCESS_DENIED": {"responseTemplates": {"application/json": T}}},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -126,7 +127,7 @@ type commenter struct {
 // of definitions lose the quotes that they do not need.
 func (c commenter) comment(n *yaml.Node, above string) {
 	if n.Kind == yaml.ScalarNode && c.doc.File(n) != c.own {
-		n.Style = 0
+		n.Style = styleOf(n.Value)
 	}
 	for i, child := range n.Content {
 		if n.Kind != yaml.MappingNode || i%2 == 0 {
@@ -145,6 +146,14 @@ func (c commenter) comment(n *yaml.Node, above string) {
 		}
 		c.comment(child, at)
 	}
+}
+
+// styleOf returns the style of a text that loading reads back. Without quotes, the encoder would not escape U+2028 and the like.
+func styleOf(text string) yaml.Style {
+	if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		return yaml.DoubleQuotedStyle
+	}
+	return 0
 }
 
 // position returns the file and line of a definition's key. It is empty for a key of the file that is converted.
