@@ -39,6 +39,11 @@ func (p *pairs) Set(text string) error {
 // define adds the flags that say what to look at.
 func (s *subject) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.config, "config", "portcullis.yaml", "configuration `file`")
+	s.defineAlone(flags)
+}
+
+// defineAlone adds the flags for a definition.
+func (s *subject) defineAlone(flags *flag.FlagSet) {
 	flags.Var(&s.apis, "api", "look at the API with this logical `id` of a template; may be repeated; without it, at all")
 	flags.Var(&s.parameters, "parameter", "`name=value` of a template's parameter; may be repeated")
 	flags.StringVar(&s.alone.ParameterFile, "parameter-file", "", "`file` with values of a template's parameters")

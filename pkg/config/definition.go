@@ -55,7 +55,7 @@ func (c *compiler) defineAPI(at *fault.Place) {
 	c.doc.Replace(at, merged, files)
 	for i, name := range m.GetOverride() {
 		if !b.used[name] {
-			c.Fault(at.Field("definition").Field("override").Item(i), "%s is not in the definition and here both: remove it from override", fault.Quoted(name))
+			c.Fault(at.Field("definition").Field("override").Item(i), "override names %s, which does not stand both in the definition and here: remove it", fault.Quoted(name))
 		}
 	}
 	d.Node = nil // a Snapshot has the Definition

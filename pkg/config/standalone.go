@@ -25,7 +25,7 @@ type Standalone struct {
 	// Parameters, ParameterFile, Values and Unresolved are those of a Definition in portcullis.yaml.
 	Parameters, Values        map[string]string
 	ParameterFile, Unresolved string
-	// ID, Account and Region are those of the API. An empty one is invented.
+	// ID, Account and Region are those of the API. An empty one is invented; an empty ID is the API's logical id in small letters.
 	ID, Account, Region string
 	// Stages are the names of the stages to look at. Without any, they are those of the definition, or else one that is invented.
 	Stages []string
@@ -38,6 +38,9 @@ const (
 	inventedRegion  = "us-east-1"
 	inventedStage   = "prod"
 )
+
+// maxInventedID is the length of an id with room for a number.
+const maxInventedID = 56
 
 // Spec is what the definition is read with to find its APIs.
 func (s Standalone) Spec() definition.Spec {
@@ -62,8 +65,9 @@ func (s Standalone) Input() (Input, error) {
 		}
 	}
 	var apis []apiText
-	for i, name := range s.apis() {
-		apis = append(apis, s.api(d, name, i))
+	ids := map[string]bool{}
+	for _, name := range s.apis() {
+		apis = append(apis, s.api(d, name, ids))
 	}
 	text, err := yaml.Marshal(map[string]any{"apis": apis})
 	if err != nil {
@@ -99,18 +103,26 @@ func (s Standalone) apis() []string {
 	return s.APIs
 }
 
-func (s Standalone) api(d definitionText, name string, i int) apiText {
+// api is an API as a portcullis.yaml has it. The ids are those of the APIs before it.
+func (s Standalone) api(d definitionText, name string, ids map[string]bool) apiText {
 	d.API = name
-	api := apiText{
-		ID: cmp.Or(s.ID, inventedID), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d,
-	}
-	if i > 0 {
-		api.ID += strconv.Itoa(i + 1)
-	}
+	api := apiText{ID: s.id(name, ids), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d}
 	for _, stage := range s.Stages {
 		api.Stages = append(api.Stages, map[string]string{"name": stage})
 	}
 	return api
+}
+
+// id returns an id that no other API has. It is the same if the template gets APIs or loses some, so that routes can be compared.
+func (s Standalone) id(name string, ids map[string]bool) string {
+	id := cmp.Or(s.ID, strings.ToLower(name), inventedID)
+	id = id[:min(len(id), maxInventedID)]
+	unique := id
+	for n := 2; ids[unique]; n++ {
+		unique = id + strconv.Itoa(n)
+	}
+	ids[unique] = true
+	return unique
 }
 
 // root is where included files must lie: the working directory if the definition lies in it, or else the definition's own.
