@@ -131,6 +131,8 @@ func attributes(d *authz.Decision) []attribute.KeyValue {
 		{Name: "api", Value: d.API},
 		{Name: "stage", Value: d.Stage},
 		{Name: "route", Value: d.Route},
+		{Name: "authorizer", Value: d.Authorizer},
+		{Name: "step", Value: string(d.Step)},
 		{Name: "policy", Value: d.Reason.Policy},
 		{Name: "statement", Value: d.Reason.Statement},
 		{Name: "request_id", Value: d.RequestID},

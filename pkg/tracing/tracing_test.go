@@ -22,7 +22,7 @@ const (
 
 var denied = authz.Decision{
 	API: "a1b2c3d4e5", Stage: "prod", Route: "GET /pets", RequestID: "id-1", Reason: authz.Reason{Code: authz.CodeExplicitDeny, Statement: "NoAdmin", Detail: "secret"},
-	Denial: authz.Response{Status: 403, Body: "secret"}, Caller: authz.Caller{Principal: "secret"},
+	Denial: authz.Response{Status: 403, Body: "secret"}, Caller: authz.Caller{Principal: "secret"}, Authorizer: "staff", Step: authz.StepDecision, Path: "/secret",
 }
 
 func newTracer(t *testing.T, c tracing.Config) *tracing.Tracer {
@@ -66,6 +66,7 @@ func checkSpans(t *testing.T, spans []envoytest.Span) {
 	}
 	for name, want := range map[string]string{
 		"api": "a1b2c3d4e5", "stage": "prod", "route": "GET /pets", "decision": "deny", "reason": "explicit_deny", "statement": "NoAdmin", "request_id": "id-1",
+		"authorizer": "staff", "step": string(authz.StepDecision),
 	} {
 		if got := check.Value(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
