@@ -271,7 +271,7 @@ func (t *transform) checkRequest(c *call) {
 	if model := c.properties.Get("RequestModel").Get("Model"); value.Truthy(model) {
 		declared := c.explicit.Get("Models")
 		if !declared.Is(tree.Map) || !model.Is(tree.Text) || !value.Truthy(declared.Get(model.Text)) {
-			refuse(model, "the API has no model %s: declare it in Models", describe(model))
+			refuse(model, "the API has no model %s: declare it in Models", quoted(model))
 		}
 		for _, key := range []string{"ValidateBody", "ValidateParameters"} {
 			if n := c.properties.Get("RequestModel").Get(key); !value.None(n) && !n.Is(tree.Bool) {

@@ -22,6 +22,10 @@ type call struct {
 // restCall returns an event of a REST API; nil with a fault if it is not one that SAM takes.
 func (t *transform) restCall(owner, event tree.Pair, s value.Schema) *call {
 	p := event.Value.Get("Properties")
+	if !value.Truthy(p) {
+		t.faults.Add(event.At, "the event %s has no Properties: write its Path and Method", event.Key)
+		return nil
+	}
 	if !t.faults.Conforms(s, p, event.At, "the event "+event.Key) {
 		return nil
 	}
@@ -100,11 +104,11 @@ func (t *transform) knowsAuthorizer(authorizer, apiAuth *tree.Node, refuse func(
 		}
 		refuse(authorizer, "Authorizer NONE is only for an API that has a DefaultAuthorizer: remove it")
 	case !authorizer.Is(tree.Text):
-		refuse(authorizer, "Authorizer must be written out as text: it is %s", describe(authorizer))
+		refuse(authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
 	case !value.Truthy(declared.Get(authorizer.Text)):
-		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API", describe(authorizer))
+		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API", quoted(authorizer))
 	case !declared.Get(authorizer.Text).Is(tree.Map):
-		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", describe(authorizer))
+		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
 	default:
 		return true
 	}
@@ -155,8 +159,8 @@ func (t *transform) noteLists(lists *tree.Node) {
 			t.report.Enforce(n.At, key, "SAM ignores it, for it is not a list: write a list, or use IntrinsicVpc lists for intrinsic functions")
 		}
 		for _, item := range value.Items(n) {
-			if text := value.String(item); !strings.HasPrefix(text, "vpc-") && !strings.HasPrefix(text, "vpce-") {
-				t.report.Enforce(item.At, key, "SAM ignores "+describe(item)+", which begins with neither vpc- nor vpce-")
+			if text, ok := value.Text(item); ok && !strings.HasPrefix(text, "vpc-") && !strings.HasPrefix(text, "vpce-") {
+				t.report.Enforce(item.At, key, "SAM ignores "+quoted(item)+", which begins with neither vpc- nor vpce-")
 			}
 		}
 	}
@@ -189,12 +193,12 @@ func (t *transform) addHTTPAuth(d *document.Document, c *call) {
 		}
 	case iam:
 	case !authorizer.Is(tree.Text):
-		refuse(authorizer, "Authorizer must be written out as text: it is %s", describe(authorizer))
+		refuse(authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
 		return
 	case !value.Truthy(declared.Get(authorizer.Text)):
-		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API%s", describe(authorizer), hintIAM(authorizer))
+		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API%s", quoted(authorizer), hintIAM(authorizer))
 	case !declared.Get(authorizer.Text).Is(tree.Map):
-		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", describe(authorizer))
+		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
 	}
 	scopes := auth.Get("AuthorizationScopes")
 	if value.Truthy(scopes) && !scopes.Is(tree.List) {

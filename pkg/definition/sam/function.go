@@ -84,7 +84,7 @@ func (t *transform) alias(r tree.Pair, p *tree.Node) string {
 	alias := t.parameters.Resolve(given)
 	switch {
 	case !alias.Is(tree.Text):
-		t.faults.Add(given.At, "AutoPublishAlias of the function %s is %s; it must be a text or a Ref to a parameter", r.Key, describe(given))
+		t.faults.Add(given.At, "AutoPublishAlias of the function %s must be a text%s", r.Key, toGive(given))
 		return ""
 	case !aliasName.MatchString(alias.Text) || strings.Trim(alias.Text, "0123456789") == "":
 		t.faults.Add(given.At, "AutoPublishAlias of the function %s must be of letters, digits, - and _, and not of digits alone", r.Key)

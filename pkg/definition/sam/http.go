@@ -129,7 +129,7 @@ func (a *api) addHTTPAuth() {
 	case !given.Is(tree.Text):
 		a.refuse(given.At, "DefaultAuthorizer must be written out as text: SAM does not take an intrinsic function here")
 	case !slices.ContainsFunc(authorizers, func(b document.Authorizer) bool { return b.Name == given.Text }):
-		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there%s", describe(given), hintIAM(given))
+		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there%s", quoted(given), hintIAM(given))
 	default:
 		d.SetHTTPDefault(document.Default{Name: given.Text, Authorizers: authorizers, At: given.At})
 	}

@@ -205,11 +205,11 @@ func (a *api) setAuthorizers(d *document.Document) {
 	}
 	a.noteDefault(given, "DefaultAuthorizer")
 	if !given.Is(tree.Text) {
-		a.refuse(given.At, "DefaultAuthorizer is %s; it must be a text, or a Ref to a parameter", describe(given))
+		a.refuse(given.At, "DefaultAuthorizer must be a text%s", toGive(given))
 		return
 	}
 	if !slices.ContainsFunc(authorizers, func(b document.Authorizer) bool { return b.Name == given.Text }) {
-		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there", describe(given))
+		a.refuse(given.At, "DefaultAuthorizer %s is not in Authorizers: declare it there", quoted(given))
 		return
 	}
 	d.SetDefaultAuthorizer(document.Default{
@@ -299,7 +299,7 @@ func (a *api) gatewayResponse(p tree.Pair) *tree.Node {
 		templates = tree.NewMap(p.At)
 	}
 	made := value.Object(p.At, "responseParameters", parameters, "responseTemplates", templates)
-	if status := p.Value.Get("StatusCode"); value.Truthy(status) {
+	if status := p.Value.Get("StatusCode"); !value.None(status) && !value.Says(status, "") {
 		text, ok := status.Scalar()
 		if !ok || !statusCode.MatchString(text) {
 			a.refuse(status.At, "StatusCode of the gateway response %s must be a number of three digits", p.Key)

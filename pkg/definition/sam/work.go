@@ -1,7 +1,6 @@
 package sam
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -127,13 +126,16 @@ func properties(r *tree.Node) *tree.Node {
 	return tree.NewMap(r.Position())
 }
 
-// describe returns a value for a message: its text, or what kind of value it is.
-func describe(n *tree.Node) string {
-	if text, ok := n.Scalar(); ok {
-		return fault.Quoted(text)
-	}
+// quoted returns the text of a value for a message.
+func quoted(n *tree.Node) string {
+	text, _ := n.Scalar()
+	return fault.Quoted(text)
+}
+
+// toGive returns what to do about a value that must be a text, and is not one once parameters are resolved.
+func toGive(n *tree.Node) string {
 	if name := n.Get("Ref"); name.Is(tree.Text) {
-		return fmt.Sprintf("the value of %s, which is not known: give that parameter", fault.Quoted(name.Text))
+		return ": give the parameter " + fault.Quoted(name.Text)
 	}
-	return "not a text"
+	return ": of intrinsic functions SAM takes only a Ref to a parameter here"
 }

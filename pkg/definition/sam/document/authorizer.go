@@ -222,6 +222,7 @@ func HTTPAuthorizer(p tree.Pair, partition string, faults *value.Faults) Authori
 	}
 	if n := p.Value.Get("OpenIdConnectUrl"); p.Value.Has("OpenIdConnectUrl") {
 		m.refuse(n, "OpenIdConnectUrl is no longer supported: write JwtConfiguration")
+		return made
 	}
 	if n := made.Scopes; !value.None(n) && !n.Is(tree.List) {
 		m.refuse(n, "AuthorizationScopes must be a list")

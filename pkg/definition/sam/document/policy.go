@@ -29,7 +29,7 @@ func (d *Document) AddStatements(custom *tree.Node) {
 	p := d.policy(custom.At)
 	setVersion(p, custom.At)
 	if value.None(p.Get("Statement")) {
-		value.Put(p, "Statement", custom.At, custom)
+		value.Put(p, "Statement", custom.At, value.Copy(custom))
 		return
 	}
 	added := []*tree.Node{custom}
@@ -62,17 +62,15 @@ func setVersion(p *tree.Node, at tree.Position) {
 func (d *Document) addStatement(s *tree.Node, once bool) {
 	p := d.policy(s.At)
 	setVersion(p, s.At)
-	had := p.Get("Statement")
-	list := tree.NewList(s.At)
+	list := p.Get("Statement")
 	switch {
-	case value.None(had) && !once:
+	case value.None(list) && !once:
 		value.Put(p, "Statement", s.At, s)
 		return
-	case had.Is(tree.List):
-		list.At = had.At
-		list.Items = append(list.Items, had.Items...)
-	case had != nil:
-		list.Items = append(list.Items, had)
+	case value.None(list):
+		list = tree.NewList(s.At)
+	case !list.Is(tree.List):
+		list = tree.NewList(list.At, list)
 	}
 	if !once || !value.Contains(list.Items, s) {
 		list.Items = append(list.Items, s)

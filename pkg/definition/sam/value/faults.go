@@ -1,6 +1,7 @@
 package value
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -20,5 +21,10 @@ func (f *Faults) Add(at tree.Position, format string, args ...any) {
 	}
 }
 
-// List returns the faults by file and position.
-func (f *Faults) List() fault.List { return f.list }
+// List returns the faults by position.
+func (f *Faults) List() fault.List {
+	slices.SortStableFunc(f.list, func(a, b fault.Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return f.list
+}
