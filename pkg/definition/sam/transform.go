@@ -2,9 +2,9 @@
 // who may call an API.
 //
 // Transform in transform.go has the order of work: implicit.go finds the API of each event and makes the implicit ones, globals.go
-// merges Globals, event.go adds the operations of functions and state machines, rest.go and http.go make the APIs with their stages,
-// domain.go and plan.go what belongs to them. Intrinsic functions stay as they are, but for the references to parameters that SAM
-// itself resolves (parameters.go). Package document edits the OpenAPI documents.
+// merges Globals, function.go makes functions and state machines, whose operations event.go and eventauth.go add, and rest.go and http.go
+// make the APIs with their stages, domain.go and plan.go what belongs to them. Intrinsic functions stay as they are, but for the references to parameters that SAM
+// itself resolves. Package document edits the OpenAPI documents, and package value has the rules of Python.
 //
 // Decisions (2026-11-28):
 //   - Quirks of the translator are kept: what it leaves open is open at AWS. A note says so where that is rarely intended.
@@ -12,6 +12,8 @@
 //     template need not be packaged: CodeUri may name a local folder.
 //   - A null that the translator writes into the template, as for an authorizer without a function, is a fault here, for
 //     CloudFormation refuses it.
+//   - The value of a parameter that lies in AWS's parameter store is not known here, so that its Ref stays. The translator takes the name
+//     of the store's entry for the value.
 //   - Permissions of functions, tags and DNS records are not made.
 //
 // The test oracle_test.go compares the result with that of the translator itself, version 1.115.0.

@@ -1,13 +1,13 @@
 package value
 
 import (
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // names resources, and guards nothing
 	"encoding/hex"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// hash returns what the translator appends to a logical id for a text: nothing for the empty one.
+// Hash returns what the translator appends to a logical id for a text: nothing for the empty one.
 func Hash(text string) string {
 	if text == "" {
 		return ""
@@ -16,7 +16,7 @@ func Hash(text string) string {
 	return hex.EncodeToString(sum[:])[:10]
 }
 
-// hashOf returns what the translator appends to a logical id for a
+// HashOf returns what the translator appends to a logical id for a value: of a text as it is, of another value as JSON.
 func HashOf(n *tree.Node) string {
 	switch {
 	case !Truthy(n):

@@ -7,31 +7,37 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// parameters are the values of the template's parameters that are known, by name.
+// Parameters are the values of a template's parameters that are known, by name.
 type Parameters struct {
 	values map[string]*tree.Node
 	faults *Faults
 }
 
-// NewParameters returns the given values, and the defaults of the template where none is given.
+// NewParameters returns the given values, and the defaults of a template where none is given. A parameter whose value lies in AWS's
+// parameter store is not known: what is given is where it lies.
 func NewParameters(root *tree.Node, given map[string]string, faults *Faults) Parameters {
 	p := Parameters{map[string]*tree.Node{}, faults}
 	for name, text := range given {
 		p.values[name] = &tree.Node{Kind: tree.Text, Text: text, Intrinsic: "Ref"}
 	}
-	if declared := root.Get("Parameters"); declared.Is(tree.Map) {
-		for _, d := range declared.Pairs {
-			if def := d.Value.Get("Default"); p.values[d.Key] == nil && d.Value.Has("Default") {
-				made := Copy(def)
-				made.Intrinsic, made.Defaults = "Ref", []string{d.Key}
-				p.values[d.Key] = made
-			}
+	declared := root.Get("Parameters")
+	if !declared.Is(tree.Map) {
+		return p
+	}
+	for _, d := range declared.Pairs {
+		switch {
+		case strings.HasPrefix(String(d.Value.Get("Type")), "AWS::SSM::Parameter::"):
+			delete(p.values, d.Key)
+		case p.values[d.Key] == nil && d.Value.Has("Default"):
+			made := Copy(d.Value.Get("Default"))
+			made.Intrinsic, made.Defaults = "Ref", []string{d.Key}
+			p.values[d.Key] = made
 		}
 	}
 	return p
 }
 
-// resolve returns a value with the parameters in place of the Refs and in the Fn::Subs that name them. It changes maps and lists in
+// Resolve returns a value with the parameters in place of the Refs and in the Fn::Subs that name them. It changes maps and lists in
 // place, as the translator does.
 func (p Parameters) Resolve(n *tree.Node) *tree.Node {
 	n = p.one(n)
@@ -87,10 +93,11 @@ func (p Parameters) substitute(text *tree.Node) {
 	})
 }
 
-// references are the resources that SAM generates, by the logical id and the property that a template names them with, as in
+// References are the resources that SAM generates, by the logical id and the property that a template names them with, as in
 // Ref Api.Stage.
 type References map[string]map[string]string
 
+// Add notes that a name such as Api.Stage stands for a resource.
 func (r References) Add(id, property, generated string) {
 	if r[id] == nil {
 		r[id] = map[string]string{}
@@ -107,7 +114,7 @@ func (r References) find(name string) (generated string, rest []string) {
 	return r[parts[0]][parts[1]], parts[2:]
 }
 
-// resolve returns a copy of a value with generated resources in place of the names that stand for them.
+// Resolve returns a copy of a value with generated resources in place of the names that stand for them.
 func (r References) Resolve(n *tree.Node) *tree.Node {
 	if n == nil {
 		return nil

@@ -59,6 +59,7 @@ func (f *Faults) Conforms(s Schema, properties *tree.Node, at tree.Position, wha
 	return ok
 }
 
+// required returns the properties that must be there, sorted.
 func (s Schema) required() []string {
 	var keys []string
 	for key, shape := range s {
