@@ -61,12 +61,23 @@ def package(template):
             properties["DefinitionUri"] = "s3://bucket/" + uri.lstrip("./")
 
 
+def parameters(template):
+    """Returns the values of parameters that are lists, as CloudFormation passes them on: a default of theirs is a text with commas."""
+    declared = template.get("Parameters")
+    values = {}
+    for name, parameter in declared.items() if isinstance(declared, dict) else []:
+        kind = str(parameter.get("Type")) if isinstance(parameter, dict) else ""
+        if (kind == "CommaDelimitedList" or kind.startswith("List<")) and isinstance(parameter.get("Default"), str):
+            values[name] = [item.strip() for item in parameter["Default"].split(",")]
+    return values
+
+
 def translate(text):
     template = plain(yaml_parse(text))
     package(template)
     translator = Translator({}, Parser(), boto_session=Session())
     try:
-        return {"template": translator.translate(template, parameter_values={})}
+        return {"template": translator.translate(template, parameter_values=parameters(template))}
     except InvalidDocumentException as refusal:
         return {"refused": [cause.message for cause in refusal.causes]}
     except Exception as failure:  # AWS answers with an internal failure, and makes no API either.

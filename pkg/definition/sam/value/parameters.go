@@ -14,7 +14,7 @@ type Parameters struct {
 }
 
 // NewParameters returns the given values, and the defaults of a template where none is given. A parameter whose value lies in AWS's
-// parameter store is not known: what is given is where it lies.
+// parameter store is not known: what is given is where it lies. The value of a list is a text with commas, as CloudFormation takes it.
 func NewParameters(root *tree.Node, given map[string]string, faults *Faults) Parameters {
 	p := Parameters{map[string]*tree.Node{}, faults}
 	for name, text := range given {
@@ -25,16 +25,35 @@ func NewParameters(root *tree.Node, given map[string]string, faults *Faults) Par
 		return p
 	}
 	for _, d := range declared.Pairs {
-		switch {
-		case strings.HasPrefix(String(d.Value.Get("Type")), "AWS::SSM::Parameter::"):
+		kind := String(d.Value.Get("Type"))
+		if strings.HasPrefix(kind, "AWS::SSM::Parameter::") {
 			delete(p.values, d.Key)
-		case p.values[d.Key] == nil && d.Value.Has("Default"):
-			made := Copy(d.Value.Get("Default"))
-			made.Intrinsic, made.Defaults = "Ref", []string{d.Key}
-			p.values[d.Key] = made
+			continue
+		}
+		v := p.values[d.Key]
+		if v == nil && d.Value.Has("Default") {
+			v = Copy(d.Value.Get("Default"))
+			v.Intrinsic, v.Defaults = "Ref", []string{d.Key}
+		}
+		if v.Is(tree.Text) && (kind == "CommaDelimitedList" || strings.HasPrefix(kind, "List<")) {
+			v = separated(v)
+		}
+		if v != nil {
+			p.values[d.Key] = v
 		}
 	}
 	return p
+}
+
+// separated returns the list that a text with commas stands for.
+func separated(text *tree.Node) *tree.Node {
+	list := &tree.Node{Kind: tree.List, At: text.At, Intrinsic: text.Intrinsic, Defaults: text.Defaults}
+	for _, item := range strings.Split(text.Text, ",") {
+		made := *text
+		made.Text = strings.TrimSpace(item)
+		list.Items = append(list.Items, &made)
+	}
+	return list
 }
 
 // Resolve returns a value with the parameters in place of the Refs and in the Fn::Subs that name them. It changes maps and lists in
