@@ -152,10 +152,10 @@ func (s *resolver) equals(argument *tree.Node) *outcome {
 
 // same reports whether two values are equal, as Fn::Equals compares them: by their text.
 func (s *resolver) same(a, b *tree.Node) bool {
-	if a == b {
-		return true
+	if a == b || a == nil || b == nil {
+		return a == b
 	}
-	if !s.spend(a, 1) || a == nil || b == nil {
+	if !s.spend(a, 1+len(a.Pairs)*len(b.Pairs)/8) {
 		return false
 	}
 	x, ok := a.Scalar()

@@ -14,6 +14,10 @@ const ssmValue = "AWS::SSM::Parameter::Value<"
 
 // declare gives each parameter of the template its value, and checks it.
 func (s *resolver) declare() {
+	if declared := s.root.Get("Parameters"); len(pairsOf(declared)) > maxParameters {
+		s.fault(declared, "the template has %d parameters: CloudFormation takes at most %d", len(declared.Pairs), maxParameters)
+		return
+	}
 	for name, declared := range s.pairs("Parameters") {
 		if s.parameters[name] == nil {
 			s.parameters[name] = s.parameter(name, declared)

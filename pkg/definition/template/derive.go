@@ -33,7 +33,7 @@ func (s *resolver) derive(n *tree.Node, resource, attribute, function string, r 
 // functionName returns the name of a function, with the parameters whose defaults decided it. Where the template does not name it,
 // CloudFormation makes up a name, and the logical id stands for it.
 func (s *resolver) functionName(resource string) (string, []string, *tree.Unknown) {
-	name := s.resources.Way(resource, "Properties", "FunctionName")
+	name := s.byID[resource].Way("Properties", "FunctionName")
 	open := "FunctionName " + resource
 	if text, given := s.given("Ref " + resource); given {
 		return text, nil, nil

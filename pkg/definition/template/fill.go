@@ -46,15 +46,16 @@ func (f *filler) fill(n *tree.Node) *tree.Node {
 func (f *filler) container(n *tree.Node) *tree.Node {
 	made := *n
 	made.Pairs, made.Items = slices.Clone(n.Pairs), slices.Clone(n.Items)
-	same := true
+	same, keys := true, make(map[string]bool, len(n.Pairs))
 	for i, p := range n.Pairs {
 		key, u := f.filled(p.Key)
-		if u == nil && key != p.Key && (n.Has(key) || slices.ContainsFunc(made.Pairs[:i], func(had tree.Pair) bool { return had.Key == key })) {
+		if u == nil && keys[key] {
 			u = &tree.Unknown{Message: "the values of its variables make a key that is given twice"}
 		}
 		if u != nil {
 			return &tree.Node{Kind: tree.Unresolved, At: p.At, Unknown: u}
 		}
+		keys[key] = true
 		made.Pairs[i].Key, made.Pairs[i].Value = key, f.fill(p.Value)
 		same = same && key == p.Key && made.Pairs[i].Value == p.Value
 	}

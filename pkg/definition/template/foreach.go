@@ -10,6 +10,9 @@ import (
 // forEach is how the keys begin that repeat what they hold.
 const forEach = "Fn::ForEach::"
 
+// maxRepeated is how many keys all loops of a template may make.
+const maxRepeated = 5000
+
 // repeat returns what Fn::ForEach makes: the keys of a map, once for each value of a collection.
 func (o *opener) repeat(p tree.Pair) *tree.Node {
 	made := tree.NewMap(p.At)
@@ -21,6 +24,7 @@ func (o *opener) repeat(p tree.Pair) *tree.Node {
 		o.faultAt(p.At, "%s must have a list of an identifier, a collection and a map", p.Key)
 		return made
 	}
+	seen := map[string]bool{}
 	identifier, fragment := p.Value.Items[0].Text, p.Value.Items[2]
 	items, defaults := o.collection(p.Value.Items[1])
 	for _, item := range items {
@@ -30,14 +34,19 @@ func (o *opener) repeat(p tree.Pair) *tree.Node {
 			return turn
 		}
 		for _, pair := range turn.Pairs {
-			if had := made.Pair(pair.Key); had != nil {
+			if o.repeated++; o.repeated > maxRepeated {
+				o.faultAt(p.At, "Fn::ForEach makes more than %d keys: CloudFormation takes 500 resources", maxRepeated)
+				return made
+			}
+			if seen[pair.Key] {
 				o.faultAt(p.At, "%s makes %s twice: put ${%s} into the key, and values into the collection that differ", p.Key, fault.Quoted(pair.Key), identifier)
 				return made
 			}
+			seen[pair.Key] = true
 			pair.Value = with(pair.Value, defaults)
 			made.Pairs = append(made.Pairs, pair)
 		}
-		if o.ended {
+		if o.ended || o.repeated > maxRepeated {
 			break
 		}
 	}

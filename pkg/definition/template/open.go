@@ -59,13 +59,14 @@ func onlyAPI(resources *tree.Node) string {
 // opener puts in what a template includes and repeats.
 type opener struct {
 	*resolver
-	api    string
-	loops  bool // the template has the language extensions
-	depth  int  // of files in files
-	from   string
-	within map[string]bool // files that are being included
-	done   map[visit]*tree.Node
-	needed bool // the value is a part of the API that is read, or of the template as a whole
+	api      string
+	loops    bool // the template has the language extensions
+	depth    int  // of files in files
+	repeated int  // keys that loops have made
+	from     string
+	within   map[string]bool // files that are being included
+	done     map[visit]*tree.Node
+	needed   bool // the value is a part of the API that is read, or of the template as a whole
 }
 
 // root opens a template.
@@ -309,10 +310,14 @@ func (o *opener) join(n, more *tree.Node, included bool) *tree.Node {
 	}
 	made := *n
 	made.Pairs = slices.Clone(n.Pairs)
+	had := make(map[string]int, len(n.Pairs))
+	for i, p := range n.Pairs {
+		had[p.Key] = i
+	}
 	for _, p := range more.Pairs {
-		i := slices.IndexFunc(made.Pairs, func(had tree.Pair) bool { return had.Key == p.Key })
+		i, there := had[p.Key]
 		switch {
-		case i < 0:
+		case !there:
 			made.Pairs = append(made.Pairs, p)
 		case included:
 			o.report.Approximate(made.Pairs[i].At, "AWS::Include", fmt.Sprintf("what is included has %s too, in %s:%d, and is used in place of this", fault.Quoted(p.Key), p.At.File, p.At.Line))

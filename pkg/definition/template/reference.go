@@ -30,7 +30,7 @@ func (s *resolver) named(n, at *tree.Node, name, function string) *tree.Node {
 	if parameter := s.parameters[name]; parameter != nil {
 		return s.placed(parameter, n.At, function)
 	}
-	if dot := strings.IndexByte(name, '.'); dot > 0 && s.resources.Has(name[:dot]) {
+	if dot := strings.IndexByte(name, '.'); dot > 0 && s.byID[name[:dot]] != nil {
 		return s.attribute(n, at, name[:dot], name[dot+1:], function)
 	}
 	return s.attribute(n, at, name, "", function)
@@ -137,7 +137,7 @@ func (s *resolver) attribute(n, at *tree.Node, resource, attribute, function str
 		key = "Fn::GetAtt " + resource + "." + attribute
 	}
 	text, given := s.given(key)
-	r := s.resources.Get(resource)
+	r := s.byID[resource]
 	kind, _ := r.Get("Type").Scalar()
 	api := strings.HasPrefix(kind, "AWS::ApiGateway")
 	switch {
@@ -162,6 +162,9 @@ func (s *resolver) attribute(n, at *tree.Node, resource, attribute, function str
 func (s *resolver) elsewhere(n, at *tree.Node, key, name string) *tree.Node {
 	if s.in.Fragment || s.generated(name) {
 		return s.notKnown(n, key, "the template does not define "+name)
+	}
+	if len(s.faults) >= fault.MaxFaults {
+		return s.broken(n)
 	}
 	names := tree.NewMap(n.At)
 	names.Pairs = append(append(names.Pairs, pairsOf(s.resources)...), pairsOf(s.root.Get("Parameters"))...)
@@ -214,7 +217,7 @@ func (s *resolver) dependsOn(id string, n *tree.Node) {
 		names = n.Items
 	}
 	for _, item := range names {
-		if name, ok := item.Scalar(); ok && s.resources.Has(name) && name != id {
+		if name, ok := item.Scalar(); ok && s.byID[name] != nil && name != id {
 			s.depend(name, item)
 		}
 	}

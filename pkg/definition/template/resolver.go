@@ -27,6 +27,7 @@ type resolver struct {
 	in        Inputs
 	root      *tree.Node
 	resources *tree.Node
+	byID      map[string]*tree.Node // the resources
 	report    *portability.Report
 	files     *files
 	depth     int                 // of nested stacks
@@ -69,8 +70,12 @@ func (b *branch) names() []string {
 }
 
 func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
+	byID := map[string]*tree.Node{}
+	for _, p := range pairsOf(root.Get("Resources")) {
+		byID[p.Key] = p.Value
+	}
 	return &resolver{
-		in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
+		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
 		inherited: map[string][]string{}, parameters: map[string]*tree.Node{}, conditions: map[string]*outcome{}, branches: map[string]*branch{}, made: map[visit]*tree.Node{},
 		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, asked: map[string]bool{},
 		edges: map[string]map[string]tree.Position{}, derived: map[string]bool{}, left: maxMade,
@@ -113,8 +118,11 @@ func (s *resolver) branch(in *branch, defaults []string) *branch {
 
 // union returns the names in either of two sorted lists, sorted.
 func union(a, b []string) []string {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0, slices.Equal(a, b):
 		return a
+	case len(a) == 0:
+		return b
 	}
 	all := slices.Concat(a, b)
 	slices.Sort(all)

@@ -21,7 +21,9 @@ func (s *resolver) sub(n *tree.Node, f *tree.Pair) *tree.Node {
 			variables = f.Value.Items[1]
 		}
 	}
-	text = s.value(text, nil)
+	if !text.Is(tree.Text) { // a dynamic reference in a text may have variables
+		text = s.value(text, nil)
+	}
 	switch {
 	case text.Is(tree.Unresolved):
 		return s.unresolved(n, f.Key, text.Unknown)

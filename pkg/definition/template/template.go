@@ -10,6 +10,12 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
+// The most resources and parameters that CloudFormation takes.
+const (
+	maxResources  = 500
+	maxParameters = 200
+)
+
 // Inputs are what a template does not say.
 type Inputs struct {
 	// Parameters are the values of parameters, by their names.
@@ -69,6 +75,10 @@ func (s *resolver) template() *Template {
 		s.fault(s.root, "the template has no Resources, which must be a map of logical ids")
 		return t
 	}
+	if n := len(s.resources.Pairs); n > maxResources {
+		s.fault(s.resources, "the template has %d resources: CloudFormation takes at most %d", n, maxResources)
+		return t
+	}
 	t.Resources = tree.NewMap(s.resources.At)
 	for name := range s.pairs("Conditions") {
 		s.condition(name, s.root.Way("Conditions", name))
@@ -105,7 +115,11 @@ func (s *resolver) pairs(section string) func(yield func(string, *tree.Node) boo
 
 // resource resolves a resource.
 func (s *resolver) resource(t *Template, p tree.Pair) {
-	if !p.Value.Is(tree.Map) {
+	switch {
+	case p.Value.Is(tree.Unresolved):
+		s.fault(p.Value, "%s", p.Value.Unknown.Message)
+		return
+	case !p.Value.Is(tree.Map):
 		s.fault(p.Value, "the resource %s must be a map with a Type", fault.Quoted(p.Key))
 		return
 	}
@@ -120,7 +134,7 @@ func (s *resolver) resource(t *Template, p tree.Pair) {
 	}
 	s.current = p.Key
 	made := tree.NewMap(p.Value.At)
-	made.Defaults = why.names()
+	made.Defaults = union(p.Value.Defaults, why.names())
 	for _, part := range p.Value.Pairs {
 		value := part.Value
 		switch part.Key {

@@ -92,7 +92,7 @@ func (s *resolver) textOf(n *tree.Node) (string, *tree.Unknown) {
 		return n.Text, nil
 	case n.Is(tree.Unresolved), n.Is(tree.Reference):
 		return "", s.whyUnknown(n)
-	case n.Is(tree.List) && n.Intrinsic == "Ref":
+	case n.Is(tree.List) && (n.Intrinsic == "Ref" || n.Intrinsic == "Fn::Sub"): // a parameter
 		return s.commaList(n)
 	}
 	s.fault(n, "this must be a text, and is %s", kindOf(n))
@@ -131,6 +131,8 @@ func (s *resolver) partOf(n *tree.Node) (string, *tree.Unknown) {
 		return "${" + strings.TrimPrefix(u.Key, "Ref ") + "}", u
 	case strings.HasPrefix(u.Key, "Fn::GetAtt "):
 		return "${" + strings.TrimPrefix(u.Key, "Fn::GetAtt ") + "}", u
+	case strings.HasPrefix(u.Key, dynamicBegin):
+		return u.Key, u
 	}
 	return "${" + u.Key + "}", u
 }
@@ -155,11 +157,10 @@ func (s *resolver) unused() {
 
 // instead says what to write in place of a name that a section does not have.
 func (s *resolver) instead(name string, section *tree.Node, otherwise string) string {
+	const most = 1000 // names to compare
 	var names []string
-	if section.Is(tree.Map) {
-		for _, p := range section.Pairs {
-			names = append(names, p.Key)
-		}
+	for _, p := range pairsOf(section)[:min(len(pairsOf(section)), most)] {
+		names = append(names, p.Key)
 	}
 	if meant := source.Suggest(name, names); meant != "" {
 		return "did you mean " + meant + "?"
