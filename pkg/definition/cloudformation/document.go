@@ -24,7 +24,7 @@ func (a *reader) body() *document {
 	body := a.property("Body")
 	for _, name := range []string{"BodyS3Location", "CloneFrom"} {
 		if given := a.property(name); given != nil && body == nil {
-			a.fault(given.At, "%s is not in the template: what it holds is not known; give the API a Body, or name the OpenAPI file as the definition", name)
+			a.fault(given.At, "%s is not in the template: what it holds is not known; %s", name, bring(given))
 		}
 	}
 	switch {
@@ -38,6 +38,16 @@ func (a *reader) body() *document {
 		a.fault(body.At, "the Body must be an OpenAPI document")
 	}
 	return newDocument(a.api.At, a.http)
+}
+
+// bring says how to bring a document that lies elsewhere.
+func bring(n *tree.Node) string {
+	bucket, _ := n.Get("Bucket").Scalar()
+	key, known := n.Get("Key").Scalar()
+	if n.Reason() != nil || bucket == "" || !known {
+		return "give the API a Body, or name the OpenAPI file as the definition"
+	}
+	return "copy it beside the template, and give the name of the copy by --value 's3://" + bucket + "/" + key + "=FILE', or in values: of the definition"
 }
 
 // document is an OpenAPI document that is being made. What it holds of a Body is cloned where it is changed.

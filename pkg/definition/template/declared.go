@@ -102,7 +102,7 @@ func (s *resolver) stored(name string, declared *tree.Node, kind, ssm string, de
 	if text, given := s.given(dynamicBegin + "ssm:" + ssm + dynamicEnd); given {
 		return s.typed(declared, kind, text, defaults)
 	}
-	u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has the value of SSM's parameter " + ssm + ": give it by " + remedy("Ref "+name)}
+	u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has the value of SSM's parameter " + ssm + ": " + tree.Remedy("Ref "+name)}
 	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
 }
 

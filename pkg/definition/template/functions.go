@@ -100,6 +100,9 @@ func (s *resolver) join(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	if list == nil {
 		return s.misused(n, f, want)
 	}
+	if len(list.Items) == 1 && list.Items[0].Is(tree.Reference) {
+		return s.placed(list.Items[0], n.At, f.Key)
+	}
 	var parts []string
 	var why *tree.Unknown
 	for _, item := range list.Items {

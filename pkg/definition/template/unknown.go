@@ -1,18 +1,17 @@
 package template
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
-	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // given returns the value that the inputs have for a key.
 func (s *resolver) given(key string) (string, bool) {
-	s.asked[key] = true
+	if s.in.Asked != nil {
+		s.in.Asked[key] = true
+	}
 	text, ok := s.in.Values[key]
 	return text, ok
 }
@@ -25,15 +24,7 @@ func (s *resolver) unknown(at *tree.Node, key, what string) *tree.Unknown {
 	if u := s.unknowns[key]; u != nil {
 		return u
 	}
-	u := &tree.Unknown{Key: key, Message: what + ": give it by " + remedy(key)}
-	s.unknowns[key] = u
-	s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
-	return u
-}
-
-// remedy says how to give a value.
-func remedy(key string) string {
-	return "--value '" + key + "=…', or in values: of the definition"
+	return s.once(&tree.Unknown{Key: key, Message: what + ": " + tree.Remedy(key)}, at)
 }
 
 // notKnown returns a value that is not known.
@@ -67,7 +58,9 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 		case tree.Unresolved:
 			return v.Unknown
 		case tree.Reference:
-			return s.referred(v)
+			if v.Text == "" {
+				return s.referred(v)
+			}
 		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
 		}
 	}
@@ -75,12 +68,7 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 }
 
 // referred returns what is not known of a resource.
-func (s *resolver) referred(n *tree.Node) *tree.Unknown {
-	if n.Attribute == "" {
-		return s.unknown(n, "Ref "+n.Resource, "only CloudFormation knows the id of "+n.Resource)
-	}
-	return s.unknown(n, "Fn::GetAtt "+n.Resource+"."+n.Attribute, "only CloudFormation knows "+n.Attribute+" of "+n.Resource)
-}
+func (s *resolver) referred(n *tree.Node) *tree.Unknown { return s.once(n.Reason(), n) }
 
 // textOf returns the text of a value, or what is not known of it. What cannot be a text is a fault.
 func (s *resolver) textOf(n *tree.Node) (string, *tree.Unknown) {
@@ -135,24 +123,6 @@ func (s *resolver) partOf(n *tree.Node) (string, *tree.Unknown) {
 		return u.Key, u
 	}
 	return "${" + u.Key + "}", u
-}
-
-// unused warns of values that nothing asked for.
-func (s *resolver) unused() {
-	for _, key := range slices.Sorted(maps.Keys(s.in.Values)) {
-		if s.asked[key] || strings.HasPrefix(key, "${") {
-			continue
-		}
-		meant := source.Suggest(key, slices.Sorted(maps.Keys(s.unknowns)))
-		hint := "remove it"
-		if meant != "" {
-			hint = "did you mean " + fault.Quoted(meant) + "?"
-		}
-		s.faults = append(s.faults, fault.Fault{
-			File: s.root.Position().File, Warning: true,
-			Message: "the value " + fault.Quoted(key) + " is given, and nothing in the template asks for it: " + hint,
-		})
-	}
 }
 
 // instead says what to write in place of a name that a section does not have.
