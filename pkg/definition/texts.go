@@ -71,12 +71,18 @@ func (l *loader) text(n *tree.Node, key, value string) *tree.Node {
 	return made
 }
 
+// naming are keys of a template whose texts name parts of it.
+var naming = []string{"Ref", "Fn::GetAtt", "Condition", "DependsOn", "Fn::FindInMap", "Type"}
+
 // replacedIn returns a map or a list with its texts replaced. What has none to replace is returned as it is.
 func (l *loader) replacedIn(n *tree.Node, done map[*tree.Node]*tree.Node) *tree.Node {
 	made := *n
 	made.Pairs, made.Items = slices.Clone(n.Pairs), slices.Clone(n.Items)
 	same := true
 	for i, p := range n.Pairs {
+		if slices.Contains(naming, p.Key) {
+			continue
+		}
 		made.Pairs[i].Value = l.replace(p.Value, done)
 		same = same && made.Pairs[i].Value == p.Value
 	}
