@@ -311,9 +311,20 @@ func (l *loader) template(root *tree.Node) fault.List {
 		l.d.Absent = true
 		return append(faults, l.absent(root)...)
 	}
+	l.noteAbsent(root, resolved)
 	resolved.Resources = l.replaced(resolved.Resources)
 	l.d.Node, more = cloudformation.Read(resolved, l.API, l.options(), &l.report)
 	return append(faults, more...)
+}
+
+// noteAbsent notes the methods and other parts of APIs that are not created because of a default.
+func (l *loader) noteAbsent(root *tree.Node, t *template.Template) {
+	for _, p := range root.Get("Resources").Pairs {
+		kind, _ := p.Value.Get("Type").Scalar()
+		if names := t.Absent[p.Key]; len(names) > 0 && strings.HasPrefix(kind, "AWS::ApiGateway") {
+			l.report.Approximate(p.At, p.Key, "it is not created, as the default of the parameter "+strings.Join(names, ", ")+" decides: give the parameter to be sure")
+		}
+	}
 }
 
 // absent says why the API is not created.

@@ -103,10 +103,11 @@ func (d *document) scheme(name string, scheme *tree.Node) {
 	}
 }
 
-// operation adds an operation. If the Body has one already, nobody can tell which counts, and the guard is unknown.
+// operation adds an operation. If there is one already, of the Body or of another resource, nobody can tell which counts, and the guard
+// is unknown.
 func (d *document) operation(path, method string, operation *tree.Node) {
 	if item := d.root.Way("paths", path); item.Has(method) || item.Has("$ref") {
-		operation = clone(operation).Set("security", unknown(operation.At, "the Body has %s %s too: remove one", method, path))
+		operation = clone(operation).Set("security", unknown(operation.At, "%s %s stands in the template twice: remove one", methodOf(method), path))
 	}
 	if item := d.within("paths", path); item != nil {
 		item.Set(method, operation)
@@ -122,6 +123,14 @@ func methodKey(method string) string {
 		return anyMethod
 	}
 	return strings.ToLower(method)
+}
+
+// methodOf returns the method that a key of a path item stands for.
+func methodOf(key string) string {
+	if key == anyMethod {
+		return "ANY"
+	}
+	return strings.ToUpper(key)
 }
 
 // lowered returns a value with each key in OpenAPI's spelling, as in requestParameters for RequestParameters. Maps whose keys are

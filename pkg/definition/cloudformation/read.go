@@ -122,6 +122,8 @@ type part struct {
 	properties *tree.Node
 	// undecided is the condition of the resource, if it is not known. It is nil if the resource is there.
 	undecided *tree.Node
+	// defaults are the parameters whose defaults decided that the resource is there.
+	defaults []string
 }
 
 // parts returns the resources of a type that belong to the API by a property, RestApiId or ApiId.
@@ -134,7 +136,7 @@ func (a *reader) parts(kind, owner string) []part {
 		properties := p.Value.Get("Properties")
 		switch of := properties.Get(owner); {
 		case a.names(of):
-			parts = append(parts, part{p.Key, p.At, properties, a.template.Undecided(p.Key)})
+			parts = append(parts, part{p.Key, p.At, properties, a.template.Undecided(p.Key), p.Value.Defaults})
 		case of.Is(tree.Unresolved):
 			a.report.Refuse(p.At, p.Key, fmt.Sprintf("its %s is not known, so it may be a part of %s: %s", owner, a.id, of.Unknown.Message))
 		}
