@@ -37,6 +37,8 @@ func (a *reader) policy(d *document) {
 		if properties := a.api.Value.Get("Properties"); properties != nil && len(properties.Defaults) > 0 {
 			a.report.Approximate(a.api.At, a.id, "properties of it, which may be its Policy, are left out as the default of the parameter "+strings.Join(properties.Defaults, ", ")+" decides: give the parameter to be sure")
 		}
+	case policy.Is(tree.Text) && policy.Text == "":
+		a.report.Pass(policy.At, "Policy", "an empty text is no policy")
 	case d.root.Has(key):
 		d.root.Set(key, unknown(policy.At, "the API has a Policy, and its Body has another: remove one"))
 	default:

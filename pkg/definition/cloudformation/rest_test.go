@@ -108,6 +108,7 @@ func TestBody(t *testing.T) {
 		{"a policy", rest(body + "}, Policy: {Version: '2012-10-17', Statement: []}"), iam, ""},
 		{"a policy in both", rest(body + ", x-amazon-apigateway-policy: {Version: '2012-10-17', Statement: []}}, Policy: {Version: '2012-10-17', Statement: []}"), "GET /pets: unresolved",
 			"3: resource policy: the API has a Policy, and its Body has another: remove one"},
+		{"a policy that is an empty text, as the Serverless Framework writes it", rest(body + "}, Policy: ''"), iam, ""},
 		{"a policy that is empty", rest(body + "}, Policy: {}"), "GET /pets: unresolved", "3: resource policy: the policy is empty"},
 		{"a policy that is not known", rest(body + "}, Policy: !Ref P"), "GET /pets: unresolved", "--parameter P=…"},
 		{"a method that the body has", rest(body+"}") + m, "GET /pets: unresolved", "4: GET /pets: GET /pets stands in the template twice"},

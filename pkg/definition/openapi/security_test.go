@@ -188,6 +188,6 @@ func TestValuesOfSchemes(t *testing.T) {
 func TestValuesOfKeys(t *testing.T) {
 	text := strings.Replace(schemes, "  /a:", "  /${base}/a:", 1) + `{security: [{"${scheme}": ["${scope}/read"]}]}`
 	o := rest
-	o.Values = map[string]string{"base": "v1", "scheme": "pool", "scope": "pets"}
+	o.Values = map[string]string{"${base}": "v1", "${scheme}": "pool", "${scope}": "pets"}
 	check(t, "values", read(t, text, o), "GET /v1/a: authorizer pool, scopes [pets/read]", "")
 }
