@@ -28,6 +28,8 @@ var imports = map[string][]string{
 	"pkg/policy/internal/lint":      {"pkg/arn", "pkg/fault", "pkg/policy/condition", "pkg/policy/internal/document", "pkg/policy/internal/statement"},
 	"pkg/sigv4":                     {},
 	"pkg/bulkhead":                  {"pkg/authz"},
+	"pkg/meter":                     {"pkg/authz"},
+	"pkg/tracing":                   {"pkg/authz", "pkg/meter"},
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
@@ -58,15 +60,15 @@ var imports = map[string][]string{
 	"pkg/definition/sam/value":    {"pkg/definition/tree", "pkg/fault"},
 	"pkg/simulate":                {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":                {"pkg/authz"},
-	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner"},
+	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
 	"pkg/config/source":           {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf": {"pkg/gateway"},
-	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz"},
+	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz", "pkg/meter"},
 
-	"cmd/portcullis": {"pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
@@ -88,6 +90,7 @@ var onlyIn = map[string][]string{
 	"buf.build/":                              {"pkg/config/source", "proto/portcullis/config/v1"},
 	"google.golang.org/protobuf/":             {"pkg/config/source", "pkg/extauthz", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},
+	"go.opentelemetry.io/":                    {"pkg/tracing"},
 	"github.com/fsnotify/":                    {"pkg/server"},
 	"github.com/lestrrat-go/":                 {"pkg/jwt"},
 	"github.com/dgraph-io/":                   {"pkg/cache"},
@@ -96,7 +99,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import only the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
 
 // topLevel lists the allowed top-level folders, except dot-files.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

@@ -79,7 +79,7 @@ func (s *subject) routes(files []string) (routeList, error) {
 
 // before reads the routes that a change is compared with.
 func (s *subject) before(file string) ([]routes.Route, error) {
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(file) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, errors.New("cannot be read: " + err.Error())
 	}
@@ -107,7 +107,7 @@ func printRoutes(out io.Writer, l routeList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "API\tSTAGE\tROUTE\tGUARD\tDEFINED AT")
 	for _, r := range l.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.API, r.Stage, r.Key(), line(r.Guard.String()), line(r.DefinedAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.API, r.Stage, r.Key(), line(r.GuardedBy()), line(r.DefinedAt))
 	}
 	for _, warning := range l.Warnings {
 		fmt.Fprintf(w, "warning: %s %s: %s\n", warning.API, warning.Stage, line(warning.Message))
@@ -122,7 +122,7 @@ func printMarkdown(out io.Writer, l routeList) error {
 	fmt.Fprintln(out, "| API | stage | route | guard | defined at |\n|---|---|---|---|---|")
 	cell := func(text string) string { return strings.ReplaceAll(line(text), "|", `\|`) }
 	for _, r := range l.Routes {
-		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", r.API, r.Stage, r.Key(), cell(r.Guard.String()), cell(r.DefinedAt))
+		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", r.API, r.Stage, r.Key(), cell(r.GuardedBy()), cell(r.DefinedAt))
 	}
 	for i, warning := range l.Warnings {
 		if i == 0 {

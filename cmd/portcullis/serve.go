@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
@@ -24,6 +25,7 @@ func serve(args []string, out, errs io.Writer) int {
 	c := server.Config{Stdout: out, Version: versionText()}
 	path := serveFlags(flags, &c)
 	logger := logFlags(flags)
+	tracer := traceFlags(flags)
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
 	}
@@ -39,12 +41,17 @@ func serve(args []string, out, errs io.Writer) int {
 	}
 	defer p.Close()
 	p.Bound(c.MaxChecks)
-	c.Load, c.Watch, c.Samples, c.Log = load(p, *path), []string{*path}, p.Samples, log
+	c.Load, c.Watch, c.Samples, c.Meters, c.Log = load(p, *path), []string{*path}, p.Samples, p.Meters(), log
 	if c.DecisionLogSample == 0 { // 0 means the default in a server.Config
 		err = errors.Join(err, errors.New("--decision-log-sample: must be above 0; --decision-log=denied logs no allowed request"))
 	}
-	if err := errors.Join(err, c.Validate()); err != nil {
+	traces, failed := tracer(log)
+	if err := errors.Join(err, failed, c.Validate()); err != nil {
 		return wrong(errs, flags, err)
+	}
+	if traces != nil {
+		defer traces.Close()
+		c.Tracer, c.Samples = traces, func() []authz.Sample { return append(p.Samples(), traces.Samples()...) }
 	}
 
 	hup := make(chan os.Signal, 1)

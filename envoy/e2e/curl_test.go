@@ -171,7 +171,7 @@ func TestExplainedSignatures(t *testing.T) {
 			t.Errorf("%s is told", secret)
 		}
 	}
-	if !strings.Contains(s.portcullis.Stderr(), "explainSignatures") && !strings.Contains(s.portcullis.Stderr(), "clients are told") {
+	if !strings.Contains(s.portcullis.Stderr(), "clients see what a signature") {
 		t.Error("the operator is not warned")
 	}
 }

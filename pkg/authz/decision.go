@@ -1,19 +1,36 @@
 package authz
 
+import "net/netip"
+
 // Decision is the answer to one request. Its zero value denies. A denial without a Response is answered as an internal
-// error.
+// error. Its strings and lists may be parts of the request: who keeps them after the check clones them, and nobody changes them.
 type Decision struct {
 	// Allow lets the request pass.
 	Allow bool
 	// Reason says why, for the operator.
 	Reason Reason
-	// Caller is the caller, if it was found out.
+	// Step is the step that ended the decision; empty if no API was asked, because the check could not be read or there was no room.
+	Step Step
+	// Caller is the caller, if it was found out. On a denial it may also be a caller whose token or key is known but does not suffice.
 	Caller Caller
 	// RequestID is the id in the client's answer and in the log.
 	RequestID string
 	// API, Stage and Route name what the request was for, as far as it was found out. Route is a route key, such as
 	// "GET /pets/{petId}".
 	API, Stage, Route string
+	// Authorizer is the name of the route's authorizer; empty if the route has none.
+	Authorizer string
+	// Cache reports whether the function's answer, or the verified token, was in the cache.
+	Cache CacheState
+	// Method, Host and Path are those that were judged: Host in lower case without its port, Path the canonical path with base path or
+	// stage name. Host and Path are empty if they have no canonical form.
+	Method, Host, Path string
+	// ClientAddress is the client's address as policies see it; the zero Addr if it cannot be determined.
+	ClientAddress netip.Addr
+	// NeededScopes are the route's scopes, of which a token must have one.
+	NeededScopes []string
+	// Meter counts the decision. It is nil if the decision is not for a stage of an API.
+	Meter Meter
 
 	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field
@@ -42,6 +59,34 @@ type Response struct {
 type Caller struct {
 	// Principal names the caller in logs and metadata: an ARN, a subject or a principalId; empty for the anonymous caller.
 	Principal string
+	// AccessKeyID is the id of the key that signed the request, or that the request claims to be signed by, if the key is known.
+	AccessKeyID string
+	// Issuer, ClientID, TokenKeyID, Audience and Scopes are the claims iss, client_id, aud and scope (or scp) of a verified token, and the
+	// kid of its header.
+	Issuer, ClientID, TokenKeyID string
+	Audience, Scopes             []string
+}
+
+// CacheState is what a cache had for a decision.
+type CacheState uint8
+
+// The states. The zero value means that no cache was asked, or that nobody knows.
+const (
+	CacheUnknown CacheState = iota
+	CacheHit
+	CacheMiss
+)
+
+// String returns the state as in logs: "", "hit" or "miss".
+func (s CacheState) String() string {
+	switch s {
+	case CacheHit:
+		return "hit"
+	case CacheMiss:
+		return "miss"
+	default:
+		return ""
+	}
 }
 
 // Code is the kind of a reason. The codes are few and fixed, so they can be labels of metrics.
@@ -94,6 +139,9 @@ type Reason struct {
 	// Policy and Statement name the deciding statement: the policy's name, and the Sid or, without one, the position
 	// ("Statement[2]").
 	Policy, Statement string
+	// Condition and ConditionKey name what decided within the statement of a denial: the operator and the key of the condition that
+	// failed, or by which a Deny matched. They are empty if no condition took part.
+	Condition, ConditionKey string
 	// Detail is text for the operator, such as which setting of Envoy to change.
 	Detail string
 }

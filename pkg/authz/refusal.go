@@ -14,6 +14,9 @@ type Refusal struct {
 	Challenge string
 	// Reason is for the operator.
 	Reason Reason
+	// Caller is, for the operator too, what is known of a caller who is refused: of a verified token that does not suffice, or the id of a
+	// known key whose signature is wrong. It allows nothing.
+	Caller Caller
 }
 
 func (r *Refusal) Error() string { return r.Reason.Code.String() + ": " + r.Reason.Detail }

@@ -2,11 +2,23 @@ package authz
 
 // Sample is one value of a metric.
 type Sample struct {
-	// Name is a Prometheus name, such as portcullis_cache_hits_total. A name that ends in _total is a counter, any other a gauge.
+	// Name is a Prometheus name, such as portcullis_cache_hits_total. A name that ends in _total is a counter, any other a gauge, unless
+	// Histogram is set.
 	Name string
 	// Help is one sentence, the same for every sample of a name.
 	Help string
 	// Labels has the same label names for every sample of a name. Values must not come from clients.
 	Labels []Field
 	Value  float64
+	// Histogram replaces Value unless it is nil.
+	Histogram *Histogram
+}
+
+// Histogram counts observed values.
+type Histogram struct {
+	// Count is the number of values, and Sum their sum.
+	Count uint64
+	Sum   float64
+	// Buckets has the number of values up to each bound.
+	Buckets map[float64]uint64
 }

@@ -81,7 +81,9 @@ type Shared struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	hits, misses, refused, failures, skipped, writes, connected, deaf, foreign, emptied atomic.Uint64
+	hits, misses, refused, failures, skipped, writes, connected, deaf, foreign, emptied, calls atomic.Uint64
+	// calling is the time that the calls took together, in nanoseconds.
+	calling atomic.Int64
 
 	subscribed atomic.Bool
 	// renew says that the epoch of everything is to be begun anew.
@@ -201,7 +203,9 @@ func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
+	ctx, end := s.called(ctx, "read")
 	text, e, err := s.stored(ctx, k)
+	end(err)
 	if err != nil {
 		s.failed("reading", err)
 		return nil, time.Time{}, nil
@@ -218,6 +222,21 @@ func (s *Shared) read(ctx context.Context, k Key) (value []byte, expires time.Ti
 	}
 	s.hits.Add(1)
 	return value, expires, e
+}
+
+// called counts and times a read or a write.
+func (s *Shared) called(ctx context.Context, what string) (_ context.Context, end func(error)) {
+	ctx, endCall := authz.StartCall(ctx, authz.CallRedis, what)
+	begun := time.Now()
+	return ctx, func(err error) {
+		s.calls.Add(1)
+		s.calling.Add(int64(time.Since(begun)))
+		if err != nil {
+			endCall("failed")
+			return
+		}
+		endCall("answered")
+	}
 }
 
 // stored is the text under a key, and the epochs that are valid.
@@ -276,7 +295,10 @@ func (s *Shared) write(ctx context.Context, k Key, e epochs, value []byte, expir
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
-	if err := s.client.Set(ctx, s.seal.name(k), s.seal.sealValue(k, e, value, expires), ttl).Err(); err != nil {
+	ctx, end := s.called(ctx, "write")
+	err := s.client.Set(ctx, s.seal.name(k), s.seal.sealValue(k, e, value, expires), ttl).Err()
+	end(err)
+	if err != nil {
 		s.failed("writing", err)
 		return
 	}
@@ -379,6 +401,11 @@ func (s *Shared) Samples() []authz.Sample {
 	return []authz.Sample{
 		sample("portcullis_shared_cache_hits_total", "Answers found in the shared cache.", s.hits.Load()),
 		sample("portcullis_shared_cache_misses_total", "Answers not found in the shared cache.", s.misses.Load()),
+		sample("portcullis_shared_cache_calls_total", "Reads and writes that the shared cache was asked for.", s.calls.Load()),
+		{
+			Name: "portcullis_shared_cache_call_seconds_total", Help: "The time that those reads and writes took together.",
+			Value: time.Duration(s.calling.Load()).Seconds(),
+		},
 		sample("portcullis_shared_cache_refused_total", "Values in the shared cache that were not written by a replica for this key, or have expired.", s.refused.Load()),
 		sample("portcullis_shared_cache_failures_total", "Times that the shared cache did not answer.", s.failures.Load()),
 		sample("portcullis_shared_cache_skipped_total", "Look-ups that did not try the shared cache because it had not answered.", s.skipped.Load()),

@@ -122,7 +122,9 @@ var (
 func (a *Authorizer) Authenticate(ctx context.Context, shown string, scopes []string) (*jwt.Token, error) {
 	t, failure := a.verifier.Verify(ctx, shown)
 	if failure == nil {
-		failure = a.authorize(t, scopes)
+		if failure = a.authorize(t, scopes); failure != nil {
+			failure = failure.Of(t)
+		}
 	}
 	if failure != nil {
 		return nil, refusal(failure)
@@ -146,7 +148,7 @@ func (a *Authorizer) authorize(t *jwt.Token, scopes []string) *jwt.Failure {
 }
 
 func refusal(f *jwt.Failure) *authz.Refusal {
-	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.Detail()}}
+	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.Detail()}, Caller: f.Caller()}
 	switch f.Code() {
 	case authz.CodeExpiredToken:
 		r.Message = "The incoming token has expired"

@@ -313,7 +313,7 @@ func TestTokens(t *testing.T) {
 					}
 					continue
 				}
-				want := &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: row.code, Detail: r.Reason.Detail}}
+				want := &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: row.code, Detail: r.Reason.Detail}, Caller: r.Caller}
 				if row.code == authz.CodeExpiredToken {
 					want.Message = "The incoming token has expired"
 				}

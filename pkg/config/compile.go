@@ -19,6 +19,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		APIs:           make([]gateway.API, len(m.GetApis())),
 		TrustedProxies: c.networks(m.GetClientAddress().GetTrustedProxies(), at.Field("clientAddress").Field("trustedProxies")),
 		RequireAPI:     m.GetEnvoy().GetRequireApi(),
+		Meter:          c.lease.Meter(),
 	}
 	c.signs = c.Standalone || len(m.GetIam().GetAccessKeys()) > 0 || c.Follows(at.Field("iam").Field("accessKeys"))
 	for i, e := range m.GetVpcEndpoints() {

@@ -268,8 +268,29 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
-	root, more := sam.Transform(root, l.Parameters, &l.report)
+	root, more := sam.Transform(root, l.known(), &l.report)
 	return root, append(faults, more...)
+}
+
+// known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
+func (l *loader) known() map[string]string {
+	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": l.partition()}
+	maps.Copy(known, l.Parameters)
+	return known
+}
+
+// partition is the API's partition, which follows from its region.
+func (l *loader) partition() string {
+	switch {
+	case l.Partition != "":
+		return l.Partition
+	case strings.HasPrefix(l.Region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(l.Region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
 }
 
 // isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.
@@ -311,20 +332,9 @@ func (l *loader) template(root *tree.Node) fault.List {
 		l.d.Absent = true
 		return append(faults, l.absent(root)...)
 	}
-	l.noteAbsent(root, resolved)
 	resolved.Resources = l.replaced(resolved.Resources)
 	l.d.Node, more = cloudformation.Read(resolved, l.API, l.options(), &l.report)
 	return append(faults, more...)
-}
-
-// noteAbsent notes the methods and other parts of APIs that are not created because of a default.
-func (l *loader) noteAbsent(root *tree.Node, t *template.Template) {
-	for _, p := range root.Get("Resources").Pairs {
-		kind, _ := p.Value.Get("Type").Scalar()
-		if names := t.Absent[p.Key]; len(names) > 0 && strings.HasPrefix(kind, "AWS::ApiGateway") {
-			l.report.Approximate(p.At, p.Key, "it is not created, as the default of the parameter "+strings.Join(names, ", ")+" decides: give the parameter to be sure")
-		}
-	}
 }
 
 // absent says why the API is not created.

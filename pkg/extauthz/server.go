@@ -29,6 +29,8 @@ type Config struct {
 	Authorizer Authorizer
 	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
 	Record func(d *authz.Decision, took time.Duration)
+	// Trace begins the trace of a check, and returns what ends it; nil for a check that is not traced. Nil: no check is traced.
+	Trace func(context.Context) (context.Context, func(*authz.Decision))
 	// MaxMessageBytes is the largest message that is looked into; a larger one is denied, and so is one of more than 11 MiB: API
 	// Gateway takes 10 MiB of payload. Default 11 MiB.
 	MaxMessageBytes int
@@ -83,8 +85,15 @@ func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckRespo
 			out = denied(&d, time.Since(start))
 		}
 	}()
+	var endTrace func(*authz.Decision)
+	if s.config.Trace != nil {
+		ctx, endTrace = s.config.Trace(ctx)
+	}
 	d := s.decide(ctx, in)
 	took := time.Since(start)
+	if endTrace != nil {
+		endTrace(&d)
+	}
 	s.config.Record(&d, took)
 	if d.Allow {
 		return allowed(&d, took)

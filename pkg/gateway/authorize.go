@@ -45,6 +45,7 @@ type step struct {
 func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
 	in := &invocation{gateway: cmp.Or(g.model, &noModel), request: r, requestID: requestID(r.ID)}
 	for i := range order {
+		in.step = order[i].name
 		out := order[i].run(in, ctx)
 		switch {
 		case out.verdict == goesOn:
@@ -94,18 +95,28 @@ func (in *invocation) denial(r *authz.Refusal) authz.Decision {
 	}
 	in.refusal = answer.ForClient(r)
 	d := in.decision(r.Reason)
+	if in.caller.Principal == "" {
+		d.Caller = r.Caller
+	}
 	d.Denial = in.render()
 	return d
 }
 
 // decision returns a denial without an answer, with what the steps found out.
 func (in *invocation) decision(reason authz.Reason) authz.Decision {
-	d := authz.Decision{Reason: reason, Caller: in.caller, RequestID: in.requestID}
+	d := authz.Decision{
+		Reason: reason, Step: in.step, Caller: in.caller, RequestID: in.requestID,
+		Method: in.request.Method, Host: in.host, Path: in.full.Text, ClientAddress: in.knownAddress(), Cache: in.cache,
+	}
 	if in.stage != nil {
 		d.API, d.Stage = in.stage.API.ID, in.stage.Name
+		d.Meter = in.stage.MeterOf(in.route)
 	}
 	if in.route != nil {
-		d.Route = in.route.Name
+		d.Route, d.NeededScopes = in.route.Name, in.route.Scopes
+		if in.route.Authorizer != nil {
+			d.Authorizer = in.route.Authorizer.Name
+		}
 	}
 	return d
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
@@ -22,8 +23,9 @@ func TestAuthorizeOpenRoute(t *testing.T) {
 	want := authz.Decision{
 		Allow: true, Reason: authz.Reason{Code: authz.CodeNoPolicy}, RequestID: testID,
 		API: "a1b2c3d4e5", Stage: "prod", Route: "GET /pets/{petId}",
+		Step: authz.StepPass, Method: "GET", Host: "pets.example.com", Path: "/pets/7", ClientAddress: netip.MustParseAddr("192.0.2.9"),
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -35,8 +37,9 @@ func TestAuthorizeByResourcePolicy(t *testing.T) {
 	want := authz.Decision{
 		Allow: true, Reason: authz.Reason{Code: authz.CodeAllowed, Policy: "resource-policy", Statement: "All"}, RequestID: testID,
 		API: "a1b2c3d4e5", Stage: "prod", Route: "ANY /{proxy+}",
+		Step: authz.StepPass, Method: "GET", Host: "pets.example.com", Path: "/pets", ClientAddress: netip.MustParseAddr("192.0.2.9"),
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 

@@ -26,7 +26,7 @@ func bearer(in *invocation, ctx context.Context) outcome {
 		return deny(answer.Internal(authz.CodeInternal, "the authorizer returned neither a token nor an error"))
 	}
 	in.token = token
-	in.caller.Principal = token.Subject()
+	in.caller, in.cache = token.Caller(), token.Cache()
 	return goOn()
 }
 
@@ -94,7 +94,7 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	case said == nil:
 		return deny(answer.Internal(authz.CodeInternal, "the authorizer's function returned neither an answer nor an error"))
 	}
-	in.answer = said
+	in.answer, in.cache = said, said.Cache()
 	in.caller.Principal = said.PrincipalID()
 	return goOn()
 }

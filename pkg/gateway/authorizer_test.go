@@ -3,11 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -17,7 +20,9 @@ import (
 // testToken is what a token's authorizer finds in these tests: who checks tokens has tests of its own.
 type testToken map[string]string
 
-func (t testToken) Subject() string { return t["sub"] }
+func (t testToken) Caller() authz.Caller { return authz.Caller{Principal: t["sub"]} }
+
+func (t testToken) Cache() authz.CacheState { return authz.CacheMiss }
 
 func (t testToken) Claim(name string) (string, bool) {
 	value, ok := t[name]
@@ -33,6 +38,7 @@ type testAnswer struct {
 	context   map[string]string
 }
 
+func (a *testAnswer) Cache() authz.CacheState    { return authz.CacheMiss }
 func (a *testAnswer) PrincipalID() string        { return a.principal }
 func (a *testAnswer) Policy() *policy.Policy     { return a.policy }
 func (a *testAnswer) Allowed() bool              { return a.allowed }
@@ -297,11 +303,12 @@ func TestTokensAndResourcePolicy(t *testing.T) {
 	d := free.Authorize(t.Context(), get("/pets", "authorization", "Bearer t", "x-groups", "admin", "x_none", "1"))
 	want := authz.Decision{
 		Allow: true, Reason: authz.Reason{Code: authz.CodeAllowed, Policy: "partners"}, RequestID: testID, Caller: authz.Caller{Principal: "u-1"},
-		API: "a1b2c3d4e5", Stage: "prod", Route: "GET /{proxy+}",
+		API: "a1b2c3d4e5", Stage: "prod", Route: "GET /{proxy+}", Authorizer: "partners", Cache: authz.CacheMiss, NeededScopes: []string{"pets/read"},
+		Step: authz.StepPass, Method: "GET", Host: "pets.example.com", Path: "/pets", ClientAddress: netip.MustParseAddr("192.0.2.9"),
 		SetHeaders:    []authz.Field{{Name: "x-email", Value: "%C3%A9@example.com"}, {Name: "x-groups", Value: "a,b"}, {Name: "x-sub", Value: "u-1"}},
 		RemoveHeaders: []string{"x_none"},
 	}
-	if diff := cmp.Diff(want, d); diff != "" {
+	if diff := cmp.Diff(want, d, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, lines := range [][]string{nil, {"authorization", "Bearer x"}, {"authorization", "Bearer t", "authorization", "Bearer t"}} {
@@ -463,5 +470,20 @@ func TestSilentAuthorizersAreWarnedOf(t *testing.T) {
 	api.Routes[0].Authorization = None
 	if faults := api.ResourcePolicy.Lint(api.PolicyTarget(nil)); len(faults) != 0 {
 		t.Errorf("without a Lambda authorizer: %+v", faults)
+	}
+}
+
+// A refusal tells the operator of whom a token is that does not suffice, and the client nothing of it.
+func TestDenialNamesTheRefusedCaller(t *testing.T) {
+	known := authz.Caller{Principal: "u-1", Issuer: "https://idp.example", Scopes: []string{"read"}}
+	a := Authorizer{Authorization: JWT, Token: func(context.Context, string, []string) (Token, error) {
+		return nil, &authz.Refusal{ResponseType: "UNAUTHORIZED", Reason: authz.Reason{Code: authz.CodeMissingScope}, Caller: known}
+	}}
+	d := mustNew(t, guardedByAuthorizer(a, "GET /pets", "write")).Authorize(t.Context(), get("/pets", "authorization", "t"))
+	if diff := cmp.Diff(known, d.Caller); diff != "" || d.Allow || d.Step != authz.StepCaller || d.Authorizer != "partners" || !slices.Equal(d.NeededScopes, []string{"write"}) {
+		t.Errorf("%+v %s", d, diff)
+	}
+	if text := fmt.Sprint(d.Denial); strings.Contains(text, "u-1") || strings.Contains(text, "idp.example") {
+		t.Errorf("the client is told of the token: %s", text)
 	}
 }

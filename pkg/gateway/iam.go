@@ -71,7 +71,7 @@ func signer(in *invocation, _ context.Context) outcome {
 		return denyFor(err)
 	}
 	in.identity = signed
-	in.caller.Principal = signed.Principal.ARN
+	in.caller.Principal, in.caller.AccessKeyID = signed.Principal.ARN, signed.AccessKey
 	return goOn()
 }
 

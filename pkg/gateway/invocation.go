@@ -16,6 +16,8 @@ type invocation struct {
 	gateway   *model.Gateway
 	request   *authz.Request
 	requestID string
+	// step is the step that runs.
+	step authz.Step
 
 	// full is the canonical path with base path or stage name, host the canonical host.
 	full canon.Path
@@ -34,6 +36,8 @@ type invocation struct {
 	values []string
 	token  model.Token
 	answer model.LambdaAnswer
+	// cache reports whether token or answer was in a cache.
+	cache authz.CacheState
 	// apiKey is the verified API key of a route that requires one, and shownKey its value.
 	apiKey   *model.APIKey
 	shownKey string
@@ -136,6 +140,19 @@ func (in *invocation) clientAddress() (netip.Addr, bool) {
 		}
 	}
 	return in.address, in.address.IsValid()
+}
+
+// knownAddress returns the client's address for the operator. An address that cannot be read does not change the decision, if no policy
+// asked for it.
+func (in *invocation) knownAddress() netip.Addr {
+	if in.addressResolved {
+		return in.address
+	}
+	address, err := in.gateway.Clients.Of(in.request, in.byEndpoint)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address
 }
 
 // singleHeader returns the value of a header that has one line by definition. Several lines are a fault, because servers differ in which

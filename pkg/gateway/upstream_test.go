@@ -123,7 +123,9 @@ func TestWhatAnAuthorizerSaysCanBeDecoded(t *testing.T) {
 
 type claimToken map[string]string
 
-func (c claimToken) Subject() string { return c["sub"] }
+func (c claimToken) Caller() authz.Caller { return authz.Caller{Principal: c["sub"]} }
+
+func (c claimToken) Cache() authz.CacheState { return authz.CacheUnknown }
 
 func (c claimToken) Claim(name string) (string, bool) {
 	text, ok := c[name]

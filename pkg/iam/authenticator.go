@@ -119,7 +119,7 @@ func refusal(err error, state authz.BodyState) error {
 	}
 	r := &authz.Refusal{
 		ResponseType: authz.ResponseType(failed.Kind.ResponseType()), ErrorType: failed.Kind.ErrorType(), Message: failed.Message + failed.Debug.Text(),
-		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)},
+		Reason: authz.Reason{Code: code(failed.Kind), Detail: detail(failed)}, Caller: authz.Caller{AccessKeyID: failed.KeyID},
 	}
 	if failed.Debug != nil {
 		r.Explanation = r.Message

@@ -179,7 +179,9 @@ func (c AdditionalClaim) check(twice bool) error {
 func (a *Authorizer) Authenticate(ctx context.Context, shown string, scopes []string) (*Token, error) {
 	t, failure := a.verifier.Verify(ctx, shown)
 	if failure == nil {
-		failure = a.authorize(t, scopes)
+		if failure = a.authorize(t, scopes); failure != nil {
+			failure = failure.Of(t)
+		}
 	}
 	if failure == nil {
 		return t, nil

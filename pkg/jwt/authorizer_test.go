@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -78,7 +79,7 @@ func TestHTTPAuthorizer(t *testing.T) {
 				if r.Reason.Code != row.code || row.challenge != "" && r.Challenge != row.challenge {
 					t.Errorf("%+v, want code %s and challenge %s", r, row.code, row.challenge)
 				}
-				want := &authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: r.Challenge, Reason: r.Reason}
+				want := &authz.Refusal{ResponseType: "UNAUTHORIZED", Challenge: r.Challenge, Reason: r.Reason, Caller: r.Caller}
 				if row.code == authz.CodeMissingScope {
 					want.ResponseType, want.ErrorType, want.Message = "ACCESS_DENIED", "AccessDeniedException", "Forbidden"
 				}
@@ -311,4 +312,27 @@ func TestClockSkew(t *testing.T) {
 	unauthorized(t, a, sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"iat": now + 90})))
 	unauthorized(t, a, sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"exp": now - 61})))
 	taken(t, a, sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"exp": 1 << 62})))
+}
+
+// Operators see of whom a refused token is, if the issuer vouches for it, and whether a token was remembered.
+func TestCallerOfToken(t *testing.T) {
+	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", nil)))
+	c := httpConfig(p.URL, "a1")
+	c.Cache = newCache(t)
+	a := start(t, c)
+	token := sign(t, "RS256", rsa1(), "k1", nil, good(p.URL, claims{"sub": "s1", "aud": "a1", "client_id": "c1", "scope": "read write"}))
+	want := authz.Caller{Principal: "s1", Issuer: p.URL, ClientID: "c1", TokenKeyID: "k1", Audience: []string{"a1"}, Scopes: []string{"read", "write"}}
+	for _, cached := range []authz.CacheState{authz.CacheMiss, authz.CacheHit} {
+		verified := taken(t, a, token, "read")
+		if diff := cmp.Diff(want, verified.Caller()); diff != "" || verified.Cache() != cached {
+			t.Errorf("cache %v, want %v; %s", verified.Cache(), cached, diff)
+		}
+		c.Cache.Wait()
+		if r := refused(t, a, token, "admin"); r.Reason.Code != authz.CodeMissingScope || !reflect.DeepEqual(r.Caller, want) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r := refused(t, a, token[:len(token)-4]+"AAAA", "read"); !reflect.DeepEqual(r.Caller, authz.Caller{}) {
+		t.Errorf("an unverified token has the caller %+v", r.Caller)
+	}
 }

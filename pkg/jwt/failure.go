@@ -2,13 +2,25 @@ package jwt
 
 import "github.com/portcullis-authz/portcullis/pkg/authz"
 
-// Failure is why a token does not count. Nothing of the token is in it.
+// Failure is why a token does not count. Nothing of an unverified token is in it.
 type Failure struct {
 	// code is why, for the operator; without one it is CodeUnauthorized.
 	code authz.Code
 	// detail is a sentence for the operator, description one for the client of an HTTP API.
 	detail, description string
+	// caller is who a verified token is of.
+	caller authz.Caller
 }
+
+// Of is the failure of a verified token.
+func (f *Failure) Of(t *Token) *Failure {
+	of := *f
+	of.caller = t.Caller()
+	return &of
+}
+
+// Caller is who the token is of, if it was verified.
+func (f *Failure) Caller() authz.Caller { return f.caller }
 
 // Code is CodeUnauthorized, CodeExpiredToken, CodeMissingScope or, if it is not the token's fault, CodeAuthorizerFailed or CodeOverload.
 func (f *Failure) Code() authz.Code {
@@ -50,7 +62,7 @@ var (
 
 // refusal is a failure in API Gateway's terms.
 func (f *Failure) refusal() *authz.Refusal {
-	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.detail}}
+	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.detail}, Caller: f.caller}
 	switch f.Code() {
 	case authz.CodeAuthorizerFailed, authz.CodeOverload:
 		r.ResponseType = authz.ResponseAuthorizerFailure

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
@@ -100,6 +101,7 @@ func (s *keySet) round(ctx context.Context) time.Duration {
 	s.started++
 	s.mu.Unlock()
 
+	begun := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.source.HTTP.Timeout)
 	defer cancel()
 	f, err := s.protected(bounded)
@@ -110,7 +112,7 @@ func (s *keySet) round(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		result = ""
 	}
-	return s.end(err, result)
+	return s.end(err, result, time.Since(begun))
 }
 
 // protected makes an error of a panic: an answer that breaks the library must not break the process.
@@ -160,9 +162,9 @@ func (s *keySet) accept(f found, now time.Time) string {
 }
 
 // end tells those who wait, and the operator, how a fetch went.
-func (s *keySet) end(err error, result string) time.Duration {
+func (s *keySet) end(err error, result string, took time.Duration) time.Duration {
 	if result != "" {
-		s.registry.count(s.source.Issuer, result)
+		s.registry.count(s.source.Issuer, result, took)
 		s.report(err, result)
 	}
 	s.mu.Lock()
@@ -262,7 +264,22 @@ func (s *keySet) key(ctx context.Context, api bulkhead.ID, id keyID) (*key, uint
 	defer place.Leave()
 	ctx, cancel := inTime(ctx)
 	defer cancel()
-	return s.await(ctx, id, err)
+	ctx, end := authz.StartCall(ctx, authz.CallIssuer, s.source.Issuer)
+	k, generation, err = s.await(ctx, id, err)
+	end(resultOfWait(err))
+	return k, generation, err
+}
+
+// resultOfWait names what came of waiting for a key.
+func resultOfWait(err error) string {
+	switch {
+	case err == nil:
+		return "found"
+	case errors.Is(err, errNoKeys):
+		return "no_keys"
+	default:
+		return "unknown_key"
+	}
 }
 
 // await waits for a key that is not known, for the reason that err is.

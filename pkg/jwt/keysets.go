@@ -26,6 +26,8 @@ type KeySets struct {
 	sets    map[[32]byte]*keySet
 	issuers map[string]int // how many sets each has
 	fetches map[fetchCount]uint64
+	// fetching is the time that the fetches of an issuer took together.
+	fetching map[string]time.Duration
 	closed  bool
 	running sync.WaitGroup
 }
@@ -38,7 +40,10 @@ func NewKeySets(logger *slog.Logger) *KeySets {
 		logger = slog.Default()
 	}
 	waiting := bulkhead.New(bulkhead.Shares{Name: "waiting_for_keys", Levels: []string{"api", "issuer"}, Limit: defaultWaiting})
-	return &KeySets{logger: logger, waiting: waiting, sets: map[[32]byte]*keySet{}, issuers: map[string]int{}, fetches: map[fetchCount]uint64{}}
+	return &KeySets{
+		logger: logger, waiting: waiting, sets: map[[32]byte]*keySet{}, issuers: map[string]int{},
+		fetches: map[fetchCount]uint64{}, fetching: map[string]time.Duration{},
+	}
 }
 
 // defaultWaiting is how many requests wait for keys where nothing says otherwise.
@@ -126,11 +131,12 @@ func (k *KeySets) Close() {
 }
 
 // count counts a fetch. One that ends when its issuer is gone would bring the series back.
-func (k *KeySets) count(issuer, result string) {
+func (k *KeySets) count(issuer, result string, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.issuers[issuer] > 0 {
 		k.fetches[fetchCount{issuer, result}]++
+		k.fetching[issuer] += took
 	}
 }
 
@@ -139,6 +145,7 @@ func (k *KeySets) count(issuer, result string) {
 func (k *KeySets) leave(issuer string) {
 	if k.issuers[issuer]--; k.issuers[issuer] == 0 {
 		delete(k.issuers, issuer)
+		delete(k.fetching, issuer)
 		maps.DeleteFunc(k.fetches, func(c fetchCount, _ uint64) bool { return c.issuer == issuer })
 	}
 }
@@ -170,6 +177,11 @@ func (k *KeySets) Samples() []authz.Sample {
 	}
 	samples := byIssuer(nil, "portcullis_jwks_age_seconds", "Time since an issuer's keys were last fetched, or first asked for.", age)
 	samples = byIssuer(samples, "portcullis_jwks_keys", "Keys of an issuer that can be used.", keys)
+	seconds := map[string]float64{}
+	for issuer, took := range k.fetching {
+		seconds[issuer] = took.Seconds()
+	}
+	samples = byIssuer(samples, "portcullis_jwks_fetch_seconds_total", "The time that the fetches of an issuer's keys took together.", seconds)
 	return append(samples, k.fetchSamples()...)
 }
 

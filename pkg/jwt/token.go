@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // Rendering says how claims are written where API Gateway wants text.
@@ -28,6 +30,9 @@ type Token struct {
 	scopes             []string
 	claims             map[string]claim
 	bytes              int64
+	// keyID is the kid of the token's header. fresh says that the token was verified for this request.
+	keyID string
+	fresh bool
 
 	// Nanoseconds since 1970; those that are not there never refuse.
 	expires, notBefore, issuedAt int64
@@ -59,6 +64,21 @@ func (t *Token) StringClaim(name string) (string, bool) {
 
 // Subject is the claim sub; empty if there is none.
 func (t *Token) Subject() string { return t.subject }
+
+// Caller is who the token is of, for logs and metadata. Its lists are the token's own.
+func (t *Token) Caller() authz.Caller {
+	return authz.Caller{
+		Principal: t.subject, Issuer: t.issuer, ClientID: t.clientID, TokenKeyID: t.keyID, Audience: t.audience, Scopes: t.scopes,
+	}
+}
+
+// Cache says whether the token was remembered.
+func (t *Token) Cache() authz.CacheState {
+	if t.fresh {
+		return authz.CacheMiss
+	}
+	return authz.CacheHit
+}
 
 // Issuer is the claim iss.
 func (t *Token) Issuer() string { return t.issuer }

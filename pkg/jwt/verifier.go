@@ -160,7 +160,10 @@ func (v *Verifier) Verify(ctx context.Context, shown string) (*Token, *Failure) 
 	now := time.Now()
 	token := bearer(shown)
 	if t, ok := v.cache.Get(cache.Key{Scope: v.scope, Parts: []string{token}}); ok && t.current(now) {
-		return t, t.inTime(now.UnixNano(), v.skew)
+		if failure := t.inTime(now.UnixNano(), v.skew); failure != nil {
+			return nil, failure
+		}
+		return t, nil
 	}
 	if token == "" {
 		return nil, failMissing
@@ -177,7 +180,9 @@ func (v *Verifier) Verify(ctx context.Context, shown string) (*Token, *Failure) 
 		until = latest
 	}
 	v.cache.Set(cache.Key{Scope: v.scope, Parts: []string{token}}, t, t.bytes, until)
-	return t, nil
+	fresh := *t
+	fresh.fresh = true
+	return &fresh, nil
 }
 
 // current says whether the keys that a token was verified by are still the issuer's.
@@ -189,9 +194,9 @@ func (t *Token) current(now time.Time) bool {
 func (t *Token) inTime(now, skew int64) *Failure {
 	switch {
 	case now-skew >= t.expires:
-		return failExpired
+		return failExpired.Of(t)
 	case now+skew < t.notBefore, now+skew < t.issuedAt:
-		return failEarly
+		return failEarly.Of(t)
 	}
 	return nil
 }
@@ -222,6 +227,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, *Failure) 
 	if alg.verify.Verify([]byte(p.signed), p.signature, k.public) != nil {
 		return nil, failSign
 	}
-	p.token.keys, p.token.generation = set.keySet, generation
+	p.token.keys, p.token.generation, p.token.keyID = set.keySet, generation, p.kid
+	p.token.bytes += int64(len(p.kid))
 	return p.token, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/strictjson"
 )
@@ -25,6 +26,23 @@ type Answer struct {
 	context                         map[string]string
 	// bytes is about what the answer takes in memory.
 	bytes int64
+	// fresh says that the answer had to be asked for.
+	fresh bool
+}
+
+// Cache says whether the answer was remembered here. What another replica remembered counts as asked for.
+func (a *Answer) Cache() authz.CacheState {
+	if a.fresh {
+		return authz.CacheMiss
+	}
+	return authz.CacheHit
+}
+
+// asFresh is the answer for the request that asked for it.
+func (a *Answer) asFresh() *Answer {
+	fresh := *a
+	fresh.fresh = true
+	return &fresh
 }
 
 // PrincipalID is the caller as the function names it; empty in a simple response.

@@ -121,7 +121,7 @@ func (a *Authorizer) ask(ctx context.Context, c Call) (*Answer, error) {
 	if err != nil {
 		return nil, a.refusal(ctx, err)
 	}
-	return answer, nil
+	return answer.asFresh(), nil
 }
 
 // askOnce invokes the function for all requests that ask the same meanwhile, and keeps the answer.
@@ -138,7 +138,7 @@ func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answe
 		parts[i] = strings.Clone(value)
 	}
 	key.Parts = parts
-	answer, _, err := a.cache.DoShared(ctx, key, a.timeout, a.again, func(ctx context.Context) (cache.Made[*Answer], error) {
+	answer, hit, err := a.cache.DoShared(ctx, key, a.timeout, a.again, func(ctx context.Context) (cache.Made[*Answer], error) {
 		answer, data, err := a.call(withAsker(ctx, who), event)
 		if err != nil {
 			return cache.Made[*Answer]{}, a.refusal(context.Background(), err) //nolint:contextcheck // the flight is no caller's
@@ -150,8 +150,10 @@ func (a *Authorizer) askOnce(ctx context.Context, key cache.Key, c Call) (*Answe
 		return nil, a.refusal(ctx, err)
 	case answer == nil:
 		return nil, a.internal("there is neither an answer nor an error")
+	case hit:
+		return answer, nil
 	}
-	return answer, nil
+	return answer.asFresh(), nil
 }
 
 // enter takes the places of a request that has to wait for the function, and builds its event. Without an error the caller leaves

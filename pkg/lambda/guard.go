@@ -131,13 +131,16 @@ type guarded struct {
 // Invoke implements Invoker.
 func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (answer []byte, err error) {
 	gate := g.guards.gate(g.name)
+	ctx, endCall := authz.StartCall(ctx, authz.CallFunction, g.name)
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.limits.Timeout)
 	defer cancel()
 	places, probe, err := gate.enter(ctx, &g.limits)
 	if err != nil {
 		err = waited(caller, ctx, err)
-		gate.count(outcome(caller, err))
+		result := outcome(caller, err)
+		gate.count(result)
+		endCall(result)
 		return nil, err
 	}
 	begun, ended := time.Now(), false
@@ -147,6 +150,7 @@ func (g *guarded) Invoke(ctx context.Context, function string, event []byte) (an
 			result = resultUnreachable
 		}
 		gate.leave(places, result, probe, time.Since(begun), &g.limits)
+		endCall(result)
 	}()
 	answer, err = g.to.Invoke(ctx, function, event)
 	if err != nil {

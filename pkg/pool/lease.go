@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/cache"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
+	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 // Lease is what one configuration holds of a Pool. Configurations that need the same function or cache share it, so a
@@ -18,6 +20,8 @@ type Lease struct {
 	asked []string
 	// asking are the ids of the APIs that call functions, and keyed those that need the keys of issuers.
 	asking, keyed map[string]bool
+	// meters count the decisions; nil if the configuration will not serve.
+	meters *meter.Set
 }
 
 // Holding is a remote resource of a configuration.
@@ -32,7 +36,19 @@ type Holding interface {
 
 // Lease returns an empty Lease.
 func (p *Pool) Lease() *Lease {
-	return &Lease{pool: p, asking: map[string]bool{}, keyed: map[string]bool{}}
+	l := &Lease{pool: p, asking: map[string]bool{}, keyed: map[string]bool{}}
+	if p.meters != nil {
+		l.meters = p.meters.Set()
+	}
+	return l
+}
+
+// Meter returns a function that returns what counts the decisions of a route. It returns nil if nothing counts them.
+func (l *Lease) Meter() func(authz.MeterKey) authz.Meter {
+	if l.meters == nil {
+		return nil
+	}
+	return l.meters.Meter
 }
 
 // Hold adds something that is started and closed with the Lease.
@@ -92,6 +108,9 @@ func (l *Lease) Wait(ctx context.Context) {
 func (l *Lease) Close() {
 	for _, h := range l.holds {
 		h.Close()
+	}
+	if l.meters != nil {
+		l.meters.Close()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
+	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 // Limits of the caches: verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer if memory is short;
@@ -33,6 +34,7 @@ type Pool struct {
 	guards      lambda.Guards
 	waits       *lambda.Waits
 	memories    memories
+	meters      *meter.Meters // nil if the configurations will not serve
 }
 
 // defaultChecks is the number of concurrent checks that a Pool expects before Bound, which is the default of
@@ -56,7 +58,7 @@ func New(log *slog.Logger, memory int64) (*Pool, error) {
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
 	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
 	p := newPool(log)
-	p.memories.remembers = true
+	p.memories.remembers, p.meters = true, meter.New()
 	p.tokens, p.signingKeys, p.publicKeys = tokens, signing, public
 	if err := errors.Join(err1, err2, err3); err != nil {
 		p.Close()
@@ -116,6 +118,9 @@ func (p *Pool) SigningKeys() *iam.SigningKeys { return p.signingKeys }
 
 // PublicKeys returns the cache of public keys derived from secrets, or nil.
 func (p *Pool) PublicKeys() *iam.PublicKeys { return p.publicKeys }
+
+// Meters returns what counts the decisions of configurations, or nil.
+func (p *Pool) Meters() *meter.Meters { return p.meters }
 
 // Waits returns the limits on requests that wait for functions.
 func (p *Pool) Waits() *lambda.Waits { return p.waits }

@@ -45,7 +45,7 @@ func undermined(t *routing.Table[Route], r Route) (string, bool) {
 	if by == nil {
 		return "", false
 	}
-	return r.Key() + " is guarded (" + r.Guard.String() + "), and " + by.Key() + " answers " + strings.Join(methods, ", ") + " " + r.Path +
+	return r.Key() + " is guarded (" + r.GuardedBy() + "), and " + by.Key() + " answers " + strings.Join(methods, ", ") + " " + r.Path +
 		" without a guard: give the path a guarded ANY, or guard " + by.Key(), true
 }
 
@@ -116,7 +116,7 @@ func described(r *Route) string {
 	if r == nil {
 		return ""
 	}
-	return r.Key() + ": " + r.Guard.String()
+	return r.Key() + ": " + r.GuardedBy()
 }
 
 type stageKey struct{ api, kind, stage string }

@@ -44,8 +44,8 @@ func (g Guard) Open() bool {
 	return g.Authorization == string(gateway.None) && !g.APIKeyRequired && g.Unresolved == ""
 }
 
-// String is a guard in a few words.
-func (g Guard) String() string {
+// GuardedBy is a guard in a few words.
+func (g Guard) GuardedBy() string {
 	if g.Unresolved != "" {
 		return "refuses: " + g.Unresolved
 	}
@@ -69,7 +69,7 @@ func (g Guard) String() string {
 }
 
 func (g Guard) equal(o Guard) bool {
-	return g.String() == o.String()
+	return g.GuardedBy() == o.GuardedBy()
 }
 
 // Key is the method and path of a route, as a route key is written.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 // Loaded is one configuration, compiled. It does not change.
@@ -54,6 +55,10 @@ type Config struct {
 	Load func() (Loaded, error)
 	// Samples are numbers of other packages, for /metrics; nil for none.
 	Samples func() []authz.Sample
+	// Meters have what counts the decisions of the configurations. Default: Meters that count the decisions without a Meter.
+	Meters *meter.Meters
+	// Tracer traces checks; nil traces none.
+	Tracer Tracer
 	// Watch are files to watch whatever Load says: the configuration file itself.
 	Watch []string
 	// Reload makes the process read the configuration and the TLS files again (SIGHUP).

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"runtime"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 // The results of reading a configuration or the TLS files.
@@ -22,21 +24,21 @@ const (
 type metrics struct {
 	registry *prometheus.Registry
 
-	checks   *prometheus.CounterVec
-	duration prometheus.Histogram
-	dropped  prometheus.Counter
+	meters  *meter.Meters
+	dropped prometheus.Counter
 
 	reloads     *prometheus.CounterVec
 	tlsReloads  *prometheus.CounterVec
 	watchErrors prometheus.Counter
 	lastSuccess prometheus.Gauge
 	lastGood    prometheus.Gauge
+	lastRefused prometheus.Gauge
 	config      *prometheus.GaugeVec
 	apis        prometheus.Gauge
 	routes      prometheus.Gauge
 }
 
-func newMetrics(version string, others func() []authz.Sample, inFlight func() float64) *metrics {
+func newMetrics(version string, meters *meter.Meters, others func() []authz.Sample, inFlight func() float64) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
@@ -47,19 +49,15 @@ func newMetrics(version string, others func() []authz.Sample, inFlight func() fl
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		checks:   counters("portcullis_checks_total", "Checks by decision (allow, deny) and reason.", "decision", "reason"),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "portcullis_check_duration_seconds",
-			Help:    "Time from a decoded check to its decision.",
-			Buckets: []float64{25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
-		}),
+		registry:    prometheus.NewRegistry(),
+		meters:      cmp.Or(meters, meter.New()),
 		dropped:     counter("portcullis_decision_log_dropped_total", "Decision lines that were dropped because the log is slower than the checks, or errors came too fast."),
 		reloads:     counters("portcullis_reloads_total", "Times that the configuration was read, by result (loaded, unchanged, refused).", "result"),
 		tlsReloads:  counters("portcullis_tls_reloads_total", "Times that the TLS files were read, by result (loaded, unchanged, refused).", "result"),
 		watchErrors: counter("portcullis_watch_errors_total", "Errors of watching files; changes may have been seen late."),
 		lastSuccess: gauge("portcullis_config_last_success_timestamp_seconds", "When a configuration was last read that serves or could serve."),
 		lastGood:    gauge("portcullis_config_last_reload_successful", "1 if the configuration on disk serves; 0 if it was refused and an older one serves."),
+		lastRefused: gauge("portcullis_config_last_refused_timestamp_seconds", "When a configuration was last refused; 0 for never."),
 		config: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portcullis_config_info",
 			Help: "The configuration that serves, by its digest; always 1.",
@@ -74,10 +72,11 @@ func newMetrics(version string, others func() []authz.Sample, inFlight func() fl
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.checks, m.duration, m.dropped, m.reloads, m.tlsReloads, m.watchErrors, m.lastSuccess, m.lastGood, m.config, m.apis, m.routes, build,
+		m.dropped, m.reloads, m.tlsReloads, m.watchErrors, m.lastSuccess, m.lastGood, m.lastRefused, m.config, m.apis, m.routes, build,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "portcullis_checks_in_flight", Help: "Checks at work."}, inFlight),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	m.registry.MustRegister(samples(m.meters.Samples))
 	if others != nil {
 		m.registry.MustRegister(samples(others))
 	}
@@ -89,8 +88,11 @@ func newMetrics(version string, others func() []authz.Sample, inFlight func() fl
 }
 
 func (m *metrics) check(d *authz.Decision, took time.Duration) {
-	m.checks.WithLabelValues(word(d.Allow), d.Reason.Code.String()).Inc()
-	m.duration.Observe(took.Seconds())
+	if d.Meter == nil {
+		m.meters.None().Count(d, took)
+		return
+	}
+	d.Meter.Count(d, took)
 }
 
 // read counts one reading of the configuration.
@@ -98,6 +100,7 @@ func (m *metrics) read(result string) {
 	m.reloads.WithLabelValues(result).Inc()
 	if result == resultRefused {
 		m.lastGood.Set(0)
+		m.lastRefused.SetToCurrentTime()
 		return
 	}
 	m.lastGood.Set(1)
@@ -110,13 +113,6 @@ func (m *metrics) serving(l *Loaded) {
 	m.config.WithLabelValues(l.Digest).Set(1)
 	m.apis.Set(float64(l.APIs))
 	m.routes.Set(float64(l.Routes))
-}
-
-func word(allow bool) string {
-	if allow {
-		return "allow"
-	}
-	return "deny"
 }
 
 // samples are numbers of other packages. They describe nothing beforehand: which there are depends on the configuration.
@@ -132,10 +128,15 @@ func (s samples) Collect(metrics chan<- prometheus.Metric) {
 		for i, label := range sample.Labels {
 			names[i], values[i] = label.Name, strings.ToValidUTF8(label.Value, "?")
 		}
+		desc := prometheus.NewDesc(sample.Name, sample.Help, names, nil)
+		if h := sample.Histogram; h != nil {
+			metrics <- prometheus.MustNewConstHistogram(desc, h.Count, h.Sum, h.Buckets, values...)
+			continue
+		}
 		kind := prometheus.GaugeValue
 		if strings.HasSuffix(sample.Name, "_total") {
 			kind = prometheus.CounterValue
 		}
-		metrics <- prometheus.MustNewConstMetric(prometheus.NewDesc(sample.Name, sample.Help, names, nil), kind, sample.Value, values...)
+		metrics <- prometheus.MustNewConstMetric(desc, kind, sample.Value, values...)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 const (
@@ -82,7 +83,7 @@ func (r *recorder) wanted(d *authz.Decision, level slog.Level) bool {
 // line holds nothing that a client sent but the names that the configuration gives to it.
 func line(d *authz.Decision, level slog.Level, took time.Duration) slog.Record {
 	l := slog.NewRecord(time.Now(), level, decisionLine, 0)
-	l.AddAttrs(slog.String("decision", word(d.Allow)), slog.String("reason", d.Reason.Code.String()))
+	l.AddAttrs(slog.String("decision", meter.Word(d.Allow)), slog.String("reason", d.Reason.Code.String()))
 	for _, f := range [...]authz.Field{
 		{Name: "api", Value: d.API},
 		{Name: "stage", Value: d.Stage},

@@ -22,7 +22,7 @@ func recorded(t *testing.T, c Config, times int, decisions ...authz.Decision) (*
 	t.Helper()
 	var log bytes.Buffer
 	c.Log = slog.New(slog.NewTextHandler(&log, nil))
-	r := newRecorder(c.withDefaults(), newMetrics("", nil, func() float64 { return 0 }))
+	r := newRecorder(c.withDefaults(), newMetrics("", nil, nil, func() float64 { return 0 }))
 	for range times {
 		for i := range decisions {
 			r.record(&decisions[i], 1500*time.Microsecond)

@@ -58,7 +58,7 @@ type process struct {
 
 func newProcess(c Config) *process {
 	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
-	p.metrics = newMetrics(c.Version, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
+	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
@@ -98,7 +98,7 @@ func (p *process) bind(ctx context.Context) (err error) {
 // generations are the gRPC servers, one after the other, which share all but their connections.
 func (p *process) generations(ctx context.Context) *generations {
 	checks := extauthz.New(extauthz.Config{
-		Authorizer: p.gate, Record: p.recorder.record, Log: p.config.Log,
+		Authorizer: p.gate, Record: p.recorder.record, Trace: p.trace(), Log: p.config.Log,
 		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
 	})
 	g := &generations{grace: p.config.DrainTimeout}

@@ -99,7 +99,7 @@ func watchFiles(t *testing.T, files ...string) *watching {
 	w := &watching{log: &logtest.Buffer{}}
 	w.watcher = &watcher{
 		files: func() []string { return files }, act: func() { w.acts.Add(1) }, kick: make(chan struct{}, 1),
-		log: slog.New(slog.NewTextHandler(w.log, nil)), metrics: newMetrics("", nil, func() float64 { return 0 }),
+		log: slog.New(slog.NewTextHandler(w.log, nil)), metrics: newMetrics("", nil, nil, func() float64 { return 0 }),
 	}
 	w.start()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -154,7 +154,7 @@ func TestNewFilesAreReadOnceMore(t *testing.T) {
 	var acts atomic.Int64
 	w := &watcher{
 		files: func() []string { return files[:min(2, 1+acts.Load())] }, act: func() { acts.Add(1) }, kick: make(chan struct{}, 1),
-		log: slog.New(slog.DiscardHandler), metrics: newMetrics("", nil, func() float64 { return 0 }),
+		log: slog.New(slog.DiscardHandler), metrics: newMetrics("", nil, nil, func() float64 { return 0 }),
 	}
 	w.start()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -190,7 +190,7 @@ func TestADeafWatcherPolls(t *testing.T) {
 		acts := 0
 		w := &watcher{
 			files: func() []string { return nil }, act: func() { acts++ }, kick: make(chan struct{}, 1),
-			log: slog.New(slog.DiscardHandler), metrics: newMetrics("", nil, func() float64 { return 0 }),
+			log: slog.New(slog.DiscardHandler), metrics: newMetrics("", nil, nil, func() float64 { return 0 }),
 		}
 		w.fail(fsnotify.ErrClosed)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*pollInterval+time.Second)

@@ -68,6 +68,8 @@ type Error struct {
 	Message string
 	// Detail is a message for the operator, if it says more than Message.
 	Detail string
+	// KeyID is the id of the key that the request claims to be signed by, if the verifier has the key and came to comparing signatures.
+	KeyID string
 	// Debug is set if Config.Debug is on. It is for the client and not for a log.
 	Debug *Debug
 }

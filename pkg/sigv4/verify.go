@@ -62,6 +62,15 @@ func (s *state) verify() error {
 func (s *state) checkSignature() *Error {
 	key, known := s.config.Key(s.keyID)
 	known = known && key.Secret != ""
+	err := s.compare(key, known)
+	if err != nil && known {
+		err.KeyID = s.keyID
+	}
+	return err
+}
+
+// compare compares the token and the signature with those of a key.
+func (s *state) compare(key Key, known bool) *Error {
 	id := s.keyID
 	if !known {
 		key, id = Key{Secret: dummySecret}, ""

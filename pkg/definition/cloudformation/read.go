@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
@@ -122,8 +123,21 @@ type part struct {
 	properties *tree.Node
 	// undecided is the condition of the resource, if it is not known. It is nil if the resource is there.
 	undecided *tree.Node
-	// defaults are the parameters whose defaults decided that the resource is there.
-	defaults []string
+}
+
+// defaults returns the parameters whose defaults decided that the part is there, or what guards it.
+func (p part) defaults() []string {
+	if p.properties == nil {
+		return nil
+	}
+	all := slices.Clone(p.properties.Defaults)
+	for _, name := range []string{"HttpMethod", "RouteKey", "AuthorizationType", "AuthorizerId", "AuthorizationScopes", "ApiKeyRequired"} {
+		for n := range p.properties.Get(name).All() {
+			all = append(all, n.Defaults...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // parts returns the resources of a type that belong to the API by a property, RestApiId or ApiId.
@@ -136,7 +150,7 @@ func (a *reader) parts(kind, owner string) []part {
 		properties := p.Value.Get("Properties")
 		switch of := properties.Get(owner); {
 		case a.names(of):
-			parts = append(parts, part{p.Key, p.At, properties, a.template.Undecided(p.Key), p.Value.Defaults})
+			parts = append(parts, part{p.Key, p.At, properties, a.template.Undecided(p.Key)})
 		case of.Is(tree.Unresolved):
 			a.report.Refuse(p.At, p.Key, fmt.Sprintf("its %s is not known, so it may be a part of %s: %s", owner, a.id, of.Unknown.Message))
 		}

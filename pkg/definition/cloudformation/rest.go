@@ -2,8 +2,6 @@ package cloudformation
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -34,9 +32,6 @@ func (a *reader) policy(d *document) {
 	policy := a.property("Policy")
 	switch {
 	case policy == nil:
-		if properties := a.api.Value.Get("Properties"); properties != nil && len(properties.Defaults) > 0 {
-			a.report.Approximate(a.api.At, a.id, "properties of it, which may be its Policy, are left out as the default of the parameter "+strings.Join(properties.Defaults, ", ")+" decides: give the parameter to be sure")
-		}
 	case policy.Is(tree.Text) && policy.Text == "":
 		a.report.Pass(policy.At, "Policy", "an empty text is no policy")
 	case d.root.Has(key):
@@ -113,12 +108,12 @@ func (a *reader) method(d *document, p part) {
 // operation makes an operation of a method or a route.
 func (a *reader) operation(d *document, p part, authorizers string, guard func(string) guard) *tree.Node {
 	operation := tree.NewMap(p.at)
+	operation.Defaults = p.defaults()
 	if integration := p.properties.Get("Integration"); integration.Is(tree.Map) {
 		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters", "RequestTemplates", "IntegrationResponses"))
 	}
 	kind := p.properties.Get("AuthorizationType")
 	text, known := kind.Scalar()
-	a.noteDefaults(p)
 	switch g := guard(text); {
 	case p.undecided != nil:
 		return operation.Set("security", p.undecided)
@@ -133,24 +128,6 @@ func (a *reader) operation(d *document, p part, authorizers string, guard func(s
 		return a.keyed(d, p, operation, nil)
 	default:
 		return a.authorized(d, p, operation, authorizers, text)
-	}
-}
-
-// noteDefaults notes a method or a route whose guard, or which itself, a default decided.
-func (a *reader) noteDefaults(p part) {
-	names := map[string]bool{}
-	for _, name := range slices.Concat(p.defaults, p.properties.Defaults) {
-		names[name] = true
-	}
-	for _, key := range []string{"AuthorizationType", "AuthorizerId", "ApiKeyRequired"} {
-		if n := p.properties.Get(key); n != nil {
-			for _, name := range n.Defaults {
-				names[name] = true
-			}
-		}
-	}
-	if len(names) > 0 {
-		a.report.Approximate(p.at, p.id, "what guards it is decided by the default of the parameter "+strings.Join(slices.Sorted(maps.Keys(names)), ", ")+": give the parameter to be sure")
 	}
 }
 

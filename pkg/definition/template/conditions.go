@@ -218,7 +218,7 @@ func (s *resolver) either(n *tree.Node, f *tree.Pair, name string, o *outcome, i
 		return s.broken(n)
 	}
 	return &tree.Node{Kind: tree.Unresolved, At: n.At, Intrinsic: f.Key, Unknown: &tree.Unknown{
-		Key: u.Key, Message: "the condition " + name + " is not decided, for " + u.Message,
+		Key: u.Key, Message: "the condition " + name + " is not decided, because " + u.Message,
 	}}
 }
 

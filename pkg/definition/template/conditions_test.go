@@ -95,7 +95,7 @@ func TestResourcesWithConditions(t *testing.T) {
 		t.Error(cmp.Diff(want, made.Absent))
 	}
 	c := made.Undecided("C")
-	if c == nil || c.Unknown.Key != "Ref Stage" || !strings.Contains(c.Unknown.Message, "the condition IsProd is not decided, for the parameter Stage has no default: give it by --parameter Stage=…") {
+	if c == nil || c.Unknown.Key != "Ref Stage" || !strings.Contains(c.Unknown.Message, "the condition IsProd is not decided, because the parameter Stage has no default: give it by --parameter Stage=…") {
 		t.Errorf("C: got %v", c)
 	}
 	if made.Undecided("A") != nil {

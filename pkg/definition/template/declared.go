@@ -63,8 +63,7 @@ func (s *resolver) parameter(name string, declared *tree.Node) *tree.Node {
 	if !given {
 		value := declared.Get("Default")
 		if text, ok = s.defaultText(value); !ok {
-			u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has no default: give it by --parameter " + name + "=…, or in parameters: of the definition"}
-			return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
+			return s.notGiven(declared, name, "the parameter "+name+" has no default: give it by --parameter "+name+"=…, or in parameters: of the definition")
 		}
 		defaults = []string{s.prefix + name}
 	}
@@ -87,26 +86,20 @@ func (s *resolver) defaultText(n *tree.Node) (string, bool) {
 	return n.Scalar()
 }
 
-// once registers what is not known under its key.
-func (s *resolver) once(u *tree.Unknown, at *tree.Node) *tree.Unknown {
-	if had := s.unknowns[u.Key]; had != nil {
-		return had
-	}
-	s.unknowns[u.Key] = u
-	s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
-	return u
-}
-
 // stored returns the value of a parameter that has the value of SSM's parameter with a name.
 func (s *resolver) stored(name string, declared *tree.Node, kind, ssm string, defaults []string) *tree.Node {
 	if text, given := s.given(dynamicBegin + "ssm:" + ssm + dynamicEnd); given {
 		return s.typed(declared, kind, text, defaults)
 	}
-	u := &tree.Unknown{Key: "Ref " + name, Message: "the parameter " + name + " has the value of SSM's parameter " + ssm + ": " + tree.Remedy("Ref "+name)}
-	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.once(u, declared)}
+	return s.notGiven(declared, name, "the parameter "+name+" has the value of SSM's parameter "+ssm+": give it by "+tree.Remedy("Ref "+name))
 }
 
-// typed returns a parameter's value in the form that Ref has of it: a list for the types of lists.
+// notGiven returns the value of a parameter that is not given.
+func (s *resolver) notGiven(declared *tree.Node, name, message string) *tree.Node {
+	return &tree.Node{Kind: tree.Unresolved, At: declared.At, Unknown: s.asks(declared, s.unknownOf("Ref "+name, message))}
+}
+
+// typed returns the value that Ref has of a parameter: a list if the parameter's type is one.
 func (s *resolver) typed(declared *tree.Node, kind, text string, defaults []string) *tree.Node {
 	at := declared.At
 	if isList(kind) {
@@ -173,8 +166,8 @@ func has(list *tree.Node, text string) bool {
 	return false
 }
 
-// checkPattern reports a value that does not match AllowedPattern. One that is not a regular expression for Go is not checked: it is
-// Java's, and CloudFormation has checked it.
+// checkPattern reports a value that does not match AllowedPattern. A pattern that Go does not compile is not checked: it is Java's,
+// and CloudFormation has checked it.
 func (s *resolver) checkPattern(name string, pattern *tree.Node, text string) {
 	source, ok := pattern.Scalar()
 	if !ok {

@@ -31,7 +31,7 @@ func (s *resolver) derive(n *tree.Node, resource, attribute, function string, r 
 }
 
 // functionName returns the name of a function, with the parameters whose defaults decided it. Where the template does not name it,
-// CloudFormation makes up a name, and the logical id stands for it.
+// CloudFormation makes up a name, and the logical id takes its place.
 func (s *resolver) functionName(resource string) (string, []string, *tree.Unknown) {
 	name := s.byID[resource].Way("Properties", "FunctionName")
 	open := "FunctionName " + resource
@@ -82,7 +82,7 @@ func (s *resolver) functionARN(n *tree.Node, function, name string, defaults []s
 	return s.text(n, function, "arn:"+s.partition()+":lambda:"+s.in.Region+":"+s.in.Account+":function:"+name, defaults)
 }
 
-// qualified returns the ARN of an alias or a version of a function. The number of a version is not known: its function stands for it.
+// qualified returns the ARN of an alias or a version of a function. The number of a version is not known, and is left out.
 func (s *resolver) qualified(n *tree.Node, resource, function string, r *tree.Node) *tree.Node {
 	open := "qualified " + resource
 	name := r.Way("Properties", "FunctionName")
@@ -155,6 +155,6 @@ func (s *resolver) noteName(uri *tree.Node) {
 		name = name[:end]
 	}
 	if s.derived[name] {
-		s.report.Approximate(uri.At, "function "+name, "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: "+tree.Remedy("Ref "+name))
+		s.report.Approximate(uri.At, "function "+name, "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: give it by "+tree.Remedy("Ref "+name))
 	}
 }

@@ -9,8 +9,8 @@
 //
 // # Decisions
 //
-// 2026-11-28: what nothing decides is no fault. It becomes an Unresolved value, and whoever asks for it reports it: a template that
-// takes the name of a bucket from another stack may be read without that name. Faults are what CloudFormation itself refuses.
+// 2026-11-28: a value that nothing decides is not a fault. It becomes an Unresolved value, and the package that asks for it reports it: a
+// template that takes the name of a bucket from another stack may be read without that name. Faults are what CloudFormation refuses.
 //
 // 2026-11-28: conditions have three values. A condition of which only a part is unknown may still be decided, and a function If whose
 // branches are equal needs no condition.
@@ -18,8 +18,14 @@
 // 2026-11-28: a value keeps the names of the parameters whose defaults decided it, and so does a map from which a condition has
 // taken a property: AWS may deploy the template with other values.
 //
-// 2026-11-28: a definition that lies in S3 (BodyS3Location, DefinitionUri) is read as it is, without its functions being resolved, for
-// API Gateway reads it and not CloudFormation.
+// 2026-11-28: the functions in a definition that lies in S3 (BodyS3Location, DefinitionUri) are not resolved: API Gateway reads it, and
+// CloudFormation does not.
+//
+// 2026-11-28: what AWS::Include puts in takes the place of the same keys beside it. Templates give an API some paths there, so that tools
+// accept them which do not follow the include; what AWS deploys is the file. A note says so.
+//
+// 2026-11-28: a location in S3 stands for the file that a tool has uploaded there. It is looked for under its key, and under the last
+// parts of its key, beside the template.
 //
 // 2026-11-28: all that is made of a template is counted, so that functions which multiply each other's values end early.
 package template

@@ -30,9 +30,9 @@ func newFiles(template string, read func(name string) ([]byte, error)) *files {
 	}
 }
 
-// parse reads a file that a value names, relative to the folder of a file that is relative to the template. It returns nil and why if it
+// parse reads a file by its name relative to the folder of another one, whose name is relative to the template. It returns nil and why if it
 // cannot be read.
-func (f *files) parse(at *tree.Node, from, name string) (*tree.Node, string) {
+func (f *files) parse(from, name string) (*tree.Node, string) {
 	if path.IsAbs(name) || strings.Contains(name, "://") || strings.Contains(name, `\`) {
 		return nil, fmt.Sprintf("the file %s must be named relative to the template: copy it into its folder", fault.Quoted(name))
 	}

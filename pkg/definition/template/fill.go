@@ -16,7 +16,7 @@ type filler struct {
 }
 
 // Fill returns an OpenAPI document with values in the place of `${…}`, which Terraform or another tool fills in. The keys of the values
-// are "${…}", as they stand in the file. $${ stands for ${, as for Terraform. Stage variables and the variables of IAM policies stay.
+// are "${…}", as they stand in the file. $${ stands for ${, as Terraform has it. Stage variables and the variables of IAM policies stay.
 // A text with a variable that has no value is Unresolved; so is a map that has one in a key.
 func Fill(root *tree.Node, values map[string]string) *tree.Node {
 	f := filler{values, map[*tree.Node]*tree.Node{}, map[string]*tree.Unknown{}}
@@ -109,12 +109,12 @@ func (f *filler) filled(text string) (string, *tree.Unknown) {
 
 func (f *filler) unknown(key string) *tree.Unknown {
 	if f.unknowns[key] == nil {
-		f.unknowns[key] = &tree.Unknown{Key: key, Message: "the value of " + key + " is not known: " + tree.Remedy(key)}
+		f.unknowns[key] = &tree.Unknown{Key: key, Message: "the value of " + key + " is not known: give it by " + tree.Remedy(key)}
 	}
 	return f.unknowns[key]
 }
 
-// policyVariable matches the variables of IAM policies, which AWS replaces for each request. The framework Serverless has variables that
+// policyVariable matches the variables of IAM policies, which AWS replaces in each request. The Serverless Framework has variables that
 // look like them.
 var policyVariable = regexp.MustCompile(`^(?:[*?$]|(?:aws|saml|ec2|s3|sts|iam|redshift|www\.amazon\.com|accounts\.google\.com|graph\.facebook\.com|cognito-identity\.amazonaws\.com):[A-Za-z][A-Za-z0-9/_.-]*)(?:, *'[^']*')?$`)
 

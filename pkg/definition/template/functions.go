@@ -101,7 +101,7 @@ func (s *resolver) join(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 		return s.misused(n, f, want)
 	}
 	if len(list.Items) == 1 && list.Items[0].Is(tree.Reference) {
-		return s.placed(list.Items[0], n.At, f.Key)
+		return list.Items[0]
 	}
 	var parts []string
 	var why *tree.Unknown
@@ -248,7 +248,7 @@ func (s *resolver) zones(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.
 	return list
 }
 
-// cidr divides a network: of a block of addresses, a count of networks that have the given number of bits for their hosts.
+// cidr divides a network into a count of parts, each with the given number of bits for its hosts.
 func (s *resolver) cidr(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.Node {
 	const want = "a list of a network, a count from 1 to 256 and the bits of a part"
 	items, not := s.arguments(n, f, argument, 2, 3, want)
@@ -279,7 +279,7 @@ func (s *resolver) cidr(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.N
 	return list
 }
 
-// divide returns the first parts of a network that have a number of bits each for their hosts.
+// divide returns the first parts of a network, each with a number of bits for its hosts.
 func divide(network netip.Prefix, count, bits int) ([]netip.Prefix, bool) {
 	size := network.Addr().BitLen()
 	length := size - bits
@@ -297,7 +297,7 @@ func divide(network netip.Prefix, count, bits int) ([]netip.Prefix, bool) {
 		step := 1 << ((8 - length%8) % 8)
 		for i := (length - 1) / 8; i >= 0 && step > 0; i-- {
 			sum := int(address[i]) + step
-			address[i], step = byte(sum), sum>>8
+			address[i], step = byte(sum&0xff), sum>>8
 		}
 	}
 	return parts, true

@@ -41,6 +41,9 @@ func TestFunctions(t *testing.T) {
 			`"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:Fn/invocations"`},
 		{"Sub of the API", "!Sub 'execute-api:${Api}'", `"execute-api:a1b2c3d4e5"`},
 		{"Sub of a resource", "!Sub 'https://${Pool}'", "<?Ref Pool>"},
+		{"Sub of a resource alone", "!Sub '${Pool}'", "<Pool>"},
+		{"Sub of an attribute alone", "!Sub '${Api.RootResourceId}'", "<Api.RootResourceId>"},
+		{"Sub of a variable alone", "!Sub ['${x}', {x: !Ref Pool}]", "<Pool>"},
 		{"Sub of what is not given", "!Sub '${Stage}/x'", "<?Ref Stage>"},
 		{"Sub without an end", "!Sub 'a${b'", `"a${b"`},
 		{"Sub with blanks", "!Sub '${ Env }'", `"dev"^Env`},
@@ -49,6 +52,7 @@ func TestFunctions(t *testing.T) {
 		{"Join", "!Join ['-', [a, !Ref Env, 1, true]]", `"a-dev-1-true"^Env`},
 		{"Join of a list", "!Join ['|', !Ref Nets]", `"10.0.0.0/8|10.1.0.0/16"^Nets`},
 		{"Join of a resource", "!Join ['/', [a, !Ref Pool]]", "<?Ref Pool>"},
+		{"Join of a resource alone", "!Join ['', [!Ref Pool]]", "<Pool>"},
 		{"Join without a value", "!Join ['-', [a, !Ref AWS::NoValue]]", `"a"`},
 
 		{"Select", "!Select [1, [a, b]]", `"b"`},

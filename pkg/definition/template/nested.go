@@ -35,7 +35,7 @@ func (s *resolver) stack(id string, r *tree.Node) map[string]*tree.Node {
 	if !ok || strings.Contains(name, "://") || s.depth >= maxNested {
 		return nil
 	}
-	root, why := s.files.parse(location, "", name)
+	root, why := s.files.parse("", name)
 	if root == nil {
 		s.report.Pass(location.At, "nested stack "+id, why)
 		return nil

@@ -309,14 +309,13 @@ func (o *opener) includedAll(n *tree.Node) *tree.Node {
 
 // join returns a map with the keys of another value. A map without keys becomes the other value.
 //
-// Where both have a key, what is included is used: templates give a body of an API some paths beside its include, for tools that do not
-// follow it, and AWS deploys what is included. What is repeated must not have a key that is there.
+// Where both have a key, what is included is used. What is repeated must not have a key that is there.
 func (o *opener) join(n, more *tree.Node, included bool) *tree.Node {
 	switch {
 	case len(n.Pairs) == 0, more.Is(tree.Unresolved):
 		return more
 	case !more.Is(tree.Map):
-		o.fault(more, "this must be a map, for it is included beside other keys")
+		o.fault(more, "this must be a map, because it is included beside other keys")
 		return n
 	}
 	made := *n
@@ -350,7 +349,7 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 	var n *tree.Node
 	for _, name := range names {
 		var cause string
-		if n, cause = o.find(location, name); n != nil {
+		if n, cause = o.find(name); n != nil {
 			break
 		}
 		if why == "" || o.files.faults[name] != nil {
@@ -379,10 +378,10 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 }
 
 // find reads a file by its name relative to the file that includes it; if it is not there, relative to the template.
-func (o *opener) find(at *tree.Node, name string) (*tree.Node, string) {
-	n, why := o.files.parse(at, o.from, name)
+func (o *opener) find(name string) (*tree.Node, string) {
+	n, why := o.files.parse(o.from, name)
 	if n == nil && path.Dir(o.from) != "." && o.from != "" {
-		if n, _ = o.files.parse(at, "", name); n != nil {
+		if n, _ = o.files.parse("", name); n != nil {
 			return n, ""
 		}
 	}

@@ -1,8 +1,11 @@
 package template
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -20,12 +23,13 @@ type parameterFile struct {
 //   - a list of {ParameterKey, ParameterValue}, as the AWS CLI takes it, or of texts NAME=VALUE
 //   - {"Parameters": {NAME: VALUE}}, as CodePipeline takes it
 //   - a map of names and values
-//   - samconfig.yaml, of which the default environment is read
+//   - samconfig.toml and samconfig.yaml, of which the default environment is read
 func Parameters(file string, data []byte) (map[string]string, fault.List) {
+	read := tree.Parse
 	if strings.HasSuffix(file, ".toml") {
-		return nil, fault.List{{File: file, Message: "files in TOML are not read: write the parameters as YAML or JSON, such as {\"Stage\": \"prod\"}"}}
+		read = parseTOML
 	}
-	root, faults := tree.Parse(file, data)
+	root, faults := read(file, data)
 	if root == nil {
 		return nil, faults
 	}
@@ -35,6 +39,49 @@ func Parameters(file string, data []byte) (map[string]string, fault.List) {
 		return nil, p.faults
 	}
 	return p.values, nil
+}
+
+// maxTOML bounds a file in TOML, and so how deep its values lie within each other.
+const maxTOML = 1 << 18
+
+// parseTOML reads a file in TOML. Its values have no positions.
+func parseTOML(file string, data []byte) (*tree.Node, fault.List) {
+	if len(data) > maxTOML {
+		return nil, fault.List{{File: file, Message: fmt.Sprintf("the file has %d bytes, and at most %d are read: leave out what are not parameters", len(data), maxTOML)}}
+	}
+	var content map[string]any
+	if err := toml.Unmarshal(data, &content); err != nil {
+		f := fault.Fault{File: file, Message: "not TOML: correct what stands before this place"} // its own message may show a value
+		if e := (toml.ParseError{}); errors.As(err, &e) {
+			f.Line, f.Column = e.Position.Line, max(e.Position.Col, 1)
+		}
+		return nil, fault.List{f}
+	}
+	return fromTOML(content, tree.Position{File: file}), nil
+}
+
+func fromTOML(v any, at tree.Position) *tree.Node {
+	switch v := v.(type) {
+	case map[string]any:
+		n := tree.NewMap(at)
+		for _, key := range sortedKeys(v) {
+			n.Set(key, fromTOML(v[key], at))
+		}
+		return n
+	case []map[string]any:
+		n := tree.NewList(at)
+		for _, item := range v {
+			n.Items = append(n.Items, fromTOML(item, at))
+		}
+		return n
+	case []any:
+		n := tree.NewList(at)
+		for _, item := range v {
+			n.Items = append(n.Items, fromTOML(item, at))
+		}
+		return n
+	}
+	return tree.NewText(fmt.Sprint(v), at)
 }
 
 func (p *parameterFile) fault(at tree.Position, format string, args ...any) {
@@ -81,7 +128,7 @@ func (p *parameterFile) item(n *tree.Node) {
 	p.set(name, n.At, value)
 }
 
-// samConfig reads an environment of samconfig.yaml.
+// samConfig reads an environment of a samconfig.
 func (p *parameterFile) samConfig(n *tree.Node) {
 	for _, command := range []string{"deploy", "global"} {
 		overrides := n.Way(command, "parameters", "parameter_overrides")

@@ -17,6 +17,9 @@ func TestParameters(t *testing.T) {
 		{"a map", "p.yaml", "Stage: prod\nName: a b"},
 		{"samconfig with a text", "samconfig.yaml", "version: 0.1\ndefault:\n  deploy:\n    parameters:\n      parameter_overrides: Stage=prod Name=\"a b\""},
 		{"samconfig with a list", "samconfig.yaml", "version: 0.1\ndefault:\n  global:\n    parameters:\n      parameter_overrides: [Stage=prod, 'Name=''a b''']"},
+		{"samconfig.toml", "samconfig.toml", "version = 0.1\n[default.deploy.parameters]\ncapabilities = \"CAPABILITY_IAM\"\nparameter_overrides = \"Stage=\\\"prod\\\" Name=\\\"a b\\\"\"\n[prod.deploy.parameters]\nparameter_overrides = \"Stage=x\""},
+		{"samconfig.toml with a list", "samconfig.toml", "version = 0.1\n[default.global.parameters]\nparameter_overrides = ['Stage=prod', 'Name=\"a b\"']"},
+		{"a map in TOML", "p.toml", "Stage = 'prod'\nName = 'a b'"},
 	} {
 		got, faults := Parameters(test.file, []byte(test.text))
 		if len(faults) > 0 || !cmp.Equal(got, want) {
@@ -38,7 +41,9 @@ func TestParameterFileFaults(t *testing.T) {
 		{"twice in a map", "p.json", `{"A": 1, "A": 2}`, `"A" is given twice`},
 		{"no name", "p.json", `["=1"]`, "must be written as NAME=VALUE"},
 		{"a quote", "p.json", `["A='x"]`, `"A" has no closing quote`},
-		{"TOML", "samconfig.toml", "", "files in TOML are not read"},
+		{"not TOML", "samconfig.toml", "version = 0.1\n[default\n", "samconfig.toml:3:9: not TOML: "},
+		{"a table in TOML", "p.toml", "[[A]]\nb = 1", `the value of the parameter "A" must be`},
+		{"no overrides in TOML", "samconfig.toml", "version = 0.1\n[default.build.parameters]\ncached = true", "no parameter_overrides"},
 		{"a number", "p.yaml", "3", "the file must have a map of parameters"},
 		{"no overrides", "samconfig.yaml", "version: 0.1\ndefault: {deploy: {}}", "no parameter_overrides"},
 		{"not YAML", "p.yaml", "{", "not YAML"},

@@ -155,7 +155,10 @@ func (s *resolver) attribute(n, at *tree.Node, resource, attribute, function str
 			text = s.in.APIID
 		}
 	}
-	return &tree.Node{Kind: tree.Reference, Resource: resource, Attribute: attribute, Text: text, At: n.At, Intrinsic: function}
+	return &tree.Node{
+		Kind: tree.Reference, Resource: resource, Attribute: attribute, Text: text, At: n.At, Intrinsic: function,
+		Unknown: s.referred(resource, attribute),
+	}
 }
 
 // elsewhere returns the value of a name that the template does not define.
@@ -168,7 +171,7 @@ func (s *resolver) elsewhere(n, at *tree.Node, key, name string) *tree.Node {
 	}
 	names := tree.NewMap(n.At)
 	names.Pairs = append(append(names.Pairs, pairsOf(s.resources)...), pairsOf(s.root.Get("Parameters"))...)
-	s.fault(at, "%s is neither a parameter nor a resource of the template: %s", fault.Quoted(name), s.instead(name, names, "define it, correct the name, or "+tree.Remedy(key)))
+	s.fault(at, "%s is neither a parameter nor a resource of the template: %s", fault.Quoted(name), s.instead(name, names, "define it, correct the name, or give it by "+tree.Remedy(key)))
 	return s.broken(n)
 }
 

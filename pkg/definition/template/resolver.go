@@ -41,6 +41,7 @@ type resolver struct {
 	open       map[string]bool // names that are being resolved, against circles
 	nested     map[string]map[string]*tree.Node
 	unknowns   map[string]*tree.Unknown
+	reported   map[string]bool // keys of what is missing
 	missing    []Missing
 	left       int
 	ended      bool
@@ -76,7 +77,7 @@ func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
 	return &resolver{
 		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
 		inherited: map[string][]string{}, parameters: map[string]*tree.Node{}, conditions: map[string]*outcome{}, branches: map[string]*branch{}, made: map[visit]*tree.Node{},
-		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{},
+		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, reported: map[string]bool{},
 		edges: map[string]map[string]tree.Position{}, derived: map[string]bool{}, left: maxMade,
 	}
 }
@@ -210,6 +211,7 @@ func (s *resolver) mapping(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == p.Value
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, p.Key, p.At, v.Defaults)
 			continue
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: v})
@@ -229,6 +231,7 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		same = same && v == item
 		if isAbsent(v) {
 			made.Defaults = union(made.Defaults, v.Defaults)
+			s.leftOut(s.current, "an item of a list", item.At, v.Defaults)
 			continue
 		}
 		made.Items = append(made.Items, v)
@@ -237,6 +240,14 @@ func (s *resolver) list(n *tree.Node, b *branch) *tree.Node {
 		return n
 	}
 	return made
+}
+
+// leftOut notes a part of an API that the default of a parameter leaves out: a route that is not there is served by another one, which may
+// be open.
+func (s *resolver) leftOut(resource, what string, at tree.Position, defaults []string) {
+	if kind, _ := s.byID[resource].Get("Type").Scalar(); len(defaults) > 0 && strings.HasPrefix(kind, "AWS::ApiGateway") {
+		s.report.Approximate(at, what, "it is left out by the default of the parameter "+strings.Join(defaults, ", ")+": give the parameter to be sure")
+	}
 }
 
 // isAbsent reports whether a value takes its property away.

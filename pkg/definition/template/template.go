@@ -128,6 +128,7 @@ func (s *resolver) resource(t *Template, p tree.Pair) {
 	switch present {
 	case no:
 		t.Absent[p.Key] = why.names()
+		s.leftOut(p.Key, p.Key, p.At, why.names())
 		return
 	case unknown:
 		t.undecided[p.Key] = s.undecided(p.Value)
@@ -160,7 +161,7 @@ func (s *resolver) body(properties *tree.Node) *tree.Node {
 	if !ok || strings.Contains(name, "://") {
 		return properties
 	}
-	body, why := s.files.parse(location, "", name)
+	body, why := s.files.parse("", name)
 	if body == nil {
 		body = &tree.Node{Kind: tree.Unresolved, At: location.At, Unknown: &tree.Unknown{Message: why}}
 	}
@@ -197,5 +198,5 @@ func (s *resolver) whyUndecided(name string) *tree.Unknown {
 	if u == nil {
 		u = &tree.Unknown{Message: "the template is faulty"}
 	}
-	return &tree.Unknown{Key: u.Key, Message: fmt.Sprintf("the condition %s is not decided, for %s", name, u.Message)}
+	return &tree.Unknown{Key: u.Key, Message: fmt.Sprintf("the condition %s is not decided, because %s", name, u.Message)}
 }

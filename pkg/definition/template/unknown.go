@@ -21,10 +21,24 @@ func (s *resolver) unknown(at *tree.Node, key, what string) *tree.Unknown {
 	if key == "" {
 		return &tree.Unknown{Message: what}
 	}
-	if u := s.unknowns[key]; u != nil {
-		return u
+	return s.asks(at, s.unknownOf(key, what+": give it by "+tree.Remedy(key)))
+}
+
+// unknownOf returns what is not known under a key.
+func (s *resolver) unknownOf(key, message string) *tree.Unknown {
+	if s.unknowns[key] == nil {
+		s.unknowns[key] = &tree.Unknown{Key: key, Message: message}
 	}
-	return s.once(&tree.Unknown{Key: key, Message: what + ": " + tree.Remedy(key)}, at)
+	return s.unknowns[key]
+}
+
+// asks notes that the template asks for what is not known.
+func (s *resolver) asks(at *tree.Node, u *tree.Unknown) *tree.Unknown {
+	if !s.reported[u.Key] {
+		s.reported[u.Key] = true
+		s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
+	}
+	return u
 }
 
 // notKnown returns a value that is not known.
@@ -59,7 +73,7 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 			return v.Unknown
 		case tree.Reference:
 			if v.Text == "" {
-				return s.referred(v)
+				return s.asks(v, s.referred(v.Resource, v.Attribute))
 			}
 		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
 		}
@@ -68,7 +82,14 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 }
 
 // referred returns what is not known of a resource.
-func (s *resolver) referred(n *tree.Node) *tree.Unknown { return s.once(n.Reason(), n) }
+func (s *resolver) referred(resource, attribute string) *tree.Unknown {
+	if attribute == "" {
+		key := "Ref " + resource
+		return s.unknownOf(key, "only CloudFormation knows the id of "+resource+": give it by "+tree.Remedy(key))
+	}
+	key := "Fn::GetAtt " + resource + "." + attribute
+	return s.unknownOf(key, "only CloudFormation knows "+attribute+" of "+resource+": give it by "+tree.Remedy(key))
+}
 
 // textOf returns the text of a value, or what is not known of it. What cannot be a text is a fault.
 func (s *resolver) textOf(n *tree.Node) (string, *tree.Unknown) {

@@ -48,7 +48,7 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Lin
 
 // Remedy says how to give what a key of Unknown names.
 func Remedy(key string) string {
-	return "give it by --value '" + key + "=…', or in values: of the definition"
+	return "--value '" + key + "=…', or in values: of the definition"
 }
 
 // Unknown is why a value is not known.
@@ -70,9 +70,10 @@ type Node struct {
 	Items []*Node
 	At    Position
 
-	// Resource and Attribute are what a Reference names. Attribute is empty for the resource itself (Ref).
+	// Resource and Attribute are what a Reference names. Attribute is empty for the resource itself (Ref). Text is its value, if that is
+	// known.
 	Resource, Attribute string
-	// Unknown is of an Unresolved value.
+	// Unknown is of an Unresolved value or a Reference.
 	Unknown *Unknown
 
 	// Intrinsic is the function that made the value, such as "Fn::Sub" or "Ref". It is empty for a value that is written out. Some
@@ -134,12 +135,14 @@ func (n *Node) Reason() *Unknown {
 		return n.Unknown
 	case !n.Is(Reference) || n.Text != "":
 		return nil
+	case n.Unknown != nil:
+		return n.Unknown
 	case n.Attribute == "":
 		key := "Ref " + n.Resource
-		return &Unknown{Key: key, Message: "only CloudFormation knows the id of " + n.Resource + ": " + Remedy(key)}
+		return &Unknown{Key: key, Message: "only CloudFormation knows the id of " + n.Resource + ": give it by " + Remedy(key)}
 	}
 	key := "Fn::GetAtt " + n.Resource + "." + n.Attribute
-	return &Unknown{Key: key, Message: "only CloudFormation knows " + n.Attribute + " of " + n.Resource + ": " + Remedy(key)}
+	return &Unknown{Key: key, Message: "only CloudFormation knows " + n.Attribute + " of " + n.Resource + ": give it by " + Remedy(key)}
 }
 
 // Known reports whether nothing in the value is Unresolved or a Reference.

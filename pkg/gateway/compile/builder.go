@@ -21,6 +21,8 @@ type apiBuilder struct {
 	kinds map[string]Authorization
 	// signatures holds the API's options.
 	signatures SignatureOptions
+	// routes are in the order of the configuration.
+	routes []*model.Route
 }
 
 // checkShape refuses a text that is missing or does not have a shape.

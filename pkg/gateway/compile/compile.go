@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
@@ -60,7 +61,27 @@ func New(c Config) (*model.Gateway, []fault.Fault) {
 	if f.fatal() {
 		return nil, f
 	}
+	if c.Meter != nil {
+		for i := range c.APIs {
+			compiled[i].meter(&c.APIs[i], c.Meter)
+		}
+	}
 	return g.Gateway, f
+}
+
+// meter gives the API's stages and routes what counts their decisions.
+func (a *apiBuilder) meter(c *API, meter func(authz.MeterKey) authz.Meter) {
+	for _, s := range a.Stages {
+		s.Meter = meter(authz.MeterKey{API: a.ID, Stage: s.Name})
+		s.Meters = make([]authz.Meter, len(a.routes))
+		for i, r := range a.routes {
+			key := authz.MeterKey{API: a.ID, Stage: s.Name, Route: r.Name, Authorization: string(c.Routes[i].Authorization)}
+			if r.Authorizer != nil {
+				key.Authorizer = r.Authorizer.Name
+			}
+			s.Meters[i] = meter(key)
+		}
+	}
 }
 
 // checkIdentity refuses what would make the API's ARNs and its host ambiguous.
@@ -97,7 +118,7 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	v.compileSignatures(a, c, at, f)
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
-	routes := make([]*model.Route, len(c.Routes))
+	a.routes = make([]*model.Route, len(c.Routes))
 	for i := range c.Routes {
 		at := c.routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
@@ -107,11 +128,11 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys; write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
-		routes[i] = r
+		r.Index, a.routes[i] = i, r
 	}
-	a.foldRoutes(routes, c, at, f)
-	a.warnOpenRoutes(routes, c, at, f)
-	a.warnPreflights(routes, c, at, f)
+	a.foldRoutes(a.routes, c, at, f)
+	a.warnOpenRoutes(a.routes, c, at, f)
+	a.warnPreflights(a.routes, c, at, f)
 	a.warnAPIKeys(c, at, f)
 	g.addMapped(upstream)
 	return a

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
@@ -31,6 +32,9 @@ type Config struct {
 	// Signatures returns a verifier for a set of options, or says what is wrong with them. New calls it once for each distinct set. Routes
 	// with authorization AWS_IAM need it. A request without a route is answered by the API's verifier.
 	Signatures func(SignatureOptions) (model.Verify, error)
+	// Meter returns what counts the decisions of a route, or of a stage if the key has no route; nil counts nothing. New calls it for each
+	// stage, and for each route of a stage, unless it finds a fault.
+	Meter func(authz.MeterKey) authz.Meter
 }
 
 // NeedsBodies reports whether a request's body can affect a decision. Signatures cover the body, and a VPC endpoint policy is asked about

@@ -139,7 +139,7 @@ func NotFilled(text string, at tree.Position) *Trouble {
 	if !placeholder.MatchString(found) {
 		return TroubleAt(at, fault.Quoted(found)+" is not replaced: bring the document that the tool makes of this one")
 	}
-	return TroubleAt(at, fault.Quoted(found)+" is not replaced: "+tree.Remedy(found))
+	return TroubleAt(at, fault.Quoted(found)+" is not replaced: give it by "+tree.Remedy(found))
 }
 
 // Unlike says that a value is of another kind than must, a sentence's beginning, says. A text that nobody has replaced may stand for any
@@ -239,5 +239,5 @@ func Instead(text string) string {
 	if text == "" || len(text) > most || strings.ContainsAny(text, "'=\n") {
 		return ""
 	}
-	return "; to replace the text, " + tree.Remedy(text)
+	return "; to replace the text, give another by " + tree.Remedy(text)
 }

@@ -12,7 +12,7 @@ func Hash(text string) string {
 	if text == "" {
 		return ""
 	}
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // the same
 	return hex.EncodeToString(sum[:])[:10]
 }
 

@@ -182,6 +182,9 @@ func JSON(n *tree.Node) string {
 	}
 }
 
+// short are the escapes of JSON that have a letter.
+var short = map[rune]string{'\n': `\n`, '\t': `\t`, '\r': `\r`, '\b': `\b`, '\f': `\f`}
+
 // quoted returns a text in JSON's quotes, with what is not ASCII as \u escapes.
 func quoted(text string) string {
 	var b strings.Builder
@@ -191,12 +194,8 @@ func quoted(text string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
+		case short[r] != "":
+			b.WriteString(short[r])
 		case r > 0xFFFF:
 			high, low := 0xD800+((r-0x10000)>>10), 0xDC00+((r-0x10000)&0x3FF)
 			b.WriteString(escaped(high) + escaped(low))

@@ -9,8 +9,10 @@ import (
 
 // Token is a verified token.
 type Token interface {
-	// Subject returns the claim sub.
-	Subject() string
+	// Caller returns the token's caller, whose Principal is the claim sub.
+	Caller() authz.Caller
+	// Cache reports whether the token was in the cache.
+	Cache() authz.CacheState
 	// Claim returns a claim as API Gateway renders it. It returns false if the token does not have the claim.
 	Claim(name string) (string, bool)
 }
@@ -38,6 +40,8 @@ type LambdaAnswer interface {
 	UsageIdentifierKey() string
 	// ContextValue returns a value of the answer's context, rendered. It returns false if the context does not have the value.
 	ContextValue(name string) (string, bool)
+	// Cache reports whether the answer was in the cache.
+	Cache() authz.CacheState
 }
 
 // Signed is the verified signer of a request.

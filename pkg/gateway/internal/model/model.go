@@ -74,13 +74,25 @@ type Stage struct {
 	Whole, Below bool
 	// Hosts has the hosts of the stage's domains.
 	Hosts map[string]bool
+	// Meter counts the decisions without a route, and Meters those of the API's routes, by Route.Index. They are nil if nothing counts.
+	Meter  authz.Meter
+	Meters []authz.Meter
+}
+
+// MeterOf returns what counts the decisions of a route, nil if nothing does. The route may be nil.
+func (s *Stage) MeterOf(r *Route) authz.Meter {
+	if r == nil || s.Meters == nil {
+		return s.Meter
+	}
+	return s.Meters[r.Index]
 }
 
 // Route is one method of a resource.
 type Route struct {
 	routing.Key
-	// Name is Key as a text.
+	// Name is Key as a text. Index is the route's position in its API.
 	Name  string
+	Index int
 	Guard Guard
 	// Authorizer and Scopes are set for ByFunction and ByToken.
 	Authorizer *Authorizer
