@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,7 +32,7 @@ func (a *reader) body() *document {
 	case body == nil:
 		return newDocument(a.api.At, a.http)
 	case body.Is(tree.Map):
-		return &document{root: clone(body), at: a.api.At}
+		return &document{root: clone(body), at: a.api.At, added: map[string]bool{}}
 	case body.Is(tree.Unresolved):
 		a.fault(body.At, "the Body is not known: %s", body.Unknown.Message)
 	default:
@@ -54,6 +55,8 @@ func bring(n *tree.Node) string {
 type document struct {
 	root *tree.Node
 	at   tree.Position
+	// added are the security schemes of resources.
+	added map[string]bool
 }
 
 func newDocument(at tree.Position, http bool) *document {
@@ -63,7 +66,7 @@ func newDocument(at tree.Position, http bool) *document {
 	} else {
 		root.Set("swagger", tree.NewText("2.0", at))
 	}
-	return &document{root.Set("paths", tree.NewMap(at)), at}
+	return &document{root.Set("paths", tree.NewMap(at)), at, map[string]bool{}}
 }
 
 // clone copies a map, but not its values.
@@ -92,15 +95,21 @@ func (d *document) within(keys ...string) *tree.Node {
 	return n
 }
 
-// scheme adds a security scheme.
+// scheme adds the security scheme of a resource. If the Body has one of its name, nobody can tell which an operation means.
 func (d *document) scheme(name string, scheme *tree.Node) {
 	at := []string{"components", "securitySchemes"}
 	if d.root.Has("swagger") {
 		at = []string{"securityDefinitions"}
 	}
-	if schemes := d.within(at...); schemes != nil {
-		schemes.Set(name, scheme)
+	schemes := d.within(at...)
+	if schemes == nil {
+		return
 	}
+	if schemes.Has(name) && !d.added[name] {
+		scheme = unknown(scheme.At, "the Body has a security scheme %s, and the template has a resource of this name: give the resource another logical id", name)
+	}
+	d.added[name] = true
+	schemes.Set(name, scheme)
 }
 
 // operation adds an operation. If there is one already, of the Body or of another resource, nobody can tell which counts, and the guard
@@ -116,6 +125,11 @@ func (d *document) operation(path, method string, operation *tree.Node) {
 
 // anyMethod is the key of a path item that stands for all methods.
 const anyMethod = "x-amazon-apigateway-any-method"
+
+// httpMethods are the methods that API Gateway has.
+var httpMethods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
+func isMethod(method string) bool { return slices.Contains(httpMethods, strings.ToUpper(method)) }
 
 // methodKey returns the key of a path item for a method.
 func methodKey(method string) string {

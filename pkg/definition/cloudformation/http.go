@@ -25,7 +25,10 @@ func (a *reader) httpDocument(d *document) {
 	a.quickCreate(d)
 }
 
-// quickCreate adds the open route that an API with a Target has.
+// overrides is the resource that changes the route of an API with a Target.
+const overrides = "AWS::ApiGatewayV2::ApiGatewayManagedOverrides"
+
+// quickCreate adds the route that an API with a Target has. It is open unless overrides guard it.
 func (a *reader) quickCreate(d *document) {
 	target := a.property("Target")
 	if target == nil {
@@ -40,7 +43,21 @@ func (a *reader) quickCreate(d *document) {
 		a.fault(key.At, "the RouteKey is not known: %s", giveIt(key))
 		return
 	}
-	a.addRoute(d, text, target.At, tree.NewMap(target.At))
+	operation := tree.NewMap(target.At)
+	for _, p := range a.parts(overrides, "ApiId") {
+		operation = a.overridden(d, p)
+	}
+	a.addRoute(d, text, target.At, operation)
+}
+
+// overridden makes the operation of a route whose guard overrides change.
+func (a *reader) overridden(d *document, p part) *tree.Node {
+	route := p.properties.Get("Route")
+	if p.undecided == nil && route != nil && !route.Is(tree.Map) {
+		p.undecided = unknown(route.At, "the Route of %s is not known: %s", p.id, giveIt(route))
+	}
+	p.properties = route
+	return a.operation(d, p, "AWS::ApiGatewayV2::Authorizer", func(kind string) guard { return httpGuard(kind, p) })
 }
 
 // httpScheme makes a security scheme of an authorizer.
@@ -102,8 +119,8 @@ func (a *reader) addRoute(d *document, key string, at tree.Position, operation *
 		return
 	}
 	method, path, ok := strings.Cut(key, " ")
-	if !ok || !strings.HasPrefix(path, "/") {
-		a.fault(at, "the RouteKey must be a method and a path, such as GET /pets, or $default")
+	if !ok || !isMethod(method) || !strings.HasPrefix(path, "/") {
+		a.fault(at, "the RouteKey must be a method (%s) and a path, such as GET /pets, or $default", strings.Join(httpMethods, ", "))
 		return
 	}
 	d.operation(path, methodKey(method), operation)

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
@@ -75,7 +76,9 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 			Message: fmt.Sprintf("the template has no API %s: %s", fault.Quoted(id), choices(t.Resources)),
 		}}
 	}
+	a.checkProperties()
 	document := a.document()
+	elsewhere := a.elsewhere(o.Read)
 	if len(a.faults) > 0 {
 		return nil, a.faults
 	}
@@ -83,6 +86,9 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 	node, faults := openapi.Read(document, o, r)
 	if node != nil {
 		a.finish(node)
+		if elsewhere != "" {
+			refuseAll(node, a.api.At, elsewhere)
+		}
 	}
 	return node, faults
 }
@@ -140,6 +146,24 @@ func (p part) defaults() []string {
 	return slices.Compact(all)
 }
 
+// owned are the resources that say who may call. Each of them must name its API, and one that may be a part of this API counts as one.
+var owned = []string{"AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Authorizer", overrides}
+
+// checkProperties reports properties that are not a map, as of a function whose condition is not known: nobody can tell whose they are.
+func (a *reader) checkProperties() {
+	for _, p := range a.template.Resources.Pairs {
+		kind, _ := p.Value.Get("Type").Scalar()
+		properties := p.Value.Get("Properties")
+		switch {
+		case !strings.HasPrefix(kind, "AWS::ApiGateway") || properties == nil || properties.Is(tree.Map):
+		case properties.Is(tree.Unresolved):
+			a.fault(properties.At, "the Properties of %s are not known: %s", p.Key, properties.Unknown.Message)
+		default:
+			a.fault(properties.At, "the Properties of %s must be a map, and are %s", p.Key, properties.Kind)
+		}
+	}
+}
+
 // parts returns the resources of a type that belong to the API by a property, RestApiId or ApiId.
 func (a *reader) parts(kind, owner string) []part {
 	var parts []part
@@ -148,11 +172,17 @@ func (a *reader) parts(kind, owner string) []part {
 			continue
 		}
 		properties := p.Value.Get("Properties")
-		switch of := properties.Get(owner); {
+		of, guards := properties.Get(owner), slices.Contains(owned, kind)
+		switch {
 		case a.names(of):
 			parts = append(parts, part{p.Key, p.At, properties, a.template.Undecided(p.Key)})
 		case of.Is(tree.Unresolved):
 			a.report.Refuse(p.At, p.Key, fmt.Sprintf("its %s is not known, so it may be a part of %s: %s", owner, a.id, of.Unknown.Message))
+			if guards {
+				parts = append(parts, part{p.Key, p.At, properties, of})
+			}
+		case guards && !a.ofAnother(of):
+			a.fault(p.At, "the %s of %s does not name an API: write a Ref to it", owner, p.Key)
 		}
 	}
 	return parts
@@ -160,7 +190,16 @@ func (a *reader) parts(kind, owner string) []part {
 
 // names reports whether a value names the API.
 func (a *reader) names(n *tree.Node) bool {
+	if text, ok := n.Scalar(); ok {
+		return text != "" && text == a.template.APIID
+	}
 	return n.Is(tree.Reference) && n.Resource == a.id && (n.Attribute == "" || n.Attribute == "RestApiId" || n.Attribute == "ApiId")
+}
+
+// ofAnother reports whether a value names another API: one of the template, or one by its id.
+func (a *reader) ofAnother(n *tree.Node) bool {
+	text, ok := n.Scalar()
+	return ok && text != "" || a.resource(n, restAPI) != nil || a.resource(n, httpAPI) != nil
 }
 
 // resource returns the resource of a type that a value refers to, nil if it refers to none of the template.

@@ -45,7 +45,7 @@ func (a *reader) policy(d *document) {
 func (a *reader) restEndpoint(d *document) {
 	const key = "x-amazon-apigateway-endpoint-configuration"
 	disabled := a.property("DisableExecuteApiEndpoint")
-	endpoints := a.property("EndpointConfiguration").Get("VpcEndpointIds")
+	endpoints := a.property("EndpointConfiguration").Get("VpcEndpointIds") // endpointType says what is wrong with it
 	if disabled == nil && endpoints == nil {
 		return
 	}
@@ -95,6 +95,10 @@ func (a *reader) method(d *document, p part) {
 	method, ok := p.properties.Get("HttpMethod").Scalar()
 	if !ok {
 		a.fault(p.at, "the method %s has no HttpMethod that is known: %s", p.id, giveIt(p.properties.Get("HttpMethod")))
+		return
+	}
+	if !isMethod(method) {
+		a.fault(p.at, "the HttpMethod of %s must be one of %s", p.id, strings.Join(httpMethods, ", "))
 		return
 	}
 	path, wrong := a.path(p.properties.Get("ResourceId"), 0)

@@ -9,6 +9,7 @@ import (
 
 // finish adds to an API what does not stand in OpenAPI: the endpoint type and the stages with their domains.
 func (a *reader) finish(node *tree.Node) {
+	a.basePath(node)
 	if !a.http {
 		a.endpointType(node)
 	}
@@ -19,7 +20,14 @@ func (a *reader) finish(node *tree.Node) {
 
 // endpointType sets the endpoint type of a REST API.
 func (a *reader) endpointType(node *tree.Node) {
-	types := a.property("EndpointConfiguration").Get("Types")
+	configuration := a.property("EndpointConfiguration")
+	types := configuration.Get("Types")
+	switch {
+	case configuration == nil:
+		types = a.importParameter("endpointConfigurationTypes")
+	case !configuration.Is(tree.Map):
+		types = configuration
+	}
 	if types == nil || types.Is(tree.List) && len(types.Items) == 0 {
 		return
 	}
@@ -34,6 +42,36 @@ func (a *reader) endpointType(node *tree.Node) {
 		return
 	}
 	node.Set("endpoint", tree.NewText(strings.ToUpper(text), kind.At))
+}
+
+// importParameter returns a parameter of the import of the Body, nil if it is not given. It is not known if the parameters are not.
+func (a *reader) importParameter(name string) *tree.Node {
+	parameters := a.property("Parameters")
+	if parameters.Is(tree.Unresolved) {
+		return parameters
+	}
+	if parameters == nil {
+		return nil
+	}
+	for _, p := range parameters.Pairs {
+		if strings.EqualFold(p.Key, name) {
+			return p.Value
+		}
+	}
+	return nil
+}
+
+// basePath refuses the routes of an API whose Body is imported with its base path, which then is a part of each path.
+func (a *reader) basePath(node *tree.Node) {
+	mode := a.property("BasePath")
+	if !a.http {
+		mode = a.importParameter("basepath")
+	}
+	if text, ok := mode.Scalar(); mode == nil || ok && strings.EqualFold(text, "ignore") {
+		return
+	}
+	a.report.Refuse(mode.At, "basepath", "the base path of the Body may be a part of each path, unless this is ignore: write the base path in the paths, and ignore here")
+	refuseAll(node, mode.At, "the paths are not known: the Body is not imported with basepath=ignore")
 }
 
 // refuseAll has every route of an API refuse.
@@ -104,6 +142,7 @@ func (a *reader) domains(stage string) *tree.Node {
 				continue
 			}
 			domain := a.domain(p)
+			a.noteCertificates(p)
 			path, ok := p.properties.Get(m.path).Scalar()
 			if domain == "" || p.undecided != nil || !ok && p.properties.Has(m.path) {
 				a.report.Approximate(p.at, p.id, fmt.Sprintf("the domain is not known: give domains to the stage %s beside the definition", stage))
@@ -132,16 +171,34 @@ func (a *reader) stageName(n *tree.Node) string {
 	return ""
 }
 
-// domain returns the domain name of a mapping, empty if it is not known.
-func (a *reader) domain(p part) string {
+// noteCertificates notes a domain whose callers need a certificate.
+func (a *reader) noteCertificates(p part) {
+	if named := a.domainResource(p); named.Way("Properties", "MutualTlsAuthentication") != nil {
+		a.report.Approximate(p.at, p.id, "callers of the domain need a certificate (MutualTlsAuthentication), which Envoy checks: give the listener require_client_certificate and the truststore, and turn the execute-api endpoint off")
+	}
+}
+
+// domainResource returns the domain of a mapping, nil if it is not in the template.
+func (a *reader) domainResource(p part) *tree.Node {
 	n := p.properties.Get("DomainName")
 	if n == nil {
 		n = p.properties.Get("DomainNameArn")
 	}
 	for _, kind := range []string{"AWS::ApiGateway::DomainName", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGateway::DomainNameV2"} {
 		if named := a.resource(n, kind); named != nil {
-			n = named.Value.Way("Properties", "DomainName")
+			return named.Value
 		}
+	}
+	return nil
+}
+
+// domain returns the domain name of a mapping, empty if it is not known.
+func (a *reader) domain(p part) string {
+	n := p.properties.Get("DomainName")
+	if named := a.domainResource(p); named != nil {
+		n = named.Way("Properties", "DomainName")
+	} else if n == nil {
+		n = p.properties.Get("DomainNameArn")
 	}
 	text, _ := n.Scalar()
 	return strings.ToLower(text)

@@ -69,7 +69,7 @@ func (r *reader) finish() {
 // misplaced refuses security in another spelling, which guards nothing at API Gateway, and what only the default route of an HTTP API has.
 func (r *reader) misplaced(op *tree.Node, t *route) *document.Trouble {
 	for _, p := range op.Pairs {
-		if strings.EqualFold(p.Key, "security") && p.Key != "security" {
+		if strings.EqualFold(strings.TrimSpace(p.Key), "security") && p.Key != "security" {
 			return document.TroubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
 		}
 	}

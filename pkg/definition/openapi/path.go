@@ -145,7 +145,7 @@ func (r *reader) resource(p tree.Pair) (resource string, wrong *document.Trouble
 
 // item is a path item, with what its $ref leads to. An operation that both have is not known.
 func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
-	target, t := r.Follow(n)
+	target, t := r.FollowItem(n)
 	switch {
 	case t != nil:
 		return nil, t
@@ -172,7 +172,7 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
 // OpenAPI has no such thing there.
 func (r *reader) abovePath(item *tree.Node) *document.Trouble {
 	for _, p := range item.Pairs {
-		if strings.EqualFold(p.Key, "security") {
+		if strings.EqualFold(strings.TrimSpace(p.Key), "security") {
 			return document.TroubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
 		}
 	}
@@ -187,7 +187,7 @@ var methods = []string{"delete", "get", "head", "options", "patch", "post", "put
 
 // key is the route key of an operation; without a method for a key that is none. The second result says why it cannot be told.
 func (r *reader) key(op tree.Pair, resource string) (routing.Key, *document.Trouble) {
-	name := strings.ToLower(op.Key)
+	name := strings.ToLower(strings.TrimSpace(op.Key))
 	key := routing.Key{Resource: resource}
 	switch {
 	case name == xAny:

@@ -40,6 +40,7 @@ func TestPaths(t *testing.T) {
 		{"a path of Terraform", "\n  '/${base}/a': {get: " + iam + "}\n  /b: {get: {}}", rest, "GET /b: unresolved", []string{`3: the path "/${base}/a": "${base}" is not replaced`}},
 
 		{"a method in capitals", "\n  /a: {GET: " + iam + ", put: {}}", rest, "GET /a: unresolved\nPUT /a: authorization NONE", []string{`3: GET /a: OpenAPI writes "GET" as get`}},
+		{"a method with a blank", "\n  /a: {'get ': " + iam + "}", rest, "GET /a: unresolved", []string{`3: GET /a: OpenAPI writes "get " as get`}},
 		{"a method in both", "\n  /a: {GET: {}, get: {}}", rest, "GET /a: unresolved", []string{"3: GET /a: no route can have this path beside the others"}},
 		{"SAM's any", "\n  /a: {any: " + iam + "}", rest, "ANY /a: unresolved", []string{"write x-amazon-apigateway-any-method"}},
 		{"security of a path", "\n  /a: {security: [{a: []}], get: {}, put: {security: []}}", rest, "GET /a: unresolved\nPUT /a: authorization NONE", []string{"3: GET /a: OpenAPI has no security of a path"}},

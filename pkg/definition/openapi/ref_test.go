@@ -15,6 +15,8 @@ components:
     iam: {$ref: '#/components/securitySchemes/direct'}
     outside: {$ref: 'shared/schemes.yaml#/iam'}
     circle: {$ref: '#/components/securitySchemes/circle'}
+    key: {type: apiKey, name: x-api-key, in: header}
+    beside: {$ref: '#/components/securitySchemes/key', x-amazon-apigateway-authtype: awsSigv4}
     token: {x-amazon-apigateway-authorizer: {$ref: '#/components/x-authorizers/a~1b%20c'}}
   x-authorizers:
     a/b c: {type: token, authorizerUri: "` + uri + `"}
@@ -22,6 +24,7 @@ components:
     get: {security: [{iam: []}]}
   x-paths:
     a: {get: {security: [{iam: []}]}}
+    beside: {$ref: '#/components/x-paths/a', put: {}}
   schemas: {a: {$ref: '#/nowhere'}}
 paths: `
 	files := map[string]string{
@@ -49,7 +52,11 @@ paths: `
 		{"a path", `{/a: {$ref: '#/components/x-paths/a'}}`, "GET /a: authorization AWS_IAM", ""},
 		{"a path with an operation beside", `{/a: {$ref: '#/components/x-paths/a', put: {}}}`, "GET /a: authorization AWS_IAM\nPUT /a: authorization NONE", ""},
 		{"a path with the same operation beside", `{/a: {$ref: '#/components/x-paths/a', get: {}}}`, "ANY /a: unresolved", `"get" stands here and in what $ref leads to`},
-		{"all paths", `{$ref: '#/components/x-all'}`, "ANY /: unresolved\nANY /{proxy+}: unresolved", `16: paths: $ref "#/components/x-all" leads nowhere`},
+		{"an operation with security beside", `{/a: {get: {$ref: '#/components/schemas', security: [{iam: []}]}}}`, "GET /a: unresolved", `"security" stands beside $ref`},
+		{"an operation with words beside", `{/a: {get: {$ref: '#/components/x-operations/get', summary: a, description: b}}}`, "GET /a: authorization AWS_IAM", ""},
+		{"a scheme with an extension beside", `{/a: {get: {security: [{beside: []}]}}}`, "GET /a: unresolved", `"x-amazon-apigateway-authtype" stands beside $ref`},
+		{"a second reference with an operation beside", `{/a: {$ref: '#/components/x-paths/beside'}}`, "ANY /a: unresolved", `"put" stands beside $ref`},
+		{"all paths", `{$ref: '#/components/x-all'}`, "ANY /: unresolved\nANY /{proxy+}: unresolved", `19: paths: $ref "#/components/x-all" leads nowhere`},
 		{"a path in another file", `{/a: {$ref: shared/path.yaml}}`, "GET /a: authorization AWS_IAM\nPUT /a: unresolved", "$ref leads to more than 20 others, or to itself"},
 		{"a circle", `{/a: {get: {security: [{circle: []}]}}}`, "GET /a: unresolved", `$ref leads to more than 20 others, or to itself`},
 		{"nowhere", `{/a: {$ref: '#/nowhere'}, /b: {get: {}}}`, "ANY /a: unresolved\nGET /b: authorization NONE", `$ref "#/nowhere" leads nowhere`},

@@ -85,6 +85,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"an extension that may guard", `{x-amazon-apigateway-authorization: x}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-authorization is not known here, and may say who may call"},
 		{"an extension that may not", `{x-amazon-apigateway-color: x, x-other: y}`, "authorization NONE", ""},
 		{"another spelling", `{Security: [{token: []}]}`, "unresolved", `18: GET /a: OpenAPI writes "Security" as security`},
+		{"a blank behind", `{"security ": [{token: []}]}`, "unresolved", `18: GET /a: OpenAPI writes "security " as security`},
 		{"not a map", `[]`, "unresolved", "18: GET /a: an operation must be a map, and is a list"},
 		{"nothing at all", ``, "unresolved", "18: GET /a: an operation must be a map, and is nothing"},
 		{"a function", `{"Fn::Transform": {Name: "AWS::Include"}}`, "unresolved", "18: GET /a: the value is made by Fn::Transform"},

@@ -40,6 +40,8 @@ type Template struct {
 	Resources *tree.Node
 	// Outputs are the values of the outputs.
 	Outputs map[string]*tree.Node
+	// APIID is the id of the API that is read, which stands in texts that name it.
+	APIID string
 	// Missing are the values that are not known, each once, in the order in which the template asks for them.
 	Missing []Missing
 	// Absent are the resources whose condition is false, with the parameters whose defaults decided it.
@@ -71,7 +73,7 @@ func Resolve(root *tree.Node, in Inputs, r *portability.Report) (*Template, faul
 
 // template resolves the resources and the outputs.
 func (s *resolver) template() *Template {
-	t := &Template{Absent: map[string][]string{}, Outputs: map[string]*tree.Node{}, undecided: map[string]*tree.Node{}}
+	t := &Template{APIID: s.in.APIID, Absent: map[string][]string{}, Outputs: map[string]*tree.Node{}, undecided: map[string]*tree.Node{}}
 	if !s.resources.Is(tree.Map) {
 		s.fault(s.root, "the template has no Resources, which must be a map of logical ids")
 		return t

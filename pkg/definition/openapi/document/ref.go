@@ -32,6 +32,15 @@ type file struct {
 // Follow returns the value that a value's $ref leads to, or the value itself if it has none. Values that no part of an API asks for are
 // not followed, so that a schema that is missing, or holds itself, does no harm.
 func (d *Document) Follow(n *tree.Node) (*tree.Node, *Trouble) {
+	return d.follow(n, true)
+}
+
+// FollowItem is Follow for a path item, beside whose $ref others of its keys may stand: the caller joins them.
+func (d *Document) FollowItem(n *tree.Node) (*tree.Node, *Trouble) {
+	return d.follow(n, false)
+}
+
+func (d *Document) follow(n *tree.Node, alone bool) (*tree.Node, *Trouble) {
 	at := n.Position()
 	for range maxHops {
 		if t := Unknown(n); t != nil {
@@ -51,12 +60,26 @@ func (d *Document) Follow(n *tree.Node) (*tree.Node, *Trouble) {
 		if t := NotFilled(text, ref.At); t != nil {
 			return nil, t
 		}
+		if t := beside(n); alone && t != nil {
+			return nil, t
+		}
+		alone = true
 		var t *Trouble
 		if n, t = d.target(text, ref.At); t != nil {
 			return nil, t
 		}
 	}
 	return nil, TroubleAt(at, fmt.Sprintf("$ref leads to more than %d others, or to itself: write the value itself", maxHops))
+}
+
+// beside says what stands beside a $ref, nil for nothing but words: whether API Gateway reads it is not documented.
+func beside(n *tree.Node) *Trouble {
+	for _, p := range n.Pairs {
+		if p.Key != "$ref" && p.Key != "summary" && p.Key != "description" {
+			return TroubleAt(p.At, fault.Quoted(p.Key)+" stands beside $ref, which takes its place: write it in what $ref leads to")
+		}
+	}
+	return nil
 }
 
 // target finds what a reference names.

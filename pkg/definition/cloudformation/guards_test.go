@@ -1,0 +1,176 @@
+package cloudformation
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template"
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+// api is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
+const api = `
+Parameters: {X: {Type: String}}
+Conditions: {C: !Equals [!Ref X, a]}
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a}}
+  Rest: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: "{proxy+}"}}
+  Open: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Rest, HttpMethod: ANY, AuthorizationType: NONE}}
+  Admin: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: admin}}
+`
+
+// method is a guarded method of the API, with its RestApiId and HttpMethod.
+func method(api, method string) string {
+	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
+}
+
+// outcome reads an API. It is the routes in a line each, then the refusals; or the faults.
+func outcome(t *testing.T, text string) string {
+	t.Helper()
+	root, faults := tree.Parse("t.yaml", []byte(text))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	files := map[string]string{
+		"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
+		"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
+	}
+	read := func(name string) ([]byte, error) {
+		if text := files[name]; text != "" {
+			return []byte(text), nil
+		}
+		return nil, errors.New("no such file")
+	}
+	var report portability.Report
+	resolved, faults := template.Resolve(root, template.Inputs{API: "Api", APIID: "abcdefghij", Account: "111122223333", Region: "eu-west-1", Read: read}, &report)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	node, faults := Read(resolved, "Api", openapi.Options{Read: read}, &report)
+	if len(faults) > 0 {
+		return "fault: " + faults.Error()
+	}
+	var lines []string
+	for _, route := range node.Get("routes").Items {
+		guard, _ := route.Get("authorization").Scalar()
+		if named, ok := route.Get("authorizer").Scalar(); ok {
+			guard = "authorizer " + named
+		}
+		if route.Has("apiKeyRequired") {
+			guard += " and a key"
+		}
+		if route.Has("unresolved") {
+			guard = "refuses"
+		}
+		lines = append(lines, route.Get("route").Text+": "+guard)
+	}
+	for _, n := range report.Refusals() {
+		lines = append(lines, "refused: "+n.Message)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestGuardedRoutesStay: a guarded route is not lost, whatever names its API and its method, or it keeps the API from being read.
+func TestGuardedRoutesStay(t *testing.T) {
+	const whole = "ANY /{proxy+}: NONE\nANY /admin: AWS_IAM"
+	const stack = "  Nested: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "
+	for _, test := range []struct{ name, resources, want string }{
+		{"Ref", method("!Ref Api", "ANY"), whole},
+		{"Sub", method("!Sub '${Api}'", "ANY"), whole},
+		{"Join", method("!Join ['', [!Ref Api]]", "ANY"), whole},
+		{"the id", method("abcdefghij", "ANY"), whole},
+		{"another id", method("bcdefghijk", "ANY"), "ANY /{proxy+}: NONE"},
+		{"an id that is not known", method("!Ref X", "ANY"), "ANY /admin: refuses\nrefused: its RestApiId is not known"},
+		{"no API", method("!Ref Admin", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"nothing", method("null", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"a method in lower case", method("!Ref Api", "any"), whole},
+		{"a method with a blank", method("!Ref Api", "'ANY '"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"a method that is not one", method("!Ref Api", "parameters"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"properties that are not known", "  Guarded: {Type: AWS::ApiGateway::Method, Properties: !If [C, {RestApiId: !Ref Api}, {}]}", "the Properties of Guarded are not known: the condition C is not decided"},
+		{"a stack with routes", stack + "routes.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its resource M (routes.yaml:1) may be a route"},
+		{"a stack with a loop", stack + "loop.yaml, Parameters: {Api: !Sub '${Api}'}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets"},
+		{"a stack that is not here", stack + "'https://example.com/t', Parameters: {Root: !GetAtt Api.RootResourceId}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: name a local file"},
+		{"a missing stack", stack + "none.yaml, Parameters: {Root: !Ref Admin}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its template cannot be read"},
+		{"a stack without routes", stack + "alarms.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: NONE"},
+		{"a stack that does not get the API", stack + "routes.yaml}}", "ANY /{proxy+}: NONE"},
+		{"a module", "  M: {Type: A::B::C::MODULE, Properties: {Api: !Ref Api}}", "ANY /{proxy+}: refuses\nrefused: M gets the API"},
+	} {
+		if got := outcome(t, api+test.resources); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestEndpointThatIsNotKnown(t *testing.T) {
+	for _, configuration := range []string{
+		"!If [C, {Types: [PRIVATE]}, !Ref AWS::NoValue]", "{Types: !If [C, [PRIVATE], [REGIONAL]]}", "{Types: [!If [C, PRIVATE, REGIONAL]]}", "!Ref X",
+	} {
+		text := strings.Replace(api, "{Name: a}", "{Name: a, EndpointConfiguration: "+configuration+"}", 1)
+		if got := outcome(t, text); !strings.HasPrefix(got, "ANY /{proxy+}: refuses\nrefused: whether the API is private is not known") {
+			t.Errorf("%s: got %s", configuration, got)
+		}
+	}
+}
+
+// TestImportParameters: they may make an API private, and change its paths.
+func TestImportParameters(t *testing.T) {
+	const parameters = "\nParameters: {X: {Type: String}}\nConditions: {C: !Equals [!Ref X, a]}\nResources:\n"
+	const rest = "  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {swagger: '2.0', basePath: /v1, paths: {/a: {get: {}}}}, "
+	const http = "  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Body: {openapi: 3.0.1, paths: {/a: {get: {}}}}, "
+	for _, test := range []struct{ resources, want string }{
+		{rest + "Parameters: {basepath: ignore}}}", "GET /a: NONE"},
+		{rest + "Parameters: {BasePath: prepend}}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+		{rest + "Parameters: {basepath: !Ref X}}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+		{rest + "Parameters: !If [C, {basepath: prepend}, !Ref AWS::NoValue]}}", "GET /a: refuses\nrefused: "},
+		{rest + "Parameters: {endpointConfigurationTypes: !Ref X}}}", "GET /a: refuses\nrefused: whether the API is private is not known"},
+		{http + "BasePath: ignore}}", "GET /a: NONE"},
+		{http + "BasePath: split}}", "GET /a: refuses\nrefused: the base path of the Body may be"},
+	} {
+		if got := outcome(t, parameters+test.resources); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: got %s, want %s", test.resources, got, test.want)
+		}
+	}
+}
+
+// TestSchemesOfOneName: an operation of the Body is not guarded by an authorizer that only has the name of its scheme.
+func TestSchemesOfOneName(t *testing.T) {
+	got := outcome(t, `
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {swagger: "2.0", paths: {/a: {get: {security: [{Auth: []}]}}}, securityDefinitions: {Auth: {x-amazon-apigateway-authtype: awsSigv4}}}}}
+  Auth: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Api, Type: COGNITO_USER_POOLS, IdentitySource: method.request.header.A, ProviderARNs: ["arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"]}}
+`)
+	if !strings.HasPrefix(got, "GET /a: refuses\nrefused: the Body has a security scheme Auth") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestKeysOfSeveralMethods: the scheme of API keys is made once.
+func TestKeysOfSeveralMethods(t *testing.T) {
+	keyed := "  Guarded%: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Admin, HttpMethod: %, AuthorizationType: NONE, ApiKeyRequired: true}}\n"
+	got := outcome(t, api+strings.ReplaceAll(keyed, "%", "GET")+strings.ReplaceAll(keyed, "%", "PUT"))
+	if got != "ANY /{proxy+}: NONE\nGET /admin: NONE and a key\nPUT /admin: NONE and a key" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestManagedOverrides: they guard the route of an API with a Target.
+func TestManagedOverrides(t *testing.T) {
+	const http = "\nParameters: {X: {Type: String}}\nConditions: {C: !Equals [!Ref X, a]}\nResources:\n  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: HTTP, Target: 'https://example.com'}}\n"
+	const of = "  O: {Type: AWS::ApiGatewayV2::ApiGatewayManagedOverrides, "
+	for _, test := range []struct{ name, resources, want string }{
+		{"none", "", "$default: NONE"},
+		{"a guard", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}", "$default: AWS_IAM"},
+		{"no route", of + "Properties: {ApiId: !Ref Api, Stage: {}}}", "$default: NONE"},
+		{"a condition", of + "Condition: C, Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
+		{"a route that is not known", of + "Properties: {ApiId: !Ref Api, Route: !If [C, {AuthorizationType: AWS_IAM}, !Ref AWS::NoValue]}}", "$default: refuses"},
+		{"an API that is not known", of + "Properties: {ApiId: !Ref X, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
+		{"an authorizer elsewhere", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: JWT, AuthorizerId: abc}}}", "$default: refuses"},
+	} {
+		if got := outcome(t, http+test.resources); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
