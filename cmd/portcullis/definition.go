@@ -111,6 +111,9 @@ func (s *subject) around(file string) (config.Input, error) {
 		if s.alone.APIs, faults = definition.APIs(s.alone.Spec()); faults.Fatal() {
 			return config.Input{}, faults
 		}
+		if len(s.alone.APIs) > 1 {
+			s.alone.APIs, s.alone.Others = definition.Served(s.alone.Spec(), s.alone.APIs)
+		}
 	}
 	return s.alone.Input()
 }

@@ -85,6 +85,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		CORS:               cors(m.GetCors()),
 		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
 		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
+		Imported:           m.GetDefinition() != nil,
 		StrictPaths:        m.GetStrictPaths(),
 		LegacyMessages:     m.GetLegacyMessages(),
 		UpstreamHeaders:    upstreamHeaders(m.GetUpstreamHeaders()),

@@ -21,6 +21,37 @@ func (c *compiler) define() {
 			c.defineAPI(at)
 		}
 	}
+	c.unaskedByAll()
+}
+
+// unasked reports values that nothing in a definition asks for. Alone, a definition's values are for all its APIs.
+func (c *compiler) unasked(d *definition.Definition, at *fault.Place) {
+	if c.Standalone {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Unasked)) {
+		c.Fault(at.Field("definition").Field("values").Key(key), "%s", unaskedFor(d, key))
+	}
+}
+
+// unaskedByAll reports values that nothing asks for in any of the APIs of a definition that is looked at alone.
+func (c *compiler) unaskedByAll() {
+	if !c.Standalone || len(c.defined) == 0 {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.defined[0].Unasked)) {
+		if !slices.ContainsFunc(c.defined, func(d *definition.Definition) bool { _, unasked := d.Unasked[key]; return !unasked }) {
+			c.Add(fault.Fault{File: c.defined[0].File, Message: unaskedFor(c.defined[0], key)})
+		}
+	}
+}
+
+func unaskedFor(d *definition.Definition, key string) string {
+	hint := "remove it"
+	if meant := d.Unasked[key]; meant != "" {
+		hint = "did you mean " + fault.Quoted(meant) + "?"
+	}
+	return "the value " + fault.Quoted(key) + " is given, and nothing in the definition asks for it: " + hint
 }
 
 func (c *compiler) defineAPI(at *fault.Place) {
@@ -46,6 +77,13 @@ func (c *compiler) defineAPI(at *fault.Place) {
 		c.Mark(at)
 		return
 	}
+	if !d.Node.Has("routes") && c.doc.Node(at.Field("routes")) == nil {
+		p := d.Node.Position()
+		c.Add(fault.Fault{File: p.File, Line: p.Line, Column: p.Column, Message: "the API has no route: portcullis would refuse every request; name another API, or write routes beside the definition"})
+		c.Mark(at)
+		return
+	}
+	c.unasked(d, at)
 	n, files := d.Node.YAML()
 	b := beside{compiler: c, files: files, override: m.GetOverride(), used: map[string]bool{}}
 	merged := b.api(c.doc.Node(at), n, at)

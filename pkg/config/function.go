@@ -167,7 +167,12 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeo
 		return nil, nil
 	}
 	spec.ARN, spec.Role, spec.Limits.Timeout = arn, m.GetCredentials(), timeout
-	if spec.Role != "" && (spec.URL != nil || spec.Command != nil) {
+	elsewhere := spec.URL != nil || spec.Command != nil
+	if spec.Role != "" && elsewhere && api.Imported {
+		c.Warn(at.Field("credentials"), "the definition's credentials are not used, for the function does not run on AWS Lambda")
+		spec.Role = ""
+	}
+	if spec.Role != "" && elsewhere {
 		c.IfNew(at.Field("credentials"), "credentials require a function that runs on AWS Lambda: remove them, or the function's url or command")
 		return nil, nil
 	}

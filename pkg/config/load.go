@@ -88,6 +88,8 @@ type Input struct {
 	Text []byte
 	// Standalone is for a definition without a portcullis.yaml. It may lack what only serving needs, such as access keys.
 	Standalone bool
+	// Others are APIs of a Standalone's file that are not loaded. They are among the Snapshot's Definitions.
+	Others []*definition.Definition
 	// Places keeps the position of each value in Snapshot.Config. Positions need much memory.
 	Places bool
 }
@@ -175,7 +177,7 @@ func (l *loading) compileAll() *Snapshot {
 	if l.doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), l.defined, l.flushable
+	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), append(l.defined, l.Others...), l.flushable
 	return s
 }
 

@@ -19,26 +19,46 @@ import (
 func (c *compiler) resourcePolicy(config *gateway.Config, i int, at *fault.Place) *policy.Policy {
 	api := &config.APIs[i]
 	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix(), Digest: c.Places}
-	return c.attached(at.Field("resourcePolicy"), options, func() policy.Target { return api.PolicyTarget(config.VPCEndpoints) })
+	return c.attached(at.Field("resourcePolicy"), options, func(p *policy.Policy) []fault.Fault {
+		return c.allowed(p.Lint(api.PolicyTarget(config.VPCEndpoints)), at)
+	})
+}
+
+// allowed returns what is wrong with the policy of an API. A definition with unresolved: deny keeps a Deny that can never apply, as API
+// Gateway does.
+func (c *compiler) allowed(faults []fault.Fault, at *fault.Place) []fault.Fault {
+	definition := at.Field("definition")
+	unresolved, _ := c.doc.Text(definition.Field("unresolved"))
+	for i := range faults {
+		f := &faults[i]
+		switch {
+		case f.Warning || c.doc.Node(definition) == nil:
+		case unresolved == "deny":
+			f.Warning = true
+		default:
+			f.Message += "; on AWS it does not apply either: correct the definition, give a resourcePolicy beside it with override, or write unresolved: deny to keep the statement as it is"
+		}
+	}
+	return faults
 }
 
 // endpointPolicy reads a VPC endpoint policy.
 func (c *compiler) endpointPolicy(e *gateway.VPCEndpoint, at *fault.Place) *policy.Policy {
 	options := policy.Options{Name: "vpc-endpoint-policy/" + cmp.Or(e.ID, e.VPC), Kind: policy.VPCEndpoint}
-	return c.attached(at.Field("policy"), options, e.PolicyTarget)
+	return c.attached(at.Field("policy"), options, func(p *policy.Policy) []fault.Fault { return p.Lint(e.PolicyTarget()) })
 }
 
 // attached reads the policy at a place, or in the file named there. It checks the policy against what it is attached
 // to, if that is known.
-func (r *reader) attached(at *fault.Place, o policy.Options, to func() policy.Target) *policy.Policy {
+func (r *reader) attached(at *fault.Place, o policy.Options, lint func(*policy.Policy) []fault.Fault) *policy.Policy {
 	n := r.doc.Node(at)
 	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" { // the decoder refuses null
 		return nil
 	}
 	name, p, faults := r.parsePolicy(n, o, at)
 	switch {
-	case p != nil && to != nil:
-		faults = append(faults, p.Lint(to())...)
+	case p != nil && lint != nil:
+		faults = append(faults, lint(p)...)
 	case p == nil:
 		r.Mark(at)
 	}

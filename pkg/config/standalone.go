@@ -27,6 +27,8 @@ type Standalone struct {
 	ParameterFile, Unresolved string
 	// ID, Account and Region are those of the API. An empty one is invented; an empty ID is the API's logical id in small letters.
 	ID, Account, Region string
+	// Others are APIs of the file that are not looked at, with a note each.
+	Others []*definition.Definition
 	// Stages are the names of the stages to look at. Without any, they are those of the definition, or else one that is invented.
 	Stages []string
 }
@@ -47,6 +49,7 @@ func (s Standalone) Spec() definition.Spec {
 	files := source.NewFiles()
 	return definition.Spec{
 		File: s.File, Parameters: s.Parameters, ParameterFile: s.ParameterFile, Values: s.Values, Folder: s.root(), Read: files.Read,
+		ID: cmp.Or(s.ID, inventedID), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion),
 	}
 }
 
@@ -73,7 +76,7 @@ func (s Standalone) Input() (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	return Input{Path: filepath.Join(filepath.Dir(s.File), "(command line)"), Text: text, Standalone: true}, nil
+	return Input{Path: filepath.Join(filepath.Dir(s.File), "(command line)"), Text: text, Standalone: true, Others: s.Others}, nil
 }
 
 // apiText and definitionText are an API and its definition as a portcullis.yaml has them.

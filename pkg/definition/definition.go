@@ -41,8 +41,12 @@ type Definition struct {
 	Format string
 	// Node is the API in the terms of portcullis.yaml. It is nil if the definition cannot be read.
 	Node *tree.Node
+	// Absent says that the template does not create the API, as a condition has it.
+	Absent bool
 	// Notes say what becomes of each part.
 	Notes []portability.Note
+	// Unasked are the keys of Values that nothing in the definition asks for, each with the key that may be meant, or empty.
+	Unasked map[string]string
 }
 
 // Refusals returns the notes of what guards and cannot be told or built. With any, the definition may be used only by a caller that

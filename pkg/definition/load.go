@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -19,7 +20,10 @@ import (
 
 // Load reads an API. The Definition is nil if the faults keep anything from being read.
 func Load(s Spec) (*Definition, fault.List) {
-	l := &loader{Spec: s, d: &Definition{File: s.File}}
+	l := &loader{Spec: s, d: &Definition{File: s.File}, asked: map[string]bool{}}
+	if faults := l.checkValues(); len(faults) > 0 {
+		return nil, faults
+	}
 	root, faults := l.parse()
 	if root == nil {
 		return nil, faults
@@ -34,19 +38,20 @@ func Load(s Spec) (*Definition, fault.List) {
 	case root.Has("Resources"):
 		faults = l.template(root)
 	default:
-		faults = l.fault(root, "this is neither an OpenAPI document (openapi: or swagger:) nor a template (Resources:)")
+		faults = l.fault(root, "%s", notADefinition(root))
 	}
 	if len(faults) > 0 && faults.Fatal() {
 		l.d.Node = nil
 	}
 	l.complete()
+	l.d.Unasked = l.unasked(root)
 	l.d.Notes = l.report.Notes()
 	return l.d, faults
 }
 
 // APIs returns the logical ids of the APIs in a template; none for an OpenAPI file, which is one API without a name.
 func APIs(s Spec) ([]string, fault.List) {
-	l := &loader{Spec: s, d: &Definition{}}
+	l := &loader{Spec: s, d: &Definition{}, asked: map[string]bool{}}
 	root, faults := l.parse()
 	if root == nil || isOpenAPI(root) || !root.Has("Resources") {
 		return nil, faults
@@ -65,13 +70,34 @@ func APIs(s Spec) ([]string, fault.List) {
 	return names, faults
 }
 
-func isOpenAPI(root *tree.Node) bool { return root.Has("openapi") || root.Has("swagger") }
+// isOpenAPI reports whether a file is an OpenAPI document, or a part of one that has paths.
+func isOpenAPI(root *tree.Node) bool {
+	return root.Has("openapi") || root.Has("swagger") || root.Has("paths") && !root.Has("Resources")
+}
+
+// notADefinition says what to bring in place of a file that defines no API.
+func notADefinition(root *tree.Node) string {
+	switch {
+	case root.Has("service") && root.Has("provider"), root.Has("functions") && root.Has("provider"):
+		return "this is a file of the Serverless Framework: bring the template that `serverless package` makes of it, .serverless/cloudformation-template-update-stack.json"
+	case root.Has("components"), root.Has("securityDefinitions"):
+		return "this is a part of an OpenAPI document without paths: bring the whole document, which may name this file by $ref"
+	case root.Has("artifacts") && root.Has("version"):
+		return "this is a manifest of the AWS CDK: bring the template that `cdk synth` writes beside it, NAME.template.json"
+	}
+	return "this is neither an OpenAPI document (openapi: or swagger:) nor a template (Resources:)"
+}
 
 // loader reads one definition.
 type loader struct {
 	Spec
 	d      *Definition
 	report portability.Report
+	// asked are the keys of Values that something asked for, and missing those that something waits for.
+	asked   map[string]bool
+	missing []string
+	// made are the texts that Values put in the place of others.
+	made map[*tree.Node]bool
 }
 
 func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
@@ -88,7 +114,7 @@ func (l *loader) parse() (*tree.Node, fault.List) {
 	if root != nil && !isOpenAPI(root) && len(data) > maxTemplate {
 		return nil, fault.List{{File: l.File, Message: fmt.Sprintf("it is too large: CloudFormation takes templates of at most %d bytes", maxTemplate)}}
 	}
-	return root, faults
+	return l.replaced(root), faults
 }
 
 // maxParameters is the largest parameter file that is read.
@@ -145,8 +171,36 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 		return faults
 	}
 	var more fault.List
-	l.d.Node, more = openapi.Read(template.Fill(root, l.Values), l.options(), &l.report)
+	if !root.Has("openapi") && !root.Has("swagger") {
+		l.report.Approximate(root.At, "openapi", "it is missing, and the file is read as a part of an OpenAPI 3.0 document: bring the whole document to be sure")
+		whole := *root
+		root = whole.Set("openapi", tree.NewText("3.0.1", root.At))
+	}
+	l.askVariables(root)
+	filled := l.replaced(template.Fill(root, l.Values))
+	for n := range filled.All() {
+		if u := n.Reason(); u != nil && u.Key != "" {
+			l.missing = append(l.missing, u.Key)
+		}
+	}
+	l.d.Node, more = openapi.Read(filled, l.options(), &l.report)
 	return append(faults, more...)
+}
+
+// askVariables notes the values whose variables stand in a text or a key.
+func (l *loader) askVariables(root *tree.Node) {
+	for key := range l.Values {
+		if !strings.HasPrefix(key, "${") {
+			continue
+		}
+		for n := range root.All() {
+			has := n.Is(tree.Text) && strings.Contains(n.Text, key)
+			if has || slices.ContainsFunc(n.Pairs, func(p tree.Pair) bool { return strings.Contains(p.Key, key) }) {
+				l.asked[key] = true
+				break
+			}
+		}
+	}
 }
 
 // resolved replaces the intrinsic functions of an OpenAPI document that is written for a template, as the Body of an API of one.
@@ -174,6 +228,15 @@ func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
 	if t == nil {
 		return nil, faults
 	}
+	for _, m := range t.Missing {
+		l.missing = append(l.missing, m.Key)
+	}
+	for name := range l.Parameters {
+		if l.asked["Ref "+name] {
+			continue
+		}
+		faults = append(faults, l.fault(root, "the parameter %s is given, and nothing in the document asks for it: remove it", fault.Quoted(name))...)
+	}
 	return t.Resources.Way("Api", "Properties", "Body"), faults
 }
 
@@ -183,12 +246,12 @@ func isIntrinsic(n *tree.Node) bool {
 }
 
 func (l *loader) options() openapi.Options {
-	return openapi.Options{Read: l.include, Values: l.Values, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+	return openapi.Options{Read: l.include, Values: l.Values, Asked: l.asked, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
 }
 
 func (l *loader) inputs() template.Inputs {
 	return template.Inputs{
-		Parameters: l.Parameters, Values: l.Values, Account: l.Account, Region: l.Region, Partition: l.Partition,
+		Parameters: l.Parameters, Values: l.Values, Asked: l.asked, Account: l.Account, Region: l.Region, Partition: l.Partition,
 		API: l.API, APIID: l.ID, Read: l.include,
 	}
 }
@@ -197,7 +260,11 @@ func (l *loader) inputs() template.Inputs {
 func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 	l.d.Format = "CloudFormation"
 	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
-	if root == nil || !l.isSAM(root) {
+	if root == nil {
+		return nil, faults
+	}
+	root = l.replaced(root)
+	if !l.isSAM(root) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
@@ -258,14 +325,56 @@ func (l *loader) template(root *tree.Node) fault.List {
 	if resolved == nil {
 		return faults
 	}
+	for _, m := range resolved.Missing {
+		l.missing = append(l.missing, m.Key)
+	}
+	if _, absent := resolved.Absent[l.API]; absent {
+		l.d.Absent = true
+		return append(faults, l.absent(root)...)
+	}
+	resolved.Resources = l.replaced(resolved.Resources)
 	l.d.Node, more = cloudformation.Read(resolved, l.API, l.options(), &l.report)
 	return append(faults, more...)
+}
+
+// absent says why the API is not created.
+func (l *loader) absent(root *tree.Node) fault.List {
+	api := root.Way("Resources", l.API)
+	condition, _ := api.Get("Condition").Scalar()
+	decides := "and no parameter decides it"
+	if names := decisive(root, condition); len(names) > 0 {
+		decides = "which the parameters " + strings.Join(names, ", ") + " decide: give others by --parameter " + names[0] + "=…, or in parameters: of the definition"
+	}
+	return l.fault(api, "the API %s is not created: its condition %s is false, %s", l.API, condition, decides)
+}
+
+// decisive returns the parameters that a condition depends on.
+func decisive(root *tree.Node, condition string) []string {
+	found, done := map[string]bool{}, map[string]bool{}
+	var look func(name string)
+	look = func(name string) {
+		if done[name] {
+			return
+		}
+		done[name] = true
+		for n := range root.Way("Conditions", name).All() {
+			if ref, ok := n.Get("Ref").Scalar(); ok && root.Way("Parameters").Has(ref) {
+				found[ref] = true
+			}
+			if other, ok := n.Get("Condition").Scalar(); ok {
+				look(other)
+			}
+		}
+	}
+	look(condition)
+	return slices.Sorted(maps.Keys(found))
 }
 
 // choose asks for the API of a template that does not have exactly one.
 func (l *loader) choose(root *tree.Node, apis []cloudformation.API) fault.List {
 	if len(apis) == 0 {
-		return l.fault(root, "the template has no REST or HTTP API")
+		at, why := cloudformation.None(root.Get("Resources"))
+		return l.fault(cmp.Or(at, root), "%s", why)
 	}
 	var names []string
 	for _, api := range apis {
@@ -280,10 +389,36 @@ func (l *loader) complete() {
 	if u == nil {
 		return
 	}
-	why := "it names a resource, whose value is not known"
-	if u.Unknown != nil {
-		why = u.Unknown.Message
-	}
-	l.report.Refuse(u.At, "a value", why)
+	l.report.Refuse(u.At, "a value", u.Reason().Message)
 	l.d.Node = nil
+}
+
+// Served tells the APIs of a template that have routes from those that have none or are not created. It returns the logical ids of the
+// former, and the others with a note each. It returns all ids where no API has a route, as the faults of reading them say why.
+func Served(s Spec, names []string) (served []string, others []*Definition) {
+	for _, name := range names {
+		s.API = name
+		d, faults := Load(s)
+		at := tree.Position{File: s.File, Line: 1, Column: 1}
+		if len(faults) > 0 {
+			at = tree.Position{File: faults[0].File, Line: faults[0].Line, Column: faults[0].Column}
+		}
+		why := ""
+		switch {
+		case d == nil:
+		case d.Absent:
+			why = "left out: " + faults[0].Message
+		case d.Node != nil && !faults.Fatal() && len(d.Refusals()) == 0 && !d.Node.Has("routes"):
+			at, why = d.Node.At, "left out: the API has no route"
+		}
+		if why == "" {
+			served = append(served, name)
+			continue
+		}
+		others = append(others, &Definition{File: s.File, API: name, Format: d.Format, Notes: []portability.Note{{Verdict: portability.NotOurs, At: at, What: "API " + name, Message: why}}})
+	}
+	if len(served) == 0 {
+		return names, nil
+	}
+	return served, others
 }

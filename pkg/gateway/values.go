@@ -67,6 +67,9 @@ func (in *invocation) ofRequest(v answer.Variable) (string, bool) {
 		return in.request.Protocol, in.request.Protocol != ""
 	case answer.RequestID:
 		return in.requestID, true
+	case answer.TraceID:
+		value, lines := in.request.Header("x-amzn-trace-id")
+		return value, lines == 1
 	case answer.RequestTime:
 		return in.request.Time.UTC().Format("02/Jan/2006:15:04:05 -0700"), !in.request.Time.IsZero()
 	case answer.RequestTimeEpoch:

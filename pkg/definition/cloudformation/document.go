@@ -25,7 +25,7 @@ func (a *reader) body() *document {
 	body := a.property("Body")
 	for _, name := range []string{"BodyS3Location", "CloneFrom"} {
 		if given := a.property(name); given != nil && body == nil {
-			a.fault(given.At, "%s is not in the template: what it holds is not known; give the API a Body, or name the OpenAPI file as the definition", name)
+			a.fault(given.At, "%s is not in the template: what it holds is not known; %s", name, bring(given))
 		}
 	}
 	switch {
@@ -39,6 +39,16 @@ func (a *reader) body() *document {
 		a.fault(body.At, "the Body must be an OpenAPI document")
 	}
 	return newDocument(a.api.At, a.http)
+}
+
+// bring says how to bring a document that lies elsewhere.
+func bring(n *tree.Node) string {
+	bucket, _ := n.Get("Bucket").Scalar()
+	key, known := n.Get("Key").Scalar()
+	if n.Reason() != nil || bucket == "" || !known {
+		return "give the API a Body, or name the OpenAPI file as the definition"
+	}
+	return "copy it beside the template, and give the name of the copy by --value 's3://" + bucket + "/" + key + "=FILE', or in values: of the definition"
 }
 
 // document is an OpenAPI document that is being made. What it holds of a Body is cloned where it is changed.
@@ -102,10 +112,11 @@ func (d *document) scheme(name string, scheme *tree.Node) {
 	schemes.Set(name, scheme)
 }
 
-// operation adds an operation. If the Body has one already, nobody can tell which counts, and the guard is unknown.
+// operation adds an operation. If there is one already, of the Body or of another resource, nobody can tell which counts, and the guard
+// is unknown.
 func (d *document) operation(path, method string, operation *tree.Node) {
 	if item := d.root.Way("paths", path); item.Has(method) || item.Has("$ref") {
-		operation = clone(operation).Set("security", unknown(operation.At, "the Body has %s %s too: remove one", method, path))
+		operation = clone(operation).Set("security", unknown(operation.At, "%s %s stands in the template twice: remove one", methodOf(method), path))
 	}
 	if item := d.within("paths", path); item != nil {
 		item.Set(method, operation)
@@ -126,6 +137,14 @@ func methodKey(method string) string {
 		return anyMethod
 	}
 	return strings.ToLower(method)
+}
+
+// methodOf returns the method that a key of a path item stands for.
+func methodOf(key string) string {
+	if key == anyMethod {
+		return "ANY"
+	}
+	return strings.ToUpper(key)
 }
 
 // lowered returns a value with each key in OpenAPI's spelling, as in requestParameters for RequestParameters. Maps whose keys are

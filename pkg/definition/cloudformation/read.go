@@ -39,6 +39,27 @@ func APIs(resources *tree.Node) []API {
 	return apis
 }
 
+// None says of a template without REST and HTTP APIs what to bring, and which resource says so; nil if none does.
+func None(resources *tree.Node) (at *tree.Node, why string) {
+	for _, p := range resources.Pairs {
+		kind, _ := p.Value.Get("Type").Scalar()
+		location, _ := p.Value.Way("Properties", "Location").Scalar()
+		url, _ := p.Value.Way("Properties", "TemplateURL").Scalar()
+		switch kind {
+		case httpAPI:
+			return p.Value, "the template has no REST or HTTP API: " + p.Key + " is a WebSocket API, whose connections portcullis does not guard; leave it at API Gateway"
+		case "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::Resource", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Authorizer":
+			return p.Value, "the template has no REST or HTTP API: " + p.Key + " belongs to one of another template; bring them in one template, or what `aws apigateway get-export` prints of the API"
+		case "AWS::CloudFormation::Stack", "AWS::Serverless::Application":
+			at, why = p.Value, "the template has no REST or HTTP API: the nested stack "+p.Key+" may have it; bring its template "+fault.Quoted(location+url)
+		}
+	}
+	if at == nil {
+		why = "the template has no REST or HTTP API"
+	}
+	return at, why
+}
+
 // Read reads the API with a logical id, in the terms of portcullis.yaml. The faults are what keeps it from being read at all; what
 // cannot be told of a route stands in the Report, and the route refuses.
 func Read(t *template.Template, id string, o openapi.Options, r *portability.Report) (*tree.Node, fault.List) {

@@ -32,6 +32,8 @@ func (a *reader) policy(d *document) {
 	policy := a.property("Policy")
 	switch {
 	case policy == nil:
+	case policy.Is(tree.Text) && policy.Text == "":
+		a.report.Pass(policy.At, "Policy", "an empty text is no policy")
 	case d.root.Has(key):
 		d.root.Set(key, unknown(policy.At, "the API has a Policy, and its Body has another: remove one"))
 	default:

@@ -62,7 +62,7 @@ func TestAuthorizers(t *testing.T) {
 		{"a stage variable", header, `type: token, authorizerUri: "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:${stageVariables.fn}/invocations"`,
 			Options{HTTP: &no, StageVariables: map[string]string{"fn": "a"}}, "lambda: {type: TOKEN, function: arn:aws:lambda:eu-west-1:111122223333:function:a, identitySource: [method.request.header.Auth], resultTtl: 300s}", ""},
 		{"an unknown stage variable", header, `type: token, authorizerUri: "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:${stageVariables.fn}/invocations"`, rest, "refused", "the stage variable fn has no value"},
-		{"a value", header, `type: token, authorizerUri: "${uri}"`, Options{HTTP: &no, Values: map[string]string{"uri": uri}}, "lambda: {type: TOKEN, " + fn + ", identitySource: [method.request.header.Auth], resultTtl: 300s}", ""},
+		{"a value", header, `type: token, authorizerUri: "${uri}"`, Options{HTTP: &no, Values: map[string]string{"${uri}": uri}}, "lambda: {type: TOKEN, " + fn + ", identitySource: [method.request.header.Auth], resultTtl: 300s}", ""},
 		{"the function's ARN", header, `type: token, authorizerUri: "arn:aws:lambda:eu-west-1:111122223333:function:partners"`, rest, "lambda: {type: TOKEN, " + fn + ", identitySource: [method.request.header.Auth], resultTtl: 300s}", "it is taken for the ARN of the function"},
 		{"a dynamic reference", header, `type: token, authorizerUri: "{{resolve:ssm:/uri}}"`, rest, "refused", `"{{resolve:ssm:/uri}}" is not replaced`},
 		{"a directive of Terraform", header, `type: token, authorizerUri: "%{if a}x%{endif}"`, rest, "refused", "is not replaced"},

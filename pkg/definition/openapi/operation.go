@@ -60,7 +60,9 @@ func (r *reader) finish() {
 			continue
 		}
 		t.headers = headers
-		r.noteRoute(t)
+		if r.blocked == "" {
+			r.noteRoute(t)
+		}
 	}
 }
 

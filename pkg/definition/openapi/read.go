@@ -20,9 +20,11 @@ type Options struct {
 	StageVariables map[string]string
 	// Account, Region and Partition are those of the API.
 	Account, Region, Partition string
-	// Values has what replaces ${name} in texts, by name. By "security NAME", it has what a security scheme stands for that API Gateway
-	// does not know: NONE, AWS_IAM, API_KEY, or "authorizer NAME" for one that stands beside the definition.
+	// Values has what replaces ${name} in texts, by "${name}". By "security NAME", it has what a security scheme stands for that API
+	// Gateway does not know: NONE, AWS_IAM, API_KEY, or "authorizer NAME" for one that stands beside the definition. Asked, if it is not
+	// nil, gets the keys that are asked for.
 	Values map[string]string
+	Asked  map[string]bool
 }
 
 // reader reads one document.
@@ -48,7 +50,7 @@ type reader struct {
 func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, fault.List) {
 	r := &reader{
 		Document: &document.Document{
-			Root: root, Read: o.Read, Values: o.Values, StageVariables: o.StageVariables,
+			Root: root, Read: o.Read, Values: o.Values, Asked: o.Asked, StageVariables: o.StageVariables,
 			Account: o.Account, Region: o.Region, Partition: o.Partition, Report: report,
 		},
 		schemes: map[string]*scheme{}, names: map[string]bool{}, ids: map[string]bool{}, api: tree.NewMap(root.Position()),

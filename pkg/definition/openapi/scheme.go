@@ -114,7 +114,7 @@ func (r *reader) unused() {
 
 // given makes a scheme what the reader's values say that it stands for. They cannot open what an extension guards.
 func (r *reader) given(name, what string, s *scheme, p *tree.Pair) bool {
-	value, ok := r.Values["security "+name]
+	value, ok := r.Given("security " + name)
 	if !ok {
 		return false
 	}
@@ -160,12 +160,12 @@ func (r *reader) undefined(name string) string {
 	if other != nil {
 		hint = " (line " + strconv.Itoa(other.At.Line) + " has it where this version of OpenAPI does not look)"
 	}
-	return "security names it, and the document has no such scheme" + hint + ": write it under " + place + ", or say what it stands for: " + remedy(name)
+	return "security names it, and the document has no such scheme" + hint + ": write it under " + place + ", or say what it stands for by " + remedy(name)
 }
 
 // remedy is how to say what a scheme stands for.
 func remedy(name string) string {
-	return `values: {"security ` + name + `": NONE}, or AWS_IAM, API_KEY, or authorizer NAME`
+	return "--value 'security " + name + "=…', or in values: of the definition, with NONE, AWS_IAM, API_KEY or authorizer NAME"
 }
 
 func (r *reader) broken(s *scheme, what string, t *document.Trouble) {
@@ -179,7 +179,7 @@ func (r *reader) refuseIgnored(a asked) {
 		return
 	}
 	a.scheme.told = document.TroubleAt(a.scheme.at, "it has neither "+xAuthorizer+" nor "+xAuthtype+
-		": API Gateway ignores it and leaves its operations open; write the extension, or say what it stands for: "+remedy(a.name))
+		": API Gateway ignores it and leaves its operations open; write the extension, or say what it stands for by "+remedy(a.name))
 	r.refuse("security scheme "+fault.Quoted(a.name), a.scheme.told)
 }
 
@@ -206,7 +206,7 @@ func (r *reader) classify(s *scheme, name string, n *tree.Node) *document.Troubl
 		s.kind = schemeIAM
 		return nil
 	case authtype != "":
-		return document.TroubleAt(s.at, "it has "+xAuthtype+" and lacks "+xAuthorizer+", without which API Gateway makes none of its methods: write it, or say what it stands for: "+remedy(name))
+		return document.TroubleAt(s.at, "it has "+xAuthtype+" and lacks "+xAuthorizer+", without which API Gateway makes none of its methods: write it, or say what it stands for by "+remedy(name))
 	}
 	return r.plain(s, n)
 }

@@ -60,7 +60,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"-auth and IAM", `{security: [{iam: []}], x-amazon-apigateway-auth: {type: AWS_IAM}}`, "authorization AWS_IAM", ""},
 		{"-auth CUSTOM", `{x-amazon-apigateway-auth: {type: CUSTOM}}`, "unresolved", `18: GET /a: the type "CUSTOM" of x-amazon-apigateway-auth is not known`},
 		{"-auth as text", `{x-amazon-apigateway-auth: AWS_IAM}`, "unresolved", "must be {type: NONE} or {type: AWS_IAM}"},
-		{"-auth of Terraform", `{x-amazon-apigateway-auth: {type: "${auth}"}}`, "unresolved", `18: GET /a: "${auth}" is not replaced: give its value, as values: {"auth": …}`},
+		{"-auth of Terraform", `{x-amazon-apigateway-auth: {type: "${auth}"}}`, "unresolved", `18: GET /a: "${auth}" is not replaced: give it by --value '${auth}=…', or in values: of the definition`},
 		{"-auth by a function", `{x-amazon-apigateway-auth: {type: {Ref: Auth}}}`, "unresolved", "18: GET /a: the value is made by Ref"},
 		{"no such scheme", `{security: [{nobody: []}]}`, "unresolved", `18: security scheme "nobody": security names it, and the document has no such scheme: write it under components.securitySchemes`},
 		{"no such scheme beside an authorizer", `{security: [{nobody: []}, {token: []}]}`, "unresolved", "no such scheme"},
@@ -73,7 +73,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"authtype alone", `{security: [{half: []}]}`, "unresolved", `12: security scheme "half": it has x-amazon-apigateway-authtype and lacks x-amazon-apigateway-authorizer`},
 		{"IAM and an authorizer in one scheme", `{security: [{two: []}]}`, "unresolved", `13: security scheme "two": x-amazon-apigateway-authtype says awsSigv4`},
 		{"another extension", `{security: [{more: []}]}`, "unresolved", `14: security scheme "more": the extension x-amazon-apigateway-access is not known`},
-		{"an authorizer that is not known", `{security: [{unknown: []}]}`, "unresolved", `15: security scheme "unknown": "${uri}" is not replaced: give its value, as values: {"uri": …}`},
+		{"an authorizer that is not known", `{security: [{unknown: []}]}`, "unresolved", `15: security scheme "unknown": "${uri}" is not replaced: give it by --value '${uri}=…', or in values: of the definition`},
 		{"a name that is not known", `{security: [{"${scheme}": []}]}`, "unresolved", `18: GET /a: "${scheme}" is not replaced`},
 		{"null", `{security: }`, "unresolved", "18: GET /a: security must be a list, such as [] for an open operation, and is nothing"},
 		{"a map", `{security: {token: []}}`, "unresolved", "18: GET /a: security must be a list, such as [] for an open operation, and is a map"},
@@ -189,6 +189,6 @@ func TestValuesOfSchemes(t *testing.T) {
 func TestValuesOfKeys(t *testing.T) {
 	text := strings.Replace(schemes, "  /a:", "  /${base}/a:", 1) + `{security: [{"${scheme}": ["${scope}/read"]}]}`
 	o := rest
-	o.Values = map[string]string{"base": "v1", "scheme": "pool", "scope": "pets"}
+	o.Values = map[string]string{"${base}": "v1", "${scheme}": "pool", "${scope}": "pets"}
 	check(t, "values", read(t, text, o), "GET /v1/a: authorizer pool, scopes [pets/read]", "")
 }

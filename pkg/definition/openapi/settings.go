@@ -34,6 +34,8 @@ func (r *reader) policy(p *tree.Pair) {
 	case r.http:
 		t = document.TroubleAt(p.At, "an HTTP API has no resource policy: remove it, or write kind: REST")
 	case t != nil:
+	case n.Is(tree.Map) && len(n.Pairs) == 0:
+		t = document.TroubleAt(p.At, "the policy is empty, and API Gateway does not document what that means: write its statements, or remove it; SAM makes an empty policy of a ResourcePolicy that is a function: write Fn::If within it")
 	case !n.Is(tree.Map) && !n.Is(tree.Text):
 		t = document.Unlike(n, p.At, "the policy must be a map with Version and Statement")
 	default:

@@ -113,7 +113,7 @@ func TestUnresolved(t *testing.T) {
 	var report portability.Report
 	api, _ := Read(root, rest, &report)
 	r := result{api, report.Notes()}
-	check(t, "unresolved", r, "GET /a: unresolved\nGET /b: unresolved", "the parameter Uri has no value: give it by parameters", `only CloudFormation knows the value of "Pool.Arn"`)
+	check(t, "unresolved", r, "GET /a: unresolved\nGET /b: unresolved", "the parameter Uri has no value: give it by parameters", `only CloudFormation knows Arn of Pool: give it by --value`)
 }
 
 // TestDefaults: a guard that the default of a parameter decided is noted.

@@ -91,7 +91,7 @@ func (s *resolver) stored(name string, declared *tree.Node, kind, ssm string, de
 	if text, given := s.given(dynamicBegin + "ssm:" + ssm + dynamicEnd); given {
 		return s.typed(declared, kind, text, defaults)
 	}
-	return s.notGiven(declared, name, "the parameter "+name+" has the value of SSM's parameter "+ssm+": give it by "+remedy("Ref "+name))
+	return s.notGiven(declared, name, "the parameter "+name+" has the value of SSM's parameter "+ssm+": give it by "+tree.Remedy("Ref "+name))
 }
 
 // notGiven returns the value of a parameter that is not given.

@@ -155,6 +155,6 @@ func (s *resolver) noteName(uri *tree.Node) {
 		name = name[:end]
 	}
 	if s.derived[name] {
-		s.report.Approximate(uri.At, "function "+name, "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: name it by "+remedy("Ref "+name))
+		s.report.Approximate(uri.At, "function "+name, "CloudFormation makes up the function's name, and the logical id stands for it in ARNs: give it by "+tree.Remedy("Ref "+name))
 	}
 }

@@ -109,7 +109,7 @@ func (f *filler) filled(text string) (string, *tree.Unknown) {
 
 func (f *filler) unknown(key string) *tree.Unknown {
 	if f.unknowns[key] == nil {
-		f.unknowns[key] = &tree.Unknown{Key: key, Message: "the value of " + key + " is not known: give it by " + remedy(key)}
+		f.unknowns[key] = &tree.Unknown{Key: key, Message: "the value of " + key + " is not known: give it by " + tree.Remedy(key)}
 	}
 	return f.unknowns[key]
 }

@@ -1,7 +1,6 @@
 package template
 
 import (
-	"maps"
 	"path"
 	"strings"
 
@@ -73,7 +72,6 @@ func (s *resolver) inner(id string, root *tree.Node, in Inputs, r *tree.Node) ma
 	n.declare()
 	t := n.template()
 	s.left = n.left
-	maps.Copy(s.asked, n.asked)
 	s.faults = append(s.faults, n.faults...)
 	return t.Outputs
 }

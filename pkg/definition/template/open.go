@@ -184,11 +184,22 @@ func (o *opener) transforms(n *tree.Node) *tree.Node {
 			n = o.join(n, o.included(t, t), true)
 		case name == extensions:
 			o.loops = true
-		case !slices.Contains(harmless, name):
-			o.fault(t, "the macro %s may change any part of the template, and portcullis cannot run it: bring what `aws cloudformation get-template --template-stage Processed` prints", fault.Quoted(name))
+		case slices.Contains(harmless, name), o.unchanged(t, name):
+		default:
+			o.fault(t, "the macro %s may change any part of the template, and portcullis cannot run it: bring what `aws cloudformation get-template --template-stage Processed` prints, "+
+				"or, if the macro changes nothing of the API, write --value 'Transform %s=unchanged', or the same in values: of the definition", fault.Quoted(name), name)
 		}
 	}
 	return n
+}
+
+// unchanged reports whether the values say that a macro changes nothing of the API.
+func (o *opener) unchanged(t *tree.Node, name string) bool {
+	if text, given := o.given("Transform " + name); !given || text != "unchanged" {
+		return false
+	}
+	o.report.Approximate(t.At, "macro "+name, "it is not run: values say that it changes nothing of the API")
+	return true
 }
 
 // harmless are the transforms that change nothing about APIs, and SAM's, which package sam does.

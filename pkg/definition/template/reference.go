@@ -171,7 +171,7 @@ func (s *resolver) elsewhere(n, at *tree.Node, key, name string) *tree.Node {
 	}
 	names := tree.NewMap(n.At)
 	names.Pairs = append(append(names.Pairs, pairsOf(s.resources)...), pairsOf(s.root.Get("Parameters"))...)
-	s.fault(at, "%s is neither a parameter nor a resource of the template: %s", fault.Quoted(name), s.instead(name, names, "define it, or correct the name"))
+	s.fault(at, "%s is neither a parameter nor a resource of the template: %s", fault.Quoted(name), s.instead(name, names, "define it, correct the name, or give it by "+tree.Remedy(key)))
 	return s.broken(n)
 }
 

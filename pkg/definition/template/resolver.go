@@ -41,7 +41,6 @@ type resolver struct {
 	open       map[string]bool // names that are being resolved, against circles
 	nested     map[string]map[string]*tree.Node
 	unknowns   map[string]*tree.Unknown
-	asked      map[string]bool // keys of values that were asked for
 	reported   map[string]bool // keys of what is missing
 	missing    []Missing
 	left       int
@@ -78,7 +77,7 @@ func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
 	return &resolver{
 		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
 		inherited: map[string][]string{}, parameters: map[string]*tree.Node{}, conditions: map[string]*outcome{}, branches: map[string]*branch{}, made: map[visit]*tree.Node{},
-		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, asked: map[string]bool{}, reported: map[string]bool{},
+		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, reported: map[string]bool{},
 		edges: map[string]map[string]tree.Position{}, derived: map[string]bool{}, left: maxMade,
 	}
 }

@@ -40,6 +40,9 @@ func (s *resolver) sub(n *tree.Node, f *tree.Pair) *tree.Node {
 
 // substituted returns a text with values in the place of its variables.
 func (s *resolver) substituted(n, text, variables *tree.Node, function string) *tree.Node {
+	if one := s.onlyReference(n, text, variables, function); one != nil {
+		return one
+	}
 	var out strings.Builder
 	var why *tree.Unknown
 	defaults := text.Defaults
@@ -68,6 +71,19 @@ func (s *resolver) substituted(n, text, variables *tree.Node, function string) *
 		return s.partial(n, function, out.String(), why)
 	}
 	return s.text(n, function, out.String(), defaults)
+}
+
+// onlyReference returns the reference to a resource that a text is, if it is nothing else, as in ${Api.RootResourceId}.
+func (s *resolver) onlyReference(n, text, variables *tree.Node, function string) *tree.Node {
+	before, name, after, found := variable(text.Text)
+	if !found || before != "" || after != "" || strings.HasPrefix(name, "!") {
+		return nil
+	}
+	v := s.variable(n, text, variables, strings.TrimSpace(name), function)
+	if !v.Is(tree.Reference) {
+		return nil
+	}
+	return with(s.placed(v, n.At, function), text.Defaults)
 }
 
 // variable cuts a text around its first ${name}.

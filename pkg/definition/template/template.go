@@ -22,6 +22,8 @@ type Inputs struct {
 	Parameters map[string]string
 	// Values are the values of what else is not known, by tree.Unknown's Key.
 	Values map[string]string
+	// Asked, if it is not nil, gets the keys of Values that the template asks for.
+	Asked map[string]bool
 	// Account, Region and Partition are where the template is deployed. Partition follows from Region if it is empty.
 	Account, Region, Partition string
 	// API is the logical id of the API that is read, and APIID its id. Both may be empty.
@@ -63,7 +65,6 @@ func Resolve(root *tree.Node, in Inputs, r *portability.Report) (*Template, faul
 	s := newResolver(root, in, r)
 	s.declare()
 	t := s.template()
-	s.unused()
 	if s.faults.Fatal() {
 		return nil, s.faults
 	}

@@ -1,18 +1,17 @@
 package template
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
-	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // given returns the value that the inputs have for a key.
 func (s *resolver) given(key string) (string, bool) {
-	s.asked[key] = true
+	if s.in.Asked != nil {
+		s.in.Asked[key] = true
+	}
 	text, ok := s.in.Values[key]
 	return text, ok
 }
@@ -22,7 +21,7 @@ func (s *resolver) unknown(at *tree.Node, key, what string) *tree.Unknown {
 	if key == "" {
 		return &tree.Unknown{Message: what}
 	}
-	return s.asks(at, s.unknownOf(key, what+": give it by "+remedy(key)))
+	return s.asks(at, s.unknownOf(key, what+": give it by "+tree.Remedy(key)))
 }
 
 // unknownOf returns what is not known under a key.
@@ -40,11 +39,6 @@ func (s *resolver) asks(at *tree.Node, u *tree.Unknown) *tree.Unknown {
 		s.missing = append(s.missing, Missing{Unknown: *u, At: at.Position()})
 	}
 	return u
-}
-
-// remedy says how to give a value.
-func remedy(key string) string {
-	return "--value '" + key + "=…', or in values: of the definition"
 }
 
 // notKnown returns a value that is not known.
@@ -78,7 +72,9 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 		case tree.Unresolved:
 			return v.Unknown
 		case tree.Reference:
-			return s.asks(v, s.referred(v.Resource, v.Attribute))
+			if v.Text == "" {
+				return s.asks(v, s.referred(v.Resource, v.Attribute))
+			}
 		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
 		}
 	}
@@ -89,10 +85,10 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 func (s *resolver) referred(resource, attribute string) *tree.Unknown {
 	if attribute == "" {
 		key := "Ref " + resource
-		return s.unknownOf(key, "only CloudFormation knows the id of "+resource+": give it by "+remedy(key))
+		return s.unknownOf(key, "only CloudFormation knows the id of "+resource+": give it by "+tree.Remedy(key))
 	}
 	key := "Fn::GetAtt " + resource + "." + attribute
-	return s.unknownOf(key, "only CloudFormation knows "+attribute+" of "+resource+": give it by "+remedy(key))
+	return s.unknownOf(key, "only CloudFormation knows "+attribute+" of "+resource+": give it by "+tree.Remedy(key))
 }
 
 // textOf returns the text of a value, or what is not known of it. What cannot be a text is a fault.
@@ -148,24 +144,6 @@ func (s *resolver) partOf(n *tree.Node) (string, *tree.Unknown) {
 		return u.Key, u
 	}
 	return "${" + u.Key + "}", u
-}
-
-// unused warns of values that nothing asked for.
-func (s *resolver) unused() {
-	for _, key := range slices.Sorted(maps.Keys(s.in.Values)) {
-		if s.asked[key] || strings.HasPrefix(key, "${") {
-			continue
-		}
-		meant := source.Suggest(key, slices.Sorted(maps.Keys(s.unknowns)))
-		hint := "remove it"
-		if meant != "" {
-			hint = "did you mean " + fault.Quoted(meant) + "?"
-		}
-		s.faults = append(s.faults, fault.Fault{
-			File: s.root.Position().File, Warning: true,
-			Message: "the value " + fault.Quoted(key) + " is given, and nothing in the template asks for it: " + hint,
-		})
-	}
 }
 
 // instead says what to write in place of a name that a section does not have.

@@ -22,8 +22,8 @@ const (
 	Map
 	// List is a list, in Node.Items.
 	List
-	// Reference names a resource of the same template, in Node.Resource, or an attribute of one, in Node.Attribute. It has no value of
-	// its own: only CloudFormation knows it.
+	// Reference names a resource of the same template, in Node.Resource, or an attribute of one, in Node.Attribute. Only CloudFormation
+	// knows its value, unless it is given: then it is in Node.Text.
 	Reference
 	// Unresolved is a value that the definition does not decide. Node.Unknown says why, and how to give it.
 	Unresolved
@@ -45,6 +45,11 @@ type Position struct {
 }
 
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Remedy says how to give what a key of Unknown names.
+func Remedy(key string) string {
+	return "--value '" + key + "=…', or in values: of the definition"
+}
 
 // Unknown is why a value is not known.
 type Unknown struct {
@@ -122,13 +127,31 @@ func (n *Node) kind() Kind {
 	return n.Kind
 }
 
+// Reason returns why an Unresolved value, or a Reference without a text, is not known. It returns nil for any other value, and does not
+// look at what is in it.
+func (n *Node) Reason() *Unknown {
+	switch {
+	case n.Is(Unresolved):
+		return n.Unknown
+	case !n.Is(Reference) || n.Text != "":
+		return nil
+	case n.Unknown != nil:
+		return n.Unknown
+	case n.Attribute == "":
+		key := "Ref " + n.Resource
+		return &Unknown{Key: key, Message: "only CloudFormation knows the id of " + n.Resource + ": give it by " + Remedy(key)}
+	}
+	key := "Fn::GetAtt " + n.Resource + "." + n.Attribute
+	return &Unknown{Key: key, Message: "only CloudFormation knows " + n.Attribute + " of " + n.Resource + ": give it by " + Remedy(key)}
+}
+
 // Known reports whether nothing in the value is Unresolved or a Reference.
 func (n *Node) Known() bool { return n.FirstUnknown() == nil }
 
 // FirstUnknown returns the first Unresolved value or Reference in the value, nil if all of it is known.
 func (n *Node) FirstUnknown() *Node {
 	for v := range n.All() {
-		if v.Kind == Unresolved || v.Kind == Reference {
+		if v.Reason() != nil {
 			return v
 		}
 	}
@@ -192,11 +215,13 @@ func (n *Node) Way(keys ...string) *Node {
 // Has reports whether a Map has a key, with any value.
 func (n *Node) Has(key string) bool { return n.Pair(key) != nil }
 
-// Scalar returns the text of a Text, Number or Bool, as CloudFormation and API Gateway take either where a text is asked for.
+// Scalar returns the text of a Text, Number or Bool, or the one that a Reference is given, as CloudFormation and API Gateway take either where a text is asked for.
 func (n *Node) Scalar() (string, bool) {
 	switch n.kind() {
 	case Text, Number, Bool:
 		return n.Text, true
+	case Reference:
+		return n.Text, n.Text != ""
 	default:
 		return "", false
 	}

@@ -19,6 +19,8 @@ const (
 	RequestID
 	RequestTime
 	RequestTimeEpoch
+	// TraceID is X-Ray's id of the request, as the client sent it.
+	TraceID
 	ResourcePath
 	RouteKey
 	Stage

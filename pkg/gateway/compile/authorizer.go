@@ -152,6 +152,8 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 			f.warn(at, "%s is not known before an authorizer is asked, so every caller gets a 401; write another identity source", text)
 		}
 		switch {
+		case err != nil && api.Imported && isContext(text):
+			f.warn(at, "%s has no value in portcullis, so every caller gets a 401; write another identity source", text)
 		case err != nil:
 			f.add(at, "%v", err)
 		case seen[text]:
@@ -162,6 +164,9 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 	}
 	return sources
 }
+
+// isContext reports whether an identity source is a $context variable.
+func isContext(source string) bool { return strings.HasPrefix(strings.TrimPrefix(source, "$"), "context.") }
 
 // unknownBefore lists the variables that are absent before an authorizer is asked: those of callers who sign, those of API keys, and those
 // that are always absent.

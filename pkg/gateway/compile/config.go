@@ -123,6 +123,8 @@ type API struct {
 	// ExecuteAPIEndpoint makes the API answer on <id>.execute-api.<region>.amazonaws.com/<stage>/… too, and a private API also on
 	// <id>-<VPC endpoint id>.execute-api.<region>.amazonaws.com/<stage>/….
 	ExecuteAPIEndpoint bool
+	// Imported says that API Gateway takes the API as it is: a variable that it does not have is empty, and no fault.
+	Imported bool
 	// StrictPaths refuses paths with an encoded slash, question mark or number sign, a semicolon, or text that is encoded twice, and
 	// paths that lead to a route that is guarded differently without regard to case.
 	StrictPaths bool

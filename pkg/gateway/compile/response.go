@@ -70,7 +70,7 @@ func (f *faults) compileParameters(parameters map[string]string, s scope, at *fa
 		if slices.ContainsFunc(headers, func(h answer.MappedHeader) bool { return strings.EqualFold(h.Name, name) }) {
 			f.add(at, "the header %s is mapped twice; remove one", name)
 		}
-		value, err := compileParameter(parameters[key], s)
+		value, err := compileParameter(parameters[key], f.variables(s, at))
 		if err != nil {
 			f.add(at, "%v", err)
 		}
@@ -80,15 +80,28 @@ func (f *faults) compileParameters(parameters map[string]string, s scope, at *fa
 }
 
 // compileParameter compiles the right side of a response parameter: a literal in single quotes, or a variable.
-func compileParameter(value string, s scope) (answer.Variable, error) {
+func compileParameter(value string, lookup func(string) (answer.Variable, error)) (answer.Variable, error) {
 	if len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
-		return s.lookup(value)
+		return lookup(value)
 	}
 	literal := value[1 : len(value)-1]
 	if !answer.IsHeaderValue(literal) {
 		return answer.Variable{}, errors.New("the text contains a character that a header cannot carry; write visible ASCII, with spaces only inside")
 	}
 	return answer.Variable{Kind: answer.Literal, Name: literal}, nil
+}
+
+// variables returns a function that finds the variables of a gateway response. Where an API is imported, a variable that is not there has
+// no value, with a warning.
+func (f *faults) variables(s scope, at *fault.Place) func(name string) (answer.Variable, error) {
+	return func(name string) (answer.Variable, error) {
+		v, err := s.lookup(name)
+		if err != nil && s.api.Imported {
+			f.warn(at, "%s has no value in portcullis, and is empty", name)
+			return answer.Variable{}, nil
+		}
+		return v, err
+	}
 }
 
 // compileBody compiles the template for application/json, or the only one. API Gateway does not document which of several templates it
@@ -111,14 +124,20 @@ func (f *faults) compileBody(g GatewayResponse, s scope, at *fault.Place) (strin
 		if !answer.IsHeaderValue(contentType) || !strings.Contains(contentType, "/") {
 			f.add(at, "%q is not a content type; write one such as application/json", contentType)
 		}
-		compiled, err := answer.ParseTemplate(templates[contentType], answer.FormatOf(contentType, sentType(g.ResponseParameters, contentType)), s.lookup)
-		if err != nil {
+		compiled, err := answer.ParseTemplate(templates[contentType], answer.FormatOf(contentType, sentType(g.ResponseParameters, contentType)), f.variables(s, at))
+		switch {
+		case err != nil && s.api.Imported:
+			f.warn(at, "the template is left out, and the answer has API Gateway's own body: %v", err)
+		case err != nil:
 			f.add(at, "%v", err)
 		}
-		if contentType == chosen {
-			body = compiled
-		} else {
+		switch {
+		case contentType != chosen:
 			f.warn(at, "this template has no effect, because the one for application/json is used; remove it")
+		case err != nil:
+			return "", nil
+		default:
+			body = compiled
 		}
 	}
 	return chosen, body

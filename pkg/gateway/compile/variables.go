@@ -40,6 +40,7 @@ var contextVariables = map[string]answer.Kind{
 	"resourcePath":            answer.ResourcePath,
 	"routeKey":                answer.RouteKey,
 	"stage":                   answer.Stage,
+	"xrayTraceId":             answer.TraceID,
 }
 
 // absentVariables lists the variables that no request has, because portcullis does not support Cognito identity pools.
@@ -155,7 +156,7 @@ func (s scope) offers(name string) bool {
 	switch name {
 	case "routeKey":
 		return s.api.HTTP
-	case "identity.accessKey", "identity.apiKey", "identity.apiKeyId", "identity.vpcId", "identity.vpceId", "resourcePath":
+	case "identity.accessKey", "identity.apiKey", "identity.apiKeyId", "identity.vpcId", "identity.vpceId", "resourcePath", "xrayTraceId":
 		return !s.api.HTTP
 	default:
 		return true

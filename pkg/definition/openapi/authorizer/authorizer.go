@@ -150,7 +150,7 @@ func (x *extension) function() *document.Trouble {
 		x.Report.Approximate(n.At, x.what, "authorizerUri is no URI of an invocation: API Gateway refuses it; it is taken for the ARN of the function")
 	}
 	if !function.MatchString(arn) {
-		return document.TroubleAt(n.At, "authorizerUri "+fault.Quoted(uri)+" invokes no Lambda function: write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION-ARN/invocations")
+		return document.TroubleAt(n.At, "authorizerUri "+fault.Quoted(uri)+" invokes no Lambda function: write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION-ARN/invocations"+document.Instead(arn))
 	}
 	x.made.Set("function", tree.NewText(arn, n.At))
 	return nil
@@ -261,7 +261,7 @@ func (x *extension) credentials() *document.Trouble {
 	case role.MatchString(text):
 		x.made.Set("credentials", tree.NewText(text, n.At))
 	default:
-		return document.TroubleAt(n.At, "authorizerCredentials must be the ARN of a role, such as arn:aws:iam::111122223333:role/invoke")
+		return document.TroubleAt(n.At, "authorizerCredentials must be the ARN of a role, such as arn:aws:iam::111122223333:role/invoke"+document.Instead(text))
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (x *extension) cognito() *document.Trouble {
 	}
 	for _, arn := range all {
 		if !pool.MatchString(arn) {
-			return document.TroubleAt(n.At, fault.Quoted(arn)+" is not the ARN of a user pool: write one such as arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI")
+			return document.TroubleAt(n.At, fault.Quoted(arn)+" is not the ARN of a user pool: write one such as arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"+document.Instead(arn))
 		}
 	}
 	x.made.Set("userPools", document.List(n.At, all))

@@ -10,8 +10,9 @@ type Document struct {
 	Root *tree.Node
 	// Read returns a file that a $ref names, relative to the folder of the document. Nil refuses such references.
 	Read func(name string) ([]byte, error)
-	// Values has what replaces ${name} in texts, by name.
+	// Values has what replaces ${name} in texts, by "${name}". Asked, if it is not nil, gets the keys that are asked for.
 	Values map[string]string
+	Asked  map[string]bool
 	// StageVariables are the values of ${stageVariables.name}.
 	StageVariables map[string]string
 	// Account, Region and Partition are those of the API, in place of API Gateway's own variables.

@@ -24,13 +24,8 @@ func intrinsic(n *tree.Node) string {
 
 // Unknown says why a value is not known, nil if it is. It looks at the value alone and not at what is in it.
 func Unknown(n *tree.Node) *Trouble {
-	switch {
-	case n.Is(tree.Unresolved):
-		return TroubleAt(n.At, n.Unknown.Message)
-	case n.Is(tree.Reference) && n.Unknown != nil:
-		return TroubleAt(n.At, n.Unknown.Message)
-	case n.Is(tree.Reference):
-		return TroubleAt(n.At, fmt.Sprintf("only CloudFormation knows the value of %s: write the value itself", fault.Quoted(strings.TrimSuffix(n.Resource+"."+n.Attribute, "."))))
+	if u := n.Reason(); u != nil {
+		return TroubleAt(n.At, u.Message)
 	}
 	if name := intrinsic(n); name != "" {
 		return TroubleAt(n.At, fmt.Sprintf("the value is made by %s, which CloudFormation replaces: name the template that includes this document, or write the value itself", name))
@@ -51,9 +46,23 @@ var variable = regexp.MustCompile(`\$\{AWS::(AccountId|Partition|Region)\}`)
 // placeholder matches what a tool replaces before a document is imported.
 var placeholder = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
+// Given returns the value that the reader has for a key.
+func (d *Document) Given(key string) (string, bool) {
+	value, given := d.Values[key]
+	if given && d.Asked != nil {
+		d.Asked[key] = true
+	}
+	return value, given
+}
+
 // Fill replaces stage variables, what API Gateway replaces in a document, and what the reader's values replace.
 func (d *Document) Fill(text string) string {
-	text = replace(placeholder, text, d.Values)
+	text = placeholder.ReplaceAllStringFunc(text, func(whole string) string {
+		if value, given := d.Given(whole); given {
+			return value
+		}
+		return whole
+	})
 	text = replace(variable, text, map[string]string{"AccountId": d.Account, "Partition": d.partition(), "Region": d.Region})
 	return replace(stageVariable, text, d.StageVariables)
 }
@@ -127,8 +136,10 @@ func NotFilled(text string, at tree.Position) *Trouble {
 	if m := stageVariable.FindStringSubmatch(found); m != nil {
 		return TroubleAt(at, fmt.Sprintf("the stage variable %s has no value: write it under variables of the stage", m[1]))
 	}
-	name := strings.Trim(found, "${}% ")
-	return TroubleAt(at, fmt.Sprintf("%s is not replaced: give its value, as values: {%s: …}", fault.Quoted(found), fault.Quoted(name)))
+	if !placeholder.MatchString(found) {
+		return TroubleAt(at, fault.Quoted(found)+" is not replaced: bring the document that the tool makes of this one")
+	}
+	return TroubleAt(at, fault.Quoted(found)+" is not replaced: give it by "+tree.Remedy(found))
 }
 
 // Unlike says that a value is of another kind than must, a sentence's beginning, says. A text that nobody has replaced may stand for any
@@ -220,4 +231,13 @@ func Pairs(n *tree.Node) []tree.Pair {
 		return nil
 	}
 	return n.Pairs
+}
+
+// Instead says how to give another text in the place of one that cannot be right.
+func Instead(text string) string {
+	const most = 300
+	if text == "" || len(text) > most || strings.ContainsAny(text, "'=\n") {
+		return ""
+	}
+	return "; to replace the text, give another by " + tree.Remedy(text)
 }

@@ -1,0 +1,80 @@
+package cloudformation
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+)
+
+const httpAPIText = `Parameters: {Mode: {Type: String}}
+Conditions: {Undecided: !Equals [!Ref Mode, x]}
+Resources:
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: pets, ProtocolType: HTTP}}
+  Fn: {Type: AWS::Lambda::Function, Properties: {FunctionName: partners}}
+  Jwt: {Type: AWS::ApiGatewayV2::Authorizer, Properties: {ApiId: !Ref Api, AuthorizerType: JWT, IdentitySource: [$request.header.Authorization],
+    JwtConfiguration: {Issuer: "https://id.example.com/", Audience: [pets]}}}
+  Fun: {Type: AWS::ApiGatewayV2::Authorizer, Properties: {ApiId: !Ref Api, AuthorizerType: REQUEST, AuthorizerPayloadFormatVersion: "2.0", IdentitySource: [$request.header.Authorization],
+    AuthorizerUri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Fn.Arn}/invocations"}}
+
+`
+
+func TestRoutes(t *testing.T) {
+	for _, test := range []struct{ properties, routes, says string }{
+		{"RouteKey: GET /pets, AuthorizationType: NONE", "GET /pets: authorization NONE", ""},
+		{"RouteKey: GET /pets", "GET /pets: authorization NONE", ""}, // as AWS has it
+		{"RouteKey: ANY /pets, AuthorizationType: AWS_IAM", "ANY /pets: authorization AWS_IAM", ""},
+		{"RouteKey: $default, AuthorizationType: AWS_IAM", "$default: authorization AWS_IAM", ""},
+		{"RouteKey: GET /pets, AuthorizationType: JWT, AuthorizerId: !Ref Jwt, AuthorizationScopes: [read]", "GET /pets: authorizer Jwt, scopes [read]", ""},
+		{"RouteKey: GET /pets, AuthorizationType: CUSTOM, AuthorizerId: !Ref Fun", "GET /pets: authorizer Fun", ""},
+
+		{"RouteKey: GET /pets, AuthorizerId: !Ref Jwt", "GET /pets: unresolved", "11: GET /pets: AuthorizationType is missing"},
+		{"RouteKey: GET /pets, AuthorizationType: ''", "GET /pets: unresolved", "AuthorizationType is missing"},
+		{"RouteKey: GET /pets, AuthorizationType: null", "GET /pets: unresolved", "AuthorizationType is missing"},
+		{"RouteKey: GET /pets, AuthorizationType: !Ref Mode", "GET /pets: unresolved", "--parameter Mode=…"},
+		{"RouteKey: GET /pets, AuthorizationType: JWT", "GET /pets: unresolved", "AuthorizerId does not name an authorizer"},
+		{"RouteKey: GET /pets, AuthorizationType: JWT, AuthorizerId: !Ref Fun", "GET /pets: unresolved", "AuthorizationType is JWT, and the authorizer Fun is for CUSTOM: write CUSTOM"},
+		{"RouteKey: !Ref Mode, AuthorizationType: AWS_IAM", "", "11: the RouteKey of the route R is not known: the parameter Mode has no default"},
+		{"RouteKey: pets, AuthorizationType: AWS_IAM", "", "11: the RouteKey must be a method and a path"},
+	} {
+		text := httpAPIText + "  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, " + test.properties + "}}\n"
+		check(t, test.properties, read(text, nil), test.routes, test.says)
+	}
+}
+
+func TestQuickCreate(t *testing.T) {
+	quick := strings.Replace(httpAPIText, "ProtocolType: HTTP", "ProtocolType: HTTP, Target: https://example.com", 1)
+	check(t, "a target", read(quick, nil), "$default: authorization NONE", "")
+	check(t, "a route key", read(strings.Replace(quick, "Target:", "RouteKey: GET /a, Target:", 1), nil), "GET /a: authorization NONE", "")
+	check(t, "a route key that is not known", read(strings.Replace(quick, "Target:", "RouteKey: !Ref Mode, Target:", 1), nil), "", "4: the RouteKey is not known")
+}
+
+func TestStages(t *testing.T) {
+	text := api + `  S: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: prod, Variables: {a: b}}}
+  D: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Api, StageName: test}}
+  N: {Type: AWS::ApiGateway::DomainName, Properties: {DomainName: API.example.com}}
+  B: {Type: AWS::ApiGateway::BasePathMapping, Properties: {RestApiId: !Ref Api, Stage: !Ref S, DomainName: !Ref N, BasePath: v1}}
+  X: {Type: AWS::ApiGateway::BasePathMapping, Properties: {RestApiId: !Ref Other, Stage: prod, DomainName: !Ref N}}
+`
+	var got []string
+	for _, s := range itemsOf(read(text, nil).api.Get("stages")) {
+		got = append(got, textOf(s.Get("name"))+" "+textOf(s.Way("variables", "a"))+" "+textOf(s.Get("domains")))
+	}
+	if want := "prod b [api.example.com/v1]|test  "; strings.Join(got, "|") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestTemplatesWithoutAPI(t *testing.T) {
+	for _, test := range []struct{ resources, says string }{
+		{"{S: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET}}}", "S is a WebSocket API"},
+		{"{A: {Type: AWS::ApiGateway::Authorizer}}", "A belongs to one of another template"},
+		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./api.yaml}}}", `the nested stack N may have it; bring its template "./api.yaml"`},
+		{"{B: {Type: AWS::S3::Bucket}}", "the template has no REST or HTTP API"},
+	} {
+		root, _ := tree.Parse("t.yaml", []byte(test.resources))
+		if _, why := None(root); !strings.Contains(why, test.says) || len(APIs(root)) > 0 {
+			t.Errorf("%s: got %s, want %s", test.resources, why, test.says)
+		}
+	}
+}
