@@ -55,6 +55,12 @@ type Response struct {
 	Body    string
 }
 
+// Claims are the claims of a verified token.
+type Claims interface {
+	// Claim returns a claim as API Gateway renders it. It returns false if the token does not have the claim.
+	Claim(name string) (string, bool)
+}
+
 // Caller is the caller of a request. The zero value is the anonymous caller.
 type Caller struct {
 	// Principal names the caller in logs and metadata: an ARN, a subject or a principalId; empty for the anonymous caller.
@@ -123,6 +129,7 @@ const (
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once
 	CodeCanceled         Code = "canceled"           // denied: the check was canceled, or its time ran out
+	CodeUnrecorded       Code = "unrecorded"         // denied: the decision could not be recorded, and the audit is required
 )
 
 // String returns the code as in logs and metrics.
