@@ -214,11 +214,12 @@ const hexDigits = "0123456789abcdef"
 func appendEscaped(buf []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(s[i:])
+		if plain[s[i]] {
+			i++
+			continue
 		}
-		if plain(r, size) {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && unicode.IsPrint(r) && (r != utf8.RuneError || size > 1) {
 			i += size
 			continue
 		}
@@ -230,16 +231,13 @@ func appendEscaped(buf []byte, s string) []byte {
 	return append(buf, s[from:]...)
 }
 
-func plain(r rune, size int) bool {
-	switch {
-	case r < utf8.RuneSelf:
-		return r >= ' ' && r < 0x7f && r != '"' && r != '\\' && r != '<' && r != '>' && r != '&' && r != '\''
-	case r == utf8.RuneError && size == 1:
-		return false
-	default:
-		return unicode.IsPrint(r)
+// plain has the bytes that stand for themselves in a line.
+var plain = func() (is [256]bool) {
+	for b := ' '; b < 0x7f; b++ {
+		is[b] = !strings.ContainsRune(`"\<>&'`, b)
 	}
-}
+	return is
+}()
 
 func appendEscape(buf []byte, r rune) []byte {
 	switch {

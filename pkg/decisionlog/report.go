@@ -13,15 +13,13 @@ type report struct {
 	failing  [kinds]atomic.Bool
 }
 
-// RejectedError is returned by a Sink that has delivered lines which the other end refuses.
-type RejectedError struct{ Message string }
-
-func (e *RejectedError) Error() string { return "the collector rejects lines: " + e.Message }
+// ErrRejected is returned by a Sink if the other end refuses lines that it has received.
+var ErrRejected = errors.New("the collector rejects lines")
 
 func (r *report) wrote(k kind, written, lost int, err error) {
 	r.counters.written[k].Add(int64(written))
 	why := writeFailed
-	if e := (*RejectedError)(nil); errors.As(err, &e) {
+	if errors.Is(err, ErrRejected) {
 		why = rejected
 	}
 	r.counters.drop(k, why, lost)
