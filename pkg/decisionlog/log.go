@@ -52,9 +52,9 @@ type Log struct {
 func Open(c Config, env Environment) (*Log, error) {
 	l := &Log{
 		config: c, counters: env.Counters,
-		loud: rate.NewLimiter(loudLines, loudLines), overload: rate.NewLimiter(overloadLines, overloadLines),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}
+	l.limit()
 	sinks, err := open(c, env)
 	if err != nil {
 		return nil, err
@@ -74,6 +74,11 @@ func Open(c Config, env Environment) (*Log, error) {
 		go q.run()
 	}
 	return l, nil
+}
+
+// limit makes the limiters.
+func (l *Log) limit() {
+	l.loud, l.overload = rate.NewLimiter(loudLines, loudLines), rate.NewLimiter(overloadLines, overloadLines)
 }
 
 // lingers are how long a batch waits for more lines.

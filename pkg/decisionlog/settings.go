@@ -3,8 +3,12 @@ package decisionlog
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // Config says what is logged, and where. The zero value logs nothing.
@@ -47,9 +51,20 @@ type Fields struct {
 	Headers, Query, Claims []string
 }
 
-// Sampling has the share of the decisions that is logged, from 0 to 1, for each kind.
+// Sampling has the share of the decisions that is logged, from 0 to 1, for each kind. A negative share stands for that of the flags.
 type Sampling struct {
 	Allowed, Denied, Errors float64
+}
+
+// Or returns s with the shares of other in place of negative ones.
+func (s Sampling) Or(other Sampling) Sampling {
+	or := func(share, otherwise float64) float64 {
+		if share < 0 {
+			return otherwise
+		}
+		return share
+	}
+	return Sampling{or(s.Allowed, other.Allowed), or(s.Denied, other.Denied), or(s.Errors, other.Errors)}
 }
 
 // Limits of the choices.
@@ -58,29 +73,42 @@ const (
 	maxNameLen = 64
 )
 
-// Validate reports everything that is wrong with c. Each error begins with the field that it is about.
-func (c *Config) Validate() error {
+// Validate reports everything that is wrong with the names. Each error begins with the field of config.proto that it is about.
+func (f *Fields) Validate() error {
 	var errs []error
-	for _, names := range []struct {
-		field string
-		list  []string
-	}{{"headers", c.Fields.Headers}, {"query", c.Fields.Query}, {"claims", c.Fields.Claims}} {
-		if len(names.list) > maxNames {
-			errs = append(errs, fmt.Errorf("fields.%s: has %d names; write at most %d", names.field, len(names.list), maxNames))
+	check := func(field string, names []string, header bool) {
+		if len(names) > maxNames {
+			errs = append(errs, fmt.Errorf("%s: it has %d names; write at most %d", field, len(names), maxNames))
 		}
-		for i, name := range names.list {
-			if err := chosen(name, names.field == "headers"); err != nil {
-				errs = append(errs, fmt.Errorf("fields.%s: %w", names.field, err))
-			} else if slices.Contains(names.list[:i], name) {
-				errs = append(errs, fmt.Errorf("fields.%s: %q is there twice; remove one", names.field, name))
+		for i, name := range names {
+			if err := chosen(name, header); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", field, err))
+			} else if slices.Contains(names[:i], name) {
+				errs = append(errs, fmt.Errorf("%s: %q is there twice; remove one", field, name))
 			}
 		}
 	}
-	if c.Required && c.OTLP != nil {
-		errs = append(errs, errors.New("otlp: a required audit cannot go to a collector, which may lose lines; remove otlp, or audit"))
+	check("requestHeaders", f.Headers, true)
+	check("queryParameters", f.Query, false)
+	check("claims", f.Claims, false)
+	return errors.Join(errs...)
+}
+
+// Validate reports everything that is wrong with c but for its Fields. Each error begins with the field of config.proto that it is about.
+func (c *Config) Validate() error {
+	var errs []error
+	refuse := func(wrong bool, message string) {
+		if wrong {
+			errs = append(errs, errors.New(message))
+		}
 	}
-	if c.Required && !c.Stdout && c.File == nil {
-		errs = append(errs, errors.New("audit: REQUIRED needs stdout or a file; write one of them"))
+	refuse(c.Required && c.OTLP != nil, "otlp: a required audit cannot go to a collector, which may lose lines; remove otlp, or audit")
+	refuse(c.Required && !c.Stdout && c.File == nil, "audit: REQUIRED needs stdout or a file; write one of them")
+	refuse(c.File != nil && c.File.Path == "", "file: it has no path; write path")
+	if c.OTLP != nil {
+		_, port, err := net.SplitHostPort(c.OTLP.Address)
+		number, numberErr := strconv.ParseUint(port, 10, 16)
+		refuse(err != nil || numberErr != nil || number == 0 || strings.Contains(c.OTLP.Address, "/"), "otlp: address must be host:port, such as 127.0.0.1:4317")
 	}
 	return errors.Join(errs...)
 }
@@ -91,8 +119,8 @@ func chosen(name string, header bool) error {
 		return errors.New("one name is empty; remove it")
 	case len(name) > maxNameLen:
 		return fmt.Errorf("a name has more than %d bytes; remove it", maxNameLen)
-	case header && strings.ToLower(name) != name:
-		return fmt.Errorf("%q must be in lower case", name)
+	case header && !authz.IsToken(name):
+		return fmt.Errorf("%q is not the name of a header", name)
 	case CarriesCredentials(name):
 		return fmt.Errorf("%q carries credentials, which are never logged; remove it", name)
 	}
