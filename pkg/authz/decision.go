@@ -31,6 +31,8 @@ type Decision struct {
 	NeededScopes []string
 	// Meter counts the decision. It is nil if the decision is not for a stage of an API.
 	Meter Meter
+	// Claims are the claims of the caller's verified token; nil without one.
+	Claims Claims
 
 	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field

@@ -32,7 +32,7 @@ func (c *compiler) decisionLog(m *configv1.Config, at *fault.Place) *decisionlog
 			log.File.Path = c.relative(f.GetPath())
 		}
 		if f.MaxBytes != nil {
-			log.File.MaxBytes = f.GetMaxBytes()
+			log.File.MaxBytes = int64(f.GetMaxBytes())
 		}
 		if f.Keep != nil {
 			log.File.Keep = int(f.GetKeep())

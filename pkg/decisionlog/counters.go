@@ -29,11 +29,12 @@ const (
 	rejected // by the collector
 	tooLate  // the audit's time ran out
 	noShare  // the API has used up its share of the audit
+	closed   // the sink was too slow when the log was closed
 	reasons
 )
 
 func (r reason) String() string {
-	return [reasons]string{"rate", "queue_full", "write_failed", "rejected", "too_late", "no_share"}[r]
+	return [reasons]string{"rate", "queue_full", "write_failed", "rejected", "too_late", "no_share", "closed"}[r]
 }
 
 // Counters count the lines of all Logs of a process. The zero value is ready to use.

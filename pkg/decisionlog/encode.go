@@ -234,7 +234,7 @@ func appendEscaped(buf []byte, s string) []byte {
 // plain has the bytes that stand for themselves in a line.
 var plain = func() (is [256]bool) {
 	for b := ' '; b < 0x7f; b++ {
-		is[b] = !strings.ContainsRune(`"\<>&'`, b)
+		is[b] = !strings.ContainsRune(`"\<>&`, b)
 	}
 	return is
 }()

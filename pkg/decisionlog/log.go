@@ -210,23 +210,30 @@ func (l *Log) reopens() (all []chan struct{}) {
 	return all
 }
 
-// Close writes the lines that wait, for at most so long, and closes the sinks. Record must not be called any more.
+// Close writes the lines that wait, for at most so long, drops those that are left, and closes the sinks. Record must not be called any
+// more.
 func (l *Log) Close(patience time.Duration) {
-	late := time.After(patience)
-	var ends []chan struct{}
+	end := time.Now().Add(patience)
 	for _, q := range l.queues {
 		close(q.stop)
-		ends = append(ends, q.ended)
 	}
-	if l.audit != nil {
+	if l.audit != nil { // a check waits for each line: there are none
 		close(l.audit.stop)
-		ends = append(ends, l.audit.ended)
+		within(l.audit.ended, end)
 	}
-	for _, ended := range ends {
-		select {
-		case <-ended:
-		case <-late:
-			return
+	for _, q := range l.queues {
+		if !within(q.ended, end) {
+			q.discard()
 		}
+	}
+}
+
+// within waits for a channel to be closed, and reports whether it was by then.
+func within(closed <-chan struct{}, end time.Time) bool {
+	select {
+	case <-closed:
+		return true
+	case <-time.After(time.Until(end)):
+		return false
 	}
 }

@@ -68,10 +68,32 @@ func (q *queue) run() {
 		case <-q.reopen:
 			q.sink.Reopen()
 		case <-q.stop:
-			for len(q.lines) > 0 {
-				q.write(q.gather(append(batch[:0], <-q.lines)))
-			}
+			q.rest(batch)
 			_ = q.sink.Close() // nothing is buffered
+			return
+		}
+	}
+}
+
+// rest writes the lines that are left.
+func (q *queue) rest(batch [][]byte) {
+	for {
+		select {
+		case l := <-q.lines:
+			q.write(q.gather(append(batch[:0], l)))
+		default:
+			return
+		}
+	}
+}
+
+// discard drops the lines that are left.
+func (q *queue) discard() {
+	for {
+		select {
+		case <-q.lines:
+			q.report.counters.drop(q.kind, closed, 1)
+		default:
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -131,18 +132,22 @@ func unrecorded(d *authz.Decision, err error) {
 	d.SetHeaders, d.RemoveHeaders, d.Target, d.ResponseHeaders = nil, nil, "", nil
 }
 
-// entry is what the log is told of a decision.
+// entry is what the log is told of a decision. Host, method and path are as received if they were not judged.
 func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.Entry {
 	e := decisionlog.Entry{
-		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code,
-		RequestID: d.RequestID, API: d.API, Stage: d.Stage, Route: d.Route, Principal: d.Caller.Principal,
-		Policy: d.Reason.Policy, Statement: d.Reason.Statement, Detail: d.Reason.Detail, Request: r,
+		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code, Step: d.Step,
+		RequestID: d.RequestID, Host: d.Host, Method: d.Method, Path: d.Path, ClientAddress: d.ClientAddress,
+		API: d.API, Stage: d.Stage, Route: d.Route,
+		Principal: d.Caller.Principal, AccessKey: d.Caller.AccessKeyID, Issuer: d.Caller.Issuer, Audience: d.Caller.Audience,
+		ClientID: d.Caller.ClientID, KeyID: d.Caller.TokenKeyID, Scopes: d.Caller.Scopes, NeededScopes: d.NeededScopes,
+		Authorizer: d.Authorizer, Cache: d.Cache.String(), Policy: d.Reason.Policy, Statement: d.Reason.Statement,
+		Condition: d.Reason.Condition, ConditionKey: d.Reason.ConditionKey, Detail: d.Reason.Detail, Request: r, Claims: d.Claims,
 	}
 	if !d.Allow {
 		e.Status = d.Denial.Status
 	}
 	if r != nil {
-		e.Host, e.Method, e.Path = r.Host, r.Method, r.Path()
+		e.Host, e.Method, e.Path = cmp.Or(e.Host, r.Host), cmp.Or(e.Method, r.Method), cmp.Or(e.Path, r.Path())
 	}
 	return e
 }

@@ -619,9 +619,9 @@ type LogFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the file, relative to the folder of this one. Its folder must exist. Required.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// The size in bytes at which the file is renamed to `<path>.1` and a new one begins, 1048576 to 1099511627776. Without
+	// The size in bytes at which the file is renamed to `<path>.1` and a new one begins, 1048576 to 2147483647. Without
 	// it, 104857600.
-	MaxBytes *int64 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
+	MaxBytes *int32 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
 	// How many renamed files are kept, 0 to 1000. Without it, 5.
 	Keep          *int32 `protobuf:"varint,3,opt,name=keep,proto3,oneof" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -665,7 +665,7 @@ func (x *LogFile) GetPath() string {
 	return ""
 }
 
-func (x *LogFile) GetMaxBytes() int64 {
+func (x *LogFile) GetMaxBytes() int32 {
 	if x != nil && x.MaxBytes != nil {
 		return *x.MaxBytes
 	}
@@ -3731,11 +3731,11 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x04otlp\x18\x03 \x01(\v2\".portcullis.config.v1.LogCollectorR\x04otlp\x127\n" +
 	"\x06fields\x18\x04 \x01(\v2\x1f.portcullis.config.v1.LogFieldsR\x06fields\x12=\n" +
 	"\bsampling\x18\x05 \x01(\v2!.portcullis.config.v1.LogSamplingR\bsampling\x121\n" +
-	"\x05audit\x18\x06 \x01(\x0e2\x1b.portcullis.config.v1.AuditR\x05audit\"\xcb\x02\n" +
+	"\x05audit\x18\x06 \x01(\x0e2\x1b.portcullis.config.v1.AuditR\x05audit\"\xaf\x02\n" +
 	"\aLogFile\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\x12\x9f\x01\n" +
-	"\tmax_bytes\x18\x02 \x01(\x03B}\xbaHz\xba\x01w\n" +
-	"\x12log_file.max_bytes\x127must be a number of bytes from 1048576 to 1099511627776\x1a(this >= 1048576 && this <= 1099511627776H\x00R\bmaxBytes\x88\x01\x01\x12s\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x83\x01\n" +
+	"\tmax_bytes\x18\x02 \x01(\x05Ba\xbaH^\xba\x01[\n" +
+	"\x12log_file.max_bytes\x124must be a number of bytes from 1048576 to 2147483647\x1a\x0fthis >= 1048576H\x00R\bmaxBytes\x88\x01\x01\x12s\n" +
 	"\x04keep\x18\x03 \x01(\x05BZ\xbaHW\xba\x01T\n" +
 	"\rlog_file.keep\x12(must be a number of files from 0 to 1000\x1a\x19this >= 0 && this <= 1000H\x01R\x04keep\x88\x01\x01B\f\n" +
 	"\n" +
