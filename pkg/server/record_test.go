@@ -47,6 +47,13 @@ func opened(t *testing.T, c Config, settings *decisionlog.Config) *recorder {
 	return r
 }
 
+// quiet is a recorder that logs nothing.
+func quiet() *recorder {
+	r := newRecorder(Config{}.withDefaults(), nil)
+	r.flags = decisionlog.Config{}
+	return r
+}
+
 // counted is the sum of a counter over its labels.
 func counted(t *testing.T, r *recorder, name string) (sum float64) {
 	t.Helper()
