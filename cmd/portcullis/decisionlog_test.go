@@ -1,10 +1,10 @@
 package main
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 )
 
 // fileLimit bounds the files that the process writes, as a full disk does: filelimit BYTES|none
@@ -12,13 +12,13 @@ func fileLimit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: filelimit BYTES|none")
 	}
-	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	limit := uint64(math.MaxUint64)
 	if args[0] != "none" {
 		n, err := strconv.ParseUint(args[0], 10, 64)
 		ts.Check(err)
-		limit.Cur = n
+		limit = n
 	}
-	ts.Check(unix.Prlimit(of(ts).cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil))
+	ts.Check(limitFiles(of(ts).cmd.Process.Pid, limit))
 }
 
 // closeStdout closes the reader of the process's standard output, from which nothing is read after the addresses.
