@@ -60,7 +60,7 @@ func newProcess(c Config) *process {
 	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
 	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
-	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
+	p.reloader = &reloader{read: c.Load, gate: p.gate, recorder: p.recorder, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
 		p.tls = &certificates{files: c.TLS, metrics: p.metrics, log: c.Log}
 	}
@@ -69,7 +69,7 @@ func newProcess(c Config) *process {
 
 // samples are the gate's numbers and those of other packages.
 func (p *process) samples() []authz.Sample {
-	samples := p.gate.bodies.Samples()
+	samples := append(p.gate.bodies.Samples(), p.recorder.samples()...)
 	if p.config.Samples != nil {
 		samples = append(samples, p.config.Samples()...)
 	}
@@ -173,7 +173,6 @@ func (p *process) run(ctx context.Context) error {
 	if p.admin != nil {
 		group.Go(func() error { return ignoreStopped(p.admin.Serve(p.adminListener)) })
 	}
-	group.Go(func() error { p.recorder.run(context.WithoutCancel(ctx)); return nil })
 	group.Go(func() error { <-ctx.Done(); p.drain(context.WithoutCancel(ctx)); return nil })
 	err := p.start(ctx, group)
 	if err != nil {

@@ -193,6 +193,8 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *f
 		return d.boolean(n, field, at)
 	case protoreflect.Int32Kind:
 		return d.number(n, at)
+	case protoreflect.DoubleKind:
+		return d.fraction(n, at)
 	case protoreflect.EnumKind:
 		return d.enum(n, field, at)
 	default:
@@ -220,6 +222,16 @@ func (d *decoder) number(n *yaml.Node, at *fault.Place) (v protoreflect.Value, o
 		return v, false
 	}
 	return protoreflect.ValueOfInt32(int32(i)), true
+}
+
+// fraction reads a number such as 0.25, without a sign or an exponent.
+func (d *decoder) fraction(n *yaml.Node, at *fault.Place) (v protoreflect.Value, ok bool) {
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || strings.Trim(n.Value, "0123456789.") != "" {
+		d.fault(n, at, "%s must be a number such as 0.25", at.Label())
+		return v, false
+	}
+	return protoreflect.ValueOfFloat64(f), true
 }
 
 func (d *decoder) enum(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
