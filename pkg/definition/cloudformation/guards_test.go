@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// api is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
-const api = `
+// openRest is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
+const openRest = `
 Parameters: {X: {Type: String}}
 Conditions: {C: !Equals [!Ref X, a]}
 Resources:
@@ -98,7 +98,7 @@ func TestGuardedRoutesStay(t *testing.T) {
 		{"a stack that does not get the API", stack + "routes.yaml}}", "ANY /{proxy+}: NONE"},
 		{"a module", "  M: {Type: A::B::C::MODULE, Properties: {Api: !Ref Api}}", "ANY /{proxy+}: refuses\nrefused: M gets the API"},
 	} {
-		if got := outcome(t, api+test.resources); !strings.Contains(got, test.want) {
+		if got := outcome(t, openRest+test.resources); !strings.Contains(got, test.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
 		}
 	}
@@ -108,7 +108,7 @@ func TestEndpointThatIsNotKnown(t *testing.T) {
 	for _, configuration := range []string{
 		"!If [C, {Types: [PRIVATE]}, !Ref AWS::NoValue]", "{Types: !If [C, [PRIVATE], [REGIONAL]]}", "{Types: [!If [C, PRIVATE, REGIONAL]]}", "!Ref X",
 	} {
-		text := strings.Replace(api, "{Name: a}", "{Name: a, EndpointConfiguration: "+configuration+"}", 1)
+		text := strings.Replace(openRest, "{Name: a}", "{Name: a, EndpointConfiguration: "+configuration+"}", 1)
 		if got := outcome(t, text); !strings.HasPrefix(got, "ANY /{proxy+}: refuses\nrefused: whether the API is private is not known") {
 			t.Errorf("%s: got %s", configuration, got)
 		}
@@ -150,7 +150,7 @@ Resources:
 // TestKeysOfSeveralMethods: the scheme of API keys is made once.
 func TestKeysOfSeveralMethods(t *testing.T) {
 	keyed := "  Guarded%: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Admin, HttpMethod: %, AuthorizationType: NONE, ApiKeyRequired: true}}\n"
-	got := outcome(t, api+strings.ReplaceAll(keyed, "%", "GET")+strings.ReplaceAll(keyed, "%", "PUT"))
+	got := outcome(t, openRest+strings.ReplaceAll(keyed, "%", "GET")+strings.ReplaceAll(keyed, "%", "PUT"))
 	if got != "ANY /{proxy+}: NONE\nGET /admin: NONE and a key\nPUT /admin: NONE and a key" {
 		t.Errorf("got %s", got)
 	}
