@@ -23,7 +23,7 @@ Resources:
 `
 
 // method is a guarded method of the API, with its RestApiId and HttpMethod.
-func method(api, method string) string {
+func guardedMethod(api, method string) string {
 	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
 }
 
@@ -78,17 +78,17 @@ func TestGuardedRoutesStay(t *testing.T) {
 	const whole = "ANY /{proxy+}: NONE\nANY /admin: AWS_IAM"
 	const stack = "  Nested: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "
 	for _, test := range []struct{ name, resources, want string }{
-		{"Ref", method("!Ref Api", "ANY"), whole},
-		{"Sub", method("!Sub '${Api}'", "ANY"), whole},
-		{"Join", method("!Join ['', [!Ref Api]]", "ANY"), whole},
-		{"the id", method("abcdefghij", "ANY"), whole},
-		{"another id", method("bcdefghijk", "ANY"), "ANY /{proxy+}: NONE"},
-		{"an id that is not known", method("!Ref X", "ANY"), "ANY /admin: refuses\nrefused: its RestApiId is not known"},
-		{"no API", method("!Ref Admin", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
-		{"nothing", method("null", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
-		{"a method in lower case", method("!Ref Api", "any"), whole},
-		{"a method with a blank", method("!Ref Api", "'ANY '"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
-		{"a method that is not one", method("!Ref Api", "parameters"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"Ref", guardedMethod("!Ref Api", "ANY"), whole},
+		{"Sub", guardedMethod("!Sub '${Api}'", "ANY"), whole},
+		{"Join", guardedMethod("!Join ['', [!Ref Api]]", "ANY"), whole},
+		{"the id", guardedMethod("abcdefghij", "ANY"), whole},
+		{"another id", guardedMethod("bcdefghijk", "ANY"), "ANY /{proxy+}: NONE"},
+		{"an id that is not known", guardedMethod("!Ref X", "ANY"), "ANY /admin: refuses\nrefused: its RestApiId is not known"},
+		{"no API", guardedMethod("!Ref Admin", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"nothing", guardedMethod("null", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"a method in lower case", guardedMethod("!Ref Api", "any"), whole},
+		{"a method with a blank", guardedMethod("!Ref Api", "'ANY '"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"a method that is not one", guardedMethod("!Ref Api", "parameters"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
 		{"properties that are not known", "  Guarded: {Type: AWS::ApiGateway::Method, Properties: !If [C, {RestApiId: !Ref Api}, {}]}", "the Properties of Guarded are not known: the condition C is not decided"},
 		{"a stack with routes", stack + "routes.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its resource M (routes.yaml:1) may be a route"},
 		{"a stack with a loop", stack + "loop.yaml, Parameters: {Api: !Sub '${Api}'}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets"},
