@@ -104,6 +104,18 @@ func TestGuardedRoutesStay(t *testing.T) {
 	}
 }
 
+// TestPathParts: a number that CloudFormation may read as another one is no path.
+func TestPathParts(t *testing.T) {
+	for part, want := range map[string]string{
+		"2024": "ANY /2024: AWS_IAM", "'010'": "ANY /010: AWS_IAM", "010": "fault: ", "0x10": "fault: ", "1e3": "fault: ", "1_000": "fault: ", "1.0": "fault: ",
+	} {
+		text := strings.Replace(api, "PathPart: admin", "PathPart: "+part, 1) + method("!Ref Api", "ANY")
+		if got := outcome(t, text); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", part, got, want)
+		}
+	}
+}
+
 func TestEndpointThatIsNotKnown(t *testing.T) {
 	for _, configuration := range []string{
 		"!If [C, {Types: [PRIVATE]}, !Ref AWS::NoValue]", "{Types: !If [C, [PRIVATE], [REGIONAL]]}", "{Types: [!If [C, PRIVATE, REGIONAL]]}", "!Ref X",
