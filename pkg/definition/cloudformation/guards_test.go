@@ -200,6 +200,16 @@ func itemsOf(n *tree.Node) []*tree.Node {
 	return n.Items
 }
 
+// TestOutputs: the output of the root resource lets other stacks add routes.
+func TestOutputs(t *testing.T) {
+	for output, want := range map[string]bool{"!GetAtt Api.RootResourceId": true, "!Ref Api": false, "!GetAtt Other.RootResourceId": false} {
+		_, report := load(t, api+"  Other: {Type: AWS::ApiGateway::RestApi, Properties: {Name: b}}\nOutputs: {Root: {Value: "+output+", Export: {Name: root}}}")
+		if got := strings.Contains(fmt.Sprint(report.Notes()), "other stacks can add routes"); got != want {
+			t.Errorf("%s: noted is %t", output, got)
+		}
+	}
+}
+
 // TestSchemesOfOneName: an operation of the Body is not guarded by an authorizer that only has the name of its scheme.
 func TestSchemesOfOneName(t *testing.T) {
 	got := outcome(t, `
