@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/template"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // openRest is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
@@ -27,16 +29,27 @@ func guardedMethod(api, method string) string {
 	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
 }
 
-// outcome reads an API. It is the routes in a line each, then the refusals; or the faults.
-func outcome(t *testing.T, text string) string {
+// files are what templates include.
+var files = map[string]string{
+	"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
+	"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
+}
+
+// load reads an API without faults.
+func load(t *testing.T, text string) (*tree.Node, *portability.Report) {
+	t.Helper()
+	node, report, faults := tryLoad(t, text)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return node, report
+}
+
+func tryLoad(t *testing.T, text string) (*tree.Node, *portability.Report, fault.List) {
 	t.Helper()
 	root, faults := tree.Parse("t.yaml", []byte(text))
 	if len(faults) > 0 {
 		t.Fatal(faults)
-	}
-	files := map[string]string{
-		"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
-		"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
 	}
 	read := func(name string) ([]byte, error) {
 		if text := files[name]; text != "" {
@@ -44,12 +57,19 @@ func outcome(t *testing.T, text string) string {
 		}
 		return nil, errors.New("no such file")
 	}
-	var report portability.Report
-	resolved, faults := template.Resolve(root, template.Inputs{API: "Api", APIID: "abcdefghij", Account: "111122223333", Region: "eu-west-1", Read: read}, &report)
+	report := &portability.Report{}
+	resolved, faults := template.Resolve(root, template.Inputs{API: "Api", APIID: "abcdefghij", Account: "111122223333", Region: "eu-west-1", Read: read}, report)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	node, faults := Read(resolved, "Api", openapi.Options{Read: read}, &report)
+	node, faults := Read(resolved, "Api", openapi.Options{Read: read}, report)
+	return node, report, faults
+}
+
+// outcome reads an API. It is the routes in a line each, then the refusals; or the faults.
+func outcome(t *testing.T, text string) string {
+	t.Helper()
+	node, report, faults := tryLoad(t, text)
 	if len(faults) > 0 {
 		return "fault: " + faults.Error()
 	}
@@ -104,6 +124,18 @@ func TestGuardedRoutesStay(t *testing.T) {
 	}
 }
 
+// TestPathParts: a number that CloudFormation may read as another one is no path.
+func TestPathParts(t *testing.T) {
+	for part, want := range map[string]string{
+		"2024": "ANY /2024: AWS_IAM", "'010'": "ANY /010: AWS_IAM", "010": "fault: ", "0x10": "fault: ", "1e3": "fault: ", "1_000": "fault: ", "1.0": "fault: ",
+	} {
+		text := strings.Replace(api, "PathPart: admin", "PathPart: "+part, 1) + method("!Ref Api", "ANY")
+		if got := outcome(t, text); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", part, got, want)
+		}
+	}
+}
+
 func TestEndpointThatIsNotKnown(t *testing.T) {
 	for _, configuration := range []string{
 		"!If [C, {Types: [PRIVATE]}, !Ref AWS::NoValue]", "{Types: !If [C, [PRIVATE], [REGIONAL]]}", "{Types: [!If [C, PRIVATE, REGIONAL]]}", "!Ref X",
@@ -131,6 +163,49 @@ func TestImportParameters(t *testing.T) {
 	} {
 		if got := outcome(t, parameters+test.resources); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s: got %s, want %s", test.resources, got, test.want)
+		}
+	}
+}
+
+// TestGuardedDomains: a domain that guards by itself is noted, and one with a policy is not served.
+func TestGuardedDomains(t *testing.T) {
+	const mapping = `
+  Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: prod}}
+  Mapping: {Type: AWS::ApiGateway::BasePathMappingV2, Properties: {RestApiId: !Ref Api, Stage: !Ref Stage, DomainNameArn: !GetAtt Domain.DomainNameArn}}
+  Domain: {Type: AWS::ApiGateway::DomainNameV2, Properties: {DomainName: A.example.com`
+	for _, test := range []struct{ properties, domains, note string }{
+		{"}}", "a.example.com", ""},
+		{", MutualTlsAuthentication: {TruststoreUri: s3://a/b}}}", "a.example.com", "callers of the domain need a certificate"},
+		{", Policy: {Statement: []}}}", "", "the domain has a Policy of its own"},
+		{", Policy: !If [C, {Statement: []}, !Ref AWS::NoValue]}}", "", "the domain has a Policy of its own"},
+	} {
+		node, report := load(t, api+mapping+test.properties)
+		domains := ""
+		for n := range node.Get("stages").All() {
+			for _, d := range itemsOf(n.Get("domains")) {
+				domains += d.Text
+			}
+		}
+		notes := fmt.Sprint(report.Notes())
+		if domains != test.domains || !strings.Contains(notes, test.note) || test.note == "" && strings.Contains(notes, "the domain") {
+			t.Errorf("%s: got domains %q and %s", test.properties, domains, notes)
+		}
+	}
+}
+
+func itemsOf(n *tree.Node) []*tree.Node {
+	if n == nil {
+		return nil
+	}
+	return n.Items
+}
+
+// TestOutputs: the output of the root resource lets other stacks add routes.
+func TestOutputs(t *testing.T) {
+	for output, want := range map[string]bool{"!GetAtt Api.RootResourceId": true, "!Ref Api": false, "!GetAtt Other.RootResourceId": false} {
+		_, report := load(t, api+"  Other: {Type: AWS::ApiGateway::RestApi, Properties: {Name: b}}\nOutputs: {Root: {Value: "+output+", Export: {Name: root}}}")
+		if got := strings.Contains(fmt.Sprint(report.Notes()), "other stacks can add routes"); got != want {
+			t.Errorf("%s: noted is %t", output, got)
 		}
 	}
 }
