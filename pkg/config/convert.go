@@ -16,9 +16,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// Convert writes the portcullis.yaml that a configuration amounts to once its definitions are read: it decides as the configuration
-// does, and names no definition. Comments say where in a definition each route, authorizer and policy stands. What the error says is
-// what Load says.
+// Convert writes a portcullis.yaml that decides as a configuration does and names no definition. Comments say where in a definition each
+// route, authorizer and policy stands. It returns the errors of Load.
 func Convert(in Input, w io.Writer) error {
 	l, err := readAgain(in)
 	if err != nil {
