@@ -101,4 +101,6 @@ func TestATracerThatPanics(t *testing.T) {
 
 type panics struct{}
 
-func (panics) Start(context.Context, string) (context.Context, func(*authz.Decision)) { panic("secret") }
+func (panics) Start(context.Context, string) (context.Context, func(*authz.Decision)) {
+	panic("secret")
+}
