@@ -81,6 +81,7 @@ var imports = map[string][]string{
 	"hack/demo":                  {"envoy/envoytest"},
 	"hack/pictures":              {},
 	"envoy/envoytest":            {},
+	"envoy/envoytest/otlp":       {},
 	"envoy/e2e":                  {},
 	"deploy":                     {},
 }

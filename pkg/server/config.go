@@ -125,6 +125,13 @@ const (
 	maxMessage = 512 << 20
 )
 
+// Tracer traces checks.
+type Tracer interface {
+	// Start begins the trace of a check, which continues the trace of a traceparent header, or begins its own if that is empty or not
+	// valid. It returns a nil end for a check that is not traced.
+	Start(ctx context.Context, traceparent string) (_ context.Context, end func(*authz.Decision))
+}
+
 // TLSFiles name PEM files. They are read again when they change.
 type TLSFiles struct {
 	// Cert and Key are the server's certificate chain and private key. Without them the port speaks plain text.

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 )
 
@@ -141,6 +142,22 @@ func (p *process) options(ctx context.Context, checks *extauthz.Server, g *gener
 		options = append(options, grpc.Creds(p.tls.credentials(g.renewForExpiry)))
 	}
 	return options
+}
+
+// trace returns what begins the trace of a check, nil without a Tracer. The traceparent is that of Envoy's call, not of the client's
+// request. Of several, none counts.
+func (p *process) trace() func(context.Context) (context.Context, func(*authz.Decision)) {
+	tracer := p.config.Tracer
+	if tracer == nil {
+		return nil
+	}
+	return func(ctx context.Context) (context.Context, func(*authz.Decision)) {
+		var parent string
+		if values := metadata.ValueFromIncomingContext(ctx, "traceparent"); len(values) == 1 {
+			parent = values[0]
+		}
+		return tracer.Start(ctx, parent)
+	}
 }
 
 // maxConnectionAge is how long a connection with TLS lasts before its client is asked to make another one.

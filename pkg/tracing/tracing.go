@@ -24,7 +24,6 @@ const (
 	queuedSpans = 512
 	batchSpans  = 128
 	batchWait   = time.Second
-	exportTime  = 5 * time.Second
 	// closeTime is how long Close may take to send what waits.
 	closeTime = 2 * time.Second
 )

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+	"github.com/portcullis-authz/portcullis/envoy/envoytest/otlp"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/tracing"
 )
@@ -37,7 +37,7 @@ func newTracer(t *testing.T, c tracing.Config) *tracing.Tracer {
 func TestSpans(t *testing.T) {
 	for _, scheme := range []string{"grpc", "http"} {
 		t.Run(scheme, func(t *testing.T) {
-			collector := envoytest.StartCollector(t)
+			collector := otlp.Start(t)
 			endpoint := "grpc://" + collector.GRPC
 			if scheme == "http" {
 				endpoint = collector.HTTP + "/v1/traces"
@@ -55,7 +55,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-func checkSpans(t *testing.T, spans []envoytest.Span) {
+func checkSpans(t *testing.T, spans []otlp.Span) {
 	t.Helper()
 	if len(spans) != 4 {
 		t.Fatalf("%d spans", len(spans))
