@@ -12,6 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -58,6 +59,8 @@ type compiler struct {
 	defined []*definition.Definition
 	// flushable are the authorizers whose answers are cached.
 	flushable []flushable
+	// keys are the access keys and their owners.
+	keys *iam.Store
 }
 
 // keyFile is an access key file. Its faults are reported where it is used.
