@@ -61,6 +61,7 @@ var imports = map[string][]string{
 	"pkg/simulate":                {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":                {"pkg/authz"},
 	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
+	"pkg/explain":                 {"pkg/authz", "pkg/extauthz", "pkg/gateway"},
 	"pkg/config/source":           {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
@@ -70,7 +71,7 @@ var imports = map[string][]string{
 	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
 	"pkg/server":           {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter"},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},

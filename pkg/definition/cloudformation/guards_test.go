@@ -193,13 +193,6 @@ func TestGuardedDomains(t *testing.T) {
 	}
 }
 
-func itemsOf(n *tree.Node) []*tree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Items
-}
-
 // TestOutputs: the output of the root resource lets other stacks add routes.
 func TestOutputs(t *testing.T) {
 	for output, want := range map[string]bool{"!GetAtt Api.RootResourceId": true, "!Ref Api": false, "!GetAtt Other.RootResourceId": false} {
