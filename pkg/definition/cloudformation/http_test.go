@@ -35,7 +35,7 @@ func TestRoutes(t *testing.T) {
 		{"RouteKey: GET /pets, AuthorizationType: JWT", "GET /pets: unresolved", "AuthorizerId does not name an authorizer"},
 		{"RouteKey: GET /pets, AuthorizationType: JWT, AuthorizerId: !Ref Fun", "GET /pets: unresolved", "AuthorizationType is JWT, and the authorizer Fun is for CUSTOM: write CUSTOM"},
 		{"RouteKey: !Ref Mode, AuthorizationType: AWS_IAM", "", "11: the RouteKey of the route R is not known: the parameter Mode has no default"},
-		{"RouteKey: pets, AuthorizationType: AWS_IAM", "", "11: the RouteKey must be a method and a path"},
+		{"RouteKey: pets, AuthorizationType: AWS_IAM", "", "11: the RouteKey must be a method (ANY,"},
 	} {
 		text := httpAPIText + "  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, " + test.properties + "}}\n"
 		check(t, test.properties, read(text, nil), test.routes, test.says)

@@ -67,7 +67,7 @@ func TestMethods(t *testing.T) {
 func TestDefaultDecides(t *testing.T) {
 	r := read(method("AuthorizationType: !If [Is, NONE, AWS_IAM]"), nil)
 	for _, n := range r.report.Notes() {
-		if n.What == "M" && n.Message == "what guards it is decided by the default of the parameter Off: give the parameter to be sure" && n.At.Line == 18 {
+		if n.What == "GET /pets" && n.Message == "the value is decided by the default of the parameter Off: give the parameter to be sure" && n.At.Line == 18 {
 			return
 		}
 	}
@@ -78,11 +78,11 @@ func TestResources(t *testing.T) {
 	for _, test := range []struct{ name, text, routes, says string }{
 		{"a resource that is not created", api + "  M: {Type: AWS::ApiGateway::Method, Condition: Not, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "", ""},
 		{"a condition that is not decided", api + "  M: {Type: AWS::ApiGateway::Method, Condition: Undecided, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}",
-			"GET /pets: unresolved", "18: GET /pets: the condition Undecided is not decided, for the parameter Mode has no default"},
+			"GET /pets: unresolved", "18: GET /pets: the condition Undecided is not decided, because the parameter Mode has no default"},
 		{"any method of a child", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pet, HttpMethod: ANY, AuthorizationType: AWS_IAM}}", "ANY /pets/{id}: authorization AWS_IAM", ""},
 		{"the root by Sub", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Sub '${Api}', ResourceId: !Sub '${Api.RootResourceId}', HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /: authorization AWS_IAM", ""},
 		{"a method of another API", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Other, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}", "", ""},
-		{"an API that is not known", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !ImportValue api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
+		{"an API that is not known", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !ImportValue api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /pets: unresolved",
 			"18: M: its RestApiId is not known, so it may be a part of Api: what another stack exports is not known: give it by --value 'Fn::ImportValue api=…'"},
 		{"a resource elsewhere", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !ImportValue pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
 			"18: the path of the method M is not known: it names a resource that is not in the template; what another stack exports is not known: give it by --value 'Fn::ImportValue pets=…'"},
