@@ -22,7 +22,7 @@ func CheckRecorded(ctx context.Context, a Authorizer, text []byte) (authz.Decisi
 		return authz.Decision{}, ErrNotRecorded
 	}
 	var decision authz.Decision
-	s := New(Config{Authorizer: a, Record: func(d *authz.Decision, _ time.Duration) { decision = *d }})
+	s := New(Config{Authorizer: a, Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { decision = *d }})
 	if _, err := s.Check(ctx, &in); err != nil {
 		return authz.Decision{}, err
 	}
