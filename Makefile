@@ -18,7 +18,7 @@ build: ## build bin/portcullis
 demo: ## the real Envoy, an upstream and portcullis on free ports, with a tour (ONCE=1 ends after the tour)
 	@$(GO) run ./hack/demo
 
-parts: ## install the pinned real parts that the tests use (Envoy, signing clients, token issuers, Lambda runtime, Redis)
+parts: ## install the pinned real parts that the tests use (Envoy, signing clients, token issuers, Lambda runtime, Redis, Prometheus)
 	@hack/parts.sh
 
 check: fmt vet lint tidy-up-to-date generated-up-to-date layering ## format, vet, lint, generated files, import directions

@@ -236,7 +236,7 @@ func (c *cluster) checkHelm(t *testing.T, name string) {
 		return string(out)
 	}
 	// The Prometheus operator's kinds are not known here.
-	values := []string{"--values", filepath.Join(chart, "ci", name+"-values.yaml"), "--set", "serviceMonitor.enabled=false"}
+	values := []string{"--values", filepath.Join(chart, "ci", name+"-values.yaml"), "--set", "serviceMonitor.enabled=false,prometheusRule.enabled=false"}
 	if out := helm(append([]string{"install", "pets", chart, "--create-namespace"}, values...)...); !strings.Contains(out, "STATUS: deployed") {
 		t.Errorf("install: %s", out)
 	}

@@ -9,4 +9,7 @@
 //
 // 2026-11-25: what a pod would run is run with the arguments of its manifest. Only the paths are below a folder of the test, where
 // volumes lie as the kubelet makes them, and the ports are the kernel's choice.
+//
+// 2026-11-28: the chart's alerts are a plain rules file that the template copies, so that there is one set, which promtool and a real
+// Prometheus read as it is.
 package deploy

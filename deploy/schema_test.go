@@ -32,7 +32,9 @@ func schemas(t *testing.T, dir string) (pattern string) {
 	if kinds < 100 {
 		t.Fatalf("%d kinds in the description of the Kubernetes API", kinds)
 	}
-	monitor(t, from, dir)
+	for _, kind := range []string{"ServiceMonitor", "PrometheusRule"} {
+		operated(t, from, dir, strings.ToLower(kind))
+	}
 	return filepath.Join(dir, "{{.ResourceKind}}{{.KindSuffix}}.json")
 }
 
@@ -64,7 +66,8 @@ func closeType(v any) {
 	}
 }
 
-func monitor(t *testing.T, from, dir string) {
+// operated writes the schema of a kind that the Prometheus operator defines.
+func operated(t *testing.T, from, dir, kind string) {
 	t.Helper()
 	var crd struct {
 		Spec struct {
@@ -77,11 +80,11 @@ func monitor(t *testing.T, from, dir string) {
 			}
 		}
 	}
-	must(t, yaml.Unmarshal([]byte(read(t, filepath.Join(from, "servicemonitors.yaml"))), &crd))
+	must(t, yaml.Unmarshal([]byte(read(t, filepath.Join(from, kind+"s.yaml"))), &crd))
 	group, _, _ := strings.Cut(crd.Spec.Group, ".")
 	for _, v := range crd.Spec.Versions {
 		closeType(v.Schema.OpenAPIV3Schema)
-		save(t, dir, schemaName("servicemonitor", group, v.Name), encode(t, v.Schema.OpenAPIV3Schema))
+		save(t, dir, schemaName(kind, group, v.Name), encode(t, v.Schema.OpenAPIV3Schema))
 	}
 }
 

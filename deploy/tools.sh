@@ -44,12 +44,14 @@ of_module() {
 }
 
 schemas() {
-	local to=$cache/kubernetes-schemas-$kubernetes-$operator
-	[ ! -e "$to/swagger.json" ] || return 0
+	local kind to=$cache/kubernetes-schemas-$kubernetes-$operator
+	[ ! -e "$to/swagger.json" ] || [ ! -e "$to/prometheusrules.yaml" ] || return 0
 	echo "tools: fetching the schemas of Kubernetes $kubernetes" >&2
 	mkdir -p "$to"
-	of_module github.com/prometheus-operator/prometheus-operator $operator example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml \
-		"$to/servicemonitors.yaml"
+	for kind in servicemonitors prometheusrules; do
+		of_module github.com/prometheus-operator/prometheus-operator $operator "example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" \
+			"$to/$kind.yaml"
+	done
 	of_module k8s.io/kubernetes $kubernetes api/openapi-spec/swagger.json "$to/.swagger.json"
 	mv "$to/.swagger.json" "$to/swagger.json"
 }

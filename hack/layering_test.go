@@ -62,11 +62,13 @@ var imports = map[string][]string{
 	"pkg/extauthz":                {"pkg/authz"},
 	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
 	"pkg/config/source":           {"pkg/fault"},
-	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/definition", "pkg/definition/portability",
+	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
-	"pkg/envoyconf": {"pkg/gateway"},
-	"pkg/server":    {"pkg/authz", "pkg/bulkhead", "pkg/extauthz", "pkg/meter"},
+	"pkg/envoyconf":        {"pkg/gateway"},
+	"pkg/decisionlog":      {"pkg/authz", "pkg/bulkhead"},
+	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
+	"pkg/server":           {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter"},
 
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/fault", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
@@ -79,6 +81,7 @@ var imports = map[string][]string{
 	"hack/demo":                  {"envoy/envoytest"},
 	"hack/pictures":              {},
 	"envoy/envoytest":            {},
+	"envoy/envoytest/otlp":       {},
 	"envoy/e2e":                  {},
 	"deploy":                     {},
 }
@@ -86,7 +89,7 @@ var imports = map[string][]string{
 // onlyIn names outside modules that only the listed packages may import. Tests, the demo and the benchmark are exempt.
 var onlyIn = map[string][]string{
 	"github.com/envoyproxy/go-control-plane/": {"pkg/extauthz", "pkg/server"},
-	"google.golang.org/grpc":                  {"pkg/extauthz", "pkg/server"},
+	"google.golang.org/grpc":                  {"pkg/decisionlog/otlp", "pkg/extauthz", "pkg/server"},
 	"buf.build/":                              {"pkg/config/source", "proto/portcullis/config/v1"},
 	"google.golang.org/protobuf/":             {"pkg/config/source", "pkg/extauthz", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},

@@ -11,6 +11,7 @@
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
 #   sam      aws-sam-translator from PyPI, AWS's translator of SAM templates, pinned in hack/sam/requirements.txt.
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
+#   prometheus  Prometheus 2.42 with promtool, from Debian's package, which is unpacked and not installed: installing starts it.
 #
 # All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. One more is installed only by name:
 #
@@ -184,14 +185,43 @@ redis() {
 	redis-server --version >/dev/null
 }
 
+# Unpacks Debian's package. Another revision of the same version may replace it.
+prometheus() {
+	local version=2.42.0 to=$cache/prometheus-2.42.0 name log
+	if [ -x "$to/usr/bin/promtool" ]; then return; fi
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+		echo "parts: Prometheus $version is taken from Debian 12's package; install apt-get and dpkg-deb, or run the tests on Debian 12" >&2
+		return 1
+	fi
+	make_work prometheus
+	log=$work/log
+	echo "parts: downloading Debian's prometheus $version" >&2
+	(cd "$work" && { apt-get -qq download prometheus || { apt-get update -qq && apt-get -qq download prometheus; }; }) >"$log" 2>&1 || {
+		cat "$log" >&2
+		echo "parts: apt-get cannot download prometheus; as root: apt-get update" >&2
+		return 1
+	}
+	name=$(cd "$work" && echo prometheus_*.deb)
+	case $name in
+	prometheus_"$version"*) ;;
+	*)
+		echo "parts: the system's package is $name, and the tests need Prometheus $version of Debian 12" >&2
+		return 1
+		;;
+	esac
+	dpkg-deb -x "$work/$name" "$work/prometheus"
+	"$work/prometheus/usr/bin/promtool" --version >/dev/null
+	settle "$work/prometheus" "$to" usr/bin/promtool
+}
+
 case ${1:-} in
-envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | sam | redis)
+envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | sam | redis | prometheus)
 	"$1"
 	;;
 '')
 	# Each in a process of its own, so that a failure does not stop the others.
 	hack/parts.sh envoy
-	for part in envoy-oldest python node issuers moto lambda sam redis; do
+	for part in envoy-oldest python node issuers moto lambda sam redis prometheus; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// subject is what a command looks at: a portcullis.yaml, or a definition without one.
+// subject is what a command examines: a portcullis.yaml, or a definition without one.
 type subject struct {
 	config string
 	alone  config.Standalone
@@ -36,10 +36,15 @@ func (p *pairs) Set(text string) error {
 	return nil
 }
 
-// define adds the flags that say what to look at.
+// define adds the flags that name the subject.
 func (s *subject) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.config, "config", "portcullis.yaml", "configuration `file`")
-	flags.Var(&s.apis, "api", "look at the API with this logical `id` of a template; may be repeated; without it, at all")
+	s.defineAlone(flags)
+}
+
+// defineAlone adds the flags for a definition.
+func (s *subject) defineAlone(flags *flag.FlagSet) {
+	flags.Var(&s.apis, "api", "logical `id` of an API of a template; may be repeated; without it, all APIs")
 	flags.Var(&s.parameters, "parameter", "`name=value` of a template's parameter; may be repeated")
 	flags.StringVar(&s.alone.ParameterFile, "parameter-file", "", "`file` with values of a template's parameters")
 	flags.Var(&s.values, "value", "`key=value` for what a definition gets from elsewhere, such as 'Fn::ImportValue pool-arn=arn:…'; may be repeated")
@@ -47,7 +52,7 @@ func (s *subject) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.alone.Account, "account", "", "`account` of a definition's API")
 	flags.StringVar(&s.alone.Region, "region", "", "`region` of a definition's API")
 	flags.Var(&s.stages, "stage", "`name` of a stage of a definition's API; may be repeated")
-	flags.StringVar(&s.alone.Unresolved, "unresolved", "", "`deny`: routes whose guard cannot be told refuse, instead of the definition")
+	flags.StringVar(&s.alone.Unresolved, "unresolved", "", "`deny`: a route whose guard is not known refuses every request; without it, the definition is refused")
 }
 
 // usage prints how a command is used, before its flags.
@@ -59,7 +64,7 @@ func (s *subject) usage(flags *flag.FlagSet) {
 	}
 }
 
-// load reads what the arguments name. The Snapshot has the Definitions even if there are faults.
+// load loads what the arguments name. If there are faults, the Snapshot still has the Definitions.
 func (s *subject) load(files []string, places bool) (*config.Snapshot, error) {
 	in, err := s.input(files)
 	if err != nil {
@@ -69,7 +74,7 @@ func (s *subject) load(files []string, places bool) (*config.Snapshot, error) {
 	return config.LoadInput(in, pool.Dry())
 }
 
-// input is the configuration that the arguments name, or that a definition alone would need.
+// input returns the configuration that the arguments name, or the one that a definition needs.
 func (s *subject) input(files []string) (config.Input, error) {
 	switch {
 	case len(files) == 0:
@@ -81,7 +86,8 @@ func (s *subject) input(files []string) (config.Input, error) {
 	}
 }
 
-// isDefinition tells a definition from a portcullis.yaml. What cannot be read is told by the reader of the one or the other.
+// isDefinition reports whether a file is a definition rather than a portcullis.yaml. A file that cannot be read counts as a definition,
+// whose reader reports why.
 func isDefinition(file string) bool {
 	data, err := os.ReadFile(file) //nolint:gosec // the user names it
 	if err != nil {
@@ -91,7 +97,7 @@ func isDefinition(file string) bool {
 	return root == nil || !root.Has("apis")
 }
 
-// around is the portcullis.yaml that a definition alone would need.
+// around returns the portcullis.yaml that a definition needs.
 func (s *subject) around(file string) (config.Input, error) {
 	s.alone.File, s.alone.Stages = file, s.stages
 	var err error
@@ -129,7 +135,7 @@ func (p pairs) split(flag string) (map[string]string, error) {
 	return split, nil
 }
 
-// arguments reads the flags of a command that looks at a subject, and the file that it may name.
+// arguments reads the flags of a command that examines a subject, and the name of a file, if there is one.
 func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
 	s.define(flags)
 	s.usage(flags)
@@ -145,7 +151,7 @@ func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Wri
 	return files, code, ok
 }
 
-// given returns the flags for a definition that are given.
+// given returns the flags for definitions that the command line has.
 func (s *subject) given(flags *flag.FlagSet) []string {
 	var names []string
 	flags.Visit(func(f *flag.Flag) {
@@ -164,7 +170,7 @@ func faultsOf(path string, err error) fault.List {
 	return fault.List{{File: path, Message: err.Error()}}
 }
 
-// name is how messages name what is looked at.
+// name returns the name of the subject in messages.
 func (s *subject) name(files []string) string {
 	if len(files) > 0 {
 		return files[0]

@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/grpc"
@@ -48,7 +49,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
-			"function": functionCmd, "flush": flushCmd,
+			"function": functionCmd, "flush": flushCmd, "filelimit": fileLimit, "closestdout": closeStdout,
 			"keyset": keySet, "token": token, "checktoken": checkToken,
 		},
 	})
@@ -59,6 +60,7 @@ type processKey struct{}
 // process is the portcullis serve of a script.
 type process struct {
 	cmd         *exec.Cmd
+	stdout      io.Closer
 	grpc, admin string
 	mu          sync.Mutex
 	log         strings.Builder
@@ -102,7 +104,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	p.cmd = cmd
+	p.cmd, p.stdout = cmd, out
 	ts.Defer(func() {
 		if cmd.ProcessState == nil {
 			_ = cmd.Process.Kill()
@@ -203,6 +205,9 @@ func tlsConfig(ts *testscript.TestScript, files []string) *tls.Config {
 	return c
 }
 
+// peer is the address of the scripts' client.
+var peer = &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{Address: "192.0.2.9", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}}}}
+
 func ask(client authv3.AuthorizationClient, host, path string, authorization ...string) (string, error) {
 	headers := map[string]string{}
 	for _, value := range authorization {
@@ -212,7 +217,7 @@ func ask(client authv3.AuthorizationClient, host, path string, authorization ...
 	defer cancel()
 	out, err := client.Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{
 		Http: &authv3.AttributeContext_HttpRequest{Method: "GET", Host: host, Path: path, Scheme: "http", Headers: headers},
-	}}})
+	}, Source: &authv3.AttributeContext_Peer{Address: peer}}})
 	if err != nil {
 		return "", err
 	}

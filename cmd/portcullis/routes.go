@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -24,14 +25,20 @@ func listRoutes(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("routes", flag.ContinueOnError)
 	format := flags.String("o", "text", "print text, markdown or json")
 	old := flags.String("diff", "", "say what has changed since `OLD`, a configuration, a definition or the output of routes -o json")
+	failOn := flags.String("fail-on", "", "with --diff, exit with 1 for a change that `opens` something or may do so, or for any change (all)")
 	var s subject
 	files, code, ok := s.arguments(flags, args, out, errs)
 	if !ok {
 		return code
 	}
 	printer := printers[*format]
-	if printer == nil {
+	switch {
+	case printer == nil:
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not text, markdown or json", *format))
+	case *failOn != "" && *failOn != "opens" && *failOn != "all":
+		return wrong(errs, flags, fmt.Errorf("--fail-on: %q is not opens or all", *failOn))
+	case *failOn != "" && *old == "":
+		return wrong(errs, flags, errors.New("--fail-on: it is for changes: name what to compare with, by --diff"))
 	}
 	list, err := s.routes(files)
 	if err != nil {
@@ -44,7 +51,18 @@ func listRoutes(args []string, out, errs io.Writer) int {
 	if err != nil {
 		return refused(errs, *old, err)
 	}
-	return printed(printChanges(out, *format, routes.Compare(before, list.Routes)), errs)
+	changes := routes.Compare(before, list.Routes)
+	if code := printed(printChanges(out, *format, changes), errs); code != exitGood || !fails(*failOn, changes) {
+		return code
+	}
+	return exitNo
+}
+
+// fails reports whether a change is among those that --fail-on names. One that changes a guard may open it.
+func fails(failOn string, changes []routes.Change) bool {
+	return slices.ContainsFunc(changes, func(c routes.Change) bool {
+		return failOn == "all" || failOn == "opens" && c.Effect != routes.Closes
+	})
 }
 
 // refused prints why something cannot be looked at.
@@ -107,49 +125,64 @@ func printRoutes(out io.Writer, l routeList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "API\tSTAGE\tROUTE\tGUARD\tDEFINED AT")
 	for _, r := range l.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.API, r.Stage, r.Key(), line(r.GuardedBy()), line(r.DefinedAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", fault.Line(r.API), fault.Line(r.Stage), fault.Line(r.Key()), fault.Line(r.GuardedBy()), fault.Line(r.DefinedAt))
 	}
 	for _, warning := range l.Warnings {
-		fmt.Fprintf(w, "warning: %s %s: %s\n", warning.API, warning.Stage, line(warning.Message))
+		fmt.Fprintf(w, "warning: %s %s: %s\n", fault.Line(warning.API), fault.Line(warning.Stage), fault.Line(warning.Message))
 	}
 	return w.Flush()
 }
 
-// line is a text in one line.
-func line(text string) string { return fault.Fault{Message: text}.Text() }
+// cell is a text as a cell of a table.
+func cell(text string) string { return strings.ReplaceAll(fault.Line(text), "|", `\|`) }
 
 func printMarkdown(out io.Writer, l routeList) error {
 	fmt.Fprintln(out, "| API | stage | route | guard | defined at |\n|---|---|---|---|---|")
-	cell := func(text string) string { return strings.ReplaceAll(line(text), "|", `\|`) }
 	for _, r := range l.Routes {
-		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", r.API, r.Stage, r.Key(), cell(r.GuardedBy()), cell(r.DefinedAt))
+		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", cell(r.API), cell(r.Stage), cell(r.Key()), cell(r.GuardedBy()), cell(r.DefinedAt))
 	}
 	for i, warning := range l.Warnings {
 		if i == 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "- **Warning**: %s %s: %s\n", warning.API, warning.Stage, line(warning.Message))
+		fmt.Fprintf(out, "- **Warning**: %s %s: %s\n", fault.Line(warning.API), fault.Line(warning.Stage), fault.Line(warning.Message))
 	}
 	return nil
 }
 
 // printChanges prints what a change opens, closes or changes.
 func printChanges(out io.Writer, format string, changes []routes.Change) error {
-	if format == "json" {
-		if changes == nil {
-			changes = []routes.Change{}
-		}
-		return printJSON(out, map[string]any{"changes": changes})
-	}
-	if len(changes) == 0 {
+	switch {
+	case format == "json":
+		return printJSON(out, map[string]any{"changes": append([]routes.Change{}, changes...)})
+	case len(changes) == 0:
 		_, err := fmt.Fprintln(out, "nothing that is open or closed changes")
 		return err
+	case format == "markdown":
+		return printChangesMarkdown(out, changes)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
-		fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s -> %s\n", c.Effect, c.API, c.Stage, c.Method, c.Path, line(orNothing(c.Before)), line(orNothing(c.After)))
+		fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s -> %s\n", c.Effect, fault.Line(c.API), fault.Line(c.Stage), fault.Line(c.Method), fault.Line(c.Path), fault.Line(orNothing(c.Before)), fault.Line(after(c)))
 	}
 	return w.Flush()
+}
+
+func printChangesMarkdown(out io.Writer, changes []routes.Change) error {
+	fmt.Fprintln(out, "| effect | API | stage | requests | before | after |\n|---|---|---|---|---|---|")
+	for _, c := range changes {
+		fmt.Fprintf(out, "| %s | %s | %s | %s %s | %s | %s |\n",
+			c.Effect, cell(c.API), cell(c.Stage), cell(c.Method), cell(c.Path), cell(orNothing(c.Before)), cell(after(c)))
+	}
+	return nil
+}
+
+// after is what follows a change, with what differs and cannot be seen in it.
+func after(c routes.Change) string {
+	if c.Why == "" {
+		return orNothing(c.After)
+	}
+	return c.After + " (" + c.Why + ")"
 }
 
 func orNothing(route string) string {

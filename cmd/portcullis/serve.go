@@ -24,7 +24,7 @@ func serve(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	c := server.Config{Stdout: out, Version: versionText()}
 	path := serveFlags(flags, &c)
-	logger := logFlags(flags)
+	logger := logFlags(flags, &c)
 	tracer := traceFlags(flags)
 	if code, ok := parse(flags, args, out, errs); !ok {
 		return code
@@ -54,6 +54,10 @@ func serve(args []string, out, errs io.Writer) int {
 		c.Tracer, c.Samples = traces, func() []authz.Sample { return append(p.Samples(), traces.Samples()...) }
 	}
 
+	// Without this, Go ends the process when the reader of standard output or standard error has gone.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -94,7 +98,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	return flags.String("config", "portcullis.yaml", "configuration `file`")
 }
 
-func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
+func logFlags(flags *flag.FlagSet, c *server.Config) func(io.Writer) (*slog.Logger, error) {
 	format := flags.String("log-format", "json", "write the log as json or text")
 	level := flags.String("log-level", "info", "minimum log `level`: debug, info, warn or error")
 	return func(w io.Writer) (*slog.Logger, error) {
@@ -106,6 +110,7 @@ func logFlags(flags *flag.FlagSet) func(io.Writer) (*slog.Logger, error) {
 		options.Level = l
 		switch *format {
 		case "json":
+			c.LogLines = w
 			return slog.New(slog.NewJSONHandler(w, &options)), nil
 		case "text":
 			return slog.New(slog.NewTextHandler(w, &options)), nil
@@ -128,6 +133,7 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 		}
 		if err == nil {
 			s.Config.APIs = nil // not needed again, and there may be many
+			l.DecisionLog = s.DecisionLog
 			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
 		}
 		return l, onlyFaults(err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
 )
 
@@ -16,6 +17,8 @@ import (
 const simulateUsage = `usage: portcullis simulate FILE                a request of IAM's SimulateCustomPolicy, as JSON
        portcullis simulate - | --jsonl [FILE]  requests, one a line, from standard input or a file; one answer a line
        portcullis simulate --action-names ...  the parameters of aws iam simulate-custom-policy, as text, JSON or file://PATH
+       portcullis simulate --definition FILE [--api ID] --resource-arns ... --action-names ...
+                                               the same, with the resource policy of an API's definition
 `
 
 func simulatePolicies(args []string, out, errs io.Writer) int {
@@ -29,12 +32,21 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	flags.StringVar(format, "output", "json", "the same as -o")
 	p := parameters{}
 	p.define(flags)
+	var s subject
+	s.defineAlone(flags)
+	definition := flags.String("definition", "", "take the resource policy from this OpenAPI `file` or template")
 	files, code, ok := parseMixed(flags, p.spread(args), out, errs)
 	switch {
 	case !ok:
 		return code
 	case *format != "json":
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
+	case *definition == "" && len(s.given(flags)) > 0:
+		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", s.given(flags)[0]))
+	case *definition != "" && (len(files) > 0 || *jsonl || p["resource-policy"] != nil || p[cliInputJSON] != nil):
+		return wrong(errs, flags, errors.New("--definition gives the resource policy of a request in flags; leave out --resource-policy, --cli-input-json and files"))
+	case *definition != "":
+		return simulateDefinition(&s, *definition, p, out, errs)
 	case len(files) > 1:
 		return wrong(errs, flags, fmt.Errorf("unexpected argument %q", files[1]))
 	case len(p) > 0 && (len(files) > 0 || *jsonl):
@@ -55,6 +67,20 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	}
 	defer func() { _ = f.Close() }()
 	return simulateLines(f, out, errs)
+}
+
+// simulateDefinition evaluates a request with the resource policy of a definition's API.
+func simulateDefinition(s *subject, file string, p parameters, out, errs io.Writer) int {
+	in, err := s.around(file)
+	if err != nil {
+		return refused(errs, file, err)
+	}
+	text, err := config.ResourcePolicy(in)
+	if err != nil {
+		return refused(errs, file, err)
+	}
+	p["resource-policy"] = []string{text}
+	return simulateOne(p.request, "request", out, errs)
 }
 
 // parseMixed is parse for a command with flags and arguments in any order.

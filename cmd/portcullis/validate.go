@@ -110,7 +110,7 @@ func (r report) print(out, errs io.Writer) {
 		d.print(out)
 	}
 	if r.Valid {
-		fmt.Fprintf(out, "%s: %s, %s\n", r.File, count(r.APIs, "API"), count(r.Routes, "route"))
+		fmt.Fprintf(out, "%s: %s, %s\n", fault.Line(r.File), count(r.APIs, "API"), count(r.Routes, "route"))
 	}
 }
 
@@ -120,14 +120,14 @@ func (d definedAPI) print(out io.Writer) {
 	if d.API != "" {
 		name += ": " + d.API
 	}
-	fmt.Fprintf(out, "%s (%s)\n", name, d.Format)
+	fmt.Fprintf(out, "%s (%s)\n", fault.Line(name), d.Format)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, n := range d.Notes {
 		at := fmt.Sprint("line ", n.Line)
 		if n.File != d.File {
 			at = fmt.Sprintf("%s:%d", n.File, n.Line)
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", line(at), n.Verdict, line(n.What), line(n.Message))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", fault.Line(at), n.Verdict, fault.Line(n.What), fault.Line(n.Message))
 	}
 	_ = w.Flush() // what writes to out sees the error again
 }

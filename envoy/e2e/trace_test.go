@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+	"github.com/portcullis-authz/portcullis/envoy/envoytest/otlp"
 )
 
 // tracingEnvoy makes Envoy trace each request and send its spans to a collector.
@@ -57,14 +58,14 @@ func (s *stack) traced(t *testing.T, prefix string, n int) {
 // portcullis continues the trace that Envoy continues, as a child of Envoy's span.
 func TestTracesContinueThoseOfEnvoy(t *testing.T) {
 	t.Parallel()
-	collector := envoytest.StartCollector(t)
+	collector := otlp.Start(t)
 	s := start(t, setup{
 		config: pets, edits: tracingEnvoy(collector.GRPC),
 		flags: []string{"--trace-endpoint", "grpc://" + collector.GRPC, "--trace-share=0", "--trace-sampled-share=1"},
 	})
 	const prefix = "0af7651916cd43dd8448eb211c80"
 	s.traced(t, prefix, 1)
-	var check *envoytest.Span
+	var check *otlp.Span
 	eventually(t, "the collector has both spans", func() bool {
 		for _, mine := range collector.Spans("portcullis") {
 			for _, envoys := range collector.Spans("envoy") {
@@ -88,7 +89,7 @@ func TestTracesContinueThoseOfEnvoy(t *testing.T) {
 // Clients that ask for traces get a bounded share.
 func TestClientsCannotTurnTracesOn(t *testing.T) {
 	t.Parallel()
-	collector := envoytest.StartCollector(t)
+	collector := otlp.Start(t)
 	s := start(t, setup{
 		config: pets, edits: tracingEnvoy(collector.GRPC),
 		flags: []string{"--trace-endpoint", "grpc://" + collector.GRPC, "--trace-share=0", "--trace-sampled-share=0.1"},

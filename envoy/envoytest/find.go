@@ -175,6 +175,20 @@ func (p Part) Require(tb testing.TB) string {
 	return dir
 }
 
+// RequirePrometheus returns the folder with the programs prometheus and promtool, or ends the test as Part.Require does.
+func RequirePrometheus(tb testing.TB) string {
+	tb.Helper()
+	cache, err := cacheDir()
+	dir := filepath.Join(cache, "portcullis", "prometheus-2.42.0", "usr", "bin")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, "promtool"))
+	}
+	if err != nil {
+		skip(tb, errors.New("the part prometheus is not installed: run make parts, or hack/parts.sh prometheus"))
+	}
+	return dir
+}
+
 // RequireRedis returns the redis-server program, or ends the test as Part.Require does.
 func RequireRedis(tb testing.TB) string {
 	tb.Helper()

@@ -31,6 +31,8 @@ type Decision struct {
 	NeededScopes []string
 	// Meter counts the decision. It is nil if the decision is not for a stage of an API.
 	Meter Meter
+	// Claims are the claims of the caller's verified token; nil without one.
+	Claims Claims
 
 	// SetHeaders are headers for the upstream's request on Allow. Each replaces the client's of the same name.
 	SetHeaders []Field
@@ -53,6 +55,12 @@ type Response struct {
 	Status  int
 	Headers []Field
 	Body    string
+}
+
+// Claims are the claims of a verified token.
+type Claims interface {
+	// Claim returns a claim as API Gateway renders it. It returns false if the token does not have the claim.
+	Claim(name string) (string, bool)
 }
 
 // Caller is the caller of a request. The zero value is the anonymous caller.
@@ -123,6 +131,7 @@ const (
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once
 	CodeCanceled         Code = "canceled"           // denied: the check was canceled, or its time ran out
+	CodeUnrecorded       Code = "unrecorded"         // denied: the decision could not be recorded, and the audit is required
 )
 
 // String returns the code as in logs and metrics.

@@ -52,4 +52,5 @@ var meanings = [...]Meaning{
 	{CodeNotReady, "no configuration is loaded", "Read the log for the faults of the configuration, and correct them."},
 	{CodeOverload, "too many checks are at work, or wait for the same function or issuer", "Find the level in portcullis_share_refused_total, and raise the limit or speed up what is waited for."},
 	{CodeCanceled, "Envoy gave up the check, or its time ran out", "Raise the timeout of the ext_authz filter above the authorizers' timeouts."},
+	{CodeUnrecorded, "the audit is required, and the decision could not be written in time", "Make room on the disk, or let the reader of standard output keep up; portcullis_decision_log_dropped_total has the cause."},
 }

@@ -2,10 +2,14 @@ package config
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portcullis-authz/portcullis/pkg/cognito"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
@@ -38,8 +42,22 @@ func (c *compiler) authorizers(m *configv1.API, api *gateway.API, at *fault.Plac
 	}
 	api.Authorizers = make(map[string]gateway.Authorizer, len(m.GetAuthorizers()))
 	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
-		api.Authorizers[name] = c.authorizer(m.GetAuthorizers()[name], name, api, at.Field("authorizers").Key(name))
+		authorizer := c.authorizer(m.GetAuthorizers()[name], name, api, at.Field("authorizers").Key(name))
+		if c.Places {
+			authorizer.Digest = digest(m.GetAuthorizers()[name])
+		}
+		api.Authorizers[name] = authorizer
 	}
+}
+
+// digest returns a digest of what an authorizer is configured with.
+func digest(m *configv1.Authorizer) string {
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 func (c *compiler) authorizer(m *configv1.Authorizer, name string, api *gateway.API, at *fault.Place) gateway.Authorizer {

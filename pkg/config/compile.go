@@ -28,6 +28,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	c.issuers(m.GetIssuers(), at.Field("issuers"))
 	c.functionSpecs(m.GetFunctions(), at.Field("functions"))
 	c.memory(m.GetCache(), at.Field("cache"))
+	c.log = c.decisionLog(m, at.Field("decisionLog"))
 	for i, api := range m.GetApis() {
 		at := at.Field("apis").Item(i)
 		config.APIs[i] = c.api(api, at)

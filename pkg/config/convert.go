@@ -1,42 +1,108 @@
 package config
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// Convert writes the portcullis.yaml that a configuration amounts to once its definitions are read: it decides as the configuration
-// does, and names no definition. Comments say where in a definition each route, authorizer and policy stands. What the error says is
-// what Load says.
+// Convert writes a portcullis.yaml that decides as a configuration does and names no definition. Comments say where in a definition each
+// route, authorizer and policy stands. It returns the errors of Load.
 func Convert(in Input, w io.Writer) error {
-	s, err := LoadInput(in, pool.Dry())
-	if s != nil {
-		s.Close()
-	}
+	l, err := readAgain(in)
 	if err != nil {
 		return err
-	}
-	l := settled(func() *loading { return read(in, pool.Dry()) })
-	if l == nil || l.doc == nil {
-		return fmt.Errorf("%s changed while it was read", in.Path)
 	}
 	root := l.doc.Node(l.doc.Root())
 	for at := range l.doc.Items(l.doc.Root().Field("apis")) {
 		remove(l.doc.Node(at), "definition")
 	}
-	comment(l.doc, root, filepath.Base(in.Path))
+	commenter{l.doc, l.doc.File(root)}.comment(root, "")
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(root); err != nil {
 		return err
 	}
 	return encoder.Close()
+}
+
+// readAgain returns the document of a configuration that can be used, with its definitions read.
+func readAgain(in Input) (*loading, error) {
+	s, err := LoadInput(in, pool.Dry())
+	if s != nil {
+		s.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := settled(func() *loading { return read(in, pool.Dry()) })
+	if l == nil || l.doc == nil {
+		return nil, fmt.Errorf("%s changed while it was read", in.Path)
+	}
+	return l, nil
+}
+
+// ResourcePolicy returns the resource policy of the one API of a definition, as JSON.
+func ResourcePolicy(in Input) (string, error) {
+	l, err := readAgain(in)
+	if err != nil {
+		return "", err
+	}
+	apis := l.doc.Root().Field("apis")
+	if more := l.doc.Node(apis.Item(1)); more != nil {
+		return "", errors.New("the template has several APIs: name one with --api")
+	}
+	policy := l.doc.Node(apis.Item(0).Field("resourcePolicy").Field("inline"))
+	switch {
+	case policy != nil && policy.Kind == yaml.ScalarNode:
+		return policy.Value, nil
+	case policy == nil:
+		return "", errors.New("the API has no resource policy")
+	}
+	var b strings.Builder
+	writeJSON(&b, policy)
+	return b.String(), nil
+}
+
+// writeJSON writes a policy as JSON. Every scalar is a text, which a policy may have for any value.
+func writeJSON(b *strings.Builder, n *yaml.Node) {
+	separator := func(i int) string {
+		if i == 0 {
+			return ""
+		}
+		return ","
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		b.WriteByte('{')
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			b.WriteString(separator(i))
+			writeJSON(b, n.Content[i])
+			b.WriteByte(':')
+			writeJSON(b, n.Content[i+1])
+		}
+		b.WriteByte('}')
+	case yaml.SequenceNode:
+		b.WriteByte('[')
+		for i, item := range n.Content {
+			b.WriteString(separator(i))
+			writeJSON(b, item)
+		}
+		b.WriteByte(']')
+	default:
+		text, _ := json.Marshal(n.Value) // a string always can be
+		b.Write(text)
+	}
 }
 
 // remove takes a key out of a mapping.
@@ -49,25 +115,51 @@ func remove(mapping *yaml.Node, key string) {
 	}
 }
 
-// comment has the keys of a definition's values say where they stand: those of routes, and of what is directly below an API or one of
-// its maps. Texts lose the quotes that they do not need.
-func comment(doc *source.Document, n *yaml.Node, own string) {
-	if n.Kind == yaml.ScalarNode && filepath.Base(doc.File(n)) != own {
-		n.Style = 0
+// commenter writes where the values of definitions stand.
+type commenter struct {
+	doc *source.Document
+	// own is the file that is converted.
+	own string
+}
+
+// comment adds to a definition's routes and mappings the line in which they stand, unless the line of what holds them is the same. Texts
+// of definitions lose the quotes that they do not need.
+func (c commenter) comment(n *yaml.Node, above string) {
+	if n.Kind == yaml.ScalarNode && c.doc.File(n) != c.own {
+		n.Style = styleOf(n.Value)
 	}
 	for i, child := range n.Content {
-		comment(doc, child, own)
 		if n.Kind != yaml.MappingNode || i%2 == 0 {
+			c.comment(child, above)
 			continue
 		}
 		key := n.Content[i-1]
-		if file := filepath.Base(doc.File(key)); file != own && (child.Kind == yaml.MappingNode || key.Value == "route") && key.Line > 0 {
-			at := fmt.Sprintf("%s:%d", file, key.Line)
-			if child.Kind == yaml.ScalarNode {
-				child.LineComment = at
-			} else {
-				key.LineComment = at
-			}
+		at := c.position(key)
+		switch {
+		case at == "" || at == above:
+			at = above
+		case child.Kind == yaml.MappingNode:
+			key.LineComment = at
+		case key.Value == "route":
+			child.LineComment = at
 		}
+		c.comment(child, at)
 	}
+}
+
+// styleOf returns the style of a text that loading reads back. Without quotes, the encoder would not escape U+2028 and the like.
+func styleOf(text string) yaml.Style {
+	if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		return yaml.DoubleQuotedStyle
+	}
+	return 0
+}
+
+// position returns the file and line of a definition's key. It is empty for a key of the file that is converted.
+func (c commenter) position(key *yaml.Node) string {
+	file := c.doc.File(key)
+	if file == c.own || key.Line == 0 {
+		return ""
+	}
+	return fault.Line(fmt.Sprintf("%s:%d", filepath.Base(file), key.Line))
 }

@@ -13,13 +13,21 @@ import (
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// define puts each API that a definition defines in the place of the one that names the definition, so that all that follows reads
-// it like any other.
+// define replaces each API that names a definition by what the definition says and what stands beside it. All that follows reads it like
+// any other API.
 func (c *compiler) define() {
 	for at := range c.doc.Items(c.doc.Root().Field("apis")) {
-		if c.doc.Node(at.Field("definition")) != nil {
-			c.defineAPI(at)
+		if c.doc.Node(at.Field("definition")) == nil {
+			continue
 		}
+		api := &configv1.API{}
+		c.doc.DecodeAt(at, api, c.Report)
+		if d := c.loadDefinition(api, at); d != nil {
+			c.merge(d, api.GetDefinition().GetOverride(), at)
+			d.Node = nil // a Snapshot keeps the Definition
+			continue
+		}
+		c.Mark(at)
 	}
 	c.unaskedByAll()
 }
@@ -54,53 +62,51 @@ func unaskedFor(d *definition.Definition, key string) string {
 	return "the value " + fault.Quoted(key) + " is given, and nothing in the definition asks for it: " + hint
 }
 
-func (c *compiler) defineAPI(at *fault.Place) {
-	api := &configv1.API{}
-	c.doc.DecodeAt(at, api, c.Report)
+// loadDefinition reads the definition of an API and reports its faults. It returns nil for one that cannot be used.
+func (c *compiler) loadDefinition(api *configv1.API, at *fault.Place) *definition.Definition {
 	m := api.GetDefinition()
 	if m.GetFile() == "" {
 		c.IfNew(at.Field("definition").Field("file"), "file must be the name of an OpenAPI file or a template, relative to the folder of this one")
-		c.Mark(at)
-		return
+		return nil
 	}
 	d, faults := definition.Load(c.spec(api))
 	for _, f := range faults {
 		c.Add(f)
 	}
 	if d == nil {
-		c.Mark(at)
-		return
+		return nil
 	}
 	c.defined = append(c.defined, d)
 	c.refusals(d, m.GetUnresolved() == "deny", at)
 	if d.Node == nil {
-		c.Mark(at)
-		return
+		return nil
 	}
 	if !d.Node.Has("routes") && c.doc.Node(at.Field("routes")) == nil {
 		p := d.Node.Position()
 		c.Add(fault.Fault{File: p.File, Line: p.Line, Column: p.Column, Message: "the API has no route: portcullis would refuse every request; name another API, or write routes beside the definition"})
-		c.Mark(at)
-		return
+		return nil
 	}
 	c.unasked(d, at)
-	n, files := d.Node.YAML()
-	b := beside{compiler: c, files: files, override: m.GetOverride(), used: map[string]bool{}}
-	merged := b.api(c.doc.Node(at), n, at)
-	if c.Standalone {
-		c.invent(merged, d)
-	}
-	c.doc.Replace(at, merged, files)
-	for i, name := range m.GetOverride() {
-		if !b.used[name] {
-			c.Fault(at.Field("definition").Field("override").Item(i), "%s is not in the definition and here both: remove it from override", fault.Quoted(name))
-		}
-	}
-	d.Node = nil // a Snapshot has the Definition
+	return d
 }
 
-// refusals reports what guards and could not be told. It keeps the configuration from being used, unless the routes concerned are
-// to refuse.
+// merge puts an API that a definition defines in the place of the one that names the definition.
+func (c *compiler) merge(d *definition.Definition, override []string, at *fault.Place) {
+	n, files := d.Node.YAML()
+	b := beside{compiler: c, files: files, override: override, used: map[string]bool{}}
+	merged := b.api(c.doc.Node(at), n, at)
+	if c.Standalone {
+		invent(merged, d)
+	}
+	c.doc.Replace(at, merged, files)
+	for i, name := range override {
+		if !b.used[name] {
+			c.Fault(at.Field("definition").Field("override").Item(i), "override names %s, which does not stand both in the definition and here: remove it", fault.Quoted(name))
+		}
+	}
+}
+
+// refusals reports guards that are not known. They are faults, or, if the routes concerned are to refuse every request, warnings.
 func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place) {
 	for _, n := range d.Refusals() {
 		c.Add(fault.Fault{File: n.At.File, Line: n.At.Line, Column: n.At.Column, Message: n.What + ": " + n.Message, Warning: deny})
@@ -110,7 +116,7 @@ func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place
 	}
 }
 
-// spec is what a definition is read with.
+// spec says how to read the definition of an API.
 func (c *compiler) spec(api *configv1.API) definition.Spec {
 	m := api.GetDefinition()
 	s := definition.Spec{
@@ -125,7 +131,7 @@ func (c *compiler) spec(api *configv1.API) definition.Spec {
 	return s
 }
 
-// folder is what included files must lie in.
+// folder returns the folder that must hold the files which a definition includes.
 func (c *compiler) folder(given, file string) string {
 	if given != "" {
 		return c.relative(given)
@@ -137,7 +143,7 @@ func (c *compiler) folder(given, file string) string {
 	return filepath.Dir(file)
 }
 
-// commonVariables are the stage variables that have one value in all stages.
+// commonVariables returns the stage variables that have the same value in all stages.
 func commonVariables(stages []*configv1.Stage) map[string]string {
 	if len(stages) == 0 {
 		return nil
@@ -157,11 +163,11 @@ type beside struct {
 	*compiler
 	files    map[*yaml.Node]string
 	override []string
-	// used are the overrides that there was a use for.
+	// used are the overrides that replaced a value.
 	used map[string]bool
 }
 
-// overrides reports whether what stands here goes before what the definition says of a field.
+// overrides reports whether a field of the API replaces what the definition says.
 func (b *beside) overrides(field string) bool {
 	if !slices.Contains(b.override, field) {
 		return false
@@ -170,8 +176,8 @@ func (b *beside) overrides(field string) bool {
 	return true
 }
 
-// merging are the fields of an API of which both may have parts. If they are overridden, each value that is given here goes before the
-// definition's.
+// merging are the fields of which the definition and portcullis.yaml may each have parts. If one is overridden, the values that stand here
+// replace the definition's, and the definition's others stay.
 var merging = []string{"authorizers", "gatewayResponses", "upstreamHeaders", "signatures", "cors"}
 
 func (b *beside) api(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
@@ -189,7 +195,7 @@ func (b *beside) api(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	})
 }
 
-// mapping merges two mappings; both says what becomes of what both have.
+// mapping merges two mappings. It calls both for each key that both have.
 func (b *beside) mapping(own, defined *yaml.Node, at *fault.Place, both func(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node) *yaml.Node {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: own.Tag, Line: own.Line, Column: own.Column, Style: own.Style}
 	given := map[string]bool{}
@@ -218,7 +224,7 @@ func valueOf(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// both merges two values as deep as they are mappings.
+// both merges two mappings and the mappings in them.
 func (b *beside) both(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	if own.Kind != yaml.MappingNode || defined.Kind != yaml.MappingNode {
 		return b.same(key, own, defined, at)
@@ -226,7 +232,7 @@ func (b *beside) both(key string, own, defined *yaml.Node, at *fault.Place) *yam
 	return b.mapping(own, defined, at, b.both)
 }
 
-// same takes a value that both say, if both say the same.
+// same returns a value that both say. It is a fault if they say different things, unless the field is overridden.
 func (b *beside) same(key string, own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	if own.Kind == yaml.ScalarNode && defined.Kind == yaml.ScalarNode && own.Value == defined.Value {
 		return own
@@ -243,7 +249,7 @@ func (b *beside) same(key string, own, defined *yaml.Node, at *fault.Place) *yam
 	return own
 }
 
-// stages merges the stages by their names. Of the definition's stages, those count that are named here, if any are.
+// stages merges the stages by their names. If stages are given here, the definition's other stages are dropped.
 func (b *beside) stages(own, defined *yaml.Node, at *fault.Place) *yaml.Node {
 	if own.Kind != yaml.SequenceNode || defined.Kind != yaml.SequenceNode || len(defined.Content) == 0 {
 		return own

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -31,6 +32,8 @@ type Snapshot struct {
 	APIs, Routes int
 	// NeedsBodies reports whether a route verifies signatures, which cover the body. Nothing else reads bodies.
 	NeedsBodies bool
+	// DecisionLog says where decisions are logged; nil if the configuration does not mention it.
+	DecisionLog *decisionlog.Config
 
 	// Definitions are the APIs that definitions define, as they were read. A Snapshot with faults has those that could be read.
 	Definitions []*definition.Definition
@@ -204,5 +207,5 @@ func (l *loading) compileInto(s *Snapshot) {
 	for i := range s.Config.APIs {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
-	s.NeedsBodies = s.Config.NeedsBodies()
+	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
 }

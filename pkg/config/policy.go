@@ -18,7 +18,7 @@ import (
 // resourcePolicy reads the resource policy of one of the APIs.
 func (c *compiler) resourcePolicy(config *gateway.Config, i int, at *fault.Place) *policy.Policy {
 	api := &config.APIs[i]
-	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix()}
+	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix(), Digest: c.Places}
 	return c.attached(at.Field("resourcePolicy"), options, func(p *policy.Policy) []fault.Fault {
 		return c.allowed(p.Lint(api.PolicyTarget(config.VPCEndpoints)), at)
 	})

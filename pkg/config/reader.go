@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -58,6 +59,8 @@ type compiler struct {
 	defined []*definition.Definition
 	// flushable are the authorizers whose answers are cached.
 	flushable []flushable
+	// log is the decision log; nil if the configuration does not mention it.
+	log *decisionlog.Config
 }
 
 // keyFile is an access key file. Its faults are reported where it is used.

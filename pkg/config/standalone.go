@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,24 +15,24 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// Standalone is a definition that is looked at without a portcullis.yaml. What a portcullis.yaml would say beside it is invented where
-// it is not given, and the definition's Notes say so.
+// Standalone is a definition that is examined without a portcullis.yaml. Values that a portcullis.yaml has to give are invented unless they
+// are given here, and the definition's Notes say so.
 type Standalone struct {
-	// File is the definition, and APIs the logical ids of those of its APIs that are looked at; none for an OpenAPI file.
+	// File is the definition. APIs are the logical ids of the APIs of a template to examine; none for an OpenAPI file.
 	File string
 	APIs []string
 	// Parameters, ParameterFile, Values and Unresolved are those of a Definition in portcullis.yaml.
 	Parameters, Values        map[string]string
 	ParameterFile, Unresolved string
-	// ID, Account and Region are those of the API. An empty one is invented.
+	// ID, Account and Region are those of the API. An empty one is invented; an empty ID is the API's logical id in small letters.
 	ID, Account, Region string
 	// Others are APIs of the file that are not looked at, with a note each.
 	Others []*definition.Definition
-	// Stages are the names of the stages to look at. Without any, they are those of the definition, or else one that is invented.
+	// Stages are the names of the stages to examine. Without any, they are those of the definition, or one that is invented.
 	Stages []string
 }
 
-// What stands for what a definition does not say, if it is looked at alone.
+// The values that are invented for a Standalone.
 const (
 	inventedID      = "definition"
 	inventedAccount = "123456789012"
@@ -41,7 +40,10 @@ const (
 	inventedStage   = "prod"
 )
 
-// Spec is what the definition is read with to find its APIs.
+// maxInventedID is the length of an id with room for a number.
+const maxInventedID = 56
+
+// Spec says how to read the definition to find its APIs.
 func (s Standalone) Spec() definition.Spec {
 	files := source.NewFiles()
 	return definition.Spec{
@@ -50,7 +52,7 @@ func (s Standalone) Spec() definition.Spec {
 	}
 }
 
-// Input is the portcullis.yaml that the definition would need.
+// Input returns the portcullis.yaml that the definition needs.
 func (s Standalone) Input() (Input, error) {
 	folder, err := filepath.Abs(s.root())
 	if err != nil {
@@ -65,8 +67,9 @@ func (s Standalone) Input() (Input, error) {
 		}
 	}
 	var apis []apiText
-	for i, name := range s.apis() {
-		apis = append(apis, s.api(d, name, i))
+	ids := map[string]bool{}
+	for _, name := range s.apis() {
+		apis = append(apis, s.api(d, name, ids))
 	}
 	text, err := yaml.Marshal(map[string]any{"apis": apis})
 	if err != nil {
@@ -94,7 +97,7 @@ type definitionText struct {
 	Unresolved    string            `yaml:",omitempty"`
 }
 
-// apis are the APIs to look at. The one of an OpenAPI file has no name.
+// apis returns the names of the APIs to examine. The API of an OpenAPI file has none.
 func (s Standalone) apis() []string {
 	if len(s.APIs) == 0 {
 		return []string{""}
@@ -102,21 +105,29 @@ func (s Standalone) apis() []string {
 	return s.APIs
 }
 
-func (s Standalone) api(d definitionText, name string, i int) apiText {
+// api returns an API as a portcullis.yaml has it. ids are the ids of the APIs before it, to which it adds its own.
+func (s Standalone) api(d definitionText, name string, ids map[string]bool) apiText {
 	d.API = name
-	api := apiText{
-		ID: cmp.Or(s.ID, inventedID), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d,
-	}
-	if i > 0 {
-		api.ID += strconv.Itoa(i + 1)
-	}
+	api := apiText{ID: s.id(name, ids), Account: cmp.Or(s.Account, inventedAccount), Region: cmp.Or(s.Region, inventedRegion), Definition: d}
 	for _, stage := range s.Stages {
 		api.Stages = append(api.Stages, map[string]string{"name": stage})
 	}
 	return api
 }
 
-// root is where included files must lie: the working directory if the definition lies in it, or else the definition's own.
+// id returns an id that no other API has. It does not change if APIs are added to the template or removed, so that routes can be compared.
+func (s Standalone) id(name string, ids map[string]bool) string {
+	id := cmp.Or(s.ID, strings.ToLower(name), inventedID)
+	id = id[:min(len(id), maxInventedID)]
+	unique := id
+	for n := 2; ids[unique]; n++ {
+		unique = id + strconv.Itoa(n)
+	}
+	ids[unique] = true
+	return unique
+}
+
+// root returns the folder that must hold included files: the working directory if it holds the definition, otherwise the definition's own.
 func (s Standalone) root() string {
 	if filepath.IsLocal(s.File) {
 		return "."
@@ -124,13 +135,14 @@ func (s Standalone) root() string {
 	return filepath.Dir(s.File)
 }
 
-// invent adds to an API of a Standalone a stage, if it has none, and domains to stages that have none.
-func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
+// invent adds a stage to an API of a Standalone that has none, and a domain to each stage that has none.
+func invent(api *yaml.Node, d *definition.Definition) {
+	var notes []portability.Note
 	stages := valueOf(api, "stages")
 	if stages == nil {
 		stages = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{mappingOf("name", text(inventedStage))}}
 		api.Content = append(api.Content, text("stages"), stages)
-		d.Notes = slices.Insert(d.Notes, 0, invented(d, "stage", inventedStage))
+		notes = append(notes, invented(d, "stage", inventedStage))
 	}
 	for i, stage := range stages.Content {
 		if stage.Kind != yaml.MappingNode || valueOf(stage, "domains") != nil {
@@ -141,11 +153,12 @@ func (c *compiler) invent(api *yaml.Node, d *definition.Definition) {
 			host = fmt.Sprintf("stage%d.%s", i+1, host)
 		}
 		stage.Content = append(stage.Content, text("domains"), &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{text(host)}})
-		d.Notes = slices.Insert(d.Notes, 0, invented(d, "domain", host))
+		notes = append(notes, invented(d, "domain", host))
 	}
+	d.Notes = append(notes, d.Notes...)
 }
 
-// invented notes a value that a portcullis.yaml has to say.
+// invented returns the note of a value that a portcullis.yaml has to give.
 func invented(d *definition.Definition, what, value string) portability.Note {
 	return portability.Note{
 		Verdict: portability.Approximated, At: tree.Position{File: d.File, Line: 1, Column: 1}, What: what,

@@ -156,7 +156,7 @@ func TestAPanicOfTheDecoderIsDenied(t *testing.T) {
 	freed := mem.NewBuffer(new(make([]byte, 1<<16)), mem.DefaultBufferPool())
 	freed.Free() // gRPC panics when it is read
 	var recorded []authz.Decision
-	s := New(Config{Authorizer: always(allow), Record: func(d *authz.Decision, _ time.Duration) { recorded = append(recorded, *d) }})
+	s := New(Config{Authorizer: always(allow), Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { recorded = append(recorded, *d) }})
 	var m message
 	if err := s.Codec().Unmarshal(mem.BufferSlice{freed}, &m); err != nil {
 		t.Fatal(err)

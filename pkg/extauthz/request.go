@@ -29,7 +29,7 @@ func badRequest(detail string) *refusal { return &refusal{400, authz.CodeBadRequ
 
 func envoyConfig(detail string) *refusal { return &refusal{500, authz.CodeEnvoyConfig, detail} }
 
-// request makes an authz.Request of what Envoy says of one HTTP request.
+// request makes an authz.Request of what Envoy says of one HTTP request. With a refusal it is what was read until then, for the log.
 func request(a *attributes) (*authz.Request, *refusal) {
 	if !a.http {
 		return nil, envoyConfig("the check has no HTTP attributes: portcullis serves Envoy's HTTP filter, not the network filter")
@@ -43,27 +43,27 @@ func request(a *attributes) (*authz.Request, *refusal) {
 		ServerName: a.serverName,
 	}
 	if refused := requestLine(r, a); refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	lines, refused := headers(a)
 	if refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	r.SetHeaders(lines)
 	r.TextHeaders = len(a.headerMap) == 0
 	r.ID, _ = r.Header("x-request-id")
 	buffered, refused := extensions(r, a)
 	if refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	if refused := body(r, a, buffered); refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	if r.VPCEndpoint, refused = vpcEndpoint(a.awsTLV); refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	if r.Time, refused = received(a.time); refused != nil {
-		return nil, refused
+		return r, refused
 	}
 	r.Peer, refused = peer(a.source)
 	return r, refused

@@ -262,7 +262,7 @@ func TestRefusedRequests(t *testing.T) {
 					t.Error("the authorizer was asked")
 					return allow
 				}),
-				Record: func(d *authz.Decision, _ time.Duration) { recorded = append(recorded, *d) },
+				Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { recorded = append(recorded, *d) },
 			})
 			out := check(t, s, t.Context(), c.in)
 			if envoyWouldAllow(t, out) {

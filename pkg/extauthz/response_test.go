@@ -61,7 +61,7 @@ func TestNothingButAnAllowPasses(t *testing.T) {
 			expire()
 			return allow
 		})}},
-		{"a record that panics", t.Context(), Config{Authorizer: always(allow), Record: func(*authz.Decision, time.Duration) { panic("no") }}},
+		{"a record that panics", t.Context(), Config{Authorizer: always(allow), Record: func(*authz.Request, *authz.Decision, time.Duration) { panic("no") }}},
 		{"a header that cannot be set", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: []authz.Field{{Name: "x-a", Value: "1\r\nx-b: 2"}}})}},
 		{"a pseudo header that would be set", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, SetHeaders: []authz.Field{{Name: ":path", Value: "/"}}})}},
 		{"a header that cannot be set on the answer", t.Context(), Config{Authorizer: always(authz.Decision{Allow: true, ResponseHeaders: []authz.Field{{Name: "x-a", Value: "1\r\nx-b: 2"}}})}},
@@ -95,7 +95,7 @@ func TestAnEndedCheckAsksNobody(t *testing.T) {
 			t.Error("the authorizer was asked")
 			return allow
 		}),
-		Record: func(d *authz.Decision, _ time.Duration) { code = d.Reason.Code },
+		Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { code = d.Reason.Code },
 	})
 	if out := check(t, s, ctx, envoyRequest()); envoyWouldAllow(t, out) || code != authz.CodeCanceled {
 		t.Errorf("got %v, code %q", out, code)
@@ -138,7 +138,7 @@ func TestAllowOnTheWire(t *testing.T) {
 		},
 	}
 	var recorded authz.Decision
-	out := check(t, New(Config{Authorizer: always(d), Record: func(d *authz.Decision, _ time.Duration) { recorded = *d }}), t.Context(), envoyRequest())
+	out := check(t, New(Config{Authorizer: always(d), Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { recorded = *d }}), t.Context(), envoyRequest())
 	if !envoyWouldAllow(t, out) {
 		t.Fatal("Envoy would not let it pass")
 	}
@@ -219,7 +219,7 @@ func TestDenialOnTheWire(t *testing.T) {
 // TestOwnDenials holds that a denial made here tells the client an id, and the record the same one.
 func TestOwnDenials(t *testing.T) {
 	var recorded authz.Decision
-	s := New(Config{Authorizer: always(authz.Decision{}), Record: func(d *authz.Decision, _ time.Duration) { recorded = *d }})
+	s := New(Config{Authorizer: always(authz.Decision{}), Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { recorded = *d }})
 	denied := check(t, s, t.Context(), envoyRequest()).GetDeniedResponse()
 	got := map[string]string{}
 	for _, h := range denied.GetHeaders() {
@@ -242,7 +242,7 @@ func TestOwnDenials(t *testing.T) {
 
 func TestCodec(t *testing.T) {
 	var codes []authz.Code
-	s := New(Config{Authorizer: always(allow), Record: func(d *authz.Decision, _ time.Duration) { codes = append(codes, d.Reason.Code) }})
+	s := New(Config{Authorizer: always(allow), Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { codes = append(codes, d.Reason.Code) }})
 	c := s.Codec()
 	badUTF8, err := proto.Marshal(envoyRequest(http(func(h *authv3.AttributeContext_HttpRequest) { h.Id = "REPLACE" })))
 	if err != nil {

@@ -27,8 +27,9 @@ type Authorizer interface {
 type Config struct {
 	// Authorizer decides. Without one every check is denied.
 	Authorizer Authorizer
-	// Record is told of each decision before it is answered; nil records nothing. If it panics, the check is denied.
-	Record func(d *authz.Decision, took time.Duration)
+	// Record is told of each decision before it is answered; nil records nothing. It may replace a decision by a denial. If it panics, the
+	// check is denied. The request is nil if it could not be read. Record keeps neither.
+	Record func(r *authz.Request, d *authz.Decision, took time.Duration)
 	// Trace begins the trace of a check, and returns what ends it; nil for a check that is not traced. Nil: no check is traced.
 	Trace func(context.Context) (context.Context, func(*authz.Decision))
 	// MaxMessageBytes is the largest message that is looked into; a larger one is denied, and so is one of more than 11 MiB: API
@@ -56,7 +57,7 @@ type Server struct {
 // New makes a Server.
 func New(c Config) *Server {
 	if c.Record == nil {
-		c.Record = func(*authz.Decision, time.Duration) {}
+		c.Record = func(*authz.Request, *authz.Decision, time.Duration) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -89,12 +90,12 @@ func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckRespo
 	if s.config.Trace != nil {
 		ctx, endTrace = s.config.Trace(ctx)
 	}
-	d := s.decide(ctx, in)
+	r, d := s.decide(ctx, in)
 	took := time.Since(start)
+	s.config.Record(r, &d, took)
 	if endTrace != nil {
 		endTrace(&d)
 	}
-	s.config.Record(&d, took)
 	if d.Allow {
 		return allowed(&d, took)
 	}
@@ -102,13 +103,13 @@ func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckRespo
 }
 
 // decide returns a decision that can be rendered as it is. A panic ends here, so that it is recorded like any other decision.
-func (s *Server) decide(ctx context.Context, in *message) (d authz.Decision) {
+func (s *Server) decide(ctx context.Context, in *message) (r *authz.Request, d authz.Decision) {
 	defer func() {
 		if p := recover(); p != nil {
 			d = s.panicked(p)
 		}
 	}()
-	d = s.authorize(ctx, in)
+	r, d = s.authorize(ctx, in)
 	switch {
 	case d.Allow && ctx.Err() != nil:
 		d.Reason = authz.Reason{Code: authz.CodeCanceled, Detail: "the check's time ran out"}
@@ -119,23 +120,23 @@ func (s *Server) decide(ctx context.Context, in *message) (d authz.Decision) {
 	case !d.Allow && d.Denial.Status == 0:
 		deny(&d, 500)
 	}
-	return d
+	return r, d
 }
 
-func (s *Server) authorize(ctx context.Context, in *message) authz.Decision {
+func (s *Server) authorize(ctx context.Context, in *message) (*authz.Request, authz.Decision) {
 	if ctx.Err() != nil {
-		return Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
+		return nil, Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
 	}
 	r, refused := in.request()
 	if refused != nil {
-		return Refuse(refused.status, refused.code, refused.detail)
+		return r, Refuse(refused.status, refused.code, refused.detail)
 	}
 	d := s.config.Authorizer.Authorize(ctx, r)
 	if d.Allow && outgrows(r, d.SetHeaders) {
 		d.Reason = authz.Reason{Code: authz.CodeBadRequest, Detail: "the headers that the client sent and those that are set are longer than 60 KiB together"}
 		deny(&d, 431)
 	}
-	return d
+	return r, d
 }
 
 // outgrows tells whether a request has more bytes of headers with those that are set than Envoy passes on: it would answer 500, without a

@@ -99,7 +99,7 @@ func TestUnreadableVPCEndpoint(t *testing.T) {
 					t.Error("the authorizer was asked")
 					return allow
 				}),
-				Record: func(d *authz.Decision, _ time.Duration) { recorded = *d },
+				Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { recorded = *d },
 			})
 			out := check(t, s, t.Context(), envoyRequest(change))
 			if envoyWouldAllow(t, out) || out.GetDeniedResponse().GetStatus().GetCode() != 500 {

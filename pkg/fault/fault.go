@@ -31,18 +31,24 @@ type Fault struct {
 	Warning bool `json:"warning,omitempty"`
 }
 
-// String returns the fault in one line: file:line:column: statement: message. Line breaks in names are escaped.
+// String returns the fault in one line: file:line:column: statement: message.
 func (f Fault) String() string {
 	mark := ""
 	if f.Warning {
 		mark = "warning: "
 	}
+	return Line(f.where() + mark + f.message())
+}
+
+// Line returns a text in one line, for terminals, logs and comments. Spaces replace what is not printed as itself: line breaks, those of
+// Unicode too, escape sequences and marks of the writing direction.
+func Line(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, f.where()+mark+f.message())
+	}, text)
 }
 
 // Text is String without the mark of a warning, and with names unchanged.

@@ -108,6 +108,9 @@ func (in *invocation) decision(reason authz.Reason) authz.Decision {
 		Reason: reason, Step: in.step, Caller: in.caller, RequestID: in.requestID,
 		Method: in.request.Method, Host: in.host, Path: in.full.Text, ClientAddress: in.knownAddress(), Cache: in.cache,
 	}
+	if in.token != nil {
+		d.Claims = in.token
+	}
 	if in.stage != nil {
 		d.API, d.Stage = in.stage.API.ID, in.stage.Name
 		d.Meter = in.stage.MeterOf(in.route)

@@ -304,7 +304,7 @@ func TestTokensAndResourcePolicy(t *testing.T) {
 	want := authz.Decision{
 		Allow: true, Reason: authz.Reason{Code: authz.CodeAllowed, Policy: "partners"}, RequestID: testID, Caller: authz.Caller{Principal: "u-1"},
 		API: "a1b2c3d4e5", Stage: "prod", Route: "GET /{proxy+}", Authorizer: "partners", Cache: authz.CacheMiss, NeededScopes: []string{"pets/read"},
-		Step: authz.StepPass, Method: "GET", Host: "pets.example.com", Path: "/pets", ClientAddress: netip.MustParseAddr("192.0.2.9"),
+		Step: authz.StepPass, Method: "GET", Host: "pets.example.com", Path: "/pets", ClientAddress: netip.MustParseAddr("192.0.2.9"), Claims: token,
 		SetHeaders:    []authz.Field{{Name: "x-email", Value: "%C3%A9@example.com"}, {Name: "x-groups", Value: "a,b"}, {Name: "x-sub", Value: "u-1"}},
 		RemoveHeaders: []string{"x_none"},
 	}

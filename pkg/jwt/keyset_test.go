@@ -423,19 +423,19 @@ func TestCountsGoWithTheirIssuer(t *testing.T) {
 	a, b := use(t, k, Source{Issuer: fileIssuer}), use(t, k, Source{Issuer: fileIssuer, MaxAge: time.Hour})
 	use(t, k, Source{Issuer: "https://other.example.com"})
 	for range 2 {
-		k.count(fileIssuer, "ok")
-		k.count("https://other.example.com", "failed")
+		k.count(fileIssuer, "ok", 0)
+		k.count("https://other.example.com", "failed", 0)
 	}
 	if a.Release(); fetches(k, "ok") != 2 {
 		t.Error("the counts of an issuer that still has a set are gone")
 	}
 	b.Release()
-	k.count(fileIssuer, "ok")
+	k.count(fileIssuer, "ok", 0)
 	if fetches(k, "ok") != 0 || fetches(k, "failed") != 2 || len(k.issuers) != 1 {
 		t.Errorf("%v", k.Samples())
 	}
 	use(t, k, Source{Issuer: fileIssuer})
-	if k.count(fileIssuer, "ok"); fetches(k, "ok") != 1 {
+	if k.count(fileIssuer, "ok", 0); fetches(k, "ok") != 1 {
 		t.Error("an issuer that comes back does not begin anew")
 	}
 }

@@ -28,8 +28,8 @@ type KeySets struct {
 	fetches map[fetchCount]uint64
 	// fetching is the time that the fetches of an issuer took together.
 	fetching map[string]time.Duration
-	closed  bool
-	running sync.WaitGroup
+	closed   bool
+	running  sync.WaitGroup
 }
 
 type fetchCount struct{ issuer, result string }

@@ -89,6 +89,8 @@ type Options struct {
 	// UnreadableValues accepts condition values that their operator cannot read ("abc" as a number) with a warning; no
 	// value of a request ever equals them. It is for simulating policies as they are, never for guarding anything.
 	UnreadableValues bool
+	// Digest has the policy know a digest of what it says.
+	Digest bool
 }
 
 // Policy is a compiled policy, immutable and safe for concurrent use. A nil Policy grants nothing.
@@ -99,6 +101,7 @@ type Policy struct {
 	// The indexes find the statements that a request could concern.
 	denyIndex, allowIndex statement.Index
 	allowsPrincipals      bool
+	digest                string
 }
 
 // Name is the name that Options gave.
@@ -106,6 +109,15 @@ func (p *Policy) Name() string { return p.name }
 
 // AllowsPrincipals reports whether an Allow of the policy names AWS principals, who can only be told where requests are signed.
 func (p *Policy) AllowsPrincipals() bool { return p != nil && p.allowsPrincipals }
+
+// Digest identifies what the policy says, without regard to spaces, comments and the order of fields. It is empty unless Options asks for
+// it.
+func (p *Policy) Digest() string {
+	if p == nil {
+		return ""
+	}
+	return p.digest
+}
 
 // Kind is the kind that Options gave.
 func (p *Policy) Kind() Kind { return p.kind }

@@ -73,6 +73,9 @@ func (r *reader) finish(n *document.Node, err error) (*Policy, []fault.Fault) {
 		r.fault(Position{Line: 1, Column: 1}, err.Error())
 	default:
 		r.document(n, p)
+		if r.o.Digest {
+			p.digest = n.Digest(r.o.ExpandPrefix)
+		}
 	}
 	slices.SortStableFunc(r.faults, func(a, b fault.Fault) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column)

@@ -8,113 +8,139 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/routing"
 )
 
-// Warning is about requests that an open route answers although a route of their path is guarded.
-type Warning struct {
-	API     string `json:"api"`
-	Stage   string `json:"stage"`
-	Message string `json:"message"`
-}
+// The effects of a Change. Opens means that requests pass that did not; Closes that requests are refused that were not. Changes means
+// that another guard decides, which may do either.
+const (
+	Opens   = "opens"
+	Closes  = "closes"
+	Changes = "changes"
+)
 
-// Warnings returns what is probably open by mistake: a method of a guarded route's path that an open route with {name+} answers. On a
-// REST API, a request for a resource that does not have its method goes to the next resource that has.
-func Warnings(all []Route) []Warning {
-	var found []Warning
-	for _, s := range stages(all) {
-		t := s.table()
-		for _, r := range s.routes {
-			if r.Open() || r.Path == "" {
-				continue
-			}
-			if w, ok := undermined(t, r); ok {
-				found = append(found, Warning{r.API, r.Stage, w})
-			}
-		}
-	}
-	return found
-}
+// otherMethod stands for the methods that no route can name. On an HTTP API, ANY and $default match them.
+const otherMethod = "TRACE"
 
-// undermined says which methods of a guarded route's path an open route answers.
-func undermined(t *routing.Table[Route], r Route) (string, bool) {
-	var methods []string
-	var by *Route
-	for _, method := range routing.Methods {
-		if o := t.Find(sample(r.Path), method); o != nil && o.Open() && o.Path != r.Path && (strings.HasSuffix(o.Path, "+}") || o.Path == "") {
-			methods, by = append(methods, method), o
-		}
-	}
-	if by == nil {
-		return "", false
-	}
-	return r.Key() + " is guarded (" + r.GuardedBy() + "), and " + by.Key() + " answers " + strings.Join(methods, ", ") + " " + r.Path +
-		" without a guard: give the path a guarded ANY, or guard " + by.Key(), true
-}
-
-// Change is what becomes of requests with a method and a path.
+// Change is what becomes of requests with some methods and a path.
 type Change struct {
-	API    string `json:"api"`
-	Stage  string `json:"stage"`
+	API   string `json:"api"`
+	Stage string `json:"stage"`
+	// Method lists the methods; TRACE stands for those that no route can name.
 	Method string `json:"method"`
-	Path   string `json:"path"`
-	// Effect is "opens", "closes" or "changes".
+	// Path is the path, with {…} for what may be anything. It is /{proxy+} for what $default answers.
+	Path string `json:"path"`
+	// Effect is Opens, Closes or Changes.
 	Effect string `json:"effect"`
 	// Before and After are the routes that answer, and what guards them; empty if no route does.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// Why says what differs that Before and After do not show.
+	Why string `json:"why,omitempty"`
 }
 
-// Compare returns what a change of the routes from before to after opens, closes or changes. It asks for each path that either has, with
-// each method, which route answers: a route that is removed may leave its requests to an open one.
+// Compare returns what a change of the routes from before to after opens, closes or changes. A route that is removed may leave its
+// requests to an open one, so it is the answers that are compared.
+//
+// 2026-11-28: every request that gets another answer lies in the meeting of the route that answered it and the one that does. Which route
+// is found first does not depend on the rest of the path, so a sample of each meeting stands for all of it. Compare asks for a sample of
+// each meeting of two paths, in each length that a {name+} can have before it is longer than all routes, with each method.
 func Compare(before, after []Route) []Change {
 	var changes []Change
 	olds, news := stages(before), stages(after)
 	for _, key := range keys(olds, news) {
-		o, n := find(olds, key), find(news, key)
-		ot, nt := o.table(), n.table()
-		for _, path := range paths(o.routes, n.routes) {
-			changes = append(changes, grouped(key, path, ot, nt)...)
-		}
+		changes = append(changes, compareStages(find(olds, key), find(news, key))...)
 	}
 	return changes
 }
 
-// grouped compares a path's methods, and joins those that change alike.
-func grouped(key stageKey, path string, before, after *routing.Table[Route]) []Change {
+// twoRoutes stands for the answer to a path with a slash at its end that two ways to read the slash lead to routes with different guards.
+// The gateway refuses such a request.
+var twoRoutes = &Route{Guard: Guard{Unresolved: "with and without the slash at its end, the path leads to routes that are guarded differently"}}
+
+// answer returns the route that answers a request, nil if none does.
+func answer(t *routing.Table[Route], path, method string) *Route {
+	r, other := t.FindBoth(path, method)
+	if r != nil && other != nil && r.GuardedBy() != other.GuardedBy() {
+		return twoRoutes
+	}
+	return r
+}
+
+// answers are the routes that answer a request, before and after; nil for none.
+type answers struct{ before, after *Route }
+
+// compareStages compares a stage with what becomes of it.
+func compareStages(before, after *stage) []Change {
+	old, current := before.table(), after.table()
+	methods := routing.Methods[:]
+	if before.kind == "HTTP" {
+		methods = append(slices.Clone(methods), otherMethod)
+	}
+	seen := map[answers]int{}
 	var changes []Change
-	for _, method := range routing.Methods {
-		o, n := before.Find(sample(path), method), after.Find(sample(path), method)
-		effect := effectOf(o, n)
-		if effect == "" {
-			continue
+	for sample := range samples(before, after) {
+		for _, method := range methods {
+			a := answers{answer(old, sample, method), answer(current, sample, method)}
+			effect, why := a.effect()
+			if effect == "" {
+				continue
+			}
+			i, ok := seen[a]
+			if !ok {
+				i, seen[a] = len(changes), len(changes)
+				changes = append(changes, Change{
+					API: before.api, Stage: before.stage, Path: a.path(sample), Effect: effect, Before: described(a.before), After: described(a.after), Why: why,
+				})
+			}
+			if !slices.Contains(strings.Split(changes[i].Method, ", "), method) {
+				changes[i].Method = strings.TrimPrefix(changes[i].Method+", "+method, ", ")
+			}
 		}
-		c := Change{key.api, key.stage, method, path, effect, described(o), described(n)}
-		i := slices.IndexFunc(changes, func(p Change) bool { return p.Effect == c.Effect && p.Before == c.Before && p.After == c.After })
-		if i >= 0 {
-			changes[i].Method += ", " + method
-			continue
-		}
-		changes = append(changes, c)
 	}
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
 	return changes
 }
 
-// effectOf compares what answers a request. A request that no route answers is refused.
-func effectOf(before, after *Route) string {
-	wasOpen, isOpen := before != nil && before.Open(), after != nil && after.Open()
+// effect compares two answers. A request that no route answers is refused.
+func (a answers) effect() (effect, why string) {
+	refused, refuses := a.before == nil || a.before.refuses(), a.after == nil || a.after.refuses()
 	switch {
-	case before == nil && after == nil, before != nil && after != nil && before.equal(after.Guard):
-		return ""
-	case isOpen && !wasOpen, before == nil:
-		return "opens"
-	case wasOpen && !isOpen, after == nil:
-		return "closes"
-	default:
-		return "changes"
+	case refused && refuses:
+		return "", ""
+	case refused:
+		return Opens, ""
+	case refuses:
+		return Closes, ""
 	}
+	d := compare(a.before.Guard, a.after.Guard)
+	return d.effect(), strings.Join(d.why, "; ")
+}
+
+// path returns what the paths of both routes have in common. A slash at the end of a sample can lead an HTTP API to routes that have
+// nothing in common.
+func (a answers) path(sample string) string {
+	before, after := a.before.parts(), a.after.parts()
+	switch {
+	case a.before == twoRoutes:
+		return "/" + strings.Join(append(after, ""), "/")
+	case a.after == twoRoutes:
+		return "/" + strings.Join(append(before, ""), "/")
+	case before == nil:
+		before = after
+	case after == nil:
+		after = before
+	}
+	parts, ok := meet(before, after)
+	if !ok {
+		return strings.ReplaceAll(sample, fresh, "{any}")
+	}
+	return "/" + strings.Join(parts, "/")
 }
 
 func described(r *Route) string {
-	if r == nil {
+	switch r {
+	case nil:
 		return ""
+	case twoRoutes:
+		return r.GuardedBy()
 	}
 	return r.Key() + ": " + r.GuardedBy()
 }
@@ -133,7 +159,6 @@ func stages(all []Route) []*stage {
 	for _, r := range all {
 		s := find(list, stageKey{r.API, r.Kind, r.Stage})
 		if s.routes == nil {
-			s.stageKey = stageKey{r.API, r.Kind, r.Stage}
 			list = append(list, s)
 		}
 		s.routes = append(s.routes, r)
@@ -171,30 +196,4 @@ func (s *stage) table() *routing.Table[Route] {
 		_ = t.Add(routing.Key{Method: r.Method, Resource: r.Path}, r) // a route that cannot stand was refused at load
 	}
 	return t
-}
-
-// paths returns the paths of routes, each once, in order.
-func paths(lists ...[]Route) []string {
-	var all []string
-	for _, list := range lists {
-		for _, r := range list {
-			all = append(all, cmp.Or(r.Path, "/{proxy+}"))
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// sample is a path that leads to a resource: one that has no route of its own under a parameter.
-func sample(resource string) string {
-	segments := strings.Split(resource, "/")
-	for i, segment := range segments {
-		switch {
-		case strings.HasSuffix(segment, "+}"):
-			segments[i] = "portcullis-sample/portcullis-sample"
-		case strings.HasPrefix(segment, "{"):
-			segments[i] = "portcullis-sample"
-		}
-	}
-	return strings.Join(segments, "/")
 }

@@ -24,54 +24,6 @@ type Route struct {
 	DefinedAt string `json:"definedAt,omitempty"`
 }
 
-// Guard is what stands before a route.
-type Guard struct {
-	// Authorization is the authorization type. It is empty for a route that refuses every request.
-	Authorization string   `json:"authorization,omitempty"`
-	Authorizer    string   `json:"authorizer,omitempty"`
-	Scopes        []string `json:"scopes,omitempty"`
-	// APIKeyRequired says that callers need an API key.
-	APIKeyRequired bool `json:"apiKeyRequired,omitempty"`
-	// ResourcePolicy says that the API has a resource policy, which decides too, and Private that it is reached by VPC endpoints alone.
-	ResourcePolicy bool `json:"resourcePolicy,omitempty"`
-	Private        bool `json:"private,omitempty"`
-	// Unresolved says why a route refuses every request.
-	Unresolved string `json:"unresolved,omitempty"`
-}
-
-// Open reports whether nothing but a resource policy stands before a route.
-func (g Guard) Open() bool {
-	return g.Authorization == string(gateway.None) && !g.APIKeyRequired && g.Unresolved == ""
-}
-
-// GuardedBy is a guard in a few words.
-func (g Guard) GuardedBy() string {
-	if g.Unresolved != "" {
-		return "refuses: " + g.Unresolved
-	}
-	text := g.Authorization
-	if g.Authorizer != "" {
-		text += " " + g.Authorizer
-	}
-	if len(g.Scopes) > 0 {
-		text += " [" + strings.Join(g.Scopes, " ") + "]"
-	}
-	if g.APIKeyRequired {
-		text += " + API key"
-	}
-	if g.ResourcePolicy {
-		text += " + resource policy"
-	}
-	if g.Private {
-		text += " + VPC endpoint"
-	}
-	return text
-}
-
-func (g Guard) equal(o Guard) bool {
-	return g.GuardedBy() == o.GuardedBy()
-}
-
 // Key is the method and path of a route, as a route key is written.
 func (r Route) Key() string { return strings.TrimSpace(r.Method + " " + r.Path) }
 
@@ -99,8 +51,9 @@ func route(api *gateway.API, stage string, r *gateway.Route) Route {
 	return Route{
 		API: api.ID, Kind: kind, Stage: stage, Method: r.Method, Path: r.Resource,
 		Guard: Guard{
-			Authorization: string(r.Authorization), Authorizer: r.Authorizer, Scopes: r.Scopes, APIKeyRequired: r.APIKeyRequired, Unresolved: r.Unresolved,
-			ResourcePolicy: api.ResourcePolicy != nil, Private: api.Private,
+			Authorization: string(r.Authorization), Authorizer: r.Authorizer, AuthorizerDigest: api.Authorizers[r.Authorizer].Digest,
+			Scopes: r.Scopes, APIKeyRequired: r.APIKeyRequired, Unresolved: r.Unresolved,
+			ResourcePolicy: api.ResourcePolicy != nil, PolicyDigest: api.ResourcePolicy.Digest(), Private: api.Private,
 		},
 		DefinedAt: definedAt(r.At),
 	}

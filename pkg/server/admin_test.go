@@ -86,7 +86,8 @@ func TestAdminTokenAtTheStart(t *testing.T) {
 func TestACloseThatPanics(t *testing.T) {
 	var log logtest.Buffer
 	r := &reloader{
-		gate: &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.NewTextHandler(&log, nil)),
+		recorder: quiet(),
+		gate:     &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	r.read = func() (Loaded, error) {
 		return Loaded{Authorizer: allowAs("1"), Digest: "1", Close: func() { panic("the secret of a key") }}, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
@@ -27,6 +28,8 @@ type Loaded struct {
 	APIs, Routes int
 	// NeedsBodies says that a check may need the body of its request.
 	NeedsBodies bool
+	// DecisionLog says where decisions are logged, and what of them; nil for Config.Log, as Config.DecisionLog says.
+	DecisionLog *decisionlog.Config
 	// Warnings are logged, a line each.
 	Warnings []string
 	// Start begins what the configuration needs from outside, and returns at once. It is called before the configuration serves; nil
@@ -108,7 +111,9 @@ type Config struct {
 	DecisionLogSample float64
 	// Log gets everything. Default: nothing is logged.
 	Log *slog.Logger
-	// Stdout gets the bound addresses, a line each. Default: they are not printed.
+	// LogLines is where Log writes, if it writes JSON: decision lines go there as they are. Nil: they go through Log.
+	LogLines io.Writer
+	// Stdout gets the bound addresses, a line each, and decision lines if the configuration says so. Default: neither is printed.
 	Stdout io.Writer
 	// Version is what portcullis_build_info says.
 	Version string
@@ -119,6 +124,13 @@ const (
 	// maxMessage is a fourth of what gRPC can send.
 	maxMessage = 512 << 20
 )
+
+// Tracer traces checks.
+type Tracer interface {
+	// Start begins the trace of a check, which continues the trace of a traceparent header, or begins its own if that is empty or not
+	// valid. It returns a nil end for a check that is not traced.
+	Start(ctx context.Context, traceparent string) (_ context.Context, end func(*authz.Decision))
+}
 
 // TLSFiles name PEM files. They are read again when they change.
 type TLSFiles struct {

@@ -24,8 +24,7 @@ const (
 type metrics struct {
 	registry *prometheus.Registry
 
-	meters  *meter.Meters
-	dropped prometheus.Counter
+	meters *meter.Meters
 
 	reloads     *prometheus.CounterVec
 	tlsReloads  *prometheus.CounterVec
@@ -51,7 +50,6 @@ func newMetrics(version string, meters *meter.Meters, others func() []authz.Samp
 	m := &metrics{
 		registry:    prometheus.NewRegistry(),
 		meters:      cmp.Or(meters, meter.New()),
-		dropped:     counter("portcullis_decision_log_dropped_total", "Decision lines that were dropped because the log is slower than the checks, or errors came too fast."),
 		reloads:     counters("portcullis_reloads_total", "Times that the configuration was read, by result (loaded, unchanged, refused).", "result"),
 		tlsReloads:  counters("portcullis_tls_reloads_total", "Times that the TLS files were read, by result (loaded, unchanged, refused).", "result"),
 		watchErrors: counter("portcullis_watch_errors_total", "Errors of watching files; changes may have been seen late."),
@@ -72,7 +70,7 @@ func newMetrics(version string, meters *meter.Meters, others func() []authz.Samp
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.dropped, m.reloads, m.tlsReloads, m.watchErrors, m.lastSuccess, m.lastGood, m.lastRefused, m.config, m.apis, m.routes, build,
+		m.reloads, m.tlsReloads, m.watchErrors, m.lastSuccess, m.lastGood, m.lastRefused, m.config, m.apis, m.routes, build,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "portcullis_checks_in_flight", Help: "Checks at work."}, inFlight),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -1,133 +1,177 @@
 package server
 
 import (
-	"context"
-	"log/slog"
-	"math/rand/v2"
-	"strings"
+	"cmp"
+	"reflect"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/meter"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog/otlp"
+	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 )
 
-const (
-	queuedLines  = 4096
-	loudLines    = 10 // a second, of errors that the mode would not log
-	decisionLine = "decision"
-)
+// lastLines is how long lines may take to be written when a log is closed.
+const lastLines = 2 * time.Second
 
 // recorder counts every decision and logs those that it was told to.
 type recorder struct {
-	metrics *metrics
-	log     slog.Handler
-	mode    DecisionLog
-	sample  float64
-	loud    *rate.Limiter
-	queue   chan slog.Record
-	stop    chan struct{}
+	metrics     *metrics
+	environment decisionlog.Environment
+	// flags are the settings without a configuration's.
+	flags decisionlog.Config
+	log   atomic.Pointer[logInUse] // nil until a configuration is loaded
+
+	mu      sync.Mutex // held while the log changes
+	closing sync.WaitGroup
+}
+
+// logInUse is a log and the checks that use it.
+type logInUse struct {
+	*decisionlog.Log
+	config decisionlog.Config
+	users  users
 }
 
 func newRecorder(c Config, m *metrics) *recorder {
-	return &recorder{
-		metrics: m,
-		log:     c.Log.Handler(),
-		mode:    c.DecisionLog,
-		sample:  c.DecisionLogSample,
-		loud:    rate.NewLimiter(loudLines, loudLines),
-		queue:   make(chan slog.Record, queuedLines),
-		stop:    make(chan struct{}),
-	}
+	return &recorder{metrics: m, flags: flagSettings(c), environment: decisionlog.Environment{
+		Stdout: c.Stdout, Log: c.Log, LogWriter: c.LogLines, Counters: &decisionlog.Counters{}, Checks: c.MaxChecks,
+		OTLP: func(o decisionlog.OTLP) (decisionlog.Sink, error) { return otlp.Open(o, c.Version) },
+	}}
 }
 
-// record is called once for each check, before it is answered. It never waits.
-func (r *recorder) record(d *authz.Decision, took time.Duration) {
-	r.metrics.check(d, took)
-	level := severity(d)
-	if !r.log.Enabled(context.Background(), level) || !r.wanted(d, level) {
+// flagSettings are those of --decision-log and --decision-log-sample.
+func flagSettings(c Config) decisionlog.Config {
+	s := decisionlog.Sampling{Denied: 1, Errors: 1}
+	switch c.DecisionLog {
+	case LogAll:
+		s.Allowed = c.DecisionLogSample
+	case LogOff:
+		s = decisionlog.Sampling{}
+	}
+	return decisionlog.Config{Log: true, Sampling: s}
+}
+
+// use logs decisions as a configuration says, from now on; nil leaves it to the flags. The log before is closed once no check uses it.
+func (r *recorder) use(c *decisionlog.Config, apis int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	settings := r.flags
+	if c != nil {
+		settings = *c
+		settings.Sampling = settings.Sampling.Or(r.flags.Sampling)
+	}
+	old := r.log.Load()
+	if old != nil && reflect.DeepEqual(old.config, settings) {
+		old.Expect(apis)
+		return nil
+	}
+	log, err := decisionlog.Open(settings, r.environment)
+	if err != nil {
+		return err
+	}
+	log.Expect(apis)
+	r.log.Store(&logInUse{Log: log, config: settings})
+	r.closing.Go(func() { old.retire() })
+	return nil
+}
+
+// retire closes a log that no new check uses. A nil log needs nothing.
+func (l *logInUse) retire() {
+	if l == nil {
 		return
 	}
-	select {
-	case r.queue <- line(d, level, took):
-	default:
-		r.metrics.dropped.Inc()
+	for end := time.Now().Add(lastLines); !l.users.none() && time.Now().Before(end); {
+		time.Sleep(drainPoll)
+	}
+	if l.users.none() {
+		l.Close(lastLines)
 	}
 }
 
-// severity makes an error of what the operator has to mend.
-func severity(d *authz.Decision) slog.Level {
-	if !d.Allow && (d.Reason.Code == authz.CodeEnvoyConfig || d.Reason.Code == authz.CodeInternal) {
-		return slog.LevelError
-	}
-	return slog.LevelInfo
-}
-
-func (r *recorder) wanted(d *authz.Decision, level slog.Level) bool {
-	switch {
-	case d.Allow || d.Reason.Code == authz.CodePreflight:
-		return r.mode == LogAll && (r.sample >= 1 || rand.Float64() < r.sample) //nolint:gosec // which lines are kept is no secret
-	case r.mode != LogOff:
-		return true
-	case level < slog.LevelError:
-		return false
-	case r.loud.Allow():
-		return true
-	default:
-		r.metrics.dropped.Inc()
-		return false
-	}
-}
-
-// line holds nothing that a client sent but the names that the configuration gives to it.
-func line(d *authz.Decision, level slog.Level, took time.Duration) slog.Record {
-	l := slog.NewRecord(time.Now(), level, decisionLine, 0)
-	l.AddAttrs(slog.String("decision", meter.Word(d.Allow)), slog.String("reason", d.Reason.Code.String()))
-	for _, f := range [...]authz.Field{
-		{Name: "api", Value: d.API},
-		{Name: "stage", Value: d.Stage},
-		{Name: "route", Value: d.Route},
-		{Name: "principal", Value: d.Caller.Principal},
-		{Name: "policy", Value: d.Reason.Policy},
-		{Name: "statement", Value: d.Reason.Statement},
-		{Name: "request_id", Value: d.RequestID},
-		{Name: "detail", Value: d.Reason.Detail},
-	} {
-		if f.Value != "" {
-			l.AddAttrs(slog.String(f.Name, strings.Clone(f.Value))) // a line waits; the request that it is cut from does not
+// acquire returns the log and the place where the caller has been counted; see gate.use.
+func (r *recorder) acquire() (*logInUse, *atomic.Int64) {
+	for {
+		l := r.log.Load()
+		if l == nil {
+			return nil, nil
 		}
+		n := l.users.place()
+		n.Add(1)
+		if r.log.Load() == l {
+			return l, n
+		}
+		n.Add(-1)
+	}
+}
+
+// record is called once for each check, before it is answered. It waits only for a required audit, and denies what that does not record.
+func (r *recorder) record(q *authz.Request, d *authz.Decision, took time.Duration) {
+	if err := r.write(q, d, took); err != nil {
+		unrecorded(d, err)
+	}
+	r.metrics.check(d, took)
+}
+
+func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration) error {
+	l, n := r.acquire()
+	if l == nil {
+		return nil
+	}
+	defer n.Add(-1)
+	e := entry(q, d, took)
+	return l.Record(&e)
+}
+
+// unrecorded makes a decision a denial.
+func unrecorded(d *authz.Decision, err error) {
+	refused := extauthz.Refuse(500, authz.CodeUnrecorded, "the audit is required: "+err.Error())
+	d.Allow, d.Reason, d.RequestID, d.Denial = false, refused.Reason, refused.RequestID, refused.Denial
+	d.SetHeaders, d.RemoveHeaders, d.Target, d.ResponseHeaders = nil, nil, "", nil
+}
+
+// entry is what the log is told of a decision. Host, method and path are as received if they were not judged.
+func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.Entry {
+	e := decisionlog.Entry{
+		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code, Step: d.Step,
+		RequestID: d.RequestID, Host: d.Host, Method: d.Method, Path: d.Path, ClientAddress: d.ClientAddress,
+		API: d.API, Stage: d.Stage, Route: d.Route,
+		Principal: d.Caller.Principal, AccessKey: d.Caller.AccessKeyID, Issuer: d.Caller.Issuer, Audience: d.Caller.Audience,
+		ClientID: d.Caller.ClientID, KeyID: d.Caller.TokenKeyID, Scopes: d.Caller.Scopes, NeededScopes: d.NeededScopes,
+		Authorizer: d.Authorizer, Cache: d.Cache.String(), Policy: d.Reason.Policy, Statement: d.Reason.Statement,
+		Condition: d.Reason.Condition, ConditionKey: d.Reason.ConditionKey, Detail: d.Reason.Detail, Request: r, Claims: d.Claims,
 	}
 	if !d.Allow {
-		l.AddAttrs(slog.Int("status", d.Denial.Status))
+		e.Status = d.Denial.Status
 	}
-	l.AddAttrs(slog.Int64("duration_us", took.Microseconds()))
-	return l
+	if r != nil {
+		e.Host, e.Method, e.Path = cmp.Or(e.Host, r.Host), cmp.Or(e.Method, r.Method), cmp.Or(e.Path, r.Path())
+	}
+	return e
 }
 
-// run writes the lines until close, and then those that are left.
-func (r *recorder) run(ctx context.Context) {
-	for {
-		select {
-		case l := <-r.queue:
-			r.write(ctx, l)
-		case <-r.stop:
-			for {
-				select {
-				case l := <-r.queue:
-					r.write(ctx, l)
-				default:
-					return
-				}
-			}
-		}
+// samples are the numbers of the log.
+func (r *recorder) samples() []authz.Sample {
+	samples := r.environment.Counters.Samples()
+	if l := r.log.Load(); l != nil {
+		samples = append(samples, l.Samples()...)
 	}
+	return samples
 }
 
-func (r *recorder) write(ctx context.Context, l slog.Record) {
-	if err := r.log.Handle(ctx, l); err != nil {
-		r.metrics.dropped.Inc()
+// reopen makes files follow their names again.
+func (r *recorder) reopen() {
+	if l := r.log.Load(); l != nil {
+		l.Reopen()
 	}
 }
 
-func (r *recorder) close() { close(r.stop) }
+// close writes the lines that are left, within bounds. No check may follow.
+func (r *recorder) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log.Swap(nil).retire()
+	r.closing.Wait()
+}

@@ -14,12 +14,13 @@ import (
 
 // reloader reads configurations and swaps them in. One goroutine at a time uses it.
 type reloader struct {
-	read    func() (Loaded, error)
-	gate    *gate
-	metrics *metrics
-	log     *slog.Logger
-	watch   []string // always watched
-	tried   []string // files of the last reading, good or bad
+	read     func() (Loaded, error)
+	gate     *gate
+	recorder *recorder
+	metrics  *metrics
+	log      *slog.Logger
+	watch    []string // always watched
+	tried    []string // files of the last reading, good or bad
 	// retired are the configurations that serve no longer and that a check still uses: each is closed, and its channel then.
 	retired []<-chan struct{}
 	// refused says in one line when and why the configuration on disk does not serve; nil while it does.
@@ -50,6 +51,7 @@ func (r *reloader) first(ctx context.Context) error {
 // again reads the configuration once more and swaps it in if it is good and another one. Changes that come while it waits are part
 // of what it reads, those that come later call for another reading.
 func (r *reloader) again(ctx context.Context) {
+	r.recorder.reopen()
 	if r.settle(ctx); ctx.Err() != nil {
 		return
 	}
@@ -80,7 +82,11 @@ func (r *reloader) refuse(err error) {
 
 // swap starts a configuration and lets it serve; one that cannot be started is closed.
 func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
-	if err := r.start(ctx, loaded); err != nil {
+	err := r.start(ctx, loaded)
+	if err == nil {
+		err = r.recorder.use(loaded.DecisionLog, loaded.APIs)
+	}
+	if err != nil {
 		r.discard(loaded)
 		return err
 	}

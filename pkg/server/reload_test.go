@@ -102,7 +102,8 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 		}
 		digest := "1"
 		r := &reloader{
-			gate: &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+			recorder: quiet(),
+			gate:     &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
 		}
 		r.read = func() (Loaded, error) {
 			name := digest
@@ -142,7 +143,8 @@ func TestConfigurationsStartAndClose(t *testing.T) {
 func TestOnlyAReloadWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reloader{
-			gate: &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+			recorder: quiet(),
+			gate:     &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
 		}
 		digest := "1"
 		r.read = func() (Loaded, error) {
@@ -169,7 +171,8 @@ func TestAStartThatPanics(t *testing.T) {
 	var log bytes.Buffer
 	closed := false
 	r := &reloader{
-		gate: &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.NewTextHandler(&log, nil)),
+		recorder: quiet(),
+		gate:     &gate{max: 1}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	start := func(context.Context) {}
 	r.read = func() (Loaded, error) {

@@ -367,7 +367,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	if a := <-got; a != "v1" {
 		t.Errorf("the check in flight: %s", a)
 	}
-	if !strings.Contains(r.log.String(), "msg=decision decision=allow") {
+	if !strings.Contains(r.log.String(), "msg=decision v=1 decision=allow") {
 		t.Error("its decision is not in the log")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 )
 
@@ -60,7 +61,7 @@ func newProcess(c Config) *process {
 	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
 	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
-	p.reloader = &reloader{read: c.Load, gate: p.gate, metrics: p.metrics, log: c.Log, watch: c.Watch}
+	p.reloader = &reloader{read: c.Load, gate: p.gate, recorder: p.recorder, metrics: p.metrics, log: c.Log, watch: c.Watch}
 	if c.TLS.Cert != "" {
 		p.tls = &certificates{files: c.TLS, metrics: p.metrics, log: c.Log}
 	}
@@ -69,7 +70,7 @@ func newProcess(c Config) *process {
 
 // samples are the gate's numbers and those of other packages.
 func (p *process) samples() []authz.Sample {
-	samples := p.gate.bodies.Samples()
+	samples := append(p.gate.bodies.Samples(), p.recorder.samples()...)
 	if p.config.Samples != nil {
 		samples = append(samples, p.config.Samples()...)
 	}
@@ -143,6 +144,22 @@ func (p *process) options(ctx context.Context, checks *extauthz.Server, g *gener
 	return options
 }
 
+// trace returns what begins the trace of a check, nil without a Tracer. The traceparent is that of Envoy's call, not of the client's
+// request. Of several, none counts.
+func (p *process) trace() func(context.Context) (context.Context, func(*authz.Decision)) {
+	tracer := p.config.Tracer
+	if tracer == nil {
+		return nil
+	}
+	return func(ctx context.Context) (context.Context, func(*authz.Decision)) {
+		var parent string
+		if values := metadata.ValueFromIncomingContext(ctx, "traceparent"); len(values) == 1 {
+			parent = values[0]
+		}
+		return tracer.Start(ctx, parent)
+	}
+}
+
 // maxConnectionAge is how long a connection with TLS lasts before its client is asked to make another one.
 const maxConnectionAge = 10 * time.Minute
 
@@ -173,7 +190,6 @@ func (p *process) run(ctx context.Context) error {
 	if p.admin != nil {
 		group.Go(func() error { return ignoreStopped(p.admin.Serve(p.adminListener)) })
 	}
-	group.Go(func() error { p.recorder.run(context.WithoutCancel(ctx)); return nil })
 	group.Go(func() error { <-ctx.Done(); p.drain(context.WithoutCancel(ctx)); return nil })
 	err := p.start(ctx, group)
 	if err != nil {

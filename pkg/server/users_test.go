@@ -37,7 +37,8 @@ type mortals struct {
 func newMortals(decide func(*mortal) authz.Decision) *mortals {
 	m := &mortals{}
 	m.reloader = &reloader{
-		gate: &gate{max: 1 << 20}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
+		recorder: quiet(),
+		gate:     &gate{max: 1 << 20}, metrics: newMetrics("", nil, nil, func() float64 { return 0 }), log: slog.New(slog.DiscardHandler),
 	}
 	m.read = func() (Loaded, error) {
 		if m.err != nil {

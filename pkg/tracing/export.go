@@ -17,6 +17,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// exportTime is how long sending a batch may take.
+const exportTime = 5 * time.Second
+
 // newClient returns what sends spans to a URL.
 func newClient(endpoint string) (otlptrace.Client, error) {
 	u, err := url.Parse(endpoint)

@@ -24,7 +24,6 @@ const (
 	queuedSpans = 512
 	batchSpans  = 128
 	batchWait   = time.Second
-	exportTime  = 5 * time.Second
 	// closeTime is how long Close may take to send what waits.
 	closeTime = 2 * time.Second
 )
@@ -131,6 +130,8 @@ func attributes(d *authz.Decision) []attribute.KeyValue {
 		{Name: "api", Value: d.API},
 		{Name: "stage", Value: d.Stage},
 		{Name: "route", Value: d.Route},
+		{Name: "authorizer", Value: d.Authorizer},
+		{Name: "step", Value: string(d.Step)},
 		{Name: "policy", Value: d.Reason.Policy},
 		{Name: "statement", Value: d.Reason.Statement},
 		{Name: "request_id", Value: d.RequestID},

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+	"github.com/portcullis-authz/portcullis/envoy/envoytest/otlp"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/tracing"
 )
@@ -22,7 +22,7 @@ const (
 
 var denied = authz.Decision{
 	API: "a1b2c3d4e5", Stage: "prod", Route: "GET /pets", RequestID: "id-1", Reason: authz.Reason{Code: authz.CodeExplicitDeny, Statement: "NoAdmin", Detail: "secret"},
-	Denial: authz.Response{Status: 403, Body: "secret"}, Caller: authz.Caller{Principal: "secret"},
+	Denial: authz.Response{Status: 403, Body: "secret"}, Caller: authz.Caller{Principal: "secret"}, Authorizer: "staff", Step: authz.StepDecision, Path: "/secret",
 }
 
 func newTracer(t *testing.T, c tracing.Config) *tracing.Tracer {
@@ -37,7 +37,7 @@ func newTracer(t *testing.T, c tracing.Config) *tracing.Tracer {
 func TestSpans(t *testing.T) {
 	for _, scheme := range []string{"grpc", "http"} {
 		t.Run(scheme, func(t *testing.T) {
-			collector := envoytest.StartCollector(t)
+			collector := otlp.Start(t)
 			endpoint := "grpc://" + collector.GRPC
 			if scheme == "http" {
 				endpoint = collector.HTTP + "/v1/traces"
@@ -55,7 +55,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-func checkSpans(t *testing.T, spans []envoytest.Span) {
+func checkSpans(t *testing.T, spans []otlp.Span) {
 	t.Helper()
 	if len(spans) != 4 {
 		t.Fatalf("%d spans", len(spans))
@@ -66,6 +66,7 @@ func checkSpans(t *testing.T, spans []envoytest.Span) {
 	}
 	for name, want := range map[string]string{
 		"api": "a1b2c3d4e5", "stage": "prod", "route": "GET /pets", "decision": "deny", "reason": "explicit_deny", "statement": "NoAdmin", "request_id": "id-1",
+		"authorizer": "staff", "step": string(authz.StepDecision),
 	} {
 		if got := check.Value(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -85,10 +85,7 @@ func (d *decoder) unknownField(key *yaml.Node, m protoreflect.MessageDescriptor,
 		d.report.Overflow()
 		return
 	}
-	if u := d.unsupported(m.Name(), key.Value, ""); u != nil {
-		if u.Covers != "" {
-			d.report.Mark(at.Field(u.Covers))
-		}
+	if u := d.unsupported(m.Name(), key.Value); u != nil {
 		d.report.Add(faultAt(d.File(key), key, u.refusal()))
 		return
 	}
@@ -190,9 +187,11 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *f
 	}
 	switch field.Kind() {
 	case protoreflect.BoolKind:
-		return d.boolean(n, field, at)
+		return d.boolean(n, at)
 	case protoreflect.Int32Kind:
 		return d.number(n, at)
+	case protoreflect.DoubleKind:
+		return d.fraction(n, at)
 	case protoreflect.EnumKind:
 		return d.enum(n, field, at)
 	default:
@@ -200,13 +199,9 @@ func (d *decoder) scalar(n *yaml.Node, field protoreflect.FieldDescriptor, at *f
 	}
 }
 
-func (d *decoder) boolean(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
+func (d *decoder) boolean(n *yaml.Node, at *fault.Place) (v protoreflect.Value, ok bool) {
 	if n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
 		d.fault(n, at, "%s must be true or false, without quotes", at.Label())
-		return v, false
-	}
-	if u := d.unsupportedValue(n, field); u != nil {
-		d.fault(n, at, "%s", u.refusal())
 		return v, false
 	}
 	return protoreflect.ValueOfBool(n.Value == "true"), true
@@ -222,33 +217,33 @@ func (d *decoder) number(n *yaml.Node, at *fault.Place) (v protoreflect.Value, o
 	return protoreflect.ValueOfInt32(int32(i)), true
 }
 
-func (d *decoder) enum(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
-	if u := d.unsupportedValue(n, field); u != nil {
-		d.fault(n, at, "%s", u.refusal())
+// fraction reads a number such as 0.25, without a sign or an exponent.
+func (d *decoder) fraction(n *yaml.Node, at *fault.Place) (v protoreflect.Value, ok bool) {
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || strings.Trim(n.Value, "0123456789.") != "" {
+		d.fault(n, at, "%s must be a number such as 0.25", at.Label())
 		return v, false
 	}
+	return protoreflect.ValueOfFloat64(f), true
+}
+
+func (d *decoder) enum(n *yaml.Node, field protoreflect.FieldDescriptor, at *fault.Place) (v protoreflect.Value, ok bool) {
 	values := field.Enum().Values()
 	value := values.ByName(protoreflect.Name(n.Value))
 	if value == nil || value.Number() == 0 {
-		names := d.supportedValues(field)
+		names := valuesOf(field)
 		d.fault(n, at, "%s must not be %s: %s", at.Label(), fault.Quoted(n.Value), instead(d.suggest(n.Value, names), names))
 		return v, false
 	}
 	return protoreflect.ValueOfEnum(value.Number()), true
 }
 
-func (d *decoder) unsupportedValue(n *yaml.Node, field protoreflect.FieldDescriptor) *Unsupported {
-	return d.unsupported(field.ContainingMessage().Name(), field.JSONName(), n.Value)
-}
-
-// supportedValues returns the values of an enum that a field may have.
-func (d *decoder) supportedValues(field protoreflect.FieldDescriptor) []string {
+// valuesOf returns the values that a field of an enum may have.
+func valuesOf(field protoreflect.FieldDescriptor) []string {
 	var names []string
 	for i := range field.Enum().Values().Len() {
-		value := field.Enum().Values().Get(i)
-		name := string(value.Name())
-		if value.Number() != 0 && d.unsupported(field.ContainingMessage().Name(), field.JSONName(), name) == nil {
-			names = append(names, name)
+		if value := field.Enum().Values().Get(i); value.Number() != 0 {
+			names = append(names, string(value.Name()))
 		}
 	}
 	return names

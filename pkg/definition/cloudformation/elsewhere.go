@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 // elsewhere looks for what other templates may add to the API: nested stacks and modules that it is passed to. It returns why the routes
 // of the API are not known; empty if they are. A method that is not known would leave its requests to another route.
 func (a *reader) elsewhere(read func(name string) ([]byte, error)) string {
+	a.noteOutputs()
 	because := ""
 	for _, p := range a.template.Resources.Pairs {
 		kind, _ := p.Value.Get("Type").Scalar()
@@ -31,6 +33,15 @@ func (a *reader) elsewhere(read func(name string) ([]byte, error)) string {
 		because = why
 	}
 	return because
+}
+
+// noteOutputs notes the outputs by which other stacks can add routes to the API.
+func (a *reader) noteOutputs() {
+	for _, name := range slices.Sorted(maps.Keys(a.template.Outputs)) {
+		if v := a.template.Outputs[name]; v.Is(tree.Reference) && v.Resource == a.id && v.Attribute == "RootResourceId" {
+			a.report.Approximate(v.At, "output "+name, "other stacks can add routes to the API by it, which are not known here: bring them in this template, or the export of the API")
+		}
+	}
 }
 
 // belongs reports whether a value names the API, or a resource that may be a part of it.

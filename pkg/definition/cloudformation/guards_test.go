@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,10 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/template"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// api is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
-const api = `
+// openRest is an API with an open route for all that has no other. The other tests add a guarded one, which must not get lost.
+const openRest = `
 Parameters: {X: {Type: String}}
 Conditions: {C: !Equals [!Ref X, a]}
 Resources:
@@ -23,20 +25,31 @@ Resources:
 `
 
 // method is a guarded method of the API, with its RestApiId and HttpMethod.
-func method(api, method string) string {
+func guardedMethod(api, method string) string {
 	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
 }
 
-// outcome reads an API. It is the routes in a line each, then the refusals; or the faults.
-func outcome(t *testing.T, text string) string {
+// files are what templates include.
+var files = map[string]string{
+	"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
+	"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
+}
+
+// load reads an API without faults.
+func load(t *testing.T, text string) (*tree.Node, *portability.Report) {
+	t.Helper()
+	node, report, faults := tryLoad(t, text)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return node, report
+}
+
+func tryLoad(t *testing.T, text string) (*tree.Node, *portability.Report, fault.List) {
 	t.Helper()
 	root, faults := tree.Parse("t.yaml", []byte(text))
 	if len(faults) > 0 {
 		t.Fatal(faults)
-	}
-	files := map[string]string{
-		"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
-		"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
 	}
 	read := func(name string) ([]byte, error) {
 		if text := files[name]; text != "" {
@@ -44,12 +57,19 @@ func outcome(t *testing.T, text string) string {
 		}
 		return nil, errors.New("no such file")
 	}
-	var report portability.Report
-	resolved, faults := template.Resolve(root, template.Inputs{API: "Api", APIID: "abcdefghij", Account: "111122223333", Region: "eu-west-1", Read: read}, &report)
+	report := &portability.Report{}
+	resolved, faults := template.Resolve(root, template.Inputs{API: "Api", APIID: "abcdefghij", Account: "111122223333", Region: "eu-west-1", Read: read}, report)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	node, faults := Read(resolved, "Api", openapi.Options{Read: read}, &report)
+	node, faults := Read(resolved, "Api", openapi.Options{Read: read}, report)
+	return node, report, faults
+}
+
+// outcome reads an API. It is the routes in a line each, then the refusals; or the faults.
+func outcome(t *testing.T, text string) string {
+	t.Helper()
+	node, report, faults := tryLoad(t, text)
 	if len(faults) > 0 {
 		return "fault: " + faults.Error()
 	}
@@ -78,17 +98,17 @@ func TestGuardedRoutesStay(t *testing.T) {
 	const whole = "ANY /{proxy+}: NONE\nANY /admin: AWS_IAM"
 	const stack = "  Nested: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "
 	for _, test := range []struct{ name, resources, want string }{
-		{"Ref", method("!Ref Api", "ANY"), whole},
-		{"Sub", method("!Sub '${Api}'", "ANY"), whole},
-		{"Join", method("!Join ['', [!Ref Api]]", "ANY"), whole},
-		{"the id", method("abcdefghij", "ANY"), whole},
-		{"another id", method("bcdefghijk", "ANY"), "ANY /{proxy+}: NONE"},
-		{"an id that is not known", method("!Ref X", "ANY"), "ANY /admin: refuses\nrefused: its RestApiId is not known"},
-		{"no API", method("!Ref Admin", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
-		{"nothing", method("null", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
-		{"a method in lower case", method("!Ref Api", "any"), whole},
-		{"a method with a blank", method("!Ref Api", "'ANY '"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
-		{"a method that is not one", method("!Ref Api", "parameters"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"Ref", guardedMethod("!Ref Api", "ANY"), whole},
+		{"Sub", guardedMethod("!Sub '${Api}'", "ANY"), whole},
+		{"Join", guardedMethod("!Join ['', [!Ref Api]]", "ANY"), whole},
+		{"the id", guardedMethod("abcdefghij", "ANY"), whole},
+		{"another id", guardedMethod("bcdefghijk", "ANY"), "ANY /{proxy+}: NONE"},
+		{"an id that is not known", guardedMethod("!Ref X", "ANY"), "ANY /admin: refuses\nrefused: its RestApiId is not known"},
+		{"no API", guardedMethod("!Ref Admin", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"nothing", guardedMethod("null", "ANY"), "fault: t.yaml:9:3: the RestApiId of Guarded does not name an API"},
+		{"a method in lower case", guardedMethod("!Ref Api", "any"), whole},
+		{"a method with a blank", guardedMethod("!Ref Api", "'ANY '"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
+		{"a method that is not one", guardedMethod("!Ref Api", "parameters"), "fault: t.yaml:9:3: the HttpMethod of Guarded must be one of ANY,"},
 		{"properties that are not known", "  Guarded: {Type: AWS::ApiGateway::Method, Properties: !If [C, {RestApiId: !Ref Api}, {}]}", "the Properties of Guarded are not known: the condition C is not decided"},
 		{"a stack with routes", stack + "routes.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its resource M (routes.yaml:1) may be a route"},
 		{"a stack with a loop", stack + "loop.yaml, Parameters: {Api: !Sub '${Api}'}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets"},
@@ -98,8 +118,20 @@ func TestGuardedRoutesStay(t *testing.T) {
 		{"a stack that does not get the API", stack + "routes.yaml}}", "ANY /{proxy+}: NONE"},
 		{"a module", "  M: {Type: A::B::C::MODULE, Properties: {Api: !Ref Api}}", "ANY /{proxy+}: refuses\nrefused: M gets the API"},
 	} {
-		if got := outcome(t, api+test.resources); !strings.Contains(got, test.want) {
+		if got := outcome(t, openRest+test.resources); !strings.Contains(got, test.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestPathParts: a number that CloudFormation may read as another one is no path.
+func TestPathParts(t *testing.T) {
+	for part, want := range map[string]string{
+		"2024": "ANY /2024: AWS_IAM", "'010'": "ANY /010: AWS_IAM", "010": "fault: ", "0x10": "fault: ", "1e3": "fault: ", "1_000": "fault: ", "1.0": "fault: ",
+	} {
+		text := strings.Replace(api, "PathPart: admin", "PathPart: "+part, 1) + method("!Ref Api", "ANY")
+		if got := outcome(t, text); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", part, got, want)
 		}
 	}
 }
@@ -108,7 +140,7 @@ func TestEndpointThatIsNotKnown(t *testing.T) {
 	for _, configuration := range []string{
 		"!If [C, {Types: [PRIVATE]}, !Ref AWS::NoValue]", "{Types: !If [C, [PRIVATE], [REGIONAL]]}", "{Types: [!If [C, PRIVATE, REGIONAL]]}", "!Ref X",
 	} {
-		text := strings.Replace(api, "{Name: a}", "{Name: a, EndpointConfiguration: "+configuration+"}", 1)
+		text := strings.Replace(openRest, "{Name: a}", "{Name: a, EndpointConfiguration: "+configuration+"}", 1)
 		if got := outcome(t, text); !strings.HasPrefix(got, "ANY /{proxy+}: refuses\nrefused: whether the API is private is not known") {
 			t.Errorf("%s: got %s", configuration, got)
 		}
@@ -135,6 +167,49 @@ func TestImportParameters(t *testing.T) {
 	}
 }
 
+// TestGuardedDomains: a domain that guards by itself is noted, and one with a policy is not served.
+func TestGuardedDomains(t *testing.T) {
+	const mapping = `
+  Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: prod}}
+  Mapping: {Type: AWS::ApiGateway::BasePathMappingV2, Properties: {RestApiId: !Ref Api, Stage: !Ref Stage, DomainNameArn: !GetAtt Domain.DomainNameArn}}
+  Domain: {Type: AWS::ApiGateway::DomainNameV2, Properties: {DomainName: A.example.com`
+	for _, test := range []struct{ properties, domains, note string }{
+		{"}}", "a.example.com", ""},
+		{", MutualTlsAuthentication: {TruststoreUri: s3://a/b}}}", "a.example.com", "callers of the domain need a certificate"},
+		{", Policy: {Statement: []}}}", "", "the domain has a Policy of its own"},
+		{", Policy: !If [C, {Statement: []}, !Ref AWS::NoValue]}}", "", "the domain has a Policy of its own"},
+	} {
+		node, report := load(t, api+mapping+test.properties)
+		domains := ""
+		for n := range node.Get("stages").All() {
+			for _, d := range itemsOf(n.Get("domains")) {
+				domains += d.Text
+			}
+		}
+		notes := fmt.Sprint(report.Notes())
+		if domains != test.domains || !strings.Contains(notes, test.note) || test.note == "" && strings.Contains(notes, "the domain") {
+			t.Errorf("%s: got domains %q and %s", test.properties, domains, notes)
+		}
+	}
+}
+
+func itemsOf(n *tree.Node) []*tree.Node {
+	if n == nil {
+		return nil
+	}
+	return n.Items
+}
+
+// TestOutputs: the output of the root resource lets other stacks add routes.
+func TestOutputs(t *testing.T) {
+	for output, want := range map[string]bool{"!GetAtt Api.RootResourceId": true, "!Ref Api": false, "!GetAtt Other.RootResourceId": false} {
+		_, report := load(t, api+"  Other: {Type: AWS::ApiGateway::RestApi, Properties: {Name: b}}\nOutputs: {Root: {Value: "+output+", Export: {Name: root}}}")
+		if got := strings.Contains(fmt.Sprint(report.Notes()), "other stacks can add routes"); got != want {
+			t.Errorf("%s: noted is %t", output, got)
+		}
+	}
+}
+
 // TestSchemesOfOneName: an operation of the Body is not guarded by an authorizer that only has the name of its scheme.
 func TestSchemesOfOneName(t *testing.T) {
 	got := outcome(t, `
@@ -150,7 +225,7 @@ Resources:
 // TestKeysOfSeveralMethods: the scheme of API keys is made once.
 func TestKeysOfSeveralMethods(t *testing.T) {
 	keyed := "  Guarded%: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Admin, HttpMethod: %, AuthorizationType: NONE, ApiKeyRequired: true}}\n"
-	got := outcome(t, api+strings.ReplaceAll(keyed, "%", "GET")+strings.ReplaceAll(keyed, "%", "PUT"))
+	got := outcome(t, openRest+strings.ReplaceAll(keyed, "%", "GET")+strings.ReplaceAll(keyed, "%", "PUT"))
 	if got != "ANY /{proxy+}: NONE\nGET /admin: NONE and a key\nPUT /admin: NONE and a key" {
 		t.Errorf("got %s", got)
 	}

@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -215,6 +216,9 @@ func (a *reader) restGuard(kind string) guard {
 	return noGuard
 }
 
+// plainNumber matches a number that all readers of YAML write as it stands: 010 is 8 for some.
+var plainNumber = regexp.MustCompile(`^(?:0|[1-9][0-9]*)$`)
+
 // path returns the path of a resource, or what is wrong with it.
 func (a *reader) path(n *tree.Node, depth int) (path, wrong string) {
 	if n.Is(tree.Reference) && n.Resource == a.id && n.Attribute == "RootResourceId" {
@@ -231,6 +235,9 @@ func (a *reader) path(n *tree.Node, depth int) (path, wrong string) {
 	part, ok := properties.Get("PathPart").Scalar()
 	if !ok {
 		return "", fmt.Sprintf("the PathPart of %s is not known: %s", resource.Key, giveIt(properties.Get("PathPart")))
+	}
+	if n := properties.Get("PathPart"); n.Is(tree.Number) && !plainNumber.MatchString(part) {
+		return "", fmt.Sprintf("CloudFormation may read the number %s of the PathPart of %s as another one: write it in quotes", part, resource.Key)
 	}
 	if path, wrong = a.path(properties.Get("ParentId"), depth+1); wrong != "" {
 		return "", wrong

@@ -143,6 +143,10 @@ func (a *reader) domains(stage string) *tree.Node {
 			}
 			domain := a.domain(p)
 			a.noteCertificates(p)
+			if a.domainResource(p).Way("Properties", "Policy") != nil {
+				a.report.Approximate(p.at, p.id, fmt.Sprintf("the domain has a Policy of its own, which is not evaluated here, so requests for it are not answered: write what it says in the API's policy, and give domains to the stage %s beside the definition", stage))
+				continue
+			}
 			path, ok := p.properties.Get(m.path).Scalar()
 			if domain == "" || p.undecided != nil || !ok && p.properties.Has(m.path) {
 				a.report.Approximate(p.at, p.id, fmt.Sprintf("the domain is not known: give domains to the stage %s beside the definition", stage))

@@ -44,7 +44,7 @@ func (t *transform) addRESTEvent(function, event tree.Pair, target string) {
 	if body := c.explicit.Get("DefinitionBody"); value.Truthy(body) && value.Truthy(c.auth()) && value.Truthy(c.auth().Get("OverrideApiAuth")) {
 		t.override(c, body)
 	} else if !added && value.Truthy(c.auth()) {
-		t.report.Enforce(c.auth().At, "event "+event.Key, "SAM ignores its Auth, for "+c.api+
+		t.report.Approximate(c.auth().At, "event "+event.Key, "SAM ignores its Auth, for "+c.api+
 			" has a definition of its own: write OverrideApiAuth true beside it, or the security in the definition")
 	}
 }
@@ -174,7 +174,7 @@ func (t *transform) addStateMachineEvent(r, event tree.Pair, target string) {
 	body := c.explicit.Get("DefinitionBody")
 	if !t.managed[c.api] || value.None(body) {
 		if auth := c.auth(); value.Truthy(auth) {
-			t.report.Enforce(auth.At, "event "+event.Key, "SAM ignores its Auth, for "+c.api+" has a definition of its own: write the security there")
+			t.report.Approximate(auth.At, "event "+event.Key, "SAM ignores its Auth, for "+c.api+" has a definition of its own: write the security there")
 		}
 		return
 	}
@@ -219,7 +219,7 @@ func (t *transform) addHTTPEvent(function, event tree.Pair, target string) {
 	body := explicit.Get("DefinitionBody")
 	if value.None(body) {
 		if auth := p.Get("Auth"); value.Truthy(auth) {
-			t.report.Enforce(auth.At, "event "+event.Key, "SAM ignores its Auth, for the definition of "+api+" is in another file: write the security there")
+			t.report.Approximate(auth.At, "event "+event.Key, "SAM ignores its Auth, for the definition of "+api+" is in another file: write the security there")
 		}
 		return
 	}

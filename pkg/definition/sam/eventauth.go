@@ -2,11 +2,13 @@ package sam
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // call is an event of a REST API that is being added.
@@ -56,9 +58,30 @@ func (c *call) auth() *tree.Node { return c.properties.Get("Auth") }
 
 func (c *call) condition() string { return value.String(c.owner.Value.Get("Condition")) }
 
+// eventAuthKeys are what SAM reads of the Auth of an event.
+var eventAuthKeys = []string{"Authorizer", "AuthorizationScopes", "ApiKeyRequired", "InvokeRole", "OverrideApiAuth", "ResourcePolicy"}
+
+// noteKeys notes what SAM leaves out of the Auth of an event without a word: another key, such as that of Fn::If, and what is no map.
+func (t *transform) noteKeys(c *call) {
+	auth := c.auth()
+	if auth != nil && !auth.Is(tree.Map) && !auth.Is(tree.Null) {
+		t.report.Approximate(auth.At, "event "+c.event.Key, "SAM ignores its Auth, which is not a map")
+		return
+	}
+	if auth == nil {
+		return
+	}
+	for _, p := range auth.Pairs {
+		if !slices.Contains(eventAuthKeys, p.Key) {
+			t.report.Approximate(p.At, "event "+c.event.Key, "SAM ignores "+fault.Quoted(p.Key)+" in its Auth, so it guards nothing: write one of "+strings.Join(eventAuthKeys, ", "))
+		}
+	}
+}
+
 // addAuth applies the Auth of an event of a REST API to its operation.
 func (t *transform) addAuth(d *document.Document, c *call) {
 	auth, apiAuth := c.auth(), t.parameters.Resolve(c.explicit.Get("Auth"))
+	t.noteKeys(c)
 	authorizer := auth.Get("Authorizer")
 	refuse := func(n *tree.Node, format string, args ...any) {
 		t.faults.Add(value.At(n, auth), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
@@ -156,11 +179,11 @@ func (t *transform) noteLists(lists *tree.Node) {
 	for _, key := range []string{"SourceVpcWhitelist", "SourceVpcBlacklist"} {
 		n := lists.Get(key)
 		if !value.None(n) && !n.Is(tree.List) {
-			t.report.Enforce(n.At, key, "SAM ignores it, for it is not a list: write a list, or use IntrinsicVpc lists for intrinsic functions")
+			t.report.Approximate(n.At, key, "SAM ignores it, for it is not a list: write a list, or use IntrinsicVpc lists for intrinsic functions")
 		}
 		for _, item := range value.Items(n) {
 			if text, ok := value.Text(item); ok && !strings.HasPrefix(text, "vpc-") && !strings.HasPrefix(text, "vpce-") {
-				t.report.Enforce(item.At, key, "SAM ignores "+quoted(item)+", which begins with neither vpc- nor vpce-")
+				t.report.Approximate(item.At, key, "SAM ignores "+quoted(item)+", which begins with neither vpc- nor vpce-")
 			}
 		}
 	}
@@ -169,6 +192,7 @@ func (t *transform) noteLists(lists *tree.Node) {
 // addHTTPAuth applies the Auth of an event of an HTTP API to its operation. Without an authorizer of its own it is for the default one.
 func (t *transform) addHTTPAuth(d *document.Document, c *call) {
 	auth, apiAuth := c.auth(), c.explicit.Get("Auth")
+	t.noteKeys(c)
 	refuse := func(n *tree.Node, format string, args ...any) {
 		t.faults.Add(value.At(n, auth), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
 	}

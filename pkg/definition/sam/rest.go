@@ -195,7 +195,7 @@ func (a *api) setAuthorizers(d *document.Document) {
 	}
 	if len(authorizers) == 0 {
 		if value.Truthy(given) {
-			a.report.Enforce(given.At, "DefaultAuthorizer", "SAM ignores it, for Auth has no Authorizers: declare it there, or the routes are open")
+			a.report.Approximate(given.At, "DefaultAuthorizer", "SAM ignores it, for Auth has no Authorizers: declare it there, or the routes are open")
 		}
 		return
 	}

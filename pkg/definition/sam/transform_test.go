@@ -221,6 +221,36 @@ Resources:
 	}
 }
 
+// TestKeysOfAnEventsAuth checks that a key that SAM does not read is noted: what it says guards nothing.
+func TestKeysOfAnEventsAuth(t *testing.T) {
+	const template = `
+Transform: AWS::Serverless-2016-10-31
+Conditions: {C: !Equals [a, a]}
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: a.b
+      InlineCode: x
+      Events: {E: {Type: Api, Properties: {Path: /a, Method: get, Auth: `
+	for auth, want := range map[string]string{
+		"{Authorizer: AWS_IAM}":                                         "",
+		"{Authoriser: AWS_IAM}":                                         `SAM ignores "Authoriser" in its Auth`,
+		"!If [C, {Authorizer: AWS_IAM}, !Ref AWS::NoValue]":             `SAM ignores "Fn::If" in its Auth`,
+		"{Authorizer: AWS_IAM, InvokeRole: NONE, ApiKeyRequired: true}": "",
+	} {
+		r := &portability.Report{}
+		if _, faults := Transform(parse(t, template+auth+"}}}"), nil, r); len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		notes := fmt.Sprint(r.Notes())
+		if want == "" && strings.Contains(notes, "SAM ignores") || !strings.Contains(notes, want) {
+			t.Errorf("%s: got %s, want %s", auth, notes, want)
+		}
+	}
+}
+
 // TestNotes checks that what AWS leaves out without a word is noted.
 func TestNotes(t *testing.T) {
 	for file, want := range map[string]string{

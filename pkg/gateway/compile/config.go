@@ -247,6 +247,8 @@ type Authorizer struct {
 	TokenType bool
 	// Timeout is how long the function may take; zero if the configuration does not say. Function enforces it, and Envoy must wait longer.
 	Timeout time.Duration
+	// Digest identifies what the authorizer is configured with, for those who compare configurations. New does not read it.
+	Digest string
 }
 
 // CORS is the CORS configuration of an HTTP API ("Configure CORS for HTTP APIs in API Gateway").

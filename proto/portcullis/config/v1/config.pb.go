@@ -46,6 +46,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Audit says what happens if a decision cannot be logged.
+type Audit int32
+
+const (
+	// The default: BEST_EFFORT.
+	Audit_AUDIT_UNSPECIFIED Audit = 0
+	// The decision counts. Lines that do not fit are dropped and counted.
+	Audit_BEST_EFFORT Audit = 1
+	// The request is answered with 500 unless its line is written to stdout and the file, if both are given, within a
+	// second. It needs one of them, excludes otlp, and logs every decision, whatever the flags say. Written means that the
+	// write to the operating system has returned.
+	Audit_REQUIRED Audit = 2
+)
+
+// Enum value maps for Audit.
+var (
+	Audit_name = map[int32]string{
+		0: "AUDIT_UNSPECIFIED",
+		1: "BEST_EFFORT",
+		2: "REQUIRED",
+	}
+	Audit_value = map[string]int32{
+		"AUDIT_UNSPECIFIED": 0,
+		"BEST_EFFORT":       1,
+		"REQUIRED":          2,
+	}
+)
+
+func (x Audit) Enum() *Audit {
+	p := new(Audit)
+	*p = x
+	return p
+}
+
+func (x Audit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Audit) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (Audit) Type() protoreflect.EnumType {
+	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+}
+
+func (x Audit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Audit.Descriptor instead.
+func (Audit) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+}
+
 // ApiKeySource says where the API key of a request comes from.
 // AWS: "Choose an API key source in API Gateway" (API Gateway Developer Guide).
 type ApiKeySource int32
@@ -85,11 +140,11 @@ func (x ApiKeySource) String() string {
 }
 
 func (ApiKeySource) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[0].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (ApiKeySource) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[0]
+	return &file_portcullis_config_v1_config_proto_enumTypes[1]
 }
 
 func (x ApiKeySource) Number() protoreflect.EnumNumber {
@@ -98,7 +153,7 @@ func (x ApiKeySource) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApiKeySource.Descriptor instead.
 func (ApiKeySource) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // Kind is the kind of an API. AWS: "Choose between REST APIs and HTTP APIs" (API Gateway Developer Guide).
@@ -143,11 +198,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[1]
+	return &file_portcullis_config_v1_config_proto_enumTypes[2]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -156,7 +211,7 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // Endpoint is the endpoint type of an API. AWS: "API endpoint types for REST APIs in API Gateway" (API Gateway Developer
@@ -203,11 +258,11 @@ func (x Endpoint) String() string {
 }
 
 func (Endpoint) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (Endpoint) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[2]
+	return &file_portcullis_config_v1_config_proto_enumTypes[3]
 }
 
 func (x Endpoint) Number() protoreflect.EnumNumber {
@@ -216,7 +271,7 @@ func (x Endpoint) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Endpoint.Descriptor instead.
 func (Endpoint) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // LambdaType is what a Lambda authorizer's function receives.
@@ -256,11 +311,11 @@ func (x LambdaType) String() string {
 }
 
 func (LambdaType) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[3].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[4].Descriptor()
 }
 
 func (LambdaType) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[3]
+	return &file_portcullis_config_v1_config_proto_enumTypes[4]
 }
 
 func (x LambdaType) Number() protoreflect.EnumNumber {
@@ -269,7 +324,7 @@ func (x LambdaType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LambdaType.Descriptor instead.
 func (LambdaType) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 // Authorization is the authorization type of a method: how its caller is authenticated.
@@ -326,11 +381,11 @@ func (x Authorization) String() string {
 }
 
 func (Authorization) Descriptor() protoreflect.EnumDescriptor {
-	return file_portcullis_config_v1_config_proto_enumTypes[4].Descriptor()
+	return file_portcullis_config_v1_config_proto_enumTypes[5].Descriptor()
 }
 
 func (Authorization) Type() protoreflect.EnumType {
-	return &file_portcullis_config_v1_config_proto_enumTypes[4]
+	return &file_portcullis_config_v1_config_proto_enumTypes[5]
 }
 
 func (x Authorization) Number() protoreflect.EnumNumber {
@@ -339,7 +394,7 @@ func (x Authorization) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Authorization.Descriptor instead.
 func (Authorization) EnumDescriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 // Config is the whole of portcullis.yaml.
@@ -365,7 +420,10 @@ type Config struct {
 	// How answers of Lambda authorizers are cached, and the Redis through which replicas share them.
 	Cache *Cache `protobuf:"bytes,7,opt,name=cache,proto3" json:"cache,omitempty"`
 	// What Envoy's configuration must contain.
-	Envoy         *Envoy `protobuf:"bytes,8,opt,name=envoy,proto3" json:"envoy,omitempty"`
+	Envoy *Envoy `protobuf:"bytes,8,opt,name=envoy,proto3" json:"envoy,omitempty"`
+	// Where decisions are logged, and what of them. Without it, portcullis logs them to standard error, as the flags of
+	// `portcullis serve` say.
+	DecisionLog   *DecisionLog `protobuf:"bytes,9,opt,name=decision_log,json=decisionLog,proto3" json:"decision_log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,6 +514,358 @@ func (x *Config) GetEnvoy() *Envoy {
 	return nil
 }
 
+func (x *Config) GetDecisionLog() *DecisionLog {
+	if x != nil {
+		return x.DecisionLog
+	}
+	return nil
+}
+
+// DecisionLog sets where a line of JSON is written for each decision. pkg/decisionlog/README.md describes the line. Without
+// stdout, file and otlp, lines go to standard error.
+type DecisionLog struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Writes lines to standard output.
+	Stdout bool `protobuf:"varint,1,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	// Writes lines to a file.
+	File *LogFile `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Sends lines to an OpenTelemetry collector.
+	Otlp *LogCollector `protobuf:"bytes,3,opt,name=otlp,proto3" json:"otlp,omitempty"`
+	// Parts of a request that are logged in addition. No other header, query value or claim is logged.
+	Fields *LogFields `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The share of decisions that is logged. What is not given is taken from the flags --decision-log and
+	// --decision-log-sample.
+	Sampling *LogSampling `protobuf:"bytes,5,opt,name=sampling,proto3" json:"sampling,omitempty"`
+	// Whether a decision counts only if its line was written. Without it, BEST_EFFORT.
+	Audit         Audit `protobuf:"varint,6,opt,name=audit,proto3,enum=portcullis.config.v1.Audit" json:"audit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecisionLog) Reset() {
+	*x = DecisionLog{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecisionLog) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecisionLog) ProtoMessage() {}
+
+func (x *DecisionLog) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecisionLog.ProtoReflect.Descriptor instead.
+func (*DecisionLog) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DecisionLog) GetStdout() bool {
+	if x != nil {
+		return x.Stdout
+	}
+	return false
+}
+
+func (x *DecisionLog) GetFile() *LogFile {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *DecisionLog) GetOtlp() *LogCollector {
+	if x != nil {
+		return x.Otlp
+	}
+	return nil
+}
+
+func (x *DecisionLog) GetFields() *LogFields {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *DecisionLog) GetSampling() *LogSampling {
+	if x != nil {
+		return x.Sampling
+	}
+	return nil
+}
+
+func (x *DecisionLog) GetAudit() Audit {
+	if x != nil {
+		return x.Audit
+	}
+	return Audit_AUDIT_UNSPECIFIED
+}
+
+// LogFile is a file of decision lines. It is opened again on SIGHUP, and when it is renamed or removed.
+type LogFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the file, relative to the folder of this one. Its folder must exist. Required.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The size in bytes at which the file is renamed to `<path>.1` and a new one begins, 1048576 to 2147483647. Without
+	// it, 104857600.
+	MaxBytes *int32 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
+	// How many renamed files are kept, 0 to 1000. Without it, 5.
+	Keep          *int32 `protobuf:"varint,3,opt,name=keep,proto3,oneof" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogFile) Reset() {
+	*x = LogFile{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogFile) ProtoMessage() {}
+
+func (x *LogFile) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogFile.ProtoReflect.Descriptor instead.
+func (*LogFile) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LogFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *LogFile) GetMaxBytes() int32 {
+	if x != nil && x.MaxBytes != nil {
+		return *x.MaxBytes
+	}
+	return 0
+}
+
+func (x *LogFile) GetKeep() int32 {
+	if x != nil && x.Keep != nil {
+		return *x.Keep
+	}
+	return 0
+}
+
+// LogCollector is an OpenTelemetry collector that receives logs by OTLP with gRPC.
+type LogCollector struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, as host:port and not as a URL, such as 127.0.0.1:4317. Required.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Whether the connection is encrypted. The collector's certificate is verified with the system's authorities. Without
+	// it, the connection is plain text.
+	Tls           bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogCollector) Reset() {
+	*x = LogCollector{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogCollector) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogCollector) ProtoMessage() {}
+
+func (x *LogCollector) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogCollector.ProtoReflect.Descriptor instead.
+func (*LogCollector) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LogCollector) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *LogCollector) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
+// LogFields names parts of requests to log, at most 16 of each kind. Of each, the first value is logged, at most 256 bytes.
+// A name that carries credentials is refused: Authorization, Cookie, X-Api-Key, X-Amz-Security-Token, names with words such
+// as token, secret or session, and the identity sources of authorizers.
+type LogFields struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Request headers.
+	RequestHeaders []string `protobuf:"bytes,1,rep,name=request_headers,json=requestHeaders,proto3" json:"request_headers,omitempty"`
+	// Query parameters. Their values are logged as received, still encoded.
+	QueryParameters []string `protobuf:"bytes,2,rep,name=query_parameters,json=queryParameters,proto3" json:"query_parameters,omitempty"`
+	// Claims of verified tokens.
+	Claims        []string `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogFields) Reset() {
+	*x = LogFields{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogFields) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogFields) ProtoMessage() {}
+
+func (x *LogFields) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogFields.ProtoReflect.Descriptor instead.
+func (*LogFields) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LogFields) GetRequestHeaders() []string {
+	if x != nil {
+		return x.RequestHeaders
+	}
+	return nil
+}
+
+func (x *LogFields) GetQueryParameters() []string {
+	if x != nil {
+		return x.QueryParameters
+	}
+	return nil
+}
+
+func (x *LogFields) GetClaims() []string {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+// LogSampling sets the share of decisions that is logged, from 0 to 1. Errors that an operator has to correct are logged in
+// any case, at most 10 in a second. Of refusals for overload, at most 100 in a second are logged.
+type LogSampling struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of allowed requests and answered CORS preflights.
+	Allowed *float64 `protobuf:"fixed64,1,opt,name=allowed,proto3,oneof" json:"allowed,omitempty"`
+	// Of denied requests, answered with a status below 500.
+	Denied *float64 `protobuf:"fixed64,2,opt,name=denied,proto3,oneof" json:"denied,omitempty"`
+	// Of requests that were answered with 500 or more.
+	Errors        *float64 `protobuf:"fixed64,3,opt,name=errors,proto3,oneof" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogSampling) Reset() {
+	*x = LogSampling{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogSampling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogSampling) ProtoMessage() {}
+
+func (x *LogSampling) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogSampling.ProtoReflect.Descriptor instead.
+func (*LogSampling) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LogSampling) GetAllowed() float64 {
+	if x != nil && x.Allowed != nil {
+		return *x.Allowed
+	}
+	return 0
+}
+
+func (x *LogSampling) GetDenied() float64 {
+	if x != nil && x.Denied != nil {
+		return *x.Denied
+	}
+	return 0
+}
+
+func (x *LogSampling) GetErrors() float64 {
+	if x != nil && x.Errors != nil {
+		return *x.Errors
+	}
+	return 0
+}
+
 // Envoy sets requirements on the configuration of the Envoys that call portcullis.
 type Envoy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -469,7 +879,7 @@ type Envoy struct {
 
 func (x *Envoy) Reset() {
 	*x = Envoy{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +891,7 @@ func (x *Envoy) String() string {
 func (*Envoy) ProtoMessage() {}
 
 func (x *Envoy) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +904,7 @@ func (x *Envoy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envoy.ProtoReflect.Descriptor instead.
 func (*Envoy) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Envoy) GetRequireApi() bool {
@@ -595,7 +1005,7 @@ type API struct {
 
 func (x *API) Reset() {
 	*x = API{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -607,7 +1017,7 @@ func (x *API) String() string {
 func (*API) ProtoMessage() {}
 
 func (x *API) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -620,7 +1030,7 @@ func (x *API) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use API.ProtoReflect.Descriptor instead.
 func (*API) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *API) GetId() string {
@@ -797,7 +1207,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +1219,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +1232,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ApiKey) GetId() string {
@@ -896,7 +1306,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1318,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1331,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Definition) GetFile() string {
@@ -1014,7 +1424,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1436,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1449,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -1109,7 +1519,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1531,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1544,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Stage) GetName() string {
@@ -1197,7 +1607,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1619,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1632,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Route) GetRoute() string {
@@ -1296,7 +1706,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1718,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1731,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1385,7 +1795,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1807,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1820,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -1528,7 +1938,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1950,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1963,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Function) GetUrl() string {
@@ -1686,7 +2096,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +2108,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +2121,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -1756,7 +2166,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +2178,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +2191,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -1878,7 +2288,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2300,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2313,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -1960,7 +2370,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2382,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2395,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -2053,7 +2463,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2475,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2488,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -2145,7 +2555,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2567,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2580,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -2211,7 +2621,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2633,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2646,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -2292,7 +2702,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2714,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2727,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2394,7 +2804,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2816,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2829,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2465,7 +2875,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2887,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2900,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -2530,7 +2940,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2952,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2965,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -2592,7 +3002,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2604,7 +3014,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2617,7 +3027,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -2678,7 +3088,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +3100,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +3113,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -2770,7 +3180,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +3192,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +3205,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -2846,7 +3256,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +3268,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +3281,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -2923,7 +3333,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2935,7 +3345,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2948,7 +3358,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -2976,7 +3386,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3398,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3411,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3022,7 +3432,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3034,7 +3444,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3047,7 +3457,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3104,7 +3514,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3116,7 +3526,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3129,7 +3539,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3246,7 +3656,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3258,7 +3668,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3271,7 +3681,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Secret) GetValue() string {
@@ -3299,7 +3709,7 @@ var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb6\x06\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xfc\x06\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
@@ -3309,13 +3719,48 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\aissuers\x18\x05 \x03(\v2).portcullis.config.v1.Config.IssuersEntryR\aissuers\x12I\n" +
 	"\tfunctions\x18\x06 \x03(\v2+.portcullis.config.v1.Config.FunctionsEntryR\tfunctions\x121\n" +
 	"\x05cache\x18\a \x01(\v2\x1b.portcullis.config.v1.CacheR\x05cache\x121\n" +
-	"\x05envoy\x18\b \x01(\v2\x1b.portcullis.config.v1.EnvoyR\x05envoy\x1aX\n" +
+	"\x05envoy\x18\b \x01(\v2\x1b.portcullis.config.v1.EnvoyR\x05envoy\x12D\n" +
+	"\fdecision_log\x18\t \x01(\v2!.portcullis.config.v1.DecisionLogR\vdecisionLog\x1aX\n" +
 	"\fIssuersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
 	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\x1a\\\n" +
 	"\x0eFunctionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"(\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"\xbb\x02\n" +
+	"\vDecisionLog\x12\x16\n" +
+	"\x06stdout\x18\x01 \x01(\bR\x06stdout\x121\n" +
+	"\x04file\x18\x02 \x01(\v2\x1d.portcullis.config.v1.LogFileR\x04file\x126\n" +
+	"\x04otlp\x18\x03 \x01(\v2\".portcullis.config.v1.LogCollectorR\x04otlp\x127\n" +
+	"\x06fields\x18\x04 \x01(\v2\x1f.portcullis.config.v1.LogFieldsR\x06fields\x12=\n" +
+	"\bsampling\x18\x05 \x01(\v2!.portcullis.config.v1.LogSamplingR\bsampling\x121\n" +
+	"\x05audit\x18\x06 \x01(\x0e2\x1b.portcullis.config.v1.AuditR\x05audit\"\xaf\x02\n" +
+	"\aLogFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x83\x01\n" +
+	"\tmax_bytes\x18\x02 \x01(\x05Ba\xbaH^\xba\x01[\n" +
+	"\x12log_file.max_bytes\x124must be a number of bytes from 1048576 to 2147483647\x1a\x0fthis >= 1048576H\x00R\bmaxBytes\x88\x01\x01\x12s\n" +
+	"\x04keep\x18\x03 \x01(\x05BZ\xbaHW\xba\x01T\n" +
+	"\rlog_file.keep\x12(must be a number of files from 0 to 1000\x1a\x19this >= 0 && this <= 1000H\x01R\x04keep\x88\x01\x01B\f\n" +
+	"\n" +
+	"_max_bytesB\a\n" +
+	"\x05_keep\":\n" +
+	"\fLogCollector\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\"w\n" +
+	"\tLogFields\x12'\n" +
+	"\x0frequest_headers\x18\x01 \x03(\tR\x0erequestHeaders\x12)\n" +
+	"\x10query_parameters\x18\x02 \x03(\tR\x0fqueryParameters\x12\x16\n" +
+	"\x06claims\x18\x03 \x03(\tR\x06claims\"\x8e\x03\n" +
+	"\vLogSampling\x12u\n" +
+	"\aallowed\x18\x01 \x01(\x01BV\xbaHS\xba\x01P\n" +
+	"\x14log_sampling.allowed\x12\x1cmust be a number from 0 to 1\x1a\x1athis >= 0.0 && this <= 1.0H\x00R\aallowed\x88\x01\x01\x12r\n" +
+	"\x06denied\x18\x02 \x01(\x01BU\xbaHR\xba\x01O\n" +
+	"\x13log_sampling.denied\x12\x1cmust be a number from 0 to 1\x1a\x1athis >= 0.0 && this <= 1.0H\x01R\x06denied\x88\x01\x01\x12r\n" +
+	"\x06errors\x18\x03 \x01(\x01BU\xbaHR\xba\x01O\n" +
+	"\x13log_sampling.errors\x12\x1cmust be a number from 0 to 1\x1a\x1athis >= 0.0 && this <= 1.0H\x02R\x06errors\x88\x01\x01B\n" +
+	"\n" +
+	"\b_allowedB\t\n" +
+	"\a_deniedB\t\n" +
+	"\a_errors\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
 	"requireApi\"\xf7\x0e\n" +
@@ -3615,7 +4060,11 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06Secret\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x10\n" +
-	"\x03env\x18\x03 \x01(\tR\x03env*J\n" +
+	"\x03env\x18\x03 \x01(\tR\x03env*=\n" +
+	"\x05Audit\x12\x15\n" +
+	"\x11AUDIT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vBEST_EFFORT\x10\x01\x12\f\n" +
+	"\bREQUIRED\x10\x02*J\n" +
 	"\fApiKeySource\x12\x1e\n" +
 	"\x1aAPI_KEY_SOURCE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -3657,126 +4106,138 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_portcullis_config_v1_config_proto_rawDescData
 }
 
-var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
-	(ApiKeySource)(0),                 // 0: portcullis.config.v1.ApiKeySource
-	(Kind)(0),                         // 1: portcullis.config.v1.Kind
-	(Endpoint)(0),                     // 2: portcullis.config.v1.Endpoint
-	(LambdaType)(0),                   // 3: portcullis.config.v1.LambdaType
-	(Authorization)(0),                // 4: portcullis.config.v1.Authorization
-	(*Config)(nil),                    // 5: portcullis.config.v1.Config
-	(*Envoy)(nil),                     // 6: portcullis.config.v1.Envoy
-	(*API)(nil),                       // 7: portcullis.config.v1.API
-	(*ApiKey)(nil),                    // 8: portcullis.config.v1.ApiKey
-	(*Definition)(nil),                // 9: portcullis.config.v1.Definition
-	(*Cors)(nil),                      // 10: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 11: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 12: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 13: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 14: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 15: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 16: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 17: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 18: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 19: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 20: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 21: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 22: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 23: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 24: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 25: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 26: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 27: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 28: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 29: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 30: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 31: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 32: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 33: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 34: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 35: portcullis.config.v1.Secret
-	nil,                               // 36: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 37: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 38: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 39: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 40: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 41: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 42: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 43: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 44: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 45: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 46: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 47: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 48: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 49: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 50: google.protobuf.Value
+	(Audit)(0),                        // 0: portcullis.config.v1.Audit
+	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
+	(Kind)(0),                         // 2: portcullis.config.v1.Kind
+	(Endpoint)(0),                     // 3: portcullis.config.v1.Endpoint
+	(LambdaType)(0),                   // 4: portcullis.config.v1.LambdaType
+	(Authorization)(0),                // 5: portcullis.config.v1.Authorization
+	(*Config)(nil),                    // 6: portcullis.config.v1.Config
+	(*DecisionLog)(nil),               // 7: portcullis.config.v1.DecisionLog
+	(*LogFile)(nil),                   // 8: portcullis.config.v1.LogFile
+	(*LogCollector)(nil),              // 9: portcullis.config.v1.LogCollector
+	(*LogFields)(nil),                 // 10: portcullis.config.v1.LogFields
+	(*LogSampling)(nil),               // 11: portcullis.config.v1.LogSampling
+	(*Envoy)(nil),                     // 12: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 13: portcullis.config.v1.API
+	(*ApiKey)(nil),                    // 14: portcullis.config.v1.ApiKey
+	(*Definition)(nil),                // 15: portcullis.config.v1.Definition
+	(*Cors)(nil),                      // 16: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 17: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 18: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 19: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 20: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 21: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 22: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 23: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 24: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 25: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 26: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 27: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 28: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 29: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 30: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 31: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 32: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 33: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 34: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 35: portcullis.config.v1.Iam
+	(*IamAccount)(nil),                // 36: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 37: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 38: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 39: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 40: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 41: portcullis.config.v1.Secret
+	nil,                               // 42: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 43: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 44: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 45: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 46: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 47: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 48: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 49: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 50: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 51: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 52: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 53: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 55: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 56: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	7,  // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	27, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	28, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	29, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	36, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	37, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	16, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	6,  // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
-	1,  // 8: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	2,  // 9: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	11, // 10: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	50, // 11: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	4,  // 12: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	38, // 13: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	12, // 14: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	39, // 15: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	40, // 16: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	24, // 17: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	9,  // 18: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	10, // 19: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	0,  // 20: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	8,  // 21: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	35, // 22: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	41, // 23: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	42, // 24: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	43, // 25: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	4,  // 26: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	44, // 27: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	25, // 28: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	14, // 29: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	19, // 30: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	20, // 31: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	3,  // 32: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	45, // 33: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	46, // 34: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	17, // 35: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	35, // 36: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	35, // 37: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	18, // 38: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	35, // 39: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	21, // 40: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	22, // 41: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	47, // 42: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	48, // 43: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	50, // 44: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	30, // 45: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	32, // 46: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	31, // 47: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	50, // 48: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	34, // 49: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	35, // 50: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	35, // 51: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	50, // 52: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	49, // 53: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	23, // 54: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	15, // 55: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	13, // 56: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	26, // 57: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	35, // 58: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	13, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	33, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	34, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	35, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	42, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	43, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	22, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	12, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	7,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
+	8,  // 9: portcullis.config.v1.DecisionLog.file:type_name -> portcullis.config.v1.LogFile
+	9,  // 10: portcullis.config.v1.DecisionLog.otlp:type_name -> portcullis.config.v1.LogCollector
+	10, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
+	11, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
+	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
+	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	17, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	56, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	44, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	18, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	45, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	46, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	30, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	15, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	16, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	14, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	41, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	47, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	48, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	49, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	50, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	31, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	20, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	25, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	26, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	51, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	52, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	23, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	41, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	41, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	24, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	41, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	27, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	28, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	53, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	54, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	56, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	36, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	38, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	37, // 53: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	56, // 54: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	40, // 55: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	41, // 56: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	41, // 57: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	56, // 58: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	55, // 59: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	29, // 60: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	21, // 61: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	19, // 62: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	32, // 63: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	41, // 64: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	65, // [65:65] is the sub-list for method output_type
+	65, // [65:65] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -3784,17 +4245,19 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
-	file_portcullis_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[19].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   45,
+			NumEnums:      6,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

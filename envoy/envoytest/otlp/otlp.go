@@ -1,4 +1,5 @@
-package envoytest
+// Package otlp receives OpenTelemetry traces for tests. Start with Start.
+package otlp
 
 import (
 	"context"
@@ -32,8 +33,8 @@ type Span struct {
 	Service string
 }
 
-// StartCollector runs a Collector until the test ends.
-func StartCollector(tb testing.TB) *Collector {
+// Start runs a Collector until the test ends.
+func Start(tb testing.TB) *Collector {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's listener
 	if err != nil {

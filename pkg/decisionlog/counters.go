@@ -1,0 +1,65 @@
+package decisionlog
+
+import (
+	"sync/atomic"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// kind is a kind of sink, as the metrics name it.
+type kind uint8
+
+const (
+	kindLog kind = iota
+	kindStdout
+	kindFile
+	kindOTLP
+	kinds
+)
+
+func (k kind) String() string { return [kinds]string{"log", "stdout", "file", "otlp"}[k] }
+
+// reason is why a line was dropped, or why a required line is missing.
+type reason uint8
+
+const (
+	tooFast reason = iota // more lines than the limit per second
+	queueFull
+	writeFailed
+	rejected // by the collector
+	tooLate  // the audit's time ran out
+	noShare  // the API has used up its share of the audit
+	closed   // the sink was too slow when the log was closed
+	reasons
+)
+
+func (r reason) String() string {
+	return [reasons]string{"rate", "queue_full", "write_failed", "rejected", "too_late", "no_share", "closed"}[r]
+}
+
+// Counters count the lines of all Logs of a process. The zero value is ready to use.
+type Counters struct {
+	written [kinds]atomic.Int64
+	dropped [kinds][reasons]atomic.Int64
+}
+
+// Samples returns the metrics. It names every sink and reason from the start.
+func (c *Counters) Samples() []authz.Sample {
+	var samples []authz.Sample
+	for k := range kinds {
+		sink := authz.Field{Name: "sink", Value: k.String()}
+		samples = append(samples, authz.Sample{
+			Name: "portcullis_decision_log_lines_total", Help: "Decision lines written, by sink.",
+			Labels: []authz.Field{sink}, Value: float64(c.written[k].Load()),
+		})
+		for r := range reasons {
+			samples = append(samples, authz.Sample{
+				Name: "portcullis_decision_log_dropped_total", Help: "Decision lines that were not written, by sink and reason.",
+				Labels: []authz.Field{sink, {Name: "reason", Value: r.String()}}, Value: float64(c.dropped[k][r].Load()),
+			})
+		}
+	}
+	return samples
+}
+
+func (c *Counters) drop(k kind, r reason, n int) { c.dropped[k][r].Add(int64(n)) }

@@ -1,0 +1,61 @@
+package decisionlog
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+)
+
+// Entry is one decision as the log shows it. An empty field is left out of the line.
+type Entry struct {
+	Time time.Time
+	// Took is how long the decision took.
+	Took  time.Duration
+	Allow bool
+	Code  authz.Code
+	Step  authz.Step
+	// Status is the status of the client's answer; 0 for a request that passes.
+	Status int
+
+	RequestID, Host, Method, Path              string
+	ClientAddress                              netip.Addr
+	API, Stage, Route                          string
+	Principal, AccessKey, Issuer               string
+	ClientID, KeyID                            string
+	Audience, Scopes, NeededScopes             []string
+	Authorizer, Cache                          string
+	Policy, Statement, Condition, ConditionKey string
+	Detail                                     string
+
+	// Request is where the chosen headers and query parameters come from; nil if the check could not be read.
+	Request *authz.Request
+	// Claims is where the chosen claims come from; nil if no token was verified.
+	Claims authz.Claims
+}
+
+// outcome is the kind of a decision. Each is sampled by itself.
+type outcome uint8
+
+const (
+	allowed outcome = iota
+	denied
+	failed
+)
+
+// outcome tells a request that passes, or a preflight that is answered, from a denial, and that from a failure of the server's side.
+func (e *Entry) outcome() outcome {
+	switch {
+	case e.Allow || e.Code == authz.CodePreflight:
+		return allowed
+	case e.Status >= 500:
+		return failed
+	default:
+		return denied
+	}
+}
+
+// isError reports whether an operator has to correct something: Envoy's configuration, or portcullis itself.
+func (e *Entry) isError() bool {
+	return !e.Allow && (e.Code == authz.CodeEnvoyConfig || e.Code == authz.CodeInternal || e.Code == authz.CodeUnrecorded)
+}
