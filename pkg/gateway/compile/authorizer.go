@@ -166,7 +166,9 @@ func (f *faults) compileSources(written []string, api *API, at *fault.Place) []m
 }
 
 // isContext reports whether an identity source is a $context variable.
-func isContext(source string) bool { return strings.HasPrefix(strings.TrimPrefix(source, "$"), "context.") }
+func isContext(source string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(source, "$"), "context.")
+}
 
 // unknownBefore lists the variables that are absent before an authorizer is asked: those of callers who sign, those of API keys, and those
 // that are always absent.

@@ -1286,7 +1286,9 @@ type Definition struct {
 	// or of CodePipeline ({Parameters: {…}}). A value in parameters replaces the file's.
 	ParameterFile string `protobuf:"bytes,4,opt,name=parameter_file,json=parameterFile,proto3" json:"parameter_file,omitempty"`
 	// Values that the definition gets from elsewhere, by the function that returns them: `Fn::ImportValue pool-arn`,
-	// `Fn::GetAtt Pool.Arn`, `${pool_arn}`. A fault names each one that is missing.
+	// `Fn::GetAtt Pool.Arn`, `${pool_arn}`. A fault names each one that is missing. A key that is a whole text of the
+	// definition replaces this text, unless it says what guards a route, such as `NONE`. A key that nothing asks for is a
+	// fault.
 	Values map[string]string `protobuf:"bytes,5,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What happens to a route whose guard cannot be determined. Without it, the definition is refused. With `deny`, the
 	// route answers each request with 500.

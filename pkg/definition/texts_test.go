@@ -1,0 +1,66 @@
+package definition_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition"
+)
+
+const methods = `Parameters: {Pool: {Type: String, Default: Pool}}
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: pets}}
+  Auth: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Api, Type: COGNITO_USER_POOLS, IdentitySource: method.request.header.Authorization, ProviderARNs: [!Ref Pool]}}
+  Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Auth}}
+  Put: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: PUT, AuthorizationType: NONE}}
+`
+
+func load(text string, values map[string]string) (*definition.Definition, string) {
+	d, faults := definition.Load(definition.Spec{
+		File: "t.yaml", Values: values, Folder: ".", Account: "111122223333", Region: "eu-west-1",
+		Read: func(string, int64) ([]byte, error) { return []byte(text), nil },
+	})
+	return d, faults.Error()
+}
+
+// A value that is the whole of a text replaces it, and leaves names of parameters and resources alone.
+func TestTextIsReplaced(t *testing.T) {
+	d, faults := load(methods, map[string]string{"Pool": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"})
+	if d == nil || len(d.Refusals()) > 0 || len(d.Unasked) > 0 {
+		t.Fatalf("got %v, %s", d, faults)
+	}
+	if got := guard(d.Node.Get("routes").Items[0]); got != "authorizer Auth" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Texts that say what guards a route are not replaced.
+func TestGuardsAreNotReplaced(t *testing.T) {
+	for _, word := range []string{"COGNITO_USER_POOLS", "none", "AWS_IAM", "AWS::ApiGateway::Method", "*"} {
+		if d, faults := load(methods, map[string]string{word: "NONE"}); d != nil || !strings.Contains(faults, "stands for what guards routes") {
+			t.Errorf("%s: got %v, %s", word, d, faults)
+		}
+	}
+}
+
+// A value that nothing asks for is found, with what is meant.
+func TestUnaskedValues(t *testing.T) {
+	text := strings.Replace(methods, "!Ref Pool", "!ImportValue pool-arn", 1)
+	d, _ := load(text, map[string]string{"Fn::ImportValue pol-arn": "x"})
+	if got := d.Unasked["Fn::ImportValue pol-arn"]; got != "Fn::ImportValue pool-arn" {
+		t.Errorf("got %v, want what is meant", d.Unasked)
+	}
+	if len(d.Refusals()) == 0 {
+		t.Error("nothing is refused")
+	}
+}
+
+// Of several APIs, those without routes and those that a condition leaves out are told apart.
+func TestServed(t *testing.T) {
+	text := methods + "  Empty: {Type: AWS::ApiGateway::RestApi, Properties: {Name: empty}}\n  Gone: {Type: AWS::ApiGateway::RestApi, Condition: Never, Properties: {Name: gone}}\nConditions: {Never: !Equals [a, b]}\n"
+	served, others := definition.Served(definition.Spec{File: "t.yaml", Folder: ".", Account: "111122223333", Region: "eu-west-1",
+		Read: func(string, int64) ([]byte, error) { return []byte(text), nil }}, []string{"Api", "Empty", "Gone"})
+	if len(served) != 1 || served[0] != "Api" || len(others) != 2 || others[0].Notes[0].At.Line != 7 || !strings.Contains(others[1].Notes[0].Message, "its condition Never is false") {
+		t.Errorf("got %v, %v", served, others)
+	}
+}
