@@ -24,7 +24,7 @@ Resources:
   Admin: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: admin}}
 `
 
-// method is a guarded method of the API, with its RestApiId and HttpMethod.
+// guardedMethod is a guarded method of the API, with its RestApiId and HttpMethod.
 func guardedMethod(api, method string) string {
 	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
 }
