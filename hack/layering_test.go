@@ -93,7 +93,7 @@ var onlyIn = map[string][]string{
 	"buf.build/":                              {"pkg/config/source", "proto/portcullis/config/v1"},
 	"google.golang.org/protobuf/":             {"pkg/config/source", "pkg/extauthz", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},
-	"go.opentelemetry.io/":                    {"pkg/tracing"},
+	"go.opentelemetry.io/":                    {"pkg/decisionlog/otlp", "pkg/tracing"},
 	"github.com/fsnotify/":                    {"pkg/server"},
 	"github.com/lestrrat-go/":                 {"pkg/jwt"},
 	"github.com/dgraph-io/":                   {"pkg/cache"},
