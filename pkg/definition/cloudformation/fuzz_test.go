@@ -23,7 +23,7 @@ func FuzzGuards(f *testing.F) {
 			t.Skip()
 		}
 		var text strings.Builder
-		text.WriteString(resources)
+		text.WriteString(api)
 		open := map[string]bool{}
 		for i, kind := range kinds {
 			guard := guards[int(kind)%len(guards)]
