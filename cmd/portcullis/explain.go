@@ -49,6 +49,9 @@ func explainRequest(args []string, out, errs io.Writer) int {
 	if e.reasons {
 		return printed(explain.Reasons(out), errs)
 	}
+	if err := e.contradiction(flags); err != nil {
+		return wrong(errs, flags, err)
+	}
 	if e.format != "text" && e.format != "json" {
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", e.format))
 	}
@@ -92,6 +95,22 @@ func (e *explanation) define(flags *flag.FlagSet) {
 			"       portcullis explain [flags] --http FILE | --check FILE | --log LINE\n"+
 			"The exit code is 0 for a request that passes, and 1 for one that is denied.\n")
 		flags.PrintDefaults()
+	}
+}
+
+// contradiction returns an error for flags that would be ignored.
+func (e *explanation) contradiction(flags *flag.FlagSet) error {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	switch {
+	case given["against"] && e.against == "":
+		return errors.New("--against: write the admin address of a running portcullis")
+	case given["against"] && given["config"]:
+		return errors.New("--against asks a running portcullis for its own configuration; remove it or --config")
+	case given["admin-token-file"] && !given["against"]:
+		return errors.New("--admin-token-file belongs to --against")
+	default:
+		return nil
 	}
 }
 

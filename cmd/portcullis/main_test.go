@@ -120,6 +120,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if address, ok := strings.CutPrefix(lines.Text(), "portcullis: admin listening on "); ok {
 			p.admin = address
+			ts.Setenv("ADMIN", address)
 			return
 		}
 	}

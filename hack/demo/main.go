@@ -53,7 +53,7 @@ func run(ctx context.Context) error {
 		}
 		return err
 	}
-	surprises := d.tour(ctx)
+	surprises := d.tour(ctx) + d.explain(ctx)
 	if os.Getenv("ONCE") != "" {
 		if surprises > 0 {
 			return fmt.Errorf("%d answers were not as expected", surprises)
@@ -71,6 +71,8 @@ type demo struct {
 	portcullis *envoytest.Portcullis
 	envoy      *envoytest.Envoy
 	addr       string
+	// bin is the portcullis program.
+	bin string
 }
 
 func (d *demo) start(ctx context.Context) error {
@@ -125,15 +127,14 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 			return err
 		}
 	}
-	bin, err := d.program(ctx)
-	if err != nil {
+	if d.bin, err = d.program(ctx); err != nil {
 		return err
 	}
 	token := filepath.Join(d.dir, "admin-token")
 	if err := os.WriteFile(token, []byte(adminToken), 0o600); err != nil {
 		return err
 	}
-	d.portcullis, err = envoytest.StartPortcullis(ctx, bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0", "--admin-token-file", token)
+	d.portcullis, err = envoytest.StartPortcullis(ctx, d.bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0", "--admin-token-file", token)
 	return err
 }
 
@@ -177,6 +178,8 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     %[1]s
   A policy with a mistake is refused, and the old one stays. See what portcullis says of it:
     curl -s http://%[3]s/readyz
+  Ask why a request is denied, and what to change:
+    portcullis explain --against %[3]s --admin-token-file %[9]s http://pets.example.com/partners
   What was decided so far:
     curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
   Sign in as ann again; the answer holds her IdToken, for -H "Authorization: Bearer $ID_TOKEN":
@@ -186,7 +189,7 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
   Follow the examples in pkg/iam, pkg/jwt and pkg/lambda, which use these variables:
     export ENVOY=http://%[5]s ADMIN=http://%[3]s POOL=%[6]s CLIENT=%[7]s ADMIN_TOKEN=%[8]s
 `, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn(),
-		d.addr, d.pool.URL, d.pool.client, adminToken)
+		d.addr, d.pool.URL, d.pool.client, adminToken, filepath.Join(d.dir, "admin-token"))
 	select {
 	case <-ctx.Done():
 		return nil
