@@ -129,7 +129,7 @@ func TestPathParts(t *testing.T) {
 	for part, want := range map[string]string{
 		"2024": "ANY /2024: AWS_IAM", "'010'": "ANY /010: AWS_IAM", "010": "fault: ", "0x10": "fault: ", "1e3": "fault: ", "1_000": "fault: ", "1.0": "fault: ",
 	} {
-		text := strings.Replace(api, "PathPart: admin", "PathPart: "+part, 1) + method("!Ref Api", "ANY")
+		text := strings.Replace(openRest, "PathPart: admin", "PathPart: "+part, 1) + guardedMethod("!Ref Api", "ANY")
 		if got := outcome(t, text); !strings.Contains(got, want) {
 			t.Errorf("%s: got %s, want %s", part, got, want)
 		}
@@ -179,7 +179,7 @@ func TestGuardedDomains(t *testing.T) {
 		{", Policy: {Statement: []}}}", "", "the domain has a Policy of its own"},
 		{", Policy: !If [C, {Statement: []}, !Ref AWS::NoValue]}}", "", "the domain has a Policy of its own"},
 	} {
-		node, report := load(t, api+mapping+test.properties)
+		node, report := load(t, openRest+mapping+test.properties)
 		domains := ""
 		for n := range node.Get("stages").All() {
 			for _, d := range itemsOf(n.Get("domains")) {
@@ -193,17 +193,10 @@ func TestGuardedDomains(t *testing.T) {
 	}
 }
 
-func itemsOf(n *tree.Node) []*tree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Items
-}
-
 // TestOutputs: the output of the root resource lets other stacks add routes.
 func TestOutputs(t *testing.T) {
 	for output, want := range map[string]bool{"!GetAtt Api.RootResourceId": true, "!Ref Api": false, "!GetAtt Other.RootResourceId": false} {
-		_, report := load(t, api+"  Other: {Type: AWS::ApiGateway::RestApi, Properties: {Name: b}}\nOutputs: {Root: {Value: "+output+", Export: {Name: root}}}")
+		_, report := load(t, openRest+"  Other: {Type: AWS::ApiGateway::RestApi, Properties: {Name: b}}\nOutputs: {Root: {Value: "+output+", Export: {Name: root}}}")
 		if got := strings.Contains(fmt.Sprint(report.Notes()), "other stacks can add routes"); got != want {
 			t.Errorf("%s: noted is %t", output, got)
 		}

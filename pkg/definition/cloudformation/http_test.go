@@ -35,7 +35,7 @@ func TestRoutes(t *testing.T) {
 		{"RouteKey: GET /pets, AuthorizationType: JWT", "GET /pets: unresolved", "AuthorizerId does not name an authorizer"},
 		{"RouteKey: GET /pets, AuthorizationType: JWT, AuthorizerId: !Ref Fun", "GET /pets: unresolved", "AuthorizationType is JWT, and the authorizer Fun is for CUSTOM: write CUSTOM"},
 		{"RouteKey: !Ref Mode, AuthorizationType: AWS_IAM", "", "11: the RouteKey of the route R is not known: the parameter Mode has no default"},
-		{"RouteKey: pets, AuthorizationType: AWS_IAM", "", "11: the RouteKey must be a method"},
+		{"RouteKey: pets, AuthorizationType: AWS_IAM", "", "11: the RouteKey must be a method (ANY,"},
 	} {
 		text := httpAPIText + "  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, " + test.properties + "}}\n"
 		check(t, test.properties, read(text, nil), test.routes, test.says)
@@ -50,7 +50,7 @@ func TestQuickCreate(t *testing.T) {
 }
 
 func TestStages(t *testing.T) {
-	text := resources + `  S: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: prod, Variables: {a: b}}}
+	text := api + `  S: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: prod, Variables: {a: b}}}
   D: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Api, StageName: test}}
   N: {Type: AWS::ApiGateway::DomainName, Properties: {DomainName: API.example.com}}
   B: {Type: AWS::ApiGateway::BasePathMapping, Properties: {RestApiId: !Ref Api, Stage: !Ref S, DomainName: !Ref N, BasePath: v1}}

@@ -2,8 +2,8 @@ package cloudformation
 
 import "testing"
 
-// resources are a REST API with a resource /pets, an authorizer of each kind, and room for a method in line 18.
-const resources = `Parameters: {Mode: {Type: String}, Off: {Type: String, Default: 'no'}}
+// api is a REST API with a resource /pets, an authorizer of each kind, and room for a method in line 18.
+const api = `Parameters: {Mode: {Type: String}, Off: {Type: String, Default: 'no'}}
 Conditions: {Undecided: !Equals [!Ref Mode, x], Not: !Equals [!Ref Off, 'yes'], Is: !Equals [!Ref Off, 'no']}
 Resources:
   Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: pets}}
@@ -22,9 +22,9 @@ Resources:
 
 `
 
-// methodOfPets is a method of the API with more properties.
-func methodOfPets(more string) string {
-	return resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, " + more + "}}\n"
+// method is a method of the API with more properties.
+func method(more string) string {
+	return api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, " + more + "}}\n"
 }
 
 func TestMethods(t *testing.T) {
@@ -59,27 +59,38 @@ func TestMethods(t *testing.T) {
 		{"AuthorizationType: NONE, ApiKeyRequired: maybe", "unresolved", "ApiKeyRequired must be true or false"},
 		{"AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Pool, AuthorizationScopes: [!Ref Mode]", "unresolved", "--parameter Mode=…"},
 	} {
-		check(t, test.properties, read(methodOfPets(test.properties), nil), "GET /pets: "+test.route, test.says)
+		check(t, test.properties, read(method(test.properties), nil), "GET /pets: "+test.route, test.says)
 	}
+}
+
+// A default that decides a guard is noted.
+func TestDefaultDecides(t *testing.T) {
+	r := read(method("AuthorizationType: !If [Is, NONE, AWS_IAM]"), nil)
+	for _, n := range r.report.Notes() {
+		if n.What == "GET /pets" && n.Message == "the value is decided by the default of the parameter Off: give the parameter to be sure" && n.At.Line == 18 {
+			return
+		}
+	}
+	t.Errorf("no note of the default: %v", r.report.Notes())
 }
 
 func TestResources(t *testing.T) {
 	for _, test := range []struct{ name, text, routes, says string }{
-		{"a resource that is not created", resources + "  M: {Type: AWS::ApiGateway::Method, Condition: Not, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "", ""},
-		{"a condition that is not decided", resources + "  M: {Type: AWS::ApiGateway::Method, Condition: Undecided, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}",
+		{"a resource that is not created", api + "  M: {Type: AWS::ApiGateway::Method, Condition: Not, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "", ""},
+		{"a condition that is not decided", api + "  M: {Type: AWS::ApiGateway::Method, Condition: Undecided, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}",
 			"GET /pets: unresolved", "18: GET /pets: the condition Undecided is not decided, because the parameter Mode has no default"},
-		{"any method of a child", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pet, HttpMethod: ANY, AuthorizationType: AWS_IAM}}", "ANY /pets/{id}: authorization AWS_IAM", ""},
-		{"the root by Sub", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Sub '${Api}', ResourceId: !Sub '${Api.RootResourceId}', HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /: authorization AWS_IAM", ""},
-		{"a method of another API", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Other, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}", "", ""},
-		{"an API that is not known", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !ImportValue api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /pets: unresolved",
+		{"any method of a child", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pet, HttpMethod: ANY, AuthorizationType: AWS_IAM}}", "ANY /pets/{id}: authorization AWS_IAM", ""},
+		{"the root by Sub", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Sub '${Api}', ResourceId: !Sub '${Api.RootResourceId}', HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /: authorization AWS_IAM", ""},
+		{"a method of another API", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Other, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: NONE}}", "", ""},
+		{"an API that is not known", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !ImportValue api, ResourceId: !Ref Pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "GET /pets: unresolved",
 			"18: M: its RestApiId is not known, so it may be a part of Api: what another stack exports is not known: give it by --value 'Fn::ImportValue api=…'"},
-		{"a resource elsewhere", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !ImportValue pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
+		{"a resource elsewhere", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !ImportValue pets, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
 			"18: the path of the method M is not known: it names a resource that is not in the template; what another stack exports is not known: give it by --value 'Fn::ImportValue pets=…'"},
-		{"a parent elsewhere", resources + "  R: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !ImportValue root, PathPart: x}}\n  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref R, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
+		{"a parent elsewhere", api + "  R: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !ImportValue root, PathPart: x}}\n  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref R, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "",
 			"19: the path of the method M is not known: it names a resource that is not in the template"},
-		{"a path in a circle", resources + "  R: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !Ref R, PathPart: x}}\n  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref R, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "", "in a circle"},
-		{"a method that is not known", resources + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: !Ref Mode, AuthorizationType: AWS_IAM}}", "", "18: the method M has no HttpMethod that is known: the parameter Mode has no default"},
-		{"a method given twice", methodOfPets("AuthorizationType: AWS_IAM") + "  N: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: get, AuthorizationType: NONE}}", "GET /pets: unresolved", "19: GET /pets: GET /pets stands in the template twice: remove one"},
+		{"a path in a circle", api + "  R: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !Ref R, PathPart: x}}\n  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref R, HttpMethod: GET, AuthorizationType: AWS_IAM}}", "", "in a circle"},
+		{"a method that is not known", api + "  M: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: !Ref Mode, AuthorizationType: AWS_IAM}}", "", "18: the method M has no HttpMethod that is known: the parameter Mode has no default"},
+		{"a method given twice", method("AuthorizationType: AWS_IAM") + "  N: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !Ref Pets, HttpMethod: get, AuthorizationType: NONE}}", "GET /pets: unresolved", "19: GET /pets: GET /pets stands in the template twice: remove one"},
 	} {
 		check(t, test.name, read(test.text, nil), test.routes, test.says)
 	}
