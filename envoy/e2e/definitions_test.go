@@ -296,7 +296,7 @@ func TestDefinitionsAreReloaded(t *testing.T) {
 	unknown := strings.Replace(open, "get: {", "get: {security: [{nobody: []}], ", 1)
 	s := start(t, setup{
 		config: besideAPI("{file: api/template.yaml}"), printed: []string{},
-		files:  map[string]string{"api/template.yaml": includingDefinition, "api/parts/pets.yaml": closed, owner + ".json": export(owner), "access-keys.yaml": keysOfOwner()},
+		files: map[string]string{"api/template.yaml": includingDefinition, "api/parts/pets.yaml": closed, owner + ".json": export(owner), "access-keys.yaml": keysOfOwner()},
 	})
 	status := func() int {
 		a := s.get(t, "/pets")

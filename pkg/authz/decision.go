@@ -130,6 +130,7 @@ const (
 	CodeEnvoyConfig      Code = "envoy_config"       // denied: with Envoy's configuration the request cannot be judged
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once
+	CodeUndecodable      Code = "undecodable"        // denied: the message is not a CheckRequest
 	CodeCanceled         Code = "canceled"           // denied: the check was canceled, or its time ran out
 	CodeUnrecorded       Code = "unrecorded"         // denied: the decision could not be recorded, and the audit is required
 )

@@ -26,7 +26,7 @@ var meanings = [...]Meaning{
 	{CodeInternal, "portcullis has a fault, or a setting is missing that it needs", "Read the detail; report it if it names no setting."},
 	{CodeNoPolicy, "the route has the authorization NONE and the API no resource policy", ""},
 	{CodeAllowed, "a statement or the authorizer allows the request", ""},
-	{CodeExplicitDeny, "a statement with the effect Deny matches, or the authorizer refuses the caller", "Read the statement that the line names; narrow it if the request should pass."},
+	{CodeExplicitDeny, "a statement with the effect Deny matches, or the authorizer refuses the caller", "Read the deciding statement; narrow it if the request should pass."},
 	{CodeImplicitDeny, "no statement allows the request", "Add an Allow for the method ARN to the policy that the detail names, or change the condition that failed."},
 	{CodeNotSigned, "the route has the authorization AWS_IAM, and the request is not signed", "Let the client sign the request with Signature Version 4."},
 	{CodeBadSignature, "the signature cannot be read, has expired, or is not the request's", "Compare the secret, the host, the path and the query that the client signs, and its clock."},
@@ -51,6 +51,7 @@ var meanings = [...]Meaning{
 	{CodeEnvoyConfig, "the request cannot be judged with Envoy's configuration", "Change the Envoy setting that the detail names."},
 	{CodeNotReady, "no configuration is loaded", "Read the log for the faults of the configuration, and correct them."},
 	{CodeOverload, "too many checks are at work, or wait for the same function or issuer", "Find the level in portcullis_share_refused_total, and raise the limit or speed up what is waited for."},
+	{CodeUndecodable, "the message is not a CheckRequest that can be read", "Check that nothing but Envoy calls the gRPC port, and compare Envoy's version with the tested ones."},
 	{CodeCanceled, "Envoy gave up the check, or its time ran out", "Raise the timeout of the ext_authz filter above the authorizers' timeouts."},
 	{CodeUnrecorded, "the audit is required, and the decision could not be written in time", "Make room on the disk, or let the reader of standard output keep up; portcullis_decision_log_dropped_total has the cause."},
 }

@@ -41,8 +41,9 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	if m.GetExplainSignatures() {
 		c.Warn(at.Field("explainSignatures"), "clients see what a signature that does not match was compared with: remove it when you are done debugging")
 	}
+	c.keys = builder.Store()
 	authenticator := iam.New(iam.Config{
-		Store: builder.Store(), SigningKeys: c.pool.SigningKeys(), PublicKeys: c.pool.PublicKeys(), Explain: m.GetExplainSignatures(),
+		Store: c.keys, SigningKeys: c.pool.SigningKeys(), PublicKeys: c.pool.PublicKeys(), Explain: m.GetExplainSignatures(),
 	})
 	return func(o gateway.SignatureOptions) (gateway.Verify, error) { return verifier(authenticator, o) }
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
@@ -40,6 +41,19 @@ type Snapshot struct {
 
 	lease     *pool.Lease
 	flushable []flushable
+	keys      *iam.Store
+}
+
+// Signer returns the owner of an access key by its ARN, as if it had signed at a time; nil if there is none. It is for explanations.
+func (s *Snapshot) Signer(arn string, at time.Time) *gateway.Signed {
+	if s.keys == nil {
+		return nil
+	}
+	caller := s.keys.Caller(arn, at)
+	if caller == nil {
+		return nil
+	}
+	return signed(caller)
 }
 
 // patience limits how long Wait waits for remote parts of the configuration.
@@ -181,6 +195,7 @@ func (l *loading) compileAll() *Snapshot {
 		l.compileInto(s)
 	}
 	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), append(l.defined, l.Others...), l.flushable
+	s.keys = l.keys
 	return s
 }
 

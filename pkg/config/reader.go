@@ -13,6 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -61,6 +62,8 @@ type compiler struct {
 	flushable []flushable
 	// log is the decision log; nil if the configuration does not mention it.
 	log *decisionlog.Config
+	// keys are the access keys and their owners.
+	keys *iam.Store
 }
 
 // keyFile is an access key file. Its faults are reported where it is used.

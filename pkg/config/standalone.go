@@ -26,7 +26,7 @@ type Standalone struct {
 	ParameterFile, Unresolved string
 	// ID, Account and Region are those of the API. An empty one is invented; an empty ID is the API's logical id in small letters.
 	ID, Account, Region string
-	// Others are APIs of the file that are not looked at, with a note each.
+	// Others are APIs of the file that are not examined, with a note each.
 	Others []*definition.Definition
 	// Stages are the names of the stages to examine. Without any, they are those of the definition, or one that is invented.
 	Stages []string

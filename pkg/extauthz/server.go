@@ -16,7 +16,7 @@ import (
 )
 
 // CodeUndecodable is the reason for denying a message that is not a CheckRequest.
-const CodeUndecodable authz.Code = "undecodable"
+const CodeUndecodable = authz.CodeUndecodable
 
 // Authorizer decides on a request. It returns when ctx is done.
 type Authorizer interface {

@@ -42,11 +42,21 @@ type step struct {
 }
 
 // Authorize decides one request. It denies unless the last step allows. It denies a check that is canceled, or whose time runs out.
-func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
-	in := &invocation{gateway: cmp.Or(g.model, &noModel), request: r, requestID: requestID(r.ID)}
+func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision { return g.take(r).decideAll(ctx) }
+
+// take returns the invocation of a request.
+func (g *Gateway) take(r *authz.Request) *invocation {
+	return &invocation{gateway: cmp.Or(g.model, &noModel), request: r, requestID: requestID(r.ID)}
+}
+
+// decideAll runs the steps.
+func (in *invocation) decideAll(ctx context.Context) authz.Decision {
 	for i := range order {
 		in.step = order[i].name
 		out := order[i].run(in, ctx)
+		if in.trace != nil {
+			in.trace.passed(in, out)
+		}
 		switch {
 		case out.verdict == goesOn:
 			continue
@@ -99,6 +109,7 @@ func (in *invocation) denial(r *authz.Refusal) authz.Decision {
 		d.Caller = r.Caller
 	}
 	d.Denial = in.render()
+	d.Reason.Condition, d.Reason.ConditionKey = in.decidingCondition()
 	return d
 }
 

@@ -67,7 +67,9 @@ func (in *invocation) refusedAlready() outcome {
 	if in.stage.API.Policy == nil {
 		return goOn()
 	}
+	in.asked = in.stage.API.Policy
 	in.resource = in.stage.API.Policy.Evaluate(in.policyRequest(nil))
+	in.trace.evaluated(in, in.stage.API.Policy)
 	if in.fault != nil {
 		return deny(in.fault)
 	}
@@ -86,6 +88,9 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	}
 	if in.tellable(); in.fault != nil {
 		return deny(in.fault)
+	}
+	if in.trace.isOffline() {
+		return deny(answer.Internal(authz.CodeAuthorizerFailed, "the function is not asked offline"))
 	}
 	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Event: in})
 	switch {
@@ -138,12 +143,15 @@ func (in *invocation) byFunction() outcome {
 		}
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name}, nil)
 	}
+	in.asked = in.answer.Policy()
 	result := in.answer.Policy().Evaluate(in.policyRequest(nil))
+	in.trace.evaluated(in, in.answer.Policy())
 	if in.fault != nil {
 		return deny(in.fault)
 	}
 	switch {
 	case result.Decision == policy.ExplicitDeny:
+		in.denied, in.hasDenied = result, true
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement}))
 	case in.resource.Decision != policy.Allow && in.stage.API.Policy.AllowsPrincipals():
 		return in.allowIf(in.judge(in.resource, policy.Resource))
@@ -152,6 +160,7 @@ func (in *invocation) byFunction() outcome {
 	case in.resource.Decision == policy.Allow:
 		return in.allowIf(in.judge(in.resource, policy.Resource))
 	default:
+		in.denied, in.hasDenied = result, true
 		detail := "neither the authorizer's policy nor the resource policy allows the request"
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeImplicitDeny, Policy: name, Detail: detail}))
 	}

@@ -82,10 +82,18 @@ func signer(in *invocation, _ context.Context) outcome {
 // account needs an Allow of its policies (rows A2, A5, A8), a caller of another account is always denied
 // (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, applies, with 414.
 func (in *invocation) byIAM() outcome {
+	policies := in.signerPolicies()
+	in.asked = nil
+	result := policy.Evaluate(&policies, in.policyRequest(in.identity))
+	in.trace.evaluated(in, nil)
+	return in.allowIf(in.judge(result, missing[result.Missing]))
+}
+
+// signerPolicies returns the policies of the caller's side and of the API's.
+func (in *invocation) signerPolicies() policy.Policies {
 	policies := in.identity.Policies
 	policies.Resource = in.stage.API.Policy
-	result := policy.Evaluate(&policies, in.policyRequest(in.identity))
-	return in.allowIf(in.judge(result, missing[result.Missing]))
+	return policies
 }
 
 // missing maps the side that lacks an Allow in an implicit deny to the kind of policy that the message names. Table A names the caller's

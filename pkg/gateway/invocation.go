@@ -16,8 +16,9 @@ type invocation struct {
 	gateway   *model.Gateway
 	request   *authz.Request
 	requestID string
-	// step is the step that runs.
-	step authz.Step
+	// step is the step that runs. trace records the steps; nil for a decision that nobody wants explained.
+	step  authz.Step
+	trace *Trace
 
 	// full is the canonical path with base path or stage name, host the canonical host.
 	full canon.Path
@@ -50,6 +51,10 @@ type invocation struct {
 	// asker.
 	question policy.Request
 	asker    asker
+	// asked is the policy that was asked last, nil for the signer's policies with the API's. If it denied, denied is its result.
+	asked     *policy.Policy
+	denied    policy.Result
+	hasDenied bool
 	// byEndpoint reports that the connection itself came by a VPC endpoint, attested by the load balancer, the listener or a
 	// certificate.
 	byEndpoint, addressResolved bool

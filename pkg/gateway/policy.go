@@ -12,7 +12,10 @@ import (
 
 // ask evaluates one policy, which decides alone about the caller. It returns a reason to allow, or a refusal.
 func (in *invocation) ask(p *policy.Policy, caller *model.Signed) (authz.Reason, *authz.Refusal) {
-	return in.judge(p.Evaluate(in.policyRequest(caller)), p.Kind())
+	in.asked = p
+	result := p.Evaluate(in.policyRequest(caller))
+	in.trace.evaluated(in, p)
+	return in.judge(result, p.Kind())
 }
 
 // policyRequest returns what policies are asked about a caller. It is valid until the next call.
@@ -39,6 +42,9 @@ func (in *invocation) judge(result policy.Result, lacking policy.Kind) (authz.Re
 		return authz.Reason{}, in.fault
 	}
 	reason := authz.Reason{Policy: result.Policy, Statement: result.Statement}
+	if result.Decision != policy.Allow {
+		in.denied, in.hasDenied = result, true
+	}
 	switch result.Decision {
 	case policy.Allow:
 		reason.Code = authz.CodeAllowed
@@ -240,4 +246,18 @@ func (in *invocation) secureTransport() bool {
 	default:
 		return false
 	}
+}
+
+// decidingCondition returns the operator and the key of the condition that decided a denial by policies. It is called after the decision, so
+// that a value that cannot be determined does not change it.
+func (in *invocation) decidingCondition() (operator, key string) {
+	if !in.hasDenied {
+		return "", ""
+	}
+	question := in.policyRequest(in.asker.signed)
+	if in.asked != nil {
+		return in.asked.DecidingCondition(question, in.denied)
+	}
+	policies := in.signerPolicies()
+	return policies.DecidingCondition(question, in.denied)
 }

@@ -89,7 +89,7 @@ func (v *answerVector) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := mustNew(t, v.api(a, config)).Authorize(t.Context(), v.request())
+	d := authorizeExplained(t, mustNew(t, v.api(a, config)), v.request())
 	if d.Allow != (v.Expected.Status == 200) || !d.Allow && d.Denial.Status != v.Expected.Status {
 		t.Fatalf("allow %v, %d %s %+v, want %d", d.Allow, d.Denial.Status, d.Denial.Body, d.Reason, v.Expected.Status)
 	}

@@ -46,7 +46,7 @@ func TestAPIKeyVectors(t *testing.T) {
 		}
 		ran++
 		t.Run(v.ID, func(t *testing.T) {
-			d := mustNew(t, k.api(t, &v)).Authorize(t.Context(), v.request())
+			d := authorizeExplained(t, mustNew(t, k.api(t, &v)), v.request())
 			if want := v.Expected.Decision == "allow"; d.Allow != want {
 				t.Fatalf("allow %v, want %v: %+v", d.Allow, want, d.Reason)
 			}

@@ -87,7 +87,7 @@ func (v *claimVector) run(t *testing.T, keys map[string]*issuerKeys) {
 	for name := range v.Expected.Claims {
 		api.UpstreamHeaders = append(api.UpstreamHeaders, UpstreamHeader{Name: headerOf(name), Value: "$context.authorizer.claims['" + name + "']"})
 	}
-	d := mustNew(t, api).Authorize(t.Context(), v.request(t, keys))
+	d := authorizeExplained(t, mustNew(t, api), v.request(t, keys))
 	if d.Allow != (v.Expected.Status == 200) || !d.Allow && d.Denial.Status != v.Expected.Status {
 		t.Fatalf("allow %v, %d %s %+v, want %d", d.Allow, d.Denial.Status, d.Denial.Body, d.Reason, v.Expected.Status)
 	}

@@ -94,7 +94,7 @@ func (v *vector) run(t *testing.T) {
 	v.sign(t, r)
 	in := &invocation{gateway: g.model, request: r}
 	_ = in.find()
-	d := g.Authorize(t.Context(), r)
+	d := authorizeExplained(t, g, r)
 
 	if v.Expected.Decision != "" {
 		if want := v.Expected.Decision == "allow"; d.Allow != want {

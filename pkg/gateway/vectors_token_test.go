@@ -110,7 +110,7 @@ func (v *tokenVector) run(t *testing.T) {
 	if shown, ok := v.shown(t); ok {
 		setHeaders(r, "authorization", shown)
 	}
-	d := mustNew(t, api).Authorize(t.Context(), r)
+	d := authorizeExplained(t, mustNew(t, api), r)
 	if want := v.Expected.Decision == "allow"; d.Allow != want {
 		t.Fatalf("allow %v, want %v: %+v", d.Allow, want, d.Reason)
 	}

@@ -1,6 +1,10 @@
 package iam
 
-import "github.com/portcullis-authz/portcullis/pkg/sigv4"
+import (
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
 
 // Builder collects accounts and then access keys. Store ends its use.
 type Builder struct {
@@ -43,4 +47,19 @@ func (s *Store) identity(id string) *identity {
 		return found
 	}
 	return nil
+}
+
+// Caller returns a caller by its ARN, as if it had signed at a time. Of several access keys it is the one with the least id. It returns nil
+// if no active key has such an owner.
+func (s *Store) Caller(arn string, at time.Time) *Caller {
+	var found *identity
+	for _, i := range s.keys {
+		if !i.inactive && i.principal.ARN == arn && (found == nil || i.keyID < found.keyID) {
+			found = i
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return &Caller{identity: found, at: at}
 }

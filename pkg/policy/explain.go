@@ -30,6 +30,8 @@ type StatementOutcome struct {
 	// "Principal", "Resource", or an operator and key such as "StringEquals aws:username".
 	Applies bool
 	Because string
+	// Conditions are all conditions of the statement, each an operator and a key.
+	Conditions []string
 }
 
 // Matched are the statements that applied.
@@ -81,7 +83,7 @@ func (e *Explanation) add(p *Policy, q *statement.Query) {
 		because := e.because(s, q)
 		e.Statements = append(e.Statements, StatementOutcome{
 			Policy: p.name, Kind: p.kind, Statement: s.Label, Deny: s.Effect == statement.Deny,
-			Start: s.Start, End: s.End, Applies: because == "", Because: because,
+			Start: s.Start, End: s.End, Applies: because == "", Because: because, Conditions: conditionsOf(s),
 		})
 	}
 }
@@ -116,4 +118,47 @@ func (e *Explanation) noteMissing(k *Key, q *statement.Query) {
 	if _, ok := condition.Lookup(q.Request.Context, k); !ok {
 		e.MissingKeys = append(e.MissingKeys, k.String())
 	}
+}
+
+func conditionsOf(s *statement.Statement) (all []string) {
+	for _, c := range s.Conditions {
+		all = append(all, c.Written+" "+c.Key.String())
+	}
+	return all
+}
+
+// DecidingCondition returns the operator and the key of the condition that decided a denial: the first one of the Deny that applied, or the
+// one that failed in the first Allow that fits the request but for its conditions. Both are empty if no condition took part.
+func (ps *Policies) DecidingCondition(r *Request, denied Result) (operator, key string) {
+	q := statement.NewQuery(r, ps.Boundary != nil)
+	return decidingCondition(ps.concerning(&q), &q, denied)
+}
+
+// DecidingCondition is that of the policy alone.
+func (p *Policy) DecidingCondition(r *Request, denied Result) (operator, key string) {
+	q := statement.NewQuery(r, false)
+	return decidingCondition([]*Policy{p}, &q, denied)
+}
+
+func decidingCondition(all []*Policy, q *statement.Query, denied Result) (operator, key string) {
+	for _, p := range all {
+		for _, s := range p.statements {
+			isDeny := s.Effect == statement.Deny
+			if denied.Decision == ExplicitDeny {
+				if isDeny && p.name == denied.Policy && s.Label == denied.Statement && len(s.Conditions) > 0 {
+					return s.Conditions[0].Written, s.Conditions[0].Key.String()
+				}
+				continue
+			}
+			if _, reached := s.Reaches(&q.Request.Principal, q.Bounded); isDeny || !s.Concerns(q.Service, q.Name) || !reached || !s.Fits(q) {
+				continue
+			}
+			for _, c := range s.Conditions {
+				if !c.Holds(q.Request.Context, false) {
+					return c.Written, c.Key.String()
+				}
+			}
+		}
+	}
+	return "", ""
 }

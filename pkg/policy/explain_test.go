@@ -39,6 +39,7 @@ func TestExplain(t *testing.T) {
 		},
 		MissingKeys: []string{"aws:PrincipalTag/Team", "aws:SourceVpc", "aws:username"},
 	}
+	want.Statements[2].Conditions = []string{"StringEquals aws:PrincipalTag/Team", "StringEquals aws:RequestedRegion", "Null aws:SourceVpc"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

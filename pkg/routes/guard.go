@@ -58,6 +58,14 @@ func (g Guard) GuardedBy() string {
 	return text
 }
 
+// The effects of a Change. Opens means that requests pass that did not; Closes that requests are refused that were not. Changes means
+// that another guard decides, which may do either.
+const (
+	Opens   = "opens"
+	Closes  = "closes"
+	Changes = "changes"
+)
+
 // difference says what a change of a guard may do.
 type difference struct {
 	// opens reports whether a request may pass that did not, closes whether one may be refused that was not.

@@ -50,7 +50,7 @@ func paths(stages ...*stage) (all [][]string, depth int) {
 // parts returns the parts of a route's path, nil for no route.
 func (r *Route) parts() []string {
 	switch {
-	case r == nil, r == twoRoutes:
+	case r == nil:
 		return nil
 	case r.Path == "":
 		return []string{"{proxy+}"}

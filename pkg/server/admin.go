@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"crypto/subtle"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ func (p *process) adminServer() *http.Server {
 	mux.HandleFunc("GET /readyz", p.readyz)
 	mux.Handle("DELETE /restapis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusAccepted)))
 	mux.Handle("DELETE /v2/apis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusNoContent)))
+	mux.Handle("POST /explain", p.withToken(p.explain))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return &http.Server{
 		Handler:           p.withoutPanics(mux),
@@ -139,4 +142,45 @@ func (p *process) flush(done int) http.HandlerFunc {
 			w.WriteHeader(done)
 		}
 	}
+}
+
+// The limits of explanations: the bytes of a question, those at once, and the time of one.
+const (
+	maxQuestion     = 16 << 20
+	maxExplanations = 2
+	explainTime     = 12 * time.Second
+)
+
+// explain answers a question of portcullis explain --against. Explanations cost more than checks, and few may run at once.
+func (p *process) explain(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.explanations <- struct{}{}:
+		defer func() { <-p.explanations }()
+	default:
+		http.Error(w, "too many explanations at once; ask again", http.StatusTooManyRequests)
+		return
+	}
+	loaded, users := p.gate.use()
+	if loaded != nil {
+		defer users.Add(-1)
+	}
+	if loaded == nil || loaded.Explain == nil {
+		http.Error(w, "no configuration is loaded", http.StatusServiceUnavailable)
+		return
+	}
+	question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	if err != nil {
+		http.Error(w, "the question is too long, or ended early", http.StatusRequestEntityTooLarge)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), explainTime)
+	defer cancel()
+	report, err := loaded.Explain(ctx, question)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(report) // the client has gone
 }

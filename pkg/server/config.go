@@ -47,6 +47,8 @@ type Loaded struct {
 	Flush func(ctx context.Context, api, stage, authorizer string) (found bool, err error)
 	// Trouble says what is wrong without keeping the configuration from serving, a line each for /readyz; nil for nothing.
 	Trouble func() []string
+	// Explain answers a question of portcullis explain --against, in JSON; nil refuses such questions. Its error is for the asker.
+	Explain func(ctx context.Context, question []byte) (report []byte, err error)
 
 	// users are the checks that use it.
 	users *users

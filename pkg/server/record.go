@@ -132,7 +132,7 @@ func unrecorded(d *authz.Decision, err error) {
 	d.SetHeaders, d.RemoveHeaders, d.Target, d.ResponseHeaders = nil, nil, "", nil
 }
 
-// entry is what the log is told of a decision. Host, method and path are as received if they were not judged.
+// entry is what the log is told of a decision. Host, method and path are as received if they could not be read.
 func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.Entry {
 	e := decisionlog.Entry{
 		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code, Step: d.Step,

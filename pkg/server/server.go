@@ -49,6 +49,8 @@ type process struct {
 	draining atomic.Bool
 	// badToken bounds the lines about an admin token that cannot be used.
 	badToken *rate.Limiter
+	// explanations has a place for each explanation that may run.
+	explanations chan struct{}
 
 	checks *generations
 	health *health.Server
@@ -59,6 +61,7 @@ type process struct {
 
 func newProcess(c Config) *process {
 	p := &process{config: c, gate: newGate(c), badToken: rate.NewLimiter(rate.Every(time.Second), 1)}
+	p.explanations = make(chan struct{}, maxExplanations)
 	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
 	p.reloader = &reloader{read: c.Load, gate: p.gate, recorder: p.recorder, metrics: p.metrics, log: c.Log, watch: c.Watch}

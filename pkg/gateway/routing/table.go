@@ -87,3 +87,37 @@ func (t *Table[R]) Fold(keys []Key, routes []*R, fault func(i int, err error)) {
 		_ = t.folded.add(parts, k, routes[i]) // Add has refused a route that is given twice
 	}
 }
+
+// Candidates returns the routes whose resource matches a canonical path, whatever their method, the most specific resource first.
+func (t *Table[R]) Candidates(path string) (found []*R) {
+	t.tree.root.collect(t.tree.split(canon.TrimTrailing(path), nil), &found)
+	if t.fallback != nil {
+		found = append(found, t.fallback)
+	}
+	return found
+}
+
+func (n *node[R]) collect(s segments, found *[]*R) {
+	if len(s.parts) == 0 {
+		if !s.more {
+			n.collectMethods(found)
+		}
+		return
+	}
+	next := s.next()
+	if child := n.literal(s); child != nil {
+		child.collect(next, found)
+	}
+	if n.variable != nil && s.parts[0] != "" {
+		n.variable.collect(next, found)
+	}
+	if n.greedy != nil {
+		n.greedy.collectMethods(found)
+	}
+}
+
+func (n *node[R]) collectMethods(found *[]*R) {
+	for i := range n.methods {
+		*found = append(*found, n.methods[i].route)
+	}
+}

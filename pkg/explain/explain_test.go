@@ -1,0 +1,354 @@
+package explain_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/explain"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
+)
+
+const (
+	alice  = "arn:aws:iam::111122223333:user/alice"
+	secret = "the-secret-of-alice"
+)
+
+// issuer signs tokens; its keys are in a file.
+type issuer struct{ key *rsa.PrivateKey }
+
+func (i *issuer) keySet() string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	return fmt.Sprintf(`{"keys":[{"kty":"RSA","kid":"k1","n":%q,"e":%q}]}`, b64(i.key.N.Bytes()), b64(big.NewInt(int64(i.key.E)).Bytes()))
+}
+
+func (i *issuer) token(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	all := map[string]any{"iss": "https://id.example.com/", "aud": "pets", "sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}
+	for name, value := range claims {
+		all[name] = value
+	}
+	payload, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	text := b64([]byte(`{"alg":"RS256","kid":"k1"}`)) + "." + b64(payload)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, i.key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "." + b64(signature)
+}
+
+// world is a loaded configuration with an issuer and a function.
+type world struct {
+	*issuer
+	snapshot *config.Snapshot
+	calls    int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{issuer: &issuer{key}}
+	function := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		w.calls++
+		out.Header().Set("X-Amz-Function-Error", "Unhandled")
+		fmt.Fprint(out, `{"errorMessage":"the-function-says-a-secret"}`)
+	}))
+	t.Cleanup(function.Close)
+	dir := t.TempDir()
+	text, err := os.ReadFile("testdata/portcullis.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := os.ReadFile("testdata/account.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"portcullis.yaml": strings.ReplaceAll(string(text), "FUNCTION", function.URL), "keys.json": w.keySet(), "account.json": string(account),
+		"access-keys.yaml": "accessKeys:\n  - {id: AKIAALICE, secret: {value: " + secret + "}, user: \"" + alice + "\"}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := pool.New(slog.New(slog.DiscardHandler), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if w.snapshot, err = config.Load(filepath.Join(dir, "portcullis.yaml"), p); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.snapshot.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	w.snapshot.Start(ctx)
+	w.snapshot.Wait(ctx)
+	return w
+}
+
+func (w *world) explain(t *testing.T, in *explain.Input, as string, offline bool) *explain.Report {
+	t.Helper()
+	r, err := explain.Explainer(w.snapshot.Gateway, w.snapshot.Signer)(t.Context(), in.Question(as, offline))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (w *world) ask(t *testing.T, method, url string, s explain.Setting, headers ...string) *explain.Report {
+	t.Helper()
+	in, err := explain.FromURL(method, url, headers, nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.explain(t, in, "", false)
+}
+
+func text(t *testing.T, r *explain.Report) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Text(&b, explain.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// signedBy returns the header lines of a signed GET.
+func signedBy(secret, path string) (lines []string) {
+	r := &authz.Request{Method: "GET", Target: path, Host: "pets.example.com"}
+	r.SetBody(nil, authz.BodyComplete)
+	sigv4test.Signer{KeyID: "AKIAALICE", Secret: secret, Region: "eu-west-1", At: time.Now()}.Sign(r)
+	for name, value := range r.Headers() {
+		lines = append(lines, name+": "+value)
+	}
+	return lines
+}
+
+// Ten denials. Each names the step, the statement or key that decided, and what to change.
+func TestTenDenials(t *testing.T) {
+	w := newWorld(t)
+	bearer := func(claims map[string]any) []string { return []string{"Authorization: Bearer " + w.token(t, claims)} }
+	for _, tt := range []struct {
+		name, url string
+		setting   explain.Setting
+		headers   []string
+		step      authz.Step
+		code      authz.Code
+		want      []string
+	}{
+		{"wrong signature", "https://pets.example.com/orders/7", explain.Setting{}, signedBy("another-secret", "/orders/7"), authz.StepCaller, authz.CodeBadSignature,
+			[]string{"access key    AKIAALICE", "The access key AKIAALICE is known: compare its secret."}},
+		{"expired token", "https://pets.example.com/staff", explain.Setting{}, bearer(map[string]any{"exp": 1700000000}), authz.StepCaller, authz.CodeExpiredToken,
+			[]string{"https://id.example.com/", "authorizer     staff", "fetch a new one"}},
+		{"missing scope", "https://pets.example.com/scoped", explain.Setting{}, bearer(map[string]any{"scope": "pets/list"}), authz.StepCaller, authz.CodeMissingScope,
+			[]string{"The token has the scopes pets/list; the route needs one of: pets/read, pets/write."}},
+		{"resource policy by address", "https://pets.example.com/office", explain.Setting{Client: netip.MustParseAddr("203.0.113.7")}, nil, authz.StepDecision, authz.CodeExplicitDeny,
+			[]string{"=> Deny", "NotOffice", "NotIpAddress aws:SourceIp (the request has: 203.0.113.7)", "Statement NotOffice of resource-policy denies by its condition"}},
+		{"implicit deny", "https://pets.example.com/nobody", explain.Setting{}, nil, authz.StepDecision, authz.CodeImplicitDeny,
+			[]string{"Allow execute-api:Invoke on arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/nobody.", "Statement Tls of resource-policy would allow, but for its condition StringEquals aws:PrincipalTag/team"}},
+		{"unknown host", "https://cats.example.com/", explain.Setting{}, nil, authz.StepStage, authz.CodeUnknownHost,
+			[]string{"Add cats.example.com to the domains of a stage."}},
+		{"body not buffered", "https://pets.example.com/orders/7", explain.Setting{Unbuffered: true}, signedBy(secret, "/orders/7"), authz.StepCaller, authz.CodeEnvoyConfig,
+			[]string{"set with_request_body on the ext_authz filter", "Change the Envoy setting that the detail names."}},
+		{"function failure", "https://pets.example.com/trades", explain.Setting{}, []string{"Authorization: t"}, authz.StepCaller, authz.CodeAuthorizerAnswer,
+			[]string{"Look at the authorizer partners.", "Read the function's log"}},
+		{"wrong audience", "https://pets.example.com/staff", explain.Setting{}, bearer(map[string]any{"aud": "cats"}), authz.StepCaller, authz.CodeUnauthorized,
+			[]string{"for the audience cats", "the token's audience is not one of the authorizer's", "the authorizer staff"}},
+		{"private API without endpoint", "https://inside.example.com/pets", explain.Setting{}, nil, authz.StepArrival, authz.CodeWrongEndpoint,
+			[]string{"the API is private, and the request did not come by a known VPC endpoint", "vpcEndpoints"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := w.ask(t, "GET", tt.url, tt.setting, tt.headers...)
+			if r.Decision != explain.Deny || r.Step != string(tt.step) || r.Reason.Code != tt.code.String() || r.Answer.Status < 400 || len(r.Remedy) == 0 {
+				t.Errorf("%+v", r)
+			}
+			out := text(t, r)
+			for _, want := range tt.want {
+				if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
+					t.Errorf("no %q in\n%s", want, out)
+				}
+			}
+			var b strings.Builder
+			if err := r.JSON(&b); err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range tt.headers {
+				_, value, _ := strings.Cut(h, ": ")
+				if hidden := value[max(0, len(value)-20):]; len(value) > 20 && strings.Contains(out+b.String(), hidden) {
+					t.Errorf("a header's value is shown: %s", hidden)
+				}
+			}
+			if strings.Contains(out+b.String(), "a-secret") {
+				t.Error("the function's text is shown")
+			}
+			if lines := strings.Count(out, "\n"); lines > 40 {
+				t.Errorf("%d lines are more than one screen", lines)
+			}
+		})
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	w := newWorld(t)
+	r := w.ask(t, "GET", "https://pets.example.com/orders/7", explain.Setting{}, signedBy(secret, "/orders/7")...)
+	if r.Decision != explain.Allow || r.Caller.Principal != alice || r.Reason.Statement != "ReadOrders" || len(r.Remedy) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if out := text(t, r); !strings.Contains(out, "Table A") {
+		t.Error(out)
+	}
+}
+
+func TestAs(t *testing.T) {
+	w := newWorld(t)
+	in, err := explain.FromURL("GET", "https://pets.example.com/orders/7", nil, nil, explain.Setting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := w.explain(t, in, alice, false); r.Decision != explain.Allow || !strings.HasPrefix(r.Notes[0], "ASSUMED: "+alice) {
+		t.Errorf("%+v", r)
+	}
+	if r := w.explain(t, in, "", false); r.Decision != explain.Deny || r.Reason.Code != "not_signed" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := explain.Explainer(w.snapshot.Gateway, w.snapshot.Signer)(t.Context(), in.Question("arn:aws:iam::1:user/nobody", false)); err == nil || !strings.Contains(err.Error(), "no access key") {
+		t.Error(err)
+	}
+	other, err := explain.FromURL("GET", "https://pets.example.com/open", nil, nil, explain.Setting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := w.explain(t, other, alice, false); len(r.Notes) != 2 || !strings.Contains(r.Notes[1], "had no part") {
+		t.Errorf("%q", r.Notes)
+	}
+}
+
+func TestOffline(t *testing.T) {
+	w := newWorld(t)
+	in, err := explain.FromURL("GET", "https://pets.example.com/trades", []string{"Authorization: t"}, nil, explain.Setting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := w.explain(t, in, "", true); r.Decision != explain.Unknown || w.calls != 0 || r.Answer.Status != 0 {
+		t.Errorf("%+v after %d calls", r, w.calls)
+	}
+}
+
+// What a client sends reaches neither a terminal nor a page as it came.
+func TestHostileText(t *testing.T) {
+	w := newWorld(t)
+	path := "/%1b%5b2J<script>alert(1)</script>/%E2%80%AE\u202e?token=the-query-secret"
+	r := w.ask(t, "GET", "https://pets.example.com"+path, explain.Setting{}, "x-evil: \x1b]0;title\x07 the-header-secret")
+	var b strings.Builder
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"\x1b", "\x07", "\u202e", "the-query-secret", "the-header-secret"} {
+		if strings.Contains(b.String(), never) || strings.Contains(text(t, r), never) {
+			t.Errorf("%q is shown", never)
+		}
+	}
+	if strings.Contains(b.String(), "<script>") {
+		t.Error("JSON has HTML")
+	}
+	var back explain.Report
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil {
+		t.Errorf("the JSON cannot be read: %v", err)
+	}
+}
+
+func TestForms(t *testing.T) {
+	w := newWorld(t)
+	raw, err := explain.FromHTTP([]byte("GET /office HTTP/1.1\r\nHost: pets.example.com\r\nX-A: 1\r\n\r\n"), explain.Setting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, err := explain.FromCheck([]byte(`{"attributes":{"source":{"address":{"socketAddress":{"address":"127.0.0.1","portValue":1}}},"request":{"time":"2026-11-28T12:00:00Z","http":{"method":"GET","host":"pets.example.com","path":"/office","scheme":"https","headers":{":path":"/office"}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := explain.FromLine([]byte(`{"msg":"decision","v":1,"time":"2026-11-28T12:00:00Z","decision":"deny","reason":"explicit_deny","host":"pets.example.com","method":"GET","path":"/office","client":"127.0.0.1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]*explain.Input{"http": raw, "check": check, "line": line} {
+		if r := w.explain(t, in, "", false); r.Decision != explain.Deny || r.Reason.Statement != "NotOffice" {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// A line of a signed request is explained for its caller, and says what differs.
+func TestLineOfSigner(t *testing.T) {
+	w := newWorld(t)
+	line, err := explain.FromLine([]byte(`{"msg":"other"}
+{"msg":"decision","v":1,"decision":"deny","reason":"implicit_deny","host":"pets.example.com","method":"GET","path":"/orders/7","principal":"` + alice + `"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.explain(t, line, "", false)
+	if r.Decision != explain.Allow || !strings.Contains(strings.Join(r.Notes, "\n"), "the line says deny for the reason implicit_deny") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestInputsThatAreRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"msg":"decision","v":2}`:        "the line has the version 2 (v); lines of version 1",
+		`{"msg":"decision","reason":"x"}`: "the line has no version",
+		`{"msg":"draining"}`:              "not a line of the decision log",
+		`x`:                               "not a line of the decision log",
+		`{"msg":"decision","v":1,"reason":"undecodable"}`:                 "no method or path",
+		`{"msg":"decision","v":1,"method":"GET","path":"/","client":"x"}`: "client is not an address",
+	} {
+		if _, err := explain.FromLine([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"GET /\r\n\r\n": "request line", "GET / HTTP/1.1\r\n\r\n": "no Host", "GET / HTTP/1.1\r\nno colon\r\n\r\n": "not valid HTTP/1.1",
+	} {
+		if _, err := explain.FromHTTP([]byte(text), explain.Setting{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	for url, want := range map[string]string{"/x": "not absolute", "ftp://a/": "not absolute", "https:///x": "no host", "https://u:p@h/": "user name"} {
+		if _, err := explain.FromURL("GET", url, nil, nil, explain.Setting{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", url, err, want)
+		}
+	}
+	in, err := explain.FromCheck([]byte(`{"attributes": "the-secret-token"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := explain.Explain(t.Context(), nil, in, explain.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+}
