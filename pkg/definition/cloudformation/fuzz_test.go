@@ -47,7 +47,7 @@ func FuzzGuards(f *testing.F) {
 
 // FuzzRead reads any text as a template.
 func FuzzRead(f *testing.F) {
-	f.Add(methodOfPets("AuthorizationType: NONE"))
+	f.Add(method("AuthorizationType: NONE"))
 	f.Add(httpAPIText)
 	f.Fuzz(func(_ *testing.T, text string) { read(text, nil).routes() })
 }
