@@ -154,11 +154,11 @@ type object struct {
 }
 
 func (o *object) add(name, value string) {
-	switch {
-	case o.last == name:
+	switch o.last {
+	case name:
 		o.cut = true
 		return
-	case o.last == "":
+	case "":
 		o.open(o.name)
 		o.buf = append(o.buf, '{')
 	default:

@@ -36,7 +36,7 @@ func openFile(c File) (*rotating, error) {
 // open opens the file for appending. It must be a regular file: opening a pipe would wait for its reader.
 func (r *rotating) open() error {
 	r.close()
-	f, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640) //nolint:gosec // a log shipper of the same group reads it
 	if err != nil {
 		return fmt.Errorf("the decision log cannot be opened: %w", err)
 	}
@@ -48,7 +48,7 @@ func (r *rotating) open() error {
 		_ = f.Close()
 		return err
 	}
-	r.f, r.writer.w, r.size, r.looked = f, f, info.Size(), time.Now()
+	r.f, r.w, r.size, r.looked = f, f, info.Size(), time.Now()
 	r.torn = r.size > 0 && !r.endsLine()
 	return nil
 }
@@ -59,7 +59,7 @@ func (r *rotating) endsLine() bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	last := make([]byte, 1)
 	_, err = f.ReadAt(last, r.size-1)
 	return err == nil && last[0] == '\n'
@@ -168,7 +168,7 @@ func (r *rotating) Reopen() {
 func (r *rotating) close() {
 	if r.f != nil {
 		_ = r.f.Close() // every write has returned
-		r.f, r.writer.w = nil, nil
+		r.f, r.w = nil, nil
 	}
 }
 

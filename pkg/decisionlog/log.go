@@ -147,8 +147,10 @@ func (l *Log) encode(e *Entry) []byte {
 
 // wanted samples. Errors that an operator has to correct are logged in any case, at a bounded rate.
 func (l *Log) wanted(e *Entry) bool {
-	share := l.config.Sampling.Allowed
+	var share float64
 	switch e.outcome() {
+	case allowed:
+		share = l.config.Sampling.Allowed
 	case denied:
 		share = l.config.Sampling.Denied
 	case failed:

@@ -11,8 +11,12 @@
 // from the start, and denied with 503 until then: a client that takes an open port for a server that is ready (a TCP probe, Envoy's choice among
 // several portcullis) had requests denied that the configuration allows. A port that refuses sends them to another one.
 //
-// 2026-11-23: decision lines are written by one goroutine behind a bounded queue. A log that nobody reads must not hold up
-// checks; what does not fit is dropped and counted (portcullis_decision_log_dropped_total).
+// 2026-11-28: decision lines go to package decisionlog, whose sinks never hold up a check unless the configuration requires an audit. The
+// log belongs to a configuration: a reload opens the new sinks first, and is refused if one cannot be opened. Without decisionLog in the
+// configuration, lines go to the process's own log, as before.
+//
+// 2026-11-28: SIGPIPE is caught. Go ends a process that writes to a standard output whose reader has gone; now the write fails, and the line
+// is counted as dropped.
 //
 // 2026-11-23: watched are directories, and of every symbolic link on the way to a file the directory it lies in: a Kubernetes
 // ConfigMap is swapped by renaming the link ..data, and a watched file goes dead with it. Of a folder whose files are read,

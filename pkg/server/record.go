@@ -50,6 +50,7 @@ func flagSettings(c Config) decisionlog.Config {
 		s.Allowed = c.DecisionLogSample
 	case LogOff:
 		s = decisionlog.Sampling{}
+	case LogDenied:
 	}
 	return decisionlog.Config{Log: true, Sampling: s}
 }

@@ -130,7 +130,7 @@ func (s *Sink) Close() error {
 
 func record(attributes []decisionlog.Attribute) *logspb.LogRecord {
 	r := &logspb.LogRecord{
-		ObservedTimeUnixNano: uint64(time.Now().UnixNano()), //nolint:gosec // after 1970
+		ObservedTimeUnixNano: uint64(time.Now().UnixNano()),
 		EventName:            "portcullis.decision",
 		SeverityNumber:       logspb.SeverityNumber_SEVERITY_NUMBER_INFO,
 	}
@@ -139,7 +139,7 @@ func record(attributes []decisionlog.Attribute) *logspb.LogRecord {
 		switch a.Name {
 		case "time":
 			if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-				r.TimeUnixNano = uint64(t.UnixNano()) //nolint:gosec // after 1970
+				r.TimeUnixNano = uint64(t.UnixNano())
 			}
 		case "level":
 			if r.SeverityText = s; s == "ERROR" {
