@@ -239,11 +239,12 @@ func (s *slowReader) Write(b []byte) (int, error) {
 // TestFloodLeavesRoomForOthers floods one API and asks for another one meanwhile, of which every line must be recorded.
 func TestFloodLeavesRoomForOthers(t *testing.T) {
 	counters := &Counters{}
-	l := opened(t, Config{Required: true, Stdout: true}, Environment{Stdout: &slowReader{pause: 20 * time.Millisecond}, Counters: counters, Checks: 200})
+	l := opened(t, Config{Required: true, Stdout: true}, Environment{Stdout: &slowReader{pause: 200 * time.Millisecond}, Counters: counters, Checks: 200})
 	l.Expect(2)
+	l.audit.wait = 2 * time.Second // the flood waits for longer, if all lines take their turn
 	stop := make(chan struct{})
 	var flood sync.WaitGroup
-	for range 2000 {
+	for range 600 {
 		flood.Go(func() {
 			for {
 				select {
@@ -251,14 +252,14 @@ func TestFloodLeavesRoomForOthers(t *testing.T) {
 					return
 				default:
 					if l.Record(of("greedy", strings.Repeat("x", 1000))) != nil {
-						time.Sleep(5 * time.Millisecond)
+						time.Sleep(100 * time.Millisecond)
 					}
 				}
 			}
 		})
 	}
 	eventually(t, "the flood exceeds its share", func() bool { return counters.dropped[kindStdout][noShare].Load() > 100 })
-	for i := range 10 {
+	for i := range 4 {
 		if err := l.Record(of("modest", fmt.Sprint(i))); err != nil {
 			t.Errorf("line %d: %v", i, err)
 		}
