@@ -28,7 +28,6 @@ var large = map[string]string{
 	"cmd/portcullis":          "one file for each command, and one for what commands share",
 	"pkg/decisionlog":         "one file for each field group, sink and limit of the log",
 	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
-	"cmd/portcullis":          "one file for each command, and one for the flags that they share",
 	"pkg/config":              "one file for each section of the configuration",
 	"pkg/gateway/compile":     "one file for each part of an API's configuration, as in pkg/config",
 	"pkg/gateway":             "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",
