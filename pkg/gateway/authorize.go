@@ -42,7 +42,9 @@ type step struct {
 }
 
 // Authorize decides one request. It denies unless the last step allows. It denies a check that is canceled, or whose time runs out.
-func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision { return g.take(r).decideAll(ctx) }
+func (g *Gateway) Authorize(ctx context.Context, r *authz.Request) authz.Decision {
+	return g.take(r).decideAll(ctx)
+}
 
 // take returns the invocation of a request.
 func (g *Gateway) take(r *authz.Request) *invocation {
