@@ -20,7 +20,7 @@ func authorizeExplained(t *testing.T, g *Gateway, r *authz.Request) authz.Decisi
 	d := g.Authorize(t.Context(), r)
 	again.ID = d.RequestID
 	explained, trace := g.Explain(t.Context(), &again, ExplainOptions{})
-	if diff := gocmp.Diff(d, explained, cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(authz.Decision{}, "Cache", "RequestID")); diff != "" {
+	if diff := gocmp.Diff(d, explained, cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(authz.Decision{}, "Cache", "Claims", "RequestID")); diff != "" {
 		t.Errorf("the explanation does not agree with the decision (-decision +explanation):\n%s", diff)
 	}
 	last := trace.Steps[len(trace.Steps)-1]
