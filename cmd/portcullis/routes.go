@@ -97,7 +97,7 @@ func (s *subject) routes(files []string) (routeList, error) {
 
 // before reads the routes that a change is compared with.
 func (s *subject) before(file string) ([]routes.Route, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the user names it
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, errors.New("cannot be read: " + err.Error())
 	}

@@ -218,6 +218,7 @@ func found(in *invocation, out outcome) string {
 		}
 	case authz.StepUpstream:
 		return fmt.Sprintf("%d headers set, %d removed", len(in.setHeaders), len(in.removeHeaders))
+	default: // a step that finds nothing out
 	}
 	return ""
 }
