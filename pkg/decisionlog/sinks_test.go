@@ -281,9 +281,14 @@ func TestLateLinesAreNotWritten(t *testing.T) {
 		}
 	}
 	var got bytes.Buffer
-	go func() { _, _ = io.Copy(&got, r) }()
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&got, r)
+	}()
 	eventually(t, "recovery", func() bool { return l.Record(of("a", "again")) == nil })
 	_ = r.Close()
+	<-read
 	if strings.Contains(got.String(), "late") {
 		t.Errorf("a line was written whose request was denied: %s", &got)
 	}
