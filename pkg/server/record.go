@@ -55,7 +55,7 @@ func flagSettings(c Config) decisionlog.Config {
 	return decisionlog.Config{Log: true, Sampling: s}
 }
 
-// use logs decisions as a configuration says, from now on; nil leaves it to the flags. The log before is closed once no check uses it.
+// use logs decisions as a configuration says, from now on; nil leaves it to the flags. The log before is retired.
 func (r *recorder) use(c *decisionlog.Config, apis int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,8 @@ func (r *recorder) use(c *decisionlog.Config, apis int) error {
 	return nil
 }
 
-// retire closes a log that no new check uses. A nil log needs nothing.
+// retire closes a log that no new check uses, once no check uses it, or after lastLines. A check that is still at work then loses its line,
+// or is denied if the audit is required. A nil log needs nothing.
 func (l *logInUse) retire() {
 	if l == nil {
 		return
@@ -87,9 +88,7 @@ func (l *logInUse) retire() {
 	for end := time.Now().Add(lastLines); !l.users.none() && time.Now().Before(end); {
 		time.Sleep(drainPoll)
 	}
-	if l.users.none() {
-		l.Close(lastLines)
-	}
+	l.Close(lastLines)
 }
 
 // acquire returns the log and the place where the caller has been counted; see gate.use.
