@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"cmp"
 	"reflect"
 	"sync"
@@ -25,6 +26,7 @@ type recorder struct {
 	log   atomic.Pointer[logInUse] // nil until a configuration is loaded
 
 	mu      sync.Mutex // held while the log changes
+	closed  bool       // guarded by mu
 	closing sync.WaitGroup
 }
 
@@ -59,6 +61,9 @@ func flagSettings(c Config) decisionlog.Config {
 func (r *recorder) use(c *decisionlog.Config, apis int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return errors.New("the process ends")
+	}
 	settings := r.flags
 	if c != nil {
 		settings = *c
@@ -172,6 +177,7 @@ func (r *recorder) reopen() {
 func (r *recorder) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true // a reload may still be at work
 	r.log.Swap(nil).retire()
 	r.closing.Wait()
 }
