@@ -1,8 +1,8 @@
 package server
 
 import (
-	"errors"
 	"cmp"
+	"errors"
 	"reflect"
 	"sync"
 	"sync/atomic"
