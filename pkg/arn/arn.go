@@ -19,6 +19,18 @@ import (
 // ARN is an Amazon Resource Name, split at its first five colons. Resource may contain more.
 type ARN struct{ Partition, Service, Region, Account, Resource string }
 
+// PartitionOf returns the partition that a region lies in.
+func PartitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
+}
+
 // Parts is text split at its first five colons, as IAM compares ARNs: "arn", partition, service, region, account, resource.
 type Parts [6]string
 

@@ -146,3 +146,13 @@ func FuzzMatch(f *testing.F) {
 		}
 	})
 }
+
+func TestPartitionOf(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-west-1": "aws", "us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "": "aws",
+	} {
+		if got := PartitionOf(region); got != want {
+			t.Errorf("%q: got %s, want %s", region, got, want)
+		}
+	}
+}

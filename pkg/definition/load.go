@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/cloudformation"
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi"
@@ -274,23 +275,9 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 
 // known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
 func (l *loader) known() map[string]string {
-	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": l.partition()}
+	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": cmp.Or(l.Partition, arn.PartitionOf(l.Region))}
 	maps.Copy(known, l.Parameters)
 	return known
-}
-
-// partition is the API's partition, which follows from its region.
-func (l *loader) partition() string {
-	switch {
-	case l.Partition != "":
-		return l.Partition
-	case strings.HasPrefix(l.Region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(l.Region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
-	}
 }
 
 // isSAM reports whether a template is one of SAM's. One that only lacks its Transform is read all the same.

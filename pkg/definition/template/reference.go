@@ -3,6 +3,7 @@ package template
 import (
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -80,18 +81,12 @@ func (s *resolver) pseudo(n, at *tree.Node, name, function string) *tree.Node {
 	return s.text(n, function, text, nil)
 }
 
+// partition is the partition of the stack, or else the one that its region lies in.
 func (s *resolver) partition() string {
-	switch {
-	case s.in.Partition != "":
+	if s.in.Partition != "" || s.in.Region == "" {
 		return s.in.Partition
-	case strings.HasPrefix(s.in.Region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(s.in.Region, "us-gov-"):
-		return "aws-us-gov"
-	case s.in.Region != "":
-		return "aws"
 	}
-	return ""
+	return arn.PartitionOf(s.in.Region)
 }
 
 func (s *resolver) suffix() string {

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
@@ -89,8 +90,8 @@ func (f *faults) checkIdentity(a *API, at *fault.Place) {
 	f.checkShape(a.ID, idShape, at.Field("id"), "an API id", "write 1 to 63 lower-case letters and digits, such as a1b2c3d4e5")
 	f.checkShape(a.Account, accountShape, at.Field("account"), "an account id", `write its 12 digits in quotation marks, such as "111122223333"`)
 	f.checkShape(a.Region, regionShape, at.Field("region"), "a region", "write one such as eu-west-1")
-	if a.Partition != "" && a.Partition != partition(a.Region) {
-		f.add(at.Field("partition"), "partition: region %s lies in partition %s, not in %q; remove partition, or write %[2]s", a.Region, partition(a.Region), a.Partition)
+	if a.Partition != "" && a.Partition != arn.PartitionOf(a.Region) {
+		f.add(at.Field("partition"), "partition: region %s lies in partition %s, not in %q; remove partition, or write %[2]s", a.Region, arn.PartitionOf(a.Region), a.Partition)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
@@ -290,17 +290,6 @@ func (o *SignatureOptions) given() bool {
 // key names the route.
 func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }
 
-// partition returns the partition that a region lies in.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
-}
-
 // ARNPrefix returns the prefix of the API's method ARNs, up to and including the API id. An abbreviated resource of its
 // resource policy ("execute-api:/prod/GET/pets") is expanded with it.
 func (a *API) ARNPrefix() string {
@@ -308,13 +297,13 @@ func (a *API) ARNPrefix() string {
 }
 
 func (a *API) arnPrefix(account string) string {
-	return "arn:" + partition(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
+	return "arn:" + arn.PartitionOf(a.Region) + ":execute-api:" + a.Region + ":" + account + ":" + a.ID
 }
 
 // ExecuteAPIHost returns the host name of the API's default endpoint.
 func (a *API) ExecuteAPIHost() string {
 	host := a.ID + ".execute-api." + a.Region + ".amazonaws.com"
-	if partition(a.Region) == "aws-cn" {
+	if arn.PartitionOf(a.Region) == "aws-cn" {
 		host += ".cn"
 	}
 	return host

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -79,15 +80,10 @@ func replace(pattern *regexp.Regexp, text string, values map[string]string) stri
 
 // partition is the partition of the API, or else the one that its region lies in.
 func (d *Document) partition() string {
-	switch {
-	case d.Partition != "" || d.Region == "":
+	if d.Partition != "" || d.Region == "" {
 		return d.Partition
-	case strings.HasPrefix(d.Region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(d.Region, "us-gov-"):
-		return "aws-us-gov"
 	}
-	return "aws"
+	return arn.PartitionOf(d.Region)
 }
 
 // Filled returns a value whose texts are filled. What an alias shares stays shared.
