@@ -241,6 +241,7 @@ func TestManagedOverrides(t *testing.T) {
 		{"no route", of + "Properties: {ApiId: !Ref Api, Stage: {}}}", "$default: NONE"},
 		{"a condition", of + "Condition: C, Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
 		{"a route that is not known", of + "Properties: {ApiId: !Ref Api, Route: !If [C, {AuthorizationType: AWS_IAM}, !Ref AWS::NoValue]}}", "$default: refuses"},
+		{"a guard, and then none", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}\n" + strings.Replace(of, "O:", "P:", 1) + "Properties: {ApiId: !Ref Api, Stage: {}}}", "$default: refuses"},
 		{"an API that is not known", of + "Properties: {ApiId: !Ref X, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
 		{"an authorizer elsewhere", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: JWT, AuthorizerId: abc}}}", "$default: refuses"},
 	} {

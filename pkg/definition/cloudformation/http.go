@@ -44,8 +44,12 @@ func (a *reader) quickCreate(d *document) {
 		return
 	}
 	operation := tree.NewMap(target.At)
-	for _, p := range a.parts(overrides, "ApiId") {
-		operation = a.overridden(d, p)
+	switch all := a.parts(overrides, "ApiId"); len(all) {
+	case 0:
+	case 1:
+		operation = a.overridden(d, all[0])
+	default:
+		operation.Set("security", unknown(all[1].at, "%s and %s both override the route of the API: remove one", all[0].id, all[1].id))
 	}
 	a.addRoute(d, text, target.At, operation)
 }
