@@ -33,7 +33,7 @@ func guardedMethod(api, method string) string {
 var files = map[string]string{
 	"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
 	"nothing.yaml": "Outputs: {}", "macro.yaml": "Transform: [AWS::Serverless-2016-10-31, Mine]\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
-	"sam.yaml": "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
+	"sam.yaml":  "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
 	"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
 }
 
@@ -89,7 +89,7 @@ func outcome(t *testing.T, text string) string {
 		}
 		lines = append(lines, route.Get("route").Text+": "+guard)
 	}
-	for _, n := range report.Refusals() {
+	for _, n := range portability.Refusals(report.Notes()) {
 		lines = append(lines, "refused: "+n.Message)
 	}
 	return strings.Join(lines, "\n")
