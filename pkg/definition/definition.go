@@ -51,15 +51,7 @@ type Definition struct {
 
 // Refusals returns the notes of what guards and cannot be told or built. With any, the definition may be used only by a caller that
 // wants the routes concerned to refuse.
-func (d *Definition) Refusals() []portability.Note {
-	var refused []portability.Note
-	for _, n := range d.Notes {
-		if n.Verdict == portability.Refused && n.Guards {
-			refused = append(refused, n)
-		}
-	}
-	return refused
-}
+func (d *Definition) Refusals() []portability.Note { return portability.Refusals(d.Notes) }
 
 // The largest files that AWS takes.
 const (

@@ -102,8 +102,7 @@ type loader struct {
 }
 
 func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
-	at := n.Position()
-	return fault.List{{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}}
+	return fault.List{n.Position().Fault(format, args...)}
 }
 
 func (l *loader) parse() (*tree.Node, fault.List) {

@@ -71,8 +71,10 @@ func (l *loader) text(n *tree.Node, key, value string) *tree.Node {
 	return made
 }
 
-// naming are keys of a template whose texts name parts of it.
-var naming = []string{"Ref", "Fn::GetAtt", "Condition", "DependsOn", "Fn::FindInMap", "Type"}
+// kept are keys of a template whose texts stay: those that name parts of it, and those that decide its conditions. What conditions compare
+// may also come from outside of the template, where it stays, so that a text replaced on one side alone would turn the condition. A default
+// or a mapping that a resource asks for is replaced there.
+var kept = []string{"Ref", "Fn::GetAtt", "Condition", "DependsOn", "Fn::FindInMap", "Type", "Parameters", "Mappings", "Conditions", "Fn::Equals"}
 
 // replacedIn returns a map or a list with its texts replaced. What has none to replace is returned as it is.
 func (l *loader) replacedIn(n *tree.Node, done map[*tree.Node]*tree.Node) *tree.Node {
@@ -80,7 +82,7 @@ func (l *loader) replacedIn(n *tree.Node, done map[*tree.Node]*tree.Node) *tree.
 	made.Pairs, made.Items = slices.Clone(n.Pairs), slices.Clone(n.Items)
 	same := true
 	for i, p := range n.Pairs {
-		if slices.Contains(naming, p.Key) {
+		if slices.Contains(kept, p.Key) {
 			continue
 		}
 		made.Pairs[i].Value = l.replace(p.Value, done)
@@ -120,7 +122,7 @@ func (l *loader) unasked(root *tree.Node) map[string]string {
 		if names == nil {
 			names = l.names(root)
 		}
-		found[key] = source.Suggest(key, names)
+		found[key] = source.Suggest(key, slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == key })) // a text that stays
 	}
 	return found
 }

@@ -16,8 +16,12 @@ Resources:
 `
 
 func load(text string, values map[string]string) (*definition.Definition, string) {
+	return loadWith(text, nil, values)
+}
+
+func loadWith(text string, parameters, values map[string]string) (*definition.Definition, string) {
 	d, faults := definition.Load(definition.Spec{
-		File: "t.yaml", Values: values, Folder: ".", Account: "111122223333", Region: "eu-west-1",
+		File: "t.yaml", Parameters: parameters, Values: values, Folder: ".", Account: "111122223333", Region: "eu-west-1",
 		Read: func(string, int64) ([]byte, error) { return []byte(text), nil },
 	})
 	return d, faults.Error()
@@ -39,6 +43,28 @@ func TestGuardsAreNotReplaced(t *testing.T) {
 	for _, word := range []string{"COGNITO_USER_POOLS", "none", "AWS_IAM", "AWS::ApiGateway::Method", "*"} {
 		if d, faults := load(methods, map[string]string{word: "NONE"}); d != nil || !strings.Contains(faults, "stands for what guards routes") {
 			t.Errorf("%s: got %v, %s", word, d, faults)
+		}
+	}
+}
+
+// What decides conditions stays: a value for one side of a comparison would turn it.
+func TestConditionsAreNotReplaced(t *testing.T) {
+	const template = `Parameters: {Stage: {Type: String, Default: prod}}
+Mappings: {Of: {live: {Stage: prod}}}
+Conditions: {Guarded: !Equals [!Ref Stage, prod], Mapped: !Equals [!FindInMap [Of, live, Stage], !Ref Stage]}
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: prod}}
+  Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: !If [%, AWS_IAM, NONE]}}
+`
+	for _, condition := range []string{"Guarded", "Mapped", "!Equals [!Ref Stage, prod]", "!Not [!Not [!Equals [!Ref Stage, prod]]]"} {
+		for _, parameters := range []map[string]string{nil, {"Stage": "prod"}} {
+			d, faults := loadWith(strings.Replace(template, "%", condition, 1), parameters, map[string]string{"prod": "live"})
+			if d == nil || d.Node == nil {
+				t.Fatalf("%s: got %v, %s", condition, d, faults)
+			}
+			if got := guard(d.Node.Get("routes").Items[0]); got != "authorization AWS_IAM" {
+				t.Errorf("%s with %v: got %s, want authorization AWS_IAM", condition, parameters, got)
+			}
 		}
 	}
 }

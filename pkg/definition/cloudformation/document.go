@@ -72,7 +72,7 @@ func newDocument(at tree.Position, http bool) *document {
 // clone copies a map, but not its values.
 func clone(n *tree.Node) *tree.Node {
 	made := *n
-	made.Pairs = append([]tree.Pair(nil), n.Pairs...)
+	made.Pairs = slices.Clone(n.Pairs)
 	return &made
 }
 
@@ -163,21 +163,12 @@ func lowered(n *tree.Node, data ...string) *tree.Node {
 	made := tree.NewMap(n.At)
 	for _, p := range n.Pairs {
 		value := p.Value
-		if !contains(data, p.Key) {
+		if !slices.Contains(data, p.Key) {
 			value = lowered(value, data...)
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: lower(p.Key), At: p.At, Value: value})
 	}
 	return made
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // lower returns a key with its first letter in lower case.

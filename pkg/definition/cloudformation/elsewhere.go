@@ -7,7 +7,11 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
+
+// stacks are the resources that create other stacks.
+var stacks = []string{"AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::Serverless::Application"}
 
 // elsewhere looks for what other templates may add to the API: nested stacks and modules that it is passed to. It returns why the routes
 // of the API are not known; empty if they are. A method that is not known would leave its requests to another route.
@@ -22,7 +26,7 @@ func (a *reader) elsewhere(read func(name string) ([]byte, error)) string {
 		case !passed:
 		case strings.HasSuffix(kind, "::MODULE"):
 			why = "bring what `aws cloudformation get-template --template-stage Processed` prints"
-		case kind == "AWS::CloudFormation::Stack", kind == "AWS::Serverless::Application":
+		case slices.Contains(stacks, kind):
 			why = a.adds(p.Value.Get("Properties"), read)
 		}
 		if why == "" {
@@ -47,7 +51,7 @@ func (a *reader) noteOutputs() {
 // belongs reports whether a value names the API, or a resource that may be a part of it.
 func (a *reader) belongs(n *tree.Node) bool {
 	if !n.Is(tree.Reference) {
-		return n.Intrinsic != "" && a.names(n)
+		return a.names(n)
 	}
 	kind, _ := a.template.Resources.Get(n.Resource).Get("Type").Scalar()
 	return n.Resource == a.id || strings.HasPrefix(kind, "AWS::ApiGateway::Resource") || strings.HasPrefix(kind, "AWS::ApiGateway::Authorizer")
@@ -70,7 +74,14 @@ func (a *reader) adds(properties *tree.Node, read func(name string) ([]byte, err
 	if root == nil {
 		return "its template cannot be read: " + faults[0].Text()
 	}
-	for _, p := range root.Get("Resources").Pairs {
+	if name := macro(root.Get("Transform")); name != nil {
+		return fmt.Sprintf("its macro %s (%s:%d) may add resources; write them in the template of the API", fault.Quoted(name.Text), name.At.File, name.At.Line)
+	}
+	resources := root.Get("Resources")
+	if !resources.Is(tree.Map) {
+		return "its template " + name + " has no Resources, which must be a map of logical ids"
+	}
+	for _, p := range resources.Pairs {
 		if harmless(p) {
 			continue
 		}
@@ -79,11 +90,21 @@ func (a *reader) adds(properties *tree.Node, read func(name string) ([]byte, err
 	return ""
 }
 
+// macro returns the name of a transform that may add resources, nil if there is none. Of AWS's own, only AWS::Include does.
+func macro(transforms *tree.Node) *tree.Node {
+	for n := range transforms.All() {
+		if n.Is(tree.Text) && (!strings.HasPrefix(n.Text, "AWS::") || n.Text == "AWS::Include") {
+			return n
+		}
+	}
+	return nil
+}
+
 // harmless reports whether a resource of a nested template adds no route to an API.
 func harmless(p tree.Pair) bool {
 	kind, ok := p.Value.Get("Type").Scalar()
 	if !ok || strings.HasSuffix(kind, "::MODULE") || strings.HasPrefix(p.Key, "Fn::") {
 		return false
 	}
-	return !slices.Contains([]string{"AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Route", overrides, "AWS::CloudFormation::Stack", "AWS::Serverless::Application"}, kind)
+	return !slices.Contains([]string{"AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Route", overrides}, kind) && !slices.Contains(stacks, kind)
 }

@@ -32,6 +32,8 @@ func guardedMethod(api, method string) string {
 // files are what templates include.
 var files = map[string]string{
 	"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
+	"nothing.yaml": "Outputs: {}", "macro.yaml": "Transform: [AWS::Serverless-2016-10-31, Mine]\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
+	"sam.yaml":  "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
 	"loop.yaml": "Resources: {Fn::ForEach::M: [x, [a], {M: {Type: AWS::ApiGateway::Method}}]}",
 }
 
@@ -87,7 +89,7 @@ func outcome(t *testing.T, text string) string {
 		}
 		lines = append(lines, route.Get("route").Text+": "+guard)
 	}
-	for _, n := range report.Refusals() {
+	for _, n := range portability.Refusals(report.Notes()) {
 		lines = append(lines, "refused: "+n.Message)
 	}
 	return strings.Join(lines, "\n")
@@ -115,6 +117,11 @@ func TestGuardedRoutesStay(t *testing.T) {
 		{"a stack that is not here", stack + "'https://example.com/t', Parameters: {Root: !GetAtt Api.RootResourceId}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: name a local file"},
 		{"a missing stack", stack + "none.yaml, Parameters: {Root: !Ref Admin}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its template cannot be read"},
 		{"a stack without routes", stack + "alarms.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: NONE"},
+		{"a stack without resources", stack + "nothing.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its template nothing.yaml has no Resources"},
+		{"a stack with a macro", stack + "macro.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets the API Api or a part of it, and may add routes to it: its macro \"Mine\" (macro.yaml:1)"},
+		{"a stack of SAM", stack + "sam.yaml, Parameters: {Api: !Ref Api}}}", "ANY /{proxy+}: NONE"},
+		{"a stack that gets the id", stack + "routes.yaml, Parameters: {Api: abcdefghij}}}", "ANY /{proxy+}: refuses\nrefused: Nested gets"},
+		{"stacks of other accounts", "  Nested: {Type: AWS::CloudFormation::StackSet, Properties: {Parameters: [{ParameterKey: Api, ParameterValue: !Ref Api}]}}", "ANY /{proxy+}: refuses\nrefused: Nested gets"},
 		{"a stack that does not get the API", stack + "routes.yaml}}", "ANY /{proxy+}: NONE"},
 		{"a module", "  M: {Type: A::B::C::MODULE, Properties: {Api: !Ref Api}}", "ANY /{proxy+}: refuses\nrefused: M gets the API"},
 	} {
@@ -234,6 +241,7 @@ func TestManagedOverrides(t *testing.T) {
 		{"no route", of + "Properties: {ApiId: !Ref Api, Stage: {}}}", "$default: NONE"},
 		{"a condition", of + "Condition: C, Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
 		{"a route that is not known", of + "Properties: {ApiId: !Ref Api, Route: !If [C, {AuthorizationType: AWS_IAM}, !Ref AWS::NoValue]}}", "$default: refuses"},
+		{"a guard, and then none", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: AWS_IAM}}}\n" + strings.Replace(of, "O:", "P:", 1) + "Properties: {ApiId: !Ref Api, Stage: {}}}", "$default: refuses"},
 		{"an API that is not known", of + "Properties: {ApiId: !Ref X, Route: {AuthorizationType: AWS_IAM}}}", "$default: refuses"},
 		{"an authorizer elsewhere", of + "Properties: {ApiId: !Ref Api, Route: {AuthorizationType: JWT, AuthorizerId: abc}}}", "$default: refuses"},
 	} {

@@ -63,7 +63,7 @@ func (r result) says() string {
 	for _, f := range r.faults {
 		lines = append(lines, fmt.Sprintf("%d: %s", f.Line, f.Message))
 	}
-	for _, n := range r.report.Refusals() {
+	for _, n := range portability.Refusals(r.report.Notes()) {
 		lines = append(lines, fmt.Sprintf("%d: %s: %s", n.At.Line, n.What, n.Message))
 	}
 	return strings.Join(lines, "\n")

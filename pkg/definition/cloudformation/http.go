@@ -11,11 +11,7 @@ func (a *reader) httpDocument(d *document) {
 	if cors := a.property("CorsConfiguration"); cors != nil {
 		d.root.Set("x-amazon-apigateway-cors", lowered(cors))
 	}
-	if disabled := a.property("DisableExecuteApiEndpoint"); disabled != nil {
-		if configuration := d.within("x-amazon-apigateway-endpoint-configuration"); configuration != nil {
-			configuration.Set("disableExecuteApiEndpoint", disabled)
-		}
-	}
+	a.endpoint(d)
 	for _, p := range a.parts("AWS::ApiGatewayV2::Authorizer", "ApiId") {
 		d.scheme(p.id, a.httpScheme(p))
 	}
@@ -44,8 +40,12 @@ func (a *reader) quickCreate(d *document) {
 		return
 	}
 	operation := tree.NewMap(target.At)
-	for _, p := range a.parts(overrides, "ApiId") {
-		operation = a.overridden(d, p)
+	switch all := a.parts(overrides, "ApiId"); len(all) {
+	case 0:
+	case 1:
+		operation = a.overridden(d, all[0])
+	default:
+		operation.Set("security", unknown(all[1].at, "%s and %s both override the route of the API: remove one", all[0].id, all[1].id))
 	}
 	a.addRoute(d, text, target.At, operation)
 }
@@ -62,11 +62,9 @@ func (a *reader) overridden(d *document, p part) *tree.Node {
 
 // httpScheme makes a security scheme of an authorizer.
 func (a *reader) httpScheme(p part) *tree.Node {
-	scheme := tree.NewMap(p.at)
+	scheme := headerScheme("Unused", p.at)
 	if kind, _ := p.properties.Get("AuthorizerType").Scalar(); strings.EqualFold(kind, "JWT") {
-		scheme.Set("type", tree.NewText("oauth2", p.at))
-	} else {
-		scheme.Set("type", tree.NewText("apiKey", p.at)).Set("name", tree.NewText("Unused", p.at)).Set("in", tree.NewText("header", p.at))
+		scheme = tree.NewMap(p.at).Set("type", tree.NewText("oauth2", p.at))
 	}
 	extension := a.authorizer(p, "AuthorizerType", map[string]string{
 		"AuthorizerType": "type", "AuthorizerUri": "authorizerUri", "AuthorizerCredentialsArn": "authorizerCredentials",

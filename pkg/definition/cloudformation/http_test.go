@@ -65,6 +65,18 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// TestStagesThatAreNotKnown: a stage whose condition is not decided is not one of the API's.
+func TestStagesThatAreNotKnown(t *testing.T) {
+	for _, stage := range []string{
+		"{Type: AWS::ApiGateway::Stage, Condition: Undecided, Properties: {RestApiId: !Ref Api, StageName: prod, Variables: {a: b}}}",
+		"{Type: AWS::ApiGateway::Deployment, Condition: Undecided, Properties: {RestApiId: !Ref Api, StageName: prod}}",
+	} {
+		if r := read(api+"  S: "+stage, nil); r.api == nil || r.api.Has("stages") {
+			t.Errorf("%s: got %s, %s", stage, textOf(r.api.Get("stages")), r.says())
+		}
+	}
+}
+
 func TestTemplatesWithoutAPI(t *testing.T) {
 	for _, test := range []struct{ resources, says string }{
 		{"{S: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET}}}", "S is a WebSocket API"},

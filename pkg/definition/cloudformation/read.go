@@ -71,10 +71,7 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 		}
 	}
 	if a.api == nil {
-		return nil, fault.List{{
-			File: t.Resources.Position().File, Line: t.Resources.Position().Line, Column: t.Resources.Position().Column,
-			Message: fmt.Sprintf("the template has no API %s: %s", fault.Quoted(id), choices(t.Resources)),
-		}}
+		return nil, fault.List{t.Resources.Position().Fault("the template has no API %s: %s", fault.Quoted(id), choices(t.Resources))}
 	}
 	a.checkProperties()
 	document := a.document()
@@ -119,7 +116,7 @@ type reader struct {
 func (a *reader) property(name string) *tree.Node { return a.api.Value.Way("Properties", name) }
 
 func (a *reader) fault(at tree.Position, format string, args ...any) {
-	a.faults = append(a.faults, fault.Fault{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+	a.faults = append(a.faults, at.Fault(format, args...))
 }
 
 // part is a resource that belongs to the API.

@@ -15,7 +15,7 @@ const maxDepth = 300
 func (a *reader) restDocument(d *document) {
 	a.policy(d)
 	d.root.Set("x-amazon-apigateway-api-key-source", a.property("ApiKeySourceType"))
-	a.restEndpoint(d)
+	a.endpoint(d)
 	for _, p := range a.parts("AWS::ApiGateway::Authorizer", "RestApiId") {
 		d.scheme(p.id, a.restScheme(p))
 	}
@@ -42,8 +42,8 @@ func (a *reader) policy(d *document) {
 	}
 }
 
-// restEndpoint sets how the API is reached.
-func (a *reader) restEndpoint(d *document) {
+// endpoint sets how the API is reached.
+func (a *reader) endpoint(d *document) {
 	const key = "x-amazon-apigateway-endpoint-configuration"
 	disabled := a.property("DisableExecuteApiEndpoint")
 	endpoints := a.property("EndpointConfiguration").Get("VpcEndpointIds") // endpointType says what is wrong with it
@@ -57,8 +57,7 @@ func (a *reader) restEndpoint(d *document) {
 
 // restScheme makes a security scheme of an authorizer.
 func (a *reader) restScheme(p part) *tree.Node {
-	scheme := tree.NewMap(p.at).Set("type", tree.NewText("apiKey", p.at)).Set("name", tree.NewText("Unused", p.at)).
-		Set("in", tree.NewText("header", p.at))
+	scheme := headerScheme("Unused", p.at)
 	kind, ok := p.properties.Get("Type").Scalar()
 	authType := "custom"
 	if ok && strings.EqualFold(kind, "COGNITO_USER_POOLS") {
@@ -70,6 +69,11 @@ func (a *reader) restScheme(p part) *tree.Node {
 		"AuthorizerResultTtlInSeconds": "authorizerResultTtlInSeconds", "IdentitySource": "identitySource",
 		"IdentityValidationExpression": "identityValidationExpression", "ProviderARNs": "providerARNs",
 	}))
+}
+
+// headerScheme makes a security scheme of a header. An authorizer's own identity source counts in place of the header.
+func headerScheme(name string, at tree.Position) *tree.Node {
+	return tree.NewMap(at).Set("type", tree.NewText("apiKey", at)).Set("name", tree.NewText(name, at)).Set("in", tree.NewText("header", at))
 }
 
 // authorizer makes the extension of a scheme of an authorizer's properties, by their names in OpenAPI.
@@ -107,7 +111,7 @@ func (a *reader) method(d *document, p part) {
 		a.fault(p.at, "the path of the method %s is not known: %s", p.id, wrong)
 		return
 	}
-	d.operation(path, methodKey(method), a.operation(d, p, "AWS::ApiGateway::Authorizer", a.restGuard))
+	d.operation(path, methodKey(method), a.operation(d, p, "AWS::ApiGateway::Authorizer", restGuard))
 }
 
 // operation makes an operation of a method or a route.
@@ -184,8 +188,7 @@ func (a *reader) keyed(d *document, p part, operation, requirement *tree.Node) *
 		security.Items = append(security.Items, requirement)
 	}
 	if needed {
-		d.scheme(scheme, tree.NewMap(required.At).Set("type", tree.NewText("apiKey", required.At)).
-			Set("name", tree.NewText("x-api-key", required.At)).Set("in", tree.NewText("header", required.At)))
+		d.scheme(scheme, headerScheme("x-api-key", required.At))
 		security.Items = append(security.Items, tree.NewMap(required.At).Set(scheme, tree.NewList(required.At)))
 	}
 	if len(security.Items) > 0 {
@@ -204,7 +207,7 @@ const (
 	authorizerGuard
 )
 
-func (a *reader) restGuard(kind string) guard {
+func restGuard(kind string) guard {
 	switch strings.ToUpper(kind) {
 	case "NONE":
 		return openGuard

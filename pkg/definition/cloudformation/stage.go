@@ -89,10 +89,14 @@ func refuseAll(node *tree.Node, at tree.Position, why string) {
 // stages returns the stages that the template has.
 func (a *reader) stages() *tree.Node {
 	stages := tree.NewList(a.api.At)
-	add := func(name, variables *tree.Node, at tree.Position) {
+	add := func(p part, name, variables *tree.Node) {
 		text, ok := name.Scalar()
-		if !ok {
-			a.report.Approximate(at, "stage", "its name is not known: the stages are those that stand beside the definition")
+		switch {
+		case !ok:
+			a.report.Approximate(p.at, "stage", "its name is not known: the stages are those that stand beside the definition")
+			return
+		case p.undecided != nil:
+			a.report.Approximate(p.at, "stage "+text, "it is left out: "+p.undecided.Unknown.Message)
 			return
 		}
 		for _, s := range stages.Items {
@@ -100,7 +104,7 @@ func (a *reader) stages() *tree.Node {
 				return
 			}
 		}
-		stage := tree.NewMap(at).Set("name", tree.NewText(text, name.At))
+		stage := tree.NewMap(p.at).Set("name", tree.NewText(text, name.At))
 		if variables.Is(tree.Map) && variables.Known() && len(variables.Pairs) > 0 {
 			stage.Set("variables", variables)
 		}
@@ -111,16 +115,16 @@ func (a *reader) stages() *tree.Node {
 	}
 	if a.http {
 		for _, p := range a.parts("AWS::ApiGatewayV2::Stage", "ApiId") {
-			add(p.properties.Get("StageName"), p.properties.Get("StageVariables"), p.at)
+			add(p, p.properties.Get("StageName"), p.properties.Get("StageVariables"))
 		}
 		return stages
 	}
 	for _, p := range a.parts("AWS::ApiGateway::Stage", "RestApiId") {
-		add(p.properties.Get("StageName"), p.properties.Get("Variables"), p.at)
+		add(p, p.properties.Get("StageName"), p.properties.Get("Variables"))
 	}
 	for _, p := range a.parts("AWS::ApiGateway::Deployment", "RestApiId") {
 		if name := p.properties.Get("StageName"); name != nil {
-			add(name, p.properties.Way("StageDescription", "Variables"), p.at)
+			add(p, name, p.properties.Way("StageDescription", "Variables"))
 		}
 	}
 	return stages

@@ -51,8 +51,8 @@ x-amazon-apigateway-cors: {allowOrigins: ['https://a.example.com'], allowMethods
 		root, faults := tree.Parse("api.yaml", []byte(test.text))
 		var report portability.Report
 		read, more := openapi.Read(root, openapi.Options{}, &report)
-		if len(faults) > 0 || len(more) > 0 || len(report.Refusals()) > 0 {
-			t.Fatalf("%s: %v %v %v", test.name, faults, more, report.Refusals())
+		if len(faults) > 0 || len(more) > 0 || len(portability.Refusals(report.Notes())) > 0 {
+			t.Fatalf("%s: %v %v %v", test.name, faults, more, portability.Refusals(report.Notes()))
 		}
 		api := strings.TrimPrefix(openapi.AsJSON(t, read), "{")
 		file := filepath.Join(t.TempDir(), "portcullis.yaml")

@@ -68,10 +68,8 @@ func (r *reader) finish() {
 
 // misplaced refuses security in another spelling, which guards nothing at API Gateway, and what only the default route of an HTTP API has.
 func (r *reader) misplaced(op *tree.Node, t *route) *document.Trouble {
-	for _, p := range op.Pairs {
-		if strings.EqualFold(strings.TrimSpace(p.Key), "security") && p.Key != "security" {
-			return document.TroubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
-		}
+	if t := misspelled(op); t != nil {
+		return t
 	}
 	p := op.Pair("isDefaultRoute")
 	if p == nil {
@@ -88,6 +86,19 @@ func (r *reader) misplaced(op *tree.Node, t *route) *document.Trouble {
 	}
 	return nil
 }
+
+// misspelled says that a map has security in another spelling.
+func misspelled(n *tree.Node) *document.Trouble {
+	for _, p := range n.Pairs {
+		if isSecurity(p.Key) && p.Key != "security" {
+			return document.TroubleAt(p.At, "OpenAPI writes "+fault.Quoted(p.Key)+" as security, and API Gateway ignores another spelling: write security")
+		}
+	}
+	return nil
+}
+
+// isSecurity reports whether a key is security, in any spelling.
+func isSecurity(key string) bool { return strings.EqualFold(strings.TrimSpace(key), "security") }
 
 // noteRoute notes a route that is built.
 func (r *reader) noteRoute(t *route) {

@@ -172,7 +172,7 @@ func (r *reader) item(n *tree.Node) (*tree.Node, *document.Trouble) {
 // OpenAPI has no such thing there.
 func (r *reader) abovePath(item *tree.Node) *document.Trouble {
 	for _, p := range item.Pairs {
-		if strings.EqualFold(strings.TrimSpace(p.Key), "security") {
+		if isSecurity(p.Key) {
 			return document.TroubleAt(p.At, "OpenAPI has no security of a path: write it at each operation")
 		}
 	}

@@ -73,7 +73,7 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 // version checks that a document is one of the versions that API Gateway imports, and reports whether it is Swagger 2.0.
 func version(root *tree.Node) (swagger bool, wrong fault.List) {
 	if t := document.Unknown(root); t != nil && !root.Has("swagger") && !root.Has("openapi") {
-		return false, fault.List{{File: t.At.File, Line: t.At.Line, Column: t.At.Column, Message: "the OpenAPI document is not known: " + t.Message}}
+		return false, fault.List{t.At.Fault("the OpenAPI document is not known: %s", t.Message)}
 	}
 	if !root.Is(tree.Map) {
 		return false, faultAt(root, "this is not an OpenAPI document: it must be a map with openapi or swagger, and paths")
@@ -99,8 +99,7 @@ func version(root *tree.Node) (swagger bool, wrong fault.List) {
 }
 
 func faultAt(n *tree.Node, message string) fault.List {
-	at := n.Position()
-	return fault.List{{File: at.File, Line: at.Line, Column: at.Column, Message: message}}
+	return fault.List{n.Position().Fault("%s", message)}
 }
 
 // write writes the routes to the API.

@@ -45,7 +45,9 @@ func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *
 	}
 	security := op.Pair("security")
 	if security == nil {
-		security = r.rootSecurity(at, what, said)
+		if security, t = r.rootSecurity(at, what, said); t != nil {
+			return guard{}, t
+		}
 	}
 	var all []asked
 	if security != nil {
@@ -81,20 +83,24 @@ func (r *reader) saidAuth(op *tree.Node) (string, *document.Trouble) {
 
 // rootSecurity is the security of the document's root, for an operation that has none of its own. API Gateway documents that a REST API
 // does not use it.
-func (r *reader) rootSecurity(at tree.Position, what, said string) *tree.Pair {
+func (r *reader) rootSecurity(at tree.Position, what, said string) (*tree.Pair, *document.Trouble) {
+	ignored := !r.http && r.sure
+	if t := misspelled(r.Root); t != nil && !ignored {
+		return nil, t
+	}
 	root := r.Root.Pair("security")
 	if root == nil || root.Value.Is(tree.List) && !slices.ContainsFunc(root.Value.Items, func(n *tree.Node) bool { return !n.Is(tree.Map) || len(n.Pairs) > 0 }) {
-		return nil
+		return nil, nil
 	}
 	switch {
-	case !r.http && r.sure && said == "":
+	case ignored && said == "":
 		r.Report.Approximate(at, what, fmt.Sprintf("OPEN: a REST API does not use the security of the document's root (line %d); write security at the operation to guard it", root.At.Line))
-		return nil
-	case !r.http && r.sure:
-		return nil
+		return nil, nil
+	case ignored:
+		return nil, nil
 	}
 	r.Report.Approximate(at, what, fmt.Sprintf("guarded by the security of the document's root (line %d), as OpenAPI says; API Gateway does not document whether it uses it", root.At.Line))
-	return root
+	return root, nil
 }
 
 // requirements are the names of a security, of all its entries.

@@ -25,6 +25,15 @@ paths:
   /a:
     get: `
 
+// TestRootSecuritySpelled: the security of the root in another spelling is refused where one in the right spelling guards.
+func TestRootSecuritySpelled(t *testing.T) {
+	const text = "openapi: 3.0.1\nSecurity: [{s: []}]\npaths: {/a: {get: {}}, /b: {get: {security: []}}}\ncomponents: {securitySchemes: {s: {x-amazon-apigateway-authtype: awsSigv4}}}"
+	const refused = "GET /a: unresolved\nGET /b: authorization NONE"
+	check(t, "HTTP", read(t, text, http), refused, `2: GET /a: OpenAPI writes "Security" as security`)
+	check(t, "a kind that is not known", read(t, text, Options{}), refused, `2: GET /a: OpenAPI writes "Security" as security`)
+	check(t, "REST", read(t, text, rest), "GET /a: authorization NONE\nGET /b: authorization NONE", "")
+}
+
 func TestSecurityOfREST(t *testing.T) {
 	for _, test := range []struct{ name, op, want, note string }{
 		{"nothing", `{}`, "authorization NONE", ""},

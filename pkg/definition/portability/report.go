@@ -101,7 +101,7 @@ func (r *Report) Notes() []Note {
 	return sorted
 }
 
-// Refusals returns the notes of what guards and is refused, in the order of Notes.
-func (r *Report) Refusals() []Note {
-	return slices.DeleteFunc(r.Notes(), func(n Note) bool { return n.Verdict != Refused || !n.Guards })
+// Refusals returns those of some notes that are of what guards and is refused.
+func Refusals(notes []Note) []Note {
+	return slices.DeleteFunc(slices.Clone(notes), func(n Note) bool { return n.Verdict != Refused || !n.Guards })
 }

@@ -1,7 +1,6 @@
 package template
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -84,8 +83,7 @@ func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
 
 // fault reports what CloudFormation refuses too.
 func (s *resolver) fault(n *tree.Node, format string, args ...any) {
-	at := n.Position()
-	f := fault.Fault{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
+	f := n.Position().Fault(format, args...)
 	if len(s.faults) < fault.MaxFaults && !slices.Contains(s.faults, f) {
 		s.faults = append(s.faults, f)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 // Kind is the kind of a Node's value. The zero Kind is Null.
@@ -45,6 +47,11 @@ type Position struct {
 }
 
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Fault returns a fault at the position.
+func (p Position) Fault(format string, args ...any) fault.Fault {
+	return fault.Fault{File: p.File, Line: p.Line, Column: p.Column, Message: fmt.Sprintf(format, args...)}
+}
 
 // Remedy says how to give what a key of Unknown names.
 func Remedy(key string) string {

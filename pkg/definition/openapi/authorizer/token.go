@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
@@ -72,11 +73,7 @@ func (x *extension) jwt() *document.Trouble {
 // fieldsOf refuses a field of a token's rules that is not known: it may be one more rule.
 func fieldsOf(n *tree.Node, what string, known ...string) *document.Trouble {
 	for _, p := range n.Pairs {
-		found := false
-		for _, name := range known {
-			found = found || p.Key == name
-		}
-		if !found {
+		if !slices.Contains(known, p.Key) {
 			return document.TroubleAt(p.At, fault.Quoted(p.Key)+" is not a field of "+what+": write "+strings.Join(known, ", "))
 		}
 	}

@@ -2,7 +2,6 @@ package value
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -15,7 +14,7 @@ type Faults struct{ list fault.List }
 
 // Add adds a fault at a position, unless it is there already.
 func (f *Faults) Add(at tree.Position, format string, args ...any) {
-	made := fault.Fault{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
+	made := at.Fault(format, args...)
 	if len(f.list) < fault.MaxFaults && !slices.Contains(f.list, made) {
 		f.list = append(f.list, made)
 	}
