@@ -268,14 +268,21 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
-	root, more := sam.Transform(root, l.known(), &l.report)
+	root, more := sam.Transform(root, l.known(root), &l.report)
 	return root, append(faults, more...)
 }
 
-// known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
-func (l *loader) known() map[string]string {
+// known are the parameters that SAM puts in: those that are given, by their names or as values, and those that AWS itself gives a value.
+func (l *loader) known(root *tree.Node) map[string]string {
 	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": l.partition()}
 	maps.Copy(known, l.Parameters)
+	if declared := root.Get("Parameters"); declared.Is(tree.Map) {
+		for _, p := range declared.Pairs {
+			if value, given := l.Values["Ref "+p.Key]; given {
+				known[p.Key] = value
+			}
+		}
+	}
 	return known
 }
 
