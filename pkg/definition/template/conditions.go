@@ -45,9 +45,9 @@ func (s *resolver) condition(name string, at *tree.Node) *outcome {
 		s.fault(at, "the condition %s depends on itself: remove it from one of the conditions on the way", fault.Quoted(name))
 		return &outcome{}
 	}
-	if text, given := s.given("Condition " + name); given && (text == "true" || text == "false") {
-		s.conditions[name] = &outcome{truth: truthOf(text == "true")}
-		return s.conditions[name]
+	if o := s.givenCondition(name, at); o != nil {
+		s.conditions[name] = o
+		return o
 	}
 	s.open[open] = true
 	o := s.expression(expression)
@@ -59,16 +59,28 @@ func (s *resolver) condition(name string, at *tree.Node) *outcome {
 // noCondition returns what a condition comes to that the template does not have.
 func (s *resolver) noCondition(name string, at *tree.Node) *outcome {
 	if s.in.Fragment {
-		key := "Condition " + name
-		if text, given := s.given(key); given {
-			return &outcome{truth: truthOf(text == "true")}
+		if o := s.givenCondition(name, at); o != nil {
+			return o
 		}
-		return &outcome{unknown: s.unknown(at, key, "the condition "+name+" is defined elsewhere")}
+		return &outcome{unknown: s.unknown(at, "Condition "+name, "the condition "+name+" is defined elsewhere")}
 	}
 	s.fault(at, "there is no condition %s: %s", fault.Quoted(name), s.instead(name, s.root.Get("Conditions"), "define it in Conditions"))
 	o := &outcome{}
 	s.conditions[name] = o
 	return o
+}
+
+// givenCondition returns what a condition comes to whose value is given, nil if it is not.
+func (s *resolver) givenCondition(name string, at *tree.Node) *outcome {
+	text, given := s.given("Condition " + name)
+	switch {
+	case !given:
+		return nil
+	case text != "true" && text != "false":
+		s.fault(at, "the value of the condition %s must be true or false: correct it in --value 'Condition %s=…', or in values: of the definition", fault.Quoted(name), name)
+		return &outcome{}
+	}
+	return &outcome{truth: truthOf(text == "true")}
 }
 
 // expression returns what a condition function comes to.
