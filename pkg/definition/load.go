@@ -219,7 +219,7 @@ func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
 	for name, value := range l.Parameters {
 		in.Values["Ref "+name] = value // the parameters are those of the template that it is written for
 	}
-	around, faults := template.Open(l.File, around, in, &l.report)
+	around, faults := template.Open(around, in, &l.report)
 	if around == nil {
 		return nil, faults
 	}
@@ -259,7 +259,7 @@ func (l *loader) inputs() template.Inputs {
 // expand includes what a template includes, and makes a CloudFormation template of a SAM template.
 func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 	l.d.Format = "CloudFormation"
-	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
+	root, faults := template.Open(root, l.inputs(), &l.report)
 	if root == nil {
 		return nil, faults
 	}

@@ -1,8 +1,6 @@
 package template
 
 import (
-	"strings"
-
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -22,6 +20,9 @@ func truthOf(b bool) truth {
 	}
 	return no
 }
+
+// not returns the value of a condition's negation.
+func (t truth) not() truth { return [...]truth{unknown: unknown, no: yes, yes: no}[t] }
 
 // outcome is what a condition comes to.
 type outcome struct {
@@ -101,7 +102,7 @@ func (s *resolver) expression(n *tree.Node) *outcome {
 	case "Fn::Not":
 		if operands := s.operands(n.Pairs[0], 1, 1); operands != nil {
 			o := *operands[0]
-			o.truth = [...]truth{unknown: unknown, no: yes, yes: no}[o.truth]
+			o.truth = o.truth.not()
 			return &o
 		}
 	case "Fn::And":
@@ -129,10 +130,10 @@ func (s *resolver) operands(p tree.Pair, least, most int) []*outcome {
 
 // decide returns what conditions come to together: one that has the deciding value decides, and without one all must be known.
 func decide(operands []*outcome, deciding truth) *outcome {
-	all := &outcome{truth: [...]truth{unknown: unknown, no: yes, yes: no}[deciding]}
 	if len(operands) == 0 {
 		return &outcome{}
 	}
+	all := &outcome{truth: deciding.not()}
 	for _, o := range operands {
 		switch o.truth {
 		case deciding:
@@ -203,7 +204,7 @@ func (s *resolver) choose(n *tree.Node, f *tree.Pair, b *branch) *tree.Node {
 	if named {
 		o = s.condition(name, condition)
 	} else {
-		name, o = strings.TrimPrefix("of "+f.Key, "Fn::"), s.expression(condition)
+		name, o = "of "+f.Key, s.expression(condition)
 	}
 	in := s.branch(b, o.defaults)
 	switch o.truth {
