@@ -24,7 +24,7 @@ type api struct {
 }
 
 func (a *api) refuse(at tree.Position, format string, args ...any) {
-	a.faults.Add(at, "the API "+a.from.Key+": "+format, args...)
+	a.faults.Add(at, "the API %s: "+format, append([]any{a.from.Key}, args...)...)
 }
 
 // document returns the API's document for editing, for a property that needs one; nil with a fault if it has none.

@@ -114,9 +114,7 @@ func (a *api) addHTTPAuth() {
 		authorizers = append(authorizers, document.IAM(enable.At))
 	}
 	for _, p := range value.Pairs(declared) {
-		made := document.HTTPAuthorizer(p, a.partition, a.faults)
-		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
-		authorizers = append(authorizers, made)
+		authorizers = append(authorizers, document.HTTPAuthorizer(p, a.partition, a.faults))
 	}
 	d.AddHTTPSchemes(authorizers, a.auth.At)
 	switch {

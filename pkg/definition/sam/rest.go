@@ -181,9 +181,7 @@ func (a *api) setAuthorizers(d *document.Document) {
 		return
 	}
 	for _, p := range value.Pairs(declared) {
-		made := document.RESTAuthorizer(p, a.partition, a.faults)
-		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
-		authorizers = append(authorizers, made)
+		authorizers = append(authorizers, document.RESTAuthorizer(p, a.partition, a.faults))
 	}
 	if len(authorizers) == 0 {
 		if value.Truthy(given) {
