@@ -219,7 +219,7 @@ func (l *loader) resolved(root *tree.Node) (*tree.Node, fault.List) {
 	for name, value := range l.Parameters {
 		in.Values["Ref "+name] = value // the parameters are those of the template that it is written for
 	}
-	around, faults := template.Open(l.File, around, in, &l.report)
+	around, faults := template.Open(around, in, &l.report)
 	if around == nil {
 		return nil, faults
 	}
@@ -259,7 +259,7 @@ func (l *loader) inputs() template.Inputs {
 // expand includes what a template includes, and makes a CloudFormation template of a SAM template.
 func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 	l.d.Format = "CloudFormation"
-	root, faults := template.Open(l.File, root, l.inputs(), &l.report)
+	root, faults := template.Open(root, l.inputs(), &l.report)
 	if root == nil {
 		return nil, faults
 	}
@@ -268,14 +268,21 @@ func (l *loader) expand(root *tree.Node) (*tree.Node, fault.List) {
 		return root, faults
 	}
 	l.d.Format = "SAM"
-	root, more := sam.Transform(root, l.known(), &l.report)
+	root, more := sam.Transform(root, l.known(root), &l.report)
 	return root, append(faults, more...)
 }
 
-// known are the parameters that SAM puts in: those that are given, and those that AWS itself gives a value.
-func (l *loader) known() map[string]string {
+// known are the parameters that SAM puts in: those that are given, by their names or as values, and those that AWS itself gives a value.
+func (l *loader) known(root *tree.Node) map[string]string {
 	known := map[string]string{"AWS::Region": l.Region, "AWS::Partition": cmp.Or(l.Partition, arn.PartitionOf(l.Region))}
 	maps.Copy(known, l.Parameters)
+	if declared := root.Get("Parameters"); declared.Is(tree.Map) {
+		for _, p := range declared.Pairs {
+			if value, given := l.Values["Ref "+p.Key]; given {
+				known[p.Key] = value
+			}
+		}
+	}
 	return known
 }
 

@@ -90,3 +90,28 @@ func TestServed(t *testing.T) {
 		t.Errorf("got %v, %v", served, others)
 	}
 }
+
+// A value of a parameter counts where SAM puts parameters in, as it does elsewhere: the default would open the API.
+func TestValuesOfSAMParameters(t *testing.T) {
+	const text = `Transform: AWS::Serverless-2016-10-31
+Parameters: {Range: {Type: String, Default: 0.0.0.0/0}}
+Resources:
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: prod, Auth: {ResourcePolicy: {IpRangeWhitelist: [!Ref Range]}}}}
+  List:
+    Type: AWS::Serverless::Function
+    Properties: {Events: {Get: {Type: Api, Properties: {Path: /pets, Method: get, RestApiId: !Ref Api}}}}
+`
+	d, faults := load(text, map[string]string{"Ref Range": "10.0.0.0/8"})
+	if d == nil || faults != "" || len(d.Unasked) > 0 {
+		t.Fatalf("got %v, %s", d, faults)
+	}
+	var ranges []string
+	for n := range d.Node.All() {
+		if strings.HasSuffix(n.Text, "/0") || strings.HasSuffix(n.Text, "/8") {
+			ranges = append(ranges, n.Text)
+		}
+	}
+	if len(ranges) != 1 || ranges[0] != "10.0.0.0/8" {
+		t.Errorf("the policy has %v, want the value that is given", ranges)
+	}
+}

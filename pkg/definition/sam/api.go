@@ -24,7 +24,7 @@ type api struct {
 }
 
 func (a *api) refuse(at tree.Position, format string, args ...any) {
-	a.faults.Add(at, "the API "+a.from.Key+": "+format, args...)
+	a.faults.Add(at, "the API %s: "+format, append([]any{a.from.Key}, args...)...)
 }
 
 // document returns the API's document for editing, for a property that needs one; nil with a fault if it has none.
@@ -37,16 +37,16 @@ func (a *api) document(property string, http bool) *document.Document {
 	return a.edit(http, a.body, value.At(a.body))
 }
 
-// knowsKeys reports whether Auth is a map that has certain keys alone.
-func (a *api) knowsKeys(known []string) bool {
-	if !a.auth.Is(tree.Map) {
-		a.refuse(a.auth.At, "Auth must be a map")
+// isMap reports whether a property is a map that has certain keys alone.
+func (a *api) isMap(n *tree.Node, what string, keys []string) bool {
+	if !n.Is(tree.Map) {
+		a.refuse(n.At, "%s must be a map", what)
 		return false
 	}
 	ok := true
-	for _, p := range a.auth.Pairs {
-		if !slices.Contains(known, p.Key) {
-			a.refuse(p.At, "Auth has no key %s: it must be one of %s", p.Key, strings.Join(known, ", "))
+	for _, p := range n.Pairs {
+		if !slices.Contains(keys, p.Key) {
+			a.refuse(p.At, "%s has no key %s: it must be one of %s", what, p.Key, strings.Join(keys, ", "))
 			ok = false
 		}
 	}

@@ -1,7 +1,6 @@
 package sam
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,9 +50,7 @@ func (t *transform) addRESTEvent(function, event tree.Pair, target string) {
 
 // addFunction adds the operation of an event with its authorization to a document.
 func (t *transform) addFunction(d *document.Document, c *call, target string) {
-	if d.Integrated(c.place.Path, c.place.Method) {
-		t.faults.Add(c.event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", c.event.Key, c.place.Method,
-			c.place.Path, c.api)
+	if t.repeats(d, c) {
 		return
 	}
 	apiAuth := c.explicit.Get("Auth")
@@ -179,11 +176,7 @@ func (t *transform) addStateMachineEvent(r, event tree.Pair, target string) {
 		return
 	}
 	d := t.edit(false, body, event.At)
-	if d == nil {
-		return
-	}
-	if d.Integrated(c.place.Path, c.place.Method) {
-		t.faults.Add(event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", event.Key, c.place.Method, c.place.Path, c.api)
+	if d == nil || t.repeats(d, c) {
 		return
 	}
 	d.AddStateMachine(c.place, document.Integration{
@@ -224,19 +217,16 @@ func (t *transform) addHTTPEvent(function, event tree.Pair, target string) {
 		return
 	}
 	place.Method = strings.ToLower(place.Method)
+	c := &call{owner: function, event: event, properties: p, api: api, explicit: explicit, place: place}
 	d := t.edit(true, body, event.At)
-	if d == nil {
-		return
-	}
-	if t.managed[api] && d.Integrated(place.Path, place.Method) {
-		t.faults.Add(event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", event.Key, place.Method, place.Path, api)
+	if d == nil || t.managed[api] && t.repeats(d, c) {
 		return
 	}
 	d.AddHTTPLambda(place, document.Integration{
-		URI: t.invocation(target, "${AWS::Partition}", false, event.At), Condition: value.String(function.Value.Get("Condition")), At: event.At,
+		URI: t.invocation(target, "${AWS::Partition}", false, event.At), Condition: c.condition(), At: event.At,
 	})
-	if auth := p.Get("Auth"); value.Truthy(auth) {
-		t.addHTTPAuth(d, &call{owner: function, event: event, properties: p, api: api, explicit: explicit, place: place})
+	if value.Truthy(c.auth()) {
+		t.addHTTPAuth(d, c)
 	}
 	if timeout := p.Get("TimeoutInMillis"); value.Truthy(timeout) {
 		d.SetTimeout(place.Path, place.Method, timeout)
@@ -265,17 +255,14 @@ var requestParameter = regexp.MustCompile(`^method\.request\.(querystring|path|h
 // checkRequest checks what an event says about its requests. Models and parameters have nothing to do with who may call, and are not
 // added to the document.
 func (t *transform) checkRequest(c *call) {
-	refuse := func(n *tree.Node, format string, args ...any) {
-		t.faults.Add(value.At(n, c.event.Value), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
-	}
 	if model := c.properties.Get("RequestModel").Get("Model"); value.Truthy(model) {
 		declared := c.explicit.Get("Models")
 		if !declared.Is(tree.Map) || !model.Is(tree.Text) || !value.Truthy(declared.Get(model.Text)) {
-			refuse(model, "the API has no model %s: declare it in Models", quoted(model))
+			t.refuse(c, model, "the API has no model %s: declare it in Models", quoted(model))
 		}
 		for _, key := range []string{"ValidateBody", "ValidateParameters"} {
 			if n := c.properties.Get("RequestModel").Get(key); !value.None(n) && !n.Is(tree.Bool) {
-				refuse(n, "%s must be true or false", key)
+				t.refuse(c, n, "%s must be true or false", key)
 			}
 		}
 	}
@@ -285,15 +272,15 @@ func (t *transform) checkRequest(c *call) {
 			name = item.Pairs[0].Key
 			for _, p := range value.Pairs(item.Pairs[0].Value) {
 				if p.Key != "Required" && p.Key != "Caching" {
-					refuse(item, "a request parameter has Required and Caching alone, and no %s", p.Key)
+					t.refuse(c, item, "a request parameter has Required and Caching alone, and no %s", p.Key)
 				}
 			}
 			if !item.Pairs[0].Value.Is(tree.Map) {
-				refuse(item, "the value of a request parameter must be a map of Required and Caching")
+				t.refuse(c, item, "the value of a request parameter must be a map of Required and Caching")
 			}
 		}
 		if !requestParameter.MatchString(name) {
-			refuse(item, "a request parameter must begin with method.request.querystring, method.request.path or method.request.header")
+			t.refuse(c, item, "a request parameter must begin with method.request.querystring, method.request.path or method.request.header")
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package sam
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// call is an event of a REST API that is being added.
+// call is an event that is being added to its API.
 type call struct {
 	owner, event tree.Pair
 	properties   *tree.Node
@@ -35,13 +34,9 @@ func (t *transform) restCall(owner, event tree.Pair, s value.Schema) *call {
 	if !ok {
 		return nil
 	}
-	resource := t.resources.Get(api)
-	explicit := resource.Get("Properties")
-	if !resource.Has("Properties") {
-		explicit = tree.NewMap(resource.At)
-	}
+	explicit := properties(t.resources.Get(api))
 	if !explicit.Is(tree.Map) {
-		t.faults.Add(resource.At, "Properties of %s must be a map", api)
+		t.faults.Add(explicit.At, "Properties of %s must be a map", api)
 		return nil
 	}
 	c := &call{owner: owner, event: event, properties: p, api: api, explicit: explicit, place: place, stage: tree.NewText("Stage", event.At)}
@@ -52,6 +47,20 @@ func (t *transform) restCall(owner, event tree.Pair, s value.Schema) *call {
 		}
 	}
 	return c
+}
+
+// refuse adds a fault about a value of an event, which stands at its Auth if the value is nil.
+func (t *transform) refuse(c *call, n *tree.Node, format string, args ...any) {
+	t.faults.Add(value.At(n, c.auth()), "the event %s: "+format, append([]any{c.event.Key}, args...)...)
+}
+
+// repeats reports whether an API has the method of an event already, which is a fault.
+func (t *transform) repeats(d *document.Document, c *call) bool {
+	if !d.Integrated(c.place.Path, c.place.Method) {
+		return false
+	}
+	t.faults.Add(c.event.At, "the event %s repeats the method %s of the path %s of %s: remove one of them", c.event.Key, c.place.Method, c.place.Path, c.api)
+	return true
 }
 
 func (c *call) auth() *tree.Node { return c.properties.Get("Auth") }
@@ -83,23 +92,20 @@ func (t *transform) addAuth(d *document.Document, c *call) {
 	auth, apiAuth := c.auth(), t.parameters.Resolve(c.explicit.Get("Auth"))
 	t.noteKeys(c)
 	authorizer := auth.Get("Authorizer")
-	refuse := func(n *tree.Node, format string, args ...any) {
-		t.faults.Add(value.At(n, auth), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
-	}
-	if value.Truthy(authorizer) && !t.knowsAuthorizer(authorizer, apiAuth, refuse) {
+	if value.Truthy(authorizer) && !t.knowsAuthorizer(c, authorizer, apiAuth) {
 		return
 	}
 	if scopes := auth.Get("AuthorizationScopes"); value.Truthy(scopes) {
 		if !scopes.Is(tree.List) {
-			refuse(scopes, "AuthorizationScopes must be a list")
+			t.refuse(c, scopes, "AuthorizationScopes must be a list")
 		}
 		if !value.Truthy(authorizer) {
-			refuse(scopes, "AuthorizationScopes need an Authorizer beside them")
+			t.refuse(c, scopes, "AuthorizationScopes need an Authorizer beside them")
 		}
 	}
 	key := auth.Get("ApiKeyRequired")
 	if !value.None(key) && !value.Truthy(key) && !value.Truthy(apiAuth.Get("ApiKeyRequired")) {
-		refuse(key, "ApiKeyRequired false is only for an API that requires a key: remove it")
+		t.refuse(c, key, "ApiKeyRequired false is only for an API that requires a key: remove it")
 	}
 	path, method := c.place.Path, c.place.Method
 	if value.Truthy(authorizer) {
@@ -114,7 +120,7 @@ func (t *transform) addAuth(d *document.Document, c *call) {
 }
 
 // knowsAuthorizer reports whether a REST API has the authorizer that an event names: AWS_IAM always, NONE only instead of a default.
-func (t *transform) knowsAuthorizer(authorizer, apiAuth *tree.Node, refuse func(*tree.Node, string, ...any)) bool {
+func (t *transform) knowsAuthorizer(c *call, authorizer, apiAuth *tree.Node) bool {
 	declared := apiAuth.Get("Authorizers")
 	switch {
 	case value.Truthy(declared) && !declared.Is(tree.Map):
@@ -125,13 +131,13 @@ func (t *transform) knowsAuthorizer(authorizer, apiAuth *tree.Node, refuse func(
 		if value.Truthy(apiAuth.Get("DefaultAuthorizer")) {
 			return true
 		}
-		refuse(authorizer, "Authorizer NONE is only for an API that has a DefaultAuthorizer: remove it")
+		t.refuse(c, authorizer, "Authorizer NONE is only for an API that has a DefaultAuthorizer: remove it")
 	case !authorizer.Is(tree.Text):
-		refuse(authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
+		t.refuse(c, authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
 	case !value.Truthy(declared.Get(authorizer.Text)):
-		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API", quoted(authorizer))
+		t.refuse(c, authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API", quoted(authorizer))
 	case !declared.Get(authorizer.Text).Is(tree.Map):
-		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
+		t.refuse(c, declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
 	default:
 		return true
 	}
@@ -193,9 +199,6 @@ func (t *transform) noteLists(lists *tree.Node) {
 func (t *transform) addHTTPAuth(d *document.Document, c *call) {
 	auth, apiAuth := c.auth(), c.explicit.Get("Auth")
 	t.noteKeys(c)
-	refuse := func(n *tree.Node, format string, args ...any) {
-		t.faults.Add(value.At(n, auth), "the event %s: %s", c.event.Key, fmt.Sprintf(format, args...))
-	}
 	if apiAuth != nil && !apiAuth.Is(tree.Map) {
 		t.faults.Add(apiAuth.At, "Auth of %s must be a map", c.api)
 		return
@@ -205,7 +208,7 @@ func (t *transform) addHTTPAuth(d *document.Document, c *call) {
 		authorizer = apiAuth.Get("DefaultAuthorizer")
 	}
 	if !value.Truthy(authorizer) {
-		refuse(nil, "Auth needs an Authorizer, or a DefaultAuthorizer in Auth of the API")
+		t.refuse(c, nil, "Auth needs an Authorizer, or a DefaultAuthorizer in Auth of the API")
 		return
 	}
 	declared := apiAuth.Get("Authorizers")
@@ -213,20 +216,20 @@ func (t *transform) addHTTPAuth(d *document.Document, c *call) {
 	switch {
 	case value.Says(authorizer, "NONE"):
 		if !value.Truthy(apiAuth.Get("DefaultAuthorizer")) {
-			refuse(authorizer, "Authorizer NONE is only for an API that has a DefaultAuthorizer: remove it")
+			t.refuse(c, authorizer, "Authorizer NONE is only for an API that has a DefaultAuthorizer: remove it")
 		}
 	case iam:
 	case !authorizer.Is(tree.Text):
-		refuse(authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
+		t.refuse(c, authorizer, "Authorizer must be written out as text: SAM does not take an intrinsic function here")
 		return
 	case !value.Truthy(declared.Get(authorizer.Text)):
-		refuse(authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API%s", quoted(authorizer), hintIAM(authorizer))
+		t.refuse(c, authorizer, "the API has no authorizer %s: declare it in Authorizers in Auth of the API%s", quoted(authorizer), hintIAM(authorizer))
 	case !declared.Get(authorizer.Text).Is(tree.Map):
-		refuse(declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
+		t.refuse(c, declared.Get(authorizer.Text), "the authorizer %s must be a map", quoted(authorizer))
 	}
 	scopes := auth.Get("AuthorizationScopes")
 	if value.Truthy(scopes) && !scopes.Is(tree.List) {
-		refuse(scopes, "AuthorizationScopes must be a list of texts")
+		t.refuse(c, scopes, "AuthorizationScopes must be a list of texts")
 	}
 	if !value.Truthy(scopes) {
 		scopes = declared.Get(authorizer.Text).Get("AuthorizationScopes")

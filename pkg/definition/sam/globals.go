@@ -114,7 +114,7 @@ func (t *transform) notIgnored(resource tree.Pair, section *tree.Node) *tree.Nod
 }
 
 // merge returns a local value with a global one merged into it. Maps are merged key by key and lists are joined, the global one first.
-// Of value.Anything else, and of intrinsic functions, the local value is all. The architectures of a function are not joined.
+// Of anything else, and of intrinsic functions, the local value is all. The architectures of a function are not joined.
 func merge(global, local *tree.Node, function bool) *tree.Node {
 	switch {
 	case plainMap(global) && plainMap(local):

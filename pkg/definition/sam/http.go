@@ -2,7 +2,6 @@ package sam
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
@@ -84,11 +83,7 @@ func (a *api) addHTTPCORS() {
 		a.refuse(given.At, "CorsConfiguration must be true, false or a map")
 		return
 	}
-	for _, p := range configuration.Pairs {
-		if !slices.Contains(httpCORSKeys, p.Key) {
-			a.refuse(p.At, "CorsConfiguration has no key %s: it must be one of %s", p.Key, strings.Join(httpCORSKeys, ", "))
-		}
-	}
+	a.isMap(configuration, "CorsConfiguration", httpCORSKeys)
 	everyone := tree.NewList(given.At, tree.NewText("*", given.At))
 	if value.True(configuration.Get("AllowCredentials")) && value.Equal(configuration.Get("AllowOrigins"), everyone) {
 		a.refuse(given.At, "CorsConfiguration allows credentials for every origin: name the origins, or remove AllowCredentials")
@@ -102,7 +97,7 @@ var httpAuthKeys = []string{"Authorizers", "DefaultAuthorizer", "EnableIamAuthor
 
 // addHTTPAuth applies the Auth of an HTTP API to its document.
 func (a *api) addHTTPAuth() {
-	if !value.Truthy(a.auth) || !a.knowsKeys(httpAuthKeys) {
+	if !value.Truthy(a.auth) || !a.isMap(a.auth, "Auth", httpAuthKeys) {
 		return
 	}
 	d := a.document("Auth", true)
@@ -119,9 +114,7 @@ func (a *api) addHTTPAuth() {
 		authorizers = append(authorizers, document.IAM(enable.At))
 	}
 	for _, p := range value.Pairs(declared) {
-		made := document.HTTPAuthorizer(p, a.partition, a.faults)
-		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
-		authorizers = append(authorizers, made)
+		authorizers = append(authorizers, document.HTTPAuthorizer(p, a.partition, a.faults))
 	}
 	d.AddHTTPSchemes(authorizers, a.auth.At)
 	switch {

@@ -2,7 +2,6 @@ package sam
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -16,14 +15,8 @@ func (a *api) usagePlan(stage string) {
 	if value.None(given) {
 		return
 	}
-	if !given.Is(tree.Map) {
-		a.refuse(given.At, "UsagePlan must be a map")
+	if !a.isMap(given, "UsagePlan", planKeys) {
 		return
-	}
-	for _, p := range given.Pairs {
-		if !slices.Contains(planKeys, p.Key) {
-			a.refuse(p.At, "UsagePlan has no key %s: it must be one of %s", p.Key, strings.Join(planKeys, ", "))
-		}
 	}
 	create := given.Get("CreateUsagePlan")
 	at := given.At

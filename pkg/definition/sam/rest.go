@@ -3,7 +3,6 @@ package sam
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam/value"
@@ -128,11 +127,7 @@ func (a *api) addCORS() {
 	}
 	c := document.CORS{Origin: n, At: n.At}
 	if n.Is(tree.Map) && !value.Intrinsic(n) {
-		for _, p := range n.Pairs {
-			if !slices.Contains(corsKeys, p.Key) {
-				a.refuse(p.Value.At, "Cors has no key %s: it must be one of %s", p.Key, strings.Join(corsKeys, ", "))
-			}
-		}
+		a.isMap(n, "Cors", corsKeys)
 		c.Origin = n.Get("AllowOrigin")
 		if !n.Has("AllowOrigin") {
 			c.Origin = tree.NewText("'*'", n.At)
@@ -155,10 +150,7 @@ var authKeys = []string{
 
 // addAuth applies the Auth of a REST API to its document.
 func (a *api) addAuth() {
-	if !value.Truthy(a.auth) {
-		return
-	}
-	if !a.knowsKeys(authKeys) {
+	if !value.Truthy(a.auth) || !a.isMap(a.auth, "Auth", authKeys) {
 		return
 	}
 	d := a.document("Auth", false)
@@ -189,9 +181,7 @@ func (a *api) setAuthorizers(d *document.Document) {
 		return
 	}
 	for _, p := range value.Pairs(declared) {
-		made := document.RESTAuthorizer(p, a.partition, a.faults)
-		authorizers = slices.DeleteFunc(authorizers, func(b document.Authorizer) bool { return b.Name == made.Name })
-		authorizers = append(authorizers, made)
+		authorizers = append(authorizers, document.RESTAuthorizer(p, a.partition, a.faults))
 	}
 	if len(authorizers) == 0 {
 		if value.Truthy(given) {
@@ -255,17 +245,9 @@ func (a *api) addGatewayResponses() {
 		switch {
 		case value.Intrinsic(p.Value):
 			a.refuse(p.Value.At, "the gateway response %s cannot be an intrinsic function: write it out", p.Key)
-			continue
-		case !p.Value.Is(tree.Map):
-			a.refuse(p.At, "the gateway response %s must be a map", p.Key)
-			continue
+		case a.isMap(p.Value, "the gateway response "+p.Key, responseKeys):
+			value.Put(made, p.Key, p.At, a.gatewayResponse(p))
 		}
-		for _, q := range p.Value.Pairs {
-			if !slices.Contains(responseKeys, q.Key) {
-				a.refuse(q.At, "the gateway response %s has no key %s: it must be one of %s", p.Key, q.Key, strings.Join(responseKeys, ", "))
-			}
-		}
-		value.Put(made, p.Key, p.At, a.gatewayResponse(p))
 	}
 	if d != nil {
 		d.AddGatewayResponses(made)

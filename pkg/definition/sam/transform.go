@@ -2,9 +2,10 @@
 // who may call an API.
 //
 // Transform in transform.go has the order of work: implicit.go finds the API of each event and makes the implicit ones, globals.go
-// merges Globals, function.go makes functions and state machines, whose operations event.go and eventauth.go add, and rest.go and http.go
-// make the APIs with their stages, domain.go and plan.go what belongs to them. Intrinsic functions stay as they are, but for the references to parameters that SAM
-// itself resolves. Package document edits the OpenAPI documents, and package value has the rules of Python.
+// merges Globals, function.go makes functions and state machines, whose operations event.go and eventauth.go add, rest.go and http.go
+// make the APIs with their stages, and domain.go and plan.go what belongs to them. Intrinsic functions stay as they are, but for the
+// references to parameters that SAM itself resolves. Package document edits the OpenAPI documents, and package value has the rules of
+// Python.
 //
 // Decisions (2026-11-28):
 //   - Quirks of the translator are kept: what it leaves open is open at AWS. A note says so where that is rarely intended.

@@ -139,7 +139,7 @@ func FuzzResolve(f *testing.F) {
 		in.Values["${"+key+"}"] = text
 		Fill(root, in.Values)
 		var r portability.Report
-		opened, faults := Open("t.yaml", root, in, &r)
+		opened, faults := Open(root, in, &r)
 		if opened == nil {
 			if !faults.Fatal() {
 				t.Fatal("no template and no faults")

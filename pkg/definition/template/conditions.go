@@ -1,8 +1,6 @@
 package template
 
 import (
-	"strings"
-
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -22,6 +20,9 @@ func truthOf(b bool) truth {
 	}
 	return no
 }
+
+// not returns the value of a condition's negation.
+func (t truth) not() truth { return [...]truth{unknown: unknown, no: yes, yes: no}[t] }
 
 // outcome is what a condition comes to.
 type outcome struct {
@@ -45,9 +46,9 @@ func (s *resolver) condition(name string, at *tree.Node) *outcome {
 		s.fault(at, "the condition %s depends on itself: remove it from one of the conditions on the way", fault.Quoted(name))
 		return &outcome{}
 	}
-	if text, given := s.given("Condition " + name); given && (text == "true" || text == "false") {
-		s.conditions[name] = &outcome{truth: truthOf(text == "true")}
-		return s.conditions[name]
+	if o := s.givenCondition(name, at); o != nil {
+		s.conditions[name] = o
+		return o
 	}
 	s.open[open] = true
 	o := s.expression(expression)
@@ -59,16 +60,28 @@ func (s *resolver) condition(name string, at *tree.Node) *outcome {
 // noCondition returns what a condition comes to that the template does not have.
 func (s *resolver) noCondition(name string, at *tree.Node) *outcome {
 	if s.in.Fragment {
-		key := "Condition " + name
-		if text, given := s.given(key); given {
-			return &outcome{truth: truthOf(text == "true")}
+		if o := s.givenCondition(name, at); o != nil {
+			return o
 		}
-		return &outcome{unknown: s.unknown(at, key, "the condition "+name+" is defined elsewhere")}
+		return &outcome{unknown: s.unknown(at, "Condition "+name, "the condition "+name+" is defined elsewhere")}
 	}
 	s.fault(at, "there is no condition %s: %s", fault.Quoted(name), s.instead(name, s.root.Get("Conditions"), "define it in Conditions"))
 	o := &outcome{}
 	s.conditions[name] = o
 	return o
+}
+
+// givenCondition returns what a condition comes to whose value is given, nil if it is not.
+func (s *resolver) givenCondition(name string, at *tree.Node) *outcome {
+	text, given := s.given("Condition " + name)
+	switch {
+	case !given:
+		return nil
+	case text != "true" && text != "false":
+		s.fault(at, "the value of the condition %s must be true or false: correct it in --value 'Condition %s=…', or in values: of the definition", fault.Quoted(name), name)
+		return &outcome{}
+	}
+	return &outcome{truth: truthOf(text == "true")}
 }
 
 // expression returns what a condition function comes to.
@@ -89,7 +102,7 @@ func (s *resolver) expression(n *tree.Node) *outcome {
 	case "Fn::Not":
 		if operands := s.operands(n.Pairs[0], 1, 1); operands != nil {
 			o := *operands[0]
-			o.truth = [...]truth{unknown: unknown, no: yes, yes: no}[o.truth]
+			o.truth = o.truth.not()
 			return &o
 		}
 	case "Fn::And":
@@ -117,10 +130,10 @@ func (s *resolver) operands(p tree.Pair, least, most int) []*outcome {
 
 // decide returns what conditions come to together: one that has the deciding value decides, and without one all must be known.
 func decide(operands []*outcome, deciding truth) *outcome {
-	all := &outcome{truth: [...]truth{unknown: unknown, no: yes, yes: no}[deciding]}
 	if len(operands) == 0 {
 		return &outcome{}
 	}
+	all := &outcome{truth: deciding.not()}
 	for _, o := range operands {
 		switch o.truth {
 		case deciding:
@@ -191,7 +204,7 @@ func (s *resolver) choose(n *tree.Node, f *tree.Pair, b *branch) *tree.Node {
 	if named {
 		o = s.condition(name, condition)
 	} else {
-		name, o = strings.TrimPrefix("of "+f.Key, "Fn::"), s.expression(condition)
+		name, o = "of "+f.Key, s.expression(condition)
 	}
 	in := s.branch(b, o.defaults)
 	switch o.truth {

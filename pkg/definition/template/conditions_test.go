@@ -102,3 +102,36 @@ func TestResourcesWithConditions(t *testing.T) {
 		t.Error("A is undecided")
 	}
 }
+
+// A value that is given for a condition decides it. One that is neither true nor false is a fault, and does not make the condition false.
+func TestGivenConditions(t *testing.T) {
+	for _, test := range []struct {
+		value    string
+		fragment bool
+		want     string
+	}{
+		{"true", false, `"closed"`},
+		{"false", false, `"open"`},
+		{"True", false, ""},
+		{"true", true, `"closed"`},
+		{"false", true, `"open"`},
+		{"True", true, ""},
+		{"", true, ""},
+	} {
+		in := inputs()
+		in.Fragment, in.Values["Condition Closed"] = test.fragment, test.value
+		text := "Outputs: {V: {Value: !If [Closed, closed, open]}}\nResources: {}\n"
+		if !test.fragment {
+			text += "Conditions: {Closed: !Equals [a, b]}\n"
+		}
+		made, faults, _ := resolve(t, text, in)
+		switch {
+		case test.want == "":
+			if made != nil || !strings.Contains(faults.Error(), `the value of the condition "Closed" must be true or false`) {
+				t.Errorf("%+v: got %v", test, faults)
+			}
+		case made == nil || show(made.Outputs["V"]) != test.want:
+			t.Errorf("%+v: got %v, %v", test, made, faults)
+		}
+	}
+}

@@ -242,8 +242,8 @@ func (s *resolver) zones(n *tree.Node, f *tree.Pair, argument *tree.Node) *tree.
 		return s.notKnown(n, key, "the zones of a region are not known")
 	}
 	list := &tree.Node{Kind: tree.List, At: n.At, Intrinsic: f.Key}
-	for _, zone := range strings.Split(text, ",") {
-		list.Items = append(list.Items, &tree.Node{Kind: tree.Text, Text: strings.TrimSpace(zone), At: n.At, Intrinsic: f.Key})
+	for _, zone := range splitList(text) {
+		list.Items = append(list.Items, &tree.Node{Kind: tree.Text, Text: zone, At: n.At, Intrinsic: f.Key})
 	}
 	return list
 }

@@ -77,7 +77,7 @@ func parse(t *testing.T, text string) *tree.Node {
 func resolve(t *testing.T, text string, in Inputs) (*Template, fault.List, *portability.Report) {
 	t.Helper()
 	var r portability.Report
-	opened, faults := Open("t.yaml", parse(t, text), in, &r)
+	opened, faults := Open(parse(t, text), in, &r)
 	if opened == nil {
 		return nil, faults, &r
 	}

@@ -53,7 +53,7 @@ func (s *resolver) stack(id string, r *tree.Node) map[string]*tree.Node {
 
 // inner returns the outputs of a nested template.
 func (s *resolver) inner(id string, root *tree.Node, in Inputs, r *tree.Node) map[string]*tree.Node {
-	root, faults := Open(root.At.File, root, in, s.report)
+	root, faults := Open(root, in, s.report)
 	if root == nil {
 		s.faults = append(s.faults, faults...)
 		return nil

@@ -23,12 +23,11 @@ const (
 // It returns nil if what it is asked to read is not there.
 //
 // A file that is not there is a fault if the API that is read, or the template as a whole, needs it. Elsewhere the value is Unresolved.
-func Open(file string, root *tree.Node, in Inputs, r *portability.Report) (*tree.Node, fault.List) {
+func Open(root *tree.Node, in Inputs, r *portability.Report) (*tree.Node, fault.List) {
 	s := newResolver(root, in, r)
-	s.files.template = file
 	s.declare()
 	s.faults = nil // Resolve reports them
-	o := &opener{resolver: s, api: in.API, done: map[visit]*tree.Node{}, within: map[string]bool{}}
+	o := &opener{resolver: s, api: in.API, done: map[part]*tree.Node{}, within: map[string]bool{}}
 	if o.api == "" {
 		o.api = onlyAPI(s.resources)
 	}
@@ -65,8 +64,14 @@ type opener struct {
 	repeated int  // keys that loops have made
 	from     string
 	within   map[string]bool // files that are being included
-	done     map[visit]*tree.Node
+	done     map[part]*tree.Node
 	needed   bool // the value is a part of the API that is read, or of the template as a whole
+}
+
+// part is a value that is opened, and whether it is needed.
+type part struct {
+	n      *tree.Node
+	needed bool
 }
 
 // root opens a template.
@@ -214,10 +219,7 @@ func (o *opener) open(n *tree.Node) *tree.Node {
 	case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Reference, tree.Unresolved:
 		return n
 	}
-	key := visit{n: n}
-	if o.needed {
-		key.b = needed
-	}
+	key := part{n, o.needed}
 	if made := o.done[key]; made != nil {
 		return made
 	}
@@ -228,9 +230,6 @@ func (o *opener) open(n *tree.Node) *tree.Node {
 	o.done[key] = made
 	return made
 }
-
-// needed marks visits of what must be whole.
-var needed = &branch{}
 
 func (o *opener) opened(n *tree.Node) *tree.Node {
 	if n.Kind == tree.Map {

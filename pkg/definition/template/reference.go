@@ -136,7 +136,7 @@ func (s *resolver) attribute(n, at *tree.Node, resource, attribute, function str
 	kind, _ := r.Get("Type").Scalar()
 	api := strings.HasPrefix(kind, "AWS::ApiGateway")
 	switch {
-	case r == nil && given, given && !api:
+	case given && !api:
 		return s.text(n, function, text, nil)
 	case r == nil:
 		return s.elsewhere(n, at, key, resource)

@@ -30,11 +30,6 @@ func (s *resolver) sub(n *tree.Node, f *tree.Pair) *tree.Node {
 	case !text.Is(tree.Text), variables != nil && !variables.Is(tree.Map):
 		return s.misused(n, f, want)
 	}
-	if before, name, after, found := variable(text.Text); found && before+after == "" && !strings.HasPrefix(name, "!") {
-		if v := s.variable(n, text, variables, strings.TrimSpace(name), f.Key); v.Is(tree.Reference) {
-			return with(v, text.Defaults)
-		}
-	}
 	return s.substituted(n, text, variables, f.Key)
 }
 

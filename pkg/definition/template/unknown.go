@@ -68,14 +68,12 @@ func (s *resolver) whyUnknown(n *tree.Node) *tree.Unknown {
 			s.spend(n, 0)
 			return &tree.Unknown{Message: "the template is too large"}
 		}
-		switch v.Kind {
-		case tree.Unresolved:
-			return v.Unknown
-		case tree.Reference:
-			if v.Text == "" {
-				return s.asks(v, s.referred(v.Resource, v.Attribute))
-			}
-		case tree.Null, tree.Text, tree.Number, tree.Bool, tree.Map, tree.List:
+		switch u := v.Reason(); {
+		case u == nil:
+		case v.Is(tree.Reference):
+			return s.asks(v, u)
+		default:
+			return u
 		}
 	}
 	return nil

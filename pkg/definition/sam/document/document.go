@@ -220,6 +220,14 @@ func (d *Document) security(operation *tree.Node, path, method string) []*tree.N
 	return security.Items
 }
 
+// child returns the value of a key of a map, which becomes an empty map if it is none yet.
+func child(n *tree.Node, key string, at tree.Position) *tree.Node {
+	if !value.Truthy(n.Get(key)) {
+		value.Put(n, key, at, tree.NewMap(at))
+	}
+	return n.Get(key)
+}
+
 // setSecurity gives an operation its requirements, which stand at at unless the operation has some.
 func setSecurity(operation *tree.Node, requirements []*tree.Node, at tree.Position) {
 	if had := operation.Get("security"); had != nil {

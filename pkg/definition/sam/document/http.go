@@ -62,14 +62,7 @@ func (d *Document) AddHTTPSchemes(authorizers []Authorizer, at tree.Position) {
 	if len(authorizers) == 0 {
 		return
 	}
-	if !value.Truthy(d.root.Get("components")) {
-		value.Put(d.root, "components", at, tree.NewMap(at))
-	}
-	components := d.root.Get("components")
-	if !value.Truthy(components.Get("securitySchemes")) {
-		value.Put(components, "securitySchemes", at, tree.NewMap(at))
-	}
-	schemes := components.Get("securitySchemes")
+	schemes := child(child(d.root, "components", at), "securitySchemes", at)
 	if !schemes.Is(tree.Map) {
 		d.faults.Add(schemes.At, "securitySchemes of DefinitionBody must be a map")
 		return
@@ -178,10 +171,7 @@ func lowered(n *tree.Node) *tree.Node {
 
 // SetInfo gives the document's info a value, which is made if need be.
 func (d *Document) SetInfo(key string, v *tree.Node) {
-	if !value.Truthy(d.root.Get("info")) {
-		value.Put(d.root, "info", v.At, tree.NewMap(v.At))
-	}
-	if info := d.root.Get("info"); info.Is(tree.Map) {
+	if info := child(d.root, "info", v.At); info.Is(tree.Map) {
 		value.Put(info, key, v.At, v)
 	}
 }

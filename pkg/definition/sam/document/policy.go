@@ -43,10 +43,7 @@ func (d *Document) AddStatements(custom *tree.Node) {
 
 // policy returns the policy of the document, which is made if need be.
 func (d *Document) policy(at tree.Position) *tree.Node {
-	if !value.Truthy(d.root.Get(policy)) {
-		value.Put(d.root, policy, at, tree.NewMap(at))
-	}
-	p := d.root.Get(policy)
+	p := child(d.root, policy, at)
 	if !p.Is(tree.Map) {
 		d.faults.Add(p.At, "%s of DefinitionBody must be a map", policy)
 		return tree.NewMap(at)

@@ -178,25 +178,20 @@ func withSlashes(n *tree.Node) *tree.Node {
 
 // AddGatewayResponses adds responses of API Gateway's own, by type.
 func (d *Document) AddGatewayResponses(responses *tree.Node) {
-	const key = "x-amazon-apigateway-gateway-responses"
-	if !value.Truthy(d.root.Get(key)) {
-		value.Put(d.root, key, responses.At, tree.NewMap(responses.At))
-	}
+	all := child(d.root, "x-amazon-apigateway-gateway-responses", responses.At)
 	for _, p := range responses.Pairs {
-		value.Put(d.root.Get(key), p.Key, p.At, p.Value)
+		value.Put(all, p.Key, p.At, p.Value)
 	}
 }
 
 // AddModels adds models of request bodies, by name in lower case.
 func (d *Document) AddModels(models *tree.Node) {
-	if !value.Truthy(d.root.Get("definitions")) {
-		value.Put(d.root, "definitions", models.At, tree.NewMap(models.At))
-	}
+	all := child(d.root, "definitions", models.At)
 	for _, p := range models.Pairs {
 		if !value.Truthy(p.Value.Get("type")) {
 			d.faults.Add(p.At, "the model %s has no type: write it, such as object", p.Key)
 		}
-		value.Put(d.root.Get("definitions"), strings.ToLower(p.Key), p.At, p.Value)
+		value.Put(all, strings.ToLower(p.Key), p.At, p.Value)
 	}
 }
 

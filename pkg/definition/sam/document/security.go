@@ -30,10 +30,7 @@ func (d *Document) forEachOperation(path string, f func(method string, operation
 
 // schemes returns the map of the document's security schemes, which is made if need be; nil with a fault if it is not one.
 func (d *Document) schemes(at tree.Position) *tree.Node {
-	if !value.Truthy(d.root.Get(definitions)) {
-		value.Put(d.root, definitions, at, tree.NewMap(at))
-	}
-	schemes := d.root.Get(definitions)
+	schemes := child(d.root, definitions, at)
 	if !schemes.Is(tree.Map) {
 		d.faults.Add(schemes.At, "%s of DefinitionBody must be a map", definitions)
 		return nil
@@ -57,7 +54,7 @@ func (d *Document) addScheme(name string, scheme *tree.Node) {
 }
 
 func (d *Document) addIAM(at tree.Position) {
-	d.addScheme("AWS_IAM", value.Object(at, "x-amazon-apigateway-authtype", "awsSigv4", "type", "apiKey", "name", "Authorization", "in", "header"))
+	d.addScheme("AWS_IAM", IAM(at).Scheme)
 }
 
 // AddKeyScheme adds the security scheme of API keys unless it is there.

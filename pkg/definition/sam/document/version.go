@@ -38,10 +38,7 @@ func move(root *tree.Node, from, to string) {
 	if !value.Truthy(had) {
 		return
 	}
-	if !value.Truthy(root.Get("components")) {
-		value.Put(root, "components", had.At, tree.NewMap(had.At))
-	}
-	value.Put(root.Get("components"), to, had.At, had)
+	value.Put(child(root, "components", had.At), to, had.At, had)
 	value.Delete(root, from)
 }
 
