@@ -198,7 +198,9 @@ func (p *process) run(ctx context.Context) error {
 	if err != nil {
 		stop()
 	}
-	return errors.Join(err, group.Wait())
+	err = errors.Join(err, group.Wait())
+	p.recorder.close() // a reload has put its log in place by now
+	return err
 }
 
 // start loads the configuration, with its files watched from before they are read, and then takes the address of the checks.
@@ -287,7 +289,6 @@ func (p *process) drain(ctx context.Context) {
 			_ = p.admin.Close()
 		}
 	}
-	p.recorder.close()
 }
 
 // stopChecks closes the port, sends GOAWAY, and waits for the checks in flight, within bounds.
