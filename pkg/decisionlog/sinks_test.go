@@ -294,6 +294,35 @@ func TestLateLinesAreNotWritten(t *testing.T) {
 	}
 }
 
+// TestClosedLog records after Close, as a check may that a reload leaves behind.
+func TestClosedLog(t *testing.T) {
+	for name, c := range map[string]Config{
+		"stdout": {Stdout: true}, "file": {File: &File{Path: filepath.Join(t.TempDir(), "d.jsonl"), MaxBytes: 1000}}, "log": {Log: true},
+	} {
+		for _, required := range []bool{false, true} {
+			if c.Required = required; required && c.Log {
+				continue // Validate refuses it
+			}
+			c.Sampling = Sampling{1, 1, 1}
+			l, err := Open(c, Environment{Stdout: io.Discard, Counters: &Counters{}, Log: slog.New(slog.DiscardHandler), Checks: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close(5 * time.Second)
+			l.Reopen()
+			n := 1
+			if !required {
+				n = 2 * queuedLines // more than wait
+			}
+			for range n {
+				if err := l.Record(of("a", "late")); (err != nil) != required {
+					t.Fatalf("%s, required %v: %v", name, required, err)
+				}
+			}
+		}
+	}
+}
+
 func TestSampling(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
