@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -83,26 +84,10 @@ func (l *logInUse) retire() {
 	if l == nil {
 		return
 	}
-	for end := time.Now().Add(lastLines); !l.users.none() && time.Now().Before(end); {
-		time.Sleep(drainPoll)
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
+	defer cancel()
+	l.users.wait(ctx)
 	l.Close(lastLines)
-}
-
-// acquire returns the log and the place where the caller has been counted; see gate.use.
-func (r *recorder) acquire() (*logInUse, *atomic.Int64) {
-	for {
-		l := r.log.Load()
-		if l == nil {
-			return nil, nil
-		}
-		n := l.users.place()
-		n.Add(1)
-		if r.log.Load() == l {
-			return l, n
-		}
-		n.Add(-1)
-	}
 }
 
 // record is called once for each check, before it is answered. It waits only for a required audit, and denies what that does not record.
@@ -114,7 +99,7 @@ func (r *recorder) record(q *authz.Request, d *authz.Decision, took time.Duratio
 }
 
 func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration) error {
-	l, n := r.acquire()
+	l, n := acquire(&r.log, func(l *logInUse) *users { return &l.users })
 	if l == nil {
 		return nil
 	}
