@@ -108,11 +108,11 @@ func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration
 	return l.Record(&e)
 }
 
-// unrecorded makes a decision a denial.
+// unrecorded makes a decision a denial. It keeps the request id, which a line that is written too late has.
 func unrecorded(d *authz.Decision, err error) {
-	refused := extauthz.Refuse(500, authz.CodeUnrecorded, "the audit is required: "+err.Error())
-	d.Allow, d.Reason, d.RequestID, d.Denial = false, refused.Reason, refused.RequestID, refused.Denial
+	d.Reason = authz.Reason{Code: authz.CodeUnrecorded, Detail: "the audit is required: " + err.Error()}
 	d.SetHeaders, d.RemoveHeaders, d.Target, d.ResponseHeaders = nil, nil, "", nil
+	extauthz.Deny(d, 500)
 }
 
 // entry is what the log is told of a decision. Host, method and path are as received if they could not be read.

@@ -167,10 +167,13 @@ func TestARequiredAuditDeniesWhatIsNotRecorded(t *testing.T) {
 	for name, w := range map[string]io.Writer{"closed pipe": closedPipe(t), "slow reader": slow, "short write": short{}} {
 		r := opened(t, Config{Stdout: w}, &decisionlog.Config{Stdout: true, Required: true})
 		d := allowed
-		d.API, d.SetHeaders = "a1", []authz.Field{{Name: "x", Value: "y"}}
+		d.API, d.RequestID, d.SetHeaders = "a1", "r-1", []authz.Field{{Name: "x", Value: "y"}}
 		r.record(nil, &d, time.Millisecond)
 		if d.Allow || d.Reason.Code != authz.CodeUnrecorded || d.Denial.Status != 500 || d.API != "a1" || d.SetHeaders != nil {
 			t.Errorf("%s: %+v", name, d)
+		}
+		if d.RequestID != "r-1" || !slices.Contains(d.Denial.Headers, authz.Field{Name: "x-amzn-RequestId", Value: "r-1"}) {
+			t.Errorf("%s: the client's answer has another request id than the log: %+v", name, d)
 		}
 		if w == slow {
 			close(slow.release)
