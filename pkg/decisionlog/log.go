@@ -129,7 +129,7 @@ func (l *Log) Record(e *Entry) error {
 	}
 	text := l.encode(e)
 	for _, q := range l.queues {
-		if q.kind != kindLog || l.level.Enabled(context.Background(), slogLevel(e)) {
+		if q.kind != kindLog || l.level.Enabled(context.Background(), e.level()) {
 			q.add(text)
 		}
 	}
@@ -174,9 +174,6 @@ func (l *Log) wanted(e *Entry) bool {
 	return false
 }
 
-// Required reports whether a decision that is not recorded must not count.
-func (l *Log) Required() bool { return l.audit != nil }
-
 // Expect says how many APIs there are. Each has a share of the lines that wait for a required audit.
 func (l *Log) Expect(apis int) {
 	if l.audit != nil {
@@ -212,8 +209,8 @@ func (l *Log) reopens() (all []chan struct{}) {
 	return all
 }
 
-// Close writes the lines that wait, for at most so long, drops those that are left, and closes the sinks. Record must not be called any
-// more.
+// Close writes the lines that wait, for at most so long, drops those that are left, and closes the sinks. It is called once. A later
+// Record loses its line, or returns an error if the audit is required.
 func (l *Log) Close(patience time.Duration) {
 	end := time.Now().Add(patience)
 	for _, q := range l.queues {
