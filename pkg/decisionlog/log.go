@@ -127,11 +127,15 @@ func (l *Log) Record(e *Entry) error {
 	if len(l.queues) == 0 || !l.wanted(e) {
 		return nil
 	}
-	text := l.encode(e)
+	var text []byte
 	for _, q := range l.queues {
-		if q.kind != kindLog || l.level.Enabled(context.Background(), e.level()) {
-			q.add(text)
+		if q.kind == kindLog && !l.level.Enabled(context.Background(), e.level()) {
+			continue
 		}
+		if text == nil {
+			text = l.encode(e)
+		}
+		q.add(text)
 	}
 	return nil
 }

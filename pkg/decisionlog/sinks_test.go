@@ -355,6 +355,23 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+// unread are claims that no line needs.
+type unread struct{ t *testing.T }
+
+func (u unread) Claim(string) (string, bool) {
+	u.t.Error("a line is encoded that no sink takes")
+	return "", false
+}
+
+func TestLinesBelowTheLevelAreNotEncoded(t *testing.T) {
+	l := opened(t, Config{Log: true, Fields: Fields{Claims: []string{"sub"}}}, Environment{Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))})
+	e := of("a", "")
+	e.Claims = unread{t}
+	if err := l.Record(e); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCredentialsCannotBeChosen(t *testing.T) {
 	for _, name := range []string{
 		"authorization", "Authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "X-Api-Key", "x_api_key", "x-amz-security-token",
