@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"pkg/sigv4":                     {},
 	"pkg/bulkhead":                  {"pkg/authz"},
 	"pkg/meter":                     {"pkg/authz"},
-	"pkg/tracing":                   {"pkg/authz", "pkg/meter"},
+	"pkg/tracing":                   {"pkg/authz"},
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},

@@ -50,6 +50,14 @@ type Decision struct {
 	Denial Response
 }
 
+// Word returns a decision as logs, metrics and traces write it.
+func Word(allow bool) string {
+	if allow {
+		return "allow"
+	}
+	return "deny"
+}
+
 // Response is an answer to the client in place of the upstream's. A zero Status stands for 500.
 type Response struct {
 	Status  int

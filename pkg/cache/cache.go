@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
+	"golang.org/x/sync/singleflight"
+
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
-	"golang.org/x/sync/singleflight"
 )
 
 const (

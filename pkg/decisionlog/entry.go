@@ -1,6 +1,7 @@
 package decisionlog
 
 import (
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -58,4 +59,11 @@ func (e *Entry) outcome() outcome {
 // isError reports whether an operator has to correct something: Envoy's configuration, or portcullis itself.
 func (e *Entry) isError() bool {
 	return !e.Allow && (e.Code == authz.CodeEnvoyConfig || e.Code == authz.CodeInternal || e.Code == authz.CodeUnrecorded)
+}
+
+func (e *Entry) level() slog.Level {
+	if e.isError() {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
 }

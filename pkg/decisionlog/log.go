@@ -127,11 +127,15 @@ func (l *Log) Record(e *Entry) error {
 	if len(l.queues) == 0 || !l.wanted(e) {
 		return nil
 	}
-	text := l.encode(e)
+	var text []byte
 	for _, q := range l.queues {
-		if q.kind != kindLog || l.level.Enabled(context.Background(), slogLevel(e)) {
-			q.add(text)
+		if q.kind == kindLog && !l.level.Enabled(context.Background(), e.level()) {
+			continue
 		}
+		if text == nil {
+			text = l.encode(e)
+		}
+		q.add(text)
 	}
 	return nil
 }
@@ -174,9 +178,6 @@ func (l *Log) wanted(e *Entry) bool {
 	return false
 }
 
-// Required reports whether a decision that is not recorded must not count.
-func (l *Log) Required() bool { return l.audit != nil }
-
 // Expect says how many APIs there are. Each has a share of the lines that wait for a required audit.
 func (l *Log) Expect(apis int) {
 	if l.audit != nil {
@@ -212,8 +213,8 @@ func (l *Log) reopens() (all []chan struct{}) {
 	return all
 }
 
-// Close writes the lines that wait, for at most so long, drops those that are left, and closes the sinks. Record must not be called any
-// more.
+// Close writes the lines that wait, for at most so long, drops those that are left, and closes the sinks. It is called once. A later
+// Record loses its line, or returns an error if the audit is required.
 func (l *Log) Close(patience time.Duration) {
 	end := time.Now().Add(patience)
 	for _, q := range l.queues {

@@ -37,11 +37,10 @@ type queue struct {
 }
 
 func newQueue(k kind, s Sink, linger time.Duration, r *report) *queue {
-	q := &queue{
+	return &queue{
 		kind: k, sink: s, linger: linger, lines: make(chan []byte, queuedLines), report: r,
 		stop: make(chan struct{}), ended: make(chan struct{}), reopen: make(chan struct{}, 1),
 	}
-	return q
 }
 
 // add never waits.

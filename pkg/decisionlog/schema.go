@@ -3,16 +3,18 @@ package decisionlog
 import (
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // maxFields is more than there are fields.
 const maxFields = 64
 
-// Version is the version of the schema. A field may be added without a new version; none is renamed, removed or changed.
-const Version = 1
+// version is the version of the schema. A field may be added without a new version; none is renamed, removed or changed.
+const version = 1
 
-// Message is the field msg of every line.
-const Message = "decision"
+// message is the field msg of every line.
+const message = "decision"
 
 // field is one field of a line.
 type field struct {
@@ -37,10 +39,10 @@ const (
 // fields is the schema, in the order of a line. After these follows "cut".
 var fields = []field{
 	{name: "time", max: 40, about: "when the decision was taken, RFC 3339 in UTC", write: (*line).time},
-	{name: "level", max: 8, about: "`INFO`, or `ERROR` if an operator has to correct something", text: func(e *Entry) string { return level(e) }},
-	{name: "msg", max: 8, about: "always `decision`", text: func(*Entry) string { return Message }},
-	{name: "v", about: "the version of the schema: 1", number: func(*Entry) int64 { return Version }},
-	{name: "decision", max: 8, about: "`allow` or `deny`", text: func(e *Entry) string { return word(e.Allow) }},
+	{name: "level", max: 8, about: "`INFO`, or `ERROR` if an operator has to correct something", text: func(e *Entry) string { return e.level().String() }},
+	{name: "msg", max: 8, about: "always `decision`", text: func(*Entry) string { return message }},
+	{name: "v", about: "the version of the schema: 1", number: func(*Entry) int64 { return version }},
+	{name: "decision", max: 8, about: "`allow` or `deny`", text: func(e *Entry) string { return authz.Word(e.Allow) }},
 	{name: "reason", max: 64, about: "the reason code", text: func(e *Entry) string { return e.Code.String() }},
 	{name: "step", max: 32, about: "the step that ended the decision", text: func(e *Entry) string { return string(e.Step) }},
 	{name: "status", about: "the status of the answer to the client; not on allowed requests", number: func(e *Entry) int64 { return int64(e.Status) }},
@@ -74,20 +76,6 @@ var fields = []field{
 }
 
 const cutAbout = "the fields that were shortened"
-
-func word(allow bool) string {
-	if allow {
-		return "allow"
-	}
-	return "deny"
-}
-
-func level(e *Entry) string {
-	if e.isError() {
-		return "ERROR"
-	}
-	return "INFO"
-}
 
 // Table returns the schema as a table in Markdown.
 func Table() string {

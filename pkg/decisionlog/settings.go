@@ -130,7 +130,7 @@ func chosen(name string, header bool) error {
 // secretWords are parts of the names of headers, parameters and claims that carry credentials, without their hyphens.
 var secretWords = []string{
 	"authorization", "authentication", "cookie", "token", "secret", "passw", "passphrase", "credential", "signature", "apikey", "accesskey", "jwt", "session",
-	"assertion", "oidc", "dpop", "bearer", "privatekey", "clientcert", "authkey", "idsignature", "samlre", "otp", "apigwapikey",
+	"assertion", "oidc", "dpop", "bearer", "privatekey", "clientcert", "authkey", "samlre", "otp",
 }
 
 // secretNames are whole names, without their hyphens.

@@ -294,6 +294,35 @@ func TestLateLinesAreNotWritten(t *testing.T) {
 	}
 }
 
+// TestClosedLog records after Close, as a check may that a reload leaves behind.
+func TestClosedLog(t *testing.T) {
+	for name, c := range map[string]Config{
+		"stdout": {Stdout: true}, "file": {File: &File{Path: filepath.Join(t.TempDir(), "d.jsonl"), MaxBytes: 1000}}, "log": {Log: true},
+	} {
+		for _, required := range []bool{false, true} {
+			if c.Required = required; required && c.Log {
+				continue // Validate refuses it
+			}
+			c.Sampling = Sampling{1, 1, 1}
+			l, err := Open(c, Environment{Stdout: io.Discard, Counters: &Counters{}, Log: slog.New(slog.DiscardHandler), Checks: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close(5 * time.Second)
+			l.Reopen()
+			n := 1
+			if !required {
+				n = 2 * queuedLines // more than wait
+			}
+			for range n {
+				if err := l.Record(of("a", "late")); (err != nil) != required {
+					t.Fatalf("%s, required %v: %v", name, required, err)
+				}
+			}
+		}
+	}
+}
+
 func TestSampling(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -323,6 +352,23 @@ func TestSampling(t *testing.T) {
 		if !tt.want(n) {
 			t.Errorf("%s: %d of 1000", tt.name, n)
 		}
+	}
+}
+
+// unread are claims that no line needs.
+type unread struct{ t *testing.T }
+
+func (u unread) Claim(string) (string, bool) {
+	u.t.Error("a line is encoded that no sink takes")
+	return "", false
+}
+
+func TestLinesBelowTheLevelAreNotEncoded(t *testing.T) {
+	l := opened(t, Config{Log: true, Fields: Fields{Claims: []string{"sub"}}}, Environment{Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))})
+	e := of("a", "")
+	e.Claims = unread{t}
+	if err := l.Record(e); err != nil {
+		t.Error(err)
 	}
 }
 

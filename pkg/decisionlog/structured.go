@@ -80,7 +80,7 @@ func (s *structured) Write(lines [][]byte) (int, error) {
 }
 
 func record(attributes []Attribute) slog.Record {
-	r := slog.NewRecord(time.Time{}, slog.LevelInfo, Message, 0)
+	r := slog.NewRecord(time.Time{}, slog.LevelInfo, message, 0)
 	for _, a := range attributes {
 		switch a.Name {
 		case "time":
@@ -112,10 +112,3 @@ func (*structured) Reopen() {}
 
 // Close implements Sink.
 func (*structured) Close() error { return nil }
-
-func slogLevel(e *Entry) slog.Level {
-	if e.isError() {
-		return slog.LevelError
-	}
-	return slog.LevelInfo
-}

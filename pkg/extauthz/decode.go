@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"unicode/utf8"
 
-	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
 // The wire types that are understood, as they stand in a tag.

@@ -24,12 +24,8 @@ const (
 // It gives out its dynamic_metadata in the form of the wire, as bytes that are appended as they are: a Struct is a map, and
 // protobuf marshals maps by reflection, which costs more than the check.
 func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Duration) *authv3.CheckResponse {
-	decision := "deny"
-	if d.Allow {
-		decision = "allow"
-	}
 	fields := [...]authz.Field{
-		{Name: "decision", Value: decision},
+		{Name: "decision", Value: authz.Word(d.Allow)},
 		{Name: "api", Value: d.API},
 		{Name: "stage", Value: d.Stage},
 		{Name: "route", Value: d.Route},

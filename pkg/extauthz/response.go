@@ -140,13 +140,13 @@ func utf8Text(s string) string { return strings.ToValidUTF8(s, "!") }
 // of API Gateway's own errors; the detail is for the operator.
 func Refuse(status int, code authz.Code, detail string) authz.Decision {
 	d := authz.Decision{Reason: authz.Reason{Code: code, Detail: detail}}
-	deny(&d, status)
+	Deny(&d, status)
 	return d
 }
 
-// deny gives d a denial with a request id, in place of whatever it was to answer. Header names and texts are those of
+// Deny gives d a denial with a request id, in place of whatever it was to answer. Header names and texts are those of
 // "Gateway response types for API Gateway".
-func deny(d *authz.Decision, status int) {
+func Deny(d *authz.Decision, status int) {
 	if d.RequestID == "" {
 		d.RequestID = authz.NewRequestID()
 	}

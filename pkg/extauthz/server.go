@@ -115,12 +115,12 @@ func (s *Server) decide(ctx context.Context, in *message) (r *authz.Request, d a
 	switch {
 	case d.Allow && ctx.Err() != nil:
 		d.Reason = authz.Reason{Code: authz.CodeCanceled, Detail: "the check's time ran out"}
-		deny(&d, 504)
+		Deny(&d, 504)
 	case d.Allow && !renderable(&d):
 		d.Reason = authz.Reason{Code: authz.CodeInternal, Detail: "the decision sets or removes a header or a parameter that has no valid form"}
-		deny(&d, 500)
+		Deny(&d, 500)
 	case !d.Allow && d.Denial.Status == 0:
-		deny(&d, 500)
+		Deny(&d, 500)
 	}
 	return r, d
 }
@@ -136,7 +136,7 @@ func (s *Server) authorize(ctx context.Context, in *message) (*authz.Request, au
 	d := s.config.Authorizer.Authorize(ctx, r)
 	if d.Allow && outgrows(r, d.SetHeaders) {
 		d.Reason = authz.Reason{Code: authz.CodeBadRequest, Detail: "the headers that the client sent and those that are set are longer than 60 KiB together"}
-		deny(&d, 431)
+		Deny(&d, 431)
 	}
 	return r, d
 }

@@ -159,14 +159,6 @@ func (m *Meters) Samples() []authz.Sample {
 	return append(append(samples, checks(sum)...), m.latencySamples()...)
 }
 
-// Word returns the value of the label decision.
-func Word(allow bool) string {
-	if allow {
-		return "allow"
-	}
-	return "deny"
-}
-
 func appendDecisions(to []authz.Sample, k authz.MeterKey, m *Meter) []authz.Sample {
 	for _, c := range *m.counts.Load() {
 		to = append(to, authz.Sample{
@@ -174,7 +166,7 @@ func appendDecisions(to []authz.Sample, k authz.MeterKey, m *Meter) []authz.Samp
 			Labels: []authz.Field{
 				{Name: "api", Value: k.API}, {Name: "stage", Value: k.Stage}, {Name: "route", Value: k.Route},
 				{Name: "authorization", Value: k.Authorization}, {Name: "authorizer", Value: k.Authorizer},
-				{Name: "decision", Value: Word(c.allow)}, {Name: "reason", Value: c.code.String()},
+				{Name: "decision", Value: authz.Word(c.allow)}, {Name: "reason", Value: c.code.String()},
 			},
 			Value: float64(c.n.Load()),
 		})
@@ -186,7 +178,7 @@ func checks(sum *Meter) (samples []authz.Sample) {
 	for _, c := range *sum.counts.Load() {
 		samples = append(samples, authz.Sample{
 			Name: "portcullis_checks_total", Help: "Checks by decision (allow, deny) and reason.",
-			Labels: []authz.Field{{Name: "decision", Value: Word(c.allow)}, {Name: "reason", Value: c.code.String()}}, Value: float64(c.n.Load()),
+			Labels: []authz.Field{{Name: "decision", Value: authz.Word(c.allow)}, {Name: "reason", Value: c.code.String()}}, Value: float64(c.n.Load()),
 		})
 	}
 	return samples

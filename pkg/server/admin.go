@@ -160,17 +160,17 @@ func (p *process) explain(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many explanations at once; ask again", http.StatusTooManyRequests)
 		return
 	}
+	question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	if err != nil {
+		http.Error(w, "the question is too long, or ended early", http.StatusRequestEntityTooLarge)
+		return
+	}
 	loaded, users := p.gate.use()
 	if loaded != nil {
 		defer users.Add(-1)
 	}
 	if loaded == nil || loaded.Explain == nil {
 		http.Error(w, "no configuration is loaded", http.StatusServiceUnavailable)
-		return
-	}
-	question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
-	if err != nil {
-		http.Error(w, "the question is too long, or ended early", http.StatusRequestEntityTooLarge)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), explainTime)

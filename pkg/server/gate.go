@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
@@ -27,22 +28,9 @@ func newGate(c Config) *gate {
 	}
 }
 
-// use returns the configuration that serves, nil if there is none, and where its users are counted. The caller is counted and takes
-// itself away when it needs the configuration no longer, which is not closed before. If the configuration was replaced meanwhile, a caller that
-// waits for its last user may have seen none, and the next one is taken.
+// use returns the configuration that serves, nil if there is none, and where its users are counted; see acquire.
 func (g *gate) use() (*Loaded, *atomic.Int64) {
-	for {
-		loaded := g.serving.Load()
-		if loaded == nil {
-			return nil, nil
-		}
-		n := loaded.users.place()
-		n.Add(1)
-		if g.serving.Load() == loaded {
-			return loaded, n
-		}
-		n.Add(-1)
-	}
+	return acquire(&g.serving, func(l *Loaded) *users { return l.users })
 }
 
 // needsBodies tells whether the configuration that serves looks at bodies. Without a configuration nothing does.
@@ -95,11 +83,29 @@ func bodyOf(r *authz.Request) bulkhead.ID {
 	return bulkhead.NewID("host", strings.ToLower(r.Host))
 }
 
-// users counts the checks that use a configuration. They are spread over several counters, each on cache lines of its own, for
+// users counts the checks that use a configuration or its log. They are spread over several counters, each on cache lines of its own, for
 // processors that count in one place wait for each other.
 type users [16]struct {
 	n atomic.Int64
 	_ [120]byte
+}
+
+// acquire returns what is in service, nil if there is nothing, and where its users are counted. The caller is counted and takes itself away
+// when it needs it no longer. It is not closed before. If it was replaced meanwhile, a caller that waits for its last user may have seen
+// none, and the next one is taken.
+func acquire[T any](serving *atomic.Pointer[T], usersOf func(*T) *users) (*T, *atomic.Int64) {
+	for {
+		t := serving.Load()
+		if t == nil {
+			return nil, nil
+		}
+		n := usersOf(t).place()
+		n.Add(1)
+		if serving.Load() == t {
+			return t, n
+		}
+		n.Add(-1)
+	}
 }
 
 // place is one of the counters. Who enters there leaves there.
@@ -107,7 +113,19 @@ func (u *users) place() *atomic.Int64 {
 	return &u[rand.Uint32()%uint32(len(u))].n //nolint:gosec // spreads load
 }
 
-// none tells whether nobody uses the configuration any more. It has to be out of service: see gate.use.
+// wait returns when there are none, or when ctx ends. It reports whether there are none.
+func (u *users) wait(ctx context.Context) bool {
+	for !u.none() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(drainPoll):
+		}
+	}
+	return true
+}
+
+// none tells whether there are no users any more. What they use has to be out of service: see acquire.
 func (u *users) none() bool {
 	for i := range u {
 		if u[i].n.Load() != 0 {

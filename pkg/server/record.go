@@ -2,7 +2,7 @@ package server
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -17,17 +17,16 @@ import (
 // lastLines is how long lines may take to be written when a log is closed.
 const lastLines = 2 * time.Second
 
-// recorder counts every decision and logs those that it was told to.
+// recorder counts every decision and logs those that it was told to. One goroutine at a time changes the log.
 type recorder struct {
 	metrics     *metrics
 	environment decisionlog.Environment
 	// flags are the settings without a configuration's.
 	flags decisionlog.Config
-	log   atomic.Pointer[logInUse] // nil until a configuration is loaded
-
-	mu      sync.Mutex // held while the log changes
-	closed  bool       // guarded by mu
-	closing sync.WaitGroup
+	// log is nil until a configuration is loaded. It stays when it is closed, so that a required audit goes on denying.
+	log atomic.Pointer[logInUse]
+	// retiring are the logs that were replaced and are not closed yet.
+	retiring sync.WaitGroup
 }
 
 // logInUse is a log and the checks that use it.
@@ -59,11 +58,6 @@ func flagSettings(c Config) decisionlog.Config {
 
 // use logs decisions as a configuration says, from now on; nil leaves it to the flags. The log before is retired.
 func (r *recorder) use(c *decisionlog.Config, apis int) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return errors.New("the process ends")
-	}
 	settings := r.flags
 	if c != nil {
 		settings = *c
@@ -80,36 +74,20 @@ func (r *recorder) use(c *decisionlog.Config, apis int) error {
 	}
 	log.Expect(apis)
 	r.log.Store(&logInUse{Log: log, config: settings})
-	r.closing.Go(func() { old.retire() })
+	r.retiring.Go(func() { old.retire() })
 	return nil
 }
 
-// retire closes a log that no new check uses, once no check uses it, or after lastLines. A check that is still at work then loses its line,
-// or is denied if the audit is required. A nil log needs nothing.
+// retire closes a log once no check uses it, or after lastLines. A check that is still at work then loses its line, or is denied if the
+// audit is required. A nil log needs nothing.
 func (l *logInUse) retire() {
 	if l == nil {
 		return
 	}
-	for end := time.Now().Add(lastLines); !l.users.none() && time.Now().Before(end); {
-		time.Sleep(drainPoll)
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
+	defer cancel()
+	l.users.wait(ctx)
 	l.Close(lastLines)
-}
-
-// acquire returns the log and the place where the caller has been counted; see gate.use.
-func (r *recorder) acquire() (*logInUse, *atomic.Int64) {
-	for {
-		l := r.log.Load()
-		if l == nil {
-			return nil, nil
-		}
-		n := l.users.place()
-		n.Add(1)
-		if r.log.Load() == l {
-			return l, n
-		}
-		n.Add(-1)
-	}
 }
 
 // record is called once for each check, before it is answered. It waits only for a required audit, and denies what that does not record.
@@ -121,7 +99,7 @@ func (r *recorder) record(q *authz.Request, d *authz.Decision, took time.Duratio
 }
 
 func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration) error {
-	l, n := r.acquire()
+	l, n := acquire(&r.log, func(l *logInUse) *users { return &l.users })
 	if l == nil {
 		return nil
 	}
@@ -130,11 +108,11 @@ func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration
 	return l.Record(&e)
 }
 
-// unrecorded makes a decision a denial.
+// unrecorded makes a decision a denial. It keeps the request id, which a line that is written too late has.
 func unrecorded(d *authz.Decision, err error) {
-	refused := extauthz.Refuse(500, authz.CodeUnrecorded, "the audit is required: "+err.Error())
-	d.Allow, d.Reason, d.RequestID, d.Denial = false, refused.Reason, refused.RequestID, refused.Denial
+	d.Reason = authz.Reason{Code: authz.CodeUnrecorded, Detail: "the audit is required: " + err.Error()}
 	d.SetHeaders, d.RemoveHeaders, d.Target, d.ResponseHeaders = nil, nil, "", nil
+	extauthz.Deny(d, 500)
 }
 
 // entry is what the log is told of a decision. Host, method and path are as received if they could not be read.
@@ -173,11 +151,8 @@ func (r *recorder) reopen() {
 	}
 }
 
-// close writes the lines that are left, within bounds. No check may follow.
+// close writes the lines that are left, within bounds. It is called when the log changes no more.
 func (r *recorder) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true // a reload may still be at work
-	r.log.Swap(nil).retire()
-	r.closing.Wait()
+	r.log.Load().retire()
+	r.retiring.Wait()
 }

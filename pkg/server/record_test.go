@@ -3,10 +3,16 @@ package server
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,10 +167,13 @@ func TestARequiredAuditDeniesWhatIsNotRecorded(t *testing.T) {
 	for name, w := range map[string]io.Writer{"closed pipe": closedPipe(t), "slow reader": slow, "short write": short{}} {
 		r := opened(t, Config{Stdout: w}, &decisionlog.Config{Stdout: true, Required: true})
 		d := allowed
-		d.API, d.SetHeaders = "a1", []authz.Field{{Name: "x", Value: "y"}}
+		d.API, d.RequestID, d.SetHeaders = "a1", "r-1", []authz.Field{{Name: "x", Value: "y"}}
 		r.record(nil, &d, time.Millisecond)
 		if d.Allow || d.Reason.Code != authz.CodeUnrecorded || d.Denial.Status != 500 || d.API != "a1" || d.SetHeaders != nil {
 			t.Errorf("%s: %+v", name, d)
+		}
+		if d.RequestID != "r-1" || !slices.Contains(d.Denial.Headers, authz.Field{Name: "x-amzn-RequestId", Value: "r-1"}) {
+			t.Errorf("%s: the client's answer has another request id than the log: %+v", name, d)
 		}
 		if w == slow {
 			close(slow.release)
@@ -223,4 +232,73 @@ func TestNoSecretIsRecorded(t *testing.T) {
 	if strings.Contains(r.log.String()+metrics, "secret") {
 		t.Errorf("a secret is in the log or the metrics: %s", r.log)
 	}
+}
+
+// TestNoRequestPassesAfterTheLastLine records allowed requests after the log was closed, as a check does that outlives --drain-timeout.
+func TestNoRequestPassesAfterTheLastLine(t *testing.T) {
+	var lines bytes.Buffer
+	for required, want := range map[bool]authz.Code{true: authz.CodeUnrecorded, false: authz.CodeAllowed} {
+		r := opened(t, Config{Stdout: &lines}, &decisionlog.Config{Stdout: true, Sampling: decisionlog.Sampling{Allowed: 1}, Required: required})
+		r.close()
+		d := allowed
+		if r.record(nil, &d, time.Millisecond); d.Reason.Code != want || d.Allow == required {
+			t.Errorf("required %v: %+v", required, d)
+		}
+	}
+	if lines.Len() != 0 {
+		t.Errorf("lines: %s", &lines)
+	}
+}
+
+// TestAReloadThatOutlastsTheDrainLeavesNoLogOpen ends the process while a reload reads a configuration with a log of its own.
+func TestAReloadThatOutlastsTheDrainLeavesNoLogOpen(t *testing.T) {
+	dir := t.TempDir()
+	log := func(n int64) string { return filepath.Join(dir, fmt.Sprint(n)) }
+	reading, drained := make(chan struct{}), make(chan struct{})
+	var readings atomic.Int64
+	r := serve(t, Config{Load: func() (Loaded, error) {
+		n := readings.Add(1)
+		if n == 2 {
+			close(reading)
+			<-drained
+		}
+		settings := &decisionlog.Config{File: &decisionlog.File{Path: log(n), MaxBytes: 1000}}
+		return Loaded{Authorizer: allowAs("v"), Digest: fmt.Sprint(n), DecisionLog: settings}, nil
+	}})
+	r.reload <- syscall.SIGHUP
+	<-reading
+	if !isOpen(t, log(1)) {
+		t.Error("the log of the first configuration is not open")
+	}
+	r.cancel()
+	eventually(t, "the admin port is closed", func() bool {
+		conn, err := net.Dial("tcp", r.admin)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	close(drained)
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	for n := range readings.Load() {
+		if isOpen(t, log(n+1)) {
+			t.Errorf("the log of configuration %d is open after the end of the process", n+1)
+		}
+	}
+}
+
+// isOpen reports whether this process has a file open.
+func isOpen(t *testing.T, path string) bool {
+	t.Helper()
+	const open = "/proc/self/fd"
+	all, err := os.ReadDir(open)
+	if err != nil {
+		t.Skip(err)
+	}
+	return slices.ContainsFunc(all, func(e os.DirEntry) bool {
+		name, err := os.Readlink(filepath.Join(open, e.Name()))
+		return err == nil && name == path
+	})
 }

@@ -117,12 +117,8 @@ func (r *reloader) retire(ctx context.Context, old *Loaded) {
 
 // drain reports whether it has closed a configuration.
 func (r *reloader) drain(ctx context.Context, old *Loaded) bool {
-	for !old.users.none() {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(drainPoll):
-		}
+	if !old.users.wait(ctx) {
+		return false
 	}
 	r.close(old)
 	return true

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
@@ -22,6 +20,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 )
 
 // Run serves until ctx ends, and then drains. It fails if the process cannot start: a bad configuration, a port in use.
@@ -198,7 +199,9 @@ func (p *process) run(ctx context.Context) error {
 	if err != nil {
 		stop()
 	}
-	return errors.Join(err, group.Wait())
+	err = errors.Join(err, group.Wait())
+	p.recorder.close() // a reload has put its log in place by now
+	return err
 }
 
 // start loads the configuration, with its files watched from before they are read, and then takes the address of the checks.
@@ -287,7 +290,6 @@ func (p *process) drain(ctx context.Context) {
 			_ = p.admin.Close()
 		}
 	}
-	p.recorder.close()
 }
 
 // stopChecks closes the port, sends GOAWAY, and waits for the checks in flight, within bounds.

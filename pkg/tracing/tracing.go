@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
-	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
 const (
@@ -123,7 +122,7 @@ func parse(traceparent string) trace.SpanContext {
 // that they are cut from does not.
 func attributes(d *authz.Decision) []attribute.KeyValue {
 	all := []attribute.KeyValue{
-		attribute.String("decision", meter.Word(d.Allow)),
+		attribute.String("decision", authz.Word(d.Allow)),
 		attribute.String("reason", d.Reason.Code.String()),
 	}
 	for _, f := range [...]authz.Field{
