@@ -81,6 +81,9 @@ func (in *invocation) refusedAlready() outcome {
 }
 
 // askFunction authenticates the caller of a method with authorization CUSTOM.
+//
+// 2026-11-28: the answer to a request that is explained is not kept. The operator chooses its client address and headers,
+// and a line of the log has no headers. The answer may differ from the one to a client's request, and must not decide about it.
 func askFunction(in *invocation, ctx context.Context) outcome {
 	a := in.route.Authorizer
 	if refusal := in.show(a); refusal != nil {
@@ -92,7 +95,9 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	if in.trace.isOffline() {
 		return deny(answer.Internal(authz.CodeAuthorizerFailed, "the function is not asked offline"))
 	}
-	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Event: in})
+	said, err := a.Function(ctx, model.LambdaCall{
+		API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Unkept: in.trace != nil, Event: in,
+	})
 	switch {
 	case err != nil:
 		return denyFor(err)

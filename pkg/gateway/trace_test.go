@@ -96,6 +96,17 @@ func TestExplainOffline(t *testing.T) {
 	}
 }
 
+// An explanation's request is made up: the function's answer to it must not decide about a client's.
+func TestExplainedAnswersAreNotKept(t *testing.T) {
+	var calls []LambdaCall
+	g := mustNew(t, guardedByAuthorizer(function(&testAnswer{allowed: true}, nil, &calls), "GET /pets"))
+	g.Explain(t.Context(), get("/pets", "authorization", "t"), ExplainOptions{})
+	g.Authorize(t.Context(), get("/pets", "authorization", "t"))
+	if len(calls) != 2 || !calls[0].Unkept || calls[1].Unkept {
+		t.Errorf("calls %+v", calls)
+	}
+}
+
 // factless is a signer without facts.
 type factless struct{}
 
