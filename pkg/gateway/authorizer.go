@@ -67,14 +67,13 @@ func (in *invocation) refusedAlready() outcome {
 	if in.stage.API.Policy == nil {
 		return goOn()
 	}
-	in.asked = in.stage.API.Policy
 	in.resource = in.stage.API.Policy.Evaluate(in.policyRequest(nil))
 	in.trace.evaluated(in, in.stage.API.Policy)
 	if in.fault != nil {
 		return deny(in.fault)
 	}
 	if in.resource.Decision == policy.ExplicitDeny {
-		_, refusal := in.judge(in.resource, policy.Resource)
+		_, refusal := in.judge(in.stage.API.Policy, in.resource, policy.Resource)
 		return deny(refusal)
 	}
 	return goOn()
@@ -148,7 +147,6 @@ func (in *invocation) byFunction() outcome {
 		}
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name}, nil)
 	}
-	in.asked = in.answer.Policy()
 	result := in.answer.Policy().Evaluate(in.policyRequest(nil))
 	in.trace.evaluated(in, in.answer.Policy())
 	if in.fault != nil {
@@ -156,16 +154,16 @@ func (in *invocation) byFunction() outcome {
 	}
 	switch {
 	case result.Decision == policy.ExplicitDeny:
-		in.denied, in.hasDenied = result, true
+		in.denied = &denial{in.answer.Policy(), result}
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement}))
 	case in.resource.Decision != policy.Allow && in.stage.API.Policy.AllowsPrincipals():
-		return in.allowIf(in.judge(in.resource, policy.Resource))
+		return in.allowIf(in.judge(in.stage.API.Policy, in.resource, policy.Resource))
 	case result.Decision == policy.Allow:
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil)
 	case in.resource.Decision == policy.Allow:
-		return in.allowIf(in.judge(in.resource, policy.Resource))
+		return in.allowIf(in.judge(in.stage.API.Policy, in.resource, policy.Resource))
 	default:
-		in.denied, in.hasDenied = result, true
+		in.denied = &denial{in.answer.Policy(), result}
 		detail := "neither the authorizer's policy nor the resource policy allows the request"
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeImplicitDeny, Policy: name, Detail: detail}))
 	}

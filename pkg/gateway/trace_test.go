@@ -87,6 +87,23 @@ func TestDeniedByConditionOfAnAllow(t *testing.T) {
 	}
 }
 
+// The condition is one of the policy that denied: here the resource policy, although the function's policy was asked last.
+func TestDeniedByConditionBesideAFunction(t *testing.T) {
+	const (
+		agents = `{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"*","Condition":{"StringEquals":{"aws:UserAgent":"x"}}}`
+		role   = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/dev"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}`
+		secure = `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`
+	)
+	for statements, want := range map[string]string{role: "", role + "," + secure: "aws:SecureTransport"} {
+		var calls []LambdaCall
+		api := guardedByAuthorizer(function(&testAnswer{policy: answerPolicy(t, agents, allowEverything)}, nil, &calls), "GET /pets")
+		g := mustNew(t, guardedBy(t, api, `{"Version":"2012-10-17","Statement":[`+statements+`]}`))
+		if d := authorizeExplained(t, g, get("/pets", "authorization", "t")); d.Allow || d.Reason.ConditionKey != want {
+			t.Errorf("%+v, want the key %q", d.Reason, want)
+		}
+	}
+}
+
 func TestExplainOffline(t *testing.T) {
 	var calls []LambdaCall
 	g := mustNew(t, guardedByAuthorizer(function(&testAnswer{allowed: true}, nil, &calls), "GET /pets"))
