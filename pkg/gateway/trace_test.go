@@ -152,4 +152,7 @@ func TestExplainAs(t *testing.T) {
 	if !d.Allow || d.Caller.Principal != alice.Principal.ARN || len(trace.Evaluations) != 1 || !strings.HasPrefix(trace.Combined, "Table A") {
 		t.Errorf("%+v %+v", d, trace)
 	}
+	if d := g.Authorize(t.Context(), get("/pets")); d.Allow || d.Reason.Code != authz.CodeNotSigned {
+		t.Errorf("after an explanation as alice: %+v", d)
+	}
 }
