@@ -22,6 +22,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/explain"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
@@ -316,6 +317,13 @@ func TestLineOfSigner(t *testing.T) {
 	r := w.explain(t, line, "", false)
 	if r.Decision != explain.Allow || !strings.Contains(strings.Join(r.Notes, "\n"), "the line says deny for the reason implicit_deny") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// The lines that the server writes now can be explained.
+func TestLineVersion(t *testing.T) {
+	if explain.LineVersion != decisionlog.Version {
+		t.Errorf("the decision log has the version %d, and lines of version %d can be explained", decisionlog.Version, explain.LineVersion)
 	}
 }
 

@@ -67,20 +67,22 @@ func (in *invocation) refusedAlready() outcome {
 	if in.stage.API.Policy == nil {
 		return goOn()
 	}
-	in.asked = in.stage.API.Policy
 	in.resource = in.stage.API.Policy.Evaluate(in.policyRequest(nil))
 	in.trace.evaluated(in, in.stage.API.Policy)
 	if in.fault != nil {
 		return deny(in.fault)
 	}
 	if in.resource.Decision == policy.ExplicitDeny {
-		_, refusal := in.judge(in.resource, policy.Resource)
+		_, refusal := in.judge(in.stage.API.Policy, in.resource, policy.Resource)
 		return deny(refusal)
 	}
 	return goOn()
 }
 
 // askFunction authenticates the caller of a method with authorization CUSTOM.
+//
+// 2026-11-28: the answer to a request that is explained is not kept. The operator chooses its client address and headers,
+// and a line of the log has no headers. The answer may differ from the one to a client's request, and must not decide about it.
 func askFunction(in *invocation, ctx context.Context) outcome {
 	a := in.route.Authorizer
 	if refusal := in.show(a); refusal != nil {
@@ -92,7 +94,9 @@ func askFunction(in *invocation, ctx context.Context) outcome {
 	if in.trace.isOffline() {
 		return deny(answer.Internal(authz.CodeAuthorizerFailed, "the function is not asked offline"))
 	}
-	said, err := a.Function(ctx, model.LambdaCall{API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Event: in})
+	said, err := a.Function(ctx, model.LambdaCall{
+		API: in.stage.API.ID, Stage: in.stage.Name, Identity: in.values, Only: in.onlyARN(), Unkept: in.trace != nil, Event: in,
+	})
 	switch {
 	case err != nil:
 		return denyFor(err)
@@ -143,7 +147,6 @@ func (in *invocation) byFunction() outcome {
 		}
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name}, nil)
 	}
-	in.asked = in.answer.Policy()
 	result := in.answer.Policy().Evaluate(in.policyRequest(nil))
 	in.trace.evaluated(in, in.answer.Policy())
 	if in.fault != nil {
@@ -151,16 +154,16 @@ func (in *invocation) byFunction() outcome {
 	}
 	switch {
 	case result.Decision == policy.ExplicitDeny:
-		in.denied, in.hasDenied = result, true
+		in.denied = &denial{in.answer.Policy(), result}
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeExplicitDeny, Policy: name, Statement: result.Statement}))
 	case in.resource.Decision != policy.Allow && in.stage.API.Policy.AllowsPrincipals():
-		return in.allowIf(in.judge(in.resource, policy.Resource))
+		return in.allowIf(in.judge(in.stage.API.Policy, in.resource, policy.Resource))
 	case result.Decision == policy.Allow:
 		return in.allowIf(authz.Reason{Code: authz.CodeAllowed, Policy: name, Statement: result.Statement}, nil)
 	case in.resource.Decision == policy.Allow:
-		return in.allowIf(in.judge(in.resource, policy.Resource))
+		return in.allowIf(in.judge(in.stage.API.Policy, in.resource, policy.Resource))
 	default:
-		in.denied, in.hasDenied = result, true
+		in.denied = &denial{in.answer.Policy(), result}
 		detail := "neither the authorizer's policy nor the resource policy allows the request"
 		return deny(in.notAuthorizedByFunction(authz.Reason{Code: authz.CodeImplicitDeny, Policy: name, Detail: detail}))
 	}

@@ -206,7 +206,7 @@ func TestIdentitySources(t *testing.T) {
 			continue
 		}
 		if !d.Allow || len(calls) != 1 || !slices.Equal(calls[0].Identity, tt.want) {
-			t.Errorf("%v %s %q: %+v, calls %q, want one with %q", tt.sources, tt.target, tt.lines, d.Reason, calls, tt.want)
+			t.Errorf("%v %s %q: %+v, calls %+v, want one with %q", tt.sources, tt.target, tt.lines, d.Reason, calls, tt.want)
 		}
 	}
 }

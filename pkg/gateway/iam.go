@@ -83,10 +83,9 @@ func signer(in *invocation, _ context.Context) outcome {
 // (B2, B5, B8). The ARN's limit of 1600 bytes, documented for REST APIs, applies, with 414.
 func (in *invocation) byIAM() outcome {
 	policies := in.signerPolicies()
-	in.asked = nil
 	result := policy.Evaluate(&policies, in.policyRequest(in.identity))
 	in.trace.evaluated(in, nil)
-	return in.allowIf(in.judge(result, missing[result.Missing]))
+	return in.allowIf(in.judge(nil, result, missing[result.Missing]))
 }
 
 // signerPolicies returns the policies of the caller's side and of the API's.

@@ -51,10 +51,8 @@ type invocation struct {
 	// asker.
 	question policy.Request
 	asker    asker
-	// asked is the policy that was asked last, nil for the signer's policies with the API's. If it denied, denied is its result.
-	asked     *policy.Policy
-	denied    policy.Result
-	hasDenied bool
+	// denied is the denial by policies; nil until there is one.
+	denied *denial
 	// byEndpoint reports that the connection itself came by a VPC endpoint, attested by the load balancer, the listener or a
 	// certificate.
 	byEndpoint, addressResolved bool
@@ -76,6 +74,12 @@ type invocation struct {
 type asker struct {
 	in     *invocation
 	signed *model.Signed
+}
+
+// denial is the result of a policy that denied. A nil policy stands for the signer's policies with the API's.
+type denial struct {
+	by     *policy.Policy
+	result policy.Result
 }
 
 // place is the stage that a request is for, and the path within it.

@@ -12,10 +12,9 @@ import (
 
 // ask evaluates one policy, which decides alone about the caller. It returns a reason to allow, or a refusal.
 func (in *invocation) ask(p *policy.Policy, caller *model.Signed) (authz.Reason, *authz.Refusal) {
-	in.asked = p
 	result := p.Evaluate(in.policyRequest(caller))
 	in.trace.evaluated(in, p)
-	return in.judge(result, p.Kind())
+	return in.judge(p, result, p.Kind())
 }
 
 // policyRequest returns what policies are asked about a caller. It is valid until the next call.
@@ -31,19 +30,20 @@ func (in *invocation) policyRequest(caller *model.Signed) *policy.Request {
 	return &in.question
 }
 
-// judge turns the result for the asker into a reason to allow, or a refusal. lacking is the kind of policy that the message names if no
+// judge turns the result for the asker into a reason to allow, or a refusal. asked is the policy that was asked, nil for the signer's policies
+// with the API's. lacking is the kind of policy that the message names if no
 // statement decided.
 //
 // 2026-11-23: X-Forwarded-For is read when a policy or a mapping asks for the client's address. If it cannot be read then, the
 // request is denied (403 Forbidden), whatever the policy says. The same holds for Referer and User-Agent with several lines (400), and for
 // a request without a time (500): a condition on an unknown value never decides.
-func (in *invocation) judge(result policy.Result, lacking policy.Kind) (authz.Reason, *authz.Refusal) {
+func (in *invocation) judge(asked *policy.Policy, result policy.Result, lacking policy.Kind) (authz.Reason, *authz.Refusal) {
 	if in.fault != nil {
 		return authz.Reason{}, in.fault
 	}
 	reason := authz.Reason{Policy: result.Policy, Statement: result.Statement}
 	if result.Decision != policy.Allow {
-		in.denied, in.hasDenied = result, true
+		in.denied = &denial{asked, result}
 	}
 	switch result.Decision {
 	case policy.Allow:
@@ -251,13 +251,13 @@ func (in *invocation) secureTransport() bool {
 // decidingCondition returns the operator and the key of the condition that decided a denial by policies. It is called after the decision, so
 // that a value that cannot be determined does not change it.
 func (in *invocation) decidingCondition() (operator, key string) {
-	if !in.hasDenied {
+	if in.denied == nil {
 		return "", ""
 	}
 	question := in.policyRequest(in.asker.signed)
-	if in.asked != nil {
-		return in.asked.DecidingCondition(question, in.denied)
+	if in.denied.by != nil {
+		return in.denied.by.DecidingCondition(question, in.denied.result)
 	}
 	policies := in.signerPolicies()
-	return policies.DecidingCondition(question, in.denied)
+	return policies.DecidingCondition(question, in.denied.result)
 }

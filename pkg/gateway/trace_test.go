@@ -87,12 +87,40 @@ func TestDeniedByConditionOfAnAllow(t *testing.T) {
 	}
 }
 
+// The condition is one of the policy that denied: here the resource policy, although the function's policy was asked last.
+func TestDeniedByConditionBesideAFunction(t *testing.T) {
+	const (
+		agents = `{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"*","Condition":{"StringEquals":{"aws:UserAgent":"x"}}}`
+		role   = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/dev"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}`
+		secure = `{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`
+	)
+	for statements, want := range map[string]string{role: "", role + "," + secure: "aws:SecureTransport"} {
+		var calls []LambdaCall
+		api := guardedByAuthorizer(function(&testAnswer{policy: answerPolicy(t, agents, allowEverything)}, nil, &calls), "GET /pets")
+		g := mustNew(t, guardedBy(t, api, `{"Version":"2012-10-17","Statement":[`+statements+`]}`))
+		if d := authorizeExplained(t, g, get("/pets", "authorization", "t")); d.Allow || d.Reason.ConditionKey != want {
+			t.Errorf("%+v, want the key %q", d.Reason, want)
+		}
+	}
+}
+
 func TestExplainOffline(t *testing.T) {
 	var calls []LambdaCall
 	g := mustNew(t, guardedByAuthorizer(function(&testAnswer{allowed: true}, nil, &calls), "GET /pets"))
 	d, trace := g.Explain(t.Context(), get("/pets", "authorization", "t"), ExplainOptions{Offline: true})
 	if d.Allow || len(calls) != 0 || d.Reason.Code != authz.CodeAuthorizerFailed || trace.Steps[len(trace.Steps)-1].Name != authz.StepCaller {
 		t.Errorf("%+v after %d calls", d, len(calls))
+	}
+}
+
+// An explanation's request is made up: the function's answer to it must not decide about a client's.
+func TestExplainedAnswersAreNotKept(t *testing.T) {
+	var calls []LambdaCall
+	g := mustNew(t, guardedByAuthorizer(function(&testAnswer{allowed: true}, nil, &calls), "GET /pets"))
+	g.Explain(t.Context(), get("/pets", "authorization", "t"), ExplainOptions{})
+	g.Authorize(t.Context(), get("/pets", "authorization", "t"))
+	if len(calls) != 2 || !calls[0].Unkept || calls[1].Unkept {
+		t.Errorf("calls %+v", calls)
 	}
 }
 
@@ -123,5 +151,8 @@ func TestExplainAs(t *testing.T) {
 	d, trace := g.Explain(t.Context(), get("/pets"), ExplainOptions{As: alice})
 	if !d.Allow || d.Caller.Principal != alice.Principal.ARN || len(trace.Evaluations) != 1 || !strings.HasPrefix(trace.Combined, "Table A") {
 		t.Errorf("%+v %+v", d, trace)
+	}
+	if d := g.Authorize(t.Context(), get("/pets")); d.Allow || d.Reason.Code != authz.CodeNotSigned {
+		t.Errorf("after an explanation as alice: %+v", d)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -40,12 +39,8 @@ var failures = map[string]lambda.Failure{
 }
 
 func TestAnswerVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/answers.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/answers.jsonl") {
 		var v answerVector
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()

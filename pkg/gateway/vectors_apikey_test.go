@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -27,12 +25,8 @@ type keyVector struct {
 var notCounted = []string{"key-10", "key-11"}
 
 func TestAPIKeyVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/apikeys.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/apikeys.jsonl") {
 		var v vector
 		var k keyVector
 		if err := json.Unmarshal(line, &v); err != nil {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -53,13 +52,9 @@ type claimVector struct {
 }
 
 func TestClaimVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/claims.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := map[string]*issuerKeys{"A": newIssuerKeys(t, "a"), "B": newIssuerKeys(t, "b")}
 	ran := map[string]int{}
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/claims.jsonl") {
 		var v claimVector
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()

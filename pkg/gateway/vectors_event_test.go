@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,12 +32,8 @@ type eventVector struct {
 }
 
 func TestEventVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/events.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/events.jsonl") {
 		var v eventVector
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()

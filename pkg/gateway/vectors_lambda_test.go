@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -66,12 +65,8 @@ type authorizerOf struct {
 const notRunHere = "gwr-6" // WAF belongs to Envoy
 
 func TestLambdaVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/lambda.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/lambda.jsonl") {
 		var v lambdaVector
 		if err := json.Unmarshal(line, &v); err != nil {
 			t.Fatalf("%s: %v", line, err)

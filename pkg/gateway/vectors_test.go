@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"iter"
 	"net/netip"
 	"os"
 	"strings"
@@ -55,14 +56,20 @@ var notYetRun = map[string]string{
 	"iam-9":   "the wording of old; iam-7 and iam-8 have the current one",
 }
 
-func readVectors(t *testing.T) []vector {
+// rows returns the rows of a file, each a line in JSON.
+func rows(t *testing.T, name string) iter.Seq[[]byte] {
 	t.Helper()
-	data, err := os.ReadFile("testdata/apigateway.jsonl")
+	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bytes.Lines(data)
+}
+
+func readVectors(t *testing.T) []vector {
+	t.Helper()
 	var vectors []vector
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/apigateway.jsonl") {
 		var v vector
 		if err := json.Unmarshal(line, &v); err != nil {
 			t.Fatalf("%s: %v", line, err)

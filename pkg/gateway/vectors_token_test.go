@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -49,12 +47,8 @@ type tokenVector struct {
 
 func readTokenVectors(t *testing.T) (all []*tokenVector) {
 	t.Helper()
-	data, err := os.ReadFile("testdata/tokens.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := map[string]*issuerKeys{"A": newIssuerKeys(t, "a"), "B": newIssuerKeys(t, "b")}
-	for line := range bytes.Lines(data) {
+	for line := range rows(t, "testdata/tokens.jsonl") {
 		v := &tokenVector{keysOf: keys}
 		for _, into := range []any{&v.vector, &v.row} {
 			if err := json.Unmarshal(line, into); err != nil {

@@ -46,6 +46,8 @@ type Call struct {
 	Identity []string
 	// Only is a method ARN if the answer is to be kept for it alone, and empty otherwise.
 	Only string
+	// Unkept says that the answer to this call must not be kept. An answer that is known already is used.
+	Unkept bool
 	// Event tells of the request. It is asked only if there is no answer yet.
 	Event interface{ Event() *authz.Event }
 }
@@ -63,6 +65,9 @@ func (a *Authorizer) Authorize(ctx context.Context, c Call) (*Answer, error) {
 	key := cache.Key{Scope: scope.scope, FlushScopes: scope.flushes, Parts: c.keptUnder()}
 	if answer, ok := a.cache.Get(key); ok && answer != nil {
 		return answer, nil
+	}
+	if c.Unkept {
+		return a.ask(ctx, c)
 	}
 	return a.askOnce(ctx, key, c)
 }

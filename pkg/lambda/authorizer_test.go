@@ -145,6 +145,27 @@ func TestTTLZeroSharesNothing(t *testing.T) {
 	}
 }
 
+func TestUnkept(t *testing.T) {
+	f := answers(allowAll)
+	config := tokenConfig(f)
+	config.TTL, config.Cache = seconds(300), newCache(t)
+	a := mustNew(t, config)
+	ask := func(unkept bool, wantCalls int64, want authz.CacheState) {
+		t.Helper()
+		c := call("t")
+		c.Unkept = unkept
+		answer, err := a.Authorize(t.Context(), c)
+		if err != nil || answer.Cache() != want || f.calls.Load() != wantCalls {
+			t.Errorf("%v: %v after %d calls, want %v after %d", err, answer.Cache(), f.calls.Load(), want, wantCalls)
+		}
+	}
+	ask(true, 1, authz.CacheMiss)
+	ask(true, 2, authz.CacheMiss) // the first answer was not kept
+	ask(false, 3, authz.CacheMiss)
+	config.Cache.Wait()
+	ask(true, 3, authz.CacheHit) // what is kept is used
+}
+
 func TestFirstCallerLeaves(t *testing.T) {
 	f := slow(time.Second)
 	bubble(t, f, 300, func(t *testing.T, a *Authorizer) {

@@ -128,7 +128,7 @@ func conditionsOf(s *statement.Statement) (all []string) {
 }
 
 // DecidingCondition returns the operator and the key of the condition that decided a denial: the first one of the Deny that applied, or the
-// one that failed in the first Allow that fits the request but for its conditions. Both are empty if no condition took part.
+// one that failed in the first Allow that would have supplied what is missing. Both are empty if no condition took part.
 func (ps *Policies) DecidingCondition(r *Request, denied Result) (operator, key string) {
 	q := statement.NewQuery(r, ps.Boundary != nil)
 	return decidingCondition(ps.concerning(&q), &q, denied)
@@ -142,23 +142,46 @@ func (p *Policy) DecidingCondition(r *Request, denied Result) (operator, key str
 
 func decidingCondition(all []*Policy, q *statement.Query, denied Result) (operator, key string) {
 	for _, p := range all {
-		for _, s := range p.statements {
-			isDeny := s.Effect == statement.Deny
-			if denied.Decision == ExplicitDeny {
-				if isDeny && p.name == denied.Policy && s.Label == denied.Statement && len(s.Conditions) > 0 {
-					return s.Conditions[0].Written, s.Conditions[0].Key.String()
-				}
-				continue
-			}
-			if _, reached := s.Reaches(&q.Request.Principal, q.Bounded); isDeny || !s.Concerns(q.Service, q.Name) || !reached || !s.Fits(q) {
-				continue
-			}
-			for _, c := range s.Conditions {
-				if !c.Holds(q.Request.Context, false) {
-					return c.Written, c.Key.String()
-				}
-			}
+		var c *statement.Clause
+		switch {
+		case denied.Decision == ExplicitDeny && p.name == denied.Policy:
+			c = p.conditionOfDeny(denied.Statement)
+		case denied.Decision == ImplicitDeny && p.supplies(denied.Missing, q.Request):
+			c = p.failedCondition(q)
+		}
+		if c != nil {
+			return c.Written, c.Key.String()
 		}
 	}
 	return "", ""
+}
+
+// conditionOfDeny returns the first condition of the Deny with a label; nil if it has none.
+func (p *Policy) conditionOfDeny(label string) *statement.Clause {
+	for _, s := range p.statements {
+		if s.Effect == statement.Deny && s.Label == label && len(s.Conditions) > 0 {
+			return &s.Conditions[0]
+		}
+	}
+	return nil
+}
+
+// supplies reports whether an Allow of the policy counts for a side. In its own account, a resource-based policy allows in place of the
+// caller's policies.
+func (p *Policy) supplies(side Side, r *Request) bool {
+	return p.kind.side() == side || p.kind == Resource && side == SideIdentity && r.Principal.Account == r.ResourceAccount
+}
+
+// failedCondition returns the condition that failed in the first Allow that fits the request but for its conditions; nil if there is none.
+func (p *Policy) failedCondition(q *statement.Query) (failed *statement.Clause) {
+	var first *statement.Statement
+	p.allowIndex.Each(q, func(e *statement.Entry) {
+		if first != nil && first.Index <= e.Statement.Index {
+			return
+		}
+		if c := e.FailedCondition(q); c != nil {
+			first, failed = e.Statement, c
+		}
+	})
+	return failed
 }

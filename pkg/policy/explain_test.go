@@ -61,3 +61,40 @@ func TestExplainClosed(t *testing.T) {
 		t.Errorf("%+v", anonymous)
 	}
 }
+
+// TestDecidingCondition names the condition of what is missing, and not one of a side that allows.
+func TestDecidingCondition(t *testing.T) {
+	const (
+		fails    = `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`
+		narrow   = `{"Effect":"Allow","Action":"*","Resource":"` + getPets + `","Condition":{"Null":{"aws:SourceVpc":"false"}}}`
+		allows   = `{"Effect":"Allow","Action":"*","Resource":"*"}`
+		other    = `{"Effect":"Allow","Action":"*","Resource":"arn:aws:execute-api:*:*:*/prod/GET/other","Condition":{"Null":{"aws:Referer":"false"}}}`
+		resource = `{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"Null":{"aws:UserAgent":"false"}}}`
+		deny     = `{"Sid":"No","Effect":"Deny","Action":"*","Resource":"*","Condition":{"Null":{"aws:SourceVpce":"true"},"StringNotEquals":{"aws:Referer":"x"}}}`
+	)
+	parse := func(kind Kind, statements string) *Policy {
+		p, faults := Parse([]byte(`{"Version":"2012-10-17","Statement":[`+statements+`]}`), Options{Name: kind.String(), Kind: kind})
+		if p == nil {
+			t.Fatal(faults)
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		identity, resource, account string
+		want                        string
+	}{
+		"the first in the document":                {fails + "," + narrow, resource, owner, "Bool aws:SecureTransport"},
+		"the first in the document, found later":   {narrow + "," + fails, resource, owner, "Null aws:SourceVpc"},
+		"another resource":                         {other, resource, owner, "Null aws:UserAgent"},
+		"another account, its own side is missing": {other, resource, "444455556666", " "},
+		"another account, its own side allows":     {fails + "," + allows, resource, "444455556666", "Null aws:UserAgent"},
+		"a Deny":                                   {allows + "," + deny, resource, owner, "Null aws:SourceVpce"},
+	} {
+		ps := &Policies{Identity: []*Policy{parse(Identity, c.identity)}, Resource: parse(Resource, c.resource)}
+		r := &Request{Principal: alice, Action: "execute-api:Invoke", Resource: getPets, ResourceAccount: c.account, Context: mapContext{}}
+		denied := Evaluate(ps, r)
+		if operator, key := ps.DecidingCondition(r, denied); denied.Decision == Allow || operator+" "+key != c.want {
+			t.Errorf("%s: %q of %+v, want %q", name, operator+" "+key, denied, c.want)
+		}
+	}
+}

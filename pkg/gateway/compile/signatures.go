@@ -25,7 +25,7 @@ func (v *verifiers) verifier(o SignatureOptions, at *fault.Place, f *faults) mod
 	if v.factory == nil || o.Region == "" { // already a fault
 		return nil
 	}
-	key := fmt.Sprintf("%q %d %t %q %t %t", o.Region, o.MaxExpires, o.PlusLiteral, o.HostAliases, o.DisableSigV4A, o.UnsignedPayload)
+	key := fmt.Sprintf("%#v", o) // every option, in quotes if it is text
 	if made, ok := v.made[key]; ok {
 		return made
 	}

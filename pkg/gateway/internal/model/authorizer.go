@@ -24,6 +24,8 @@ type LambdaCall struct {
 	Identity []string
 	// Only is the method ARN if the answer may be kept for that ARN alone; empty if it may be kept for the whole stage.
 	Only string
+	// Unkept says that the answer to this question must not be kept for other requests.
+	Unkept bool
 	// Event returns what the function is told. It is called only if the function is called.
 	Event interface{ Event() *authz.Event }
 }

@@ -46,6 +46,21 @@ func (x *Index) Each(q *Query, visit func(*Entry)) {
 
 // Applies reports whether the entry's statement applies to the request, and by what grant.
 func (e *Entry) Applies(q *Query) (Grant, bool) {
+	grant, ok := e.concerns(q)
+	return grant, ok && e.Statement.failedCondition(q.Request.Context) == nil
+}
+
+// FailedCondition returns the first condition that does not hold, if the entry's statement would apply but for its conditions; nil
+// otherwise.
+func (e *Entry) FailedCondition(q *Query) *Clause {
+	if _, ok := e.concerns(q); !ok {
+		return nil
+	}
+	return e.Statement.failedCondition(q.Request.Context)
+}
+
+// concerns reports whether the entry's statement applies but for its conditions, and by what grant.
+func (e *Entry) concerns(q *Query) (Grant, bool) {
 	s := e.Statement
 	if !s.Concerns(q.Service, q.Name) {
 		return GrantNone, false
@@ -54,7 +69,7 @@ func (e *Entry) Applies(q *Query) (Grant, bool) {
 	if !ok || !e.Fits(q) {
 		return GrantNone, false
 	}
-	return grant, s.conditionsHold(q.Request.Context)
+	return grant, true
 }
 
 func (e *Entry) Fits(q *Query) bool {
@@ -69,11 +84,12 @@ func (e *Entry) Fits(q *Query) bool {
 	}
 }
 
-func (s *Statement) conditionsHold(ctx condition.Context) bool {
-	for _, c := range s.Conditions {
-		if !c.Holds(ctx, s.Effect == Deny) {
-			return false
+// failedCondition returns the first condition that does not hold; nil if all hold.
+func (s *Statement) failedCondition(ctx condition.Context) *Clause {
+	for i := range s.Conditions {
+		if c := &s.Conditions[i]; !c.Holds(ctx, s.Effect == Deny) {
+			return c
 		}
 	}
-	return true
+	return nil
 }
