@@ -42,7 +42,7 @@ func explainRequest(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	var e explanation
 	e.define(flags)
-	urls, code, ok := interleaved(flags, args, out, errs)
+	urls, code, ok := parseMixed(flags, args, out, errs)
 	if !ok {
 		return code
 	}
@@ -111,24 +111,6 @@ func (e *explanation) contradiction(flags *flag.FlagSet) error {
 		return errors.New("--admin-token-file belongs to --against")
 	default:
 		return nil
-	}
-}
-
-// interleaved parses flags that may stand after arguments.
-func interleaved(flags *flag.FlagSet, args []string, out, errs io.Writer) (rest []string, code int, ok bool) {
-	flags.SetOutput(io.Discard)
-	for {
-		switch err := flags.Parse(args); {
-		case errors.Is(err, flag.ErrHelp):
-			flags.SetOutput(out)
-			flags.Usage()
-			return nil, exitGood, false
-		case err != nil:
-			return nil, wrong(errs, flags, explained(flags, err)), false
-		case flags.NArg() == 0:
-			return rest, exitGood, true
-		}
-		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
 	}
 }
 
