@@ -150,24 +150,27 @@ func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Wri
 		f.name = s.config
 	case len(files) > 1:
 		return f, wrong(errs, flags, unexpected(flags, files[1])), false
+	case isGiven(flags, "config"):
+		return f, wrong(errs, flags, fmt.Errorf("write either --config or the file %q", files[0])), false
 	default:
 		f = examine(files[0])
 	}
-	if given := s.given(flags); !f.definition && len(given) > 0 {
-		return f, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given[0])), false
+	if given := givenAlone(flags); !f.definition && given != "" {
+		return f, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given)), false
 	}
 	return f, code, true
 }
 
-// given returns the flags for definitions that the command line has.
-func (s *subject) given(flags *flag.FlagSet) []string {
-	var names []string
-	flags.Visit(func(f *flag.Flag) {
-		if slices.Contains([]string{"api", "parameter", "parameter-file", "value", "id", "account", "region", "stage", "unresolved"}, f.Name) {
-			names = append(names, "--"+f.Name)
-		}
-	})
-	return names
+// ofDefinitions are the flags that defineAlone adds.
+var ofDefinitions = []string{"account", "api", "id", "parameter", "parameter-file", "region", "stage", "unresolved", "value"}
+
+// givenAlone returns a flag for definitions that the command line has, or "".
+func givenAlone(flags *flag.FlagSet) string {
+	i := slices.IndexFunc(ofDefinitions, func(name string) bool { return isGiven(flags, name) })
+	if i < 0 {
+		return ""
+	}
+	return "--" + ofDefinitions[i]
 }
 
 // faultsOf returns everything that a load found wrong.

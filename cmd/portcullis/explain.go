@@ -100,14 +100,12 @@ func (e *explanation) define(flags *flag.FlagSet) {
 
 // contradiction returns an error for flags that would be ignored.
 func (e *explanation) contradiction(flags *flag.FlagSet) error {
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	switch {
-	case given["against"] && e.against == "":
+	switch against := isGiven(flags, "against"); {
+	case against && e.against == "":
 		return errors.New("--against: write the admin address of a running portcullis")
-	case given["against"] && given["config"]:
+	case against && isGiven(flags, "config"):
 		return errors.New("--against asks a running portcullis for its own configuration; remove it or --config")
-	case given["admin-token-file"] && !given["against"]:
+	case isGiven(flags, "admin-token-file") && !against:
 		return errors.New("--admin-token-file belongs to --against")
 	default:
 		return nil

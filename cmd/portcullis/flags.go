@@ -68,6 +68,12 @@ func explained(flags *flag.FlagSet, err error) error {
 	return fmt.Errorf("--%s: %s: %s", name, value, problem)
 }
 
+// isGiven reports whether the command line has a flag.
+func isGiven(flags *flag.FlagSet, name string) (given bool) {
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
+}
+
 // unexpected returns the error for an argument after the flags.
 func unexpected(flags *flag.FlagSet, argument string) error {
 	suggestion := ""

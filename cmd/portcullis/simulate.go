@@ -40,8 +40,8 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 		return code
 	case *format != "json":
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
-	case *definition == "" && len(s.given(flags)) > 0:
-		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", s.given(flags)[0]))
+	case *definition == "" && givenAlone(flags) != "":
+		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", givenAlone(flags)))
 	case *definition != "" && (len(files) > 0 || *jsonl || p["resource-policy"] != nil || p[cliInputJSON] != nil):
 		return wrong(errs, flags, errors.New("--definition gives the resource policy of a request in flags; leave out --resource-policy, --cli-input-json and files"))
 	case *definition != "":
