@@ -10,16 +10,16 @@ import (
 func convert(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("convert", flag.ContinueOnError)
 	var s subject
-	files, code, ok := s.arguments(flags, args, out, errs)
+	file, code, ok := s.arguments(flags, args, out, errs)
 	if !ok {
 		return code
 	}
-	in, err := s.input(files)
+	in, err := s.input(file)
 	if err == nil {
 		err = config.Convert(in, out)
 	}
 	if err != nil {
-		return refused(errs, s.name(files), err)
+		return refused(errs, file.name, err)
 	}
 	return exitGood
 }

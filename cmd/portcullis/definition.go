@@ -64,9 +64,26 @@ func (s *subject) usage(flags *flag.FlagSet) {
 	}
 }
 
-// load loads what the arguments name. If there are faults, the Snapshot still has the Definitions.
-func (s *subject) load(files []string, places bool) (*config.Snapshot, error) {
-	in, err := s.input(files)
+// examined is the file that a command examines.
+type examined struct {
+	name string
+	// definition reports whether the file is a definition rather than a portcullis.yaml.
+	definition bool
+}
+
+// examine finds out what a file is. One that cannot be read counts as a definition, whose reader reports why.
+func examine(file string) examined {
+	data, err := os.ReadFile(file) //nolint:gosec // the user names it
+	if err != nil {
+		return examined{file, true}
+	}
+	root, _ := tree.Parse(file, data)
+	return examined{file, root == nil || !root.Has("apis")}
+}
+
+// load loads a file. If there are faults, the Snapshot still has the Definitions.
+func (s *subject) load(f examined, places bool) (*config.Snapshot, error) {
+	in, err := s.input(f)
 	if err != nil {
 		return nil, err
 	}
@@ -74,49 +91,35 @@ func (s *subject) load(files []string, places bool) (*config.Snapshot, error) {
 	return config.LoadInput(in, pool.Dry())
 }
 
-// input returns the configuration that the arguments name, or the one that a definition needs.
-func (s *subject) input(files []string) (config.Input, error) {
-	switch {
-	case len(files) == 0:
-		return config.Input{Path: s.config}, nil
-	case !isDefinition(files[0]):
-		return config.Input{Path: files[0]}, nil
-	default:
-		return s.around(files[0])
+// input returns the configuration in a file, or the one that a definition needs.
+func (s *subject) input(f examined) (config.Input, error) {
+	if f.definition {
+		return s.around(f.name)
 	}
-}
-
-// isDefinition reports whether a file is a definition rather than a portcullis.yaml. A file that cannot be read counts as a definition,
-// whose reader reports why.
-func isDefinition(file string) bool {
-	data, err := os.ReadFile(file) //nolint:gosec // the user names it
-	if err != nil {
-		return true
-	}
-	root, _ := tree.Parse(file, data)
-	return root == nil || !root.Has("apis")
+	return config.Input{Path: f.name}, nil
 }
 
 // around returns the portcullis.yaml that a definition needs.
 func (s *subject) around(file string) (config.Input, error) {
-	s.alone.File, s.alone.Stages = file, s.stages
+	alone := s.alone
+	alone.File, alone.Stages, alone.APIs = file, s.stages, s.apis
 	var err error
-	if s.alone.Parameters, err = s.parameters.split("--parameter"); err != nil {
+	if alone.Parameters, err = s.parameters.split("--parameter"); err != nil {
 		return config.Input{}, err
 	}
-	if s.alone.Values, err = s.values.split("--value"); err != nil {
+	if alone.Values, err = s.values.split("--value"); err != nil {
 		return config.Input{}, err
 	}
-	if s.alone.APIs = s.apis; len(s.apis) == 0 {
+	if len(s.apis) == 0 {
 		var faults fault.List
-		if s.alone.APIs, faults = definition.APIs(s.alone.Spec()); faults.Fatal() {
+		if alone.APIs, faults = definition.APIs(alone.Spec()); faults.Fatal() {
 			return config.Input{}, faults
 		}
-		if len(s.alone.APIs) > 1 {
-			s.alone.APIs, s.alone.Others = definition.Served(s.alone.Spec(), s.alone.APIs)
+		if len(alone.APIs) > 1 {
+			alone.APIs, alone.Others = definition.Served(alone.Spec(), alone.APIs)
 		}
 	}
-	return s.alone.Input()
+	return alone.Input()
 }
 
 // split reads each value of a flag as name=value.
@@ -136,30 +139,38 @@ func (p pairs) split(flag string) (map[string]string, error) {
 }
 
 // arguments reads the flags of a command that examines a subject, and the name of a file, if there is one.
-func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
+func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Writer) (f examined, code int, ok bool) {
 	s.define(flags)
 	s.usage(flags)
-	files, code, ok = parseMixed(flags, args, out, errs)
-	if ok && len(files) > 1 {
-		return nil, wrong(errs, flags, unexpected(flags, files[1])), false
+	files, code, ok := parseMixed(flags, args, out, errs)
+	switch {
+	case !ok:
+		return f, code, false
+	case len(files) == 0:
+		f.name = s.config
+	case len(files) > 1:
+		return f, wrong(errs, flags, unexpected(flags, files[1])), false
+	case isGiven(flags, "config"):
+		return f, wrong(errs, flags, fmt.Errorf("write either --config or the file %q", files[0])), false
+	default:
+		f = examine(files[0])
 	}
-	if ok && (len(files) == 0 || !isDefinition(files[0])) {
-		if given := s.given(flags); len(given) > 0 {
-			return nil, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given[0])), false
-		}
+	if given := givenAlone(flags); !f.definition && given != "" {
+		return f, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given)), false
 	}
-	return files, code, ok
+	return f, code, true
 }
 
-// given returns the flags for definitions that the command line has.
-func (s *subject) given(flags *flag.FlagSet) []string {
-	var names []string
-	flags.Visit(func(f *flag.Flag) {
-		if slices.Contains([]string{"api", "parameter", "parameter-file", "value", "id", "account", "region", "stage", "unresolved"}, f.Name) {
-			names = append(names, "--"+f.Name)
-		}
-	})
-	return names
+// ofDefinitions are the flags that defineAlone adds.
+var ofDefinitions = []string{"account", "api", "id", "parameter", "parameter-file", "region", "stage", "unresolved", "value"}
+
+// givenAlone returns a flag for definitions that the command line has, or "".
+func givenAlone(flags *flag.FlagSet) string {
+	i := slices.IndexFunc(ofDefinitions, func(name string) bool { return isGiven(flags, name) })
+	if i < 0 {
+		return ""
+	}
+	return "--" + ofDefinitions[i]
 }
 
 // faultsOf returns everything that a load found wrong.
@@ -168,12 +179,4 @@ func faultsOf(path string, err error) fault.List {
 		return faults
 	}
 	return fault.List{{File: path, Message: err.Error()}}
-}
-
-// name returns the name of the subject in messages.
-func (s *subject) name(files []string) string {
-	if len(files) > 0 {
-		return files[0]
-	}
-	return s.config
 }

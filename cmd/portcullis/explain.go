@@ -42,7 +42,7 @@ func explainRequest(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	var e explanation
 	e.define(flags)
-	urls, code, ok := interleaved(flags, args, out, errs)
+	urls, code, ok := parseMixed(flags, args, out, errs)
 	if !ok {
 		return code
 	}
@@ -100,35 +100,15 @@ func (e *explanation) define(flags *flag.FlagSet) {
 
 // contradiction returns an error for flags that would be ignored.
 func (e *explanation) contradiction(flags *flag.FlagSet) error {
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	switch {
-	case given["against"] && e.against == "":
+	switch against := isGiven(flags, "against"); {
+	case against && e.against == "":
 		return errors.New("--against: write the admin address of a running portcullis")
-	case given["against"] && given["config"]:
+	case against && isGiven(flags, "config"):
 		return errors.New("--against asks a running portcullis for its own configuration; remove it or --config")
-	case given["admin-token-file"] && !given["against"]:
+	case isGiven(flags, "admin-token-file") && !against:
 		return errors.New("--admin-token-file belongs to --against")
 	default:
 		return nil
-	}
-}
-
-// interleaved parses flags that may stand after arguments.
-func interleaved(flags *flag.FlagSet, args []string, out, errs io.Writer) (rest []string, code int, ok bool) {
-	flags.SetOutput(io.Discard)
-	for {
-		switch err := flags.Parse(args); {
-		case errors.Is(err, flag.ErrHelp):
-			flags.SetOutput(out)
-			flags.Usage()
-			return nil, exitGood, false
-		case err != nil:
-			return nil, wrong(errs, flags, explained(flags, err)), false
-		case flags.NArg() == 0:
-			return rest, exitGood, true
-		}
-		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
 	}
 }
 

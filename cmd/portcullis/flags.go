@@ -13,19 +13,29 @@ import (
 
 // parse parses the flags of a command without arguments. If ok is false, the command ends with the code.
 func parse(flags *flag.FlagSet, args []string, out, errs io.Writer) (code int, ok bool) {
-	flags.SetOutput(io.Discard)
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(out)
-		fmt.Fprintf(out, "Usage of %s:\n", flags.Name())
-		flags.PrintDefaults()
-		return exitGood, false
-	case err != nil:
-		return wrong(errs, flags, explained(flags, err)), false
-	case flags.NArg() > 0:
-		return wrong(errs, flags, unexpected(flags, flags.Arg(0))), false
+	rest, code, ok := parseMixed(flags, args, out, errs)
+	if ok && len(rest) > 0 {
+		return wrong(errs, flags, unexpected(flags, rest[0])), false
 	}
-	return exitGood, true
+	return code, ok
+}
+
+// parseMixed parses the flags of a command and returns its arguments, which may stand before, between and after the flags.
+func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (rest []string, code int, ok bool) {
+	flags.SetOutput(io.Discard)
+	for {
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			flags.SetOutput(out)
+			flags.Usage()
+			return nil, exitGood, false
+		case err != nil:
+			return nil, wrong(errs, flags, explained(flags, err)), false
+		case flags.NArg() == 0:
+			return rest, exitGood, true
+		}
+		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
+	}
 }
 
 // explained rewrites an error of the flag package to say what to write.
@@ -56,6 +66,12 @@ func explained(flags *flag.FlagSet, err error) error {
 		return fmt.Errorf("--%s: %s %s", name, value, problem)
 	}
 	return fmt.Errorf("--%s: %s: %s", name, value, problem)
+}
+
+// isGiven reports whether the command line has a flag.
+func isGiven(flags *flag.FlagSet, name string) (given bool) {
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
 }
 
 // unexpected returns the error for an argument after the flags.

@@ -27,7 +27,7 @@ func listRoutes(args []string, out, errs io.Writer) int {
 	old := flags.String("diff", "", "say what has changed since `OLD`, a configuration, a definition or the output of routes -o json")
 	failOn := flags.String("fail-on", "", "with --diff, exit with 1 for a change that `opens` something or may do so, or for any change (all)")
 	var s subject
-	files, code, ok := s.arguments(flags, args, out, errs)
+	file, code, ok := s.arguments(flags, args, out, errs)
 	if !ok {
 		return code
 	}
@@ -40,9 +40,9 @@ func listRoutes(args []string, out, errs io.Writer) int {
 	case *failOn != "" && *old == "":
 		return wrong(errs, flags, errors.New("--fail-on: it is for changes: name what to compare with, by --diff"))
 	}
-	list, err := s.routes(files)
+	list, err := s.routes(file)
 	if err != nil {
-		return refused(errs, s.name(files), err)
+		return refused(errs, file.name, err)
 	}
 	if *old == "" {
 		return printed(printer(out, list), errs)
@@ -81,9 +81,9 @@ func printed(err error, errs io.Writer) int {
 	return exitGood
 }
 
-// routes lists the routes of what the arguments name.
-func (s *subject) routes(files []string) (routeList, error) {
-	loaded, err := s.load(files, true)
+// routes lists the routes of a file.
+func (s *subject) routes(file examined) (routeList, error) {
+	loaded, err := s.load(file, true)
 	if loaded != nil {
 		defer loaded.Close()
 	}
@@ -105,7 +105,7 @@ func (s *subject) before(file string) ([]routes.Route, error) {
 	if json.Unmarshal(data, &list) == nil && list.Routes != nil {
 		return list.Routes, nil
 	}
-	read, err := s.routes([]string{file})
+	read, err := s.routes(examine(file))
 	return read.Routes, err
 }
 

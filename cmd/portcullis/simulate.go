@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
@@ -41,8 +40,8 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 		return code
 	case *format != "json":
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
-	case *definition == "" && len(s.given(flags)) > 0:
-		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", s.given(flags)[0]))
+	case *definition == "" && givenAlone(flags) != "":
+		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", givenAlone(flags)))
 	case *definition != "" && (len(files) > 0 || *jsonl || p["resource-policy"] != nil || p[cliInputJSON] != nil):
 		return wrong(errs, flags, errors.New("--definition gives the resource policy of a request in flags; leave out --resource-policy, --cli-input-json and files"))
 	case *definition != "":
@@ -81,30 +80,6 @@ func simulateDefinition(s *subject, file string, p parameters, out, errs io.Writ
 	}
 	p["resource-policy"] = []string{text}
 	return simulateOne(p.request, "request", out, errs)
-}
-
-// parseMixed is parse for a command with flags and arguments in any order.
-func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (files []string, code int, ok bool) {
-	for {
-		n := 0
-		for n < len(args) && (args[n] == "-" || !strings.HasPrefix(args[n], "-")) {
-			n++
-		}
-		files, args = append(files, args[:n]...), args[n:]
-		flags.SetOutput(io.Discard)
-		if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
-			flags.SetOutput(out)
-		}
-		switch err := flags.Parse(args); {
-		case errors.Is(err, flag.ErrHelp):
-			return nil, exitGood, false
-		case err != nil:
-			return nil, wrong(errs, flags, explained(flags, err)), false
-		case flags.NArg() == 0:
-			return files, exitGood, true
-		}
-		args = flags.Args()
-	}
 }
 
 func simulateLines(in io.Reader, out, errs io.Writer) int {

@@ -46,14 +46,14 @@ func validate(args []string, out, errs io.Writer) int {
 	strict := flags.Bool("strict", false, "exit with 1 for warnings too")
 	format := flags.String("o", "text", "print text or json")
 	var s subject
-	files, code, ok := s.arguments(flags, args, out, errs)
+	file, code, ok := s.arguments(flags, args, out, errs)
 	if !ok {
 		return code
 	}
 	if *format != "text" && *format != "json" {
 		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
 	}
-	r := s.examine(files)
+	r := s.report(file)
 	if *format == "json" {
 		if err := printJSON(out, r); err != nil {
 			fmt.Fprintln(errs, err)
@@ -76,9 +76,9 @@ func printJSON(out io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func (s *subject) examine(files []string) report {
-	r := report{File: s.name(files), Faults: fault.List{}}
-	loaded, err := s.load(files, false)
+func (s *subject) report(file examined) report {
+	r := report{File: file.name, Faults: fault.List{}}
+	loaded, err := s.load(file, false)
 	if loaded != nil {
 		defer loaded.Close()
 		for _, d := range loaded.Definitions {

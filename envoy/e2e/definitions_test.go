@@ -38,8 +38,8 @@ apis:
     upstreamHeaders: {x-user: $context.authorizer.claims.sub, x-tier: $context.authorizer.tier}
 `
 
-// besideAPIs is what every portcullis.yaml of these tests has beside its APIs. URL stands for the functions, PROXIES for
-// the addresses of this machine.
+// besideAPIs is the part of portcullis.yaml that these tests share: all but the APIs. The function here replaces URL by the
+// address of the functions, and PROXIES by the addresses of this machine.
 const besideAPIs = `
 iam: {accounts: [{file: 111122223333.json}], accessKeys: [{file: access-keys.yaml}]}
 issuers:
@@ -93,7 +93,7 @@ func definitionFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// here replaces what besideAPIs leaves open. Both authorizers have one function, which lets the token "good" pass.
+// here replaces URL and PROXIES in besideAPIs. Both authorizers have one function, which lets the token "good" pass.
 func here(t *testing.T) *strings.Replacer {
 	t.Helper()
 	function := newCloud(t, func(w http.ResponseWriter, token string, event map[string]any) {

@@ -115,6 +115,9 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 			`route must be a method and a resource with one space between, such as "GET /pets" or "ANY /{proxy+}"`)
 	}
 	authorization, authorizer := c.guard(m, api, at, apiAt)
+	if authorizer != "" && c.Follows(apiAt.Field("authorizers").Key(authorizer)) {
+		c.Mark(at.Field("authorization")) // which kind of authorizer it is, is not known
+	}
 	if authorization == configv1.Authorization_AWS_IAM && !c.signs {
 		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
 	}

@@ -19,7 +19,7 @@ import (
 // Convert writes a portcullis.yaml that decides as a configuration does and names no definition. Comments say where in a definition each
 // route, authorizer and policy stands. It returns the errors of Load.
 func Convert(in Input, w io.Writer) error {
-	l, err := readAgain(in)
+	l, err := usable(in)
 	if err != nil {
 		return err
 	}
@@ -36,25 +36,18 @@ func Convert(in Input, w io.Writer) error {
 	return encoder.Close()
 }
 
-// readAgain returns the document of a configuration that can be used, with its definitions read.
-func readAgain(in Input) (*loading, error) {
-	s, err := LoadInput(in, pool.Dry())
+// usable returns a configuration that can be used, with its document.
+func usable(in Input) (*loading, error) {
+	l, s, err := load(in, pool.Dry())
 	if s != nil {
 		s.Close()
 	}
-	if err != nil {
-		return nil, err
-	}
-	l := settled(func() *loading { return read(in, pool.Dry()) })
-	if l == nil || l.doc == nil {
-		return nil, fmt.Errorf("%s changed while it was read", in.Path)
-	}
-	return l, nil
+	return l, err
 }
 
 // ResourcePolicy returns the resource policy of the one API of a definition, as JSON.
 func ResourcePolicy(in Input) (string, error) {
-	l, err := readAgain(in)
+	l, err := usable(in)
 	if err != nil {
 		return "", err
 	}

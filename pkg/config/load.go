@@ -118,6 +118,12 @@ func Load(path string, p *pool.Pool) (*Snapshot, error) { return LoadInput(Input
 
 // LoadInput loads as Load does.
 func LoadInput(in Input, p *pool.Pool) (*Snapshot, error) {
+	_, s, err := load(in, p)
+	return s, err
+}
+
+// load loads as LoadInput does, and returns what it read. That is nil if a file changed during each attempt.
+func load(in Input, p *pool.Pool) (*loading, *Snapshot, error) {
 	in.Path = filepath.Clean(in.Path)
 	var s *Snapshot
 	l := settled(func() *loading {
@@ -130,12 +136,13 @@ func LoadInput(in Input, p *pool.Pool) (*Snapshot, error) {
 	})
 	if l == nil {
 		s.Close()
-		return nil, fault.List{{
+		return nil, nil, fault.List{{
 			File:    in.Path,
 			Message: "it, or a file that it names, changed during each attempt to read it: replace the files by renaming, all at once",
 		}}
 	}
-	return l.snapshot(s)
+	s, err := l.snapshot(s)
+	return l, s, err
 }
 
 // settled reads until no file changes during a read. It returns nil if that never happens.

@@ -39,7 +39,7 @@ func Load(s Spec) (*Definition, fault.List) {
 	case root.Has("Resources"):
 		faults = l.template(root)
 	default:
-		faults = l.fault(root, "%s", notADefinition(root))
+		return nil, l.fault(root, "%s", notADefinition(root))
 	}
 	if len(faults) > 0 && faults.Fatal() {
 		l.d.Node = nil

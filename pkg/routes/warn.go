@@ -34,7 +34,7 @@ func Warnings(all []Route) []Warning {
 
 // undermined says which methods of a guarded route's path an open route answers.
 func undermined(t *routing.Table[Route], r Route) (string, bool) {
-	path := lengths(strings.Split(r.Path[1:], "/"), 0, false)[0]
+	path := lengths(r.parts(), 0, false)[0]
 	var methods []string
 	var by *Route
 	for _, method := range routing.Methods {

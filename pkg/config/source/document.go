@@ -44,7 +44,7 @@ type File struct {
 //     duplicate key or a second document.
 //   - goccy/go-yaml used 2.7 s and 680 MB before it stopped with an error.
 func Parse(f File, r *fault.Report) *Document {
-	root, wrong := parse(f.Data)
+	root, wrong := YAML(f.Data)
 	if wrong != nil {
 		r.Add(wrong.In(f.Name))
 	}

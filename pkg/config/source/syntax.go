@@ -27,13 +27,9 @@ var byteOrderMark = []byte("\ufeff")
 // WithoutMark removes a leading byte order mark.
 func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMark) }
 
-// YAML parses the one document of a text; the result is nil for an empty one. The fault has no file name. The caller
-// checks anchors, tags and duplicate keys.
-func YAML(data []byte) (*yaml.Node, *fault.Fault) { return parse(data) }
-
-// parse reads a file's one YAML document. It returns nil if the document is empty or unreadable. The fault has no file
-// name.
-func parse(data []byte) (*yaml.Node, *fault.Fault) {
+// YAML parses the one document of a text. It returns nil if the document is empty or unreadable. The fault has no file
+// name. The caller checks anchors, tags and duplicate keys.
+func YAML(data []byte) (*yaml.Node, *fault.Fault) {
 	data = WithoutMark(data)
 	if bad := BadCharacter(data); bad != nil {
 		return nil, bad
