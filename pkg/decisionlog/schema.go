@@ -10,8 +10,8 @@ import (
 // maxFields is more than there are fields.
 const maxFields = 64
 
-// version is the version of the schema. A field may be added without a new version; none is renamed, removed or changed.
-const version = 1
+// Version is the version of the schema. A field may be added without a new version; none is renamed, removed or changed.
+const Version = 1
 
 // message is the field msg of every line.
 const message = "decision"
@@ -41,7 +41,7 @@ var fields = []field{
 	{name: "time", max: 40, about: "when the decision was taken, RFC 3339 in UTC", write: (*line).time},
 	{name: "level", max: 8, about: "`INFO`, or `ERROR` if an operator has to correct something", text: func(e *Entry) string { return e.level().String() }},
 	{name: "msg", max: 8, about: "always `decision`", text: func(*Entry) string { return message }},
-	{name: "v", about: "the version of the schema: 1", number: func(*Entry) int64 { return version }},
+	{name: "v", about: "the version of the schema: 1", number: func(*Entry) int64 { return Version }},
 	{name: "decision", max: 8, about: "`allow` or `deny`", text: func(e *Entry) string { return authz.Word(e.Allow) }},
 	{name: "reason", max: 64, about: "the reason code", text: func(e *Entry) string { return e.Code.String() }},
 	{name: "step", max: 32, about: "the step that ended the decision", text: func(e *Entry) string { return string(e.Step) }},

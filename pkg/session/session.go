@@ -1,0 +1,41 @@
+package session
+
+import "time"
+
+// Session is what a session token says: whose credentials it belongs to, and how they are narrowed. A role session has Role and
+// RoleID, the session of a user (GetSessionToken) has User and UserID.
+type Session struct {
+	// Role is the ARN of the role with its path, RoleID the role's unique id (AROA…), which another role of the same name does not have.
+	Role, RoleID string
+	// Name is the name of the role session.
+	Name string
+	// User is the ARN of the user with its path, UserID the user's unique id (AIDA…).
+	User, UserID string
+	// Issued is aws:TokenIssueTime. It is the beginning of 1970 if the caller's own credentials were temporary and tell no such time.
+	Issued time.Time
+	// Expires is the end that the client was told. Credentials work a little longer.
+	Expires time.Time
+	// MFA is when the caller authenticated with a second factor; the zero time means not at all.
+	MFA time.Time
+	// Policy is the inline session policy, as JSON; PolicyARNs are the managed ones.
+	Policy     string
+	PolicyARNs []string
+	// Tags are the session tags, with keys as they were given; TransitiveTagKeys are those that a chained session inherits.
+	Tags              []Tag
+	TransitiveTagKeys []string
+	SourceIdentity    string
+	// FederatedProvider is aws:FederatedProvider: the ARN of the identity provider of a web identity.
+	FederatedProvider string
+	// Chained reports that the session was assumed from another role session.
+	Chained bool
+}
+
+// Tag is a session tag.
+type Tag struct{ Key, Value string }
+
+// Credentials are what a caller gets for a session.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	// Expiration is the session's Expires.
+	Expiration time.Time
+}
