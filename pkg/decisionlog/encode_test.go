@@ -128,7 +128,7 @@ func isLine(t *testing.T, l []byte) map[string]any {
 	if err := d.Decode(&object); err != nil {
 		t.Fatalf("%v: %.200q", err, l)
 	}
-	if object["v"] != float64(version) || object["decision"] != "deny" {
+	if object["v"] != float64(Version) || object["decision"] != "deny" {
 		t.Fatalf("a field was replaced: %.200q", l)
 	}
 	if d.More() {
