@@ -27,7 +27,7 @@ var imports = map[string][]string{
 	"pkg/policy/internal/statement": {"pkg/arn", "pkg/policy/condition", "pkg/policy/internal/document"},
 	"pkg/policy/internal/lint":      {"pkg/arn", "pkg/fault", "pkg/policy/condition", "pkg/policy/internal/document", "pkg/policy/internal/statement"},
 	"pkg/sigv4":                     {},
-	"pkg/session":                   {},
+	"pkg/session":                   {"pkg/fault"},
 	"pkg/bulkhead":                  {"pkg/authz"},
 	"pkg/meter":                     {"pkg/authz"},
 	"pkg/tracing":                   {"pkg/authz"},
