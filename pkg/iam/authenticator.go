@@ -40,10 +40,14 @@ func New(c Config) *Authenticator {
 	return a
 }
 
-// Options set how the signatures of some requests are verified. Region is required; the rest is as in sigv4.Config.
+// Options set how the signatures of some requests are verified. Region is required unless AnyRegion is set; the rest is as in
+// sigv4.Config.
 type Options struct {
 	Region               string
+	AnyRegion            bool
+	Service              string
 	MaxExpires           time.Duration
+	ClockSkew            time.Duration
 	PlusLiteral          bool
 	HostAliases          []string
 	DisableSigV4A        bool
@@ -58,8 +62,12 @@ type Verifier struct {
 
 // Verifier returns a Verifier.
 func (a *Authenticator) Verifier(o Options) (*Verifier, error) {
+	regions := []string{o.Region}
+	if o.AnyRegion {
+		regions = nil
+	}
 	v, err := sigv4.New(sigv4.Config{
-		Regions: []string{o.Region}, Key: a.store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
+		Regions: regions, AnyRegion: o.AnyRegion, Service: o.Service, ClockSkew: o.ClockSkew, Key: a.store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
 		MaxExpires: o.MaxExpires, PlusLiteral: o.PlusLiteral, HostAliases: o.HostAliases, DisableSigV4A: o.DisableSigV4A,
 		AllowUnsignedPayload: o.AllowUnsignedPayload, Debug: a.explain,
 	})

@@ -19,6 +19,8 @@ const (
 	RenderREST Rendering = iota
 	// RenderHTTP is the way of HTTP APIs: an array is written as [a b].
 	RenderHTTP
+	// RenderJSON writes arrays and objects as JSON, for a reader that needs their elements.
+	RenderJSON
 )
 
 // Token is a verified token. It never changes.
@@ -187,8 +189,8 @@ func (t *Token) take(m member, how Rendering) (ok bool) {
 	return true
 }
 
-// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well; on an HTTP API scope may be
-// one, too.
+// takeScopes reads scope, one text with blanks between the scopes, or scp, which may be a list as well; scope may be one, too, but on
+// a REST API.
 func (t *Token) takeScopes(m member, how Rendering) bool {
 	switch {
 	case m.value.kind == null:
@@ -197,7 +199,7 @@ func (t *Token) takeScopes(m member, how Rendering) bool {
 		isBlank := func(c rune) bool { return c == ' ' }
 		t.scopes = append(t.scopes, strings.FieldsFunc(m.value.text, isBlank)...)
 		return true
-	case m.name == "scope" && how != RenderHTTP:
+	case m.name == "scope" && how == RenderREST:
 		return false
 	}
 	list, ok := oneOrMore(m.value)
@@ -234,7 +236,7 @@ func oneOrMore(v value) ([]string, bool) {
 
 // render writes a claim as text: numbers as they were written, objects as JSON.
 func (how Rendering) render(v value) string {
-	if v.kind == object {
+	if v.kind == object || v.kind == array && how == RenderJSON {
 		return compact(v.text)
 	}
 	if v.kind != array {

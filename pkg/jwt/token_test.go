@@ -33,6 +33,7 @@ func TestRendering(t *testing.T) {
 	}
 	for how, own := range map[Rendering]map[string]string{
 		RenderHTTP: {"cognito:groups": "[admin poweruser]", "one": "[a]", "none": "[]", "mixed": "[a 1 true null]", "nested": "[[a b] [c]]", "lo": `[{"a":1} {"b":2}]`},
+		RenderJSON: {"cognito:groups": `["admin","poweruser"]`, "one": `["a"]`, "none": "[]", "mixed": `["a",1,true,null]`, "nested": `[["a","b"],["c"]]`, "lo": `[{"a":1},{"b":2}]`},
 		RenderREST: {"cognito:groups": "admin,poweruser", "one": "a", "none": "", "mixed": "a,1,true,null", "nested": `["a","b"],["c"]`, "lo": `{"a":1},{"b":2}`},
 	} {
 		token := tokenOf(t, payload, how)

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	clockSkew  = 5 * time.Minute
-	dateLayout = "20060102T150405Z"
-	terminator = "aws4_request"
+	defaultClockSkew = 5 * time.Minute
+	maxClockSkew     = 15 * time.Minute
+	dateLayout       = "20060102T150405Z"
+	terminator       = "aws4_request"
 )
 
 // checkRequestLine refuses a request without a method or an absolute path.
@@ -149,7 +150,9 @@ func (s *state) checkDate() *Error {
 			"'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	s.signedAt = signedAt
-	valid, unit := clockSkew, "5 min."
+	skew := s.config.ClockSkew
+	minutes := strconv.Itoa(int(skew/time.Minute)) + " min."
+	valid, unit := skew, minutes
 	if s.form == FormQuery {
 		var err *Error
 		if valid, err = s.lifetime(); err != nil {
@@ -158,9 +161,9 @@ func (s *state) checkDate() *Error {
 		unit = strconv.Itoa(int(valid/time.Second)) + " sec."
 	}
 	switch now := s.now.UTC(); {
-	case now.Add(clockSkew).Before(signedAt):
-		return invalid("Signature not yet current: " + s.date + " is still later than " + now.Add(clockSkew).Format(dateLayout) +
-			" (" + now.Format(dateLayout) + " + 5 min.)")
+	case now.Add(skew).Before(signedAt):
+		return invalid("Signature not yet current: " + s.date + " is still later than " + now.Add(skew).Format(dateLayout) +
+			" (" + now.Format(dateLayout) + " + " + minutes + ")")
 	case now.Add(-valid).After(signedAt):
 		return invalid("Signature expired: " + s.date + " is now earlier than " + now.Add(-valid).Format(dateLayout) +
 			" (" + now.Format(dateLayout) + " - " + unit + ")")
@@ -170,10 +173,10 @@ func (s *state) checkDate() *Error {
 }
 
 // lifetime returns how long a presigned request is valid. X-Amz-Expires is a decimal number from 1 to 604800. Without
-// it, the lifetime is five minutes, as for a signed request. MaxExpires limits both.
+// it, the lifetime is ClockSkew, as for a signed request. MaxExpires limits both.
 func (s *state) lifetime() (time.Duration, *Error) {
 	if s.expires == "" {
-		return min(clockSkew, s.config.MaxExpires), nil
+		return min(s.config.ClockSkew, s.config.MaxExpires), nil
 	}
 	const longest = int(maxExpires / time.Second)
 	seconds, ok := parseDigits(s.expires)
@@ -246,10 +249,13 @@ func (s *state) checkScope() *Error {
 		var region string
 		region, rest, _ = strings.Cut(rest, "/")
 		s.region = s.matchRegion(region)
+		if s.config.AnyRegion {
+			s.region = region
+		}
 	}
 	service, term, _ := strings.Cut(rest, "/")
 	text := ""
-	if s.region == "" {
+	if s.region == "" && !s.config.AnyRegion {
 		text += "Credential should be scoped to a valid region. "
 	}
 	if service != s.config.Service {

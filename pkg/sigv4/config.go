@@ -17,10 +17,12 @@ const (
 	maxHostAliases = 8
 )
 
-// Config configures a verifier. Regions and Key are required.
+// Config configures a verifier. Key is required, and Regions unless AnyRegion is set.
 type Config struct {
 	// Regions are the regions of the API. A credential's scope must name one of them, or a region set must match one.
 	Regions []string
+	// AnyRegion accepts every region of a scope, also an empty one, and every region set. Regions must be empty then.
+	AnyRegion bool
 	// Service is the service of the scope; empty means "execute-api".
 	Service string
 	// Key returns a key by its id. A key without a secret counts as unknown.
@@ -34,6 +36,9 @@ type Config struct {
 	// MaxExpires is the longest lifetime of a presigned request, whatever its X-Amz-Expires; zero means 300 seconds.
 	// The limit of AWS is 604,800.
 	MaxExpires time.Duration
+	// ClockSkew is by how much the date of a signed request may differ from the clock; zero means five minutes. It is also the
+	// lifetime of a presigned request without X-Amz-Expires.
+	ClockSkew time.Duration
 	// HostAliases are tried instead of the request's host, for a load balancer that rewrites it. At most eight.
 	HostAliases []string
 	// AllowUnsignedPayload accepts "UNSIGNED-PAYLOAD" as x-amz-content-sha256. The body is then not protected.
@@ -163,8 +168,14 @@ func New(c Config) (*Verifier, error) {
 	if c.Key == nil {
 		faults = append(faults, errors.New("sigv4: Key is missing"))
 	}
-	if len(c.Regions) == 0 || slices.Contains(c.Regions, "") {
+	switch {
+	case c.AnyRegion && len(c.Regions) > 0:
+		faults = append(faults, errors.New("sigv4: AnyRegion and Regions exclude each other"))
+	case !c.AnyRegion && (len(c.Regions) == 0 || slices.Contains(c.Regions, "")):
 		faults = append(faults, errors.New("sigv4: Regions is empty, or holds an empty region"))
+	}
+	if c.ClockSkew < 0 || c.ClockSkew > maxClockSkew || c.ClockSkew%time.Minute != 0 {
+		faults = append(faults, errors.New("sigv4: ClockSkew must be a number of minutes from 1 to 15"))
 	}
 	if c.MaxExpires < 0 || c.MaxExpires > maxExpires || c.MaxExpires%time.Second != 0 {
 		faults = append(faults, errors.New("sigv4: MaxExpires must be a number of seconds from 1 to 604800"))
@@ -191,6 +202,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.ClockSkew == 0 {
+		c.ClockSkew = defaultClockSkew
 	}
 	if c.MaxExpires == 0 {
 		c.MaxExpires = defaultExpires
