@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -24,6 +25,8 @@ type Organization struct {
 type account struct {
 	id           string
 	organization Organization
+	// managed holds the managed policies that a session may name, by ARN.
+	managed map[string]*managedSessionPolicy
 }
 
 // principal is a user or a role.
@@ -35,6 +38,9 @@ type principal struct {
 	identity []*policy.Policy
 	boundary *policy.Policy
 	tags     map[string]string // by key in lower case
+	// trust and maxSession are set for roles; a role without trust policy trusts nobody.
+	trust      *policy.Policy
+	maxSession time.Duration
 }
 
 // AddAccount reads an account as `aws iam get-account-authorization-details` prints it. After a fault that is not a
@@ -57,6 +63,8 @@ type resolver struct {
 	managed   map[string]*managedPolicy
 	compiled  map[compiledPolicy]*policy.Policy
 	ofGroups  map[string][]*policy.Policy
+	// trusts holds the trust policies by text, which many roles share.
+	trusts map[string]*policy.Policy
 }
 
 type compiledPolicy struct {
@@ -68,7 +76,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	r := &resolver{
 		export: e, account: &account{organization: o},
 		managed: make(map[string]*managedPolicy, len(e.policies)), compiled: map[compiledPolicy]*policy.Policy{},
-		ofGroups: make(map[string][]*policy.Policy, len(e.groups)),
+		ofGroups: make(map[string][]*policy.Policy, len(e.groups)), trusts: map[string]*policy.Policy{},
 	}
 	r.checkAccount(b)
 	for i := range e.policies {
@@ -83,6 +91,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	for i := range e.roles {
 		r.addPrincipal(b, &e.roles[i], policy.RoleSession)
 	}
+	r.keepManaged(b)
 }
 
 // checkAccount finds the account of this export. All ARNs in it must agree.
@@ -248,5 +257,22 @@ func (r *resolver) addPrincipal(b *Builder, t *entity, kind policy.PrincipalKind
 	if t.permissionsBounds {
 		p.boundary = r.policy(t, t.boundary, policy.Boundary)
 	}
+	if kind == policy.RoleSession {
+		p.trust, p.maxSession = r.trustPolicy(t), time.Duration(t.maxSession)*time.Second
+	}
 	b.principals[t.arn] = p
+}
+
+// trustPolicy compiles the trust policy of a role. Roles with the same text share it.
+func (r *resolver) trustPolicy(t *entity) *policy.Policy {
+	if t.trust.data == nil {
+		return nil
+	}
+	text := string(t.trust.data)
+	p, done := r.trusts[text]
+	if !done {
+		p = r.compile(t.trust, policy.Options{Name: trustPolicyName, Kind: policy.Trust})
+		r.trusts[text] = p
+	}
+	return p
 }

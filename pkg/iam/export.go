@@ -2,6 +2,7 @@ package iam
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/strictjson"
@@ -18,6 +19,8 @@ type entity struct {
 	inline            []inlinePolicy
 	attached          []reference
 	boundary          reference
+	trust             document
+	maxSession        int // seconds
 	tags              map[string]string
 	permissionsBounds bool
 }
@@ -115,8 +118,7 @@ func (e *export) entity(kind string, into *[]entity) error {
 			return e.list(field, func() error { return e.tag(&t) })
 		}
 		if kind == "role" {
-			return e.skip("the role", field, "CreateDate", "AssumeRolePolicyDocument", "InstanceProfileList", "RoleLastUsed",
-				"Description", "MaxSessionDuration")
+			return e.role(field, &t)
 		}
 		if field == "GroupList" {
 			return e.list(field, func() error {
@@ -130,6 +132,39 @@ func (e *export) entity(kind string, into *[]entity) error {
 	})
 	*into = append(*into, t)
 	return err
+}
+
+// role reads the fields that only RoleDetail has.
+func (e *export) role(field string, t *entity) error {
+	switch field {
+	case "AssumeRolePolicyDocument":
+		if null, err := e.null(); null {
+			return err
+		}
+		return e.document(&t.trust)
+	case "MaxSessionDuration":
+		return e.maxSession(t)
+	}
+	return e.skip("the role", field, "CreateDate", "InstanceProfileList", "RoleLastUsed", "Description")
+}
+
+// maxSession reads MaxSessionDuration ("UpdateRole", IAM API Reference).
+func (e *export) maxSession(t *entity) error {
+	at := e.next()
+	if null, err := e.null(); null {
+		return err
+	}
+	if err := e.unfit(strictjson.Number, "the value must be a number"); err != nil {
+		return err
+	}
+	literal, err := e.json.Literal()
+	if err != nil {
+		return err
+	}
+	if t.maxSession, err = strconv.Atoi(literal); err != nil || !validMaxSession(t.maxSession) {
+		return &misfit{at, "MaxSessionDuration " + outsideMaxSession}
+	}
+	return nil
 }
 
 // inlinePolicy reads PolicyDetail.

@@ -12,22 +12,30 @@ type Builder struct {
 	partitions map[string]string
 	principals map[string]*principal
 	keys       map[string]*identity
+	// managed holds AWS managed policies, which accounts share.
+	managed map[string]*managedSessionPolicy
 }
 
 // NewBuilder returns an empty Builder.
 func NewBuilder() *Builder {
 	return &Builder{
 		accounts: map[string]*account{}, partitions: map[string]string{},
-		principals: map[string]*principal{}, keys: map[string]*identity{},
+		principals: map[string]*principal{}, keys: map[string]*identity{}, managed: map[string]*managedSessionPolicy{},
 	}
 }
 
 // Store returns the collected accounts and keys.
-func (b *Builder) Store() *Store { return &Store{keys: b.keys} }
+func (b *Builder) Store() *Store {
+	return &Store{keys: b.keys, principals: b.principals, partitions: b.partitions}
+}
 
-// Store holds access keys and their owners. It is immutable and safe for concurrent use. Its zero value and nil are
+// Store holds access keys and their owners, and all users and roles. It is immutable and safe for concurrent use. Its zero value and nil are
 // empty.
-type Store struct{ keys map[string]*identity }
+type Store struct {
+	keys       map[string]*identity
+	principals map[string]*principal
+	partitions map[string]string
+}
 
 // Key returns an access key by its id.
 func (s *Store) Key(id string) (sigv4.Key, bool) {

@@ -83,16 +83,22 @@ func (p *Policy) allowed(s *statement.Statement, grant Grant) Result {
 // resourceGrant is the resource-based policy's Allow for the caller. A policy that names no principals, which was given in the
 // place of one by mistake, grants nothing.
 func (ps *Policies) resourceGrant(q *statement.Query) (*statement.Statement, Grant) {
+	if ps.trusts() && (q.Request.Principal.Kind == Anonymous || q.Request.Principal.Kind == Root) {
+		return nil, GrantNone // STS: "Roles may not be assumed by root accounts"
+	}
 	if s, grant := ps.Resource.bestAllow(q); grant != GrantNone {
 		return s, grant
 	}
 	return nil, GrantNone
 }
 
+// trusts reports whether the request is for a role, which its trust policy has to grant.
+func (ps *Policies) trusts() bool { return ps.Resource != nil && ps.Resource.kind == Trust }
+
 // side is the side that lacks an Allow where a policy of this kind does not allow.
 func (k Kind) side() Side {
 	switch k {
-	case Resource:
+	case Resource, Trust:
 		return SideResource
 	case Boundary:
 		return SideBoundary

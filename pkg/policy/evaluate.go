@@ -20,7 +20,7 @@ func Evaluate(ps *Policies, r *Request) Result {
 		return Result{Missing: side}
 	}
 	switch r.Principal.Kind {
-	case Anonymous, Service:
+	case Anonymous, Service, WebIdentity:
 		return ps.resourceAlone(&q)
 	case User, RoleSession, FederatedUser, Root:
 		if r.Principal.Account != "" && r.Principal.Account == r.ResourceAccount {
@@ -95,9 +95,14 @@ func (ps *Policies) resourceAlone(q *statement.Query) Result {
 // limits the caller's own policies; one that names the session's role leaves boundary and session policies in force; one that
 // names the account only leaves the decision to the account's policies.
 //
+// A role's trust policy is the exception: without its Allow, the caller's own policies do not suffice.
+//
 // Choice: "*" counts like the caller itself under a session policy too, which AWS's documents do not state apart.
 func (ps *Policies) sameAccount(q *statement.Query) Result {
 	s, grant := ps.resourceGrant(q)
+	if ps.trusts() && grant == GrantNone {
+		return Result{Missing: SideResource}
+	}
 	if grant >= GrantDirect {
 		return ps.Resource.allowed(s, grant)
 	}

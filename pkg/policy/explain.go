@@ -141,19 +141,29 @@ func (p *Policy) DecidingCondition(r *Request, denied Result) (operator, key str
 }
 
 func decidingCondition(all []*Policy, q *statement.Query, denied Result) (operator, key string) {
+	var c *statement.Clause
 	for _, p := range all {
-		var c *statement.Clause
-		switch {
-		case denied.Decision == ExplicitDeny && p.name == denied.Policy:
+		if denied.Decision == ExplicitDeny && p.denies(q, denied) {
 			c = p.conditionOfDeny(denied.Statement)
-		case denied.Decision == ImplicitDeny && p.supplies(denied.Missing, q.Request):
+			break
+		}
+		if denied.Decision == ImplicitDeny && c == nil && p.supplies(denied.Missing, q.Request) {
 			c = p.failedCondition(q)
 		}
-		if c != nil {
-			return c.Written, c.Key.String()
-		}
 	}
-	return "", ""
+	if c == nil {
+		return "", ""
+	}
+	return c.Written, c.Key.String()
+}
+
+// denies reports whether it is this policy that denied: several may have its name.
+func (p *Policy) denies(q *statement.Query, denied Result) bool {
+	if p.name != denied.Policy {
+		return false
+	}
+	r, _ := p.denial(q)
+	return r == denied
 }
 
 // conditionOfDeny returns the first condition of the Deny with a label; nil if it has none.

@@ -49,6 +49,8 @@ const (
 	VPCEndpoint
 	// Authorizer is the policy in a Lambda authorizer's answer, in form like an identity-based policy.
 	Authorizer
+	// Trust is a role trust policy: every statement has Principal, and the role is the resource of each.
+	Trust
 )
 
 // String is the name that AWS's denial messages give to the policy type.
@@ -70,6 +72,8 @@ func (k Kind) String() string {
 		return "VPC endpoint policy"
 	case Authorizer:
 		return "authorizer policy"
+	case Trust:
+		return "role trust policy"
 	default:
 		return fmt.Sprintf("Kind(%d)", uint8(k))
 	}

@@ -40,6 +40,8 @@ func (r *reader) readPrincipals(of, n, not *document.Node, s *statement.Statemen
 
 func (r *reader) checkNotPrincipal(n *document.Node) {
 	switch {
+	case r.o.Kind == Trust:
+		r.fault(n.Start, `a role trust policy has no NotPrincipal; write "Principal": "*" with Deny, and except principals by a condition on aws:PrincipalArn`)
 	case r.o.Kind == RCP:
 		r.fault(n.Start, `a resource control policy has no NotPrincipal; write "Principal": "*" and narrow it by conditions`)
 	case r.effect == statement.Allow:
@@ -58,7 +60,7 @@ func (r *reader) checkAccounts(at Position, p *statement.Principals) {
 }
 
 func (r *reader) principals(n *document.Node) *statement.Principals {
-	p := &statement.Principals{Names: map[string]struct{}{}, Services: map[string]struct{}{}}
+	p := &statement.Principals{Names: map[string]struct{}{}, Services: map[string]struct{}{}, Providers: map[string]struct{}{}}
 	switch text, isText := n.AsText(); {
 	case isText && text == "*":
 		p.Everyone = true
@@ -84,12 +86,14 @@ func (r *reader) principalMember(p *statement.Principals, m document.Member) {
 	}
 	r.texts(list, m.Name, func(at Position, text string) {
 		problem := ""
-		switch m.Name {
-		case "AWS":
+		switch {
+		case m.Name == "AWS":
 			problem = p.AddAWS(text)
-		case "Service":
+		case m.Name == "Service":
 			problem = p.AddService(text)
-		case "Federated", "CanonicalUser":
+		case m.Name == "Federated" && r.o.Kind == Trust:
+			problem = p.AddProvider(text)
+		case m.Name == "Federated", m.Name == "CanonicalUser":
 			r.warn(at, "no caller of an API is ever a %s principal; this entry matches nobody", m.Name)
 			if strings.ContainsAny(text, "*?") || text == "" {
 				problem = "has a wildcard or is empty; name one principal"
@@ -101,3 +105,6 @@ func (r *reader) principalMember(p *statement.Principals, m document.Member) {
 	})
 	r.elements(&document.Node{Members: []document.Member{m}}, kinds...)
 }
+
+// WellKnownProvider reports whether a trust policy may name an identity provider without an ARN, as accounts.google.com.
+func WellKnownProvider(name string) bool { return statement.WellKnownProvider(name) }

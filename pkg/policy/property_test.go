@@ -10,7 +10,10 @@ import (
 )
 
 // failer is what tests and rapid's checks have in common.
-type failer interface{ Fatalf(string, ...any) }
+type failer interface {
+	Helper()
+	Fatalf(string, ...any)
+}
 
 // world is a random set of policies and a request, as data that both evaluators read.
 type world struct {

@@ -111,7 +111,7 @@ func (r *reader) document(n *document.Node, p *Policy) {
 	}
 	all := list.Elements()
 	switch {
-	case len(all) == 0 && r.o.Kind != Authorizer: // AWS takes an authorizer's, and denies
+	case len(all) == 0 && r.o.Kind != Authorizer && r.o.Kind != Trust: // AWS takes an authorizer's, and denies; so does an empty trust policy
 		r.fault(list.Start, "Statement is empty; a policy has at least one")
 	case len(all) > r.limits.Statements:
 		r.fault(list.Start, document.TooMuch("the document has more than %d statements", r.limits.Statements))
@@ -175,7 +175,7 @@ func (r *reader) id(n *document.Node) {
 // hasPrincipals says that statements of the policy's kind have Principal or NotPrincipal.
 func (r *reader) hasPrincipals() bool {
 	switch r.o.Kind {
-	case Resource, RCP, VPCEndpoint:
+	case Resource, RCP, VPCEndpoint, Trust:
 		return true
 	default:
 		return false

@@ -7,7 +7,8 @@ type Policies struct {
 	Identity []*Policy
 	Boundary *Policy
 	// Session are the session policies, of which one has to allow; none do not limit.
-	Session  []*Policy
+	Session []*Policy
+	// Resource may be the trust policy of the role that the request is about.
 	Resource *Policy
 	// SCP and RCP are levels, from the organization's root down to the account: on each level one policy has to allow.
 	SCP, RCP    [][]*Policy
@@ -88,6 +89,7 @@ const (
 	FederatedUser = statement.FederatedUser
 	Root          = statement.Root
 	Service       = statement.Service
+	WebIdentity   = statement.WebIdentity
 )
 
 // The grants, from none to the strongest.

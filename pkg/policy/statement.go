@@ -116,6 +116,10 @@ func (r *reader) readActions(of, n, not *document.Node, s *statement.Statement) 
 }
 
 func (r *reader) readResources(of, n, not *document.Node, s *statement.Statement) {
+	if r.o.Kind == Trust {
+		r.readTrustResources(n, not, s)
+		return
+	}
 	list, negated := r.either(of, n, not, "Resource")
 	s.NotResource = negated
 	r.texts(list, "Resource", func(at Position, text string) {
@@ -130,6 +134,16 @@ func (r *reader) readResources(of, n, not *document.Node, s *statement.Statement
 		res.Written, res.At = text, at
 		s.Resources = append(s.Resources, res)
 	})
+}
+
+// readTrustResources refuses the resources of a trust policy: each statement is about the role that has the policy.
+func (r *reader) readTrustResources(n, not *document.Node, s *statement.Statement) {
+	for _, e := range []*document.Node{n, not} {
+		if e != nil {
+			r.faultf(e.Start, "Resource and NotResource have no place in a statement of this kind (%s); remove the element", r.o.Kind)
+		}
+	}
+	s.Resources = []*statement.Resource{{Any: true, Written: "*", At: s.Start}}
 }
 
 // readConditions reads a Condition block: { operator: { key: value or list } }, all of which have to hold.

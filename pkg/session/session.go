@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
 
 // Session is what a session token says: whose credentials it belongs to, and how they are narrowed. A role session has Role and
 // RoleID, the session of a user (GetSessionToken) has User and UserID.
@@ -38,4 +42,20 @@ type Credentials struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 	// Expiration is the session's Expires.
 	Expiration time.Time
+}
+
+// Grace is how long credentials work after the end that the client was told. Some clients use credentials to their last second.
+const Grace = time.Minute
+
+// End is when the session's credentials stop working.
+func (s *Session) End() time.Time { return s.Expires.Add(Grace) }
+
+// Format prints only the access key id, for every verb.
+func (c Credentials) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "session.Credentials(%s)", c.AccessKeyID)
+}
+
+// LogValue logs only the access key id.
+func (c Credentials) LogValue() slog.Value {
+	return slog.StringValue("session.Credentials(" + c.AccessKeyID + ")")
 }

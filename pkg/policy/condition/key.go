@@ -151,13 +151,14 @@ func (k *Key) Suffix() string { return k.suffix }
 // String is the name as the policy writes it.
 func (k *Key) String() string { return k.written }
 
-// multivalued reports whether the key holds a list by its documentation. Unknown keys do not.
+// multivalued reports whether the key holds a list by its documentation. Of unknown keys, only those of STS do ("IAM and AWS STS
+// condition context keys"): sts:TransitiveTagKeys, and an identity provider's amr.
 func (k *Key) multivalued() bool {
 	switch k.id {
 	case KeyCalledVia, KeyPrincipalOrgPaths, KeyPrincipalServiceNamesList, KeyResourceOrgPaths, KeySourceOrgPaths, KeyTagKeys, KeyVpceOrgPaths:
 		return true
 	default:
-		return false
+		return k.name == "sts:transitivetagkeys" || strings.HasSuffix(k.name, ":amr")
 	}
 }
 

@@ -18,19 +18,22 @@ const (
 	Root
 	// Service is an AWS service.
 	Service
+	// WebIdentity is somebody whom an identity provider vouches for, with a token and without an account.
+	WebIdentity
 )
 
 // Principal is who makes a request. The zero value is the anonymous caller.
 type Principal struct {
 	Kind PrincipalKind
-	// ARN is the user's, the session's, the federated user's or the root user's ARN, or the service's name.
+	// ARN is the user's, the session's, the federated user's or the root user's ARN, the service's name, or the
+	// identity provider's ARN.
 	ARN string
 	// Account is the 12-digit id of the caller's account.
 	Account string
 	// ParentARN is the role's ARN, with its path, for a session, and the user's for a federated user. The session's own
 	// ARN does not hold the path: it comes from the identity store.
 	ParentARN string
-	// ID is the unique id (AIDA…) of the user, ParentID that (AROA…, AIDA…) of the session's role or the federated user's
+	// ID is the short name of a web identity's provider (accounts.google.com), the unique id (AIDA…) of the user, ParentID that (AROA…, AIDA…) of the session's role or the federated user's
 	// user: what AWS stores in a policy for a principal that was deleted.
 	ID, ParentID string
 	// Bounded says that the caller has a permissions boundary, for the evaluation of a resource-based policy alone.

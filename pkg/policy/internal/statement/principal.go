@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/arn"
@@ -11,8 +12,8 @@ type Principals struct {
 	Everyone bool
 	// Names holds ARNs, unique ids and, for a whole account, its number.
 	Names map[string]struct{}
-	// Services holds AWS services' names.
-	Services map[string]struct{}
+	// Services holds AWS services' names, Providers identity providers' ARNs and names.
+	Services, Providers map[string]struct{}
 }
 
 func Has(set map[string]struct{}, name string) bool {
@@ -24,6 +25,9 @@ func Has(set map[string]struct{}, name string) bool {
 func (p *Principals) grant(c *Principal) Grant {
 	if p == nil {
 		return GrantNone
+	}
+	if c.Kind == WebIdentity && (Has(p.Providers, c.ARN) || Has(p.Providers, c.ID)) {
+		return GrantDirect
 	}
 	if p.Everyone {
 		return GrantEveryone
@@ -55,7 +59,7 @@ func (p *Principals) grant(c *Principal) Grant {
 // too. The guide asks to list them all, and says of partial lists no more than that they may deny the account.
 func (p *Principals) spares(c *Principal) bool {
 	g := p.grant(c)
-	if g == GrantNone || g == GrantEveryone || c.Kind == Service || c.Kind == Root {
+	if g == GrantNone || g == GrantEveryone || c.Kind == Service || c.Kind == Root || c.Kind == WebIdentity {
 		return g != GrantNone
 	}
 	own := Has(p.Names, c.ARN) || Has(p.Names, c.ID)
@@ -65,6 +69,8 @@ func (p *Principals) spares(c *Principal) bool {
 
 // Reaches reports whether the statement's principal element lets it apply to the caller, and for an Allow by what grant. A
 // policy without principals reaches its owner.
+//
+// Choice: "*" allows no web identity, since anybody can have one of some provider; the provider has to be named.
 //
 // Deny with NotPrincipal applies unless the list spares the caller, and always to a caller with a permissions boundary (the
 // IAM User Guide's page "AWS JSON policy elements: NotPrincipal").
@@ -76,6 +82,9 @@ func (s *Statement) Reaches(c *Principal, bounded bool) (Grant, bool) {
 		return GrantNone, bounded || !s.Principals.spares(c)
 	}
 	g := s.Principals.grant(c)
+	if c.Kind == WebIdentity && g == GrantEveryone && s.Effect != Deny {
+		return GrantNone, false
+	}
 	return g, g != GrantNone
 }
 
@@ -84,6 +93,40 @@ func (p *Principals) AddService(text string) string {
 		return "is not a service; write its name, such as apigateway.amazonaws.com"
 	}
 	p.Services[text] = struct{}{}
+	return ""
+}
+
+// wellKnownProviders are the identity providers that AWS knows without an ARN ("AWS JSON policy elements: Principal").
+var wellKnownProviders = []string{"accounts.google.com", "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com"}
+
+// WellKnownProvider reports whether a policy may name the identity provider without an ARN.
+func WellKnownProvider(name string) bool { return slices.Contains(wellKnownProviders, name) }
+
+// AddProvider adds one entry of "Federated".
+func (p *Principals) AddProvider(text string) string {
+	if !WellKnownProvider(text) {
+		if problem := providerProblem(text); problem != "" {
+			return problem
+		}
+	}
+	p.Providers[text] = struct{}{}
+	return ""
+}
+
+func providerProblem(text string) string {
+	const form = "write arn:aws:iam::111122223333:oidc-provider/ and the issuer without https://"
+	a, err := arn.Parse(text)
+	kind, name, _ := strings.Cut(a.Resource, "/")
+	switch {
+	case strings.ContainsAny(text, "*?"):
+		return "has a wildcard, which a principal never has; name each identity provider"
+	case err != nil || a.Service != "iam" || a.Region != "" || !isAccount(a.Account) || name == "":
+		return "is not an identity provider; " + form
+	case strings.HasPrefix(name, "https:"):
+		return "has the issuer with its https://; " + form
+	case kind != "oidc-provider" && kind != "saml-provider":
+		return "is not an identity provider; " + form
+	}
 	return ""
 }
 

@@ -33,7 +33,12 @@ func (q *Query) Spelled(spelling string) Query {
 
 // HasAccount says that the caller belongs to an account and so has policies of its own.
 func (q *Query) HasAccount() bool {
-	return q.Request.Principal.Kind != Anonymous && q.Request.Principal.Kind != Service
+	switch q.Request.Principal.Kind {
+	case Anonymous, Service, WebIdentity:
+		return false
+	default:
+		return true
+	}
 }
 
 // Each calls visit for the entries that the action and the resource could concern.

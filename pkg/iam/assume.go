@@ -1,0 +1,112 @@
+package iam
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/iam/trust"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/session"
+)
+
+// What a request for a session is made of; package trust decides about it.
+type (
+	// AssumeRequest is what a caller asks of a role. Exactly one of Caller and Web is set.
+	AssumeRequest = trust.Request
+	// WebIdentity is what a verified token says.
+	WebIdentity = trust.WebIdentity
+	// Refused is the error of a request that is refused, with a code and a message of STS.
+	Refused = trust.Refused
+)
+
+// AssumeRole returns the session that a request amounts to. The error is a *Refused.
+func (s *Store) AssumeRole(r *AssumeRequest) (*session.Session, error) {
+	if c, ok := r.Caller.(*Caller); ok && c == nil {
+		return nil, &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
+	}
+	return trust.Assume(s.role(r.Role), r)
+}
+
+// UserRequest asks for a session of the caller itself (GetSessionToken). MFADevice and MFACode are SerialNumber and TokenCode.
+type UserRequest struct {
+	Caller             *Caller
+	Duration           time.Duration // zero means as long as at AWS
+	MFADevice, MFACode string
+	At                 time.Time
+}
+
+// UserSession returns a session of the caller itself. The error is a *Refused.
+func (s *Store) UserSession(r *UserRequest) (*session.Session, error) {
+	return trust.OfUser(&trust.UserRequest{
+		Caller: r.Caller, UserID: r.Caller.UserID(), Temporary: r.Caller.identity.temporary, Duration: r.Duration,
+		MFADevice: r.MFADevice, MFACode: r.MFACode, At: r.At,
+	})
+}
+
+// role returns a role by its ARN; nil if no account has it.
+func (s *Store) role(arn string) *trust.Role {
+	if s == nil {
+		return nil
+	}
+	p := s.principals[arn]
+	if p == nil || p.kind != policy.RoleSession {
+		return nil
+	}
+	return &trust.Role{
+		ARN: p.arn, ID: p.id, Partition: s.partitions[p.account.id], Account: p.account.id, MaxDuration: p.maxSession, Trust: p.trust,
+		Tags: p.tags, OrganizationID: p.account.organization.ID, OrganizationPaths: p.account.organization.Paths, Managed: p.account.sessionPolicy,
+	}
+}
+
+const trustPolicyName = "trust-policy"
+
+const outsideMaxSession = "must be 3600 to 43200 seconds"
+
+func validMaxSession(seconds int) bool { return seconds >= 3600 && seconds <= 43200 }
+
+// managedSessionPolicy is a managed policy that a session may name. It is compiled when it is used for the first time.
+type managedSessionPolicy struct {
+	arn      string
+	text     []byte
+	compiled func() *policy.Policy
+}
+
+func newManagedSessionPolicy(arn string, text []byte) *managedSessionPolicy {
+	m := &managedSessionPolicy{arn: arn, text: bytes.Clone(text)}
+	m.compiled = sync.OnceValue(func() *policy.Policy {
+		p, _ := policy.Parse(m.text, policy.Options{Name: m.arn, Kind: policy.Session, Format: policy.FormatJSON})
+		return p // nil if it is at fault
+	})
+	return m
+}
+
+// sessionPolicy returns a managed policy of the account, or of AWS, as a session policy; nil if the account's export does not have it
+// or it cannot be read.
+func (a *account) sessionPolicy(arn string) *policy.Policy {
+	m := a.managed[arn]
+	if m == nil {
+		return nil
+	}
+	return m.compiled()
+}
+
+// keepManaged keeps the default versions of the managed policies. Accounts share those of AWS.
+func (r *resolver) keepManaged(b *Builder) {
+	r.account.managed = make(map[string]*managedSessionPolicy, len(r.managed))
+	for arn, p := range r.managed {
+		v, err := p.defaultOne()
+		if err != nil {
+			continue // reported where the policy is attached
+		}
+		m := b.managed[arn]
+		if m == nil || !bytes.Equal(m.text, v.data) {
+			m = newManagedSessionPolicy(arn, v.data)
+		}
+		if strings.Contains(arn, ":iam::aws:policy/") {
+			b.managed[arn] = m
+		}
+		r.account.managed[arn] = m
+	}
+}

@@ -1,0 +1,164 @@
+package iam
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portcullis-authz/portcullis/pkg/session"
+)
+
+const trustingExport = `{
+    "UserDetailList": [
+        {"Path": "/", "UserName": "alice", "UserId": "AIDAALICE0000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:user/alice",
+         "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111122223333:role/*"}]}}]},
+        {"Path": "/", "UserName": "bob", "UserId": "AIDABOB000000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:user/bob"}
+    ],
+    "RoleDetailList": [
+        {"Path": "/", "RoleName": "bobs", "RoleId": "AROABOBS00000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:role/bobs",
+         "MaxSessionDuration": 7200,
+         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}, "Action": "sts:AssumeRole"}]}},
+        {"Path": "/ops/", "RoleName": "all", "RoleId": "AROAALL000000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:role/ops/all",
+         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}]}},
+        {"Path": "/", "RoleName": "web", "RoleId": "AROAWEB000000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:role/web",
+         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+             {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/idp.example.com/a"},
+              "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"idp.example.com/a:sub": "pod", "idp.example.com/a:aud": "portcullis"}}}]}},
+        {"Path": "/", "RoleName": "none", "RoleId": "AROANONE00000000EXAMPLE", "Arn": "arn:aws:iam::111122223333:role/none"}
+    ],
+    "Policies": [
+        {"Arn": "arn:aws:iam::111122223333:policy/readers", "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true,
+         "Document": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}}]}
+    ]
+}`
+
+func trustingStore(t testing.TB) *Store {
+	t.Helper()
+	b := NewBuilder()
+	if faults := b.AddAccount([]byte(trustingExport), testOrganization); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for _, name := range []string{"alice", "bob"} {
+		mustAdd(t, b, &AccessKey{ID: "AKIA" + name, Secret: secret, User: "arn:aws:iam::111122223333:user/" + name})
+	}
+	mustAdd(t, b, &AccessKey{ID: "AKIAroot", Secret: secret, User: "arn:aws:iam::111122223333:root"})
+	return b.Store()
+}
+
+func pod() *WebIdentity {
+	return &WebIdentity{Issuer: "https://idp.example.com/a", Subject: "pod", Audience: []string{"portcullis"}}
+}
+
+func TestAssumeRole(t *testing.T) {
+	s := trustingStore(t)
+	for _, c := range []struct {
+		caller, role string
+		ok           bool
+	}{
+		{"user/alice", "role/bobs", false}, // her own policy is not enough
+		{"user/bob", "role/bobs", true},    // the trust policy names him
+		{"user/alice", "role/ops/all", true},
+		{"user/bob", "role/ops/all", false}, // his account is trusted, his policies allow nothing
+		{"root", "role/ops/all", false},
+		{"user/alice", "role/none", false},
+		{"user/alice", "role/missing", false},
+		{"user/alice", "role/web", false},
+	} {
+		r := &AssumeRequest{
+			Role: "arn:aws:iam::111122223333:" + c.role, SessionName: "ci", At: now,
+			Caller: s.Caller("arn:aws:iam::111122223333:"+c.caller, now),
+		}
+		got, err := s.AssumeRole(r)
+		if (err == nil) != c.ok || (got != nil) != c.ok {
+			t.Errorf("%s assumes %s: %v, %v", c.caller, c.role, got, err)
+		}
+	}
+}
+
+func TestAssumeRoleWithWebIdentity(t *testing.T) {
+	s := trustingStore(t)
+	web := func(change func(*WebIdentity)) error {
+		w := pod()
+		change(w)
+		_, err := s.AssumeRole(&AssumeRequest{Role: "arn:aws:iam::111122223333:role/web", SessionName: "ci", At: now, Web: w})
+		return err
+	}
+	if err := web(func(*WebIdentity) {}); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*WebIdentity){
+		"another subject":   func(w *WebIdentity) { w.Subject = "pods" },
+		"another issuer":    func(w *WebIdentity) { w.Issuer = "https://idp.example.com/b" },
+		"a trailing slash":  func(w *WebIdentity) { w.Issuer += "/" },
+		"another audience":  func(w *WebIdentity) { w.Audience = []string{"sts.amazonaws.com"} },
+		"two audiences":     func(w *WebIdentity) { w.Audience = append(w.Audience, "other") },
+		"authorized party":  func(w *WebIdentity) { w.AuthorizedParty = "other" },
+		"tags":              func(w *WebIdentity) { w.Tags = []session.Tag{{Key: "a", Value: "b"}} },
+		"a source identity": func(w *WebIdentity) { w.SourceIdentity = "alice" },
+	} {
+		refused, _ := errors.AsType[*Refused](web(change))
+		if refused == nil || refused.Code != "AccessDenied" {
+			t.Errorf("%s: %v", name, refused)
+		}
+	}
+}
+
+func TestSessionOfARole(t *testing.T) {
+	s := trustingStore(t)
+	got, err := s.AssumeRole(&AssumeRequest{
+		Role: "arn:aws:iam::111122223333:role/bobs", SessionName: "ci", At: now.Add(time.Millisecond), Duration: 2 * time.Hour,
+		Caller:     s.Caller("arn:aws:iam::111122223333:user/bob", now),
+		PolicyARNs: []string{"arn:aws:iam::111122223333:policy/readers"}, Policy: `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &session.Session{
+		Role: "arn:aws:iam::111122223333:role/bobs", RoleID: "AROABOBS00000000EXAMPLE", Name: "ci", Issued: now, Expires: now.Add(2 * time.Hour),
+		PolicyARNs: []string{"arn:aws:iam::111122223333:policy/readers"}, Policy: `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestUserSession(t *testing.T) {
+	s := trustingStore(t)
+	got, err := s.UserSession(&UserRequest{Caller: s.Caller("arn:aws:iam::111122223333:user/bob", now), At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &session.Session{User: "arn:aws:iam::111122223333:user/bob", UserID: "AIDABOB000000000EXAMPLE", Issued: now, Expires: now.Add(12 * time.Hour)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	root, err := s.UserSession(&UserRequest{Caller: s.Caller("arn:aws:iam::111122223333:root", now), At: now, Duration: 36 * time.Hour})
+	if err != nil || root.Expires.Sub(root.Issued) != time.Hour {
+		t.Errorf("%v, %v", root, err)
+	}
+}
+
+// What is wrong with a role's trust policy is reported at its place.
+func TestTrustPolicyFaults(t *testing.T) {
+	for _, c := range []struct{ from, to, fault string }{
+		{`"Action": "sts:AssumeRoleWithWebIdentity",`, `"Action": "sts:AssumeRoleWithWebIdentity", "Resource": "*",`, "Resource"},
+		{`"MaxSessionDuration": 7200`, `"MaxSessionDuration": 100`, "MaxSessionDuration must be 3600 to 43200"},
+		{`"MaxSessionDuration": 7200`, `"MaxSessionDuration": "7200"`, "must be a number"},
+		{`"Principal": {"AWS": "arn:aws:iam::111122223333:user/bob"}, `, ``, "Principal is missing"},
+		{`"Principal": {"AWS": "111122223333"}`, `"NotPrincipal": {"AWS": "111122223333"}`, "no NotPrincipal"},
+		{`oidc-provider/idp`, `oidc-provider/https://idp`, "with its https://"},
+		{`oidc-provider/idp`, `oidc-provider/*idp`, "wildcard"},
+	} {
+		broken := strings.Replace(trustingExport, c.from, c.to, 1)
+		faults := NewBuilder().AddAccount([]byte(broken), Organization{})
+		if len(faults) == 0 || !strings.Contains(faults[0].Message, c.fault) || faults[0].Line < 9 {
+			t.Errorf("%s for %s: %v", c.to, c.from, faults)
+		}
+	}
+}
