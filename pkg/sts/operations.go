@@ -47,7 +47,7 @@ func (c *Call) request() (*iam.AssumeRequest, error) {
 }
 
 func (s *Service) assumeRole(_ context.Context, c *Call) ([]Field, error) {
-	c.entry.role, c.entry.session = c.Text("RoleArn"), c.Text("RoleSessionName")
+	c.Describe("", c.Text("RoleArn"), c.Text("RoleSessionName"))
 	r, err := c.request()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Service) assumeRole(_ context.Context, c *Call) ([]Field, error) {
 }
 
 func (s *Service) assumeRoleWithWebIdentity(ctx context.Context, c *Call) ([]Field, error) {
-	c.entry.role, c.entry.session = c.Text("RoleArn"), c.Text("RoleSessionName")
+	c.Describe("", c.Text("RoleArn"), c.Text("RoleSessionName"))
 	web, err := s.webIdentity(ctx, c)
 	if err != nil {
 		return nil, err
@@ -90,6 +90,9 @@ func (s *Service) assume(c *Call, r *iam.AssumeRequest) ([]Field, error) {
 	return s.RoleSession(c, granted)
 }
 
+// maxSessionToken is 100 percent of PackedPolicySize.
+const maxSessionToken = 2 << 10
+
 // RoleSession seals the session of a role and returns what AssumeRole answers. Actions of other packages use it too.
 func (s *Service) RoleSession(c *Call, granted *session.Session) ([]Field, error) {
 	name, id, err := assumedRole(granted)
@@ -102,7 +105,7 @@ func (s *Service) RoleSession(c *Call, granted *session.Session) ([]Field, error
 	}
 	fields := []Field{{"AssumedRoleUser", []Field{{"Arn", name}, {"AssumedRoleId", id}}}, credentials.field()}
 	if granted.Policy != "" || len(granted.PolicyARNs)+len(granted.Tags) > 0 {
-		fields = append(fields, Field{"PackedPolicySize", len(credentials.SessionToken) * 100 / session.MaxToken})
+		fields = append(fields, Field{"PackedPolicySize", len(credentials.SessionToken) * 100 / maxSessionToken})
 	}
 	if granted.SourceIdentity != "" {
 		fields = append(fields, Field{"SourceIdentity", granted.SourceIdentity})

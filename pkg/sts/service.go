@@ -89,6 +89,18 @@ type entry struct {
 	issued    string
 }
 
+// Describe says in the log who calls and what for. Empty texts change nothing.
+func (c *Call) Describe(principal, role, sessionName string) {
+	for _, text := range [...]struct {
+		to   *string
+		from string
+	}{{&c.entry.principal, principal}, {&c.entry.role, role}, {&c.entry.session, sessionName}} {
+		if text.from != "" {
+			*text.to = text.from
+		}
+	}
+}
+
 // skew is by how much clocks of clients may differ, as at STS. A presigned request lasts as long, or shorter if X-Amz-Expires says so.
 const skew = 15 * time.Minute
 
@@ -154,7 +166,7 @@ func (s *Service) builtIn() map[string]*Action {
 // do runs one call.
 func (s *Service) do(ctx context.Context, c *Call) ([]Field, error) {
 	body, _ := c.Request.Body()
-	parameters, failed := readParameters(withoutSignature(c.Request.RawQuery()), string(body))
+	parameters, failed := readParameters(c.Request.RawQuery(), string(body))
 	if failed != nil {
 		return nil, failed
 	}
@@ -194,11 +206,11 @@ func (s *Service) authenticate(c *Call) error {
 	}
 	c.Caller = caller
 	c.entry.keyID, c.entry.principal = caller.AccessKeyID(), caller.Principal().ARN
-	return c.within("key", caller.AccessKeyID())
+	return c.Within("key", caller.AccessKeyID())
 }
 
-// within takes a call from the rate of a verified caller.
-func (c *Call) within(kind, id string) error {
+// Within takes a call from the rate of a verified caller, of which there may be several kinds. Its error is for the client.
+func (c *Call) Within(kind, id string) error {
 	if c.pace.caller(kind, id, c.At) {
 		return nil
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
-// maxToken is the limit of WebIdentityToken.
-const maxToken = 20000
+// maxWebIdentityToken is the limit of WebIdentityToken.
+const maxWebIdentityToken = 20000
 
 // webIdentity verifies the token of a call: its signature and times by its issuer, then its audience.
 func (s *Service) webIdentity(ctx context.Context, c *Call) (*iam.WebIdentity, error) {
 	text := withoutNewline(c.Text("WebIdentityToken"))
 	switch {
-	case len(text) > maxToken:
+	case len(text) > maxWebIdentityToken:
 		return nil, constraint("", "WebIdentityToken", "Member must have length less than or equal to 20000")
 	case strings.ContainsAny(text, " \t\r\n"):
 		return nil, invalidToken("the token has blanks or more than one line")
@@ -37,14 +37,16 @@ func (s *Service) webIdentity(ctx context.Context, c *Call) (*iam.WebIdentity, e
 	if token.Subject() == "" {
 		return nil, invalidToken("the token has no sub")
 	}
-	if err := c.within("web identity", token.Issuer()+"\n"+token.Subject()); err != nil {
+	if err := c.Within("web identity", token.Issuer()+"\n"+token.Subject()); err != nil {
 		return nil, err
 	}
 	return identityOf(token)
 }
 
 // withoutNewline removes the newline at the end of a token file, which SDKs send along.
-func withoutNewline(text string) string { return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r") }
+func withoutNewline(text string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+}
 
 func invalidToken(detail string) *Error {
 	return &Error{Code: InvalidIdentityToken, Message: "The web identity token that was passed could not be validated.", Detail: detail}
@@ -73,71 +75,105 @@ func identityOf(t *jwt.Token) (*iam.WebIdentity, error) {
 		}
 		*into = text
 	}
-	if amr, given := t.Claim("amr"); given && json.Unmarshal([]byte(amr), &w.Methods) != nil {
-		return nil, invalidToken("the claim amr is not a list of texts")
+	if _, given := t.Claim("amr"); given {
+		var ok bool
+		if w.Methods, ok = listClaim(t, "amr"); !ok {
+			return nil, invalidToken("the claim amr is not a list of texts")
+		}
 	}
 	var err error
 	w.Tags, w.TransitiveTagKeys, err = sessionTags(t)
 	return w, err
 }
 
+// listClaim returns a claim that is a list of texts.
+func listClaim(t *jwt.Token, name string) ([]string, bool) {
+	text, _ := t.Claim(name)
+	if _, isString := t.StringClaim(name); isString {
+		return nil, false
+	}
+	return list(json.RawMessage(text))
+}
+
+// list reads a list of texts. Null is not a text.
+func list(data json.RawMessage) ([]string, bool) {
+	var items []*string
+	if json.Unmarshal(data, &items) != nil || items == nil {
+		return nil, false
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		if item == nil {
+			return nil, false
+		}
+		texts[i] = *item
+	}
+	return texts, true
+}
+
 const tagsClaim = "https://aws.amazon.com/tags"
 
-// tags is the claim of session tags ("Pass session tags in AWS STS", IAM User Guide).
-type tags struct {
-	Principal  map[string][]string `json:"principal_tags"`
-	Transitive []string            `json:"transitive_tag_keys"`
-}
-
-// sessionTags reads the session tags of a token, which are one claim or, flattened, a claim for each tag. Other members of the claim are
-// refused: they could be tags in a form that is not known.
+// sessionTags reads the session tags of a token, which are one claim or, flattened, a claim for each tag ("Pass session tags in AWS
+// STS", IAM User Guide). What has another form is refused: it would otherwise count as absent.
 func sessionTags(t *jwt.Token) ([]session.Tag, []string, error) {
-	bad := invalidToken("the session tags of the token are not in the form of the claim " + tagsClaim)
-	var all tags
+	var r tagReader
 	nested, given := t.Claim(tagsClaim)
-	if given {
-		decoder := json.NewDecoder(strings.NewReader(nested))
-		decoder.DisallowUnknownFields()
-		if nested == "" || nested[0] != '{' || decoder.Decode(&all) != nil || !exactNames(nested) {
-			return nil, nil, bad
+	_, isString := t.StringClaim(tagsClaim)
+	if given && (isString || !r.object(nested)) {
+		r.bad = true
+	}
+	for name := range t.ClaimsBelow(tagsClaim + "/") {
+		texts, ok := listClaim(t, tagsClaim+"/"+name)
+		r.bad = r.bad || given || !ok
+		if key, isTag := strings.CutPrefix(name, "principal_tags/"); isTag {
+			r.tag(key, texts)
+		} else {
+			r.bad = r.bad || name != "transitive_tag_keys"
+			r.transitive = texts
 		}
 	}
-	for name, text := range t.ClaimsBelow(tagsClaim + "/") {
-		key, isTag := strings.CutPrefix(name, "principal_tags/")
-		var values []string
-		if given || json.Unmarshal([]byte(text), &values) != nil || !isTag && name != "transitive_tag_keys" {
-			return nil, nil, bad
-		}
-		if !isTag {
-			all.Transitive = values
-			continue
-		}
-		if all.Principal == nil {
-			all.Principal = map[string][]string{}
-		}
-		all.Principal[key] = values
+	if r.bad {
+		return nil, nil, invalidToken("the session tags of the token are not in the form of the claim " + tagsClaim)
 	}
-	var list []session.Tag
-	for key, values := range all.Principal {
-		if len(values) != 1 {
-			return nil, nil, bad
-		}
-		list = append(list, session.Tag{Key: key, Value: values[0]})
-	}
-	slices.SortFunc(list, func(a, b session.Tag) int { return strings.Compare(a.Key, b.Key) })
-	return list, all.Transitive, nil
+	slices.SortFunc(r.tags, func(a, b session.Tag) int { return strings.Compare(a.Key, b.Key) })
+	return r.tags, r.transitive, nil
 }
 
-// exactNames reports whether the members of the claim have exactly the names that count: encoding/json ignores case.
-func exactNames(object string) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal([]byte(object), &members) != nil {
-		return false
-	}
+type tagReader struct {
+	tags       []session.Tag
+	transitive []string
+	bad        bool
+}
+
+// object reads {"principal_tags": {"key": ["value"]}, "transitive_tag_keys": ["key"]}.
+func (r *tagReader) object(text string) bool {
+	var members, tags map[string]json.RawMessage
+	ok := json.Unmarshal([]byte(text), &members) == nil
 	for name, value := range members {
-		if name != "principal_tags" && name != "transitive_tag_keys" || string(value) == "null" {
+		switch name {
+		case "principal_tags":
+			ok = ok && json.Unmarshal(value, &tags) == nil && tags != nil
+		case "transitive_tag_keys":
+			var isList bool
+			r.transitive, isList = list(value)
+			ok = ok && isList
+		default:
 			return false
 		}
 	}
-	return true
+	for key, value := range tags {
+		texts, isList := list(value)
+		ok = ok && isList
+		r.tag(key, texts)
+	}
+	return ok
+}
+
+// tag adds a tag, which has one value.
+func (r *tagReader) tag(key string, values []string) {
+	if len(values) != 1 {
+		r.bad = true
+		return
+	}
+	r.tags = append(r.tags, session.Tag{Key: key, Value: values[0]})
 }

@@ -2695,7 +2695,12 @@ type Issuer struct {
 	// How often the keys are fetched, such as 15m; 10s to 24h. Without it, 15m.
 	Refresh string `protobuf:"bytes,6,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	// How long keys are used after the last successful fetch, such as 24h; at most 168h. Without it, 24h.
-	MaxAge        string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The audiences of tokens that callers exchange for session credentials (AssumeRoleWithWebIdentity), such as the URL of
+	// this STS; at most 50. A token's claim aud must name one of them. STS accepts no token of an issuer without audiences.
+	// Authorizers do not use this field. Do not write sts.amazonaws.com: whoever gets such a token can use it at AWS.
+	// AWS: "AssumeRoleWithWebIdentity" (AWS STS API Reference).
+	Audiences     []string `protobuf:"bytes,20,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2777,6 +2782,13 @@ func (x *Issuer) GetMaxAge() string {
 		return x.MaxAge
 	}
 	return ""
+}
+
+func (x *Issuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
 }
 
 // Signatures sets how signatures are verified where AWS does not document it, or where a proxy changes requests.
@@ -3174,8 +3186,10 @@ type Iam struct {
 	// tokens are left out, and so are values of headers that a proxy may have added or that authenticate.
 	// AWS: "Troubleshoot Signature Version 4 signing for AWS API requests" (IAM User Guide).
 	ExplainSignatures bool `protobuf:"varint,20,opt,name=explain_signatures,json=explainSignatures,proto3" json:"explain_signatures,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Settings of STS, which `portcullis serve --sts` serves. Without it, the defaults.
+	Sts           *Sts `protobuf:"bytes,35,opt,name=sts,proto3" json:"sts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Iam) Reset() {
@@ -3229,6 +3243,69 @@ func (x *Iam) GetExplainSignatures() bool {
 	return false
 }
 
+func (x *Iam) GetSts() *Sts {
+	if x != nil {
+		return x.Sts
+	}
+	return nil
+}
+
+// Sts sets what STS does for its clients. pkg/sts/README.md describes STS.
+type Sts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many calls are answered in a second; 1 to 10000. One client address gets half of them, one caller a tenth.
+	// Further calls get the error Throttling, which SDKs retry. Without it, 500.
+	CallsPerSecond *int32 `protobuf:"varint,1,opt,name=calls_per_second,json=callsPerSecond,proto3,oneof" json:"calls_per_second,omitempty"`
+	// How far the issuers' clocks may differ from the clock of portcullis, such as 30s; at most 5m. Without it, 0s.
+	ClockSkew     string `protobuf:"bytes,2,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sts) Reset() {
+	*x = Sts{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sts) ProtoMessage() {}
+
+func (x *Sts) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sts.ProtoReflect.Descriptor instead.
+func (*Sts) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Sts) GetCallsPerSecond() int32 {
+	if x != nil && x.CallsPerSecond != nil {
+		return *x.CallsPerSecond
+	}
+	return 0
+}
+
+func (x *Sts) GetClockSkew() string {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return ""
+}
+
 // IamAccount is an account: its users, groups, roles and policies.
 type IamAccount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3256,7 +3333,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3268,7 +3345,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3281,7 +3358,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3333,7 +3410,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3345,7 +3422,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3358,7 +3435,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3386,7 +3463,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3475,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3488,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3432,7 +3509,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3521,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3534,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3514,7 +3591,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3526,7 +3603,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3539,7 +3616,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3656,7 +3733,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +3745,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +3758,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Secret) GetValue() string {
@@ -3967,7 +4044,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"claim_name\x18\x01 \x01(\tR\tclaimName\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\x12\x1a\n" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12'\n" +
-	"\x0fexpected_values\x18\x04 \x03(\tR\x0eexpectedValues\"\xb3\x01\n" +
+	"\x0fexpected_values\x18\x04 \x03(\tR\x0eexpectedValues\"\xd1\x01\n" +
 	"\x06Issuer\x12\x19\n" +
 	"\bjwks_uri\x18\x01 \x01(\tR\ajwksUri\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
@@ -3975,7 +4052,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\aca_file\x18\x04 \x01(\tR\x06caFile\x12\x18\n" +
 	"\atimeout\x18\x05 \x01(\tR\atimeout\x12\x18\n" +
 	"\arefresh\x18\x06 \x01(\tR\arefresh\x12\x17\n" +
-	"\amax_age\x18\a \x01(\tR\x06maxAge\"\xea\x02\n" +
+	"\amax_age\x18\a \x01(\tR\x06maxAge\x12\x1c\n" +
+	"\taudiences\x18\x14 \x03(\tR\taudiences\"\xea\x02\n" +
 	"\n" +
 	"Signatures\x12\x8f\x01\n" +
 	"\vmax_expires\x18\x01 \x01(\x05Bi\xbaHf\xba\x01c\n" +
@@ -4015,12 +4093,19 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xb8\x01\n" +
+	"principals\"\xe5\x01\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
 	"accessKeys\x12-\n" +
-	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\"\xfb\x01\n" +
+	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12+\n" +
+	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xc5\x01\n" +
+	"\x03Sts\x12\x89\x01\n" +
+	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
+	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"clock_skew\x18\x02 \x01(\tR\tclockSkewB\x13\n" +
+	"\x11_calls_per_second\"\xfb\x01\n" +
 	"\n" +
 	"IamAccount\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x16\n" +
@@ -4107,7 +4192,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4145,35 +4230,36 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*ClientAddress)(nil),             // 33: portcullis.config.v1.ClientAddress
 	(*VpcEndpoint)(nil),               // 34: portcullis.config.v1.VpcEndpoint
 	(*Iam)(nil),                       // 35: portcullis.config.v1.Iam
-	(*IamAccount)(nil),                // 36: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 37: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 38: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 39: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 40: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 41: portcullis.config.v1.Secret
-	nil,                               // 42: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 43: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 44: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 45: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 46: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 47: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 48: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 49: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 50: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 51: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 52: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 53: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 55: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 56: google.protobuf.Value
+	(*Sts)(nil),                       // 36: portcullis.config.v1.Sts
+	(*IamAccount)(nil),                // 37: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 38: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 39: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 40: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 41: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 42: portcullis.config.v1.Secret
+	nil,                               // 43: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 44: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 45: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 46: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 47: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 48: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 49: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 50: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 51: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 52: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 53: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 55: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 56: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 57: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	13, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	33, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	34, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	35, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	42, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	43, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	43, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	44, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	22, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	12, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	7,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4185,59 +4271,60 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
 	17, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	56, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	57, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	44, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	45, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
 	18, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	45, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	46, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	46, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	47, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
 	30, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
 	15, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
 	16, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
 	14, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	41, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	47, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	48, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	49, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	42, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	48, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	49, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	50, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	50, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	51, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
 	31, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
 	20, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
 	25, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
 	26, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	51, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	52, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	52, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	53, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
 	23, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	41, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	41, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	42, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	42, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
 	24, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	41, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	42, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
 	27, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
 	28, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	53, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	54, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	56, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	36, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	38, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	37, // 53: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	56, // 54: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	40, // 55: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	41, // 56: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	41, // 57: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	56, // 58: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	55, // 59: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	29, // 60: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	21, // 61: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	19, // 62: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	32, // 63: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	41, // 64: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	54, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	55, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	57, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	37, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	39, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	36, // 53: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	38, // 54: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	57, // 55: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	41, // 56: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	42, // 57: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	42, // 58: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	57, // 59: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	56, // 60: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	29, // 61: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	21, // 62: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	19, // 63: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	32, // 64: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	42, // 65: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	66, // [66:66] is the sub-list for method output_type
+	66, // [66:66] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4251,13 +4338,14 @@ func file_portcullis_config_v1_config_proto_init() {
 	file_portcullis_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   50,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
