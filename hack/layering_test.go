@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"pkg/meter":                     {"pkg/authz"},
 	"pkg/tracing":                   {"pkg/authz"},
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
-	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/sigv4", "pkg/strictjson"},
+	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/policy", "pkg/session", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
 	"pkg/cognito":                   {"pkg/authz", "pkg/arn", "pkg/jwt"},
 	"pkg/lambda":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/strictjson"},
@@ -105,7 +105,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import only the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/session", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
 
 // topLevel lists the allowed top-level folders, except dot-files.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

@@ -74,6 +74,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	for i := range e.policies {
 		r.addManaged(&e.policies[i])
 	}
+	b.keepManaged(r)
 	for i := range e.groups {
 		r.addGroup(&e.groups[i])
 	}
