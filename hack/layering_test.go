@@ -66,7 +66,7 @@ var imports = map[string][]string{
 	"pkg/config/source":           {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
-		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
+		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "pkg/session", "proto/portcullis/config/v1"},
 	"pkg/envoyconf":        {"pkg/gateway"},
 	"pkg/decisionlog":      {"pkg/authz", "pkg/bulkhead"},
 	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
