@@ -105,6 +105,7 @@ func TestSessionFaults(t *testing.T) {
 		"one id":            {good + strings.NewReplacer("ISSUE", "ACCEPT", ringOne, ringTwo).Replace(good), "the key is given twice: keep one"},
 		"one secret":        {good + strings.NewReplacer("ISSUE", "ACCEPT", "id: a", "id: b").Replace(good), "another key of the ring has the same secret"},
 		"an unknown field":  {strings.Replace(good, "use:", "usage: x, use:", 1), "usage"},
+		"secret as text":    {"    - {id: a, secret: " + ringOne + ", use: ISSUE}\n", ":11:23: secret must be fields"},
 		"key without a map": {"    - " + ringOne + "\n", ":11:7:"},
 	} {
 		t.Run(name, func(t *testing.T) {
