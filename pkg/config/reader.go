@@ -16,6 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/session"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -64,6 +65,8 @@ type compiler struct {
 	log *decisionlog.Config
 	// keys are the access keys and their owners.
 	keys *iam.Store
+	// ring seals and opens session tokens; nil if the configuration does not accept any.
+	ring *session.Ring
 }
 
 // keyFile is an access key file. Its faults are reported where it is used.
