@@ -67,7 +67,7 @@ var imports = map[string][]string{
 	"pkg/config/source":           {"pkg/fault"},
 	"pkg/config": {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability",
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
-		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
+		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "pkg/session", "proto/portcullis/config/v1"},
 	"pkg/envoyconf":        {"pkg/gateway"},
 	"pkg/decisionlog":      {"pkg/authz", "pkg/bulkhead"},
 	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
@@ -106,7 +106,7 @@ var onlyIn = map[string][]string{
 }
 
 // standardLibraryOnly lists the packages that import only the standard library and the module.
-var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
+var standardLibraryOnly = []string{"pkg/authz", "pkg/arn", "pkg/fault", "pkg/session", "pkg/sigv4", "pkg/strictjson", "pkg/bulkhead", "pkg/meter"}
 
 // topLevel lists the allowed top-level folders, except dot-files.
 var topLevel = []string{"cmd", "deploy", "envoy", "hack", "pkg", "proto"}

@@ -21,7 +21,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		RequireAPI:     m.GetEnvoy().GetRequireApi(),
 		Meter:          c.lease.Meter(),
 	}
-	c.signs = c.Standalone || len(m.GetIam().GetAccessKeys()) > 0 || c.Follows(at.Field("iam").Field("accessKeys"))
+	c.signs = c.signable(m.GetIam(), at.Field("iam"))
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
 	}
@@ -38,9 +38,10 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, at)
 	}
+	config.Signatures = c.signatures(m.GetIam())
+	c.web = c.webIdentities(m, at)
 	c.unusedIssuers(at.Field("issuers"))
 	c.unusedFunctions(at.Field("functions"))
-	config.Signatures = c.signatures(m.GetIam())
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if !c.Follows(f.At) {
@@ -119,7 +120,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 		c.Mark(at.Field("authorization")) // which kind of authorizer it is, is not known
 	}
 	if authorization == configv1.Authorization_AWS_IAM && !c.signs {
-		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts and accessKeys")
+		c.IfNew(at.Field("authorization"), "authorization AWS_IAM needs keys that callers sign with: write iam: with accounts, and accessKeys or sessions")
 	}
 	r := gateway.Route{
 		At: at, Method: method, Resource: resource,

@@ -25,6 +25,7 @@ const (
 func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (gateway.Verify, error) {
 	at := c.doc.Root().Field("iam")
 	builder := iam.NewBuilder()
+	c.sessionKeys(builder, m.GetSessions(), at.Field("sessions"))
 	known := true
 	for i, account := range m.GetAccounts() {
 		known = c.account(builder, account, at.Field("accounts").Item(i)) && known
@@ -43,7 +44,8 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	}
 	c.keys = builder.Store()
 	authenticator := iam.New(iam.Config{
-		Store: c.keys, SigningKeys: c.pool.SigningKeys(), PublicKeys: c.pool.PublicKeys(), Explain: m.GetExplainSignatures(),
+		Store: c.keys, SigningKeys: c.pool.SigningKeys(), PublicKeys: c.pool.PublicKeys(), Sessions: c.pool.Sessions(),
+		Explain: m.GetExplainSignatures(),
 	})
 	return func(o gateway.SignatureOptions) (gateway.Verify, error) { return verifier(authenticator, o) }
 }
@@ -199,6 +201,9 @@ func (c *compiler) gatherIAM() {
 				c.gatherFile(p, maxNamedSize)
 			}
 		}
+	}
+	for key := range c.doc.Items(at.Field("sessions").Field("keys")) {
+		c.gatherFile(key.Field("secret"), maxSecretSize)
 	}
 	for source := range c.doc.Items(at.Field("accessKeys")) {
 		c.gatherKeys(source.Field("file"))

@@ -13,6 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/session"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -31,10 +33,14 @@ type Snapshot struct {
 	Digest string
 	// APIs and Routes are the numbers of APIs and routes.
 	APIs, Routes int
+	// STS answers calls of STS; nil if the configuration issues no sessions.
+	STS *sts.Service
 	// NeedsBodies reports whether a route verifies signatures, which cover the body. Nothing else reads bodies.
 	NeedsBodies bool
 	// DecisionLog says where decisions are logged; nil if the configuration does not mention it.
 	DecisionLog *decisionlog.Config
+	// Sessions seals and opens session tokens; nil if the configuration does not accept any.
+	Sessions *session.Ring
 
 	// Definitions are the APIs that definitions define, as they were read. A Snapshot with faults has those that could be read.
 	Definitions []*definition.Definition
@@ -229,5 +235,5 @@ func (l *loading) compileInto(s *Snapshot) {
 	for i := range s.Config.APIs {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
-	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
+	s.NeedsBodies, s.DecisionLog, s.Sessions = s.Config.NeedsBodies(), l.log, l.ring
 }

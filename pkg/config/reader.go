@@ -16,6 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/session"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -62,8 +63,12 @@ type compiler struct {
 	flushable []flushable
 	// log is the decision log; nil if the configuration does not mention it.
 	log *decisionlog.Config
+	// web verifies the tokens that callers exchange for session credentials.
+	web webIdentity
 	// keys are the access keys and their owners.
 	keys *iam.Store
+	// ring seals and opens session tokens; nil if the configuration does not accept any.
+	ring *session.Ring
 }
 
 // keyFile is an access key file. Its faults are reported where it is used.

@@ -7,7 +7,7 @@ var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secre
 
 // secrets are fields that hold secrets, or texts that often contain them, such as A=secret before a command, or a
 // password in a URL.
-var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key", "value"}
+var secrets = []string{"environment", "headers", "command", "url", "proxy", "password", "sentinelPassword", "key", "value", "secret"}
 
 // elsewhere maps names from API Gateway's own interfaces, and other likely names, to the names here (source.Schema).
 var elsewhere = map[string]string{

@@ -60,7 +60,7 @@ func (b *Builder) AddKey(k *AccessKey, at *fault.Place) []fault.Fault {
 	if len(c.faults) > 0 {
 		return c.faults
 	}
-	i.key, i.keyID, i.temporary = k.sigv4Key(), k.ID, k.SessionToken != ""
+	i.key, i.keyID, i.temporary = newKey(k.Secret, k.SessionToken, k.Expires, i), k.ID, k.SessionToken != ""
 	i.issued, i.mfa, i.sourceIdentity = k.IssueTime, k.MFATime, k.SourceIdentity
 	i.policies.Session = slices.Clone(k.SessionPolicies)
 	i.inactive = k.Inactive
@@ -68,12 +68,10 @@ func (b *Builder) AddKey(k *AccessKey, at *fault.Place) []fault.Fault {
 	return nil
 }
 
-// sigv4Key returns the key with a version that changes with its secret.
-func (k *AccessKey) sigv4Key() *sigv4.Key {
-	sum := sha256.Sum256([]byte(k.Secret))
-	return &sigv4.Key{
-		Secret: k.Secret, Version: binary.BigEndian.Uint64(sum[:]), Token: k.SessionToken, Expires: k.Expires,
-	}
+// newKey returns a key with a version that changes with its secret.
+func newKey(secret, token string, expires time.Time, owner *identity) *sigv4.Key {
+	sum := sha256.Sum256([]byte(secret))
+	return &sigv4.Key{Secret: secret, Version: binary.BigEndian.Uint64(sum[:]), Token: token, Expires: expires, Owner: owner}
 }
 
 // keyCheck finds all faults of a key.
@@ -188,14 +186,18 @@ func (c *keyCheck) roleSession(b *Builder) *identity {
 		c.fault("role", "no account has the role%s: write its ARN with its path, or %s", shown(c.Role), addAccount)
 		return nil
 	}
-	i := p.newIdentity()
-	partition, account := b.partitions[p.account.id], p.account.id
+	return p.roleSession(b.partitions[p.account.id], c.SessionName, c.SessionTags)
+}
+
+// roleSession returns the identity of a session of a role.
+func (p *principal) roleSession(partition, name string, tags map[string]string) *identity {
+	i, account := p.newIdentity(), p.account.id
 	i.principal = policy.Principal{
 		Kind: policy.RoleSession, Account: account, ParentARN: p.arn, ParentID: p.id, Bounded: p.boundary != nil,
-		ARN: "arn:" + partition + ":sts::" + account + ":assumed-role/" + p.name + "/" + c.SessionName,
+		ARN: "arn:" + partition + ":sts::" + account + ":assumed-role/" + p.name + "/" + name,
 	}
-	i.principalType, i.userID, i.principalARN = "AssumedRole", p.id+":"+c.SessionName, p.arn
-	i.tags = overlay(p.tags, c.SessionTags)
+	i.principalType, i.userID, i.principalARN = "AssumedRole", p.id+":"+name, p.arn
+	i.tags = overlay(p.tags, tags)
 	return i
 }
 
@@ -205,11 +207,17 @@ func (c *keyCheck) user(b *Builder) *identity {
 		c.fault("user", "no account has the user%s: write its ARN with its path, or %s", shown(c.User), addAccount)
 		return nil
 	}
-	i := p.newIdentity()
 	if c.FederatedUser != "" {
+		i := p.newIdentity()
 		c.federate(b, p, i)
 		return i
 	}
+	return p.user()
+}
+
+// user returns the identity of a user.
+func (p *principal) user() *identity {
+	i := p.newIdentity()
 	i.principal = policy.Principal{Kind: policy.User, ARN: p.arn, Account: p.account.id, ID: p.id, Bounded: p.boundary != nil}
 	i.principalType, i.userID, i.username, i.principalARN = "User", p.id, p.name, p.arn
 	i.tags = p.tags

@@ -16,6 +16,8 @@ type Config struct {
 	// SigningKeys and PublicKeys are caches that outlive the Authenticator; nil disables them.
 	SigningKeys *SigningKeys
 	PublicKeys  *PublicKeys
+	// Sessions caches opened sessions and outlives the Authenticator too.
+	Sessions *Sessions
 	// Explain shows clients what their signature was compared with, if it does not match.
 	Explain bool
 	// Now is the clock; nil means time.Now.
@@ -27,13 +29,19 @@ type Authenticator struct {
 	store       *Store
 	signingKeys *SigningKeys
 	publicKeys  *PublicKeys
+	sessions    *Sessions
 	explain     bool
 	now         func() time.Time
 }
 
 // New returns an Authenticator.
 func New(c Config) *Authenticator {
-	a := &Authenticator{store: c.Store, signingKeys: c.SigningKeys, publicKeys: c.PublicKeys, explain: c.Explain, now: c.Now}
+	a := &Authenticator{
+		store: c.Store, signingKeys: c.SigningKeys, publicKeys: c.PublicKeys, sessions: c.Sessions, explain: c.Explain, now: c.Now,
+	}
+	if a.store == nil {
+		a.store = &Store{}
+	}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -67,7 +75,7 @@ func (a *Authenticator) Verifier(o Options) (*Verifier, error) {
 		regions = nil
 	}
 	v, err := sigv4.New(sigv4.Config{
-		Regions: regions, AnyRegion: o.AnyRegion, Service: o.Service, ClockSkew: o.ClockSkew, Key: a.store.Key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
+		Regions: regions, AnyRegion: o.AnyRegion, Service: o.Service, ClockSkew: o.ClockSkew, Key: a.key, SigningKey: a.signingKey, PublicKey: a.publicKey, Now: a.now,
 		MaxExpires: o.MaxExpires, PlusLiteral: o.PlusLiteral, HostAliases: o.HostAliases, DisableSigV4A: o.DisableSigV4A,
 		AllowUnsignedPayload: o.AllowUnsignedPayload, Debug: a.explain,
 	})
@@ -92,9 +100,9 @@ func (v *Verifier) Verify(r *authz.Request) (*Caller, error) {
 		return nil, &authz.Refusal{Reason: authz.Reason{Code: authz.CodeEnvoyConfig, Detail: "AWS_IAM: Envoy may have replaced bytes of " +
 			"a signed header: set encode_raw_headers: true on the ext_authz filter"}}
 	}
-	found := v.store.identity(result.KeyID)
-	if found == nil {
-		return nil, internalError("a verified key is not in the store")
+	found, ok := result.Owner.(*identity)
+	if !ok || found == nil {
+		return nil, internalError("a verified key has no owner")
 	}
 	at := r.Time
 	if at.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/session"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
 )
 
@@ -12,6 +13,7 @@ import (
 type identity struct {
 	key           *sigv4.Key // a pointer, so that printing an enclosing struct prints no secret
 	keyID         string
+	session       *session.Session // nil unless the key belongs to an opened session
 	principal     policy.Principal
 	policies      policy.Policies
 	organization  *Organization
@@ -23,8 +25,9 @@ type identity struct {
 	temporary     bool
 	issued, mfa   time.Time
 
-	sourceIdentity string
-	inactive       bool
+	sourceIdentity    string
+	federatedProvider string
+	inactive          bool
 }
 
 // Format prints only the key's id, for every verb.
@@ -58,6 +61,35 @@ func (c *Caller) AccessKeyID() string { return c.identity.keyID }
 
 // UserID returns aws:userid.
 func (c *Caller) UserID() string { return c.identity.userID }
+
+// Session returns the session of a caller whose token was opened; nil for access keys that were configured. It must not be changed.
+func (c *Caller) Session() *session.Session { return c.identity.session }
+
+// Temporary reports whether the caller signed with a temporary key.
+func (c *Caller) Temporary() bool { return c.identity.temporary }
+
+// Root reports whether the caller is the root user of an account.
+func (c *Caller) Root() bool { return c.identity.principal.Kind == policy.Root }
+
+// Issued returns when the caller's temporary key was issued. It is the zero time if that is not known, and for long-term keys.
+func (c *Caller) Issued() time.Time { return c.identity.issued }
+
+// Ends returns when the caller's key stops working; the zero time means never.
+func (c *Caller) Ends() time.Time { return c.identity.key.Expires }
+
+// MFA returns when the caller authenticated with a second factor; the zero time means not at all.
+func (c *Caller) MFA() time.Time { return c.identity.mfa }
+
+// SourceIdentity returns aws:SourceIdentity, or "".
+func (c *Caller) SourceIdentity() string { return c.identity.sourceIdentity }
+
+// TransitiveTags returns the session tags that a chained session inherits, as they were given.
+func (c *Caller) TransitiveTags() []session.Tag {
+	if c.identity.session == nil {
+		return nil
+	}
+	return c.identity.session.TransitiveTags()
+}
 
 // OrganizationID returns aws:PrincipalOrgID, or "".
 func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
@@ -97,6 +129,8 @@ func (c *Caller) Lookup(key *policy.Key) (policy.Value, bool) {
 		return policy.BoolValue(false), true
 	case policy.KeySourceIdentity:
 		return policy.StringValue(i.sourceIdentity), i.sourceIdentity != ""
+	case policy.KeyFederatedProvider:
+		return policy.StringValue(i.federatedProvider), i.federatedProvider != ""
 	default:
 		return c.lookupSession(key.ID())
 	}

@@ -1,9 +1,10 @@
 package iam
 
 import (
+	"crypto/rand"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
 // Builder collects accounts and then access keys. Store ends its use.
@@ -14,6 +15,7 @@ type Builder struct {
 	keys       map[string]*identity
 	// managed holds AWS managed policies, which accounts share.
 	managed map[string]*managedSessionPolicy
+	ring    *session.Ring
 }
 
 // NewBuilder returns an empty Builder.
@@ -24,37 +26,26 @@ func NewBuilder() *Builder {
 	}
 }
 
+// Sessions accepts session tokens that a ring has sealed.
+func (b *Builder) Sessions(r *session.Ring) { b.ring = r }
+
 // Store returns the collected accounts and keys.
 func (b *Builder) Store() *Store {
-	return &Store{keys: b.keys, principals: b.principals, partitions: b.partitions}
+	s := &Store{keys: b.keys, principals: b.principals, partitions: b.partitions, ring: b.ring}
+	rand.Read(s.scope[:]) // never fails, says its documentation
+	return s
 }
 
-// Store holds access keys and their owners, and all users and roles. It is immutable and safe for concurrent use. Its zero value and nil are
+// Store holds accounts, access keys and their owners. It is immutable and safe for concurrent use. Its zero value and nil are
 // empty.
 type Store struct {
 	keys       map[string]*identity
 	principals map[string]*principal
-	partitions map[string]string
-}
-
-// Key returns an access key by its id.
-func (s *Store) Key(id string) (sigv4.Key, bool) {
-	found := s.identity(id)
-	if found == nil {
-		return sigv4.Key{}, false
-	}
-	return *found.key, true
-}
-
-// identity returns the owner of an active key, or nil.
-func (s *Store) identity(id string) *identity {
-	if s == nil {
-		return nil
-	}
-	if found := s.keys[id]; found != nil && !found.inactive {
-		return found
-	}
-	return nil
+	partitions map[string]string // by account
+	// ring opens session tokens.
+	ring *session.Ring
+	// scope tells what is cached for this Store from what is cached for others.
+	scope [32]byte
 }
 
 // Caller returns a caller by its ARN, as if it had signed at a time. Of several access keys it is the one with the least id. It returns nil

@@ -15,12 +15,14 @@ import (
 )
 
 // Limits of the caches: verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer if memory is short;
-// signing keys, at some 400 bytes each, the last 80,000; public keys, at some 600 bytes each, the last 25,000.
+// signing keys, at some 400 bytes each, the last 80,000; public keys, at some 600 bytes each, the last 25,000; opened sessions, at some
+// 4 KiB each, the last 16,000.
 const (
 	maxTokenBytes      = 352 << 20
 	minTokenBytes      = 16 << 20
 	maxSigningKeyBytes = 32 << 20
 	maxPublicKeyBytes  = 16 << 20
+	maxSessionBytes    = 64 << 20
 )
 
 // Pool is what outlives a configuration: the keys of issuers, functions, and caches of tokens, answers and derived
@@ -30,6 +32,7 @@ type Pool struct {
 	tokens      *jwt.Cache
 	signingKeys *iam.SigningKeys
 	publicKeys  *iam.PublicKeys
+	sessions    *iam.Sessions
 	functions   functions
 	guards      lambda.Guards
 	waits       *lambda.Waits
@@ -57,10 +60,11 @@ func New(log *slog.Logger, memory int64) (*Pool, error) {
 	tokens, err1 := cache.New[*jwt.Token](cache.Config{Name: "tokens", MaxBytes: tokenBytes(memory)})
 	signing, err2 := cache.New[[32]byte](cache.Config{Name: "signing_keys", MaxBytes: maxSigningKeyBytes})
 	public, err3 := cache.New[*ecdsa.PublicKey](cache.Config{Name: "public_keys", MaxBytes: maxPublicKeyBytes})
+	sessions, err4 := iam.NewSessions(cache.Config{Name: "sessions", MaxBytes: maxSessionBytes})
 	p := newPool(log)
 	p.memories.remembers, p.meters = true, meter.New()
-	p.tokens, p.signingKeys, p.publicKeys = tokens, signing, public
-	if err := errors.Join(err1, err2, err3); err != nil {
+	p.tokens, p.signingKeys, p.publicKeys, p.sessions = tokens, signing, public, sessions
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -119,6 +123,9 @@ func (p *Pool) SigningKeys() *iam.SigningKeys { return p.signingKeys }
 // PublicKeys returns the cache of public keys derived from secrets, or nil.
 func (p *Pool) PublicKeys() *iam.PublicKeys { return p.publicKeys }
 
+// Sessions returns the cache of opened sessions, or nil.
+func (p *Pool) Sessions() *iam.Sessions { return p.sessions }
+
 // Meters returns what counts the decisions of configurations, or nil.
 func (p *Pool) Meters() *meter.Meters { return p.meters }
 
@@ -133,11 +140,12 @@ func (p *Pool) Close() {
 	p.tokens.Close()
 	p.signingKeys.Close()
 	p.publicKeys.Close()
+	p.sessions.Close()
 }
 
 // Samples returns the metrics of key sets, caches, functions, the guards before them, and of waiting.
 func (p *Pool) Samples() []authz.Sample {
-	return slices.Concat(p.keys.Samples(), p.tokens.Samples(), p.signingKeys.Samples(), p.publicKeys.Samples(),
+	return slices.Concat(p.keys.Samples(), p.tokens.Samples(), p.signingKeys.Samples(), p.publicKeys.Samples(), p.sessions.Samples(),
 		p.memories.samples(), p.functions.samples(), p.guards.Samples(),
 		p.waits.Samples(), p.keys.WaitSamples(), p.memories.flights.Samples())
 }

@@ -21,7 +21,7 @@ func benchmarkRequest(b *testing.B) (*Request, Config) {
 	}...)
 	return newRequest("GET", "/prod/pets/42?limit=10&after=abc", headers, nil), Config{
 		Regions: []string{"eu-west-1"}, Now: func() time.Time { return now },
-		Key: func(id string) (Key, bool) { return Key{Secret: signer.secret}, id == signer.keyID },
+		Key: func(id, _ string) (Key, bool) { return Key{Secret: signer.secret}, id == signer.keyID },
 	}
 }
 

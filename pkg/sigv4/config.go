@@ -25,8 +25,9 @@ type Config struct {
 	AnyRegion bool
 	// Service is the service of the scope; empty means "execute-api".
 	Service string
-	// Key returns a key by its id. A key without a secret counts as unknown.
-	Key func(id string) (Key, bool)
+	// Key returns the key of an id and of the session token that came with the signature, which is empty if none came. A key without a
+	// secret counts as unknown. The strings may share memory with the request.
+	Key func(id, token string) (Key, bool)
 	// SigningKey caches DeriveSigningKey; nil derives the key each time.
 	SigningKey func(id SigningKeyID, secret string) [32]byte
 	// PublicKey caches DerivePublicKey; nil derives the key each time.
@@ -60,10 +61,12 @@ type Key struct {
 	Secret string
 	// Version changes with the secret.
 	Version uint64
-	// Token is the session token of a temporary key; empty for a long-term one.
+	// Token is the session token of a temporary key; empty for a long-term one. The verifier compares it with the request's.
 	Token string
 	// Expires is when the key stops working; the zero time means never.
 	Expires time.Time
+	// Owner is for the caller of Verify, which finds it in the Result.
+	Owner any
 }
 
 // Format never prints the key, for any verb.
@@ -125,6 +128,8 @@ type Result struct {
 	SignedAt time.Time
 	// UnsignedPayload reports whether the signature does not cover the body (AllowUnsignedPayload).
 	UnsignedPayload bool
+	// Owner is that of the key that signed.
+	Owner any
 
 	hasToken bool
 }

@@ -25,6 +25,10 @@
 // MaxExpires is valid for MaxExpires. API Gateway is reported to accept both, and to end all after five minutes. npm
 // aws4, aws4fetch and PresignHTTP of the AWS SDK for Go omit the parameter by default.
 //
+// 2026-11-28: Config.Key sees the session token, because a key may be derived from it. The token is the one in the place of the signature:
+// with AcceptUnsignedQueryToken it need not be signed, and a secret that is derived from the whole token then binds it. A second token, in
+// the same place or in the other one, is never accepted.
+//
 // 2026-11-23: a session token must be in the same place as the signature. In the other place it counts as a wrong one.
 //
 // 2026-11-23: HMAC is implemented with sha256.Sum256, because crypto/hmac allocates five times for each signature. A

@@ -86,11 +86,11 @@ func TestMessages(t *testing.T) {
 	} {
 		c := testConfig()
 		known := c.Key
-		c.Key = func(id string) (Key, bool) {
+		c.Key = func(id, token string) (Key, bool) {
 			if id == "AKIDOLD" {
 				return Key{Secret: "s", Expires: now}, true
 			}
-			return known(id)
+			return known(id, token)
 		}
 		var fault *Error
 		_, err := newVerifier(t, c).Verify(test.request)

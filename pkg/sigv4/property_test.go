@@ -25,7 +25,7 @@ func TestAgreesWithANaiveVerifier(t *testing.T) {
 		c := testConfig()
 		c.Regions, c.Now = []string{"eu-west-1"}, func() time.Time { return d.now }
 		n := naive{now: d.now, region: "eu-west-1", keys: testKeys()}
-		c.Key = func(id string) (Key, bool) { k, ok := n.keys[id]; return k, ok }
+		c.Key = func(id, _ string) (Key, bool) { k, ok := n.keys[id]; return k, ok }
 		v, err := New(c)
 		if err != nil {
 			t.Fatal(err)

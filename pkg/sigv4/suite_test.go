@@ -53,7 +53,7 @@ func verifySuiteCase(t *testing.T, path string) {
 	}
 	v := newVerifier(t, Config{
 		Regions: []string{c.Region}, Service: c.Service, Now: func() time.Time { return c.Timestamp },
-		Key: func(id string) (Key, bool) {
+		Key: func(id, _ string) (Key, bool) {
 			return Key{Secret: c.Credentials.SecretAccessKey, Token: c.Credentials.Token}, id == c.Credentials.AccessKeyID
 		},
 		AcceptPathAsSent:         !c.Normalize,

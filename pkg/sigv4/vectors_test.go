@@ -41,7 +41,7 @@ func (v *vector) config() Config {
 	}
 	return Config{
 		Regions: []string{v.Region}, Service: v.Service, Now: func() time.Time { return v.Now }, MaxExpires: maxExpires,
-		Key: func(id string) (Key, bool) { return key, id == v.Credentials.AccessKeyID },
+		Key: func(id, _ string) (Key, bool) { return key, id == v.Credentials.AccessKeyID },
 	}
 }
 

@@ -26,7 +26,7 @@ func (v *Verifier) Verify(r *Request) (Result, error) {
 	}
 	return Result{
 		KeyID: s.keyID, Form: s.form, Algorithm: s.algorithm, Host: s.host, SignedHeaders: s.signedHeaders, SignedAt: s.signedAt,
-		UnsignedPayload: s.unsigned, hasToken: s.token != "",
+		UnsignedPayload: s.unsigned, Owner: s.owner, hasToken: s.token != "",
 	}, nil
 }
 
@@ -60,8 +60,9 @@ func (s *state) verify() error {
 
 // checkSignature compares the signatures. Its work does not depend on whether the key exists and the token is right.
 func (s *state) checkSignature() *Error {
-	key, known := s.config.Key(s.keyID)
+	key, known := s.config.Key(s.keyID, s.token)
 	known = known && key.Secret != ""
+	s.owner = key.Owner
 	err := s.compare(key, known)
 	if err != nil && known {
 		err.KeyID = s.keyID
@@ -167,6 +168,7 @@ type state struct {
 	unsigned       bool
 	payloadMatches bool
 	readings       reading
+	owner          any
 	buffer         []byte
 
 	addLine func(name, value string) bool

@@ -31,7 +31,7 @@ func testConfig() Config {
 	}
 	return Config{
 		Regions: []string{"us-east-1", "eu-west-1"}, Now: func() time.Time { return now },
-		Key: func(id string) (Key, bool) { k, ok := keys[id]; return k, ok },
+		Key: func(id, _ string) (Key, bool) { k, ok := keys[id]; return k, ok },
 	}
 }
 
@@ -363,7 +363,7 @@ func TestExpiredKey(t *testing.T) {
 	} {
 		c := with(func(c *Config) {
 			c.Now = func() time.Time { return now.Add(after) }
-			c.Key = func(string) (Key, bool) {
+			c.Key = func(string, string) (Key, bool) {
 				return Key{Secret: temp.secret, Token: temp.token, Expires: now.Add(300 * time.Second)}, true
 			}
 		})

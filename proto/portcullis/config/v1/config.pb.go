@@ -397,6 +397,58 @@ func (Authorization) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
+// SessionKeyUse is what a key for session tokens is used for.
+type SessionKeyUse int32
+
+const (
+	SessionKeyUse_SESSION_KEY_USE_UNSPECIFIED SessionKeyUse = 0
+	// The key opens tokens and seals new ones.
+	SessionKeyUse_ISSUE SessionKeyUse = 1
+	// The key only opens tokens.
+	SessionKeyUse_ACCEPT SessionKeyUse = 2
+)
+
+// Enum value maps for SessionKeyUse.
+var (
+	SessionKeyUse_name = map[int32]string{
+		0: "SESSION_KEY_USE_UNSPECIFIED",
+		1: "ISSUE",
+		2: "ACCEPT",
+	}
+	SessionKeyUse_value = map[string]int32{
+		"SESSION_KEY_USE_UNSPECIFIED": 0,
+		"ISSUE":                       1,
+		"ACCEPT":                      2,
+	}
+)
+
+func (x SessionKeyUse) Enum() *SessionKeyUse {
+	p := new(SessionKeyUse)
+	*p = x
+	return p
+}
+
+func (x SessionKeyUse) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SessionKeyUse) Descriptor() protoreflect.EnumDescriptor {
+	return file_portcullis_config_v1_config_proto_enumTypes[6].Descriptor()
+}
+
+func (SessionKeyUse) Type() protoreflect.EnumType {
+	return &file_portcullis_config_v1_config_proto_enumTypes[6]
+}
+
+func (x SessionKeyUse) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SessionKeyUse.Descriptor instead.
+func (SessionKeyUse) EnumDescriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
 // Config is the whole of portcullis.yaml.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3186,6 +3238,9 @@ type Iam struct {
 	// tokens are left out, and so are values of headers that a proxy may have added or that authenticate.
 	// AWS: "Troubleshoot Signature Version 4 signing for AWS API requests" (IAM User Guide).
 	ExplainSignatures bool `protobuf:"varint,20,opt,name=explain_signatures,json=explainSignatures,proto3" json:"explain_signatures,omitempty"`
+	// Accepts session credentials: temporary access keys whose session token portcullis itself has sealed. Without it, only
+	// configured access keys are accepted.
+	Sessions *IamSessions `protobuf:"bytes,30,opt,name=sessions,proto3" json:"sessions,omitempty"`
 	// Settings of STS, which `portcullis serve --sts` serves. Without it, the defaults.
 	Sts           *Sts `protobuf:"bytes,35,opt,name=sts,proto3" json:"sts,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3241,6 +3296,13 @@ func (x *Iam) GetExplainSignatures() bool {
 		return x.ExplainSignatures
 	}
 	return false
+}
+
+func (x *Iam) GetSessions() *IamSessions {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
 }
 
 func (x *Iam) GetSts() *Sts {
@@ -3306,6 +3368,119 @@ func (x *Sts) GetClockSkew() string {
 	return ""
 }
 
+// IamSessions says which session credentials are accepted. All replicas need the same keys.
+type IamSessions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The keys that session tokens are sealed under. Exactly one has the use ISSUE.
+	Keys          []*SessionKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IamSessions) Reset() {
+	*x = IamSessions{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamSessions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamSessions) ProtoMessage() {}
+
+func (x *IamSessions) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
+func (*IamSessions) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *IamSessions) GetKeys() []*SessionKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// SessionKey is a key that session tokens are sealed under. To rotate keys, add the new key with the use ACCEPT everywhere,
+// then exchange the uses of the two, and remove the old key when its last token has expired.
+type SessionKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the key, which is in clear in each token: 1 to 32 letters, digits, and the characters _ . - such as 2027-01.
+	// Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The key: 32 random bytes in base64, as `openssl rand -base64 32` prints them. It is read again when its file changes.
+	// Required.
+	Secret *Secret `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// What the key is used for. Required.
+	Use           SessionKeyUse `protobuf:"varint,3,opt,name=use,proto3,enum=portcullis.config.v1.SessionKeyUse" json:"use,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionKey) Reset() {
+	*x = SessionKey{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionKey) ProtoMessage() {}
+
+func (x *SessionKey) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
+func (*SessionKey) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *SessionKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SessionKey) GetSecret() *Secret {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *SessionKey) GetUse() SessionKeyUse {
+	if x != nil {
+		return x.Use
+	}
+	return SessionKeyUse_SESSION_KEY_USE_UNSPECIFIED
+}
+
 // IamAccount is an account: its users, groups, roles and policies.
 type IamAccount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3333,7 +3508,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3345,7 +3520,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3358,7 +3533,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3410,7 +3585,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3597,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3610,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3463,7 +3638,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3650,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3663,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3509,7 +3684,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3521,7 +3696,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3534,7 +3709,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3591,7 +3766,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +3778,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +3791,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3733,7 +3908,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3745,7 +3920,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3758,7 +3933,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Secret) GetValue() string {
@@ -4093,19 +4268,27 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xe5\x01\n" +
+	"principals\"\xa4\x02\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
 	"accessKeys\x12-\n" +
-	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12+\n" +
+	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
+	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x12+\n" +
 	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xc5\x01\n" +
 	"\x03Sts\x12\x89\x01\n" +
 	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
 	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"clock_skew\x18\x02 \x01(\tR\tclockSkewB\x13\n" +
-	"\x11_calls_per_second\"\xfb\x01\n" +
+	"\x11_calls_per_second\"C\n" +
+	"\vIamSessions\x124\n" +
+	"\x04keys\x18\x01 \x03(\v2 .portcullis.config.v1.SessionKeyR\x04keys\"\x89\x01\n" +
+	"\n" +
+	"SessionKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\x06secret\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x06secret\x125\n" +
+	"\x03use\x18\x03 \x01(\x0e2#.portcullis.config.v1.SessionKeyUseR\x03use\"\xfb\x01\n" +
 	"\n" +
 	"IamAccount\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x16\n" +
@@ -4177,7 +4360,12 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"\x06CUSTOM\x10\x03\x12\x16\n" +
 	"\x12COGNITO_USER_POOLS\x10\x04\x12\a\n" +
-	"\x03JWT\x10\x05BLZJgithub.com/portcullis-authz/portcullis/proto/portcullis/config/v1;configv1b\x06proto3"
+	"\x03JWT\x10\x05*G\n" +
+	"\rSessionKeyUse\x12\x1f\n" +
+	"\x1bSESSION_KEY_USE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05ISSUE\x10\x01\x12\n" +
+	"\n" +
+	"\x06ACCEPT\x10\x02BLZJgithub.com/portcullis-authz/portcullis/proto/portcullis/config/v1;configv1b\x06proto3"
 
 var (
 	file_portcullis_config_v1_config_proto_rawDescOnce sync.Once
@@ -4191,8 +4379,8 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_portcullis_config_v1_config_proto_rawDescData
 }
 
-var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4200,131 +4388,138 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Endpoint)(0),                     // 3: portcullis.config.v1.Endpoint
 	(LambdaType)(0),                   // 4: portcullis.config.v1.LambdaType
 	(Authorization)(0),                // 5: portcullis.config.v1.Authorization
-	(*Config)(nil),                    // 6: portcullis.config.v1.Config
-	(*DecisionLog)(nil),               // 7: portcullis.config.v1.DecisionLog
-	(*LogFile)(nil),                   // 8: portcullis.config.v1.LogFile
-	(*LogCollector)(nil),              // 9: portcullis.config.v1.LogCollector
-	(*LogFields)(nil),                 // 10: portcullis.config.v1.LogFields
-	(*LogSampling)(nil),               // 11: portcullis.config.v1.LogSampling
-	(*Envoy)(nil),                     // 12: portcullis.config.v1.Envoy
-	(*API)(nil),                       // 13: portcullis.config.v1.API
-	(*ApiKey)(nil),                    // 14: portcullis.config.v1.ApiKey
-	(*Definition)(nil),                // 15: portcullis.config.v1.Definition
-	(*Cors)(nil),                      // 16: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 17: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 18: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 19: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 20: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 21: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 22: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 23: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 24: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 25: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 26: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 27: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 28: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 29: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 30: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 31: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 32: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 33: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 34: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 35: portcullis.config.v1.Iam
-	(*Sts)(nil),                       // 36: portcullis.config.v1.Sts
-	(*IamAccount)(nil),                // 37: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 38: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 39: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 40: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 41: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 42: portcullis.config.v1.Secret
-	nil,                               // 43: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 44: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 45: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 46: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 47: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 48: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 49: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 50: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 51: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 52: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 53: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 55: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 56: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 57: google.protobuf.Value
+	(SessionKeyUse)(0),                // 6: portcullis.config.v1.SessionKeyUse
+	(*Config)(nil),                    // 7: portcullis.config.v1.Config
+	(*DecisionLog)(nil),               // 8: portcullis.config.v1.DecisionLog
+	(*LogFile)(nil),                   // 9: portcullis.config.v1.LogFile
+	(*LogCollector)(nil),              // 10: portcullis.config.v1.LogCollector
+	(*LogFields)(nil),                 // 11: portcullis.config.v1.LogFields
+	(*LogSampling)(nil),               // 12: portcullis.config.v1.LogSampling
+	(*Envoy)(nil),                     // 13: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 14: portcullis.config.v1.API
+	(*ApiKey)(nil),                    // 15: portcullis.config.v1.ApiKey
+	(*Definition)(nil),                // 16: portcullis.config.v1.Definition
+	(*Cors)(nil),                      // 17: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 18: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 19: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 20: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 21: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 22: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 23: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 24: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 25: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 26: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 27: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 28: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 29: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 30: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 31: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 32: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 33: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 34: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
+	(*Sts)(nil),                       // 37: portcullis.config.v1.Sts
+	(*IamSessions)(nil),               // 38: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 39: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 40: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 41: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 42: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 43: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 44: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 45: portcullis.config.v1.Secret
+	nil,                               // 46: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 47: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 48: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 49: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 50: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 51: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 52: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 53: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 54: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 55: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 56: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 57: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 58: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 59: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 60: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	13, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	33, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	34, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	35, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	43, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	44, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	22, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	12, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
-	7,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
-	8,  // 9: portcullis.config.v1.DecisionLog.file:type_name -> portcullis.config.v1.LogFile
-	9,  // 10: portcullis.config.v1.DecisionLog.otlp:type_name -> portcullis.config.v1.LogCollector
-	10, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
-	11, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
+	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	46, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	47, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
+	9,  // 9: portcullis.config.v1.DecisionLog.file:type_name -> portcullis.config.v1.LogFile
+	10, // 10: portcullis.config.v1.DecisionLog.otlp:type_name -> portcullis.config.v1.LogCollector
+	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
+	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
 	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	17, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	57, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	18, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	60, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	45, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	18, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	46, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	47, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	30, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	15, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	16, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	48, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	19, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	49, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	50, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	31, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	16, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	17, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	14, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	42, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	48, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	49, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	50, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	15, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	45, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	51, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	52, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	53, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	51, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	31, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	20, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	25, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	26, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	54, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	32, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	21, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	26, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	27, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	52, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	53, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	23, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	42, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	42, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	24, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	42, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	27, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	28, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	54, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	55, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	57, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	37, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	39, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	36, // 53: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
-	38, // 54: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	57, // 55: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	41, // 56: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	42, // 57: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	42, // 58: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	57, // 59: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	56, // 60: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	29, // 61: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	21, // 62: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	19, // 63: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	32, // 64: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	42, // 65: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	66, // [66:66] is the sub-list for method output_type
-	66, // [66:66] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	55, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	56, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	24, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	45, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	45, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	25, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	45, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	28, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	29, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	57, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	58, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	60, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	40, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	42, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	38, // 53: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	37, // 54: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	39, // 55: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	45, // 56: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 57: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	41, // 58: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	60, // 59: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	44, // 60: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	45, // 61: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	45, // 62: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	60, // 63: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	59, // 64: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 65: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 66: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	20, // 67: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 68: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	45, // 69: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	70, // [70:70] is the sub-list for method output_type
+	70, // [70:70] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4344,8 +4539,8 @@ func file_portcullis_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   51,
+			NumEnums:      7,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

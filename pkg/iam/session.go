@@ -1,0 +1,134 @@
+package iam
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
+	"github.com/portcullis-authz/portcullis/pkg/session"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4"
+)
+
+// Sessions caches opened sessions, beyond one configuration. An entry belongs to one Store. Nil disables caching.
+type Sessions = cache.Cache[*identity]
+
+// NewSessions returns a cache for opened sessions.
+func NewSessions(c cache.Config) (*Sessions, error) { return cache.New[*identity](c) }
+
+const (
+	// keptOpen is how long an opened session is kept. It holds policies of its configuration, which should not outlive it for long.
+	keptOpen = 15 * time.Minute
+	// openBytes and policyFactor estimate what an opened session takes in memory, from the length of its policies and tags.
+	openBytes    = 2048
+	policyFactor = 16
+	// maxAhead is how far the clock of the replica that issued a session may be ahead.
+	maxAhead = 5 * time.Minute
+)
+
+// key returns the key of an id and a session token. Configured keys come first, so nothing that a token says changes them.
+func (a *Authenticator) key(id, token string) (sigv4.Key, bool) {
+	found := a.store.keys[id]
+	switch {
+	case found != nil && found.inactive:
+		return sigv4.Key{}, false
+	case found == nil && token != "":
+		found = a.session(id, token)
+	}
+	if found == nil {
+		return sigv4.Key{}, false
+	}
+	return *found.key, true
+}
+
+// session returns the owner of a sealed session, or nil. A session that was issued in the future is none: it would escape policies that
+// revoke older sessions.
+func (a *Authenticator) session(id, token string) *identity {
+	i, ok := a.sessions.Get(cache.Key{Scope: a.store.scope, Parts: []string{id, token}})
+	if !ok {
+		if i = a.store.open(strings.Clone(id), strings.Clone(token)); i == nil {
+			return nil
+		}
+		a.sessions.Set(cache.Key{Scope: a.store.scope, Parts: []string{id, token}}, i, i.bytes(), time.Now().Add(keptOpen))
+	}
+	if i.issued.After(a.now().Add(maxAhead)) {
+		return nil
+	}
+	return i
+}
+
+// bytes estimates what the identity of a session takes in memory, beyond what it shares with others.
+func (i *identity) bytes() int64 {
+	n := openBytes + len(i.key.Token) + policyFactor*len(i.session.Policy)
+	for name, value := range i.tags {
+		n += len(name) + len(value)
+	}
+	return int64(n)
+}
+
+// open opens a session token and returns the owner of its credentials. It returns nil for everything that was not sealed for the id, and
+// for a session whose role or user is gone.
+func (s *Store) open(id, token string) *identity {
+	opened, secret, ok := s.ring.Open(id, token)
+	if !ok {
+		return nil
+	}
+	i := s.resume(opened)
+	if i == nil {
+		return nil
+	}
+	policies, err := sessionPolicies(id, s.principals[i.principalARN].account, opened)
+	if err != nil {
+		return nil
+	}
+	i.key, i.keyID, i.temporary, i.session = newKey(secret, token, opened.End(), i), id, true, opened
+	i.issued, i.mfa = opened.Issued, opened.MFA
+	i.sourceIdentity, i.federatedProvider = opened.SourceIdentity, opened.FederatedProvider
+	i.policies.Session = policies
+	return i
+}
+
+// resume returns a new identity of a session's role or user, as it is now. The unique id differs if another one has taken its name since.
+func (s *Store) resume(o *session.Session) *identity {
+	arn, id, kind := o.Role, o.RoleID, policy.RoleSession
+	if o.User != "" {
+		arn, id, kind = o.User, o.UserID, policy.User
+	}
+	p := s.principals[arn]
+	if p == nil || p.kind != kind || p.id != id {
+		return nil
+	}
+	if kind == policy.User {
+		return p.user()
+	}
+	tags := make(map[string]string, len(o.Tags))
+	for _, t := range o.Tags {
+		tags[strings.ToLower(t.Key)] = t.Value
+	}
+	if len(tags) != len(o.Tags) || !nameShape.MatchString(o.Name) {
+		return nil
+	}
+	return p.roleSession(s.partitions[p.account.id], o.Name, tags)
+}
+
+// sessionPolicies compiles the policies that narrow a session. The error says what is wrong with which; the session grants nothing then.
+func sessionPolicies(keyID string, in *account, o *session.Session) ([]*policy.Policy, error) {
+	var policies []*policy.Policy
+	if o.Policy != "" {
+		p, faults := policy.Parse([]byte(o.Policy), policy.Options{Name: "session-policy/" + keyID, Kind: policy.Session, Format: policy.FormatJSON})
+		if p == nil {
+			return nil, fmt.Errorf("the session policy cannot be read: %w", fault.List(faults))
+		}
+		policies = append(policies, p)
+	}
+	for _, arn := range o.PolicyARNs {
+		p := in.sessionPolicy(arn)
+		if p == nil {
+			return nil, fmt.Errorf("the account has no policy %s, or it cannot be read", arn)
+		}
+		policies = append(policies, p)
+	}
+	return policies, nil
+}
