@@ -40,7 +40,7 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 		"azp":               {claims: claims{"azp": "web"}, want: map[string]string{"Audience": "web"}},
 		"unknown parameter": {pairs: []string{"Shiny", "1"}},
 		"fifteen minutes":   {pairs: []string{"DurationSeconds", "900"}},
-		"policy":            {pairs: []string{"Policy", `{"Version":"2012-10-17","Statement":[]}`, "PolicyArns.member.1.arn", "arn:aws:iam::111122223333:policy/Narrow"}},
+		"policy":            {pairs: []string{"Policy", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`, "PolicyArns.member.1.arn", "arn:aws:iam::111122223333:policy/Narrow"}},
 		"source identity":   {claims: claims{"https://aws.amazon.com/source_identity": "dora"}, want: map[string]string{"SourceIdentity": "dora"}},
 	} {
 		a := f.granted(t, name, post(webForm(t, c.claims, c.pairs...)))

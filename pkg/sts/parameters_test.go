@@ -98,14 +98,14 @@ func manyParameters(n int) string {
 }
 
 func policyOf(length int) string {
-	const text = `{"Version":"2012-10-17","Statement":[]}`
+	const text = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
 	return text + strings.Repeat(" ", length-len(text))
 }
 
 // randomPolicy does not get shorter by packing.
 func randomPolicy() string {
 	var b strings.Builder
-	b.WriteString(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":["`)
+	b.WriteString(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":["arn:aws:execute-api:eu-west-1:111122223333:`)
 	x := uint32(1)
 	for b.Len() < 2030 {
 		x = x*1664525 + 1013904223
