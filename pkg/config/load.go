@@ -236,4 +236,5 @@ func (l *loading) compileInto(s *Snapshot) {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
 	s.NeedsBodies, s.DecisionLog, s.Sessions = s.Config.NeedsBodies(), l.log, l.ring
+	s.STS = l.sts(m, s.Gateway)
 }
