@@ -25,6 +25,9 @@ const (
 func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (gateway.Verify, error) {
 	at := c.doc.Root().Field("iam")
 	builder := iam.NewBuilder()
+	if len(m.GetRoles()) > 0 {
+		builder.LintTrust(c.audiences)
+	}
 	known := true
 	for i, account := range m.GetAccounts() {
 		known = c.account(builder, account, at.Field("accounts").Item(i)) && known
@@ -32,6 +35,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	if !known {
 		builder = nil // the owners of keys are unknown
 	}
+	c.roles(builder, m, at)
 	for i, source := range m.GetAccessKeys() {
 		c.accessKeys(builder, source.GetFile(), at.Field("accessKeys").Item(i).Field("file"))
 	}
@@ -200,6 +204,7 @@ func (c *compiler) gatherIAM() {
 			}
 		}
 	}
+	c.gatherRoles(at)
 	for source := range c.doc.Items(at.Field("accessKeys")) {
 		c.gatherKeys(source.Field("file"))
 	}
