@@ -2747,7 +2747,12 @@ type Issuer struct {
 	// How often the keys are fetched, such as 15m; 10s to 24h. Without it, 15m.
 	Refresh string `protobuf:"bytes,6,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	// How long keys are used after the last successful fetch, such as 24h; at most 168h. Without it, 24h.
-	MaxAge        string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The audiences for which portcullis' STS accepts tokens of the issuer (AssumeRoleWithWebIdentity), such as portcullis.
+	// The token's claim aud must name one of them. Without it, the STS accepts no token of the issuer. AWS accepts tokens
+	// for sts.amazonaws.com; use another audience. Authorizers have audiences of their own.
+	// AWS: "Create an OpenID Connect (OIDC) identity provider in IAM" (IAM User Guide).
+	Audiences     []string `protobuf:"bytes,20,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2829,6 +2834,13 @@ func (x *Issuer) GetMaxAge() string {
 		return x.MaxAge
 	}
 	return ""
+}
+
+func (x *Issuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
 }
 
 // Signatures sets how signatures are verified where AWS does not document it, or where a proxy changes requests.
@@ -3228,7 +3240,13 @@ type Iam struct {
 	ExplainSignatures bool `protobuf:"varint,20,opt,name=explain_signatures,json=explainSignatures,proto3" json:"explain_signatures,omitempty"`
 	// Accepts session credentials: temporary access keys whose session token portcullis itself has sealed. Without it, only
 	// configured access keys are accepted.
-	Sessions      *IamSessions `protobuf:"bytes,30,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	Sessions *IamSessions `protobuf:"bytes,30,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// Roles that portcullis itself defines, for teams without an AWS account. Sessions of them are issued by portcullis'
+	// own STS. An account may have both an export and such roles; a role of the export cannot be given here again.
+	Roles []*IamRole `protobuf:"bytes,31,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Users that portcullis itself defines. Access keys may belong to them. What applies to roles with an export applies
+	// to users, too.
+	Users         []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3291,6 +3309,250 @@ func (x *Iam) GetSessions() *IamSessions {
 	return nil
 }
 
+func (x *Iam) GetRoles() []*IamRole {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Iam) GetUsers() []*IamUser {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// IamRole is a role that portcullis itself defines.
+// AWS: "IAM roles" (IAM User Guide).
+type IamRole struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, with its path if it has one, such as deployer or ops/deployer. A role has a name and an account, or an
+	// ARN.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The account of the role, 12 digits. It may be any account, and needs no export.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// The ARN of the role, with its path: arn:aws:iam::111122223333:role/ops/deployer.
+	Arn string `protobuf:"bytes,3,opt,name=arn,proto3" json:"arn,omitempty"`
+	// The unique id of the role: AROA, and 16 or more capital letters and digits. Session tokens contain it. Without it,
+	// the id is derived from the ARN, so that a role that is removed and written again is the same role, and sessions
+	// issued before work again. To end all sessions of a role, give it a new id.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// Who may assume the role: its trust policy, in one of the forms of an API's resourcePolicy, with Principal and
+	// without Resource. Without it, nobody may.
+	// AWS: "Role trust policies", "IAM and AWS STS condition context keys" (IAM User Guide).
+	TrustPolicy *structpb.Value `protobuf:"bytes,5,opt,name=trust_policy,json=trustPolicy,proto3" json:"trust_policy,omitempty"`
+	// The identity-based policies of the role, each in one of the forms of an API's resourcePolicy. Without them, its
+	// sessions may do only what a resource policy allows.
+	Policies []*structpb.Value `protobuf:"bytes,6,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The permissions boundary, in one of the forms of an API's resourcePolicy. Without it, the role has none.
+	// AWS: "Permissions boundaries for IAM entities" (IAM User Guide).
+	PermissionsBoundary *structpb.Value `protobuf:"bytes,7,opt,name=permissions_boundary,json=permissionsBoundary,proto3" json:"permissions_boundary,omitempty"`
+	// The tags of the role (aws:PrincipalTag of its sessions, aws:ResourceTag of requests for them).
+	Tags map[string]string `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How long a session may last, in seconds: 3600 to 43200. Without it, 3600.
+	// AWS: "Update the maximum session duration for a role" (IAM User Guide).
+	MaxSessionDuration int32 `protobuf:"varint,9,opt,name=max_session_duration,json=maxSessionDuration,proto3" json:"max_session_duration,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *IamRole) Reset() {
+	*x = IamRole{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamRole) ProtoMessage() {}
+
+func (x *IamRole) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
+func (*IamRole) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *IamRole) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IamRole) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *IamRole) GetArn() string {
+	if x != nil {
+		return x.Arn
+	}
+	return ""
+}
+
+func (x *IamRole) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *IamRole) GetTrustPolicy() *structpb.Value {
+	if x != nil {
+		return x.TrustPolicy
+	}
+	return nil
+}
+
+func (x *IamRole) GetPolicies() []*structpb.Value {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *IamRole) GetPermissionsBoundary() *structpb.Value {
+	if x != nil {
+		return x.PermissionsBoundary
+	}
+	return nil
+}
+
+func (x *IamRole) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *IamRole) GetMaxSessionDuration() int32 {
+	if x != nil {
+		return x.MaxSessionDuration
+	}
+	return 0
+}
+
+// IamUser is a user that portcullis itself defines.
+// AWS: "IAM users" (IAM User Guide).
+type IamUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, with its path if it has one, such as alice or staff/alice. A user has a name and an account, or an ARN.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The account of the user, 12 digits. It may be any account, and needs no export.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// The ARN of the user, with its path: arn:aws:iam::111122223333:user/staff/alice.
+	Arn string `protobuf:"bytes,3,opt,name=arn,proto3" json:"arn,omitempty"`
+	// The unique id of the user: AIDA, and 16 or more capital letters and digits. Without it, the id is derived from the
+	// ARN. To end all sessions of a user, give it a new id.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// The identity-based policies of the user, each in one of the forms of an API's resourcePolicy.
+	Policies []*structpb.Value `protobuf:"bytes,5,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The permissions boundary, in one of the forms of an API's resourcePolicy. Without it, the user has none.
+	// AWS: "Permissions boundaries for IAM entities" (IAM User Guide).
+	PermissionsBoundary *structpb.Value `protobuf:"bytes,6,opt,name=permissions_boundary,json=permissionsBoundary,proto3" json:"permissions_boundary,omitempty"`
+	// The tags of the user (aws:PrincipalTag).
+	Tags          map[string]string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IamUser) Reset() {
+	*x = IamUser{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamUser) ProtoMessage() {}
+
+func (x *IamUser) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
+func (*IamUser) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *IamUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IamUser) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *IamUser) GetArn() string {
+	if x != nil {
+		return x.Arn
+	}
+	return ""
+}
+
+func (x *IamUser) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *IamUser) GetPolicies() []*structpb.Value {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *IamUser) GetPermissionsBoundary() *structpb.Value {
+	if x != nil {
+		return x.PermissionsBoundary
+	}
+	return nil
+}
+
+func (x *IamUser) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 // IamSessions says which session credentials are accepted. All replicas need the same keys.
 type IamSessions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3302,7 +3564,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3314,7 +3576,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3327,7 +3589,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3355,7 +3617,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3629,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3642,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SessionKey) GetId() string {
@@ -3431,7 +3693,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3443,7 +3705,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3456,7 +3718,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3508,7 +3770,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +3782,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +3795,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3561,7 +3823,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3573,7 +3835,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3586,7 +3848,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3607,7 +3869,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3619,7 +3881,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3632,7 +3894,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3689,7 +3951,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3701,7 +3963,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3714,7 +3976,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3831,7 +4093,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3843,7 +4105,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3856,7 +4118,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Secret) GetValue() string {
@@ -4142,7 +4404,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"claim_name\x18\x01 \x01(\tR\tclaimName\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\x12\x1a\n" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12'\n" +
-	"\x0fexpected_values\x18\x04 \x03(\tR\x0eexpectedValues\"\xb3\x01\n" +
+	"\x0fexpected_values\x18\x04 \x03(\tR\x0eexpectedValues\"\xd1\x01\n" +
 	"\x06Issuer\x12\x19\n" +
 	"\bjwks_uri\x18\x01 \x01(\tR\ajwksUri\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
@@ -4150,7 +4412,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\aca_file\x18\x04 \x01(\tR\x06caFile\x12\x18\n" +
 	"\atimeout\x18\x05 \x01(\tR\atimeout\x12\x18\n" +
 	"\arefresh\x18\x06 \x01(\tR\arefresh\x12\x17\n" +
-	"\amax_age\x18\a \x01(\tR\x06maxAge\"\xea\x02\n" +
+	"\amax_age\x18\a \x01(\tR\x06maxAge\x12\x1c\n" +
+	"\taudiences\x18\x14 \x03(\tR\taudiences\"\xea\x02\n" +
 	"\n" +
 	"Signatures\x12\x8f\x01\n" +
 	"\vmax_expires\x18\x01 \x01(\x05Bi\xbaHf\xba\x01c\n" +
@@ -4190,13 +4453,39 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xf7\x01\n" +
+	"principals\"\xe1\x02\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
 	"accessKeys\x12-\n" +
 	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
-	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\"C\n" +
+	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x123\n" +
+	"\x05roles\x18\x1f \x03(\v2\x1d.portcullis.config.v1.IamRoleR\x05roles\x123\n" +
+	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\"\xbb\x03\n" +
+	"\aIamRole\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03arn\x18\x03 \x01(\tR\x03arn\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x129\n" +
+	"\ftrust_policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\vtrustPolicy\x122\n" +
+	"\bpolicies\x18\x06 \x03(\v2\x16.google.protobuf.ValueR\bpolicies\x12I\n" +
+	"\x14permissions_boundary\x18\a \x01(\v2\x16.google.protobuf.ValueR\x13permissionsBoundary\x12;\n" +
+	"\x04tags\x18\b \x03(\v2'.portcullis.config.v1.IamRole.TagsEntryR\x04tags\x120\n" +
+	"\x14max_session_duration\x18\t \x01(\x05R\x12maxSessionDuration\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x02\n" +
+	"\aIamUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03arn\x18\x03 \x01(\tR\x03arn\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x122\n" +
+	"\bpolicies\x18\x05 \x03(\v2\x16.google.protobuf.ValueR\bpolicies\x12I\n" +
+	"\x14permissions_boundary\x18\x06 \x01(\v2\x16.google.protobuf.ValueR\x13permissionsBoundary\x12;\n" +
+	"\x04tags\x18\a \x03(\v2'.portcullis.config.v1.IamUser.TagsEntryR\x04tags\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
 	"\vIamSessions\x124\n" +
 	"\x04keys\x18\x01 \x03(\v2 .portcullis.config.v1.SessionKeyR\x04keys\"\x89\x01\n" +
 	"\n" +
@@ -4295,7 +4584,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4334,37 +4623,41 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*ClientAddress)(nil),             // 34: portcullis.config.v1.ClientAddress
 	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
 	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
-	(*IamSessions)(nil),               // 37: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 38: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 39: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 40: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 41: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 42: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 43: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 44: portcullis.config.v1.Secret
-	nil,                               // 45: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 46: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 47: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 48: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 49: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 50: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 51: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 52: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 53: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 54: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 55: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 56: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 57: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 58: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 59: google.protobuf.Value
+	(*IamRole)(nil),                   // 37: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 38: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 39: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 40: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 41: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 42: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 43: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 44: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 45: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 46: portcullis.config.v1.Secret
+	nil,                               // 47: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 48: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 49: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 50: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 51: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 52: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 53: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 54: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 55: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 56: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 57: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 58: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 59: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 60: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 61: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 62: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 63: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	45, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	46, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	47, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	48, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4376,63 +4669,72 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
 	18, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	59, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	63, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	47, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	49, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
 	19, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	48, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	49, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	50, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	51, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
 	31, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
 	16, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
 	17, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
 	15, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	44, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	50, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	51, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	52, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	46, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	52, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	53, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	54, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	53, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	55, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
 	32, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
 	21, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
 	26, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
 	27, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	54, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	55, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	56, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	57, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
 	24, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	44, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	44, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	46, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	46, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
 	25, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	44, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	46, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
 	28, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
 	29, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	56, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	57, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	59, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	39, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	41, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	37, // 53: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	38, // 54: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	44, // 55: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 56: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	40, // 57: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	59, // 58: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	43, // 59: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	44, // 60: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	44, // 61: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	59, // 62: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	58, // 63: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 64: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 65: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	20, // 66: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 67: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	44, // 68: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	69, // [69:69] is the sub-list for method output_type
-	69, // [69:69] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	58, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	59, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	63, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	41, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	43, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	39, // 53: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	37, // 54: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	38, // 55: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	63, // 56: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	63, // 57: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	63, // 58: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	60, // 59: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	63, // 60: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	63, // 61: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	61, // 62: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	40, // 63: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	46, // 64: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 65: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	42, // 66: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	63, // 67: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	45, // 68: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	46, // 69: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	46, // 70: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	63, // 71: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	62, // 72: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 73: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 74: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	20, // 75: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 76: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	46, // 77: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4452,7 +4754,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   52,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
