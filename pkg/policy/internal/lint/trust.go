@@ -78,7 +78,7 @@ func (l *trustLinter) provider(s *statement.Statement, written string) {
 	case len(audiences) == 0:
 		l.warn(s, s.Start, "the issuer of %s has no audiences, so that no token of it is accepted; write audiences in issuers", document.Quote(written))
 	case slices.Contains(audiences, awsAudience):
-		l.warn(s, s.Start, "the issuer of %s has the audience %s: whoever receives such a token can use it at AWS, too; give tokens for portcullis an audience of their own", document.Quote(written), awsAudience)
+		l.warn(s, s.Start, "the issuer of %s has the audience %s: anyone who receives such a token can use it at AWS, too; give tokens for portcullis an audience of their own", document.Quote(written), awsAudience)
 	}
 	l.claims(s, name)
 }
