@@ -1,8 +1,8 @@
 // Package explain says why a request is allowed or denied, and what to change.
 //
-// Start with Explain. It takes a request in one of four forms, which input.go, line.go and message.go read, sends it through the server's own code
-// with a trace attached (pkg/extauthz and gateway.Explain), and makes a Report of the trace. text.go prints a Report for people; a Report is
-// also the JSON for programs.
+// Start with Explain. It takes a request in one of four forms, which input.go, line.go and message.go read. It sends the request through the
+// server's own code with a trace attached (pkg/extauthz and gateway.Explain), and makes a Report of the trace. text.go prints a Report for
+// people; a Report is also the JSON for programs.
 //
 // # Decisions
 //
