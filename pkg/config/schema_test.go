@@ -55,8 +55,8 @@ func TestEverySecretIsKnown(t *testing.T) {
 			}
 		}
 	}
-	if found != 5 {
-		t.Errorf("%d fields with secrets, want 5: headers, password, sentinelPassword, key and value", found)
+	if found != 6 {
+		t.Errorf("%d fields with secrets, want 6: headers twice, password, sentinelPassword, key and value", found)
 	}
 }
 

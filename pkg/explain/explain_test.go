@@ -327,7 +327,7 @@ func TestLinesOfCredentials(t *testing.T) {
 	for text, want := range map[string]string{
 		at + `"reason":"expired_token","status":401,"path":"/staff","authorizer":"staff","issuer":"https://id.example.com/","audience":["pets"]}`:                                          "fetch a new one",
 		at + `"reason":"unauthorized","status":401,"path":"/staff","detail":"the token's audience is not one of the authorizer's","issuer":"https://id.example.com/","audience":["cats"]}`: "for the audience cats",
-		at + `"reason":"missing_scope","status":403,"path":"/scoped","issuer":"https://id.example.com/","scopes":["pets/list"],"needed_scopes":["pets/read"]}`:                                                                "has the scopes pets/list; the route needs one of: pets/read.",
+		at + `"reason":"missing_scope","status":403,"path":"/scoped","issuer":"https://id.example.com/","scopes":["pets/list"],"needed_scopes":["pets/read"]}`:                             "has the scopes pets/list; the route needs one of: pets/read.",
 		at + `"reason":"bad_signature","status":403,"path":"/orders/7","access_key":"AKIAALICE","principal":"` + alice + `"}`:                                                              "AKIAALICE is known",
 		at + `"reason":"made_up","status":403,"path":"/orders/7"}`:                                                                                                                         "",
 	} {

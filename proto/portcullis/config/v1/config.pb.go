@@ -679,14 +679,20 @@ func (x *LogFile) GetKeep() int32 {
 	return 0
 }
 
-// LogCollector is an OpenTelemetry collector that receives logs by OTLP with gRPC.
+// LogCollector is an OpenTelemetry collector that receives logs by OTLP: by gRPC at an address, or by HTTP at a url.
 type LogCollector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The address, as host:port and not as a URL, such as 127.0.0.1:4317. Required.
+	// The address for gRPC, as host:port and not as a URL, such as 127.0.0.1:4317. Required without url.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Whether the connection is encrypted. The collector's certificate is verified with the system's authorities. Without
-	// it, the connection is plain text.
-	Tls           bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Whether the connection to address is encrypted. Without it, the connection is plain text.
+	Tls bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// A PEM file of the certificate authorities to trust for the collector, instead of the system's.
+	CaFile string `protobuf:"bytes,3,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// Headers to send with the lines, such as the collector's credentials. With gRPC they are metadata. Encrypt the connection
+	// to a collector on another machine, because it carries them.
+	Headers map[string]*Secret `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The URL for HTTP, with its path, such as https://collector.example.com/v1/logs. It takes the place of address and tls.
+	Url           string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +739,27 @@ func (x *LogCollector) GetTls() bool {
 		return x.Tls
 	}
 	return false
+}
+
+func (x *LogCollector) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *LogCollector) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *LogCollector) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // LogFields names parts of requests to log, at most 16 of each kind. Of each, the first value is logged, at most 256 bytes.
@@ -3742,10 +3769,16 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\rlog_file.keep\x12(must be a number of files from 0 to 1000\x1a\x19this >= 0 && this <= 1000H\x01R\x04keep\x88\x01\x01B\f\n" +
 	"\n" +
 	"_max_bytesB\a\n" +
-	"\x05_keep\":\n" +
+	"\x05_keep\"\x8a\x02\n" +
 	"\fLogCollector\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03tls\x18\x02 \x01(\bR\x03tls\"w\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\x12\x17\n" +
+	"\aca_file\x18\x03 \x01(\tR\x06caFile\x12I\n" +
+	"\aheaders\x18\x04 \x03(\v2/.portcullis.config.v1.LogCollector.HeadersEntryR\aheaders\x12\x10\n" +
+	"\x03url\x18\x05 \x01(\tR\x03url\x1aX\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value:\x028\x01\"w\n" +
 	"\tLogFields\x12'\n" +
 	"\x0frequest_headers\x18\x01 \x03(\tR\x0erequestHeaders\x12)\n" +
 	"\x10query_parameters\x18\x02 \x03(\tR\x0fqueryParameters\x12\x16\n" +
@@ -4107,7 +4140,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4153,19 +4186,20 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Secret)(nil),                    // 41: portcullis.config.v1.Secret
 	nil,                               // 42: portcullis.config.v1.Config.IssuersEntry
 	nil,                               // 43: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 44: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 45: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 46: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 47: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 48: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 49: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 50: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 51: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 52: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 53: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 55: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 56: google.protobuf.Value
+	nil,                               // 44: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 45: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 46: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 47: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 48: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 49: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 50: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 51: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 52: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 53: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 54: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 55: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 56: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 57: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	13, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
@@ -4182,62 +4216,64 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	10, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	11, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	17, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	56, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	44, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	18, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	45, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	46, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	30, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	15, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	16, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	14, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	41, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	47, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	48, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	49, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	50, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	31, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	20, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	25, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	26, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	51, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	52, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	23, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	41, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	41, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	24, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	41, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	27, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	28, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	53, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	54, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	56, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	36, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	38, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	37, // 53: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	56, // 54: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	40, // 55: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	41, // 56: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	41, // 57: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	56, // 58: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	55, // 59: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	29, // 60: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	21, // 61: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	19, // 62: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	32, // 63: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	41, // 64: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	44, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	17, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	57, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	45, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	18, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	46, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	47, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	30, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	15, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	16, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	14, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	41, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	48, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	49, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	50, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	51, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	31, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	20, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	25, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	26, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	52, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	53, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	23, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	41, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	41, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	24, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	41, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	27, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	28, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	54, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	55, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	57, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	36, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	38, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	37, // 54: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	57, // 55: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	40, // 56: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	41, // 57: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	41, // 58: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	57, // 59: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	56, // 60: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	29, // 61: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	21, // 62: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	41, // 63: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	19, // 64: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	32, // 65: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	41, // 66: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	67, // [67:67] is the sub-list for method output_type
+	67, // [67:67] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4257,7 +4293,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   50,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
