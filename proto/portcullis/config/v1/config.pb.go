@@ -731,14 +731,20 @@ func (x *LogFile) GetKeep() int32 {
 	return 0
 }
 
-// LogCollector is an OpenTelemetry collector that receives logs by OTLP with gRPC.
+// LogCollector is an OpenTelemetry collector that receives logs by OTLP: by gRPC at an address, or by HTTP at a url.
 type LogCollector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The address, as host:port and not as a URL, such as 127.0.0.1:4317. Required.
+	// The address for gRPC, as host:port and not as a URL, such as 127.0.0.1:4317. Required without url.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Whether the connection is encrypted. The collector's certificate is verified with the system's authorities. Without
-	// it, the connection is plain text.
-	Tls           bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Whether the connection to address is encrypted. Without it, the connection is plain text.
+	Tls bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// A PEM file of the certificate authorities to trust for the collector, instead of the system's.
+	CaFile string `protobuf:"bytes,3,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// Headers to send with the lines, such as the collector's credentials. With gRPC they are metadata. Encrypt the connection
+	// to a collector on another machine, because it carries them.
+	Headers map[string]*Secret `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The URL for HTTP, with its path, such as https://collector.example.com/v1/logs. It takes the place of address and tls.
+	Url           string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,6 +791,27 @@ func (x *LogCollector) GetTls() bool {
 		return x.Tls
 	}
 	return false
+}
+
+func (x *LogCollector) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *LogCollector) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *LogCollector) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // LogFields names parts of requests to log, at most 16 of each kind. Of each, the first value is logged, at most 256 bytes.
@@ -4179,10 +4206,16 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\rlog_file.keep\x12(must be a number of files from 0 to 1000\x1a\x19this >= 0 && this <= 1000H\x01R\x04keep\x88\x01\x01B\f\n" +
 	"\n" +
 	"_max_bytesB\a\n" +
-	"\x05_keep\":\n" +
+	"\x05_keep\"\x8a\x02\n" +
 	"\fLogCollector\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03tls\x18\x02 \x01(\bR\x03tls\"w\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\x12\x17\n" +
+	"\aca_file\x18\x03 \x01(\tR\x06caFile\x12I\n" +
+	"\aheaders\x18\x04 \x03(\v2/.portcullis.config.v1.LogCollector.HeadersEntryR\aheaders\x12\x10\n" +
+	"\x03url\x18\x05 \x01(\tR\x03url\x1aX\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value:\x028\x01\"w\n" +
 	"\tLogFields\x12'\n" +
 	"\x0frequest_headers\x18\x01 \x03(\tR\x0erequestHeaders\x12)\n" +
 	"\x10query_parameters\x18\x02 \x03(\tR\x0fqueryParameters\x12\x16\n" +
@@ -4584,7 +4617,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4635,21 +4668,22 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Secret)(nil),                    // 46: portcullis.config.v1.Secret
 	nil,                               // 47: portcullis.config.v1.Config.IssuersEntry
 	nil,                               // 48: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 49: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 50: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 51: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 52: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 53: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 54: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 55: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 56: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 57: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 58: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 59: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 60: portcullis.config.v1.IamRole.TagsEntry
-	nil,                               // 61: portcullis.config.v1.IamUser.TagsEntry
-	nil,                               // 62: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 63: google.protobuf.Value
+	nil,                               // 49: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 50: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 51: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 52: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 53: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 54: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 55: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 56: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 57: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 58: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 59: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 60: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 61: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 62: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 63: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 64: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
@@ -4666,75 +4700,77 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	18, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	63, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	49, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	19, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	50, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	51, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	31, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	16, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	17, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	15, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	46, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	52, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	53, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	54, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	55, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	32, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	21, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	26, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	27, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	56, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	57, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	24, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	46, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	46, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	25, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	46, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	28, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	29, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	58, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	59, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	63, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	41, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	43, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	39, // 53: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	37, // 54: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
-	38, // 55: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
-	63, // 56: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
-	63, // 57: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
-	63, // 58: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
-	60, // 59: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
-	63, // 60: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
-	63, // 61: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
-	61, // 62: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
-	40, // 63: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	46, // 64: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 65: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	42, // 66: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	63, // 67: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	45, // 68: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	46, // 69: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	46, // 70: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	63, // 71: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	62, // 72: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 73: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 74: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	20, // 75: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 76: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	46, // 77: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	78, // [78:78] is the sub-list for method output_type
-	78, // [78:78] is the sub-list for method input_type
-	78, // [78:78] is the sub-list for extension type_name
-	78, // [78:78] is the sub-list for extension extendee
-	0,  // [0:78] is the sub-list for field type_name
+	49, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	64, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	50, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	51, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	52, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	46, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	53, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	54, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	55, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	56, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	57, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	58, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	46, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	46, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	46, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	59, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	60, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	64, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	41, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	43, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	39, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	37, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	38, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	64, // 57: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	64, // 58: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	64, // 59: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	61, // 60: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	64, // 61: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	64, // 62: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	62, // 63: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	40, // 64: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	46, // 65: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 66: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	42, // 67: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	64, // 68: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	45, // 69: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	46, // 70: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	46, // 71: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	64, // 72: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	63, // 73: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 74: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 75: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	46, // 76: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	20, // 77: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 78: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	46, // 79: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4754,7 +4790,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   56,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
