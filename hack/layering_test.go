@@ -68,11 +68,12 @@ var imports = map[string][]string{
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf":        {"pkg/gateway"},
+	"pkg/doctor":           {"pkg/gateway"},
 	"pkg/decisionlog":      {"pkg/authz", "pkg/bulkhead"},
 	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
 	"pkg/server":           {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter"},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
