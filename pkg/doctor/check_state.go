@@ -60,10 +60,10 @@ func (e *examination) statistics() {
 	for _, name := range sortedKeys(e.stats) {
 		n := e.stats[name]
 		switch {
-		case n == 0:
-		case strings.HasSuffix(name, ".ext_authz.failure_mode_allowed"), strings.HasSuffix(name, ".ext_authz.disabled"):
+		case n == 0 || !strings.Contains(name, ".ext_authz."):
+		case strings.HasSuffix(name, ".failure_mode_allowed"), strings.HasSuffix(name, ".disabled"):
 			e.report(ruleAllowedOnFailure, "envoy", "stats "+name, "%.0f requests", n)
-		case strings.HasSuffix(name, ".ext_authz.error"), strings.HasSuffix(name, ".ext_authz.timeout"), strings.HasSuffix(name, ".ext_authz.invalid"):
+		case strings.HasSuffix(name, ".error"), strings.HasSuffix(name, ".timeout"), strings.HasSuffix(name, ".invalid"):
 			e.report(ruleFailing, "envoy", "stats "+name, "%.0f requests", n)
 		}
 	}
