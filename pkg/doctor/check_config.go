@@ -45,8 +45,10 @@ func expect(c *gateway.Config) *expected {
 func (x *expected) add(api *gateway.API, endpointPolicies bool, endpoints []gateway.VPCEndpoint) {
 	some, all := false, true
 	for _, r := range api.Routes {
-		needs := r.Authorization == gateway.IAM || api.Private && endpointPolicies
+		// An upload that is not buffered can have a signature that does not cover the body.
+		needs := r.Authorization == gateway.IAM && !r.Signatures.UnsignedPayload || api.Private && endpointPolicies
 		some, all = some || needs, all && needs
+		x.signs = x.signs || needs || r.Authorization == gateway.IAM
 		for _, h := range r.UpstreamHeaders {
 			x.mapped[strings.ToLower(h.Name)] = true
 		}
@@ -54,7 +56,6 @@ func (x *expected) add(api *gateway.API, endpointPolicies bool, endpoints []gate
 	for _, h := range api.UpstreamHeaders {
 		x.mapped[strings.ToLower(h.Name)] = true
 	}
-	x.signs = x.signs || some
 	for _, s := range api.Stages {
 		one := stage{api: api.ID, name: s.Name, some: some, all: all}
 		for _, domain := range s.Domains {
