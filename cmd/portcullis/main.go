@@ -29,6 +29,7 @@ func commands() []command {
 		{"routes", "list what guards each route, or what a change opens or closes", listRoutes},
 		{"convert", "print the portcullis.yaml for an API definition", convert},
 		{"envoy", "print the Envoy or Istio configuration for a configuration", envoyConfiguration},
+		{"doctor", "find what is wrong with an Envoy's configuration", examineEnvoy},
 		{"explain", "say why a request is allowed or denied, and what to change", explainRequest},
 		{"simulate", "evaluate policies, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},

@@ -87,6 +87,9 @@ func (s *subject) routes(file examined) (routeList, error) {
 	if loaded != nil {
 		defer loaded.Close()
 	}
+	if _, ok := errors.AsType[noAPIError](err); ok {
+		return routeList{Routes: []routes.Route{}}, nil
+	}
 	if err != nil {
 		return routeList{}, err
 	}

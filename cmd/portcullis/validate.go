@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -85,6 +86,13 @@ func (s *subject) report(file examined) report {
 			r.Definitions = append(r.Definitions, defined(d))
 		}
 	}
+	if none, ok := errors.AsType[noAPIError](err); ok {
+		for _, d := range none {
+			r.Definitions = append(r.Definitions, defined(d))
+		}
+		r.Valid = true
+		return r
+	}
 	if err != nil {
 		r.Faults = faultsOf(r.File, err)
 		return r
@@ -109,7 +117,10 @@ func (r report) print(out, errs io.Writer) {
 	for _, d := range r.Definitions {
 		d.print(out)
 	}
-	if r.Valid {
+	switch {
+	case r.Valid && r.APIs == 0:
+		fmt.Fprintf(out, "%s: %s\n", fault.Line(r.File), noAPIError{}.Error())
+	case r.Valid:
 		fmt.Fprintf(out, "%s: %s, %s\n", fault.Line(r.File), count(r.APIs, "API"), count(r.Routes, "route"))
 	}
 }

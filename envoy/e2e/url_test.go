@@ -231,7 +231,7 @@ func TestFunctionsOnAWS(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	verifier, err := sigv4.New(sigv4.Config{Regions: []string{"eu-west-1"}, Service: "lambda", Key: func(asked string) (sigv4.Key, bool) {
+	verifier, err := sigv4.New(sigv4.Config{Regions: []string{"eu-west-1"}, Service: "lambda", Key: func(asked, _ string) (sigv4.Key, bool) {
 		return sigv4.Key{Secret: secret, Version: 1}, asked == id
 	}})
 	if err != nil {

@@ -121,3 +121,6 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	}
 	return io.ReadAll(resp.Body)
 }
+
+// Admin returns the address of Envoy's admin interface.
+func (e *Envoy) Admin() string { return e.admin }

@@ -114,8 +114,8 @@ type Part struct {
 	Name string
 	// Folder is what its folder's name begins with.
 	Folder string
-	// Lock is the file, below the module's root, that pins it.
-	Lock string
+	// Lock is the file, below the module's root, that pins it; Source is a file that is compiled with it.
+	Lock, Source string
 	// Holds is a file that is there once it is installed.
 	Holds string
 	// Optional parts are installed by name only, and a CI does without them.
@@ -126,6 +126,14 @@ type Part struct {
 var (
 	PythonClients = Part{Name: "python", Folder: "clients-python", Lock: "hack/clients/requirements.txt", Holds: "awscrt"}
 	NodeClients   = Part{Name: "node", Folder: "clients-node", Lock: "hack/clients/package-lock.json", Holds: "node_modules"}
+	// AWSCLI is the AWS CLI: python3 -m awscli, with the folder as PYTHONPATH.
+	AWSCLI = Part{Name: "awscli", Folder: "awscli", Lock: "hack/clients/awscli-requirements.txt", Holds: "awscli"}
+	// JavaClients has the jars of the AWS SDK for Java, in the folder jars.
+	JavaClients = Part{Name: "java", Folder: "clients-java", Lock: "hack/clients/java/jars.sha256", Holds: "jars"}
+	// RustClient is the program workload, compiled with the AWS SDK for Rust.
+	RustClient = Part{
+		Name: "rust", Folder: "clients-rust", Lock: "hack/clients/rust/Cargo.lock", Source: "hack/clients/rust/src/main.rs", Holds: "workload",
+	}
 	// NodeIssuers are cognito-local and oidc-provider.
 	NodeIssuers = Part{Name: "issuers", Folder: "issuers", Lock: "hack/issuers/package-lock.json", Holds: "node_modules"}
 	// MotoServer is moto with its server; moto/iam/aws_managed_policies.py has AWS' managed policies.
@@ -141,11 +149,7 @@ var (
 
 // Find returns the folder that holds what the lock file pins.
 func (p Part) Find() (string, error) {
-	root, err := Root()
-	if err != nil {
-		return "", err
-	}
-	lock, err := os.ReadFile(filepath.Join(root, p.Lock))
+	name, err := p.folder()
 	if err != nil {
 		return "", err
 	}
@@ -153,12 +157,31 @@ func (p Part) Find() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(lock)
-	dir := filepath.Join(cache, "portcullis", fmt.Sprintf("%s-%x", p.Folder, sum[:6]))
+	dir := filepath.Join(cache, "portcullis", name)
 	if _, err := os.Stat(filepath.Join(dir, p.Holds)); err != nil {
 		return "", fmt.Errorf("the part %s is not installed: run hack/parts.sh %s", p.Name, p.Name)
 	}
 	return dir, nil
+}
+
+// folder returns the name of the part's folder, as the function of that name in hack/parts.sh does.
+func (p Part) folder() (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, file := range []string{p.Lock, p.Source} {
+		if file == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			return "", err
+		}
+		sum.Write(text)
+	}
+	return fmt.Sprintf("%s-%x", p.Folder, sum.Sum(nil)[:6]), nil
 }
 
 // Require returns the folder. Without one the test is skipped, or fails where CI=true or E2E=required says that it has to run and

@@ -91,12 +91,19 @@ func TestRequireParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Part{PythonClients, NodeClients, NodeIssuers, MotoServer, PythonRuntime, NodeRuntime} {
-		lock, err := os.ReadFile(filepath.Join(root, c.Lock))
+	for _, c := range []Part{PythonClients, NodeClients, AWSCLI, JavaClients, RustClient, NodeIssuers, MotoServer, PythonRuntime, NodeRuntime} {
+		pinned, err := os.ReadFile(filepath.Join(root, c.Lock))
 		if err != nil {
 			t.Fatal(err)
 		}
-		cache, sum := t.TempDir(), sha256.Sum256(lock)
+		if c.Source != "" {
+			source, err := os.ReadFile(filepath.Join(root, c.Source))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pinned = append(pinned, source...)
+		}
+		cache, sum := t.TempDir(), sha256.Sum256(pinned)
 		dir := filepath.Join(cache, "portcullis", fmt.Sprintf("%s-%x", c.Folder, sum[:6]))
 		if err := os.MkdirAll(filepath.Join(dir, c.Holds), 0o700); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -176,6 +177,7 @@ func refuseTokens(context.Context, string, []string) (gateway.Token, error) {
 func (c *compiler) issuers(m map[string]*configv1.Issuer, at *fault.Place) {
 	c.sources = make(map[string]jwt.Source, len(m))
 	c.used = make(map[string]bool, len(m))
+	c.audiences = make(map[string][]string, len(m))
 	for _, issuer := range slices.Sorted(maps.Keys(m)) {
 		at := at.Key(issuer)
 		source := c.issuer(issuer, m[issuer], at)
@@ -187,6 +189,8 @@ func (c *compiler) issuers(m map[string]*configv1.Issuer, at *fault.Place) {
 			set.Release()
 		}
 		c.sources[issuer] = source
+		provider := iam.ProviderName(issuer)
+		c.audiences[provider] = append(c.audiences[provider], m[issuer].GetAudiences()...)
 	}
 }
 
@@ -236,10 +240,10 @@ func (c *compiler) source(issuer string) jwt.Source {
 	return jwt.Source{Issuer: issuer}
 }
 
-// unusedIssuers warns about entries that no authorizer uses. Issuers that differ by a slash are different issuers.
+// unusedIssuers warns about entries that no authorizer uses and whose tokens the STS does not accept. Issuers that differ by a slash are different issuers.
 func (c *compiler) unusedIssuers(at *fault.Place) {
 	for _, issuer := range slices.Sorted(maps.Keys(c.sources)) {
-		if !c.used[issuer] {
+		if !c.used[issuer] && len(c.audiences[iam.ProviderName(issuer)]) == 0 {
 			c.Warn(at.Key(issuer).Name(), "no authorizer accepts tokens of the issuer "+fault.Quoted(issuer)+": write it exactly as tokens name it, or remove it")
 		}
 	}

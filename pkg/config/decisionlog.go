@@ -1,9 +1,11 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -39,7 +41,7 @@ func (c *compiler) decisionLog(m *configv1.Config, at *fault.Place) *decisionlog
 		}
 	}
 	if o := d.GetOtlp(); o != nil {
-		log.OTLP = &decisionlog.OTLP{Address: o.GetAddress(), TLS: o.GetTls()}
+		log.OTLP = c.logCollector(o, at.Field("otlp"))
 	}
 	c.logSampling(d, log, at)
 	log.Log = !log.Stdout && log.File == nil && log.OTLP == nil
@@ -47,6 +49,23 @@ func (c *compiler) decisionLog(m *configv1.Config, at *fault.Place) *decisionlog
 		c.faults(at, err)
 	}
 	return log
+}
+
+func (c *compiler) logCollector(m *configv1.LogCollector, at *fault.Place) *decisionlog.OTLP {
+	o := &decisionlog.OTLP{Address: m.GetAddress(), URL: m.GetUrl(), TLS: m.GetTls(), CA: c.optionalFile(m.GetCaFile(), at.Field("caFile"))}
+	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
+		o.Headers = append(o.Headers, authz.Field{Name: name, Value: c.secret(m.GetHeaders()[name], at.Field("headers").Key(name))})
+	}
+	return o
+}
+
+// gatherDecisionLog reads the files that the decision log's collector names.
+func (c *compiler) gatherDecisionLog() {
+	collector := c.doc.Root().Field("decisionLog").Field("otlp")
+	c.gatherNamed(collector, "caFile")
+	for secret := range c.doc.Values(collector.Field("headers")) {
+		c.gatherFile(secret, maxSecretSize)
+	}
 }
 
 func (c *compiler) logSampling(d *configv1.DecisionLog, log *decisionlog.Config, at *fault.Place) {

@@ -26,6 +26,9 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	at := c.doc.Root().Field("iam")
 	builder := iam.NewBuilder()
 	c.sessionKeys(builder, m.GetSessions(), at.Field("sessions"))
+	if len(m.GetRoles()) > 0 {
+		builder.LintTrust(c.audiences)
+	}
 	known := true
 	for i, account := range m.GetAccounts() {
 		known = c.account(builder, account, at.Field("accounts").Item(i)) && known
@@ -33,6 +36,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	if !known {
 		builder = nil // the owners of keys are unknown
 	}
+	c.roles(builder, m, at)
 	for i, source := range m.GetAccessKeys() {
 		c.accessKeys(builder, source.GetFile(), at.Field("accessKeys").Item(i).Field("file"))
 	}
@@ -205,6 +209,7 @@ func (c *compiler) gatherIAM() {
 	for key := range c.doc.Items(at.Field("sessions").Field("keys")) {
 		c.gatherFile(key.Field("secret"), maxSecretSize)
 	}
+	c.gatherRoles(at)
 	for source := range c.doc.Items(at.Field("accessKeys")) {
 		c.gatherKeys(source.Field("file"))
 	}

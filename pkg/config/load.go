@@ -198,6 +198,7 @@ func (c *compiler) gather() {
 	c.gatherFunctions()
 	c.gatherCache()
 	c.gatherAPIKeys()
+	c.gatherDecisionLog()
 }
 
 // compileAll compiles the configuration and reads the accounts. If a file has changed meanwhile, it discards the

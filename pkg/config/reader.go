@@ -54,6 +54,8 @@ type compiler struct {
 	// sources says where the keys of issuers are, by issuer. used has the issuers that authorizers refer to.
 	sources map[string]jwt.Source
 	used    map[string]bool
+	// audiences are those of the issuers, by the name of the identity provider.
+	audiences map[string][]string
 	// functions says where functions run, by ARN. called has the functions that authorizers call.
 	functions map[string]*function
 	called    map[string]bool

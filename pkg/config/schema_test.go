@@ -55,8 +55,8 @@ func TestEverySecretIsKnown(t *testing.T) {
 			}
 		}
 	}
-	if found != 6 {
-		t.Errorf("%d fields with secrets, want 6: headers, password, sentinelPassword, key, value and secret", found)
+	if found != 7 {
+		t.Errorf("%d fields with secrets, want 7: headers twice, password, sentinelPassword, key, value and secret", found)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
-	"github.com/portcullis-authz/portcullis/pkg/iam/trust"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -32,8 +32,8 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 			continue
 		}
 		at := at.Field("issuers").Key(issuer).Field("audiences")
-		c.audiences(list, at)
-		name := trust.ProviderName(issuer)
+		c.checkAudiences(list, at)
+		name := iam.ProviderName(issuer)
 		if other, twice := names[name]; twice {
 			c.Fault(at, "trust policies cannot tell the issuers %s and %s apart: keep the audiences of one", fault.Quoted(other), fault.Quoted(issuer))
 		}
@@ -54,7 +54,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 
 const maxAudiences = 50
 
-func (c *compiler) audiences(list []string, at *fault.Place) {
+func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 	if len(list) > maxAudiences {
 		c.IfNew(at, "an issuer has at most 50 audiences")
 	}

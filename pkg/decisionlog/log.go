@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog/internal/stream"
 )
 
 // Bounds per second.
@@ -94,15 +95,15 @@ func open(c Config, env Environment) (sinks []namedSink, err error) {
 		}
 	}()
 	if c.Log && env.LogWriter != nil {
-		sinks = append(sinks, namedSink{kindLog, &writer{w: env.LogWriter}})
+		sinks = append(sinks, namedSink{kindLog, stream.To(env.LogWriter)})
 	} else if c.Log {
 		sinks = append(sinks, namedSink{kindLog, &structured{env.Log.Handler()}})
 	}
 	if c.Stdout {
-		sinks = append(sinks, namedSink{kindStdout, &writer{w: env.Stdout}})
+		sinks = append(sinks, namedSink{kindStdout, stream.To(env.Stdout)})
 	}
 	if c.File != nil {
-		f, err := openFile(*c.File)
+		f, err := stream.Open(*c.File)
 		if err != nil {
 			return sinks, err
 		}

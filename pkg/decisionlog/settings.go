@@ -3,12 +3,11 @@ package decisionlog
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog/internal/stream"
 )
 
 // Config says what is logged, and where. The zero value logs nothing.
@@ -29,22 +28,7 @@ type Config struct {
 }
 
 // File is a file that is rotated.
-type File struct {
-	// Path names the file. The files that were rotated have the suffixes .1, the newest, .2 and so on.
-	Path string
-	// MaxBytes is the size that a file does not exceed.
-	MaxBytes int64
-	// Keep is the number of rotated files that are kept.
-	Keep int
-}
-
-// OTLP is an OpenTelemetry collector that receives logs with gRPC.
-type OTLP struct {
-	// Address is host:port.
-	Address string
-	// TLS is whether the connection is encrypted, with the system's certificate authorities.
-	TLS bool
-}
+type File = stream.File
 
 // Fields are the parts of a request that are logged besides the schema's. Header names are lower-case.
 type Fields struct {
@@ -106,9 +90,7 @@ func (c *Config) Validate() error {
 	refuse(c.Required && !c.Stdout && c.File == nil, "audit: REQUIRED needs stdout or a file; write one of them")
 	refuse(c.File != nil && c.File.Path == "", "file: it has no path; write path")
 	if c.OTLP != nil {
-		_, port, err := net.SplitHostPort(c.OTLP.Address)
-		number, numberErr := strconv.ParseUint(port, 10, 16)
-		refuse(err != nil || numberErr != nil || number == 0 || strings.Contains(c.OTLP.Address, "/"), "otlp: address must be host:port, such as 127.0.0.1:4317")
+		errs = append(errs, c.OTLP.validate()...)
 	}
 	return errors.Join(errs...)
 }

@@ -41,6 +41,8 @@ type Definition struct {
 	Format string
 	// Node is the API in the terms of portcullis.yaml. It is nil if the definition cannot be read.
 	Node *tree.Node
+	// Empty says that the file defines no API, and no part of one that guards.
+	Empty bool
 	// Absent says that the template does not create the API, as a condition has it.
 	Absent bool
 	// Notes say what becomes of each part.

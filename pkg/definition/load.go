@@ -25,11 +25,12 @@ func Load(s Spec) (*Definition, fault.List) {
 	if faults := l.checkValues(); len(faults) > 0 {
 		return nil, faults
 	}
-	root, faults := l.parse()
+	root, warnings := l.parse()
 	if root == nil {
-		return nil, faults
+		return nil, warnings
 	}
-	if faults = l.readParameters(); len(faults) > 0 {
+	faults := l.readParameters()
+	if len(faults) > 0 {
 		return nil, faults
 	}
 	switch {
@@ -38,9 +39,13 @@ func Load(s Spec) (*Definition, fault.List) {
 		faults = l.openAPI(root)
 	case root.Has("Resources"):
 		faults = l.template(root)
+	case isPart(root):
+		l.d.Format = "OpenAPI"
+		faults = l.empty(root.At, "a part of an OpenAPI document without paths: bring the whole document, which may name this file by $ref")
 	default:
 		return nil, l.fault(root, "%s", notADefinition(root))
 	}
+	faults = append(warnings, faults...)
 	if len(faults) > 0 && faults.Fatal() {
 		l.d.Node = nil
 	}
@@ -50,25 +55,54 @@ func Load(s Spec) (*Definition, fault.List) {
 	return l.d, faults
 }
 
-// APIs returns the logical ids of the APIs in a template; none for an OpenAPI file, which is one API without a name.
-func APIs(s Spec) ([]string, fault.List) {
+// APIs returns the logical ids of the APIs that a file defines and that are to be served, and a Definition for each other one and for a
+// file without APIs, whose Notes say why. The API of an OpenAPI file has an empty id.
+func APIs(s Spec) (served []string, others []*Definition, faults fault.List) {
 	l := &loader{Spec: s, d: &Definition{}, asked: map[string]bool{}}
 	root, faults := l.parse()
-	if root == nil || isOpenAPI(root) || !root.Has("Resources") {
-		return nil, faults
+	switch {
+	case root == nil:
+		return nil, nil, faults
+	case isOpenAPI(root):
+		return []string{""}, nil, faults
+	case !root.Has("Resources"):
+		return none(s)
 	}
 	if faults = l.readParameters(); len(faults) > 0 {
-		return nil, faults
+		return nil, nil, faults
 	}
 	root, faults = l.expand(root)
 	if root == nil {
-		return nil, faults
+		return nil, nil, faults
 	}
 	var names []string
 	for _, api := range cloudformation.APIs(root.Get("Resources")) {
 		names = append(names, api.ID)
 	}
-	return names, faults
+	if len(names) == 0 {
+		return none(s)
+	}
+	served, others = tellServed(s, names)
+	return served, others, faults
+}
+
+// none returns the Definition of a file without APIs, or the faults that keep it from being one.
+func none(s Spec) ([]string, []*Definition, fault.List) {
+	d, faults := Load(s)
+	if d == nil || !d.Empty {
+		return nil, nil, faults
+	}
+	return nil, []*Definition{d}, nil
+}
+
+// isPart reports whether a file is a part of an OpenAPI document that has no paths.
+func isPart(root *tree.Node) bool { return root.Has("components") || root.Has("securityDefinitions") }
+
+// empty notes that the file defines no API, and reports it.
+func (l *loader) empty(at tree.Position, what string) fault.List {
+	l.d.Empty = true
+	l.report.Pass(at, "API", "the file defines none, and there is nothing to enforce: it is "+what)
+	return fault.List{at.Fault("the file defines no API: it is %s", what)}
 }
 
 // isOpenAPI reports whether a file is an OpenAPI document, or a part of one that has paths.
@@ -81,8 +115,6 @@ func notADefinition(root *tree.Node) string {
 	switch {
 	case root.Has("service") && root.Has("provider"), root.Has("functions") && root.Has("provider"):
 		return "this is a file of the Serverless Framework: bring the template that `serverless package` makes of it, .serverless/cloudformation-template-update-stack.json"
-	case root.Has("components"), root.Has("securityDefinitions"):
-		return "this is a part of an OpenAPI document without paths: bring the whole document, which may name this file by $ref"
 	case root.Has("artifacts") && root.Has("version"):
 		return "this is a manifest of the AWS CDK: bring the template that `cdk synth` writes beside it, NAME.template.json"
 	}
@@ -366,14 +398,24 @@ func decisive(root *tree.Node, condition string) []string {
 // choose asks for the API of a template that does not have exactly one.
 func (l *loader) choose(root *tree.Node, apis []cloudformation.API) fault.List {
 	if len(apis) == 0 {
-		at, why := cloudformation.None(root.Get("Resources"))
-		return l.fault(cmp.Or(at, root), "%s", why)
+		return l.noAPI(root)
 	}
 	var names []string
 	for _, api := range apis {
 		names = append(names, api.ID)
 	}
 	return l.fault(root, "the template has %d APIs: name one with api: %s", len(apis), source.OneOf(names))
+}
+
+// noAPI says why a template has no API. It is one that portcullis has nothing to do with, unless it has routes or may have them.
+func (l *loader) noAPI(root *tree.Node) fault.List {
+	if !root.Get("Resources").Is(tree.Map) {
+		return l.fault(root.Get("Resources"), "Resources must be a map of logical ids")
+	}
+	if faults := cloudformation.None(root.Get("Resources"), l.include, &l.report); len(faults) > 0 {
+		return faults
+	}
+	return l.empty(root.At, "a template without a REST or HTTP API")
 }
 
 // complete makes sure that nothing unknown is left in an API that was read: what its readers did not ask about must not become null.
@@ -386,32 +428,35 @@ func (l *loader) complete() {
 	l.d.Node = nil
 }
 
-// Served tells the APIs of a template that have routes from those that have none or are not created. It returns the logical ids of the
-// former, and the others with a note each. It returns all ids where no API has a route, as the faults of reading them say why.
-func Served(s Spec, names []string) (served []string, others []*Definition) {
+// tellServed tells the APIs of a template that have routes from those that have none or are not created. It returns the logical ids of the
+// former, and the others with a note each. If no API has a route, it returns those that are created, as the faults of reading them say why.
+func tellServed(s Spec, names []string) (served []string, others []*Definition) {
+	var routeless []string
+	absent := 0
 	for _, name := range names {
 		s.API = name
 		d, faults := Load(s)
-		at := tree.Position{File: s.File, Line: 1, Column: 1}
-		if len(faults) > 0 {
-			at = tree.Position{File: faults[0].File, Line: faults[0].Line, Column: faults[0].Column}
-		}
-		why := ""
 		switch {
 		case d == nil:
-		case d.Absent:
-			why = "left out: " + faults[0].Message
-		case d.Node != nil && !faults.Fatal() && len(d.Refusals()) == 0 && !d.Node.Has("routes"):
-			at, why = d.Node.At, "left out: the API has no route"
-		}
-		if why == "" {
 			served = append(served, name)
-			continue
+		case d.Absent:
+			at := tree.Position{File: faults[0].File, Line: faults[0].Line, Column: faults[0].Column}
+			others = append(others, leftOut(s, d, at, faults[0].Message))
+			absent++
+		case d.Node != nil && !faults.Fatal() && len(d.Refusals()) == 0 && !d.Node.Has("routes"):
+			others = append(others, leftOut(s, d, d.Node.At, "the API has no route"))
+			routeless = append(routeless, name)
+		default:
+			served = append(served, name)
 		}
-		others = append(others, &Definition{File: s.File, API: name, Format: d.Format, Notes: []portability.Note{{Verdict: portability.NotOurs, At: at, What: "API " + name, Message: why}}})
 	}
-	if len(served) == 0 {
-		return names, nil
+	if len(served) > 0 || absent == len(names) {
+		return served, others
 	}
-	return served, others
+	return routeless, slices.DeleteFunc(others, func(d *Definition) bool { return slices.Contains(routeless, d.API) })
+}
+
+// leftOut returns what stands for an API that is not served.
+func leftOut(s Spec, d *Definition, at tree.Position, why string) *Definition {
+	return &Definition{File: s.File, API: s.API, Format: d.Format, Notes: []portability.Note{{Verdict: portability.NotOurs, At: at, What: "API " + s.API, Message: "left out: " + why}}}
 }

@@ -1,10 +1,13 @@
 package definition_test
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition"
+	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
 const methods = `Parameters: {Pool: {Type: String, Default: Pool}}
@@ -84,10 +87,44 @@ func TestUnaskedValues(t *testing.T) {
 // Of several APIs, those without routes and those that a condition leaves out are told apart.
 func TestServed(t *testing.T) {
 	text := methods + "  Empty: {Type: AWS::ApiGateway::RestApi, Properties: {Name: empty}}\n  Gone: {Type: AWS::ApiGateway::RestApi, Condition: Never, Properties: {Name: gone}}\nConditions: {Never: !Equals [a, b]}\n"
-	served, others := definition.Served(definition.Spec{File: "t.yaml", Folder: ".", Account: "111122223333", Region: "eu-west-1",
-		Read: func(string, int64) ([]byte, error) { return []byte(text), nil }}, []string{"Api", "Empty", "Gone"})
+	served, others, _ := apis(text)
 	if len(served) != 1 || served[0] != "Api" || len(others) != 2 || others[0].Notes[0].At.Line != 7 || !strings.Contains(others[1].Notes[0].Message, "its condition Never is false") {
 		t.Errorf("got %v, %v", served, others)
+	}
+}
+
+func apis(text string) ([]string, []*definition.Definition, fault.List) {
+	return definition.APIs(definition.Spec{File: "t.yaml", Folder: ".", Account: "111122223333", Region: "eu-west-1",
+		Read: func(name string, _ int64) ([]byte, error) {
+			if name != "t.yaml" {
+				return nil, os.ErrNotExist
+			}
+			return []byte(text), nil
+		}})
+}
+
+// A file without an API is no fault where nothing of an API is looked for. Its notes say why it has none.
+func TestFilesWithoutAPI(t *testing.T) {
+	const gone = "Conditions: {Never: !Equals [a, b]}\nResources:\n  Gone: {Type: AWS::ApiGateway::RestApi, Condition: Never, Properties: {Name: gone}}\n"
+	for _, test := range []struct{ text, says string }{
+		{"Resources: {B: {Type: AWS::S3::Bucket}}", "a template without a REST or HTTP API"},
+		{"Transform: AWS::Serverless-2016-10-31\nResources:\n  F: {Type: AWS::Serverless::Function, Properties: {InlineCode: pass, Handler: a.b, Runtime: python3.12}}", "a template without a REST or HTTP API"},
+		{"components: {securitySchemes: {}}", "a part of an OpenAPI document without paths"},
+		{gone, "left out: the API Gone is not created"},
+	} {
+		served, others, faults := apis(test.text)
+		if len(served) > 0 || len(faults) > 0 || len(others) != 1 || !strings.Contains(fmt.Sprint(others[0].Notes), test.says) {
+			t.Errorf("%s: got %v, %v, %v, want %s", test.text, served, others, faults, test.says)
+		}
+	}
+	const routeless = "  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: none}}\n"
+	if served, others, _ := apis(gone + routeless); len(served) != 1 || served[0] != "Api" || len(others) != 1 {
+		t.Errorf("got %v, %v, want the API without routes, whose fault says so", served, others)
+	}
+	for _, text := range []string{"Resources: {M: {Type: AWS::ApiGateway::Method}}", "openapi: 3.0.1", "Resources: x", "Parameters: {}"} {
+		if served, others, faults := apis(text); len(others) > 0 || len(served) == 0 && len(faults) == 0 {
+			t.Errorf("%s: got %v, %v, %v, want a fault", text, served, others, faults)
+		}
 	}
 }
 

@@ -221,6 +221,9 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	return o
 }
 
+// CheckTime returns the timeout of a check that the APIs need.
+func CheckTime(apis []gateway.API) time.Duration { return longestCheck(apis) }
+
 // longestCheck returns how long a check of the APIs may take.
 func longestCheck(apis []gateway.API) time.Duration {
 	longest := checkTime

@@ -1,8 +1,8 @@
 // Package explain says why a request is allowed or denied, and what to change.
 //
-// Start with Explain. It takes a request in one of four forms, which input.go and message.go read, sends it through the server's own code
-// with a trace attached (pkg/extauthz and gateway.Explain), and makes a Report of the trace. text.go prints a Report for people; a Report is
-// also the JSON for programs.
+// Start with Explain. It takes a request in one of four forms, which input.go, line.go and message.go read. It sends the request through the
+// server's own code with a trace attached (pkg/extauthz and gateway.Explain), and makes a Report of the trace. text.go prints a Report for
+// people; a Report is also the JSON for programs.
 //
 // # Decisions
 //
@@ -11,4 +11,7 @@
 // sent in such a value: they are replaced by "…".
 //
 // 2026-11-28: text from outside is escaped: a character that is not printable, or that changes the direction of text, is written as \u202e.
+//
+// 2026-11-28: the request of a decision line is decided again, because the question is often whether a change of the configuration helps.
+// The line has no credentials. If the new decision is denied for want of them, the Report shows what the line says instead.
 package explain

@@ -44,10 +44,14 @@ func Explain(ctx context.Context, g *gateway.Gateway, in *Input, o Options) (*Re
 	if t.trace == nil {
 		t.trace = &gateway.Trace{}
 	}
+	notes := notes(&d, t, in, o)
+	if in.logged != nil && in.logged.needsMore(&d) {
+		in.logged.instead(&d, t.trace)
+	}
 	r := newReport(&d, t.trace)
 	r.Answer = answerOf(&d, in.secrets)
 	r.Logged = in.logged
-	r.Notes = notes(&d, t, in, o)
+	r.Notes = notes
 	if o.Offline && d.Reason.Code == authz.CodeAuthorizerFailed {
 		r.Decision, r.Answer, r.Remedy = Unknown, Answer{}, nil
 	}
@@ -62,12 +66,7 @@ func notes(d *authz.Decision, t *tracer, in *Input, o Options) (all []string) {
 			all = append(all, "the assumed signer had no part in the decision: the route does not ask for a signature, or an earlier step decided")
 		}
 	}
-	if in.logged != nil {
-		all = append(all, "a line of the log has no query, headers, token and body: the steps that need them see none")
-		if in.logged.Decision != word(d) || in.logged.Reason != d.Reason.Code.String() {
-			all = append(all, "the line says "+in.logged.Decision+" for the reason "+in.logged.Reason+", and this explanation "+word(d)+" for "+d.Reason.Code.String())
-		}
-	}
+	all = append(all, in.logged.notes(d)...)
 	if o.Offline && d.Reason.Code == authz.CodeAuthorizerFailed {
 		all = append(all, "offline: the function or the issuer was not asked, so the decision is not known")
 	}

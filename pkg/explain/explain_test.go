@@ -320,6 +320,31 @@ func TestLineOfSigner(t *testing.T) {
 	}
 }
 
+// A line has no token, signature and API key. Where they decided, the line says why, and the missing ones do not.
+func TestLinesOfCredentials(t *testing.T) {
+	w := newWorld(t)
+	const at = `{"msg":"decision","v":1,"decision":"deny","host":"pets.example.com","method":"GET","api":"a1b2c3d4e5","stage":"prod","step":"caller",`
+	for text, want := range map[string]string{
+		at + `"reason":"expired_token","status":401,"path":"/staff","authorizer":"staff","issuer":"https://id.example.com/","audience":["pets"]}`:                                          "fetch a new one",
+		at + `"reason":"unauthorized","status":401,"path":"/staff","detail":"the token's audience is not one of the authorizer's","issuer":"https://id.example.com/","audience":["cats"]}`: "for the audience cats",
+		at + `"reason":"missing_scope","status":403,"path":"/scoped","issuer":"https://id.example.com/","scopes":["pets/list"],"needed_scopes":["pets/read"]}`:                             "has the scopes pets/list; the route needs one of: pets/read.",
+		at + `"reason":"bad_signature","status":403,"path":"/orders/7","access_key":"AKIAALICE","principal":"` + alice + `"}`:                                                              "AKIAALICE is known",
+		at + `"reason":"made_up","status":403,"path":"/orders/7"}`:                                                                                                                         "",
+	} {
+		line, err := explain.FromLine([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := w.explain(t, line, "", false)
+		if r.Decision != explain.Deny || r.Reason.Code != r.Logged.Reason || r.Step != "caller" || r.Answer.Status != r.Logged.Status || !r.Steps[len(r.Steps)-1].Decided {
+			t.Errorf("%s: %+v", text, r)
+		}
+		if !strings.Contains(strings.Join(r.Remedy, " "), want) || !strings.Contains(strings.Join(r.Notes, " "), "the line's own reason") {
+			t.Errorf("%s: %q, %q", text, r.Remedy, r.Notes)
+		}
+	}
+}
+
 // The lines that the server writes now can be explained.
 func TestLineVersion(t *testing.T) {
 	if explain.LineVersion != decisionlog.Version {

@@ -3,7 +3,6 @@ package explain
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,23 +24,6 @@ type Input struct {
 	secrets []string
 }
 
-// Logged is what a line of the decision log says of its decision.
-type Logged struct {
-	Time         string   `json:"time"`
-	Decision     string   `json:"decision"`
-	Reason       string   `json:"reason"`
-	Step         string   `json:"step,omitempty"`
-	Policy       string   `json:"policy,omitempty"`
-	Statement    string   `json:"statement,omitempty"`
-	Condition    string   `json:"condition,omitempty"`
-	ConditionKey string   `json:"condition_key,omitempty"`
-	Detail       string   `json:"detail,omitempty"`
-	Scopes       []string `json:"scopes,omitempty"`
-	NeededScopes []string `json:"needed_scopes,omitempty"`
-	Issuer       string   `json:"issuer,omitempty"`
-	Audience     []string `json:"audience,omitempty"`
-}
-
 // Setting is what surrounds a request that comes without Envoy.
 type Setting struct {
 	// Client is the address of the client; the zero Addr stands for 127.0.0.1.
@@ -54,12 +36,8 @@ type Setting struct {
 	Time time.Time
 }
 
-// The limits of what is read.
-const (
-	maxInput = 12 << 20
-	// LineVersion is the version of the decision log's lines that FromLine reads.
-	LineVersion = 1
-)
+// maxInput limits what is read.
+const maxInput = 12 << 20
 
 var errTooLong = fmt.Errorf("it is longer than %d bytes", maxInput)
 
@@ -127,63 +105,6 @@ func FromCheck(data []byte) (*Input, error) {
 	}
 	return &Input{check: data, secrets: secretsOfCheck(data)}, nil
 }
-
-// line is what FromLine reads of a line of the decision log.
-type line struct {
-	Message   string `json:"msg"`
-	Version   *int   `json:"v"`
-	Host      string `json:"host"`
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Client    string `json:"client"`
-	Principal string `json:"principal"`
-	API       string `json:"api"`
-	Stage     string `json:"stage"`
-	Logged
-}
-
-// FromLine makes an Input of a line of the decision log: the last one, if there are several. A line has no query, headers and body.
-func FromLine(data []byte) (*Input, error) {
-	data = bytes.TrimSpace(data)
-	if i := bytes.LastIndexByte(data, '\n'); i >= 0 {
-		data = data[i+1:]
-	}
-	var l line
-	if len(data) > maxInput || json.Unmarshal(data, &l) != nil || l.Message != "decision" {
-		return nil, errors.New("it is not a line of the decision log, which is a JSON object with the msg decision")
-	}
-	switch {
-	case l.Version == nil:
-		return nil, fmt.Errorf("the line has no version (v); lines of version %d can be explained", LineVersion)
-	case *l.Version != LineVersion:
-		return nil, fmt.Errorf("the line has the version %d (v); lines of version %d can be explained", *l.Version, LineVersion)
-	case l.Method == "" || l.Path == "":
-		return nil, errors.New("the line has no method or path: its request was denied before it was read; look up its reason with --reasons")
-	}
-	s := Setting{}
-	if l.Client != "" {
-		var err error
-		if s.Client, err = netip.ParseAddr(l.Client); err != nil {
-			return nil, errors.New("the line's client is not an address")
-		}
-	}
-	if at, err := time.Parse(time.RFC3339, l.Time); err == nil {
-		s.Time = at
-	}
-	m := message{method: l.Method, scheme: "https", host: l.Host, path: l.Path}
-	in, err := m.input(s)
-	if err != nil {
-		return nil, err
-	}
-	in.logged = &l.Logged
-	if strings.HasPrefix(l.Principal, "arn:") {
-		in.caller = l.Principal
-	}
-	return in, nil
-}
-
-// Caller returns the ARN that the line of a decision log names; empty without one.
-func (in *Input) Caller() string { return in.caller }
 
 // secretsOfTarget returns the values of a query, as written and decoded.
 func secretsOfTarget(target string) (secrets []string) {

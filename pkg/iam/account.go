@@ -3,6 +3,8 @@ package iam
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +67,15 @@ type resolver struct {
 	ofGroups  map[string][]*policy.Policy
 	// trusts holds the trust policies by text, which many roles share.
 	trusts map[string]*policy.Policy
+	// doubts are the warnings about trust policies, by message.
+	doubts map[string]*doubt
+}
+
+// doubt is a warning that the trust policies of several roles share. It is reported once, at the first of them.
+type doubt struct {
+	at     document
+	fault  fault.Fault
+	others int
 }
 
 type compiledPolicy struct {
@@ -76,7 +87,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	r := &resolver{
 		export: e, account: &account{organization: o},
 		managed: make(map[string]*managedPolicy, len(e.policies)), compiled: map[compiledPolicy]*policy.Policy{},
-		ofGroups: make(map[string][]*policy.Policy, len(e.groups)), trusts: map[string]*policy.Policy{},
+		ofGroups: make(map[string][]*policy.Policy, len(e.groups)), trusts: map[string]*policy.Policy{}, doubts: map[string]*doubt{},
 	}
 	r.checkAccount(b)
 	for i := range e.policies {
@@ -91,6 +102,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	for i := range e.roles {
 		r.addPrincipal(b, &e.roles[i], policy.RoleSession)
 	}
+	r.reportDoubts()
 	r.keepManaged(b)
 }
 
@@ -258,21 +270,42 @@ func (r *resolver) addPrincipal(b *Builder, t *entity, kind policy.PrincipalKind
 		p.boundary = r.policy(t, t.boundary, policy.Boundary)
 	}
 	if kind == policy.RoleSession {
-		p.trust, p.maxSession = r.trustPolicy(t), time.Duration(t.maxSession)*time.Second
+		p.trust, p.maxSession = r.trustPolicy(b, t), time.Duration(t.maxSession)*time.Second
 	}
 	b.principals[t.arn] = p
 }
 
 // trustPolicy compiles the trust policy of a role. Roles with the same text share it.
-func (r *resolver) trustPolicy(t *entity) *policy.Policy {
+func (r *resolver) trustPolicy(b *Builder, t *entity) *policy.Policy {
 	if t.trust.data == nil {
 		return nil
 	}
 	text := string(t.trust.data)
 	p, done := r.trusts[text]
 	if !done {
-		p = r.compile(t.trust, policy.Options{Name: trustPolicyName, Kind: policy.Trust})
+		p = r.compile(t.trust, policy.Options{Name: TrustPolicyName, Kind: policy.Trust})
 		r.trusts[text] = p
+		for _, f := range b.lint(p, r.partition, r.account.id) {
+			r.doubt(t.trust, f)
+		}
 	}
 	return p
+}
+
+func (r *resolver) doubt(at document, f fault.Fault) {
+	if same := r.doubts[f.Message]; same != nil {
+		same.others++
+		return
+	}
+	r.doubts[f.Message] = &doubt{at: at, fault: f}
+}
+
+func (r *resolver) reportDoubts() {
+	for _, message := range slices.Sorted(maps.Keys(r.doubts)) {
+		d := r.doubts[message]
+		if d.others > 0 {
+			d.fault.Message += fmt.Sprintf(" (%d more trust policies of the export do the same)", d.others)
+		}
+		r.policyFault(d.at, TrustPolicyName, d.fault)
+	}
 }

@@ -60,7 +60,11 @@ func (s *Store) role(arn string) *trust.Role {
 	}
 }
 
-const trustPolicyName = "trust-policy"
+// TrustPolicyName is how decisions name a trust policy.
+const TrustPolicyName = "trust-policy"
+
+// ProviderName returns the name of an issuer's identity provider: the issuer without https://.
+func ProviderName(issuer string) string { return trust.ProviderName(issuer) }
 
 const outsideMaxSession = "must be 3600 to 43200 seconds"
 

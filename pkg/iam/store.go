@@ -16,6 +16,10 @@ type Builder struct {
 	// managed holds AWS managed policies, which accounts share.
 	managed map[string]*managedSessionPolicy
 	ring    *session.Ring
+	// audiences are those of issuers, by the name of the provider; nil means that trust policies are not checked for more than faults.
+	audiences map[string][]string
+	// writtenIDs are the unique ids of users and roles that the configuration writes.
+	writtenIDs map[string]bool
 }
 
 // NewBuilder returns an empty Builder.
@@ -23,6 +27,7 @@ func NewBuilder() *Builder {
 	return &Builder{
 		accounts: map[string]*account{}, partitions: map[string]string{},
 		principals: map[string]*principal{}, keys: map[string]*identity{}, managed: map[string]*managedSessionPolicy{},
+		writtenIDs: map[string]bool{},
 	}
 }
 

@@ -34,7 +34,7 @@ func verified(t *testing.T, r *http.Request, body []byte, region, service string
 	keys := map[string]sigv4.Key{
 		"AKIAOURS": {Secret: "ours", Version: 1}, "ASIAROLE": {Secret: "role's", Token: "token", Version: 1, Expires: time.Now().Add(time.Hour)},
 	}
-	v, err := sigv4.New(sigv4.Config{Regions: []string{region}, Service: service, Key: func(id string) (sigv4.Key, bool) {
+	v, err := sigv4.New(sigv4.Config{Regions: []string{region}, Service: service, Key: func(id, _ string) (sigv4.Key, bool) {
 		key, ok := keys[id]
 		return key, ok
 	}})

@@ -21,3 +21,15 @@ type (
 	// TargetRoute is a route: Method is a verb or ANY, Resource a path such as /pets/{petId} or /{proxy+}.
 	TargetRoute = lint.TargetRoute
 )
+
+// TrustTarget is where a role's trust policy is.
+type TrustTarget = lint.TrustTarget
+
+// LintTrust reports what is legal in a trust policy and rarely intended: whom it trusts without limits, and whom it names in vain.
+// All of it are warnings.
+func (p *Policy) LintTrust(t TrustTarget) []fault.Fault {
+	if p == nil {
+		return nil
+	}
+	return lint.Trust(p.statements, t)
+}

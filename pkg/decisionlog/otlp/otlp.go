@@ -1,11 +1,12 @@
-// Package otlp sends decision lines to an OpenTelemetry collector, with the OTLP log service of gRPC.
+// Package otlp sends decision lines to an OpenTelemetry collector, with the OTLP log service of gRPC or with OTLP over HTTP.
 //
-// Start with Open. A line becomes one log record, whose attributes have the names of the line's fields after "portcullis.".
+// Start with Open. The files grpc.go and http.go have the two ways. A line becomes one log record, whose attributes have the names of the line's fields after "portcullis.".
 package otlp
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"time"
 
@@ -13,11 +14,6 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 )
@@ -31,8 +27,7 @@ const (
 
 // Sink is a decisionlog.Sink.
 type Sink struct {
-	conn     *grpc.ClientConn
-	client   collogspb.LogsServiceClient
+	way
 	resource *resourcepb.Resource
 	// timeout is sendTimeout, less in tests.
 	timeout time.Duration
@@ -41,17 +36,34 @@ type Sink struct {
 	end context.CancelFunc
 }
 
+// way is how lines get to a collector.
+type way interface {
+	// export sends a request once. The error is of the kind that transient knows, or it is final. Its text has nothing of the collector's.
+	export(ctx context.Context, request *collogspb.ExportLogsServiceRequest) (*collogspb.ExportLogsServiceResponse, error)
+	close() error
+}
+
+// transient marks an error after which the same lines may be sent again, as "OpenTelemetry Protocol Specification", section "Failures", says.
+// A deadline of our own has taken its time already, and is final.
+type transient struct{ error }
+
 // Open returns a Sink. It connects when there is a line to send.
 func Open(c decisionlog.OTLP, version string) (*Sink, error) {
-	security := insecure.NewCredentials()
-	if c.TLS {
-		security = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+	var security *tls.Config
+	if c.Encrypted() {
+		security = &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.CA != nil {
+			security.RootCAs = x509.NewCertPool()
+			security.RootCAs.AppendCertsFromPEM(c.CA) // Config.Validate has checked it
+		}
 	}
-	conn, err := grpc.NewClient("dns:///"+c.Address, grpc.WithTransportCredentials(security), grpc.WithUserAgent("portcullis/"+version), grpc.WithDisableServiceConfig())
-	if err != nil {
+	s := &Sink{timeout: sendTimeout}
+	var err error
+	if c.URL != "" {
+		s.way = newHTTP(&c, security, version)
+	} else if s.way, err = newGRPC(&c, security, version); err != nil {
 		return nil, err
 	}
-	s := &Sink{conn: conn, client: collogspb.NewLogsServiceClient(conn), timeout: sendTimeout}
 	s.resource = &resourcepb.Resource{Attributes: []*commonpb.KeyValue{text("service.name", "portcullis"), text("service.version", version)}}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s, nil
@@ -76,8 +88,8 @@ func (s *Sink) Write(lines [][]byte) (int, error) {
 		if err == nil {
 			return accepted(len(lines), answer.GetPartialSuccess())
 		}
-		if n == attempts || !transient(err) || !s.sleep(pause) {
-			return 0, errors.New(status.Code(err).String()) // the text is the collector's
+		if n == attempts || !errors.As(err, new(transient)) || !s.sleep(pause) {
+			return 0, err
 		}
 		pause *= 2
 	}
@@ -86,7 +98,7 @@ func (s *Sink) Write(lines [][]byte) (int, error) {
 func (s *Sink) send(request *collogspb.ExportLogsServiceRequest) (*collogspb.ExportLogsServiceResponse, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 	defer cancel()
-	return s.client.Export(ctx, request)
+	return s.export(ctx, request)
 }
 
 // sleep reports false if Close is called meanwhile.
@@ -108,24 +120,13 @@ func accepted(lines int, partial *collogspb.ExportLogsPartialSuccess) (int, erro
 	return lines - lost, decisionlog.ErrRejected
 }
 
-// transient reports whether to try again, as "OpenTelemetry Protocol Specification", section "Failures", says. A deadline of our own has
-// taken its time already.
-func transient(err error) bool {
-	switch status.Code(err) {
-	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.OutOfRange, codes.DataLoss, codes.Canceled:
-		return true
-	default:
-		return false
-	}
-}
-
 // Reopen implements decisionlog.Sink.
 func (*Sink) Reopen() {}
 
 // Close implements decisionlog.Sink.
 func (s *Sink) Close() error {
 	s.end()
-	return s.conn.Close()
+	return s.close()
 }
 
 func record(attributes []decisionlog.Attribute) *logspb.LogRecord {

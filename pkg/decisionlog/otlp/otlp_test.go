@@ -77,8 +77,14 @@ func collect(t *testing.T, c *collector) *collector {
 // opened is a log that sends to an address.
 func opened(t *testing.T, address string, timeout time.Duration) (*decisionlog.Log, *decisionlog.Counters) {
 	t.Helper()
+	return openedTo(t, &decisionlog.OTLP{Address: address}, timeout)
+}
+
+// openedTo is a log that sends to a collector.
+func openedTo(t *testing.T, to *decisionlog.OTLP, timeout time.Duration) (*decisionlog.Log, *decisionlog.Counters) {
+	t.Helper()
 	counters := &decisionlog.Counters{}
-	l, err := decisionlog.Open(decisionlog.Config{OTLP: &decisionlog.OTLP{Address: address}, Sampling: decisionlog.Sampling{Allowed: 1, Denied: 1, Errors: 1}}, decisionlog.Environment{
+	l, err := decisionlog.Open(decisionlog.Config{OTLP: to, Sampling: decisionlog.Sampling{Allowed: 1, Denied: 1, Errors: 1}}, decisionlog.Environment{
 		Log: slog.New(slog.DiscardHandler), Counters: counters,
 		OTLP: func(o decisionlog.OTLP) (decisionlog.Sink, error) {
 			s, err := Open(o, "1.2.3")

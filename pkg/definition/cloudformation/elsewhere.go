@@ -59,11 +59,8 @@ func (a *reader) belongs(n *tree.Node) bool {
 
 // adds says why a nested stack may add routes to an API; it is empty if the stack's template has none.
 func (a *reader) adds(properties *tree.Node, read func(name string) ([]byte, error)) string {
-	name, ok := properties.Get("TemplateURL").Scalar()
-	if !ok {
-		name, ok = properties.Get("Location").Scalar()
-	}
-	if !ok || read == nil || strings.Contains(name, "://") {
+	name, local := location(properties)
+	if !local || read == nil {
 		return "name a local file as its template"
 	}
 	data, err := read(name)
@@ -71,7 +68,7 @@ func (a *reader) adds(properties *tree.Node, read func(name string) ([]byte, err
 		return "its template cannot be read: " + err.Error()
 	}
 	root, faults := tree.Parse(name, data)
-	if root == nil {
+	if len(faults) > 0 {
 		return "its template cannot be read: " + faults[0].Text()
 	}
 	if name := macro(root.Get("Transform")); name != nil {
@@ -106,5 +103,5 @@ func harmless(p tree.Pair) bool {
 	if !ok || strings.HasSuffix(kind, "::MODULE") || strings.HasPrefix(p.Key, "Fn::") {
 		return false
 	}
-	return !slices.Contains([]string{"AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Route", overrides}, kind) && !slices.Contains(stacks, kind)
+	return !slices.Contains(routed, kind) && !slices.Contains(stacks, kind)
 }

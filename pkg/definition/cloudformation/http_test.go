@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -79,14 +80,30 @@ func TestStagesThatAreNotKnown(t *testing.T) {
 
 func TestTemplatesWithoutAPI(t *testing.T) {
 	for _, test := range []struct{ resources, says string }{
-		{"{S: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET}}}", "S is a WebSocket API"},
-		{"{A: {Type: AWS::ApiGateway::Authorizer}}", "A belongs to one of another template"},
-		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./api.yaml}}}", `the nested stack N may have it; bring its template "./api.yaml"`},
-		{"{B: {Type: AWS::S3::Bucket}}", "the template has no REST or HTTP API"},
+		{"{S: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET}}, C: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref S}}}", "S a WebSocket API"},
+		{"{C: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: abcdefghij}}}", "fault: the template has no REST or HTTP API: C belongs to one of another template"},
+		{"{M: {Type: AWS::ApiGateway::Method}}", "fault: the template has no REST or HTTP API: M belongs to one of another template"},
+		{"{A: {Type: AWS::ApiGateway::Authorizer}}", "A the template has no route that it concerns"},
+		{"{A: {Type: Org::Web::Api::MODULE}}", "fault: the template has no REST or HTTP API: it may be an API"},
+		{"{A: {Type: {Ref: Kind}}}", "fault: the template has no REST or HTTP API: it may be an API"},
+		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./api.yaml}}}", `fault: the template has no REST or HTTP API: the nested stack N may have it; bring its template "./api.yaml"`},
+		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: bad.yaml}}}", "fault: the template has no REST or HTTP API: the nested stack N may have it, and its template cannot be read: bad.yaml:1:1: "},
+		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: bucket.yaml}}}", `N a stack of the template "bucket.yaml", which defines no API`},
+		{"{N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: s3://b/k}}}", "N a stack of another template, which is not looked at"},
+		{"{B: {Type: AWS::S3::Bucket}}", ""},
 	} {
+		files := map[string]string{"./api.yaml": "Resources: {F: {Type: AWS::Serverless::Function}}", "bad.yaml": "]", "bucket.yaml": "Resources: {B: {Type: AWS::S3::Bucket}}"}
 		root, _ := tree.Parse("t.yaml", []byte(test.resources))
-		if _, why := None(root); !strings.Contains(why, test.says) || len(APIs(root)) > 0 {
-			t.Errorf("%s: got %s, want %s", test.resources, why, test.says)
+		var report portability.Report
+		says := ""
+		for _, f := range None(root, func(name string) ([]byte, error) { return []byte(files[name]), nil }, &report) {
+			says += "fault: " + f.Message
+		}
+		for _, n := range report.Notes() {
+			says += n.What + " " + n.Message
+		}
+		if !strings.Contains(says, test.says) || test.says == "" && says != "" || len(APIs(root)) > 0 {
+			t.Errorf("%s: got %s, want %s", test.resources, says, test.says)
 		}
 	}
 }

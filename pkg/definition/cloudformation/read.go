@@ -31,33 +31,11 @@ func APIs(resources *tree.Node) []API {
 	var apis []API
 	for _, p := range resources.Pairs {
 		kind, _ := p.Value.Get("Type").Scalar()
-		protocol, _ := p.Value.Way("Properties", "ProtocolType").Scalar()
-		if kind == restAPI || kind == httpAPI && protocol != "WEBSOCKET" {
+		if kind == restAPI || kind == httpAPI && !isSocket(p.Value) {
 			apis = append(apis, API{ID: p.Key, HTTP: kind == httpAPI, At: p.At})
 		}
 	}
 	return apis
-}
-
-// None says of a template without REST and HTTP APIs what to bring, and which resource says so; nil if none does.
-func None(resources *tree.Node) (at *tree.Node, why string) {
-	for _, p := range resources.Pairs {
-		kind, _ := p.Value.Get("Type").Scalar()
-		location, _ := p.Value.Way("Properties", "Location").Scalar()
-		url, _ := p.Value.Way("Properties", "TemplateURL").Scalar()
-		switch kind {
-		case httpAPI:
-			return p.Value, "the template has no REST or HTTP API: " + p.Key + " is a WebSocket API, whose connections portcullis does not guard; leave it at API Gateway"
-		case "AWS::ApiGateway::Method", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::Resource", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Authorizer":
-			return p.Value, "the template has no REST or HTTP API: " + p.Key + " belongs to one of another template; bring them in one template, or what `aws apigateway get-export` prints of the API"
-		case "AWS::CloudFormation::Stack", "AWS::Serverless::Application":
-			at, why = p.Value, "the template has no REST or HTTP API: the nested stack "+p.Key+" may have it; bring its template "+fault.Quoted(location+url)
-		}
-	}
-	if at == nil {
-		why = "the template has no REST or HTTP API"
-	}
-	return at, why
 }
 
 // Read reads the API with a logical id, in the terms of portcullis.yaml. The faults are what keeps it from being read at all; what
@@ -74,6 +52,7 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 		return nil, fault.List{t.Resources.Position().Fault("the template has no API %s: %s", fault.Quoted(id), choices(t.Resources))}
 	}
 	a.checkProperties()
+	a.noteSockets()
 	document := a.document()
 	elsewhere := a.elsewhere(o.Read)
 	if len(a.faults) > 0 {
@@ -157,6 +136,15 @@ func (a *reader) checkProperties() {
 			a.fault(properties.At, "the Properties of %s are not known: %s", p.Key, properties.Unknown.Message)
 		default:
 			a.fault(properties.At, "the Properties of %s must be a map, and are %s", p.Key, properties.Kind)
+		}
+	}
+}
+
+// noteSockets notes the WebSocket APIs of the template.
+func (a *reader) noteSockets() {
+	for _, p := range a.template.Resources.Pairs {
+		if isSocket(p.Value) {
+			a.report.Pass(p.At, p.Key, socketNote)
 		}
 	}
 }

@@ -147,7 +147,11 @@ func (a *reader) authorized(d *document, p part, operation *tree.Node, authorize
 	if authorizer == nil {
 		return operation.Set("security", unknown(p.at, "AuthorizerId does not name an authorizer of the template: %s", giveAuthorizer(named)))
 	}
-	if its := authorizerKind(authorizer.Value.Get("Properties")); its != "" && its != strings.ToUpper(kind) {
+	switch its := authorizerKind(authorizer.Value.Get("Properties")); {
+	case its == "" || its == strings.ToUpper(kind):
+	case its == "COGNITO_USER_POOLS" && strings.EqualFold(kind, "CUSTOM"): // as the documentation of AuthorizerId used to ask for
+		a.report.Approximate(p.at, p.id, "AuthorizationType is CUSTOM, and the authorizer "+authorizer.Key+" asks for tokens of a user pool: the route asks for them too")
+	default:
 		return operation.Set("security", unknown(p.at, "AuthorizationType is %s, and the authorizer %s is for %s: write %s", kind, authorizer.Key, its, its))
 	}
 	scopes := p.properties.Get("AuthorizationScopes")

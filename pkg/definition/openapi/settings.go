@@ -27,6 +27,20 @@ func (r *reader) settings() {
 	r.servers()
 }
 
+// noPolicy is the key of a value that says whether an empty policy is one.
+const noPolicy = "resource policy"
+
+// emptyPolicy says that the policy is empty, unless values say that the API has none.
+func (r *reader) emptyPolicy(at tree.Position) *document.Trouble {
+	if value, given := r.Given(noPolicy); given && value == "none" {
+		r.Report.Approximate(at, "resource policy", "none, as values say: the policy is empty")
+		return nil
+	}
+	return document.TroubleAt(at, "the policy is empty, and API Gateway does not document what that means: write its statements, or remove it; "+
+		"SAM makes an empty policy of a ResourcePolicy that is a function: write Fn::If within it; if `aws apigateway get-rest-api` shows no policy, say so by "+
+		"--value '"+noPolicy+"=none', or in values: of the definition")
+}
+
 // policy is the resource policy. Package config expands the abbreviations in it.
 func (r *reader) policy(p *tree.Pair) {
 	n, t := r.Follow(p.Value)
@@ -35,7 +49,9 @@ func (r *reader) policy(p *tree.Pair) {
 		t = document.TroubleAt(p.At, "an HTTP API has no resource policy: remove it, or write kind: REST")
 	case t != nil:
 	case n.Is(tree.Map) && len(n.Pairs) == 0:
-		t = document.TroubleAt(p.At, "the policy is empty, and API Gateway does not document what that means: write its statements, or remove it; SAM makes an empty policy of a ResourcePolicy that is a function: write Fn::If within it")
+		if t = r.emptyPolicy(p.At); t == nil {
+			return
+		}
 	case !n.Is(tree.Map) && !n.Is(tree.Text):
 		t = document.Unlike(n, p.At, "the policy must be a map with Version and Statement")
 	default:

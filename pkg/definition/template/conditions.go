@@ -59,13 +59,13 @@ func (s *resolver) condition(name string, at *tree.Node) *outcome {
 
 // noCondition returns what a condition comes to that the template does not have.
 func (s *resolver) noCondition(name string, at *tree.Node) *outcome {
+	if o := s.givenCondition(name, at); o != nil {
+		return o
+	}
 	if s.in.Fragment {
-		if o := s.givenCondition(name, at); o != nil {
-			return o
-		}
 		return &outcome{unknown: s.unknown(at, "Condition "+name, "the condition "+name+" is defined elsewhere")}
 	}
-	s.fault(at, "there is no condition %s: %s", fault.Quoted(name), s.instead(name, s.root.Get("Conditions"), "define it in Conditions"))
+	s.fault(at, "there is no condition %s: %s", fault.Quoted(name), s.instead(name, s.root.Get("Conditions"), "define it in Conditions, or give it by "+tree.Remedy("Condition "+name)))
 	o := &outcome{}
 	s.conditions[name] = o
 	return o

@@ -22,7 +22,8 @@
 // CloudFormation does not.
 //
 // 2026-11-28: what AWS::Include puts in takes the place of the same keys beside it. Templates give an API some paths there, so that tools
-// accept them which do not follow the include; what AWS deploys is the file. A note says so.
+// accept them which do not follow the include, and name them so ("never-created"); what AWS deploys is the file. AWS's documentation says
+// nothing of such keys. A note names both places.
 //
 // 2026-11-28: a location in S3 stands for the file that a tool has uploaded there. It is looked for under its key, and under the last
 // parts of its key, beside the template.

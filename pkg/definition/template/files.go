@@ -66,7 +66,7 @@ func (f *files) load(name string) (*tree.Node, string) {
 	shown := path.Join(path.Dir(f.template), name)
 	f.relative[shown] = name
 	n, faults := tree.Parse(shown, data)
-	if n == nil {
+	if len(faults) > 0 {
 		f.faults[name] = faults
 		return nil, faults[0].String()
 	}

@@ -224,7 +224,7 @@ func (s *resolver) findInMap(n *tree.Node, f *tree.Pair, argument *tree.Node) *t
 	case s.in.Fragment, s.root.Get("Mappings").Has(keys[0]):
 		return s.notKnown(n, key, "Mappings has no value "+strings.Join(keys[:], "."))
 	}
-	s.faultAt(f.At, "there is no map %s in Mappings: %s", fault.Quoted(keys[0]), s.instead(keys[0], s.root.Get("Mappings"), "add it"))
+	s.faultAt(f.At, "there is no map %s in Mappings: %s", fault.Quoted(keys[0]), s.instead(keys[0], s.root.Get("Mappings"), "add it, or give the value by "+tree.Remedy(key)))
 	return s.broken(n)
 }
 

@@ -25,15 +25,13 @@ func parseJSON(file string, data []byte) (*Node, fault.List) {
 	}
 	p := jsonParser{file: file, places: strictjson.NewPlaces(data)}
 	p.reader = strictjson.New(data, strictjson.Limits{Depth: maxDepth, Values: maxNodes})
-	p.reader.Twice = func(name string, at int) error {
-		return &strictjson.Error{Problem: strictjson.Duplicate, Offset: at, Message: fault.Quoted(name) + " is given twice: keep one"}
-	}
+	p.reader.Twice = func(string, int) error { p.again = true; return nil }
 	n, err := p.value()
 	if err == nil {
 		err = p.reader.End()
 	}
 	if err == nil {
-		return n, nil
+		return p.twice.result(n)
 	}
 	f := fault.Fault{File: file, Message: err.Error()}
 	if e := (*strictjson.Error)(nil); errors.As(err, &e) {
@@ -49,6 +47,8 @@ type jsonParser struct {
 	file   string
 	reader *strictjson.Reader[[]byte]
 	places strictjson.Places[[]byte]
+	twice  duplicates
+	again  bool // the object has the key that is being read already
 }
 
 func (p *jsonParser) at(offset int) Position {
@@ -63,15 +63,20 @@ func (p *jsonParser) value() (*Node, error) {
 	case strictjson.Object:
 		n.Kind = Map
 		return n, p.reader.Object(func(name string, at int) error {
-			position := p.at(at)
+			position, again := p.at(at), p.again
+			p.again = false
+			p.twice.enter(name)
 			v, err := p.value()
-			n.Pairs = append(n.Pairs, Pair{name, position, v})
+			p.twice.put(n, Pair{name, position, v}, again)
+			p.twice.leave()
 			return err
 		})
 	case strictjson.Array:
 		n.Kind = List
 		return n, p.reader.Array(func() error {
+			p.twice.enter("")
 			v, err := p.value()
+			p.twice.leave()
 			n.Items = append(n.Items, v)
 			return err
 		})

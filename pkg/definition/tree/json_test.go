@@ -25,7 +25,7 @@ func TestParseJSON(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ name, text, want string }{
-		{"a duplicate key", "{\n  \"a\": 1,\n  \"a\\u0062\": 2,\n  \"ab\": 3}", `t.json:4:3: "ab" is given twice: keep one`},
+		{"a duplicate key", "{\n  \"a\": 1,\n  \"a\\u0062\": 2,\n  \"ab\": 3}", `t.json:4:3: "ab" is given twice, first in line 3: keep one`},
 		{"half of a surrogate pair", "{\n\"a\": \"\\ud83d\"}", "t.json:2:7: "},
 		{"a character that turns text round", "{\"a\": \"\u202e\"}", "t.json:1:8: U+202E"},
 		{"a comma at the end, and a fault", "{\"a\": 1, \"a\": 2,}", `t.json:1:10: "a" is given twice`},
@@ -72,6 +72,65 @@ func TestSizes(t *testing.T) {
 		if n != nil || !strings.Contains(faults.Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, faults, test.want)
 		}
+	}
+}
+
+// Entries are counted before a file is parsed: parsing millions of them takes long, and much memory.
+func TestEntriesAreBounded(t *testing.T) {
+	for _, text := range []string{"a,", "[],", "{a: b},", "a: b\n", "- a\n"} {
+		text = "openapi: 3.0.1\nx: [" + strings.Repeat(text, maxEntries+1)
+		if len(text) > 6<<20 {
+			text = text[:6<<20]
+		}
+		n, faults := Parse("t.yaml", []byte(text))
+		if n != nil || !strings.Contains(faults.Error(), "lines and list items") {
+			t.Errorf("%.30q: got %.200v", text, faults.Error())
+		}
+	}
+}
+
+// A key that is given twice is a warning where it says nothing of an API. The last value counts, as for CloudFormation.
+func TestDuplicates(t *testing.T) {
+	const bucket = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n"
+	for _, test := range []struct {
+		name, text string
+		fatal      bool
+	}{
+		{"a property of a bucket", bucket + "    Properties: {Name: a, Name: b}", false},
+		{"in a property", bucket + "    Properties: {Tags: [{Key: a, Value: b, Key: c}]}", false},
+		{"JSON", `{"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"Name": "a", "Name": "b"}}}}`, false},
+		{"a variable of a function", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Environment: {Variables: {A: a, A: b}}}}}", false},
+		{"metadata", "Metadata: {a: 1, a: 2}\nResources: {}", false},
+		{"a schema", "openapi: 3.0.1\npaths: {}\ncomponents: {schemas: {A: {type: object, type: string}}}", false},
+		{"an anchor", bucket + "    Properties: &p {Name: a, Name: b}\nMappings: *p", true},
+		{"in an anchor", bucket + "    Properties: &p {Tags: {Name: a, Name: b}}", true},
+		{"a logical id", "Resources: {B: {Type: AWS::S3::Bucket}, B: {Type: AWS::ApiGateway::RestApi}}", true},
+		{"a type", "Resources: {B: {Type: AWS::S3::Bucket, Type: AWS::ApiGateway::RestApi}}", true},
+		{"properties", bucket + "    Properties: {}\n    Properties: {}", true},
+		{"a condition", bucket + "    Condition: A\n    Condition: B", true},
+		{"a method", "Resources: {M: {Type: AWS::ApiGateway::Method, Properties: {AuthorizationType: AWS_IAM, AuthorizationType: NONE}}}", true},
+		{"a SAM API", "Resources: {M: {Type: AWS::Serverless::Api, Properties: {Auth: {A: a, A: b}}}}", true},
+		{"events", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {A: a}, Events: {B: b}}}}", true},
+		{"an event", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {A: {Type: Api, Type: Api}}}}}", true},
+		{"a nested stack", "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a, TemplateURL: b}}}", true},
+		{"a type that is not known", "Resources: {S: {Type: {Ref: A}, Properties: {a: 1, a: 2}}}", true},
+		{"a module", "Resources: {S: {Type: AWS::Web::Api::MODULE, Properties: {a: 1, a: 2}}}", true},
+		{"globals", "Globals: {Function: {A: a, A: b}}\nResources: {}", true},
+		{"a condition of the template", "Conditions: {A: a, A: b}\nResources: {}", true},
+		{"a section", bucket + "Resources: {}", true},
+		{"a path", "openapi: 3.0.1\npaths: {/a: {}, /a: {}}", true},
+		{"a scheme", "openapi: 3.0.1\ncomponents: {securitySchemes: {a: {}, a: {}}}", true},
+		{"the schemas", "openapi: 3.0.1\ncomponents: {schemas: {a: {}}, schemas: {}}", true},
+		{"a file that is neither", "a: {b: {c: {d: 1, d: 2}}}", true},
+	} {
+		n, faults := Parse("t.yaml", []byte(test.text))
+		if (n == nil) != test.fatal || faults.Fatal() != test.fatal || len(faults) != 1 || !strings.Contains(faults[0].Message, "is given twice, first in line ") {
+			t.Errorf("%s: got %v, %v", test.name, show(n), faults)
+		}
+	}
+	n, _ := Parse("t.yaml", []byte(bucket+"    Properties: {Name: a, Other: c, Name: b}"))
+	if got := show(n.Way("Resources", "B", "Properties")); got != `{Name: "b", Other: "c"}` {
+		t.Errorf("got %s, want the last value", got)
 	}
 }
 

@@ -22,13 +22,17 @@ const (
 //
 // CloudFormation's short tags become the long form: !Ref X is {Ref: X}, !GetAtt A.B is {"Fn::GetAtt": [A, B]}. An alias is the
 // value that its anchor names, and is never copied. Merge keys (<<) are merged. A key that is given twice is a fault: the tools that
-// read such a file take one or the other. A file that is larger than AWS takes is refused before it is read.
+// read such a file take one or the other. It is a warning, and the last value counts, where it says nothing of an API. A file that is
+// larger than AWS takes is refused before it is read.
 func Parse(file string, data []byte) (*Node, fault.List) {
 	if faults := tooLarge(file, data); len(faults) > 0 {
 		return nil, faults
 	}
 	if isJSON(data) {
 		return parseJSON(file, data)
+	}
+	if faults := tooMany(file, data); len(faults) > 0 {
+		return nil, faults
 	}
 	root, wrong := source.YAML(data)
 	if wrong != nil {
@@ -43,9 +47,9 @@ func Parse(file string, data []byte) (*Node, fault.List) {
 		p.fault(root, "the file has more than %d values once its aliases are followed: write fewer aliases", maxNodes)
 	}
 	if len(p.faults) > 0 {
-		return nil, p.faults
+		return nil, append(p.faults, p.twice.faults(n)...)
 	}
-	return n, nil
+	return p.twice.result(n)
 }
 
 // parser makes Nodes of yaml.v3's. Each is made once, so that aliases share theirs.
@@ -56,6 +60,7 @@ type parser struct {
 	sizes  map[*Node]int // with all that is in it, aliases followed
 	merged int           // pairs that merge keys have copied
 	faults fault.List
+	twice  duplicates
 }
 
 func (p *parser) fault(n *yaml.Node, format string, args ...any) {
@@ -77,7 +82,9 @@ func (p *parser) node(n *yaml.Node, depth int) *Node {
 		return &Node{At: p.at(n)}
 	}
 	p.open[n] = true
+	p.twice.share(n.Anchor != "", 1)
 	made := p.tagged(n, depth)
+	p.twice.share(n.Anchor != "", -1)
 	delete(p.open, n)
 	p.made[n] = made
 	p.measure(made)
@@ -144,9 +151,11 @@ func (p *parser) plain(n *yaml.Node, depth int) *Node {
 		return p.mapping(n, depth)
 	case yaml.SequenceNode:
 		list := NewList(p.at(n))
+		p.twice.enter("")
 		for _, item := range n.Content {
 			list.Items = append(list.Items, p.node(item, depth+1))
 		}
+		p.twice.leave()
 		return list
 	default:
 		return p.scalar(n)
@@ -187,11 +196,11 @@ func (p *parser) mapping(n *yaml.Node, depth int) *Node {
 			p.fault(key, "a key must be text")
 		case key.Tag == "!!merge":
 			merged = append(merged, p.mergedMaps(value, depth)...)
-		case lines[key.Value] > 0:
-			p.fault(n.Content[i], "%s is given twice, first in line %d: keep one", fault.Quoted(key.Value), lines[key.Value])
 		default:
+			p.twice.enter(key.Value)
+			p.twice.put(made, Pair{key.Value, p.at(n.Content[i]), p.node(value, depth+1)}, lines[key.Value] > 0)
+			p.twice.leave()
 			lines[key.Value] = n.Content[i].Line
-			made.Pairs = append(made.Pairs, Pair{key.Value, p.at(n.Content[i]), p.node(value, depth+1)})
 		}
 	}
 	for _, m := range merged {

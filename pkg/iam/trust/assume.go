@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
-// assumption is a request for a role, with what the caller's own session hands on.
+// assumption is a request for a role, with what the caller's own session passes on.
 type assumption struct {
 	*Request
 	role *Role
@@ -70,7 +70,7 @@ func (a *assumption) callerMayAssume() *Refused {
 	}
 }
 
-// inherit takes over what the caller's session hands on: its source identity and its transitive tags, which cannot change.
+// inherit takes over from the caller's session: its source identity and its transitive tags, which cannot change.
 func (a *assumption) inherit() *Refused {
 	if a.Caller == nil {
 		return nil

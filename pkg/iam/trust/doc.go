@@ -12,7 +12,7 @@
 // "Monitor and control actions taken with assumed roles" (IAM User Guide) says. The same is asked if it does not pass a source
 // identity and its session has one, since the new session has it, too.
 //
-// 2026-11-28: transitive tags that a session hands on need sts:TagSession in the trust policy of the next role, as tags that are passed do.
+// 2026-11-28: transitive tags that a session passes on need sts:TagSession in the trust policy of the next role, as tags that are passed do.
 //
 // 2026-11-28: a role that does not exist is refused with the same message as one that does not trust the caller.
 //

@@ -150,7 +150,7 @@ func (x *extension) function() *document.Trouble {
 		x.Report.Approximate(n.At, x.what, "authorizerUri is no URI of an invocation: API Gateway refuses it; it is taken for the ARN of the function")
 	}
 	if !function.MatchString(arn) {
-		return document.TroubleAt(n.At, "authorizerUri "+fault.Quoted(uri)+" invokes no Lambda function: write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION-ARN/invocations"+document.Instead(arn))
+		return document.TroubleAt(n.At, "authorizerUri "+fault.Quoted(uri)+" invokes no Lambda function: write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION-ARN/invocations"+document.Instead(uri))
 	}
 	x.made.Set("function", tree.NewText(arn, n.At))
 	return nil

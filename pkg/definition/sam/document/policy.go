@@ -160,8 +160,8 @@ func (s statements) named(list *tree.Node, ending string) (vpcs, endpoints []*tr
 		text, ok := value.Text(n)
 		switch {
 		case !ok:
-			s.d.faults.Add(n.Position(), "SourceVpc%s must be a list of texts: move what is an intrinsic function to IntrinsicVpc%s or IntrinsicVpce%s",
-				ending, ending, ending)
+			s.d.faults.Add(n.Position(), "SourceVpc%s must be a list of texts: %smove what is an intrinsic function to IntrinsicVpc%s or IntrinsicVpce%s",
+				ending, giveParameter(n), ending, ending)
 		case strings.HasPrefix(text, "vpce-"):
 			endpoints = append(endpoints, n)
 		case strings.HasPrefix(text, "vpc-"):
@@ -169,6 +169,15 @@ func (s statements) named(list *tree.Node, ending string) (vpcs, endpoints []*tr
 		}
 	}
 	return vpcs, endpoints
+}
+
+// giveParameter says how to give what a Ref names, if that may be a parameter. The translator puts in parameters that have a value.
+func giveParameter(n *tree.Node) string {
+	name, ok := n.Get("Ref").Scalar()
+	if !ok {
+		return ""
+	}
+	return "give the parameter by --parameter " + name + "=…, or in parameters: of the definition; or "
 }
 
 // checkList adds a fault for a value in which the translator finds no items, and fails.

@@ -731,14 +731,20 @@ func (x *LogFile) GetKeep() int32 {
 	return 0
 }
 
-// LogCollector is an OpenTelemetry collector that receives logs by OTLP with gRPC.
+// LogCollector is an OpenTelemetry collector that receives logs by OTLP: by gRPC at an address, or by HTTP at a url.
 type LogCollector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The address, as host:port and not as a URL, such as 127.0.0.1:4317. Required.
+	// The address for gRPC, as host:port and not as a URL, such as 127.0.0.1:4317. Required without url.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Whether the connection is encrypted. The collector's certificate is verified with the system's authorities. Without
-	// it, the connection is plain text.
-	Tls           bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Whether the connection to address is encrypted. Without it, the connection is plain text.
+	Tls bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// A PEM file of the certificate authorities to trust for the collector, instead of the system's.
+	CaFile string `protobuf:"bytes,3,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// Headers to send with the lines, such as the collector's credentials. With gRPC they are metadata. Encrypt the connection
+	// to a collector on another machine, because it carries them.
+	Headers map[string]*Secret `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The URL for HTTP, with its path, such as https://collector.example.com/v1/logs. It takes the place of address and tls.
+	Url           string `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,6 +791,27 @@ func (x *LogCollector) GetTls() bool {
 		return x.Tls
 	}
 	return false
+}
+
+func (x *LogCollector) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *LogCollector) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *LogCollector) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // LogFields names parts of requests to log, at most 16 of each kind. Of each, the first value is logged, at most 256 bytes.
@@ -2748,10 +2775,10 @@ type Issuer struct {
 	Refresh string `protobuf:"bytes,6,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	// How long keys are used after the last successful fetch, such as 24h; at most 168h. Without it, 24h.
 	MaxAge string `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	// The audiences of tokens that callers exchange for session credentials (AssumeRoleWithWebIdentity), such as the URL of
-	// this STS; at most 50. A token's claim aud must name one of them. STS accepts no token of an issuer without audiences.
-	// Authorizers do not use this field. Do not write sts.amazonaws.com: whoever gets such a token can use it at AWS.
-	// AWS: "AssumeRoleWithWebIdentity" (AWS STS API Reference).
+	// The audiences for which portcullis' STS accepts tokens of the issuer (AssumeRoleWithWebIdentity), such as portcullis.
+	// The token's claim aud must name one of them. Without it, the STS accepts no token of the issuer. AWS accepts tokens
+	// for sts.amazonaws.com; use another audience. Authorizers have audiences of their own.
+	// AWS: "Create an OpenID Connect (OIDC) identity provider in IAM" (IAM User Guide).
 	Audiences     []string `protobuf:"bytes,20,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3241,6 +3268,12 @@ type Iam struct {
 	// Accepts session credentials: temporary access keys whose session token portcullis itself has sealed. Without it, only
 	// configured access keys are accepted.
 	Sessions *IamSessions `protobuf:"bytes,30,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// Roles that portcullis itself defines, for teams without an AWS account. Sessions of them are issued by portcullis'
+	// own STS. An account may have both an export and such roles; a role of the export cannot be given here again.
+	Roles []*IamRole `protobuf:"bytes,31,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Users that portcullis itself defines. Access keys may belong to them. What applies to roles with an export applies
+	// to users, too.
+	Users []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
 	// Settings of STS, which `portcullis serve --sts` serves. Without it, the defaults.
 	Sts           *Sts `protobuf:"bytes,35,opt,name=sts,proto3" json:"sts,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3301,6 +3334,20 @@ func (x *Iam) GetExplainSignatures() bool {
 func (x *Iam) GetSessions() *IamSessions {
 	if x != nil {
 		return x.Sessions
+	}
+	return nil
+}
+
+func (x *Iam) GetRoles() []*IamRole {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Iam) GetUsers() []*IamUser {
+	if x != nil {
+		return x.Users
 	}
 	return nil
 }
@@ -3368,6 +3415,236 @@ func (x *Sts) GetClockSkew() string {
 	return ""
 }
 
+// IamRole is a role that portcullis itself defines.
+// AWS: "IAM roles" (IAM User Guide).
+type IamRole struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, with its path if it has one, such as deployer or ops/deployer. A role has a name and an account, or an
+	// ARN.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The account of the role, 12 digits. It may be any account, and needs no export.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// The ARN of the role, with its path: arn:aws:iam::111122223333:role/ops/deployer.
+	Arn string `protobuf:"bytes,3,opt,name=arn,proto3" json:"arn,omitempty"`
+	// The unique id of the role: AROA, and 16 or more capital letters and digits. Session tokens contain it. Without it,
+	// the id is derived from the ARN, so that a role that is removed and written again is the same role, and sessions
+	// issued before work again. To end all sessions of a role, give it a new id.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// Who may assume the role: its trust policy, in one of the forms of an API's resourcePolicy, with Principal and
+	// without Resource. Without it, nobody may.
+	// AWS: "Role trust policies", "IAM and AWS STS condition context keys" (IAM User Guide).
+	TrustPolicy *structpb.Value `protobuf:"bytes,5,opt,name=trust_policy,json=trustPolicy,proto3" json:"trust_policy,omitempty"`
+	// The identity-based policies of the role, each in one of the forms of an API's resourcePolicy. Without them, its
+	// sessions may do only what a resource policy allows.
+	Policies []*structpb.Value `protobuf:"bytes,6,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The permissions boundary, in one of the forms of an API's resourcePolicy. Without it, the role has none.
+	// AWS: "Permissions boundaries for IAM entities" (IAM User Guide).
+	PermissionsBoundary *structpb.Value `protobuf:"bytes,7,opt,name=permissions_boundary,json=permissionsBoundary,proto3" json:"permissions_boundary,omitempty"`
+	// The tags of the role (aws:PrincipalTag of its sessions, aws:ResourceTag of requests for them).
+	Tags map[string]string `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How long a session may last, in seconds: 3600 to 43200. Without it, 3600.
+	// AWS: "Update the maximum session duration for a role" (IAM User Guide).
+	MaxSessionDuration int32 `protobuf:"varint,9,opt,name=max_session_duration,json=maxSessionDuration,proto3" json:"max_session_duration,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *IamRole) Reset() {
+	*x = IamRole{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamRole) ProtoMessage() {}
+
+func (x *IamRole) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
+func (*IamRole) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *IamRole) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IamRole) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *IamRole) GetArn() string {
+	if x != nil {
+		return x.Arn
+	}
+	return ""
+}
+
+func (x *IamRole) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *IamRole) GetTrustPolicy() *structpb.Value {
+	if x != nil {
+		return x.TrustPolicy
+	}
+	return nil
+}
+
+func (x *IamRole) GetPolicies() []*structpb.Value {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *IamRole) GetPermissionsBoundary() *structpb.Value {
+	if x != nil {
+		return x.PermissionsBoundary
+	}
+	return nil
+}
+
+func (x *IamRole) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *IamRole) GetMaxSessionDuration() int32 {
+	if x != nil {
+		return x.MaxSessionDuration
+	}
+	return 0
+}
+
+// IamUser is a user that portcullis itself defines.
+// AWS: "IAM users" (IAM User Guide).
+type IamUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, with its path if it has one, such as alice or staff/alice. A user has a name and an account, or an ARN.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The account of the user, 12 digits. It may be any account, and needs no export.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// The ARN of the user, with its path: arn:aws:iam::111122223333:user/staff/alice.
+	Arn string `protobuf:"bytes,3,opt,name=arn,proto3" json:"arn,omitempty"`
+	// The unique id of the user: AIDA, and 16 or more capital letters and digits. Without it, the id is derived from the
+	// ARN. To end all sessions of a user, give it a new id.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// The identity-based policies of the user, each in one of the forms of an API's resourcePolicy.
+	Policies []*structpb.Value `protobuf:"bytes,5,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The permissions boundary, in one of the forms of an API's resourcePolicy. Without it, the user has none.
+	// AWS: "Permissions boundaries for IAM entities" (IAM User Guide).
+	PermissionsBoundary *structpb.Value `protobuf:"bytes,6,opt,name=permissions_boundary,json=permissionsBoundary,proto3" json:"permissions_boundary,omitempty"`
+	// The tags of the user (aws:PrincipalTag).
+	Tags          map[string]string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IamUser) Reset() {
+	*x = IamUser{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamUser) ProtoMessage() {}
+
+func (x *IamUser) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
+func (*IamUser) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *IamUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IamUser) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *IamUser) GetArn() string {
+	if x != nil {
+		return x.Arn
+	}
+	return ""
+}
+
+func (x *IamUser) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *IamUser) GetPolicies() []*structpb.Value {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *IamUser) GetPermissionsBoundary() *structpb.Value {
+	if x != nil {
+		return x.PermissionsBoundary
+	}
+	return nil
+}
+
+func (x *IamUser) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 // IamSessions says which session credentials are accepted. All replicas need the same keys.
 type IamSessions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3379,7 +3656,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3391,7 +3668,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3404,7 +3681,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3432,7 +3709,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3721,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3734,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SessionKey) GetId() string {
@@ -3508,7 +3785,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +3797,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +3810,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3585,7 +3862,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3597,7 +3874,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3610,7 +3887,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3638,7 +3915,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3650,7 +3927,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3663,7 +3940,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3684,7 +3961,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3696,7 +3973,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3709,7 +3986,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3766,7 +4043,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +4055,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +4068,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AccessKey) GetId() string {
@@ -3908,7 +4185,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3920,7 +4197,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3933,7 +4210,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Secret) GetValue() string {
@@ -3994,10 +4271,16 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\rlog_file.keep\x12(must be a number of files from 0 to 1000\x1a\x19this >= 0 && this <= 1000H\x01R\x04keep\x88\x01\x01B\f\n" +
 	"\n" +
 	"_max_bytesB\a\n" +
-	"\x05_keep\":\n" +
+	"\x05_keep\"\x8a\x02\n" +
 	"\fLogCollector\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03tls\x18\x02 \x01(\bR\x03tls\"w\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\x12\x17\n" +
+	"\aca_file\x18\x03 \x01(\tR\x06caFile\x12I\n" +
+	"\aheaders\x18\x04 \x03(\v2/.portcullis.config.v1.LogCollector.HeadersEntryR\aheaders\x12\x10\n" +
+	"\x03url\x18\x05 \x01(\tR\x03url\x1aX\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.SecretR\x05value:\x028\x01\"w\n" +
 	"\tLogFields\x12'\n" +
 	"\x0frequest_headers\x18\x01 \x03(\tR\x0erequestHeaders\x12)\n" +
 	"\x10query_parameters\x18\x02 \x03(\tR\x0fqueryParameters\x12\x16\n" +
@@ -4268,20 +4551,46 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xa4\x02\n" +
+	"principals\"\x8e\x03\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
 	"accessKeys\x12-\n" +
 	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
-	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x12+\n" +
+	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x123\n" +
+	"\x05roles\x18\x1f \x03(\v2\x1d.portcullis.config.v1.IamRoleR\x05roles\x123\n" +
+	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12+\n" +
 	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xc5\x01\n" +
 	"\x03Sts\x12\x89\x01\n" +
 	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
 	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"clock_skew\x18\x02 \x01(\tR\tclockSkewB\x13\n" +
-	"\x11_calls_per_second\"C\n" +
+	"\x11_calls_per_second\"\xbb\x03\n" +
+	"\aIamRole\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03arn\x18\x03 \x01(\tR\x03arn\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x129\n" +
+	"\ftrust_policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\vtrustPolicy\x122\n" +
+	"\bpolicies\x18\x06 \x03(\v2\x16.google.protobuf.ValueR\bpolicies\x12I\n" +
+	"\x14permissions_boundary\x18\a \x01(\v2\x16.google.protobuf.ValueR\x13permissionsBoundary\x12;\n" +
+	"\x04tags\x18\b \x03(\v2'.portcullis.config.v1.IamRole.TagsEntryR\x04tags\x120\n" +
+	"\x14max_session_duration\x18\t \x01(\x05R\x12maxSessionDuration\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x02\n" +
+	"\aIamUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
+	"\x03arn\x18\x03 \x01(\tR\x03arn\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x122\n" +
+	"\bpolicies\x18\x05 \x03(\v2\x16.google.protobuf.ValueR\bpolicies\x12I\n" +
+	"\x14permissions_boundary\x18\x06 \x01(\v2\x16.google.protobuf.ValueR\x13permissionsBoundary\x12;\n" +
+	"\x04tags\x18\a \x03(\v2'.portcullis.config.v1.IamUser.TagsEntryR\x04tags\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
 	"\vIamSessions\x124\n" +
 	"\x04keys\x18\x01 \x03(\v2 .portcullis.config.v1.SessionKeyR\x04keys\"\x89\x01\n" +
 	"\n" +
@@ -4380,7 +4689,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4420,37 +4729,42 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
 	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
 	(*Sts)(nil),                       // 37: portcullis.config.v1.Sts
-	(*IamSessions)(nil),               // 38: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 39: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 40: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 41: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 42: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 43: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 44: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 45: portcullis.config.v1.Secret
-	nil,                               // 46: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 47: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 48: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 49: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 50: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 51: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 52: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 53: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 54: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 55: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 56: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 57: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 58: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 59: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 60: google.protobuf.Value
+	(*IamRole)(nil),                   // 38: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 39: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 40: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 41: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 42: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 43: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 44: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 45: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 46: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 47: portcullis.config.v1.Secret
+	nil,                               // 48: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 49: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 50: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 51: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 52: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 53: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 54: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 55: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 56: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 57: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 58: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 59: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 60: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 61: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 62: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 63: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 64: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 65: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	46, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	47, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	48, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	49, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4459,67 +4773,78 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	2,  // 14: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	3,  // 15: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	18, // 16: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	60, // 17: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	5,  // 18: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	48, // 19: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	19, // 20: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	49, // 21: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	50, // 22: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	31, // 23: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	16, // 24: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	17, // 25: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	1,  // 26: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	15, // 27: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	45, // 28: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	51, // 29: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	52, // 30: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	53, // 31: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	5,  // 32: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	54, // 33: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	32, // 34: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	21, // 35: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	26, // 36: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	27, // 37: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	4,  // 38: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	55, // 39: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	56, // 40: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	24, // 41: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	45, // 42: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	45, // 43: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	25, // 44: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	45, // 45: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	28, // 46: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	29, // 47: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	57, // 48: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	58, // 49: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	60, // 50: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	40, // 51: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	42, // 52: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	38, // 53: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	37, // 54: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
-	39, // 55: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	45, // 56: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 57: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	41, // 58: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	60, // 59: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	44, // 60: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	45, // 61: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	45, // 62: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	60, // 63: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	59, // 64: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 65: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 66: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	20, // 67: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 68: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	45, // 69: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	70, // [70:70] is the sub-list for method output_type
-	70, // [70:70] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	50, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	65, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	51, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	52, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	53, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	47, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	54, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	55, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	56, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	57, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	58, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	59, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	47, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	47, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	47, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	60, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	61, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	65, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	42, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	44, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	40, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	38, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	39, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	37, // 57: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	65, // 58: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	65, // 59: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	65, // 60: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	62, // 61: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	65, // 62: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	65, // 63: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	63, // 64: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	41, // 65: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	47, // 66: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 67: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	43, // 68: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	65, // 69: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	46, // 70: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	47, // 71: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	47, // 72: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	65, // 73: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	64, // 74: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 75: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 76: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	47, // 77: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	20, // 78: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 79: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	47, // 80: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	81, // [81:81] is the sub-list for method output_type
+	81, // [81:81] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4540,7 +4865,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   53,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

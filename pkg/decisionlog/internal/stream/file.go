@@ -1,4 +1,4 @@
-package decisionlog
+package stream
 
 import (
 	"errors"
@@ -12,11 +12,21 @@ import (
 	"time"
 )
 
-// rotating is a file that is renamed when it has reached its size. It follows its name: when something else has renamed or removed the
+// File is a file that is rotated.
+type File struct {
+	// Path names the file. The files that were rotated have the suffixes .1, the newest, .2 and so on.
+	Path string
+	// MaxBytes is the size that a file does not exceed.
+	MaxBytes int64
+	// Keep is the number of rotated files that are kept.
+	Keep int
+}
+
+// Rotating is a file that is renamed when it has reached its size. It follows its name: when something else has renamed or removed the
 // file, a new one is made.
-type rotating struct {
+type Rotating struct {
 	File
-	writer
+	Writer
 	f      *os.File // nil if it could not be opened again
 	size   int64
 	looked time.Time
@@ -25,8 +35,9 @@ type rotating struct {
 // lookAgain is how long a file that was renamed may still be written to.
 const lookAgain = time.Second
 
-func openFile(c File) (*rotating, error) {
-	r := &rotating{File: c}
+// Open opens a file, which need not exist yet.
+func Open(c File) (*Rotating, error) {
+	r := &Rotating{File: c}
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -34,7 +45,7 @@ func openFile(c File) (*rotating, error) {
 }
 
 // open opens the file for appending. It must be a regular file: opening a pipe would wait for its reader.
-func (r *rotating) open() error {
+func (r *Rotating) open() error {
 	r.close()
 	f, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640) //nolint:gosec // a log shipper of the same group reads it
 	if err != nil {
@@ -54,7 +65,7 @@ func (r *rotating) open() error {
 }
 
 // endsLine reports whether the file ends with an end of line: another process may have stopped within one.
-func (r *rotating) endsLine() bool {
+func (r *Rotating) endsLine() bool {
 	f, err := os.Open(r.Path)
 	if err != nil {
 		return false
@@ -65,8 +76,8 @@ func (r *rotating) endsLine() bool {
 	return err == nil && last[0] == '\n'
 }
 
-// Write implements Sink. Lines that do not fit into the file together go to several files.
-func (r *rotating) Write(lines [][]byte) (int, error) {
+// Write implements decisionlog.Sink. Lines that do not fit into the file together go to several files.
+func (r *Rotating) Write(lines [][]byte) (int, error) {
 	done := 0
 	for done < len(lines) {
 		if err := r.ready(len(lines[done])); err != nil {
@@ -77,7 +88,7 @@ func (r *rotating) Write(lines [][]byte) (int, error) {
 			room -= int64(len(lines[upTo]))
 			upTo++
 		}
-		n, err := r.writer.Write(lines[done:upTo])
+		n, err := r.Writer.Write(lines[done:upTo])
 		for _, l := range lines[done : done+n] {
 			r.size += int64(len(l))
 		}
@@ -89,7 +100,7 @@ func (r *rotating) Write(lines [][]byte) (int, error) {
 }
 
 // ready makes sure that the open file has the right name and room for a line.
-func (r *rotating) ready(size int) error {
+func (r *Rotating) ready(size int) error {
 	if r.f == nil || time.Since(r.looked) >= lookAgain && !r.isNamed() {
 		if err := r.open(); err != nil {
 			return err
@@ -105,7 +116,7 @@ func (r *rotating) ready(size int) error {
 }
 
 // isNamed reports whether the open file is still the one with the name.
-func (r *rotating) isNamed() bool {
+func (r *Rotating) isNamed() bool {
 	r.looked = time.Now()
 	named, err := os.Stat(r.Path)
 	if err != nil {
@@ -116,7 +127,7 @@ func (r *rotating) isNamed() bool {
 }
 
 // rotate renames each file to the next number, from the last one on, and removes those beyond Keep.
-func (r *rotating) rotate() error {
+func (r *Rotating) rotate() error {
 	if r.Keep == 0 {
 		return os.Remove(r.Path)
 	}
@@ -133,7 +144,7 @@ func (r *rotating) rotate() error {
 }
 
 // removeOlder removes the files with greater numbers than Keep, which an earlier configuration kept.
-func (r *rotating) removeOlder() error {
+func (r *Rotating) removeOlder() error {
 	names, err := os.ReadDir(filepath.Dir(r.Path))
 	if err != nil {
 		return err
@@ -151,29 +162,29 @@ func (r *rotating) removeOlder() error {
 	return nil
 }
 
-func (r *rotating) numbered(n int) string {
+func (r *Rotating) numbered(n int) string {
 	if n == 0 {
 		return r.Path
 	}
 	return r.Path + "." + strconv.Itoa(n)
 }
 
-// Reopen implements Sink. An error shows at the next write, which tries again.
-func (r *rotating) Reopen() {
+// Reopen implements decisionlog.Sink. An error shows at the next write, which tries again.
+func (r *Rotating) Reopen() {
 	if err := r.open(); err != nil {
 		r.close()
 	}
 }
 
-func (r *rotating) close() {
+func (r *Rotating) close() {
 	if r.f != nil {
 		_ = r.f.Close() // every write has returned
 		r.f, r.w = nil, nil
 	}
 }
 
-// Close implements Sink.
-func (r *rotating) Close() error {
+// Close implements decisionlog.Sink.
+func (r *Rotating) Close() error {
 	r.close()
 	return nil
 }

