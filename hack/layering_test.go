@@ -34,6 +34,7 @@ var imports = map[string][]string{
 	"pkg/cache":                     {"pkg/authz", "pkg/bulkhead"},
 	"pkg/iam":                       {"pkg/authz", "pkg/arn", "pkg/cache", "pkg/fault", "pkg/iam/trust", "pkg/policy", "pkg/session", "pkg/sigv4", "pkg/strictjson"},
 	"pkg/iam/trust":                 {"pkg/arn", "pkg/policy", "pkg/session"},
+	"pkg/sts":                       {"pkg/arn", "pkg/authz", "pkg/bulkhead", "pkg/iam", "pkg/jwt", "pkg/session"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
 	"pkg/cognito":                   {"pkg/authz", "pkg/arn", "pkg/jwt"},
 	"pkg/lambda":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/strictjson"},

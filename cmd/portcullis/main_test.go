@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
 			"function": functionCmd, "flush": flushCmd, "filelimit": fileLimit, "closestdout": closeStdout,
-			"keyset": keySet, "token": token, "checktoken": checkToken,
+			"keyset": keySet, "token": token, "checktoken": checkToken, "sts": stsCmd,
 		},
 	})
 }
@@ -62,6 +62,7 @@ type process struct {
 	cmd         *exec.Cmd
 	stdout      io.Closer
 	grpc, admin string
+	sts         string // "" without --sts
 	mu          sync.Mutex
 	log         strings.Builder
 }
@@ -121,6 +122,12 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		if address, ok := strings.CutPrefix(lines.Text(), "portcullis: admin listening on "); ok {
 			p.admin = address
 			ts.Setenv("ADMIN", address)
+			if !strings.Contains(strings.Join(args, " "), "--sts") {
+				return
+			}
+		}
+		if address, ok := strings.CutPrefix(lines.Text(), "portcullis: sts listening on "); ok {
+			p.sts = address
 			return
 		}
 	}

@@ -75,10 +75,11 @@ func serve(args []string, out, errs io.Writer) int {
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:9001", "serve checks on `address`: host:port, or unix:/path (permissions 0660)")
 	flags.StringVar(&c.Admin, "admin", "127.0.0.1:9002", "serve /healthz, /readyz and /metrics on `address`, or off")
+	flags.StringVar(&c.STS, "sts", "", "serve AWS STS on `address`, for callers that exchange tokens or keys for session credentials; needs iam.sessions (default: off)")
 	flags.StringVar(&c.AdminTokenFile, "admin-token-file", "", "`file` of the token for admin requests that change or explain something, at least 16 characters (default: refuse such requests)")
-	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port; read again when it changes")
+	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "PEM `file` of the certificate chain of the gRPC port and of STS; read again when it changes")
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities for client certificates, which are then required; when it changes, clients must reconnect")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "", "PEM `file` of authorities for client certificates, which the gRPC port then requires; when it changes, clients must reconnect")
 	flags.IntVar(&c.MaxChecks, "max-checks", 4096, "deny concurrent checks beyond this number; five eighths of them may wait for functions, issuers and caches")
 	flags.IntVar(&c.MaxStreams, "max-streams", 1024, "maximum concurrent checks on one connection")
 	flags.IntVar(&c.MaxMessageBytes, "max-message-bytes", 16<<20, "deny a check that is larger than this, including the buffered body; capped at 11 MiB (API Gateway accepts 10 MiB of payload), and at 1 MiB if no route has the authorization AWS_IAM")
@@ -135,7 +136,7 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 			s.Config.APIs = nil // not needed again, and there may be many
 			l.DecisionLog = s.DecisionLog
 			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
-			l.Explain = explainer(s.Gateway, s.Signer)
+			l.Explain, l.STS = explainer(s.Gateway, s.Signer), s.STS
 		}
 		return l, onlyFaults(err)
 	}

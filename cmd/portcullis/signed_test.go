@@ -14,11 +14,11 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 )
 
-// signedCmd signs GET http://HOST/PATH for eu-west-1, sends it and waits for the answer: signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered].
-// Envoy has buffered the body unless the last argument says otherwise.
+// signedCmd signs GET http://HOST/PATH for eu-west-1, sends it and waits for the answer:
+// signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered | SESSION-TOKEN]. Envoy has buffered the body unless the last argument says otherwise.
 func signedCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 5 {
-		ts.Fatalf("usage: signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered]")
+		ts.Fatalf("usage: signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered | SESSION-TOKEN]")
 	}
 	conn, err := grpc.NewClient(of(ts).grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	ts.Check(err)
@@ -27,8 +27,13 @@ func signedCmd(ts *testscript.TestScript, neg bool, args []string) {
 	eventually(ts, false, "signed "+args[0], func() (bool, string) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		in := signedRequest(args[1], args[2], args[3], args[4])
-		if len(args) > 5 {
+		by := sigv4test.Signer{KeyID: args[1], Secret: args[2], Region: "eu-west-1", At: time.Now()}
+		unbuffered := len(args) > 5 && args[5] == "unbuffered"
+		if len(args) > 5 && !unbuffered {
+			by.Token = args[5]
+		}
+		in := signedRequest(by, args[3], args[4])
+		if unbuffered {
 			in.Attributes.ContextExtensions = nil
 		}
 		out, err := client.Check(ctx, in)
@@ -41,10 +46,10 @@ func signedCmd(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // signedRequest is what Envoy makes of a signed request whose body it buffers.
-func signedRequest(id, secret, host, path string) *authv3.CheckRequest {
+func signedRequest(by sigv4test.Signer, host, path string) *authv3.CheckRequest {
 	r := &authz.Request{Method: "GET", Target: path, Host: host}
 	r.SetBody(nil, authz.BodyComplete)
-	sigv4test.Signer{KeyID: id, Secret: secret, Region: "eu-west-1", At: time.Now()}.Sign(r)
+	by.Sign(r)
 	lines := &corev3.HeaderMap{}
 	for name, value := range r.Headers() {
 		lines.Headers = append(lines.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})

@@ -38,9 +38,10 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, at)
 	}
+	config.Signatures = c.signatures(m.GetIam())
+	c.web = c.webIdentities(m, at)
 	c.unusedIssuers(at.Field("issuers"))
 	c.unusedFunctions(at.Field("functions"))
-	config.Signatures = c.signatures(m.GetIam())
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if !c.Follows(f.At) {

@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/session"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
@@ -32,6 +33,8 @@ type Snapshot struct {
 	Digest string
 	// APIs and Routes are the numbers of APIs and routes.
 	APIs, Routes int
+	// STS answers calls of STS; nil if the configuration issues no sessions.
+	STS *sts.Service
 	// NeedsBodies reports whether a route verifies signatures, which cover the body. Nothing else reads bodies.
 	NeedsBodies bool
 	// DecisionLog says where decisions are logged; nil if the configuration does not mention it.
@@ -234,4 +237,5 @@ func (l *loading) compileInto(s *Snapshot) {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
 	s.NeedsBodies, s.DecisionLog, s.Sessions = s.Config.NeedsBodies(), l.log, l.ring
+	s.STS = l.sts(m, s.Gateway)
 }

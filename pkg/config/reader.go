@@ -65,6 +65,8 @@ type compiler struct {
 	flushable []flushable
 	// log is the decision log; nil if the configuration does not mention it.
 	log *decisionlog.Config
+	// web verifies the tokens that callers exchange for session credentials.
+	web webIdentity
 	// keys are the access keys and their owners.
 	keys *iam.Store
 	// ring seals and opens session tokens; nil if the configuration does not accept any.

@@ -10,6 +10,9 @@
 package gateway
 
 import (
+	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/compile"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/internal/model"
@@ -29,6 +32,9 @@ func New(c Config) (*Gateway, []fault.Fault) {
 	}
 	return &Gateway{m}, faults
 }
+
+// ClientAddress returns the address of a request's client, behind the trusted proxies. It is not valid for a request without a peer.
+func (g *Gateway) ClientAddress(r *authz.Request) (netip.Addr, error) { return g.model.Clients.Of(r, false) }
 
 // The parts of a Config. Package compile documents them.
 type (

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"iter"
 	"math"
 	"math/big"
 	"slices"
@@ -56,6 +57,17 @@ type claim struct {
 func (t *Token) Claim(name string) (string, bool) {
 	c, ok := t.claims[name]
 	return c.text, ok
+}
+
+// ClaimsBelow yields the claims whose names begin with a prefix, without it, in no order.
+func (t *Token) ClaimsBelow(prefix string) iter.Seq2[string, string] {
+	return func(yield func(name, text string) bool) {
+		for name, c := range t.claims {
+			if rest, ok := strings.CutPrefix(name, prefix); ok && !yield(rest, c.text) {
+				return
+			}
+		}
+	}
 }
 
 // StringClaim is a claim that is a string.

@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"github.com/portcullis-authz/portcullis/pkg/meter"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
 // Loaded is one configuration, compiled. It does not change.
@@ -26,6 +27,8 @@ type Loaded struct {
 	Digest string
 	// APIs and Routes say how many there are.
 	APIs, Routes int
+	// STS answers calls of STS by this configuration; nil if it issues no sessions.
+	STS *sts.Service
 	// NeedsBodies says that a check may need the body of its request.
 	NeedsBodies bool
 	// DecisionLog says where decisions are logged, and what of them; nil for Config.Log, as Config.DecisionLog says.
@@ -76,7 +79,9 @@ type Config struct {
 	Admin string
 	// AdminTokenFile names the file of the token that an admin request needs which changes anything. Without it there are none.
 	AdminTokenFile string
-	// TLS secures the gRPC port.
+	// STS is where AWS STS is served to clients: host:port. "" serves nothing.
+	STS string
+	// TLS secures the gRPC port and STS. Clients of STS need no certificate.
 	TLS TLSFiles
 
 	// MaxChecks bounds the checks at work at once; one more is denied. Default 4096.

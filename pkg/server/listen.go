@@ -89,7 +89,8 @@ type certificates struct {
 	// clients is the digest of the client CA, and renew ends the connections that were made under another one.
 	clients [sha256.Size]byte
 	renew   func()
-	current atomic.Pointer[tls.Config]
+	// current is for the gRPC port, sts for STS.
+	current, sts atomic.Pointer[tls.Config]
 	// refused says in one line when and why the files on disk do not serve; nil while they do.
 	refused atomic.Pointer[string]
 }
@@ -145,6 +146,7 @@ func (c *certificates) load() (changed bool, err error) {
 		}
 		c.digest, c.clients = sum, sha256.Sum256(pem[2])
 		c.current.Store(config)
+		c.sts.Store(&tls.Config{Certificates: config.Certificates, MinVersion: config.MinVersion, NextProtos: []string{"http/1.1"}})
 		return true, nil
 	}
 	return false, nil

@@ -20,6 +20,8 @@ type reloader struct {
 	metrics  *metrics
 	log      *slog.Logger
 	watch    []string // always watched
+	// needsSTS refuses configurations that issue no sessions.
+	needsSTS bool
 	tried    []string // files of the last reading, good or bad
 	// retired are the configurations that serve no longer and that a check still uses: each is closed, and its channel then.
 	retired []<-chan struct{}
@@ -221,6 +223,10 @@ func (r *reloader) load() (_ *Loaded, err error) {
 	}
 	if err == nil && loaded.Authorizer == nil {
 		err = errors.New("the configuration decides nothing")
+	}
+	if err == nil && r.needsSTS && loaded.STS == nil {
+		err = errNoSessions
+		r.close(&loaded)
 	}
 	loaded.users = &users{}
 	return &loaded, err

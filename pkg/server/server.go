@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
 // Run serves until ctx ends, and then drains. It fails if the process cannot start: a bad configuration, a port in use.
@@ -56,8 +58,9 @@ type process struct {
 	checks *generations
 	health *health.Server
 	admin  *http.Server // nil: off
+	sts    *sts.Server  // nil: off
 
-	listener, adminListener net.Listener
+	listener, adminListener, stsListener net.Listener
 }
 
 func newProcess(c Config) *process {
@@ -65,7 +68,8 @@ func newProcess(c Config) *process {
 	p.explanations = make(chan struct{}, maxExplanations)
 	p.metrics = newMetrics(c.Version, c.Meters, p.samples, func() float64 { return float64(p.gate.inFlight.Load()) })
 	p.recorder = newRecorder(c, p.metrics)
-	p.reloader = &reloader{read: c.Load, gate: p.gate, recorder: p.recorder, metrics: p.metrics, log: c.Log, watch: c.Watch}
+	p.sts = p.newSTS()
+	p.reloader = &reloader{read: c.Load, gate: p.gate, recorder: p.recorder, metrics: p.metrics, log: c.Log, watch: c.Watch, needsSTS: p.sts != nil}
 	if c.TLS.Cert != "" {
 		p.tls = &certificates{files: c.TLS, metrics: p.metrics, log: c.Log}
 	}
@@ -75,6 +79,9 @@ func newProcess(c Config) *process {
 // samples are the gate's numbers and those of other packages.
 func (p *process) samples() []authz.Sample {
 	samples := append(p.gate.bodies.Samples(), p.recorder.samples()...)
+	if p.sts != nil {
+		samples = append(samples, p.sts.Samples()...)
+	}
 	if p.config.Samples != nil {
 		samples = append(samples, p.config.Samples()...)
 	}
@@ -212,7 +219,7 @@ func (p *process) start(ctx context.Context, group *errgroup.Group) error {
 		config.close()
 		return err
 	}
-	if err := p.serveChecks(ctx, group); err != nil {
+	if err := errors.Join(p.serveChecks(ctx, group), p.serveSTS(ctx, group)); err != nil {
 		config.close()
 		return err
 	}
@@ -255,6 +262,7 @@ func (p *process) announce() {
 	if p.adminListener != nil {
 		fmt.Fprintln(p.config.Stdout, "portcullis: admin listening on", address(p.adminListener))
 	}
+	p.announceSTS()
 }
 
 // openness warns of a port whose clients are not known, or can be listened to; it is empty if there is nothing to warn of.
@@ -282,7 +290,10 @@ func (p *process) drain(ctx context.Context) {
 		p.config.Log.Info("draining", "delay", p.config.DrainDelay.String(), "timeout", p.config.DrainTimeout.String())
 		time.Sleep(p.config.DrainDelay)
 	}
-	p.stopChecks()
+	var stopping sync.WaitGroup
+	stopping.Go(p.stopChecks)
+	p.stopSTS(ctx)
+	stopping.Wait()
 	if p.admin != nil {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()

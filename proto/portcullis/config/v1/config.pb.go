@@ -3273,7 +3273,9 @@ type Iam struct {
 	Roles []*IamRole `protobuf:"bytes,31,rep,name=roles,proto3" json:"roles,omitempty"`
 	// Users that portcullis itself defines. Access keys may belong to them. What applies to roles with an export applies
 	// to users, too.
-	Users         []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
+	Users []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
+	// Settings of STS, which `portcullis serve --sts` serves. Without it, the defaults.
+	Sts           *Sts `protobuf:"bytes,35,opt,name=sts,proto3" json:"sts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3350,6 +3352,69 @@ func (x *Iam) GetUsers() []*IamUser {
 	return nil
 }
 
+func (x *Iam) GetSts() *Sts {
+	if x != nil {
+		return x.Sts
+	}
+	return nil
+}
+
+// Sts sets what STS does for its clients. pkg/sts/README.md describes STS.
+type Sts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many calls are answered in a second; 1 to 10000. One client address gets half of them, one caller a tenth.
+	// Further calls get the error Throttling, which SDKs retry. Without it, 500.
+	CallsPerSecond *int32 `protobuf:"varint,1,opt,name=calls_per_second,json=callsPerSecond,proto3,oneof" json:"calls_per_second,omitempty"`
+	// How far the issuers' clocks may differ from the clock of portcullis, such as 30s; at most 5m. Without it, 0s.
+	ClockSkew     string `protobuf:"bytes,2,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sts) Reset() {
+	*x = Sts{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sts) ProtoMessage() {}
+
+func (x *Sts) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sts.ProtoReflect.Descriptor instead.
+func (*Sts) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Sts) GetCallsPerSecond() int32 {
+	if x != nil && x.CallsPerSecond != nil {
+		return *x.CallsPerSecond
+	}
+	return 0
+}
+
+func (x *Sts) GetClockSkew() string {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return ""
+}
+
 // IamRole is a role that portcullis itself defines.
 // AWS: "IAM roles" (IAM User Guide).
 type IamRole struct {
@@ -3386,7 +3451,7 @@ type IamRole struct {
 
 func (x *IamRole) Reset() {
 	*x = IamRole{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3463,7 @@ func (x *IamRole) String() string {
 func (*IamRole) ProtoMessage() {}
 
 func (x *IamRole) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3476,7 @@ func (x *IamRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
 func (*IamRole) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *IamRole) GetName() string {
@@ -3503,7 +3568,7 @@ type IamUser struct {
 
 func (x *IamUser) Reset() {
 	*x = IamUser{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3515,7 +3580,7 @@ func (x *IamUser) String() string {
 func (*IamUser) ProtoMessage() {}
 
 func (x *IamUser) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3528,7 +3593,7 @@ func (x *IamUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
 func (*IamUser) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *IamUser) GetName() string {
@@ -3591,7 +3656,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +3668,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +3681,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3644,7 +3709,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3656,7 +3721,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3669,7 +3734,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SessionKey) GetId() string {
@@ -3720,7 +3785,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3732,7 +3797,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3745,7 +3810,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3797,7 +3862,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3809,7 +3874,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3822,7 +3887,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3850,7 +3915,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3862,7 +3927,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3875,7 +3940,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3896,7 +3961,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3908,7 +3973,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3921,7 +3986,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -3978,7 +4043,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3990,7 +4055,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4003,7 +4068,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AccessKey) GetId() string {
@@ -4120,7 +4185,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4132,7 +4197,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4145,7 +4210,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Secret) GetValue() string {
@@ -4486,7 +4551,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xe1\x02\n" +
+	"principals\"\x8e\x03\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
@@ -4494,7 +4559,14 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
 	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x123\n" +
 	"\x05roles\x18\x1f \x03(\v2\x1d.portcullis.config.v1.IamRoleR\x05roles\x123\n" +
-	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\"\xbb\x03\n" +
+	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12+\n" +
+	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xc5\x01\n" +
+	"\x03Sts\x12\x89\x01\n" +
+	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
+	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"clock_skew\x18\x02 \x01(\tR\tclockSkewB\x13\n" +
+	"\x11_calls_per_second\"\xbb\x03\n" +
 	"\aIamRole\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
@@ -4617,7 +4689,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4656,42 +4728,43 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*ClientAddress)(nil),             // 34: portcullis.config.v1.ClientAddress
 	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
 	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
-	(*IamRole)(nil),                   // 37: portcullis.config.v1.IamRole
-	(*IamUser)(nil),                   // 38: portcullis.config.v1.IamUser
-	(*IamSessions)(nil),               // 39: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 40: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 41: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 42: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 43: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 44: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 45: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 46: portcullis.config.v1.Secret
-	nil,                               // 47: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 48: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 49: portcullis.config.v1.LogCollector.HeadersEntry
-	nil,                               // 50: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 51: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 52: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 53: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 54: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 55: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 56: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 57: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 58: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 59: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 60: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 61: portcullis.config.v1.IamRole.TagsEntry
-	nil,                               // 62: portcullis.config.v1.IamUser.TagsEntry
-	nil,                               // 63: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 64: google.protobuf.Value
+	(*Sts)(nil),                       // 37: portcullis.config.v1.Sts
+	(*IamRole)(nil),                   // 38: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 39: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 40: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 41: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 42: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 43: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 44: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 45: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 46: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 47: portcullis.config.v1.Secret
+	nil,                               // 48: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 49: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 50: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 51: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 52: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 53: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 54: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 55: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 56: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 57: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 58: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 59: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 60: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 61: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 62: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 63: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 64: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 65: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	47, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	48, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	48, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	49, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4700,77 +4773,78 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	49, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	50, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
 	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
 	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	64, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	65, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	50, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	51, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
 	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	51, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	52, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	52, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	53, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
 	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
 	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
 	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
 	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	46, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	53, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	54, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	55, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	47, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	54, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	55, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	56, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	56, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	57, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
 	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
 	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
 	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
 	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	57, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	58, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	58, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	59, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
 	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	46, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	46, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	47, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	47, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
 	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	46, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	47, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
 	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
 	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	59, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	60, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	64, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	41, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	43, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	39, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	37, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
-	38, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
-	64, // 57: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
-	64, // 58: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
-	64, // 59: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
-	61, // 60: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
-	64, // 61: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
-	64, // 62: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
-	62, // 63: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
-	40, // 64: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	46, // 65: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 66: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	42, // 67: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	64, // 68: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	45, // 69: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	46, // 70: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	46, // 71: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	64, // 72: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	63, // 73: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 74: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 75: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	46, // 76: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	20, // 77: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 78: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	46, // 79: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	80, // [80:80] is the sub-list for method output_type
-	80, // [80:80] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	60, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	61, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	65, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	42, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	44, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	40, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	38, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	39, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	37, // 57: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	65, // 58: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	65, // 59: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	65, // 60: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	62, // 61: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	65, // 62: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	65, // 63: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	63, // 64: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	41, // 65: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	47, // 66: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 67: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	43, // 68: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	65, // 69: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	46, // 70: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	47, // 71: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	47, // 72: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	65, // 73: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	64, // 74: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 75: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 76: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	47, // 77: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	20, // 78: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 79: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	47, // 80: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	81, // [81:81] is the sub-list for method output_type
+	81, // [81:81] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4784,13 +4858,14 @@ func file_portcullis_config_v1_config_proto_init() {
 	file_portcullis_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   57,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

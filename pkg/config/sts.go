@@ -1,0 +1,91 @@
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
+	"github.com/portcullis-authz/portcullis/pkg/iam"
+	"github.com/portcullis-authz/portcullis/pkg/jwt"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
+	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
+)
+
+// stsShare is the group of STS where the limits on waiting for keys are divided among APIs. It is not the id of an API.
+const stsShare = "sts:"
+
+// webIdentityAlgorithms are those that AWS accepts of an OpenID Connect provider.
+var webIdentityAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512"}
+
+// webIdentities compiles the verifier of the issuers that have audiences.
+func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentity {
+	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
+	v := jwt.VerifierConfig{
+		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
+		ClockSkew: c.duration(m.GetIam().GetSts().GetClockSkew(), skewAt, span{0, maxClockSkew}, 0),
+	}
+	audiences, names := map[string][]string{}, map[string]string{}
+	for _, issuer := range slices.Sorted(maps.Keys(m.GetIssuers())) {
+		list := m.GetIssuers()[issuer].GetAudiences()
+		if len(list) == 0 {
+			continue
+		}
+		at := at.Field("issuers").Key(issuer).Field("audiences")
+		c.checkAudiences(list, at)
+		name := iam.ProviderName(issuer)
+		if other, twice := names[name]; twice {
+			c.Fault(at, "trust policies cannot tell the issuers %s and %s apart: keep the audiences of one", fault.Quoted(other), fault.Quoted(issuer))
+		}
+		names[name], audiences[issuer] = issuer, list
+		v.Sources = append(v.Sources, c.source(issuer))
+	}
+	if len(v.Sources) == 0 || c.ring == nil {
+		return webIdentity{}
+	}
+	verifier, err := jwt.NewVerifier(v)
+	if err != nil {
+		c.faults(at.Field("issuers"), err)
+		return webIdentity{}
+	}
+	c.lease.Keys(stsShare, verifier)
+	return webIdentity{verifier, audiences}
+}
+
+const maxAudiences = 50
+
+func (c *compiler) checkAudiences(list []string, at *fault.Place) {
+	if len(list) > maxAudiences {
+		c.IfNew(at, "an issuer has at most 50 audiences")
+	}
+	for i, audience := range list {
+		switch {
+		case audience == "" || slices.Contains(list[:i], audience):
+			c.IfNew(at.Item(i), "the audience is empty or given twice: remove it")
+		case audience == "sts.amazonaws.com":
+			c.Warn(at.Item(i), "AWS accepts tokens of this audience too, so whoever gets one can use it there: use the URL of this STS as audience")
+		}
+	}
+}
+
+// webIdentity verifies web identity tokens. Its zero value accepts none.
+type webIdentity struct {
+	tokens    *jwt.Verifier
+	audiences map[string][]string
+}
+
+// sts returns what answers calls of STS; nil if the configuration issues no sessions, or is at fault.
+func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
+	if c.ring == nil || c.keys == nil || g == nil {
+		return nil
+	}
+	service, err := sts.New(sts.Config{
+		Store: c.keys, Sessions: c.ring, Tokens: c.web.tokens, Audiences: c.web.audiences, ClientAddress: g.ClientAddress,
+		CallsPerSecond: int(m.GetIam().GetSts().GetCallsPerSecond()), Explain: m.GetIam().GetExplainSignatures(),
+	})
+	if err != nil {
+		c.faults(c.doc.Root().Field("iam").Field("sts"), err)
+		return nil
+	}
+	return service
+}
