@@ -21,6 +21,9 @@ const (
 	maxSeconds = 1 << 40
 )
 
+// ErrTooLarge is returned for a session whose token would be longer than 2 KiB.
+var ErrTooLarge = errors.New("session: the session does not fit into a token of 2 KiB")
+
 var errNotSession = errors.New("session: the session is neither one of a role nor one of a user")
 
 // check refuses a session that is not of exactly one role or user. The session of a user is not narrowed.
