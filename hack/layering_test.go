@@ -81,7 +81,7 @@ var imports = map[string][]string{
 
 	"proto/portcullis/config/v1": {},
 	"hack":                       {},
-	"hack/bench":                 {},
+	"hack/bench":                 {"pkg/session"},
 	"hack/demo":                  {"envoy/envoytest"},
 	"hack/pictures":              {},
 	"envoy/envoytest":            {},

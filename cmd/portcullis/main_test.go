@@ -28,6 +28,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/portcullis-authz/portcullis/pkg/session"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -43,7 +45,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Values[processKey{}] = &process{}
+			env.Values[processKey{}] = &process{sessions: map[string]session.Credentials{}}
 			env.Values[signerKey{}] = &signer{}
 			return nil
 		},
@@ -65,6 +67,8 @@ type process struct {
 	sts         string // "" without --sts
 	mu          sync.Mutex
 	log         strings.Builder
+	// sessions are credentials by the file of the key that they are sealed under.
+	sessions map[string]session.Credentials
 }
 
 func (p *process) Write(b []byte) (int, error) {

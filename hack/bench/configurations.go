@@ -1,10 +1,17 @@
 package main
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
 // guarded returns the configuration of one API whose routes all have one authorizer.
@@ -44,6 +51,29 @@ func (p plan) accounts(users, keys int) string {
 		files = append(files, "{file: "+file+"}")
 	}
 	return fmt.Sprintf("iam:\n  accounts: [{file: %s}]\n  accessKeys: [%s]\n", name, strings.Join(files, ", "))
+}
+
+// sessionKey is the key that session tokens are sealed under.
+var sessionKey = base64.StdEncoding.EncodeToString([]byte("bench: abcdefghijklmnopqrstuvwxy"))
+
+// sealed returns the configuration that accepts a sealed session of a user, and its credentials.
+func (p plan) sealed() (text string, c aws.Credentials, err error) {
+	ring, faults := session.NewRing([]session.RingKey{{ID: "bench", Secret: sessionKey, Issues: true}}, nil)
+	if len(faults) > 0 {
+		return "", c, errors.New(faults[0].Message)
+	}
+	s, err := ring.Seal(&session.Session{
+		User: userARN(0), UserID: fmt.Sprintf("AIDABENCHEXAM%06d", 0), Issued: time.Now(), Expires: time.Now().Add(12 * time.Hour),
+	})
+	text = strings.Replace(p.accounts(1, 0), "  accessKeys: []\n", fmt.Sprintf("  sessions: {keys: [{id: bench, secret: {value: %q}, use: ISSUE}]}\n", sessionKey), 1)
+	return text, aws.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken}, err
+}
+
+// temporary returns the configuration of a temporary key with the id and token of others.
+func (p plan) temporary(c aws.Credentials) string {
+	p.write("temporary.yaml", fmt.Sprintf("accessKeys:\n  - {id: %s, secret: {value: %q}, sessionToken: {value: %q}, user: %q}\n",
+		c.AccessKeyID, c.SecretAccessKey, c.SessionToken, userARN(0)))
+	return strings.Replace(p.accounts(1, 0), "accessKeys: []", "accessKeys: [{file: temporary.yaml}]", 1)
 }
 
 // write writes a file. An error shows when the configuration is read.

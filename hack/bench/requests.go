@@ -42,14 +42,21 @@ func inHeaderMap(in *authv3.CheckRequest) *authv3.CheckRequest {
 	return in
 }
 
-// signed is raw, signed by AWS's SDK with the first n keys in turn. Repeated requests are verified each time. They are
-// signed when a round begins, because a signature is valid for five minutes.
+// signed is raw, signed by AWS's SDK with the first n keys in turn.
 func signed(n int) func() (func(i int) *authv3.CheckRequest, error) {
+	return signedWith(n, func(i int) aws.Credentials {
+		return aws.Credentials{AccessKeyID: accessKey(i), SecretAccessKey: secret}
+	})
+}
+
+// signedWith is raw, signed by AWS's SDK with n keys in turn. Repeated requests are verified each time. They are
+// signed when a round begins, because a signature is valid for five minutes.
+func signedWith(n int, key func(i int) aws.Credentials) func() (func(i int) *authv3.CheckRequest, error) {
 	return func() (func(i int) *authv3.CheckRequest, error) {
 		list := make([]*authv3.CheckRequest, max(n, 64))
 		for i := range list {
 			var err error
-			if list[i], err = sign(request(host(0), i), accessKey(i%n)); err != nil {
+			if list[i], err = sign(request(host(0), i), key(i%n)); err != nil {
 				return nil, err
 			}
 		}
@@ -57,13 +64,12 @@ func signed(n int) func() (func(i int) *authv3.CheckRequest, error) {
 	}
 }
 
-func sign(in *authv3.CheckRequest, key string) (*authv3.CheckRequest, error) {
+func sign(in *authv3.CheckRequest, credentials aws.Credentials) (*authv3.CheckRequest, error) {
 	h := in.Attributes.Request.Http
 	sent, err := http.NewRequest(h.GetMethod(), "http://"+h.GetHost()+h.GetPath(), nil)
 	if err != nil {
 		return nil, err
 	}
-	credentials := aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}
 	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, sent, emptySHA256, "execute-api", "us-east-1", time.Now()); err != nil {
 		return nil, err
 	}

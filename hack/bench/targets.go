@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
@@ -62,7 +63,11 @@ func targets(ctx context.Context, dir, binary string, checks int, many bool) ([]
 		return nil, err
 	}
 	list := []target{{"floor: allows everything", []string{self, "-floor", "127.0.0.1:0"}, always(browser(host(0))), 0}}
-	for i, r := range p.rows() {
+	rows, err := p.rows()
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rows {
 		file := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
 		if err := os.WriteFile(file, []byte(r.text), 0o600); err != nil {
 			return nil, err
@@ -90,7 +95,12 @@ func always(request func(i int) *authv3.CheckRequest) func() (func(i int) *authv
 	return func() (func(i int) *authv3.CheckRequest, error) { return request, nil }
 }
 
-func (p plan) rows() []row {
+func (p plan) rows() ([]row, error) {
+	accepted, credentials, err := p.sealed()
+	if err != nil {
+		return nil, err
+	}
+	temporary := signedWith(1, func(int) aws.Credentials { return credentials })
 	plain, seen := always(browser(host(0))), always(p.pool.bearer(64))
 	iam := strings.Replace(configuration(1, ""), "NONE", "AWS_IAM", 1)
 	cognito := guarded(fmt.Sprintf("{cognito: {userPools: [%q]}}", userPool), "")
@@ -110,11 +120,13 @@ func (p plan) rows() []row {
 			fmt.Sprintf("functions:\n  %q: {url: %q}\n", function, p.function)), always(opaque), 0},
 		{"AWS_IAM, signing key seen before", iam + p.accounts(1, 1), signed(1), 0},
 		{"AWS_IAM, each check with a new signing key", iam + p.accounts(1, p.all()), signed(p.all()), 0},
+		{"AWS_IAM, temporary key", iam + p.temporary(credentials), temporary, 0},
+		{"AWS_IAM, sealed session", iam + accepted, temporary, 0},
 	}
 	if p.many {
 		list = append(list,
 			row{"AWS_IAM, signing key seen before, 100,000 users", iam + p.accounts(manyOf, 1), signed(1), 0},
 			row{"JWT, REST API, 100,000 tokens seen before", guarded(jwtAuthorizer(false), ""), always(p.pool.bearer(manyOf)), manyOf})
 	}
-	return list
+	return list, nil
 }

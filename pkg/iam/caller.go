@@ -71,26 +71,6 @@ func (c *Caller) Temporary() bool { return c.identity.temporary }
 // Root reports whether the caller is the root user of an account.
 func (c *Caller) Root() bool { return c.identity.principal.Kind == policy.Root }
 
-// Issued returns when the caller's temporary key was issued. It is the zero time if that is not known, and for long-term keys.
-func (c *Caller) Issued() time.Time { return c.identity.issued }
-
-// Ends returns when the caller's key stops working; the zero time means never.
-func (c *Caller) Ends() time.Time { return c.identity.key.Expires }
-
-// MFA returns when the caller authenticated with a second factor; the zero time means not at all.
-func (c *Caller) MFA() time.Time { return c.identity.mfa }
-
-// SourceIdentity returns aws:SourceIdentity, or "".
-func (c *Caller) SourceIdentity() string { return c.identity.sourceIdentity }
-
-// TransitiveTags returns the session tags that a chained session inherits, as they were given.
-func (c *Caller) TransitiveTags() []session.Tag {
-	if c.identity.session == nil {
-		return nil
-	}
-	return c.identity.session.TransitiveTags()
-}
-
 // OrganizationID returns aws:PrincipalOrgID, or "".
 func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
 

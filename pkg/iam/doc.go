@@ -36,4 +36,20 @@
 // who sees a signed "a!b" could send other bytes in its place.
 //
 // 2026-11-25: an inactive key is answered like an unknown key, as in AWS.
+//
+// 2026-11-28: a session is resumed from its token and from the account as it is now. The role or user is found by its ARN, and its unique
+// id must be the one in the token: a role that was deleted, or created anew, ends its sessions. A session also ends if one of its managed
+// policies is gone, because what it allowed is then not known.
+//
+// 2026-11-28: everything that is wrong with a session token is answered like an unknown key, and so is a session whose role is gone. Only
+// an expired session has an answer of its own, as on AWS; nobody gets it without a genuine token.
+//
+// 2026-11-28: configured keys come before sessions. An id of the configuration is never looked for in a token.
+//
+// 2026-11-28: a session that was issued more than five minutes from now is refused. It would escape a Deny on aws:TokenIssueTime that was
+// written today.
+//
+// 2026-11-28: opened sessions are cached by the Store, the key id and the whole token, for 15 minutes. A new configuration has a Store of
+// its own and finds none of them. Each check that misses opens the token itself and waits for nobody: some 30 us of work, once for
+// each token and replica.
 package iam

@@ -1,12 +1,11 @@
 package iam
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/cache"
-	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/session"
 	"github.com/portcullis-authz/portcullis/pkg/sigv4"
@@ -75,23 +74,18 @@ func (s *Store) open(id, token string) *identity {
 	if !ok {
 		return nil
 	}
-	i := s.resume(opened)
+	i := s.resume(id, opened)
 	if i == nil {
-		return nil
-	}
-	policies, err := sessionPolicies(id, s.principals[i.principalARN].account, opened)
-	if err != nil {
 		return nil
 	}
 	i.key, i.keyID, i.temporary, i.session = newKey(secret, token, opened.End(), i), id, true, opened
 	i.issued, i.mfa = opened.Issued, opened.MFA
 	i.sourceIdentity, i.federatedProvider = opened.SourceIdentity, opened.FederatedProvider
-	i.policies.Session = policies
 	return i
 }
 
 // resume returns a new identity of a session's role or user, as it is now. The unique id differs if another one has taken its name since.
-func (s *Store) resume(o *session.Session) *identity {
+func (s *Store) resume(keyID string, o *session.Session) *identity {
 	arn, id, kind := o.Role, o.RoleID, policy.RoleSession
 	if o.User != "" {
 		arn, id, kind = o.User, o.UserID, policy.User
@@ -107,28 +101,23 @@ func (s *Store) resume(o *session.Session) *identity {
 	for _, t := range o.Tags {
 		tags[strings.ToLower(t.Key)] = t.Value
 	}
-	if len(tags) != len(o.Tags) || !nameShape.MatchString(o.Name) {
+	policies, ok := p.account.narrow(keyID, o)
+	if !ok || len(tags) != len(o.Tags) || !nameShape.MatchString(o.Name) {
 		return nil
 	}
-	return p.roleSession(s.partitions[p.account.id], o.Name, tags)
+	i := p.roleSession(s.partitions[p.account.id], o.Name, tags)
+	i.policies.Session = policies
+	return i
 }
 
-// sessionPolicies compiles the policies that narrow a session. The error says what is wrong with which; the session grants nothing then.
-func sessionPolicies(keyID string, in *account, o *session.Session) ([]*policy.Policy, error) {
-	var policies []*policy.Policy
+// narrow compiles the policies that narrow a session. It fails if one of them cannot be read, or is not in the account any more.
+func (a *account) narrow(keyID string, o *session.Session) (policies []*policy.Policy, ok bool) {
 	if o.Policy != "" {
-		p, faults := policy.Parse([]byte(o.Policy), policy.Options{Name: "session-policy/" + keyID, Kind: policy.Session, Format: policy.FormatJSON})
-		if p == nil {
-			return nil, fmt.Errorf("the session policy cannot be read: %w", fault.List(faults))
-		}
+		p, _ := policy.Parse([]byte(o.Policy), policy.Options{Name: "session-policy/" + keyID, Kind: policy.Session, Format: policy.FormatJSON})
 		policies = append(policies, p)
 	}
 	for _, arn := range o.PolicyARNs {
-		p := in.sessionPolicy(arn)
-		if p == nil {
-			return nil, fmt.Errorf("the account has no policy %s, or it cannot be read", arn)
-		}
-		policies = append(policies, p)
+		policies = append(policies, a.sessionPolicy(arn))
 	}
-	return policies, nil
+	return policies, !slices.Contains(policies, nil)
 }

@@ -142,19 +142,16 @@ func TestSessionCallers(t *testing.T) {
 			if diff := cmp.Diff(row.principal, c.Principal()); diff != "" {
 				t.Errorf("principal (-want +got):\n%s", diff)
 			}
-			if !c.Temporary() || c.Root() || c.Session() == nil || !c.Issued().Equal(row.session.Issued) || !c.MFA().Equal(row.session.MFA) ||
-				c.SourceIdentity() != row.session.SourceIdentity || !c.Ends().Equal(row.session.Expires.Add(time.Minute)) {
-				t.Errorf("the caller: %+v", c.Session())
+			if !c.Temporary() || c.Root() || c.Session() == nil {
+				t.Errorf("temporary: %v, root: %v, session: %v", c.Temporary(), c.Root(), c.Session())
 			}
-			if diff := cmp.Diff(row.session.TransitiveTags(), c.TransitiveTags()); diff != "" {
+			row.session.Issued = row.session.Issued.UTC()
+			if diff := cmp.Diff(row.session, c.Session()); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
-	if got := full.TransitiveTags(); len(got) != 1 || got[0].Key != "level" {
-		t.Errorf("transitive tags %v", got)
-	}
-	if c := callerOf(t, mustBuilder(t), aliceKey()); c.Session() != nil || c.Temporary() || c.TransitiveTags() != nil || !c.Ends().IsZero() {
+	if c := callerOf(t, mustBuilder(t), aliceKey()); c.Session() != nil || c.Temporary() {
 		t.Error("a long-term key has a session")
 	}
 	if !callerOf(t, mustBuilder(t), &AccessKey{ID: "AKIAROOT", Secret: secret, User: "arn:aws:iam::111122223333:root"}).Root() {

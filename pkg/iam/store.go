@@ -41,12 +41,12 @@ func (b *Builder) Store() *Store {
 	return s
 }
 
-// Store holds accounts, access keys and their owners. It is immutable and safe for concurrent use. Its zero value and nil are
+// Store holds access keys and their owners, and all users and roles. It is immutable and safe for concurrent use. Its zero value and nil are
 // empty.
 type Store struct {
 	keys       map[string]*identity
 	principals map[string]*principal
-	partitions map[string]string // by account
+	partitions map[string]string
 	// ring opens session tokens.
 	ring *session.Ring
 	// scope tells what is cached for this Store from what is cached for others.

@@ -21,6 +21,9 @@ const (
 	maxSeconds = 1 << 40
 )
 
+// ErrTooLarge is returned for a session whose token would be longer than 2 KiB.
+var ErrTooLarge = errors.New("session: the session does not fit into a token of 2 KiB")
+
 var errNotSession = errors.New("session: the session is neither one of a role nor one of a user")
 
 // check refuses a session that is not of exactly one role or user. The session of a user is not narrowed.
@@ -198,14 +201,17 @@ const dictionary = `"StringEquals":{"ForAllValues:StringLike":"IpAddress":{"aws:
 	`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:eu-west-1:` +
 	`arn:aws:iam::aws:policy/arn:aws:iam:::user/AIDAarn:aws:iam:::role/AROA`
 
-// deflaters are reused, because each has a megabyte.
-var deflaters = sync.Pool{New: func() any {
-	w, err := flate.NewWriterDict(nil, flate.BestCompression, []byte(dictionary))
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return w
-}}
+// Deflaters and inflaters are reused, because one has a megabyte and the other 40 KiB.
+var (
+	deflaters = sync.Pool{New: func() any {
+		w, err := flate.NewWriterDict(nil, flate.BestCompression, []byte(dictionary))
+		if err != nil {
+			panic(err) // the level is a constant
+		}
+		return w
+	}}
+	inflaters = sync.Pool{New: func() any { return flate.NewReaderDict(nil, []byte(dictionary)) }}
+)
 
 func deflate(data []byte) []byte {
 	w := deflaters.Get().(*flate.Writer) //nolint:errcheck // New returns nothing else
@@ -221,8 +227,14 @@ func deflate(data []byte) []byte {
 
 // inflate returns nil for data that is damaged, continues after its end, or has more than maxPacked bytes inside.
 func inflate(data []byte) []byte {
+	r := inflaters.Get().(io.Reader) //nolint:errcheck // New returns nothing else
+	defer inflaters.Put(r)
 	in := bytes.NewReader(data)
-	out, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(in, []byte(dictionary)), maxPacked+1))
+	err := r.(flate.Resetter).Reset(in, []byte(dictionary)) //nolint:errcheck // every reader of flate is one
+	if err != nil {
+		return nil
+	}
+	out, err := io.ReadAll(io.LimitReader(r, maxPacked+1))
 	if err != nil || len(out) > maxPacked || in.Len() > 0 {
 		return nil
 	}

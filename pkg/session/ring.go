@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	keyBytes = 32
+	keyBytes    = 32
+	secretBytes = 30
 	// leastDistinct is the least number of different bytes in a key. A random key has fewer with a probability of 10^-24.
 	leastDistinct = 12
 )

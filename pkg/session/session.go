@@ -3,8 +3,6 @@ package session
 import (
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -51,17 +49,6 @@ const Grace = time.Minute
 
 // End is when the session's credentials stop working.
 func (s *Session) End() time.Time { return s.Expires.Add(Grace) }
-
-// TransitiveTags returns the tags that a chained session inherits. Tag keys are compared in lower case.
-func (s *Session) TransitiveTags() []Tag {
-	var tags []Tag
-	for _, t := range s.Tags {
-		if slices.ContainsFunc(s.TransitiveTagKeys, func(key string) bool { return strings.EqualFold(key, t.Key) }) {
-			tags = append(tags, t)
-		}
-	}
-	return tags
-}
 
 // Format prints only the access key id, for every verb.
 func (c Credentials) Format(f fmt.State, _ rune) {

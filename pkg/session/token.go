@@ -21,17 +21,12 @@ const (
 	// maxToken is the length of the longest token, as text.
 	maxToken = 2048
 
-	secretBytes   = 30
 	idPrefix      = "ASIA"
 	idRandomBytes = 10
 	idLength      = 20
 )
 
-var (
-	// ErrTooLarge is returned for a session whose token would be longer than 2 KiB.
-	ErrTooLarge = errors.New("session: the session does not fit into a token of 2 KiB")
-	errNoRing   = errors.New("session: the ring has no key that issues")
-)
+var errNoRing = errors.New("session: the ring has no key that issues")
 
 var tokenText = base64.RawURLEncoding.Strict()
 
