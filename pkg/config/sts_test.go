@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,4 +72,24 @@ func TestFaultsOfSTS(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.message)
 		}
 	}
+}
+
+// The example of pkg/sts/README.md is a part of a configuration that loads without a warning.
+func TestREADMEOfSTS(t *testing.T) {
+	text, err := os.ReadFile("../sts/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n# portcullis.yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	api, _, _ := strings.Cut(withSTS, "iam:\n")
+	dir := everything(t)
+	write(t, filepath.Join(dir, "ring"), []byte(ringOne))
+	example = strings.NewReplacer("/run/secrets/ring", "ring", "    caFile: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt\n", "    file: keys.json\n").Replace(example)
+	write(t, filepath.Join(dir, "portcullis.yaml"), []byte(api+example))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
+	if err != nil || s.STS == nil || len(s.Warnings) > 0 {
+		t.Fatalf("%v, %v", err, s.Warnings)
+	}
+	s.Close()
 }
