@@ -105,20 +105,8 @@ func readDecisions(t testing.TB) *decisions {
 // trustWorld has a target role with a trust policy, and all callers.
 type trustWorld struct {
 	store   *Store
-	callers map[string]interface {
-		policy.Context
-		Principal() policy.Principal
-		Policies() policy.Policies
-	}
+	callers map[string]*Caller
 }
-
-// passing is a caller whose session passes tags on.
-type passing struct {
-	*Caller
-	session *session.Session
-}
-
-func (p passing) Session() *session.Session { return p.session }
 
 func exportOf(account, more string) []byte {
 	return []byte(`{"UserDetailList": [{"UserName": "nobody", "UserId": "AIDANOBODY", "Arn": "arn:aws:iam::` + account + `:user/nobody"}]` + more + `}`)
@@ -134,6 +122,7 @@ const managedPolicies = `, "Policies": [
 func newTrustWorld(t testing.TB, d *decisions, statements *yaml.Node, maxSession int) *trustWorld {
 	t.Helper()
 	b := NewBuilder()
+	b.Sessions(&session.Ring{})
 	pets := Organization{ID: "o-pets", Paths: []string{"o-pets/r-root/"}}
 	limited := Organization{ServiceControlPolicies: [][]*policy.Policy{{mustPolicy(t, policy.SCP, `{"Statement":{"Effect":"Allow","Action":"execute-api:*","Resource":"*"}}`)}}}
 	for _, faults := range []any{
@@ -155,16 +144,12 @@ func newTrustWorld(t testing.TB, d *decisions, statements *yaml.Node, maxSession
 	for _, name := range slices.Sorted(maps.Keys(d.Callers)) {
 		d.Callers[name].add(t, b, name)
 	}
-	w := &trustWorld{store: b.Store()}
-	w.callers = map[string]interface {
-		policy.Context
-		Principal() policy.Principal
-		Policies() policy.Policies
-	}{"self": w.store.of("ASIAself")}
+	w := &trustWorld{store: b.Store(), callers: map[string]*Caller{}}
+	w.callers["self"] = w.store.of("ASIAself")
 	for name, a := range d.Callers {
-		c := w.store.of("ASIA" + name)
-		if w.callers[name] = c; a.Passed != nil {
-			w.callers[name] = passing{c, a.session()}
+		w.callers[name] = w.store.of("ASIA" + name)
+		if a.Passed != nil {
+			w.callers[name].identity.session = a.session()
 		}
 	}
 	return w
@@ -278,7 +263,9 @@ func (w *trustWorld) request(t testing.TB, ask string) *AssumeRequest {
 	r := &AssumeRequest{Role: targetRole, SessionName: "ci-session", At: now}
 	if words[0] == "web" {
 		r.Web = &WebIdentity{Issuer: "https://idp.example.com/a", Subject: "pod"}
-	} else if r.Caller = w.callers[words[0]]; r.Caller == nil {
+	} else if caller := w.callers[words[0]]; caller != nil {
+		r.Caller = caller
+	} else {
 		t.Fatalf("%s: unknown caller", ask)
 	}
 	for _, word := range words[1:] {

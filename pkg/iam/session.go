@@ -79,7 +79,7 @@ func (s *Store) open(id, token string) *identity {
 	if i == nil {
 		return nil
 	}
-	policies, err := sessionPolicies(id, s.principals[i.principalARN].account, opened)
+	policies, err := sessionPolicies(id, s.accounts[i.principal.Account], opened)
 	if err != nil {
 		return nil
 	}
@@ -96,6 +96,9 @@ func (s *Store) resume(o *session.Session) *identity {
 	if o.User != "" {
 		arn, id, kind = o.User, o.UserID, policy.User
 	}
+	if owner := s.rootAccount(o); owner != nil {
+		return owner.root(o.User)
+	}
 	p := s.principals[arn]
 	if p == nil || p.kind != kind || p.id != id {
 		return nil
@@ -111,6 +114,15 @@ func (s *Store) resume(o *session.Session) *identity {
 		return nil
 	}
 	return p.roleSession(s.partitions[p.account.id], o.Name, tags)
+}
+
+// rootAccount returns the account whose root user has a session; nil if it is the session of somebody else. The unique id of a root user
+// is its account's.
+func (s *Store) rootAccount(o *session.Session) *account {
+	if o.User != "arn:"+s.partitions[o.UserID]+":iam::"+o.UserID+":root" {
+		return nil
+	}
+	return s.accounts[o.UserID]
 }
 
 // sessionPolicies compiles the policies that narrow a session. The error says what is wrong with which; the session grants nothing then.

@@ -41,13 +41,7 @@ type naiveCaller struct {
 func (c *naiveCaller) Principal() policy.Principal { return c.principal }
 func (c *naiveCaller) Policies() policy.Policies   { return c.compiled }
 
-func (c *naiveCaller) Session() *session.Session {
-	s := &session.Session{Tags: append([]session.Tag{{Key: "Kept", Value: "1"}}, c.transitive...)}
-	for _, tag := range c.transitive {
-		s.TransitiveTagKeys = append(s.TransitiveTagKeys, tag.Key)
-	}
-	return s
-}
+func (c *naiveCaller) TransitiveTags() []session.Tag { return c.transitive }
 
 func (c *naiveCaller) Lookup(key *policy.Key) (policy.Value, bool) {
 	switch key.ID() {
