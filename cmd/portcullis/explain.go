@@ -203,7 +203,7 @@ func (e *explanation) subjectName() string {
 	return e.config
 }
 
-// here loads the configuration and explains in this process.
+// here loads the configuration and explains in this process. It asks functions and issuers only if the decision needs one.
 func (e *explanation) here(ctx context.Context, in *explain.Input) (*explain.Report, error) {
 	if err := runner.Harden(); err != nil { // before a secret is read
 		return nil, fmt.Errorf("cannot protect the memory of this process: %w", err)
@@ -221,12 +221,23 @@ func (e *explanation) here(ctx context.Context, in *explain.Input) (*explain.Rep
 		return nil, onlyFaults(err)
 	}
 	defer s.Close()
-	if !e.offline {
-		s.Start(ctx)
-		s.Wait(ctx)
+	explained := explain.Explainer(s.Gateway, s.Signer)
+	report, err := explained(ctx, in.Question(e.as, true))
+	if e.offline || err != nil || report.Decision != explain.Unknown {
+		return report, err
 	}
-	return explain.Explainer(s.Gateway, s.Signer)(ctx, in.Question(e.as, e.offline))
+	begin := time.Now()
+	s.Start(ctx)
+	s.Wait(ctx)
+	waited := time.Since(begin)
+	if report, err = explained(ctx, in.Question(e.as, false)); err == nil && waited > noticeable {
+		report.Notes = append(report.Notes, fmt.Sprintf("waited %.0f s for the keys of issuers, of which some did not answer; --offline asks none", waited.Seconds()))
+	}
+	return report, err
 }
+
+// noticeable is a wait that has to be explained.
+const noticeable = time.Second
 
 // explainer connects explanations to the server's admin port.
 func explainer(g *gateway.Gateway, signer func(string, time.Time) *gateway.Signed) func(context.Context, []byte) ([]byte, error) {
