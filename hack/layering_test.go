@@ -60,7 +60,8 @@ var imports = map[string][]string{
 	"pkg/definition/sam/document": {"pkg/definition/sam/value", "pkg/definition/tree"},
 	"pkg/definition/sam/value":    {"pkg/definition/tree", "pkg/fault"},
 	"pkg/simulate":                {"pkg/arn", "pkg/policy", "pkg/strictjson"},
-	"pkg/extauthz":                {"pkg/authz"},
+	"pkg/extauthz":                {"pkg/authz", "pkg/probe"},
+	"pkg/probe":                   {},
 	"pkg/pool":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
 	"pkg/explain":                 {"pkg/authz", "pkg/extauthz", "pkg/gateway"},
 	"pkg/config/source":           {"pkg/fault"},
@@ -68,10 +69,10 @@ var imports = map[string][]string{
 		"pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt",
 		"pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "proto/portcullis/config/v1"},
 	"pkg/envoyconf":        {"pkg/gateway"},
-	"pkg/doctor":           {"pkg/gateway"},
+	"pkg/doctor":           {"pkg/gateway", "pkg/probe"},
 	"pkg/decisionlog":      {"pkg/authz", "pkg/bulkhead"},
 	"pkg/decisionlog/otlp": {"pkg/decisionlog"},
-	"pkg/server":           {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter"},
+	"pkg/server":           {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/probe"},
 
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
