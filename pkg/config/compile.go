@@ -36,7 +36,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 			c.httpAPI(api, at)
 			continue
 		}
-		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, at)
+		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, api.GetImported(), at)
 	}
 	config.Signatures = c.signatures(m.GetIam())
 	c.web = c.webIdentities(m, at)
@@ -87,10 +87,13 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		CORS:               cors(m.GetCors()),
 		Private:            m.GetEndpoint() == configv1.Endpoint_PRIVATE,
 		ExecuteAPIEndpoint: m.GetExecuteApiEndpoint(),
-		Imported:           m.GetDefinition() != nil,
+		Imported:           m.GetDefinition() != nil || m.GetImported(),
 		StrictPaths:        m.GetStrictPaths(),
 		LegacyMessages:     m.GetLegacyMessages(),
 		UpstreamHeaders:    upstreamHeaders(m.GetUpstreamHeaders()),
+	}
+	if m.GetDefinition() != nil && m.GetImported() {
+		c.Fault(at.Field("imported"), "imported is for an API without a definition: remove it")
 	}
 	for i, s := range m.GetStages() {
 		at := at.Field("stages").Item(i)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,16 +25,38 @@ func Convert(in Input, w io.Writer) error {
 		return err
 	}
 	root := l.doc.Node(l.doc.Root())
+	var defined []*yaml.Node
 	for at := range l.doc.Items(l.doc.Root().Field("apis")) {
-		remove(l.doc.Node(at), "definition")
+		if api := l.doc.Node(at); remove(api, "definition") {
+			defined = append(defined, api)
+		}
 	}
 	commenter{l.doc, l.doc.File(root)}.comment(root, "")
-	encoder := yaml.NewEncoder(w)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(root); err != nil {
+	converted, err := encode(root)
+	if err != nil {
 		return err
 	}
-	return encoder.Close()
+	if _, err := usable(Input{Path: in.Path, Text: converted, Standalone: in.Standalone}); err != nil { // it needs what definitions are allowed
+		for _, api := range defined {
+			api.Content = append(api.Content, text("imported"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		}
+		if converted, err = encode(root); err != nil {
+			return err
+		}
+	}
+	_, err = w.Write(converted)
+	return err
+}
+
+func encode(root *yaml.Node) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	err := encoder.Encode(root)
+	if err == nil {
+		err = encoder.Close()
+	}
+	return b.Bytes(), err
 }
 
 // usable returns a configuration that can be used, with its document.
@@ -98,14 +121,15 @@ func writeJSON(b *strings.Builder, n *yaml.Node) {
 	}
 }
 
-// remove takes a key out of a mapping.
-func remove(mapping *yaml.Node, key string) {
+// remove takes a key out of a mapping, and reports whether it was there.
+func remove(mapping *yaml.Node, key string) bool {
 	for i := 0; mapping != nil && i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key {
 			mapping.Content = append(mapping.Content[:i:i], mapping.Content[i+2:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // commenter writes where the values of definitions stand.

@@ -16,23 +16,25 @@ import (
 )
 
 // resourcePolicy reads the resource policy of one of the APIs.
-func (c *compiler) resourcePolicy(config *gateway.Config, i int, at *fault.Place) *policy.Policy {
+func (c *compiler) resourcePolicy(config *gateway.Config, i int, imported bool, at *fault.Place) *policy.Policy {
 	api := &config.APIs[i]
 	options := policy.Options{Name: "resource-policy", Kind: policy.Resource, ExpandPrefix: api.ARNPrefix(), Digest: c.Places}
 	return c.attached(at.Field("resourcePolicy"), options, func(p *policy.Policy) []fault.Fault {
-		return c.allowed(p.Lint(api.PolicyTarget(config.VPCEndpoints)), at)
+		return c.allowed(p.Lint(api.PolicyTarget(config.VPCEndpoints)), imported, at)
 	})
 }
 
 // allowed returns what is wrong with the policy of an API. A definition with unresolved: deny keeps a Deny that can never apply, as API
-// Gateway does.
-func (c *compiler) allowed(faults []fault.Fault, at *fault.Place) []fault.Fault {
+// Gateway does, and so does what is converted from one.
+func (c *compiler) allowed(faults []fault.Fault, imported bool, at *fault.Place) []fault.Fault {
 	definition := at.Field("definition")
 	unresolved, _ := c.doc.Text(definition.Field("unresolved"))
 	for i := range faults {
 		f := &faults[i]
 		switch {
-		case f.Warning || c.doc.Node(definition) == nil:
+		case f.Warning:
+		case c.doc.Node(definition) == nil:
+			f.Warning = imported
 		case unresolved == "deny":
 			f.Warning = true
 		default:

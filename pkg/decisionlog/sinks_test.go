@@ -226,6 +226,43 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFloodIsCounted records 100,000 decisions as fast as it can, with a standard output that nobody reads, and a file. Each line is written
+// whole or counted as dropped, and the checks are not held up.
+func TestFloodIsCounted(t *testing.T) {
+	const flood, checks = 100_000, 8
+	reader, stdout := io.Pipe()
+	path, counters := filepath.Join(t.TempDir(), "d.jsonl"), &Counters{}
+	l := opened(t, Config{Stdout: true, File: &File{Path: path, MaxBytes: 1 << 30}}, Environment{Stdout: stdout, Counters: counters})
+	begin := time.Now()
+	var recording sync.WaitGroup
+	for range checks {
+		recording.Go(func() {
+			for range flood / checks {
+				if err := l.Record(of("a", "x")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	recording.Wait()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("%d lines took %v", flood, took)
+	}
+	_ = reader.Close() // the write that waits fails
+	for _, k := range []kind{kindStdout, kindFile} {
+		eventually(t, "each line is counted for "+k.String(), func() bool {
+			sum := counters.written[k].Load()
+			for r := range reasons {
+				sum += counters.dropped[k][r].Load()
+			}
+			return sum == flood
+		})
+	}
+	if n := counters.written[kindFile].Load(); n == 0 || int(n) != len(details(t, path)) {
+		t.Errorf("%d lines are counted as written to the file, which has %d", n, len(details(t, path)))
+	}
+}
+
 // slowReader reads one write in a while.
 type slowReader struct {
 	pause time.Duration

@@ -429,10 +429,8 @@ func (l *loader) complete() {
 }
 
 // tellServed tells the APIs of a template that have routes from those that have none or are not created. It returns the logical ids of the
-// former, and the others with a note each. If no API has a route, it returns those that are created, as the faults of reading them say why.
+// former, and the others with a note each.
 func tellServed(s Spec, names []string) (served []string, others []*Definition) {
-	var routeless []string
-	absent := 0
 	for _, name := range names {
 		s.API = name
 		d, faults := Load(s)
@@ -441,22 +439,18 @@ func tellServed(s Spec, names []string) (served []string, others []*Definition) 
 			served = append(served, name)
 		case d.Absent:
 			at := tree.Position{File: faults[0].File, Line: faults[0].Line, Column: faults[0].Column}
-			others = append(others, leftOut(s, d, at, faults[0].Message))
-			absent++
+			others = append(others, d.leftOut(at, faults[0].Message))
 		case d.Node != nil && !faults.Fatal() && len(d.Refusals()) == 0 && !d.Node.Has("routes"):
-			others = append(others, leftOut(s, d, d.Node.At, "the API has no route"))
-			routeless = append(routeless, name)
+			others = append(others, d.leftOut(d.Node.At, "the API has no route"))
 		default:
 			served = append(served, name)
 		}
 	}
-	if len(served) > 0 || absent == len(names) {
-		return served, others
-	}
-	return routeless, slices.DeleteFunc(others, func(d *Definition) bool { return slices.Contains(routeless, d.API) })
+	return served, others
 }
 
 // leftOut returns what stands for an API that is not served.
-func leftOut(s Spec, d *Definition, at tree.Position, why string) *Definition {
-	return &Definition{File: s.File, API: s.API, Format: d.Format, Notes: []portability.Note{{Verdict: portability.NotOurs, At: at, What: "API " + s.API, Message: "left out: " + why}}}
+func (d *Definition) leftOut(at tree.Position, why string) *Definition {
+	note := portability.Note{Verdict: portability.NotOurs, At: at, What: "API " + d.API, Message: "left out: " + why}
+	return &Definition{File: d.File, API: d.API, Format: d.Format, Notes: append([]portability.Note{note}, d.Notes...)}
 }

@@ -246,9 +246,14 @@ func (c *keyCheck) root(b *Builder, a arn.ARN) *identity {
 	if c.FederatedUser != "" {
 		c.fault("federatedUser", "a root user has no federated users: remove it")
 	}
-	i := (&principal{account: owner}).newIdentity()
-	i.principal = policy.Principal{Kind: policy.Root, ARN: c.User, Account: a.Account}
-	i.principalType, i.userID, i.principalARN = "Account", a.Account, c.User
+	return owner.root(c.User)
+}
+
+// root returns a new identity of the account's root user.
+func (a *account) root(arn string) *identity {
+	i := (&principal{account: a}).newIdentity()
+	i.principal = policy.Principal{Kind: policy.Root, ARN: arn, Account: a.id}
+	i.principalType, i.userID, i.principalARN = "Account", a.id, arn
 	return i
 }
 

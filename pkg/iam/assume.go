@@ -96,8 +96,12 @@ func (a *account) sessionPolicy(arn string) *policy.Policy {
 	return m.compiled()
 }
 
-// keepManaged keeps the default versions of the managed policies. Accounts share those of AWS.
+// keepManaged keeps the default versions of the managed policies, if there are sessions that may name them. Accounts share those of
+// AWS.
 func (r *resolver) keepManaged(b *Builder) {
+	if b.ring == nil {
+		return
+	}
 	r.account.managed = make(map[string]*managedSessionPolicy, len(r.managed))
 	for arn, p := range r.managed {
 		v, err := p.defaultOne()

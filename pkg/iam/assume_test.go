@@ -41,6 +41,7 @@ const trustingExport = `{
 func trustingStore(t testing.TB) *Store {
 	t.Helper()
 	b := NewBuilder()
+	b.Sessions(&session.Ring{})
 	if faults := b.AddAccount([]byte(trustingExport), testOrganization); len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -71,6 +71,14 @@ func (c *Caller) Temporary() bool { return c.identity.temporary }
 // Root reports whether the caller is the root user of an account.
 func (c *Caller) Root() bool { return c.identity.principal.Kind == policy.Root }
 
+// TransitiveTags returns the session tags that a chained session inherits, as they were given.
+func (c *Caller) TransitiveTags() []session.Tag {
+	if c.identity.session == nil {
+		return nil
+	}
+	return c.identity.session.TransitiveTags()
+}
+
 // OrganizationID returns aws:PrincipalOrgID, or "".
 func (c *Caller) OrganizationID() string { return c.identity.organization.ID }
 

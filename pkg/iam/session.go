@@ -90,6 +90,9 @@ func (s *Store) resume(keyID string, o *session.Session) *identity {
 	if o.User != "" {
 		arn, id, kind = o.User, o.UserID, policy.User
 	}
+	if owner := s.rootAccount(o); owner != nil {
+		return owner.root(o.User)
+	}
 	p := s.principals[arn]
 	if p == nil || p.kind != kind || p.id != id {
 		return nil
@@ -108,6 +111,15 @@ func (s *Store) resume(keyID string, o *session.Session) *identity {
 	i := p.roleSession(s.partitions[p.account.id], o.Name, tags)
 	i.policies.Session = policies
 	return i
+}
+
+// rootAccount returns the account whose root user has a session; nil if it is the session of somebody else. The unique id of a root user
+// is its account's.
+func (s *Store) rootAccount(o *session.Session) *account {
+	if o.User != "arn:"+s.partitions[o.UserID]+":iam::"+o.UserID+":root" {
+		return nil
+	}
+	return s.accounts[o.UserID]
 }
 
 // narrow compiles the policies that narrow a session. It fails if one of them cannot be read, or is not in the account any more.

@@ -20,6 +20,8 @@ type Builder struct {
 	audiences map[string][]string
 	// writtenIDs are the unique ids of users and roles that the configuration writes.
 	writtenIDs map[string]bool
+	// names are those of all users and roles, from when the first written one is added.
+	names map[string]bool
 }
 
 // NewBuilder returns an empty Builder.
@@ -31,12 +33,12 @@ func NewBuilder() *Builder {
 	}
 }
 
-// Sessions accepts session tokens that a ring has sealed.
+// Sessions accepts session tokens that a ring has sealed. Call it before AddAccount: managed policies are kept only for sessions.
 func (b *Builder) Sessions(r *session.Ring) { b.ring = r }
 
 // Store returns the collected accounts and keys.
 func (b *Builder) Store() *Store {
-	s := &Store{keys: b.keys, principals: b.principals, partitions: b.partitions, ring: b.ring}
+	s := &Store{keys: b.keys, accounts: b.accounts, principals: b.principals, partitions: b.partitions, ring: b.ring}
 	rand.Read(s.scope[:]) // never fails, says its documentation
 	return s
 }
@@ -45,6 +47,7 @@ func (b *Builder) Store() *Store {
 // empty.
 type Store struct {
 	keys       map[string]*identity
+	accounts   map[string]*account
 	principals map[string]*principal
 	partitions map[string]string
 	// ring opens session tokens.

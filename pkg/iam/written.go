@@ -93,7 +93,28 @@ func (b *Builder) addWritten(w *Written, c writtenCheck, kind policy.PrincipalKi
 		p.id = derivedID(c.prefix, text)
 	}
 	b.principals[text], b.writtenIDs[p.id] = p, true
+	b.names[nameOf(c.parsed)] = true
 	return nil
+}
+
+// nameOf returns the account, the kind and the name of a user or role, without its path and without regard to case: two roles that
+// differ in these alone cannot exist ("IAM and AWS STS quotas"), and their sessions would have the same ARN.
+func nameOf(a arn.ARN) string {
+	kind, _, _ := strings.Cut(a.Resource, "/")
+	return a.Account + " " + kind + " " + strings.ToLower(a.Resource[strings.LastIndexByte(a.Resource, '/')+1:])
+}
+
+// taken reports whether a user or role of another ARN has the name.
+func (b *Builder) taken(a arn.ARN) bool {
+	if b.names == nil {
+		b.names = make(map[string]bool, len(b.principals))
+		for text := range b.principals {
+			if known, err := arn.Parse(text); err == nil {
+				b.names[nameOf(known)] = true
+			}
+		}
+	}
+	return b.names[nameOf(a)]
 }
 
 // derivedID returns the unique id of an ARN, in the form of AWS's ids.
@@ -164,6 +185,8 @@ func (c *writtenCheck) checkARN(b *Builder, field string) {
 		c.fault(field, "the account %s is in the partition %s: correct the ARN", c.parsed.Account, known)
 	case b.principals[c.parsed.String()] != nil:
 		c.fault(field, "the %s is given twice, here or in an account's export: keep one", c.kind)
+	case b.taken(c.parsed):
+		c.fault(field, "another %s of the account has this name, with another path or in another case: write another name", c.kind)
 	}
 }
 

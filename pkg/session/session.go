@@ -3,6 +3,8 @@ package session
 import (
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,6 +51,17 @@ const Grace = time.Minute
 
 // End is when the session's credentials stop working.
 func (s *Session) End() time.Time { return s.Expires.Add(Grace) }
+
+// TransitiveTags returns the tags that a chained session inherits. Tag keys are compared in lower case, as policies compare them.
+func (s *Session) TransitiveTags() []Tag {
+	var tags []Tag
+	for _, t := range s.Tags {
+		if slices.ContainsFunc(s.TransitiveTagKeys, func(key string) bool { return strings.ToLower(key) == strings.ToLower(t.Key) }) { //nolint:staticcheck // as policies do
+			tags = append(tags, t)
+		}
+	}
+	return tags
+}
 
 // Format prints only the access key id, for every verb.
 func (c Credentials) Format(f fmt.State, _ rune) {

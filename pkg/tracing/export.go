@@ -52,8 +52,28 @@ func newClient(endpoint string) (otlptrace.Client, error) {
 	}
 }
 
+// bounded hands ended spans on while fewer than queuedSpans wait, and counts the others. The queue of the processor behind it has as much
+// room, so none is lost there.
+type bounded struct {
+	sdktrace.SpanProcessor
+	waiting *atomic.Int64
+	dropped atomic.Uint64
+}
+
+// OnEnd implements sdktrace.SpanProcessor.
+func (b *bounded) OnEnd(s sdktrace.ReadOnlySpan) {
+	if b.waiting.Add(1) > queuedSpans {
+		b.waiting.Add(-1)
+		b.dropped.Add(1)
+		return
+	}
+	b.SpanProcessor.OnEnd(s)
+}
+
 // exporter sends spans, and counts them. It returns no errors.
 type exporter struct {
+	// waiting is how many spans have ended and are neither sent nor lost.
+	waiting          atomic.Int64
 	inner            *otlptrace.Exporter
 	log              *slog.Logger
 	loud             *rate.Limiter
@@ -67,6 +87,7 @@ func newExporter(c otlptrace.Client, log *slog.Logger) *exporter {
 // ExportSpans implements sdktrace.SpanExporter.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	n := uint64(len(spans))
+	defer e.waiting.Add(-int64(len(spans)))
 	if err := e.inner.ExportSpans(ctx, spans); err != nil {
 		e.failed.Add(n)
 		if e.loud.Allow() {

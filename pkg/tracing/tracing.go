@@ -47,6 +47,7 @@ type Tracer struct {
 	provider *sdktrace.TracerProvider
 	sampler  *sampler
 	exporter *exporter
+	queue    *bounded
 	ended    atomic.Uint64
 }
 
@@ -67,11 +68,12 @@ func New(c Config) (*Tracer, error) {
 	if err := t.exporter.inner.Start(context.Background()); err != nil {
 		return nil, fmt.Errorf("the collector's client cannot start: %w", err)
 	}
+	t.queue = &bounded{waiting: &t.exporter.waiting, SpanProcessor: sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(queuedSpans),
+		sdktrace.WithMaxExportBatchSize(batchSpans), sdktrace.WithBatchTimeout(batchWait), sdktrace.WithExportTimeout(exportTime))}
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()), // what is started was sampled
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "portcullis"), attribute.String("service.version", c.Version))),
-		sdktrace.WithBatcher(t.exporter, sdktrace.WithMaxQueueSize(queuedSpans), sdktrace.WithMaxExportBatchSize(batchSpans),
-			sdktrace.WithBatchTimeout(batchWait), sdktrace.WithExportTimeout(exportTime)),
+		sdktrace.WithSpanProcessor(t.queue),
 	)
 	t.tracer = t.provider.Tracer("github.com/portcullis-authz/portcullis")
 	return t, nil
@@ -165,6 +167,7 @@ func (t *Tracer) Samples() []authz.Sample {
 	return []authz.Sample{
 		{Name: "portcullis_trace_spans_total", Help: "Spans that ended.", Value: float64(t.ended.Load())},
 		{Name: "portcullis_trace_spans_exported_total", Help: "Spans that the collector took.", Value: float64(t.exporter.exported.Load())},
-		{Name: "portcullis_trace_spans_failed_total", Help: "Spans that the collector did not take. Spans that found the queue full are not among them.", Value: float64(t.exporter.failed.Load())},
+		{Name: "portcullis_trace_spans_failed_total", Help: "Spans that the collector did not take.", Value: float64(t.exporter.failed.Load())},
+		{Name: "portcullis_trace_spans_dropped_total", Help: "Spans that were not sent because too many waited for the collector.", Value: float64(t.queue.dropped.Load())},
 	}
 }

@@ -160,6 +160,14 @@ func TestACollectorThatHangs(t *testing.T) {
 		if took := time.Since(begun); took > 4*time.Second {
 			t.Errorf("%s: Close took %v", endpoint, took)
 		}
+		counts := map[string]float64{}
+		for _, s := range tracer.Samples() {
+			counts[strings.TrimPrefix(s.Name, "portcullis_trace_spans_")] = s.Value
+		}
+		rest := counts["total"] - counts["exported_total"] - counts["failed_total"] - counts["dropped_total"]
+		if counts["total"] != 40_000 || counts["dropped_total"] < 30_000 || rest < 0 || rest > 512 {
+			t.Errorf("%s: %v", endpoint, counts)
+		}
 	}
 }
 

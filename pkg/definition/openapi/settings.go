@@ -229,6 +229,8 @@ func (r *reader) response(n *tree.Node, what string) *tree.Node {
 				r.leaveOut(what, document.Unknown(p.Value))
 			case !ok:
 				r.leaveOut(what, document.TroubleAt(p.At, key+" must be texts"))
+			case key == "responseParameters" && !strings.HasPrefix(p.Key, "gatewayresponse.header."):
+				r.leaveOut(what, document.TroubleAt(p.At, fault.Quoted(p.Key)+" is not a header of the answer"))
 			case key == "responseParameters" && document.NotFilled(value, p.Value.At) != nil:
 				r.leaveOut(what, document.NotFilled(value, p.Value.At))
 			default:

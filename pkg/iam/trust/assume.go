@@ -2,7 +2,6 @@ package trust
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -82,18 +81,11 @@ func (a *assumption) inherit() *Refused {
 		}
 		a.sourceIdentity = set.String()
 	}
-	s := sessionOf(a.Caller)
-	if s == nil {
-		return nil
-	}
-	for _, tag := range s.Tags {
-		if !slices.ContainsFunc(s.TransitiveTagKeys, func(key string) bool { return strings.ToLower(key) == strings.ToLower(tag.Key) }) { //nolint:staticcheck // as hasTag
-			continue
-		}
+	a.inherited = a.Caller.TransitiveTags()
+	for _, tag := range a.inherited {
 		if hasTag(a.tags, tag.Key) {
 			return invalid("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
 		}
-		a.inherited = append(a.inherited, tag)
 	}
 	if len(a.tags)+len(a.inherited) > maxTags {
 		return invalid("The request has %d tags and inherits %d; a session has at most %d.", len(a.tags), len(a.inherited), maxTags)
@@ -101,15 +93,10 @@ func (a *assumption) inherit() *Refused {
 	return nil
 }
 
-var sourceIdentityKey = policy.NewKey("aws:SourceIdentity")
-
-// sessionOf returns the session of a caller; nil for a caller without a session token of portcullis.
-func sessionOf(c Caller) *session.Session {
-	if of, ok := c.(interface{ Session() *session.Session }); ok {
-		return of.Session()
-	}
-	return nil
-}
+var (
+	sourceIdentityKey = policy.NewKey("aws:SourceIdentity")
+	issueTimeKey      = policy.NewKey("aws:TokenIssueTime")
+)
 
 // operation is the action that the request needs.
 func (a *assumption) operation() string {
@@ -247,10 +234,10 @@ func (a *assumption) narrowed() *Refused {
 
 func (a *assumption) session() *session.Session {
 	s := &session.Session{
-		Role: a.role.ARN, RoleID: a.role.ID, Name: a.SessionName, Issued: seconds(a.At), Policy: a.Policy, PolicyARNs: slices.Clone(a.PolicyARNs),
+		Role: a.role.ARN, RoleID: a.role.ID, Name: a.SessionName, Issued: a.issued(), Expires: seconds(a.At).Add(a.duration()),
+		Policy: a.Policy, PolicyARNs: slices.Clone(a.PolicyARNs),
 		Tags: slices.Concat(a.inherited, a.tags), SourceIdentity: a.sourceIdentity, Chained: a.chained,
 	}
-	s.Expires = s.Issued.Add(a.duration())
 	for _, tag := range a.inherited {
 		s.TransitiveTagKeys = append(s.TransitiveTagKeys, tag.Key)
 	}
@@ -266,4 +253,16 @@ func (a *assumption) session() *session.Session {
 		}
 	}
 	return s
+}
+
+// issued returns aws:TokenIssueTime of the session. A caller whose own time is not known gets none that is newer: a policy that revokes
+// older sessions would miss the new one otherwise.
+func (a *assumption) issued() time.Time {
+	if a.Caller == nil {
+		return seconds(a.At)
+	}
+	if own, ok := a.Caller.Lookup(issueTimeKey); ok && own.String() == policy.TimeValue(time.Unix(0, 0)).String() {
+		return time.Unix(0, 0).UTC()
+	}
+	return seconds(a.At)
 }

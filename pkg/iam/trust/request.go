@@ -39,6 +39,8 @@ type Caller interface {
 	policy.Context
 	Principal() policy.Principal
 	Policies() policy.Policies
+	// TransitiveTags are the tags that the caller's session passes on.
+	TransitiveTags() []session.Tag
 }
 
 // WebIdentity is what a verified token says.

@@ -211,7 +211,7 @@ func TestCallerGone(t *testing.T) {
 	c, _ := helperConfig(t, "good")
 	r := run(t, c)
 	mustDo(t, r, command{Do: "echo"})
-	for _, wait := range []string{"50ms", "80ms"} {
+	for _, wait := range []string{"500ms", "800ms"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		answer, err := r.Invoke(ctx, "", []byte(`{"do":"sleep","text":"`+wait+`"}`))
 		cancel()

@@ -198,10 +198,22 @@ func TestConcurrency(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if r.Stats().Starts != 3 {
-		t.Errorf("%+v", r.Stats())
+	const rounds = 20 // on a busy machine a process may start late, and a round may be slow
+	for round := 1; ; round++ {
+		took := sixSleeps(t, r)
+		if s := r.Stats(); took < 600*time.Millisecond || s.Starts > 3 || round == rounds {
+			t.Fatalf("6 events of 300 ms in 3 processes took %v; %+v", took, s)
+		} else if s.Starts == 3 && took < 1700*time.Millisecond {
+			return
+		}
 	}
+}
+
+// sixSleeps sends six events of 300 ms at once, and returns how long they take.
+func sixSleeps(t *testing.T, r *Runner) time.Duration {
+	t.Helper()
 	begin := time.Now()
+	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
 			if _, err := do(r, command{"sleep", "300ms"}); err != nil {
@@ -210,9 +222,7 @@ func TestConcurrency(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if took := time.Since(begin); took < 600*time.Millisecond || took > 1700*time.Millisecond {
-		t.Errorf("6 events of 300 ms in 3 processes took %v", took)
-	}
+	return time.Since(begin)
 }
 
 func TestFunctionError(t *testing.T) {

@@ -1068,6 +1068,10 @@ type API struct {
 	// resource policy, gateway responses and CORS. What a definition does not say stands beside it: id, account, region,
 	// stages with their domains, and API keys.
 	Definition *Definition `protobuf:"bytes,50,opt,name=definition,proto3" json:"definition,omitempty"`
+	// Whether the API is what portcullis convert has written of a definition. As API Gateway has it, a variable that has no value is empty,
+	// a template that cannot be read is left out, and a Deny that can never apply stays. These are warnings then, not faults. Not for an
+	// API with a definition.
+	Imported bool `protobuf:"varint,51,opt,name=imported,proto3" json:"imported,omitempty"`
 	// How an HTTP API answers cross-origin requests from browsers. Without it, the upstream and routes with the method
 	// OPTIONS answer them.
 	Cors *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
@@ -1243,6 +1247,13 @@ func (x *API) GetDefinition() *Definition {
 		return x.Definition
 	}
 	return nil
+}
+
+func (x *API) GetImported() bool {
+	if x != nil {
+		return x.Imported
+	}
+	return false
 }
 
 func (x *API) GetCors() *Cors {
@@ -4298,7 +4309,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\a_errors\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\xf7\x0e\n" +
+	"requireApi\"\x93\x0f\n" +
 	"\x03API\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
@@ -4328,7 +4339,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"signatures\x12@\n" +
 	"\n" +
 	"definition\x182 \x01(\v2 .portcullis.config.v1.DefinitionR\n" +
-	"definition\x12.\n" +
+	"definition\x12\x1a\n" +
+	"\bimported\x183 \x01(\bR\bimported\x12.\n" +
 	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x12H\n" +
 	"\x0eapi_key_source\x18( \x01(\x0e2\".portcullis.config.v1.ApiKeySourceR\fapiKeySource\x127\n" +
 	"\bapi_keys\x18) \x03(\v2\x1c.portcullis.config.v1.ApiKeyR\aapiKeys\x1a`\n" +
