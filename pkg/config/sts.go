@@ -63,7 +63,7 @@ func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 		case audience == "" || slices.Contains(list[:i], audience):
 			c.IfNew(at.Item(i), "the audience is empty or given twice: remove it")
 		case audience == "sts.amazonaws.com":
-			c.Warn(at.Item(i), "AWS accepts tokens of this audience too, so whoever gets one can use it there: use the URL of this STS as audience")
+			c.Warn(at.Item(i), "AWS accepts tokens of this audience too, so anyone who gets one can use it there: use the URL of this STS as audience")
 		}
 	}
 }
