@@ -20,6 +20,9 @@ var webIdentityAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384"
 
 // webIdentities compiles the verifier of the issuers that have audiences.
 func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentity {
+	if m.GetIam().GetSts() != nil && m.GetIam().GetSessions() == nil {
+		c.IfNew(at.Field("iam").Field("sts"), "STS needs keys that session tokens are sealed under: write iam.sessions, or remove sts")
+	}
 	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
 	v := jwt.VerifierConfig{
 		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
@@ -59,11 +62,8 @@ func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 		c.IfNew(at, "an issuer has at most 50 audiences")
 	}
 	for i, audience := range list {
-		switch {
-		case audience == "" || slices.Contains(list[:i], audience):
+		if audience == "" || slices.Contains(list[:i], audience) {
 			c.IfNew(at.Item(i), "the audience is empty or given twice: remove it")
-		case audience == "sts.amazonaws.com":
-			c.Warn(at.Item(i), "AWS accepts tokens of this audience too, so anyone who gets one can use it there: use the URL of this STS as audience")
 		}
 	}
 }
