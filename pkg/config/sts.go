@@ -59,11 +59,8 @@ func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 		c.IfNew(at, "an issuer has at most 50 audiences")
 	}
 	for i, audience := range list {
-		switch {
-		case audience == "" || slices.Contains(list[:i], audience):
+		if audience == "" || slices.Contains(list[:i], audience) {
 			c.IfNew(at.Item(i), "the audience is empty or given twice: remove it")
-		case audience == "sts.amazonaws.com":
-			c.Warn(at.Item(i), "AWS accepts tokens of this audience too, so whoever gets one can use it there: use the URL of this STS as audience")
 		}
 	}
 }

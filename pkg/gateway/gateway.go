@@ -34,7 +34,9 @@ func New(c Config) (*Gateway, []fault.Fault) {
 }
 
 // ClientAddress returns the address of a request's client, behind the trusted proxies. It is not valid for a request without a peer.
-func (g *Gateway) ClientAddress(r *authz.Request) (netip.Addr, error) { return g.model.Clients.Of(r, false) }
+func (g *Gateway) ClientAddress(r *authz.Request) (netip.Addr, error) {
+	return g.model.Clients.Of(r, false)
+}
 
 // The parts of a Config. Package compile documents them.
 type (
