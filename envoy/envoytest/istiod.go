@@ -22,6 +22,12 @@ func RequireIstiod(tb testing.TB) string {
 	return requireIstio(tb, "pilot-discovery")
 }
 
+// RequireIstioctl returns the istioctl that hack/mesh.sh builds, or ends the test as RequireIstiod does.
+func RequireIstioctl(tb testing.TB) string {
+	tb.Helper()
+	return requireIstio(tb, "istioctl")
+}
+
 func requireIstio(tb testing.TB, program string) string {
 	tb.Helper()
 	if os.Getenv("MESH") != "required" {
