@@ -193,30 +193,25 @@ func (g *gatewayed) addRoutes(l *listener, h *virtualHost, m mapping, only bool)
 	at := slices.IndexFunc(g.Upstreams, func(u upstream) bool { return u.Name == g.cluster(m) })
 	to, _ := g.refer("upstream", g.Upstreams[at].Name, g.Upstreams[at].Address, "HTTPRoute", "gateway.networking.k8s.io") // checked by newGatewayed
 	for hosts := range slices.Chunk(h.Domains, mostHosts) {
-		name := "portcullis-api-" + m.api.ID + "-" + m.stage
+		name := objectName("portcullis-api-" + m.api.ID + "-" + m.stage)
 		if !only || len(h.Domains) > mostHosts {
-			name += "-" + digest(hosts[0]+m.base)
+			name = objectName("portcullis-api-"+m.api.ID+"-"+m.stage, hosts[0]+m.base)
 		}
 		g.Routes = append(g.Routes, gatewayRoute{
-			Name: objectName(name), About: entry{host: hosts[0], mapping: m}.String(), Hosts: hosts,
+			Name: name, About: entry{host: hosts[0], mapping: m}.String(), Hosts: hosts,
 			Prefix: s.BasePath, Strip: m.base != "" && !g.keepsBasePaths(), Upstream: to, Settings: &s,
 		})
 	}
 }
 
-// objectName returns a name as Kubernetes accepts it. A name that changes gets a digest of the original, so that it does
-// not become that of another.
-func objectName(text string) string {
+// objectName returns a name as Kubernetes accepts it. A name that changes, or needs more to be unique, gets a digest.
+func objectName(text string, more ...string) string {
 	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(text), "-"), "-")
-	if name != text {
-		name += "-" + digest(text)
+	if name != text || len(more) > 0 {
+		sum := sha256.Sum256([]byte(text + "/" + strings.Join(more, "")))
+		name += "-" + hex.EncodeToString(sum[:4])
 	}
 	return name
-}
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:4])
 }
 
 // Title is the name of the grant.
