@@ -21,6 +21,9 @@ type gatewayStack struct {
 	securePort string
 }
 
+// gatewayPatience bounds a change of Envoy Gateway's resources, each of which takes it two seconds of a processor's time.
+const gatewayPatience = 3 * patience
+
 // What the owner of a Gateway has, beside what is printed: a route of its own, on a host of no API and below one of an API.
 const (
 	gatewayResources = `
@@ -87,7 +90,7 @@ func startGateway(t *testing.T, c setup) *gatewayStack {
 		"class.yaml": envoytest.EnvoyProxy, "gateway.yaml": resources.Replace(gatewayResources), "portcullis.yaml": g.printed,
 	})
 	g.envoy = &envoytest.Envoy{Process: g.gateway.Process}
-	eventually(t, "Envoy serves", func() bool {
+	within(t, gatewayPatience, "Envoy serves", func() bool {
 		a, err := g.try("pets.example.com", "/open")
 		return err == nil && a.status == 503
 	})
@@ -134,7 +137,7 @@ func (g *gatewayStack) try(host, target string) (answer, error) {
 func (g *gatewayStack) apply(t *testing.T, text, what string, inForce func() bool) {
 	t.Helper()
 	g.gateway.Configure(t, "portcullis.yaml", text)
-	eventually(t, what, inForce)
+	within(t, gatewayPatience, what, inForce)
 	g.upstream.Take()
 }
 
@@ -282,13 +285,13 @@ func (g *gatewayStack) faults(t *testing.T) {
 	t.Run("another policy for the route", func(t *testing.T) {
 		g.apply(t, g.printed, "the printed resources are in force again", func() bool { return g.send11(t, binary).status == 200 })
 		g.gateway.Configure(t, "cors.yaml", corsPolicy)
-		eventually(t, "the other policy is in force", is("pets.example.com", "/open", 500))
+		within(t, gatewayPatience, "the other policy is in force", is("pets.example.com", "/open", 500))
 		g.upstream.Take()
 		g.denied(t, g.get(t, "/admin"), 500)
 		g.denied(t, g.get(t, "/open", "Origin: https://example.com"), 500)
 		g.sees(t, g.from(t, "cats.example.com", "/cats"), "x-stage: test")
 		g.gateway.Remove(t, "cors.yaml")
-		eventually(t, "the other policy is gone", is("pets.example.com", "/open", 200))
+		within(t, gatewayPatience, "the other policy is gone", is("pets.example.com", "/open", 200))
 		g.upstream.Take()
 	})
 }
@@ -317,7 +320,7 @@ const laterAPI = `
 
 // oldConnections do not have the filter of an API that is added later. They do not reach it unchecked.
 func (g *gatewayStack) oldConnections(t *testing.T, config string) {
-	old := g.connect(t, 200)
+	old := g.connect(t, 400)
 	g.print(t, config)
 	g.gateway.Configure(t, "portcullis.yaml", g.printed)
 	var statuses []int
@@ -326,7 +329,7 @@ func (g *gatewayStack) oldConnections(t *testing.T, config string) {
 			statuses = append(statuses, a.status)
 		}
 	}
-	eventually(t, "the API is added", func() bool {
+	within(t, gatewayPatience, "the API is added", func() bool {
 		if len(*old) > 8 {
 			closed()
 		}
