@@ -42,7 +42,7 @@ func (s *Server) record(a *reply, e *entry, peer netip.Addr, failed *Error, bega
 	if failed != nil {
 		attributes = append(attributes, slog.String("reason", short(failed.reason())))
 	}
-	attributes = append(attributes, slog.Duration("took", time.Since(began)))
+	attributes = append(attributes, slog.Int64("duration_us", time.Since(began).Microseconds()))
 	s.log.LogAttrs(context.Background(), level, "sts call", attributes...)
 }
 
