@@ -214,7 +214,7 @@ var (
 )
 
 func deflate(data []byte) []byte {
-	w := deflaters.Get().(*flate.Writer) //nolint:errcheck // New returns nothing else
+	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	out := bytes.NewBuffer([]byte{deflated})
 	w.Reset(out)
@@ -227,10 +227,10 @@ func deflate(data []byte) []byte {
 
 // inflate returns nil for data that is damaged, continues after its end, or has more than maxPacked bytes inside.
 func inflate(data []byte) []byte {
-	r := inflaters.Get().(io.Reader) //nolint:errcheck // New returns nothing else
+	r := inflaters.Get().(io.Reader)
 	defer inflaters.Put(r)
 	in := bytes.NewReader(data)
-	err := r.(flate.Resetter).Reset(in, []byte(dictionary)) //nolint:errcheck // every reader of flate is one
+	err := r.(flate.Resetter).Reset(in, []byte(dictionary))
 	if err != nil {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (r *Ring) Seal(s *Session) (Credentials, error) {
 	var random [idRandomBytes + saltBytes]byte
 	rand.Read(random[:]) // never fails, says its documentation
 	accessKeyID := idPrefix + base32.StdEncoding.EncodeToString(random[:idRandomBytes])
-	sealed := append([]byte{version, byte(len(r.issue.id))}, r.issue.id...)
+	sealed := append([]byte{version, byte(len(r.issue.id))}, r.issue.id...) //nolint:gosec // at most 32
 	sealed = append(sealed, random[idRandomBytes:]...)
 	associated := append(append([]byte(nil), sealed...), accessKeyID...)
 	sealed = r.issue.aead(string(random[idRandomBytes:])).Seal(sealed, nonce, plain, associated) //nolint:gosec // the key is used for this text alone
