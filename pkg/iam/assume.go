@@ -69,7 +69,7 @@ const outsideMaxSession = "must be 3600 to 43200 seconds"
 
 func validMaxSession(seconds int) bool { return seconds >= 3600 && seconds <= 43200 }
 
-// storedPolicy is a policy that few requests need. It is kept as text, and compiled when it is used for the first time. Nil is no policy.
+// storedPolicy is a policy that few requests need. It is kept as text, and compiled when it is used for the first time. Nil stands for none.
 type storedPolicy struct {
 	name     string
 	kind     policy.Kind
