@@ -23,7 +23,7 @@ type (
 // AssumeRole returns the session that a request amounts to. The error is a *Refused.
 func (s *Store) AssumeRole(r *AssumeRequest) (*session.Session, error) {
 	if c, ok := r.Caller.(*Caller); ok && c == nil {
-		return nil, &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
+		return nil, noCaller()
 	}
 	return trust.Assume(s.role(r.Role), r)
 }
@@ -38,10 +38,17 @@ type UserRequest struct {
 
 // UserSession returns a session of the caller itself. The error is a *Refused.
 func (s *Store) UserSession(r *UserRequest) (*session.Session, error) {
+	if r.Caller == nil {
+		return nil, noCaller()
+	}
 	return trust.OfUser(&trust.UserRequest{
 		Caller: r.Caller, UserID: r.Caller.UserID(), Temporary: r.Caller.identity.temporary, Duration: r.Duration,
 		MFADevice: r.MFADevice, MFACode: r.MFACode, At: r.At,
 	})
+}
+
+func noCaller() *Refused {
+	return &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
 }
 
 // role returns a role by its ARN; nil if no account has it.
