@@ -28,7 +28,7 @@ type account struct {
 	id           string
 	organization Organization
 	// managed holds the managed policies that a session may name, by ARN.
-	managed map[string]*managedSessionPolicy
+	managed map[string]*storedPolicy
 }
 
 // principal is a user or a role.
@@ -41,7 +41,7 @@ type principal struct {
 	boundary *policy.Policy
 	tags     map[string]string // by key in lower case
 	// trust and maxSession are set for roles; a role without trust policy trusts nobody.
-	trust      *policy.Policy
+	trust      *storedPolicy
 	maxSession time.Duration
 }
 
@@ -66,7 +66,7 @@ type resolver struct {
 	compiled  map[compiledPolicy]*policy.Policy
 	ofGroups  map[string][]*policy.Policy
 	// trusts holds the trust policies by text, which many roles share.
-	trusts map[string]*policy.Policy
+	trusts map[string]*storedPolicy
 	// doubts are the warnings about trust policies, by message.
 	doubts map[string]*doubt
 }
@@ -87,7 +87,7 @@ func (b *Builder) resolve(e *export, o Organization) {
 	r := &resolver{
 		export: e, account: &account{organization: o},
 		managed: make(map[string]*managedPolicy, len(e.policies)), compiled: map[compiledPolicy]*policy.Policy{},
-		ofGroups: make(map[string][]*policy.Policy, len(e.groups)), trusts: map[string]*policy.Policy{}, doubts: map[string]*doubt{},
+		ofGroups: make(map[string][]*policy.Policy, len(e.groups)), trusts: map[string]*storedPolicy{}, doubts: map[string]*doubt{},
 	}
 	r.checkAccount(b)
 	for i := range e.policies {
@@ -275,21 +275,21 @@ func (r *resolver) addPrincipal(b *Builder, t *entity, kind policy.PrincipalKind
 	b.principals[t.arn] = p
 }
 
-// trustPolicy compiles the trust policy of a role. Roles with the same text share it.
-func (r *resolver) trustPolicy(b *Builder, t *entity) *policy.Policy {
+// trustPolicy checks the trust policy of a role. Roles with the same text share it.
+func (r *resolver) trustPolicy(b *Builder, t *entity) *storedPolicy {
 	if t.trust.data == nil {
 		return nil
 	}
 	text := string(t.trust.data)
-	p, done := r.trusts[text]
-	if !done {
-		p = r.compile(t.trust, policy.Options{Name: TrustPolicyName, Kind: policy.Trust})
-		r.trusts[text] = p
-		for _, f := range b.lint(p, r.partition, r.account.id) {
-			r.doubt(t.trust, f)
-		}
+	if p, done := r.trusts[text]; done {
+		return p
 	}
-	return p
+	compiled := r.compile(t.trust, policy.Options{Name: TrustPolicyName, Kind: policy.Trust})
+	for _, f := range b.lint(compiled, r.partition, r.account.id) {
+		r.doubt(t.trust, f)
+	}
+	r.trusts[text] = &storedPolicy{name: TrustPolicyName, kind: policy.Trust, text: text}
+	return r.trusts[text]
 }
 
 func (r *resolver) doubt(at document, f fault.Fault) {

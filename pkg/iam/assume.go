@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"bytes"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +23,7 @@ type (
 // AssumeRole returns the session that a request amounts to. The error is a *Refused.
 func (s *Store) AssumeRole(r *AssumeRequest) (*session.Session, error) {
 	if c, ok := r.Caller.(*Caller); ok && c == nil {
-		return nil, &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
+		return nil, noCaller()
 	}
 	return trust.Assume(s.role(r.Role), r)
 }
@@ -39,10 +38,17 @@ type UserRequest struct {
 
 // UserSession returns a session of the caller itself. The error is a *Refused.
 func (s *Store) UserSession(r *UserRequest) (*session.Session, error) {
+	if r.Caller == nil {
+		return nil, noCaller()
+	}
 	return trust.OfUser(&trust.UserRequest{
 		Caller: r.Caller, UserID: r.Caller.UserID(), Temporary: r.Caller.identity.temporary, Duration: r.Duration,
 		MFADevice: r.MFADevice, MFACode: r.MFACode, At: r.At,
 	})
+}
+
+func noCaller() *Refused {
+	return &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
 }
 
 // role returns a role by its ARN; nil if no account has it.
@@ -55,7 +61,7 @@ func (s *Store) role(arn string) *trust.Role {
 		return nil
 	}
 	return &trust.Role{
-		ARN: p.arn, ID: p.id, Partition: s.partitions[p.account.id], Account: p.account.id, MaxDuration: p.maxSession, Trust: p.trust,
+		ARN: p.arn, ID: p.id, Partition: s.partitions[p.account.id], Account: p.account.id, MaxDuration: p.maxSession, Trust: p.trust.policy(),
 		Tags: p.tags, OrganizationID: p.account.organization.ID, OrganizationPaths: p.account.organization.Paths, Managed: p.account.sessionPolicy,
 	}
 }
@@ -70,30 +76,32 @@ const outsideMaxSession = "must be 3600 to 43200 seconds"
 
 func validMaxSession(seconds int) bool { return seconds >= 3600 && seconds <= 43200 }
 
-// managedSessionPolicy is a managed policy that a session may name. It is compiled when it is used for the first time.
-type managedSessionPolicy struct {
-	arn      string
-	text     []byte
-	compiled func() *policy.Policy
+// storedPolicy is a policy that few requests need. It is kept as text, and compiled when it is used for the first time. Nil stands for none.
+type storedPolicy struct {
+	name     string
+	kind     policy.Kind
+	text     string
+	once     sync.Once
+	compiled *policy.Policy
 }
 
-func newManagedSessionPolicy(arn string, text []byte) *managedSessionPolicy {
-	m := &managedSessionPolicy{arn: arn, text: bytes.Clone(text)}
-	m.compiled = sync.OnceValue(func() *policy.Policy {
-		p, _ := policy.Parse(m.text, policy.Options{Name: m.arn, Kind: policy.Session, Format: policy.FormatJSON})
-		return p // nil if it is at fault
+// policy returns the policy; nil if it is at fault.
+func (p *storedPolicy) policy() *policy.Policy {
+	if p == nil {
+		return nil
+	}
+	p.once.Do(func() {
+		if p.compiled == nil {
+			p.compiled, _ = policy.Parse([]byte(p.text), policy.Options{Name: p.name, Kind: p.kind, Format: policy.FormatJSON})
+		}
 	})
-	return m
+	return p.compiled
 }
 
 // sessionPolicy returns a managed policy of the account, or of AWS, as a session policy; nil if the account's export does not have it
 // or it cannot be read.
 func (a *account) sessionPolicy(arn string) *policy.Policy {
-	m := a.managed[arn]
-	if m == nil {
-		return nil
-	}
-	return m.compiled()
+	return a.managed[arn].policy()
 }
 
 // keepManaged keeps the default versions of the managed policies, if there are sessions that may name them. Accounts share those of
@@ -102,15 +110,15 @@ func (r *resolver) keepManaged(b *Builder) {
 	if b.ring == nil {
 		return
 	}
-	r.account.managed = make(map[string]*managedSessionPolicy, len(r.managed))
+	r.account.managed = make(map[string]*storedPolicy, len(r.managed))
 	for arn, p := range r.managed {
 		v, err := p.defaultOne()
 		if err != nil {
 			continue // reported where the policy is attached
 		}
 		m := b.managed[arn]
-		if m == nil || !bytes.Equal(m.text, v.data) {
-			m = newManagedSessionPolicy(arn, v.data)
+		if m == nil || m.text != string(v.data) {
+			m = &storedPolicy{name: arn, kind: policy.Session, text: string(v.data)}
 		}
 		if strings.Contains(arn, ":iam::aws:policy/") {
 			b.managed[arn] = m

@@ -163,3 +163,98 @@ func TestTrustPolicyFaults(t *testing.T) {
 		}
 	}
 }
+
+// A request without a caller is refused, in each way in which it may have none.
+func TestWithoutACaller(t *testing.T) {
+	s := trustingStore(t)
+	var nobody *Caller
+	for name, r := range map[string]*AssumeRequest{
+		"none": {}, "a nil caller": {Caller: nobody}, "two": {Caller: s.Caller("arn:aws:iam::111122223333:user/bob", now), Web: pod()},
+		"an empty token": {Web: &WebIdentity{}}, "no subject": {Web: &WebIdentity{Issuer: "https://idp.example.com/a"}}, "no issuer": {Web: &WebIdentity{Issuer: "https://", Subject: "pod"}},
+	} {
+		r.Role, r.SessionName, r.At = "arn:aws:iam::111122223333:role/bobs", "ci", now
+		got, err := s.AssumeRole(r)
+		refused, _ := errors.AsType[*Refused](err)
+		if got != nil || refused == nil || refused.Code != "InternalFailure" {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if got, err := s.UserSession(&UserRequest{At: now}); err == nil || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := s.AssumeRole(&AssumeRequest{Role: "arn:aws:iam::111122223333:role/bobs", SessionName: "ci", Caller: s.Caller("arn:aws:iam::111122223333:user/bob", now)}); err == nil {
+		t.Errorf("without a time: %v", got)
+	}
+}
+
+func TestUserSessionsAreRefused(t *testing.T) {
+	s := trustingStore(t)
+	bob := s.Caller("arn:aws:iam::111122223333:user/bob", now)
+	temporary := &identity{}
+	*temporary = *bob.identity
+	temporary.temporary = true
+	for name, r := range map[string]*UserRequest{
+		"too short":   {Caller: bob, Duration: 899 * time.Second, At: now},
+		"too long":    {Caller: bob, Duration: 36*time.Hour + time.Second, At: now},
+		"negative":    {Caller: bob, Duration: -time.Hour, At: now},
+		"a device":    {Caller: bob, MFADevice: "arn:aws:iam::111122223333:mfa/bob", At: now},
+		"a code":      {Caller: bob, MFACode: "123456", At: now},
+		"a temporary": {Caller: &Caller{identity: temporary}, At: now},
+		"no time":     {Caller: bob},
+	} {
+		if got, err := s.UserSession(r); err == nil || got != nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if got, err := s.UserSession(&UserRequest{Caller: bob, Duration: 36 * time.Hour, At: now}); err != nil || got.Expires.Sub(got.Issued) != 36*time.Hour {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// The limits of a request in figures: 50 tags, keys of 128 and values of 256 characters, 2048 characters of policy, 10 policies.
+func TestLimitsOfRequests(t *testing.T) {
+	s := trustingStore(t)
+	tags := func(n, key, value int) (all []session.Tag) {
+		for i := range n {
+			all = append(all, session.Tag{Key: strings.Repeat("ä", key-2) + string(rune('a'+i/26)) + string(rune('a'+i%26)), Value: strings.Repeat("ö", value)})
+		}
+		return all
+	}
+	policyOf := func(n int) string {
+		text := `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+		return text + strings.Repeat(" ", n-len(text))
+	}
+	readers := func(n int) []string {
+		return strings.Split(strings.Repeat("arn:aws:iam::111122223333:policy/readers,", n-1)+"arn:aws:iam::111122223333:policy/readers", ",")
+	}
+	for name, c := range map[string]struct {
+		change func(*AssumeRequest)
+		code   string
+	}{
+		"50 tags":              {func(r *AssumeRequest) { r.Tags = tags(50, 128, 256) }, "AccessDenied"}, // bob may not pass tags
+		"51 tags":              {func(r *AssumeRequest) { r.Tags = tags(51, 5, 5) }, "ValidationError"},
+		"a key of 129":         {func(r *AssumeRequest) { r.Tags = tags(1, 129, 5) }, "ValidationError"},
+		"a value of 257":       {func(r *AssumeRequest) { r.Tags = tags(1, 5, 257) }, "ValidationError"},
+		"a policy of 2048":     {func(r *AssumeRequest) { r.Policy = policyOf(2048) }, ""},
+		"a policy of 2049":     {func(r *AssumeRequest) { r.Policy = policyOf(2049) }, "ValidationError"},
+		"10 policies":          {func(r *AssumeRequest) { r.PolicyARNs = readers(10) }, ""},
+		"11 policies":          {func(r *AssumeRequest) { r.PolicyARNs = readers(11) }, "ValidationError"},
+		"a name of 64":         {func(r *AssumeRequest) { r.SessionName = strings.Repeat("a", 64) }, ""},
+		"a name of 65":         {func(r *AssumeRequest) { r.SessionName = strings.Repeat("a", 65) }, "ValidationError"},
+		"a name with a line":   {func(r *AssumeRequest) { r.SessionName = "ci\n" }, "ValidationError"},
+		"no name":              {func(r *AssumeRequest) { r.SessionName = "" }, "ValidationError"},
+		"an id of 1224":        {func(r *AssumeRequest) { r.ExternalID = strings.Repeat("a", 1224) }, ""},
+		"an id of 1225":        {func(r *AssumeRequest) { r.ExternalID = strings.Repeat("a", 1225) }, "ValidationError"},
+		"a source of 65":       {func(r *AssumeRequest) { r.SourceIdentity = strings.Repeat("a", 65) }, "ValidationError"},
+		"text that is no JSON": {func(r *AssumeRequest) { r.Policy = "Statement: {}" }, "MalformedPolicyDocument"},
+		"a role of 2049":       {func(r *AssumeRequest) { r.Role += strings.Repeat("a", 2049) }, "ValidationError"},
+	} {
+		r := &AssumeRequest{Role: "arn:aws:iam::111122223333:role/bobs", SessionName: "ci", At: now, Caller: s.Caller("arn:aws:iam::111122223333:user/bob", now)}
+		c.change(r)
+		_, err := s.AssumeRole(r)
+		refused, _ := errors.AsType[*Refused](err)
+		if (refused == nil) != (c.code == "") || refused != nil && string(refused.Code) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

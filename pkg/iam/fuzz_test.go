@@ -40,7 +40,7 @@ func FuzzAddAccount(f *testing.F) {
 			if name != p.arn || p.account == nil || !isAccount(p.account.id) || p.id == "" || slices.Contains(p.identity, nil) {
 				t.Errorf("%s: %+v", name, p)
 			}
-			if p.trust != nil && (p.kind != policy.RoleSession || p.trust.Kind() != policy.Trust) || p.maxSession < 0 || p.maxSession > 12*time.Hour {
+			if trust := p.trust.policy(); p.trust != nil && (p.kind != policy.RoleSession || trust == nil || trust.Kind() != policy.Trust) || p.maxSession < 0 || p.maxSession > 12*time.Hour {
 				t.Errorf("%s is trusted by %v for %v", name, p.trust, p.maxSession)
 			}
 			mayNobody(t, b, p)

@@ -14,7 +14,7 @@ type Builder struct {
 	principals map[string]*principal
 	keys       map[string]*identity
 	// managed holds AWS managed policies, which accounts share.
-	managed map[string]*managedSessionPolicy
+	managed map[string]*storedPolicy
 	ring    *session.Ring
 	// audiences are those of issuers, by the name of the provider; nil means that trust policies are not checked for more than faults.
 	audiences map[string][]string
@@ -28,7 +28,7 @@ type Builder struct {
 func NewBuilder() *Builder {
 	return &Builder{
 		accounts: map[string]*account{}, partitions: map[string]string{},
-		principals: map[string]*principal{}, keys: map[string]*identity{}, managed: map[string]*managedSessionPolicy{},
+		principals: map[string]*principal{}, keys: map[string]*identity{}, managed: map[string]*storedPolicy{},
 		writtenIDs: map[string]bool{},
 	}
 }

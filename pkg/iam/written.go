@@ -87,7 +87,10 @@ func (b *Builder) addWritten(w *Written, c writtenCheck, kind policy.PrincipalKi
 	text := c.parsed.String()
 	p := &principal{
 		account: owner, kind: kind, arn: text, name: c.parsed.Resource[strings.LastIndexByte(c.parsed.Resource, '/')+1:], id: w.ID,
-		identity: w.Policies, boundary: w.Boundary, tags: overlay(nil, w.Tags), trust: w.Trust, maxSession: time.Duration(w.MaxSession) * time.Second,
+		identity: w.Policies, boundary: w.Boundary, tags: overlay(nil, w.Tags), maxSession: time.Duration(w.MaxSession) * time.Second,
+	}
+	if w.Trust != nil {
+		p.trust = &storedPolicy{compiled: w.Trust}
 	}
 	if p.id == "" {
 		p.id = derivedID(c.prefix, text)

@@ -22,6 +22,9 @@
 //
 // 2026-11-28: a function's answer may not stand with escaped quotes, as a policy file may. API Gateway too answers 500 to text.
 //
+// 2026-11-28: a role's trust policy is a kind of its own, and the resource-based policy of a request for its role. Unlike any other, it has
+// to allow in the caller's own account too; Evaluate sees to it.
+//
 // 2026-11-28: package statement knows nothing of the order of evaluation, and lint sees the same statements as the evaluation. This
 // package gives the types of its parts their public names, so that callers import this package alone.
 package policy

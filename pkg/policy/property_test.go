@@ -57,7 +57,7 @@ func (w *world) compiled(t failer) *Policies {
 				ps.RCP = append(ps.RCP, []*Policy{p})
 			case VPCEndpoint:
 				ps.VPCEndpoint = p
-			case Authorizer:
+			case Authorizer, Trust:
 			}
 		}
 	}

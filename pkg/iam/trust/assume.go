@@ -150,10 +150,15 @@ func (a *assumption) allows(action string) *Refused {
 		policies = a.Caller.Policies()
 	}
 	policies.Resource = a.role.Trust
-	if result := policy.Evaluate(&policies, &request); result.Decision != policy.Allow {
-		return a.denied(action, reason(result))
+	result := policy.Evaluate(&policies, &request)
+	if result.Decision == policy.Allow {
+		return nil
 	}
-	return nil
+	detail := reason(result)
+	if operator, key := policies.DecidingCondition(&request, result); key != "" {
+		detail += ", by the condition " + operator + " " + key
+	}
+	return a.denied(action, detail)
 }
 
 func (a *assumption) principal() policy.Principal {

@@ -57,11 +57,12 @@ func (f facts) ofRequest(key *policy.Key) (policy.Value, bool) {
 		return policy.StringValue(f.Region), f.Region != ""
 	case policy.KeyViaAWSService, policy.KeyPrincipalIsAWSService:
 		return policy.BoolValue(false), true
+	default:
+		if f.Caller == nil {
+			return policy.Value{}, false
+		}
+		return f.Caller.Lookup(key)
 	}
-	if f.Caller == nil {
-		return policy.Value{}, false
-	}
-	return f.Caller.Lookup(key)
 }
 
 // requestTag returns a tag that was passed. Tags that the session inherits are the caller's, as aws:PrincipalTag.

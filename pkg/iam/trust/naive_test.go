@@ -49,8 +49,9 @@ func (c *naiveCaller) Lookup(key *policy.Key) (policy.Value, bool) {
 		return policy.StringValue(c.principal.Account), true
 	case policy.KeySourceIdentity:
 		return policy.StringValue(c.source), c.source != ""
+	default:
+		return policy.Value{}, false
 	}
-	return policy.Value{}, false
 }
 
 // naive decides a request by the words of the IAM User Guide, action by action.
