@@ -48,7 +48,7 @@ var imports = map[string][]string{
 	"pkg/definition/tree":           {"pkg/config/source", "pkg/fault", "pkg/strictjson"},
 	"pkg/definition/portability":    {"pkg/definition/tree"},
 	"pkg/definition/openapi": {"pkg/definition/openapi/authorizer", "pkg/definition/openapi/document", "pkg/definition/portability", "pkg/definition/tree",
-		"pkg/fault", "pkg/gateway/routing"},
+		"pkg/config/source", "pkg/fault", "pkg/gateway/routing"},
 	"pkg/definition/openapi/authorizer": {"pkg/definition/openapi/document", "pkg/definition/tree", "pkg/fault"},
 	"pkg/definition/openapi/document":   {"pkg/arn", "pkg/definition/portability", "pkg/definition/tree", "pkg/fault"},
 	"pkg/definition": {"pkg/arn", "pkg/config/source", "pkg/definition/cloudformation", "pkg/definition/openapi", "pkg/definition/portability", "pkg/definition/sam",

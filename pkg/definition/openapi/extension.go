@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/definition/openapi/document"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
@@ -41,6 +42,9 @@ var notOurs = map[string]string{
 // guarding are words in the name of an unknown extension that may say who may call.
 var guarding = []string{"access", "acl", "allow", "auth", "cert", "deny", "guard", "identity", "key", "mtls", "mutual", "permission", "policy", "quota", "secur", "throttl", "token", "usage", "waf"}
 
+// guards are the names, without the prefix, that a misspelled one may stand for.
+var guards = []string{"any-method", "api-key-source", "auth", "authorizer", "authtype", "policy"}
+
 // extensions notes the extensions of a value beside those that are known there. It returns why one that is unknown and may guard cannot
 // be built.
 func (r *reader) extensions(n *tree.Node, what string, known ...string) *document.Trouble {
@@ -54,6 +58,8 @@ func (r *reader) extensions(n *tree.Node, what string, known ...string) *documen
 			r.Report.Pass(p.At, what, p.Key+": "+about)
 		case slices.ContainsFunc(guarding, func(word string) bool { return strings.Contains(rest, word) }):
 			return document.TroubleAt(p.At, "the extension "+p.Key+" is not known here, and may say who may call: remove it, or write what it says in portcullis.yaml")
+		case source.Suggest(rest, guards) != "":
+			return document.TroubleAt(p.At, "the extension "+p.Key+" is not known, and may be meant to say who may call: remove it, or write "+prefix+source.Suggest(rest, guards))
 		default:
 			r.Report.Pass(p.At, what, p.Key+" is not known, and its name does not say that it guards")
 		}

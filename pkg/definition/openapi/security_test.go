@@ -91,6 +91,7 @@ func TestSecurityOfREST(t *testing.T) {
 		{"scopes as text", `{security: [{pool: a}]}`, "unresolved", `18: GET /a: the scopes of "pool" must be a list, such as [] for none, and is text`},
 		{"scopes by a function", `{security: [{pool: [{Ref: Scope}]}]}`, "unresolved", "18: GET /a: the value is made by Ref"},
 		{"security by a function", `{security: {"Fn::If": [a, b, c]}}`, "unresolved", "18: GET /a: the value is made by Fn::If"},
+		{"a misspelled extension", `{x-amazon-apigateway-atuh: {type: AWS_IAM}}`, "unresolved", "or write x-amazon-apigateway-auth"},
 		{"an extension that may guard", `{x-amazon-apigateway-authorization: x}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-authorization is not known here, and may say who may call"},
 		{"an extension that may not", `{x-amazon-apigateway-color: x, x-other: y}`, "authorization NONE", ""},
 		{"another spelling", `{Security: [{token: []}]}`, "unresolved", `18: GET /a: OpenAPI writes "Security" as security`},

@@ -65,6 +65,7 @@ func TestSettings(t *testing.T) {
 		{"cors of a REST API", "x-amazon-apigateway-cors: {allowOrigins: ['*']}", rest, open, "cors", "null", ""},
 
 		{"what is not ours", "basePath: /v1\nservers: [{url: 'https://a/v1'}]\nx-amazon-apigateway-binary-media-types: ['*/*']\nx-amazon-apigateway-request-validators: {}\nx-amazon-apigateway-documentation: {}\nx-amazon-apigateway-minimum-compression-size: 1\ntags: [{name: a, x-amazon-apigateway-tag-value: b}]", rest, open, "kind", "REST", ""},
+		{"a misspelled extension", "x-amazon-apigateway-polcy: {}", rest, refused, "kind", "REST", "3: the document: the extension x-amazon-apigateway-polcy is not known, and may be meant to say who may call: remove it, or write x-amazon-apigateway-policy"},
 		{"an extension that may guard", "x-amazon-apigateway-mutual-tls: x", rest, refused, "kind", "REST", "3: the document: the extension x-amazon-apigateway-mutual-tls is not known here"},
 		{"an extension that may not", "x-amazon-apigateway-color: x", rest, open, "kind", "REST", ""},
 		{"a function at the root", "'Fn::Transform': {}", rest, refused, "kind", "REST", "1: the document: the value is made by Fn::Transform"},

@@ -126,6 +126,9 @@ func plain(n *tree.Node) any {
 	case n.Kind == tree.Map:
 		m := map[string]any{}
 		for _, p := range n.Pairs {
+			if p.Value.Is(tree.Unresolved) { // the mark of an operation that the translator leaves unguarded
+				continue
+			}
 			m[p.Key] = plain(p.Value)
 		}
 		return m

@@ -12,17 +12,16 @@ const definitions = "securityDefinitions"
 // notMethods are the keys of a path item that the translator does not take for methods.
 var notMethods = []string{"summary", "description", "parameters"}
 
-// forEachOperation calls f for each operation of a path that has an integration, with the normalized name of its method.
-func (d *Document) forEachOperation(path string, f func(method string, operation *tree.Node)) {
+// forEachOperation calls f for each operation of a path, with the normalized name of its method. The translator leaves operations without
+// an integration alone.
+func (d *Document) forEachOperation(path string, f func(method string, operation *tree.Node, integrated bool)) {
 	for _, item := range d.items(path) {
 		for _, p := range item.Pairs {
 			if slices.Contains(notMethods, p.Key) {
 				continue
 			}
 			for _, operation := range d.maps(p.Value, p.At, "the method "+p.Key+" of the path "+path) {
-				if hasIntegration(operation) {
-					f(Normalized(p.Key), operation)
-				}
+				f(Normalized(p.Key), operation, hasIntegration(operation))
 			}
 		}
 	}
@@ -91,12 +90,26 @@ func (a Default) names(requirement *tree.Node) bool {
 // is taken out in place of that. Requirements that name other schemes stay. Where NONE is the only requirement, it stays too.
 func (d *Document) SetDefaultAuthorizer(a Default) {
 	for _, path := range d.Paths() {
-		d.forEachOperation(path, func(method string, operation *tree.Node) {
-			if method != "options" || !a.SkipPreflight {
+		d.forEachOperation(path, func(method string, operation *tree.Node, integrated bool) {
+			switch {
+			case method == "options" && a.SkipPreflight:
+			case integrated:
 				d.setDefault(a, path, method, operation)
+			default:
+				leaveUnguarded(operation, "DefaultAuthorizer", a.At)
 			}
 		})
 	}
+}
+
+// leaveUnguarded marks an operation without an integration that says of no guard itself. The translator leaves it open, and API Gateway
+// does not deploy it: nobody knows what is meant.
+func leaveUnguarded(operation *tree.Node, by string, at tree.Position) {
+	if value.Truthy(operation.Get("security")) || operation.Has("x-amazon-apigateway-auth") {
+		return
+	}
+	why := by + " does not guard it, for it has no x-amazon-apigateway-integration: write that, or what guards it under security"
+	value.Put(operation, "security", at, &tree.Node{Kind: tree.Unresolved, At: operation.At, Unknown: &tree.Unknown{Message: why}})
 }
 
 func (d *Document) setDefault(a Default, path, method string, operation *tree.Node) {
@@ -139,7 +152,13 @@ func (d *Document) split(operation *tree.Node, path, method string, pick func(*t
 func (d *Document) SetDefaultKey(at tree.Position, skipPreflight bool) {
 	isKey := func(r *tree.Node) bool { return r.Has("api_key") || r.Has("api_key_false") }
 	for _, path := range d.Paths() {
-		d.forEachOperation(path, func(method string, operation *tree.Node) {
+		d.forEachOperation(path, func(method string, operation *tree.Node, integrated bool) {
+			if !integrated {
+				if method != "options" || !skipPreflight {
+					leaveUnguarded(operation, "ApiKeyRequired", at)
+				}
+				return
+			}
 			keys, others, ok := d.split(operation, path, method, isKey)
 			if !ok {
 				return
