@@ -62,7 +62,7 @@ var imports = map[string][]string{
 	"pkg/definition/sam/document":     {"pkg/definition/sam/value", "pkg/definition/tree"},
 	"pkg/definition/sam/value":        {"pkg/definition/tree", "pkg/fault"},
 	"pkg/simulate":                    {"pkg/arn", "pkg/policy", "pkg/strictjson"},
-	"pkg/extauthz":                    {"pkg/authz"},
+	"pkg/extauthz":                    {"pkg/authz", "pkg/probe"},
 	"pkg/pool":                        {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
 	"pkg/explain":                     {"pkg/authz", "pkg/extauthz", "pkg/gateway"},
 	"pkg/config/source":               {"pkg/fault"},
@@ -71,8 +71,9 @@ var imports = map[string][]string{
 	"pkg/decisionlog":                 {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog/internal/stream"},
 	"pkg/decisionlog/internal/stream": {},
 	"pkg/decisionlog/otlp":            {"pkg/decisionlog"},
-	"pkg/server":                      {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/sts"},
-	"pkg/doctor":                      {"pkg/gateway"},
+	"pkg/server":                      {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/probe", "pkg/sts"},
+	"pkg/doctor":                      {"pkg/gateway", "pkg/probe"},
+	"pkg/probe":                       {},
 
 	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 

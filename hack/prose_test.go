@@ -16,7 +16,7 @@ var plainPaths = []string{
 	".github/", "README.md", "cmd/", "deploy/", "envoy/README.md", "envoy/envoy.yaml", "envoy/https.yaml", "envoy/iam.yaml",
 	"envoy/mutual-tls.yaml", "envoy/private-api.yaml", "envoy/unix-socket.yaml", "hack/", "pkg/arn/", "pkg/bulkhead/", "pkg/cognito/",
 	"pkg/config/", "pkg/envoyconf/", "pkg/fault/", "pkg/iam/", "pkg/pool/", "pkg/sigv4/", "pkg/strictjson/", "proto/",
-	"pkg/gateway/README.md", "pkg/cache/", "pkg/extauthz/", "pkg/jwt/", "pkg/lambda/", "pkg/policy/", "pkg/server/", "pkg/simulate/",
+	"pkg/gateway/README.md", "pkg/cache/", "pkg/extauthz/", "pkg/jwt/", "pkg/lambda/", "pkg/policy/", "pkg/server/", "pkg/simulate/", "pkg/sts/",
 	"envoy/envoytest/",
 }
 

@@ -19,9 +19,10 @@ import (
 
 // patient is what the arguments of doctor name.
 type patient struct {
-	envoy, config, explain, format string
-	files, ignored                 []string
-	options                        doctor.Options
+	envoy, config, explain, format   string
+	live, liveCA, against, tokenFile string
+	files, ignored                   []string
+	options                          doctor.Options
 }
 
 // diagnosis is what doctor -o json prints.
@@ -66,6 +67,10 @@ func examineEnvoy(args []string, out, errs io.Writer) int {
 func (p *patient) define(flags *flag.FlagSet) {
 	flags.StringVar(&p.envoy, "envoy", "", "examine the running Envoy with this admin `address`, such as 127.0.0.1:9901")
 	flags.StringVar(&p.config, "config", "", "also compare with this configuration `file` of portcullis")
+	flags.StringVar(&p.live, "live", "", "also send probes to this `URL` of a listener, such as http://127.0.0.1:10000; portcullis answers them with what arrived, and never forwards them")
+	flags.StringVar(&p.liveCA, "live-ca", "", "PEM `file` of authorities for the certificate of --live")
+	flags.StringVar(&p.against, "against", "", "admin `address` of the portcullis that answers the probes")
+	flags.StringVar(&p.tokenFile, "admin-token-file", "", "`file` of the token for --against")
 	flags.StringVar(&p.explain, "explain", "", "print what a `rule` finds, why, and the fix; all for every rule")
 	flags.Func("ignore", "do not report this `rule`; may be repeated", func(s string) error {
 		if !slices.Contains(doctor.RuleIDs(), s) {
@@ -95,7 +100,7 @@ func (p *patient) contradiction() error {
 	case p.envoy != "" && len(p.files) > 0:
 		return errors.New("--envoy and files are two Envoys; remove one")
 	}
-	return nil
+	return p.liveContradiction()
 }
 
 func (p *patient) explained(flags *flag.FlagSet, out, errs io.Writer) int {
@@ -119,8 +124,13 @@ func (p *patient) examine(ctx context.Context) (_ []doctor.Finding, version stri
 	if err != nil {
 		return nil, "", err
 	}
-	found := slices.DeleteFunc(doctor.Examine(d, p.options), func(f doctor.Finding) bool { return slices.Contains(p.ignored, f.Rule) })
-	return found, d.Version, nil
+	found := doctor.Examine(d, p.options)
+	if p.live != "" {
+		if found, err = p.probe(ctx, d, found); err != nil {
+			return nil, "", err
+		}
+	}
+	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return slices.Contains(p.ignored, f.Rule) }), d.Version, nil
 }
 
 // read reads what is known of the Envoy.

@@ -47,22 +47,22 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 }
 
 func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
-	flags.Func("for", "what to print: bootstrap for a whole Envoy (default), filter for the parts of your own Envoy, istio for resources of a mesh", func(s string) error {
+	flags.Func("for", "what to print: bootstrap for a whole Envoy (default), filter for the parts of your own Envoy, istio for resources of a mesh, envoy-gateway for resources of a Gateway", func(s string) error {
 		o.Target = envoyconf.Target(s)
 		return nil
 	})
-	flags.StringVar(&o.Portcullis, "portcullis", "", "`address` of portcullis: host:port or unix:/path (default 127.0.0.1:9001; istio: portcullis.portcullis.svc.cluster.local:9001)")
+	flags.StringVar(&o.Portcullis, "portcullis", "", "`address` of portcullis: host:port or unix:/path (default 127.0.0.1:9001; istio, envoy-gateway: portcullis.portcullis.svc.cluster.local:9001)")
 	flags.StringVar(&o.PortcullisTLS.CA, "portcullis-ca", "", "PEM `file` of the authorities to trust for portcullis; encrypts the connection to it")
 	flags.StringVar(&o.PortcullisTLS.Cert, "portcullis-cert", "", "PEM `file` of Envoy's client certificate for portcullis")
 	flags.StringVar(&o.PortcullisTLS.Key, "portcullis-key", "", "PEM `file` of its private key")
 	flags.StringVar(&o.Listen, "listen", "", "bootstrap: `address` of the listener (default 127.0.0.1:10000)")
 	flags.StringVar(&o.PrivateListen, "private-listen", "", "bootstrap: `address` of the listener of private APIs, if others are public")
 	flags.StringVar(&o.Admin, "admin", "", "bootstrap: loopback `address` of Envoy's admin interface (default 127.0.0.1:9901)")
-	flags.Func("upstream", "bootstrap: `address` of the upstream (default 127.0.0.1:8080), or API=address, API/STAGE=address for one API or stage; may be repeated. filter, istio: API=address gives the API an upstream of its own", o.AddUpstream)
+	flags.Func("upstream", "bootstrap: `address` of the upstream (default 127.0.0.1:8080), or API=address, API/STAGE=address for one API or stage; may be repeated. filter, istio: API=address gives the API an upstream of its own. envoy-gateway: as bootstrap, without a default", o.AddUpstream)
 	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "keep base paths and stage names in the path that the upstream gets (default: remove them, as API Gateway does)")
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the listener's certificate chain; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
-	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert, x-forwarded-proto, which Envoy writes)")
+	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert and for envoy-gateway, x-forwarded-proto, which Envoy writes)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "how to find the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
 	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: they accept bodies of any length, and only signatures that do not cover the body")
@@ -82,6 +82,11 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	})
 	flags.StringVar(&o.Mesh.Workload, "istio-portcullis-selector", "", "istio: `labels` of portcullis, name=value,… (default app.kubernetes.io/name=portcullis)")
 	flags.BoolVar(&o.Mesh.SourcePrincipal, "istio-source-principal", false, "istio: make the SPIFFE ids of clients, which the sidecar verifies, available as portcullis:SourcePrincipal")
+	flags.StringVar(&o.Gateway, "gateway", "", "envoy-gateway: the Gateway, `namespace/name` (default default/eg)")
+	flags.Func("gateway-listener", "envoy-gateway: `name` of a listener of the Gateway (default http); may be repeated", func(s string) error {
+		o.GatewayListeners = append(o.GatewayListeners, s)
+		return nil
+	})
 	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }
 

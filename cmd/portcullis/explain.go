@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -255,40 +252,15 @@ func explainer(g *gateway.Gateway, signer func(string, time.Time) *gateway.Signe
 	}
 }
 
-// maxReport limits what is read of the answer of a running portcullis.
-const maxReport = 64 << 20
-
 // there asks a running portcullis.
 func (e *explanation) there(ctx context.Context, in *explain.Input) (*explain.Report, error) {
-	token, err := os.ReadFile(e.tokenFile)
-	if err != nil {
-		return nil, errors.New("--admin-token-file cannot be read; name the file that portcullis serve has")
-	}
-	if _, _, err := net.SplitHostPort(e.against); err != nil {
-		return nil, fmt.Errorf("--against: %q is not host:port; write the address that portcullis serve has for --admin", e.against)
-	}
 	question, err := json.Marshal(in.Question(e.as, e.offline))
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+e.against+"/explain", bytes.NewReader(question))
+	data, err := askAdmin(ctx, e.against, e.tokenFile, "/explain", question)
 	if err != nil {
 		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	request.Header.Set("Content-Type", "application/json")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(request) //nolint:gosec // the user names the address
-	if err != nil {
-		return nil, errors.New("the running portcullis cannot be reached")
-	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxReport))
-	if err != nil {
-		return nil, errors.New("the answer of the running portcullis cannot be read")
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the running portcullis answers %d: %.500q", response.StatusCode, strings.TrimSpace(string(data)))
 	}
 	var report explain.Report
 	if err := json.Unmarshal(data, &report); err != nil {

@@ -116,6 +116,10 @@ func (m *meshStack) policies(t *testing.T) {
 	for _, target := range []string{"/open/..%2Fadmin", "/open/%252e%252e/admin", "/open/..%5cadmin"} {
 		m.denied(t, m.get(t, target), 400)
 	}
+	if m.byScheme {
+		m.denied(t, m.get(t, "/secure"), 403)
+		return
+	}
 	m.sees(t, m.get(t, "/secure"), "x-stage: prod") // by portcullis.secureTransport alone: the server name is not that of a TLS session
 }
 

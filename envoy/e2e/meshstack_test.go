@@ -147,6 +147,8 @@ type meshStack struct {
 	// text is what portcullis envoy prints: printed are its resources, and mesh its MeshConfig with what else istiod has to be told here.
 	text, printed, mesh string
 	port, open          string
+	// byScheme says that aws:SecureTransport is the scheme of the connection, and not declared.
+	byScheme bool
 	// securePort ends TLS, and redirectPort leads there.
 	securePort, redirectPort string
 	// resources are the node's, with its ports.

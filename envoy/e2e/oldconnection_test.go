@@ -120,12 +120,18 @@ func (s *stack) connect(t *testing.T, n int) *connections {
 // send uses one of the connections up.
 func (all *connections) send(t *testing.T, raw string) answer {
 	t.Helper()
+	return exchange(t, all.next(t), raw)
+}
+
+// next removes one of the connections.
+func (all *connections) next(t *testing.T) net.Conn {
+	t.Helper()
 	if len(*all) == 0 {
 		t.Fatal("no connection is left")
 	}
 	c := (*all)[0]
 	*all = (*all)[1:]
-	return exchange(t, c, raw)
+	return c
 }
 
 // Connections that are older than the first signed route keep the filter that they were opened with, which waits for no body. A signature

@@ -30,6 +30,7 @@ var notRun = map[string]string{
 	"deploy/helm/portcullis/README.md":     "needs a cluster",
 	"pkg/decisionlog/README.md":            "shows a part of a configuration",
 	"pkg/definition/README.md":             "without commands",
+	"pkg/doctor/README.md":                 "generated, without commands",
 	"pkg/explain/README.md":                "run by the tests of its package",
 	"proto/portcullis/config/v1/README.md": "generated, without commands",
 }

@@ -210,9 +210,15 @@ func edit(t *testing.T, file string, edits ...envoytest.Edit) string {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	within(t, patience, what, holds)
+}
+
+// within waits until a condition holds, or fails after a time.
+func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so after %v: %s", patience, what)
+			t.Fatalf("still not so after %v: %s", limit, what)
 		}
 	}
 }

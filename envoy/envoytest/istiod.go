@@ -22,16 +22,28 @@ func RequireIstiod(tb testing.TB) string {
 	return requireIstio(tb, "pilot-discovery")
 }
 
+// RequireIstioctl returns the istioctl that hack/mesh.sh builds, or ends the test as RequireIstiod does.
+func RequireIstioctl(tb testing.TB) string {
+	tb.Helper()
+	return requireIstio(tb, "istioctl")
+}
+
 func requireIstio(tb testing.TB, program string) string {
 	tb.Helper()
+	return requireBuilt(tb, "istio-"+IstioVersion, program)
+}
+
+// requireBuilt returns a program that hack/mesh.sh builds. Unless MESH=required, the test is skipped.
+func requireBuilt(tb testing.TB, folder, program string) string {
+	tb.Helper()
 	if os.Getenv("MESH") != "required" {
-		tb.Skip("needs a real istiod, which takes long to build: make e2e-mesh runs it")
+		tb.Skipf("needs a real %s, which takes long to build: make e2e-mesh runs it", program)
 	}
 	cache, err := cacheDir()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	path, err := exec.LookPath(filepath.Join(cache, "portcullis", "istio-"+IstioVersion, "bin", program))
+	path, err := exec.LookPath(filepath.Join(cache, "portcullis", folder, "bin", program))
 	if err != nil {
 		tb.Fatal(errors.Join(err, errors.New("run hack/mesh.sh")))
 	}

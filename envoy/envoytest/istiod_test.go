@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The tests look for the Istio that hack/mesh.sh builds.
-func TestIstioVersion(t *testing.T) {
+// The tests look for the Istio and the Envoy Gateway that hack/mesh.sh builds.
+func TestMeshVersions(t *testing.T) {
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
@@ -21,8 +21,10 @@ func TestIstioVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(script), "\nversion="+IstioVersion+" ") {
-		t.Errorf("hack/mesh.sh builds another Istio than %s", IstioVersion)
+	for _, line := range []string{"\nversion=" + IstioVersion + " ", "\ngateway=" + EnvoyGatewayVersion + " "} {
+		if !strings.Contains(string(script), line) {
+			t.Errorf("hack/mesh.sh has no line %q", line)
+		}
 	}
 }
 

@@ -140,6 +140,7 @@ const (
 	CodeOverload         Code = "overload"           // denied: too many checks at once
 	CodeUndecodable      Code = "undecodable"        // denied: the message is not a CheckRequest
 	CodeCanceled         Code = "canceled"           // denied: the check was canceled, or its time ran out
+	CodeProbe            Code = "probe"              // answered: a probe of portcullis doctor, with what arrived
 	CodeUnrecorded       Code = "unrecorded"         // denied: the decision could not be recorded, and the audit is required
 )
 

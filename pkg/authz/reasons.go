@@ -53,5 +53,6 @@ var meanings = [...]Meaning{
 	{CodeOverload, "too many checks are at work, or wait for the same function or issuer", "Find the level in portcullis_share_refused_total, and raise the limit or speed up what is waited for."},
 	{CodeUndecodable, "the message is not a CheckRequest that can be read", "Check that nothing but Envoy calls the gRPC port, and compare Envoy's version with the tested ones."},
 	{CodeCanceled, "Envoy gave up the check, or its time ran out", "Raise the timeout of the ext_authz filter above the authorizers' timeouts."},
+	{CodeProbe, "portcullis doctor --live asked how a request arrives", "Nothing: the doctor reads the answer."},
 	{CodeUnrecorded, "the audit is required, and the decision could not be written in time", "Make room on the disk, or let the reader of standard output keep up; portcullis_decision_log_dropped_total has the cause."},
 }

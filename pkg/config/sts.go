@@ -20,6 +20,9 @@ var webIdentityAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384"
 
 // webIdentities compiles the verifier of the issuers that have audiences.
 func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentity {
+	if m.GetIam().GetSts() != nil && m.GetIam().GetSessions() == nil {
+		c.IfNew(at.Field("iam").Field("sts"), "STS needs keys that session tokens are sealed under: write iam.sessions, or remove sts")
+	}
 	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
 	v := jwt.VerifierConfig{
 		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,

@@ -36,9 +36,7 @@ func Examine(d *Dump, o Options) []Finding {
 		o.MaxChecks = 4096
 	}
 	e := &examination{Dump: d, options: o, expected: expect(o.Config)}
-	for i := range d.listeners {
-		e.all = append(e.all, d.managers(&d.listeners[i])...)
-	}
+	e.all = d.everyManager()
 	is := d.recognize(e.all)
 	for _, m := range e.all {
 		m.choose(is)
@@ -65,6 +63,15 @@ func Examine(d *Dump, o Options) []Finding {
 	e.upstreamClusters()
 	e.compare()
 	return e.sorted()
+}
+
+// everyManager returns the HTTP connection managers of all listeners.
+func (d *Dump) everyManager() []*manager {
+	var all []*manager
+	for i := range d.listeners {
+		all = append(all, d.managers(&d.listeners[i])...)
+	}
+	return all
 }
 
 func (m *manager) direction() string { return textAt(m.listener.tree, "traffic_direction") }

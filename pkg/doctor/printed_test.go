@@ -101,3 +101,28 @@ func TestPrinted(t *testing.T) {
 		t.Errorf("plain text to another machine: %+v", found)
 	}
 }
+
+// Nothing is found in dumps of Envoys of a mesh. TestMeshDoctor -update writes them.
+func TestMeshDumps(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/istio-*.json")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := NewDump()
+		if err := d.Read(file, strings.NewReader(string(text))); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range Examine(d, Options{}) {
+			t.Errorf("%s: %+v", file, f)
+		}
+		if broken := strings.Replace(string(text), `"any": true`, `"any": false`, 1); broken != string(text) {
+			expectRules(t, file+" with another policy", examined(t, Options{}, broken), ruleMetadata)
+		}
+	}
+}

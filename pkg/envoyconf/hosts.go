@@ -166,10 +166,7 @@ func (p *plan) endpointHosts(api *gateway.API) []string {
 func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 	h := virtualHost{Name: name, Domains: []string{name}, Rest: true}
 	for _, m := range mappings {
-		s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport}
-		if named, is := strings.CutPrefix(p.VPCEndpoints, listenerPrefix); is && l.Private {
-			s.Listener = named
-		}
+		s := p.settingsOf(m, l)
 		own := s
 		if len(mappings) == 1 {
 			h.Settings, own = &s, settings{}
@@ -178,6 +175,15 @@ func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 		h.Rest = h.Rest && m.base != ""
 	}
 	return h
+}
+
+// settingsOf returns the settings of all routes of a stage.
+func (p *plan) settingsOf(m mapping, l *listener) settings {
+	s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport}
+	if named, is := strings.CutPrefix(p.VPCEndpoints, listenerPrefix); is && l.Private {
+		s.Listener = named
+	}
+	return s
 }
 
 // routes returns the routes of a stage. Their settings omit what applies to all routes.

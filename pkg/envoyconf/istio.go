@@ -105,7 +105,8 @@ func (m *mesh) checkHost(h *virtualHost) error {
 	if h.Settings == nil {
 		return fmt.Errorf("domains: %s has several base paths, which Istio's routes cannot be told apart by: give each stage a host of its own", h.Name)
 	}
-	if m.unbufferedBeside(h.Settings.API) {
+	of := slices.IndexFunc(m.apis, func(api gateway.API) bool { return api.ID == h.Settings.API })
+	if m.unbufferedBeside(&m.apis[of]) {
 		return fmt.Errorf("--unbuffered-uploads: API %s has routes beside the uploads whose signatures are over the body, and Istio's routes cannot be told apart: give the uploads an API and a host of their own", h.Settings.API)
 	}
 	if m.Mesh.Sidecar {
@@ -126,11 +127,9 @@ func (m *mesh) checkHost(h *virtualHost) error {
 }
 
 // unbufferedBeside says whether an API has signed routes of both kinds: whose bodies are waited for, and whose are not.
-func (m *mesh) unbufferedBeside(id string) bool {
-	i := slices.IndexFunc(m.apis, func(api gateway.API) bool { return api.ID == id })
-	api := &m.apis[i]
+func (p *plan) unbufferedBeside(api *gateway.API) bool {
 	signed := func(waits bool) bool {
-		return slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return r.Authorization == gateway.IAM && m.needsBody(api, &r) == waits })
+		return slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return r.Authorization == gateway.IAM && p.needsBody(api, &r) == waits })
 	}
 	return signed(true) && signed(false)
 }

@@ -19,6 +19,8 @@ const (
 	Bootstrap Target = "bootstrap" // a whole Envoy
 	Filter    Target = "filter"    // the parts of it that are about portcullis
 	Istio     Target = "istio"     // MeshConfig, AuthorizationPolicy and EnvoyFilter
+	// EnvoyGateway is for resources of the Gateway API and of Envoy Gateway.
+	EnvoyGateway Target = "envoy-gateway"
 )
 
 // Options are what portcullis.yaml does not say. The zero value of each stands for its default; one that its target has no
@@ -32,23 +34,23 @@ type Options struct {
 	PrivateListen string
 	// Admin is the loopback address of Envoy's own admin interface. Default: 127.0.0.1:9901.
 	Admin string
-	// Upstream is the address of what is guarded. Default: 127.0.0.1:8080.
+	// Upstream is the address of what is guarded. Default: 127.0.0.1:8080. EnvoyGateway has no default.
 	Upstream string
 	// UpstreamOf are the addresses of what single APIs guard, by API id, or single stages, by API id/stage. Filter and Istio do not
 	// print them: there they say which stages share an upstream.
 	UpstreamOf map[string]string
 	// KeepBasePath keeps base paths, and the stage's name on the default endpoint, in the path that the upstream gets.
 	KeepBasePath bool
-	// Portcullis is the address of portcullis: host:port or unix:/path. Default: 127.0.0.1:9001, and in Istio
-	// portcullis.portcullis.svc.cluster.local:9001.
+	// Portcullis is the address of portcullis: host:port or unix:/path. Default: 127.0.0.1:9001, and for Istio and Envoy
+	// Gateway portcullis.portcullis.svc.cluster.local:9001.
 	Portcullis string
 	// PortcullisTLS encrypts the connection to portcullis: the trusted authorities and Envoy's client certificate.
 	PortcullisTLS ClientTLS
 	// TLS are the certificate and key for clients. Without them the listener accepts plain text.
 	TLS ServerTLS
-	// SecureTransport is the value of aws:SecureTransport: true, false, or x-forwarded-proto. Default: false, and with
-	// TLS x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would also apply to
-	// connections that were opened before TLS was configured.
+	// SecureTransport is the value of aws:SecureTransport: true, false, or x-forwarded-proto. Default: false. With TLS and
+	// for Envoy Gateway it is x-forwarded-proto, which Envoy itself writes for each connection. A route's "true" would
+	// also apply to connections that were opened before TLS was configured.
 	SecureTransport string
 	// VPCEndpoints is how to find the VPC endpoint of a private API's request: proxy-protocol, networks, listener:NAME,
 	// or principals. Default: proxy-protocol.
@@ -65,6 +67,10 @@ type Options struct {
 	MaxChecks int
 	// Mesh has the options for Istio.
 	Mesh Mesh
+	// Gateway is the Gateway for EnvoyGateway: namespace/name. Default: default/eg.
+	Gateway string
+	// GatewayListeners are the names of its listeners. Default: http.
+	GatewayListeners []string
 }
 
 // MostChecks is the limit of concurrent checks in Envoy. It is above the limit of portcullis, so that portcullis
@@ -122,13 +128,14 @@ type option struct {
 
 func (o *Options) list() []option {
 	whole, both := []Target{Bootstrap}, []Target{Bootstrap, Filter}
-	mesh := []Target{Istio}
+	routes := []Target{Bootstrap, EnvoyGateway}
+	mesh, gateways := []Target{Istio}, []Target{EnvoyGateway}
 	return []option{
 		{"listen", o.Listen != "", whole},
 		{"private-listen", o.PrivateListen != "", whole},
 		{"admin", o.Admin != "", whole},
-		{"upstream", o.Upstream != "", whole},
-		{"keep-base-path", o.KeepBasePath, both},
+		{"upstream", o.Upstream != "", routes},
+		{"keep-base-path", o.KeepBasePath, []Target{Bootstrap, Filter, EnvoyGateway}},
 		{"tls-cert", o.TLS.Cert != "", whole},
 		{"tls-key", o.TLS.Key != "", whole},
 		{"portcullis-ca", o.PortcullisTLS.CA != "", both},
@@ -141,6 +148,8 @@ func (o *Options) list() []option {
 		{"istio-port", len(o.Mesh.Ports) > 0, mesh},
 		{"istio-callers", len(o.Mesh.Callers) > 0, mesh},
 		{"istio-portcullis-selector", o.Mesh.Workload != "", mesh},
+		{"gateway", o.Gateway != "", gateways},
+		{"gateway-listener", len(o.GatewayListeners) > 0, gateways},
 	}
 }
 
@@ -152,8 +161,8 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	if !slices.Contains([]Target{"", Bootstrap, Filter, Istio}, o.Target) {
-		return fmt.Errorf("--for: %q is not bootstrap, filter or istio", string(o.Target))
+	if !slices.Contains([]Target{"", Bootstrap, Filter, Istio, EnvoyGateway}, o.Target) {
+		return fmt.Errorf("--for: %q is not bootstrap, filter, istio or envoy-gateway", string(o.Target))
 	}
 	target := cmp.Or(o.Target, Bootstrap)
 	for _, option := range o.list() {
@@ -183,13 +192,17 @@ func (o *Options) Validate() error {
 	refuse(o.Mesh.Sidecar && (o.Mesh.Selector == "" || o.Mesh.Selector == gatewaySelector),
 		"--istio-selector: with --istio-sidecar it must name the application's pods, but the label %s belongs to a gateway: write the application's labels, such as --istio-selector app=pets", gatewaySelector)
 	refuse(o.Mesh.Sidecar && len(o.Mesh.Ports) > 0, "--istio-port: it does not apply to a sidecar: remove it")
+	refuse(target == EnvoyGateway && o.Upstream == "", "--upstream: it is required with --for envoy-gateway: write the Service, such as --upstream app.pets.svc.cluster.local:80")
 	p := &plan{Options: o.withDefaults(nil)}
 	errs = append(errs, p.addAddresses())
-	if p.Target == Istio {
-		_, err := p.newMesh()
-		errs = append(errs, err)
+	var err error
+	switch p.Target {
+	case Istio:
+		_, err = p.newMesh()
+	case EnvoyGateway:
+		_, err = p.newGatewayed()
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, err)...)
 }
 
 // withDefaults sets the defaults.
@@ -199,12 +212,12 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Admin = cmp.Or(o.Admin, "127.0.0.1:9901")
 	o.Upstream = cmp.Or(o.Upstream, "127.0.0.1:8080")
 	service := "127.0.0.1:9001"
-	if o.Target == Istio {
+	if o.Target == Istio || o.Target == EnvoyGateway {
 		service = "portcullis.portcullis.svc.cluster.local:9001"
 	}
 	o.Portcullis = cmp.Or(o.Portcullis, service)
 	secure := "false"
-	if o.TLS.Cert != "" {
+	if o.TLS.Cert != "" || o.Target == EnvoyGateway {
 		secure = "x-forwarded-proto"
 	}
 	o.SecureTransport = cmp.Or(o.SecureTransport, secure)
@@ -217,6 +230,10 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	o.Mesh.Workload = cmp.Or(o.Mesh.Workload, "app.kubernetes.io/name=portcullis")
 	if len(o.Mesh.Ports) == 0 {
 		o.Mesh.Ports = []int{80}
+	}
+	o.Gateway = cmp.Or(o.Gateway, "default/eg")
+	if len(o.GatewayListeners) == 0 {
+		o.GatewayListeners = []string{"http"}
 	}
 	return o
 }

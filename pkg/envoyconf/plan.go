@@ -151,8 +151,10 @@ func (p *plan) checkPrivate() error {
 		return fmt.Errorf("%s: --vpc-endpoints networks: no entry of vpcEndpoints has networks", at)
 	case p.VPCEndpoints == principals && !slices.ContainsFunc(p.endpoints, known):
 		return fmt.Errorf("%s: --vpc-endpoints principals: no entry of vpcEndpoints has principals", at)
-	case byListener && p.Target == Istio && !p.allPrivate():
+	case byListener && (p.Target == Istio || p.Target == EnvoyGateway) && !p.allPrivate():
 		return fmt.Errorf("%s: --vpc-endpoints %s: the workload's other APIs are public, and their callers would count as coming through the VPC endpoint: give private APIs a gateway of their own", at, p.VPCEndpoints)
+	case p.VPCEndpoints == proxyProtocol && p.Target == EnvoyGateway:
+		return fmt.Errorf("%s: Envoy Gateway cannot forward the TLV of the PROXY protocol header: write --vpc-endpoints networks or listener:NAME, or use an Envoy of your own", at)
 	case p.VPCEndpoints == proxyProtocol && p.Target == Istio:
 		return fmt.Errorf("%s: Istio cannot forward the TLV of the PROXY protocol header: write --vpc-endpoints networks, listener:NAME or principals, or use an Envoy of your own", at)
 	}

@@ -17,7 +17,7 @@ func TestRefused(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{"open", Options{Target: "nginx"}, `--for: "nginx" is not bootstrap, filter or istio`},
+		{"open", Options{Target: "nginx"}, `--for: "nginx" is not bootstrap, filter, istio or envoy-gateway`},
 		{"open", Options{Target: Filter, Listen: "127.0.0.1:1", Upstream: "a:1", TLS: ServerTLS{"c", "k"}}, "--listen: it does not apply to --for filter|--upstream: it does not apply to --for filter|--tls-cert: it does not apply to --for filter"},
 		{"open", Options{Target: Istio, PortcullisTLS: ClientTLS{CA: "ca"}}, "--portcullis-ca: it does not apply to --for istio"},
 		{"open", Options{Mesh: Mesh{Namespace: "a", Selector: "b=c", Ports: []int{80}, Sidecar: true}}, "--istio-namespace: it does not apply to --for bootstrap|--istio-selector: |--istio-port: |--istio-sidecar: "},

@@ -3,11 +3,14 @@ package envoyconf
 import (
 	"embed"
 	"errors"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
+	"unicode"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
@@ -36,11 +39,9 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	var data any = p
-	if p.Target == Istio {
-		if data, err = p.forIstio(); err != nil {
-			return Output{}, err
-		}
+	data, err := p.forTarget()
+	if err != nil {
+		return Output{}, err
 	}
 	if err := p.checkReadings(); err != nil {
 		return Output{}, err
@@ -49,12 +50,24 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 	return Output{Text: text, Notes: p.Notes}, err
 }
 
+// forTarget returns the data of the target's template.
+func (p *plan) forTarget() (any, error) {
+	switch p.Target {
+	case Istio:
+		return p.forIstio()
+	case EnvoyGateway:
+		return p.forEnvoyGateway()
+	default:
+		return p, nil
+	}
+}
+
 // render executes a template of the folder templates.
 func (p *plan) render(name string, data any) (string, error) {
 	said := map[string]bool{}
 	t := template.New(name).Option("missingkey=error")
 	t.Funcs(template.FuncMap{
-		"quote": quote, "comment": comment, "duration": duration, "indent": indent,
+		"quote": quote, "comment": comment, "duration": duration, "gatewayDuration": gatewayDuration, "indent": indent,
 		// once returns true the first time, so that an explanation is written once.
 		"once": func(what string) bool {
 			first := !said[what]
@@ -89,4 +102,45 @@ func indent(by int, text string) string {
 // duration returns a time in Envoy's format.
 func duration(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
+}
+
+// gatewayDuration returns a time in the format of the Gateway API, whose numbers are whole and have up to five digits. It
+// rounds up.
+func gatewayDuration(d time.Duration) string {
+	d += time.Millisecond - 1
+	text := ""
+	if seconds := d / time.Second; seconds > 0 {
+		text = strconv.Itoa(int(seconds)) + "s"
+	}
+	if rest := d % time.Second / time.Millisecond; rest > 0 || text == "" {
+		text += strconv.Itoa(int(rest)) + "ms"
+	}
+	return text
+}
+
+// plainShape matches scalars that every YAML reader takes as text, except otherWords.
+var plainShape = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
+
+// otherWords are words that some version of YAML does not take as text.
+var otherWords = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+
+// quote returns a text as a YAML scalar, quoted if necessary. Go's escapes are also YAML's.
+func quote(text string) string {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Is4() {
+		return text
+	}
+	if plainShape.MatchString(text) && !slices.Contains(otherWords, strings.ToLower(text)) {
+		return text
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// comment returns a text for use inside a comment line.
+func comment(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/probe"
 )
 
 // CodeUndecodable is the reason for denying a message that is not a CheckRequest.
@@ -42,6 +43,8 @@ type Config struct {
 	// MaxReadBytes bounds the messages of more than 64 KiB that are read at once, all together; one more is denied. It is at least
 	// MaxMessageBytes. Default 64 MiB, or MaxMessageBytes if that is more.
 	MaxReadBytes int
+	// Probes are the tokens of probes, which are answered with what arrived and never allowed. Nil: there are none.
+	Probes *probe.Tokens
 	// Log gets the stack of a check that panicked; nil discards it.
 	Log *slog.Logger
 }
@@ -128,6 +131,9 @@ func (s *Server) decide(ctx context.Context, in *message) (r *authz.Request, d a
 func (s *Server) authorize(ctx context.Context, in *message) (*authz.Request, authz.Decision) {
 	if ctx.Err() != nil {
 		return nil, Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
+	}
+	if r, d, is := s.probed(in); is {
+		return r, d
 	}
 	r, refused := in.request()
 	if refused != nil {

@@ -18,7 +18,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(statementOf(Resource, allowAll)), uint8(Resource))
 	f.Add([]byte("Statement:\n- Effect: Deny\n  NotAction: s3:*\n  Resource: '*'\n"), uint8(Identity))
 	f.Fuzz(func(t *testing.T, data []byte, kind uint8) {
-		o := Options{Name: "p", Kind: Kind(kind % 8), ExpandPrefix: benchPrefix}
+		o := Options{Name: "p", Kind: Kind(kind % 9), ExpandPrefix: benchPrefix}
 		p, faults := Parse(data, o)
 		fatal := false
 		for _, fault := range faults {

@@ -3,16 +3,20 @@ package server
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/portcullis-authz/portcullis/pkg/probe"
 )
 
 // adminServer serves operators and probes.
@@ -23,6 +27,7 @@ func (p *process) adminServer() *http.Server {
 	mux.Handle("DELETE /restapis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusAccepted)))
 	mux.Handle("DELETE /v2/apis/{api}/stages/{stage}/cache/authorizers", p.withToken(p.flush(http.StatusNoContent)))
 	mux.Handle("POST /explain", p.withToken(p.explain))
+	mux.Handle("POST /probes", p.withToken(p.makeProbes))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return &http.Server{
 		Handler:           p.withoutPanics(mux),
@@ -183,4 +188,22 @@ func (p *process) explain(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(report) // the client has gone
+}
+
+// makeProbes answers with tokens for probes of portcullis doctor --live, as many as the query's count.
+func (p *process) makeProbes(w http.ResponseWriter, r *http.Request) {
+	count, err := strconv.Atoi(r.URL.Query().Get("count"))
+	if err != nil || count < 1 || count > probe.MaxBatch {
+		http.Error(w, fmt.Sprintf("count must be 1 to %d", probe.MaxBatch), http.StatusBadRequest)
+		return
+	}
+	tokens, err := p.probes.Make(count)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusTooManyRequests)
+		return
+	}
+	p.config.Log.Info("tokens for probes were given out", "count", count)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(tokens) // the client has gone
 }

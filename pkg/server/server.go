@@ -24,6 +24,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+	"github.com/portcullis-authz/portcullis/pkg/probe"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
@@ -52,6 +53,8 @@ type process struct {
 	draining atomic.Bool
 	// badToken bounds the lines about an admin token that cannot be used.
 	badToken *rate.Limiter
+	// probes are the tokens of probes.
+	probes probe.Tokens
 	// explanations has a place for each explanation that may run.
 	explanations chan struct{}
 
@@ -112,6 +115,7 @@ func (p *process) generations(ctx context.Context) *generations {
 	checks := extauthz.New(extauthz.Config{
 		Authorizer: p.gate, Record: p.recorder.record, Trace: p.trace(), Log: p.config.Log,
 		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
+		Probes: &p.probes,
 	})
 	g := &generations{grace: p.config.DrainTimeout}
 	g.create = func() (*grpc.Server, context.CancelFunc) {

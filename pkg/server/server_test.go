@@ -63,6 +63,7 @@ func loadsFile(path string) func() (Loaded, error) {
 type running struct {
 	t           *testing.T
 	grpc, admin string
+	sts         string // "" without Config.STS
 	log         *logtest.Buffer
 	reload      chan os.Signal
 	cancel      context.CancelFunc
@@ -108,6 +109,9 @@ func startProcess(t *testing.T, c Config) *running {
 	}
 	if c.Admin != "off" && lines.Scan() {
 		r.admin = strings.TrimPrefix(lines.Text(), "portcullis: admin listening on ")
+	}
+	if c.STS != "" && lines.Scan() {
+		r.sts = strings.TrimPrefix(lines.Text(), "portcullis: sts listening on ")
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return r

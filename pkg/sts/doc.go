@@ -22,7 +22,7 @@
 // of calls never has many at work, and takes the processors from checks all the same. boto3 asks on each use of credentials that
 // expire within 15 minutes. A call beyond the rate is answered with a pause, during which it holds nothing but its connection.
 //
-// 2026-11-28: the rate of a caller counts only verified calls: whoever names the key of another could use up its rate otherwise.
+// 2026-11-28: the rate of a caller counts only verified calls: anyone who names the key of another could use up its rate otherwise.
 //
 // 2026-11-28: there are no CORS headers. No page in a browser has a reason to call.
 package sts

@@ -58,7 +58,7 @@ func TestErrorsOfParameters(t *testing.T) {
 		{"no role", sign(t, alice, post(form("AssumeRole", "RoleSessionName", "deploy"))), ValidationError,
 			"1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null"},
 		{"no role and name", sign(t, alice, post(form("AssumeRole"))), ValidationError, "2 validation errors detected: "},
-		{"role is no ARN", signed(assumeForm("RoleArn", "ops").Encode()), ValidationError, ""},
+		{"not an ARN", signed(assumeForm("RoleArn", "ops").Encode()), ValidationError, ""},
 		{"one character", signed(assumeForm("RoleSessionName", "d").Encode()), ValidationError, "roleSessionName"},
 		{"a name with a slash", signed(assumeForm("RoleSessionName", "a/b").Encode()), ValidationError, "roleSessionName"},
 		{"a name with a star", signed(assumeForm("RoleSessionName", "a*").Encode()), ValidationError, "roleSessionName"},

@@ -71,14 +71,12 @@ func (l *trustLinter) provider(s *statement.Statement, written string) {
 		name = of
 	}
 	audiences, configured := l.target.Audiences[name]
-	switch {
-	case !configured:
+	if !configured {
 		l.warn(s, s.Start, "the issuer of %s is not configured, so that it admits nobody; add %s to issuers, or remove the principal", document.Quote(written), document.Quote("https://"+name))
 		return
-	case len(audiences) == 0:
+	}
+	if len(audiences) == 0 {
 		l.warn(s, s.Start, "the issuer of %s has no audiences, so that no token of it is accepted; write audiences in issuers", document.Quote(written))
-	case slices.Contains(audiences, awsAudience):
-		l.warn(s, s.Start, "the issuer of %s has the audience %s: anyone who receives such a token can use it at AWS, too; give tokens for portcullis an audience of their own", document.Quote(written), awsAudience)
 	}
 	l.claims(s, name)
 }

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/pool"
+)
+
+const withSTS = `apis:
+  - id: a1b2c3d4e5
+    account: "111122223333"
+    region: eu-west-1
+    stages: [{name: prod, domains: [pets.example.com]}]
+    routes: [{route: GET /, authorization: AWS_IAM}]
+iam:
+  sessions: {keys: [{id: a, secret: {file: ring}, use: ISSUE}]}
+  sts: {callsPerSecond: 50, clockSkew: 30s}
+issuers:
+  https://id.example.com: {file: keys.json, audiences: [https://sts.example.com]}
+`
+
+func loadSTS(t *testing.T, change ...string) (*Snapshot, error) {
+	t.Helper()
+	dir := everything(t)
+	write(t, filepath.Join(dir, "ring"), []byte(ringOne))
+	write(t, filepath.Join(dir, "portcullis.yaml"), []byte(strings.NewReplacer(change...).Replace(withSTS)))
+	return Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
+}
+
+func TestSTS(t *testing.T) {
+	s, err := loadSTS(t)
+	if err != nil || s.STS == nil || len(s.Warnings) > 0 {
+		t.Fatalf("%v, %v", err, s)
+	}
+	t.Cleanup(s.Close)
+	if want := []string{"AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetSessionToken"}; !slices.Equal(s.STS.ActionNames(), want) {
+		t.Errorf("actions %v", s.STS.ActionNames())
+	}
+	without, err := loadSTS(t, "  sessions: {keys: [{id: a, secret: {file: ring}, use: ISSUE}]}\n", "", "  sts: {callsPerSecond: 50, clockSkew: 30s}\n", "  explainSignatures: false\n",
+		"AWS_IAM", "NONE")
+	if err != nil || without.STS != nil {
+		t.Errorf("without a key ring: %v, %v", err, without.STS)
+	}
+	if err == nil {
+		without.Close()
+	}
+}
+
+func TestFaultsOfSTS(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new string
+		message        string
+	}{
+		{"empty audience", "[https://sts.example.com]", `[""]`, "empty or given twice"},
+		{"an audience twice", "[https://sts.example.com]", "[a, b, a]", "empty or given twice"},
+		{"many audiences", "[https://sts.example.com]", "[a" + strings.Repeat(", a", 50) + "]", "at most 50 audiences"},
+		{"two issuers of one name", "issuers:\n", "issuers:\n  http://id.example.com: {file: keys.json, audiences: [a]}\n", "cannot tell the issuers"},
+		{"no calls", "callsPerSecond: 50", "callsPerSecond: 0", "from 1 to 10000"},
+		{"many calls", "callsPerSecond: 50", "callsPerSecond: 10001", "from 1 to 10000"},
+		{"skew", "clockSkew: 30s", "clockSkew: 6m", "clockSkew"},
+		{"no sessions", "  sessions: {keys: [{id: a, secret: {file: ring}, use: ISSUE}]}\n", "", "write iam.sessions, or remove sts"},
+	} {
+		_, err := loadSTS(t, c.old, c.new)
+		faults, ok := errors.AsType[fault.List](err)
+		if !ok || !slices.ContainsFunc(faults, func(f fault.Fault) bool { return strings.Contains(f.String(), c.message) && !f.Warning }) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.message)
+		}
+	}
+}
+
+// The example of pkg/sts/README.md is a part of a configuration that loads without a warning.
+func TestREADMEOfSTS(t *testing.T) {
+	text, err := os.ReadFile("../sts/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n# portcullis.yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	api, _, _ := strings.Cut(withSTS, "iam:\n")
+	dir := everything(t)
+	write(t, filepath.Join(dir, "ring"), []byte(ringOne))
+	example = strings.NewReplacer("/run/secrets/ring", "ring", "    caFile: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt\n", "    file: keys.json\n").Replace(example)
+	write(t, filepath.Join(dir, "portcullis.yaml"), []byte(api+example))
+	s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
+	if err != nil || s.STS == nil || len(s.Warnings) > 0 {
+		t.Fatalf("%v, %v", err, s.Warnings)
+	}
+	s.Close()
+}
