@@ -88,7 +88,7 @@ func TestChart(t *testing.T) {
 			checkServes(t, m)
 		})
 	}
-	for _, name := range []string{"central", "sidecar"} {
+	for _, name := range []string{"central", "sidecar", "workload"} {
 		t.Run("manifests of "+name, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join("kubernetes", name, "*.yaml"))
 			must(t, err)
@@ -144,7 +144,7 @@ func checkServes(t *testing.T, m manifests) {
 		if strings.HasPrefix(arg, "--config=") {
 			args[i] = "--config=" + filepath.Join(dir, "missing.yaml")
 		}
-		if strings.HasPrefix(arg, "--listen=") || strings.HasPrefix(arg, "--admin=:") {
+		if strings.HasPrefix(arg, "--listen=") || strings.HasPrefix(arg, "--admin=:") || strings.HasPrefix(arg, "--sts=:") {
 			args[i], _, _ = strings.Cut(arg, "=")
 			args[i] += "=127.0.0.1:0"
 		}
@@ -176,9 +176,11 @@ func TestChartRefuses(t *testing.T) {
 		example + ",flags.log-level=loud":       "value must be one of",
 		example + ",flags.max-checks=many":      "want integer",
 		example + ",tls.verifyClients=true":     "tls.verifyClients needs tls.existingSecret",
-		example + ",secrets.existingSecret=a,secrets.files.b=c": "set either secrets.existingSecret or secrets.files",
-		example + ",mode=daemon":                                "value must be one of",
-		example + ",mode=sidecar":                               "sidecar.containers: write the application's containers",
+		example + ",sts.enabled=true":           "set tls.existingSecret, or sts.plainText=true",
+		example + ",mode=sidecar,sts.enabled=true,sts.plainText=true": "a central portcullis serves STS",
+		example + ",secrets.existingSecret=a,secrets.files.b=c":       "set either secrets.existingSecret or secrets.files",
+		example + ",mode=daemon":                                      "value must be one of",
+		example + ",mode=sidecar":                                     "sidecar.containers: write the application's containers",
 		"config.existingConfigMap=a,mode=sidecar,sidecar.containers[0].name=a,sidecar.containers[0].image=b": "sidecar.envoy: set bootstrap to what",
 		example + ",volumeMounts[0].name=a,volumeMounts[0].mountPath=/a,volumeMounts[0].subPath=b":           "'not' failed",
 		example + ",networkPolicy.clients[0].podSelectors=a":                                                 "additional properties 'podSelectors' not allowed",

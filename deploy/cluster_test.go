@@ -188,7 +188,7 @@ func objects(t *testing.T, text string) (all []map[string]any) {
 func TestKubernetes(t *testing.T) {
 	mesh(t)
 	c := startCluster(t)
-	for _, name := range []string{"central", "sidecar"} {
+	for _, name := range []string{"central", "sidecar", "workload"} {
 		t.Run("manifests of "+name, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join("kubernetes", name, "*.yaml"))
 			must(t, err)

@@ -64,7 +64,7 @@ func TestFlagsAreThoseOfTheProgram(t *testing.T) {
 		t.Error("the schema takes any flag")
 	}
 	free := slices.Collect(maps.Keys(schema.Properties.Flags.Properties))
-	own := []string{"config", "listen", "admin", "admin-token-file", "tls-cert", "tls-key", "tls-client-ca", "drain-delay", "drain-timeout"}
+	own := []string{"config", "listen", "admin", "admin-token-file", "sts", "tls-cert", "tls-key", "tls-client-ca", "drain-delay", "drain-timeout"}
 	if diff := cmp.Diff(known, slices.Sorted(slices.Values(append(free, own...)))); diff != "" {
 		t.Errorf("flags of the program (-) and of the chart (+):\n%s", diff)
 	}
@@ -113,6 +113,9 @@ func checkFit(t *testing.T, m manifests) {
 	flags := flagsOf(t, p.container(t, "portcullis"))
 	if flags["admin"] != ":"+ports["admin"] || flags["listen"] != ":"+ports["grpc"] && !strings.HasPrefix(flags["listen"], "unix:") {
 		t.Errorf("portcullis listens at %s and %s; its ports are %v", flags["listen"], flags["admin"], ports)
+	}
+	if flags["sts"] != "" && flags["sts"] != ":"+ports["sts"] {
+		t.Errorf("STS listens at %s; the pod's ports are %v", flags["sts"], ports)
 	}
 	checkGrace(t, p, flags)
 }

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 		runGoFunction()
 		return
 	}
+	if os.Getenv(workloadMark) != "" {
+		runGoWorkload()
+		return
+	}
 	flag.Parse()
 	// Most of the time goes by in waiting for processes: more tests run at once than there are cores.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {

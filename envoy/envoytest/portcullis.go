@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // Build builds portcullis into dir, as `make build` does outside a Git repository, and returns the program.
@@ -22,34 +24,41 @@ func Build(ctx context.Context, dir string) (string, error) {
 // Portcullis is a running `portcullis serve`.
 type Portcullis struct {
 	*Process
-	// GRPC and Admin are the addresses that it printed.
-	GRPC, Admin string
+	// GRPC, Admin and STS are the addresses that it printed; STS is empty without --sts.
+	GRPC, Admin, STS string
 }
 
 var (
 	grpcLine  = regexp.MustCompile(`(?m)^portcullis: grpc listening on (.+)$`)
 	adminLine = regexp.MustCompile(`(?m)^portcullis: admin listening on (.+)$`)
+	stsLine   = regexp.MustCompile(`(?m)^portcullis: sts listening on (.+)$`)
 )
 
 // StartPortcullis runs `portcullis serve` with a configuration and further flags, listening for Envoy where listen says, and
-// waits until both its addresses are bound.
+// waits until its addresses are bound.
 func StartPortcullis(ctx context.Context, bin, config, listen string, flags ...string) (*Portcullis, error) {
 	p, err := Start(bin, append([]string{"serve", "--config", config, "--listen", listen, "--admin", "127.0.0.1:0"}, flags...)...)
 	if err != nil {
 		return nil, err
 	}
 	s := &Portcullis{Process: p}
+	sts := slices.ContainsFunc(flags, func(flag string) bool { return flag == "--sts" || strings.HasPrefix(flag, "--sts=") })
 	err = p.Await(ctx, func() bool {
-		grpc, admin := grpcLine.FindStringSubmatch(p.Stdout()), adminLine.FindStringSubmatch(p.Stdout())
-		if grpc == nil || admin == nil {
-			return false
-		}
-		s.GRPC, s.Admin = grpc[1], admin[1]
-		return true
+		return s.printed(grpcLine, &s.GRPC) && s.printed(adminLine, &s.Admin) && (!sts || s.printed(stsLine, &s.STS))
 	})
 	if err != nil {
 		p.Stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+// printed finds an address in what portcullis has printed.
+func (s *Portcullis) printed(line *regexp.Regexp, address *string) bool {
+	found := line.FindStringSubmatch(s.Stdout())
+	if found == nil {
+		return false
+	}
+	*address = found[1]
+	return true
 }

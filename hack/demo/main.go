@@ -53,7 +53,7 @@ func run(ctx context.Context) error {
 		}
 		return err
 	}
-	surprises := d.tour(ctx) + d.explain(ctx)
+	surprises := d.tour(ctx) + d.workload(ctx) + d.explain(ctx)
 	if os.Getenv("ONCE") != "" {
 		if surprises > 0 {
 			return fmt.Errorf("%d answers were not as expected", surprises)
@@ -117,7 +117,7 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"portcullis.yaml", "pets.policy.json", "iam/111122223333.json", "iam/access-keys.yaml", "partners/app.py"} {
+	for _, name := range []string{"portcullis.yaml", "pets.policy.json", "keys.json", "iam/111122223333.json", "iam/access-keys.yaml", "partners/app.py"} {
 		text, err := os.ReadFile(filepath.Join(root, "hack", "demo", name))
 		if err != nil {
 			return err
@@ -130,11 +130,15 @@ func (d *demo) startPortcullis(ctx context.Context, root string) error {
 	if d.bin, err = d.program(ctx); err != nil {
 		return err
 	}
+	if err := d.writeIdentity(); err != nil {
+		return err
+	}
 	token := filepath.Join(d.dir, "admin-token")
 	if err := os.WriteFile(token, []byte(adminToken), 0o600); err != nil {
 		return err
 	}
-	d.portcullis, err = envoytest.StartPortcullis(ctx, d.bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0", "--admin-token-file", token)
+	d.portcullis, err = envoytest.StartPortcullis(ctx, d.bin, filepath.Join(d.dir, "portcullis.yaml"), "127.0.0.1:0",
+		"--admin-token-file", token, "--sts", "127.0.0.1:0")
 	return err
 }
 
@@ -184,12 +188,14 @@ Everything stays up until you press Ctrl-C. Meanwhile, in another terminal:
     curl -s http://%[3]s/metrics | grep ^portcullis_checks_total
   Sign in as ann again; the answer holds her IdToken, for -H "Authorization: Bearer $ID_TOKEN":
     %[4]s
+  Be the workload that has a token and no key; an AWS SDK or the AWS CLI then gets credentials by itself:
+    export %[10]s
   The Envoy configuration in use, which is envoy/iam.yaml with other ports and more time for a check:
     %[2]s
   Follow the examples in pkg/iam, pkg/jwt and pkg/lambda, which use these variables:
     export ENVOY=http://%[5]s ADMIN=http://%[3]s POOL=%[6]s CLIENT=%[7]s ADMIN_TOKEN=%[8]s
 `, filepath.Join(d.dir, "pets.policy.json"), filepath.Join(d.dir, "envoy.yaml"), d.portcullis.Admin, d.pool.howToSignIn(),
-		d.addr, d.pool.URL, d.pool.client, adminToken, filepath.Join(d.dir, "admin-token"))
+		d.addr, d.pool.URL, d.pool.client, adminToken, filepath.Join(d.dir, "admin-token"), strings.Join(d.identity(), " "))
 	select {
 	case <-ctx.Done():
 		return nil

@@ -43,6 +43,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.secrets.existingSecret | default (printf "%s-secrets" (include "portcullis.fullname" .)) -}}
 {{- end -}}
 
+{{- define "portcullis.stsURL" -}}
+{{ if .Values.tls.existingSecret }}https{{ else }}http{{ end }}://{{ include "portcullis.fullname" . }}-sts.{{ .Release.Namespace }}.svc
+{{- end -}}
+
 {{/* Exactly one of the three sources of a configuration must be set: what guards an API is never a default. */}}
 {{- define "portcullis.checkValues" -}}
 {{- $ways := 0 -}}
@@ -68,7 +72,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.tls.verifyClients (not .Values.tls.existingSecret) -}}
 {{- fail "tls.verifyClients needs tls.existingSecret" -}}
 {{- end -}}
+{{- if and .Values.sts.enabled (not .Values.tls.existingSecret) (not .Values.sts.plainText) -}}
+{{- fail "sts: tokens and credentials must not cross the network in plain text: set tls.existingSecret, or sts.plainText=true if a mesh encrypts the connections" -}}
+{{- end -}}
 {{- if eq .Values.mode "sidecar" -}}
+{{- if .Values.sts.enabled }}{{ fail "sts: a central portcullis serves STS: use mode central, with the same iam.sessions" }}{{ end -}}
 {{- if .Values.tls.existingSecret }}{{ fail "tls: in mode sidecar Envoy uses a socket in the pod: remove tls.existingSecret" }}{{ end -}}
 {{- if not .Values.sidecar.containers }}{{ fail "sidecar.containers: write the application's containers, which listen on 127.0.0.1" }}{{ end -}}
 {{- if and .Values.sidecar.envoy.bootstrap .Values.sidecar.envoy.existingConfigMap -}}
@@ -111,6 +119,9 @@ args:
   - --config=/etc/portcullis/config/portcullis.yaml
   - --listen={{ if $central }}:9001{{ else }}unix:/run/portcullis/portcullis.sock{{ end }}
   - --admin=:9002
+{{- if .Values.sts.enabled }}
+  - --sts=:9003
+{{- end }}
   - --drain-delay={{ if $central }}{{ .Values.drain.delaySeconds }}{{ else }}0{{ end }}s
   - --drain-timeout={{ .Values.drain.timeoutSeconds }}s
 {{- if .Values.tls.existingSecret }}
@@ -135,6 +146,9 @@ ports:
   - {name: grpc, containerPort: 9001}
 {{- end }}
   - {name: admin, containerPort: 9002}
+{{- if .Values.sts.enabled }}
+  - {name: sts, containerPort: 9003}
+{{- end }}
 # The gRPC port opens when the configuration is loaded, which may take two minutes the first time. The admin port opens before.
 startupProbe:
 {{- if and $central (not .Values.tls.existingSecret) }}
