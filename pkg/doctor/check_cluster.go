@@ -6,9 +6,9 @@ import (
 )
 
 // timeouts applies the rules of the check's own timeout.
-func (e *examination) timeouts(m *manager) {
-	f, need := m.authz, e.options.CheckTime
-	given, set := durationAt(m.config(), "grpc_service", "timeout")
+func (e *examination) timeouts(m *manager, f *filter) {
+	need := e.options.CheckTime
+	given, set := durationAt(f.extAuthz(), "grpc_service", "timeout")
 	switch {
 	case set && given == 0:
 		e.report(ruleTimeout, f.where, f.path, "grpc_service.timeout is 0s, so checks have no limit")
@@ -25,8 +25,8 @@ func (e *examination) timeouts(m *manager) {
 }
 
 // outerTimeouts applies the rules of a route's timeouts. The route's own timeout begins after the check.
-func (e *examination) outerTimeouts(m *manager, r *route) {
-	given, _ := durationAt(m.config(), "grpc_service", "timeout")
+func (e *examination) outerTimeouts(f *filter, r *route) {
+	given, _ := durationAt(f.extAuthz(), "grpc_service", "timeout")
 	for _, path := range [][]string{{"idle_timeout"}, {"max_stream_duration", "max_stream_duration"}} {
 		if outer, ok := durationAt(get(r.own, "route"), path...); ok && outer > 0 && outer <= given {
 			e.report(ruleOuterTimeout, r.where, r.path, "%s is %v, and the timeout of a check is %v", path[0], outer, given)
@@ -37,12 +37,12 @@ func (e *examination) outerTimeouts(m *manager, r *route) {
 // upstreamClusters applies the rules of the clusters of portcullis.
 func (e *examination) upstreamClusters() {
 	done := map[string]bool{}
-	for _, m := range e.guarded {
-		if target := get(m.config(), "grpc_service", "google_grpc"); target != nil {
-			e.googleGRPC(m, target)
+	for _, f := range e.askers() {
+		if target := get(f.extAuthz(), "grpc_service", "google_grpc"); target != nil {
+			e.googleGRPC(f, target)
 			continue
 		}
-		name := textAt(m.config(), "grpc_service", "envoy_grpc", "cluster_name")
+		name := textAt(f.extAuthz(), "grpc_service", "envoy_grpc", "cluster_name")
 		if name == "" || done[name] {
 			continue
 		}
@@ -52,22 +52,31 @@ func (e *examination) upstreamClusters() {
 		case found:
 			e.cluster(name, c)
 		case len(e.clusters) == 0:
-			e.report(ruleUnseen, m.authz.where, m.authz.path, "the clusters are not in the input")
+			e.report(ruleUnseen, f.where, f.path, "the clusters are not in the input")
 		default:
-			e.report(ruleNoCluster, m.authz.where, m.authz.path, "there is no cluster %q", name)
+			e.report(ruleNoCluster, f.where, f.path, "there is no cluster %q", name)
 		}
 	}
 }
 
+// askers returns the filters for portcullis of all listeners.
+func (e *examination) askers() []*filter {
+	var all []*filter
+	for _, m := range e.guarded {
+		all = append(all, m.ours...)
+	}
+	return all
+}
+
 // googleGRPC applies the rules of a connection that Envoy's Google gRPC client makes.
-func (e *examination) googleGRPC(m *manager, target any) {
+func (e *examination) googleGRPC(f *filter, target any) {
 	credentials := objectAt(target, "channel_credentials")
 	if credentials["ssl_credentials"] != nil || credentials["sslCredentials"] != nil || len(listAt(target, "channel_credentials_plugin")) > 0 {
 		return
 	}
 	uri := strings.TrimPrefix(textAt(target, "target_uri"), "dns:")
 	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !isLocal(host) {
-		e.report(rulePlain, m.authz.where, m.authz.path, "target_uri %q has no ssl_credentials", uri)
+		e.report(rulePlain, f.where, f.path, "target_uri %q has no ssl_credentials", uri)
 	}
 }
 

@@ -109,7 +109,7 @@ func hostOf(domain string) string {
 
 // expectBody finds routes of a stage that needs every body and does not get it. A stage of which only some routes need
 // it has routes that do not.
-func (e *examination) expectBody(m *manager, r *route, s *settings) {
+func (e *examination) expectBody(r *route, s check) {
 	if e.expected == nil {
 		return
 	}
@@ -118,7 +118,7 @@ func (e *examination) expectBody(m *manager, r *route, s *settings) {
 			e.report(ruleNoMark, r.where, r.path, "every route of %s/%s needs the body, and portcullis.body is not set", st.api, st.name)
 		}
 	}
-	waits, _ := s.buffered(m.config())
+	waits, _ := s.buffered(s.extAuthz())
 	if waits && !e.expected.signs {
 		e.report(ruleNeedlessBody, r.where, r.path, "Envoy waits for the body")
 	}
@@ -168,12 +168,12 @@ func (e *examination) compare() {
 				if !r.forwards() {
 					return
 				}
-				s := r.settings(m.authz.name)
+				checks, _ := m.checks(&r)
 				for _, d := range listAt(r.host, "domains") {
 					domain, _ := d.(string)
 					host := hostOf(domain)
 					routed[host], wild = true, wild || strings.Contains(host, "*")
-					marked[host] = marked[host] || s.has("portcullis.body")
+					marked[host] = marked[host] || slices.ContainsFunc(checks, func(c check) bool { return c.has("portcullis.body") })
 					if e.expected.hosts[host] == nil && !strings.Contains(host, "*") {
 						e.report(ruleUnknownHost, r.levels[1].where, r.levels[1].path, "%q is not a domain of portcullis.yaml", domain)
 					}

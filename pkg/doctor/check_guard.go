@@ -12,7 +12,7 @@ func (e *examination) guard(m *manager) {
 		return // state has told of it
 	}
 	sidecarOutbound := m.direction() == "OUTBOUND" && (e.inbound || strings.HasPrefix(e.Node, "sidecar~"))
-	if m.authz == nil && sidecarOutbound {
+	if len(m.ours) == 0 && sidecarOutbound {
 		return
 	}
 	for _, name := range m.unseen {
@@ -23,7 +23,7 @@ func (e *examination) guard(m *manager) {
 			e.report(ruleUnseen, f.where, f.path, "the configuration of the filter %q is discovered, and is not in the input", f.name)
 		}
 	}
-	if m.authz != nil || m.isOwn() {
+	if len(m.ours) > 0 || m.isOwn() {
 		return
 	}
 	for _, f := range m.filters {
@@ -35,8 +35,8 @@ func (e *examination) guard(m *manager) {
 }
 
 // filter applies the rules of the ext_authz filter's own settings.
-func (e *examination) filter(m *manager) {
-	f, c := m.authz, m.config()
+func (e *examination) filter(m *manager, f *filter) {
+	c := f.extAuthz()
 	on := func(broken bool, rule, format string, args ...any) {
 		if broken {
 			e.report(rule, f.where, f.path, format, args...)
@@ -48,7 +48,7 @@ func (e *examination) filter(m *manager) {
 	on(isTrue(c, "failure_mode_allow"), ruleFailOpen, "failure_mode_allow is true%s", headerAdd(c))
 	on(isTrue(c, "shadow_mode"), ruleShadow, "shadow_mode is true")
 	on(!isAlwaysEnabled(c), ruleEnabled, "filter_enabled is %s", compact(get(c, "filter_enabled")))
-	on(get(c, "filter_enabled_metadata") != nil && !m.metadataIsCertain(), ruleMetadata, "filter_enabled_metadata is %s", compact(get(c, "filter_enabled_metadata")))
+	on(get(c, "filter_enabled_metadata") != nil && !isBackstop(c) && !m.metadataIsCertain(f), ruleMetadata, "filter_enabled_metadata is %s", compact(get(c, "filter_enabled_metadata")))
 	for _, name := range []string{"allowed_headers", "disallowed_headers"} {
 		on(get(c, name) != nil, ruleHeaders, "%s is set", name)
 	}
@@ -66,7 +66,7 @@ func (e *examination) filter(m *manager) {
 	e.bodySettings(get(c, "with_request_body"), f.where, f.path+".typed_config.with_request_body")
 	on(get(c, "with_request_body") != nil && !isTrue(c, "with_request_body", "pack_as_bytes"), ruleTextBody, "pack_as_bytes is not true")
 	on(!isServerError(c), ruleStatusOnError, "status_on_error is %s", compact(get(c, "status_on_error")))
-	e.timeouts(m)
+	e.timeouts(m, f)
 }
 
 func headerAdd(c any) string {
@@ -114,13 +114,13 @@ func isAlwaysEnabled(c any) bool {
 
 // metadataIsCertain reports whether every request gets the metadata of filter_enabled_metadata, as from the shadow rules
 // that Istio makes of an AuthorizationPolicy that matches everything.
-func (m *manager) metadataIsCertain() bool {
-	want := get(m.config(), "filter_enabled_metadata")
+func (m *manager) metadataIsCertain(asks *filter) bool {
+	want := get(asks.extAuthz(), "filter_enabled_metadata")
 	prefix, path := textAt(want, "value", "string_match", "prefix"), listAt(want, "path")
 	if prefix == "" || len(path) != 1 || isTrue(want, "invert") {
 		return false
 	}
-	for _, f := range m.filters[:m.authz.index] {
+	for _, f := range m.filters[:asks.index] {
 		if f.name != textAt(want, "filter") || f.kind() != "rbac" || f.disabled || f.missing {
 			continue
 		}
@@ -223,9 +223,11 @@ func (e *examination) shared() {
 				continue
 			}
 			routesOf(table, func(r route) {
-				if s := r.settings(m.authz.name); s.has("portcullis.listener") {
-					at := s.extensions["portcullis.listener"]
-					e.report(ruleListenerMark, at.where, at.path, "portcullis.listener is used by the listeners %s", strings.Join(users[table.path], ", "))
+				checks, _ := m.checks(&r)
+				for _, c := range checks {
+					if at, ok := c.extensions["portcullis.listener"]; ok {
+						e.report(ruleListenerMark, at.where, at.path, "portcullis.listener is used by the listeners %s", strings.Join(users[table.path], ", "))
+					}
 				}
 			})
 		}

@@ -82,9 +82,10 @@ func (e *examination) downstream(m *manager) {
 			e.report(ruleProxyProtocol, where, path, "allow_requests_without_proxy_protocol is true")
 		}
 		reads := slices.ContainsFunc(listAt(config, "rules"), func(r any) bool { return textAt(r, "on_tlv_present", "key") == "aws_vpce" })
-		sends := slices.Contains(listAt(m.config(), "metadata_context_namespaces"), any(proxyProtocol))
-		if reads && !sends {
-			e.report(ruleVPCE, m.authz.where, m.authz.path, "metadata_context_namespaces does not list %s", proxyProtocol)
+		for _, our := range m.ours {
+			if reads && !slices.Contains(listAt(our.extAuthz(), "metadata_context_namespaces"), any(proxyProtocol)) {
+				e.report(ruleVPCE, our.where, our.path, "metadata_context_namespaces does not list %s", proxyProtocol)
+			}
 		}
 	}
 }

@@ -39,13 +39,14 @@ var effects = map[string]effect{
 
 // order applies the rules of the filters before and after ext_authz.
 func (e *examination) order(m *manager) {
+	first, last := m.ours[0].index, m.ours[len(m.ours)-1].index
 	for i := range m.filters {
 		f := &m.filters[i]
-		if f == m.authz || f.missing || !m.runs(f) {
+		if slices.Contains(m.ours, f) || f.missing || !m.runs(f) {
 			continue
 		}
 		does := effects[f.kind()]
-		before := f.index < m.authz.index
+		before, after := f.index < last, f.index > first // or both
 		switch {
 		case does == unknown && before:
 			e.report(ruleUnknownBefore, f.where, f.path, "%s comes before ext_authz", f.kind())
@@ -53,7 +54,7 @@ func (e *examination) order(m *manager) {
 			e.report(ruleUnknownAfter, f.where, f.path, "%s comes after ext_authz", f.kind())
 		case before && (does == changes || does == pristine || does == depends && m.changesBefore(f)):
 			e.report(ruleBefore, f.where, f.path, "%s comes before ext_authz", f.kind())
-		case !before && (does == changes || does == depends && m.changesAfter(f)):
+		case after && (does == changes || does == depends && m.changesAfter(f)):
 			e.report(ruleAfter, f.where, f.path, "%s comes after ext_authz", f.kind())
 		}
 	}

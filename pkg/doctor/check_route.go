@@ -18,39 +18,46 @@ func (e *examination) table(m *manager, table entry) {
 
 // route applies the rules of one route that forwards.
 func (e *examination) route(m *manager, r *route) {
-	s := r.settings(m.authz.name)
-	switch {
-	case s.off != nil:
-		e.report(ruleRouteOff, r.where, s.off.path, "the filter %q is disabled for the route, at %s", m.authz.name, s.off.where)
-		return
-	case !s.set && m.authz.disabled:
-		e.report(ruleOff, r.where, r.path, "the filter %q is disabled: true in the listener, and the route does not switch it on", m.authz.name)
-		return
-	case s.disabled != nil:
-		e.report(ruleRouteOff, r.where, s.disabled.path, "ExtAuthzPerRoute has disabled: true, at %s", s.disabled.where)
+	checks, off := m.checks(r)
+	if len(checks) == 0 {
+		e.unchecked(r, off)
 		return
 	}
 	action := get(r.own, "route")
 	if name := textAt(action, "cluster_header"); name != "" {
 		e.report(ruleClusterHeader, r.where, r.path, "the header %s names the cluster", name)
 	}
-	for _, name := range []string{"portcullis.api", "portcullis.stage"} {
-		if !s.has(name) {
-			e.report(ruleNoAPI, r.where, r.path, "%s is not set", name)
-		}
-	}
-	e.bodyOf(m, r, &s)
-	e.outerTimeouts(m, r)
-	e.principal(m, &s)
 	e.mapped(r)
-	e.expectBody(m, r, &s)
+	for _, c := range checks {
+		for _, name := range []string{"portcullis.api", "portcullis.stage"} {
+			if !c.has(name) {
+				e.report(ruleNoAPI, r.where, r.path, "%s is not set", name)
+			}
+		}
+		e.bodyOf(r, c)
+		e.outerTimeouts(c.filter, r)
+		e.principal(m, c)
+		e.expectBody(r, c)
+	}
+}
+
+// unchecked reports a route for which no filter runs.
+func (e *examination) unchecked(r *route, c check) {
+	switch {
+	case c.off != nil:
+		e.report(ruleRouteOff, r.where, c.off.path, "the filter %q is disabled for the route, at %s", c.name, c.off.where)
+	case c.settings.disabled != nil:
+		e.report(ruleRouteOff, r.where, c.settings.disabled.path, "ExtAuthzPerRoute has disabled: true, at %s", c.settings.disabled.where)
+	default:
+		e.report(ruleOff, r.where, r.path, "the filter %q is disabled: true in the listener, and the route does not switch it on", c.name)
+	}
 }
 
 // bodyOf compares what a route declares of the body with what Envoy does.
-func (e *examination) bodyOf(m *manager, r *route, s *settings) {
-	waits, byRoute := s.buffered(m.config())
+func (e *examination) bodyOf(r *route, s check) {
+	waits, byRoute := s.buffered(s.extAuthz())
 	e.bodySettings(get(s.check, "with_request_body"), s.at.where, s.at.path)
-	if byRoute && get(m.config(), "with_request_body") == nil {
+	if byRoute && get(s.extAuthz(), "with_request_body") == nil {
 		e.report(ruleTextBody, r.where, s.at.path, "the route has with_request_body, and the filter has none")
 	}
 	if !s.has("portcullis.body") {
@@ -71,13 +78,20 @@ func (e *examination) bodyOf(m *manager, r *route, s *settings) {
 // unapplied finds settings of ext_authz that no filter of the listener has the name for.
 func (e *examination) unapplied(m *manager, table entry) {
 	levelsOf(table, func(at level) {
+		var unknown []string
 		for name, config := range objectAt(at.tree, perFilter) {
-			if _, config = unwrapped(config); !isType(config, typePerRoute) || !marks(config) && !isTrue(config, "disabled") {
+			if _, config = unwrapped(config); !isType(config, typePerRoute) {
 				continue
 			}
-			if !slices.ContainsFunc(m.filters, func(f filter) bool { return f.name == name }) && !e.usedElsewhere(m, table, name) {
-				e.report(ruleUnapplied, at.where, at.path, "%q is not a filter of %s; the filter is %q", name, m.where, m.authz.name)
+			if slices.ContainsFunc(m.filters, func(f filter) bool { return f.name == name }) || e.usedElsewhere(m, table, name) {
+				return // the same settings may stand under each of the names that a filter can get
 			}
+			if marks(config) || isTrue(config, "disabled") {
+				unknown = append(unknown, name)
+			}
+		}
+		for _, name := range slices.Sorted(slices.Values(unknown)) {
+			e.report(ruleUnapplied, at.where, at.path, "%q is not a filter of %s; the filter is %q", name, m.where, m.ours[0].name)
 		}
 	})
 }
@@ -106,7 +120,7 @@ func (e *examination) portInHost(table entry) {
 }
 
 // principal finds client certificates that count without being verified.
-func (e *examination) principal(m *manager, s *settings) {
+func (e *examination) principal(m *manager, s check) {
 	tls := get(m.chain, "transport_socket", "typed_config")
 	if !s.has("portcullis.sourcePrincipal") || !isType(tls, ".DownstreamTlsContext") {
 		return // without TLS there is no principal

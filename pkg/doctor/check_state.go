@@ -43,7 +43,7 @@ func (e *examination) draining() {
 		}
 		drains = true
 		severity, what := Note, "it asks portcullis too"
-		if m.authz == nil && !m.isOwn() {
+		if len(m.ours) == 0 && !m.isOwn() {
 			severity, what = Wrong, "it does not ask portcullis"
 		}
 		e.as(severity, ruleDraining, m.where, m.path, "an older version of the listener drains; %s", what)
@@ -67,8 +67,8 @@ func (e *examination) statistics() {
 			e.report(ruleFailing, "envoy", "stats "+name, "%.0f requests", n)
 		}
 	}
-	for _, m := range e.guarded {
-		cluster := clusterOf(m.config())
+	for _, f := range e.askers() {
+		cluster := clusterOf(f.extAuthz())
 		name := cluster
 		if alt := textAt(e.clusters[cluster].tree, "alt_stat_name"); alt != "" {
 			name = strings.TrimSuffix(alt, ";")

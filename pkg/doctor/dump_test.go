@@ -236,7 +236,6 @@ func TestAdmin(t *testing.T) {
 
 // A mesh with 2,000 clusters is read and examined in less than a second.
 func TestLargeDump(t *testing.T) {
-	t.Parallel()
 	listener, cluster := dump(t)
 	clusters := []any{map[string]any{"cluster": cluster}}
 	var hosts []any
@@ -251,17 +250,22 @@ func TestLargeDump(t *testing.T) {
 		t.Fatal(err)
 	}
 	data = bytes.Join([][]byte{data, bytes.Repeat([]byte(" "), max(0, 7<<20-len(data)))}, nil)
-	start := time.Now()
-	d := NewDump()
-	if err := d.Read("large", bytes.NewReader(data)); err != nil {
-		t.Fatal(err)
+	took := time.Hour
+	for range 3 { // the machine may have other things to do
+		start := time.Now()
+		d := NewDump()
+		if err := d.Read("large", bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		if found := Examine(d, Options{}); len(found) != 0 {
+			t.Errorf("%d findings, the first %+v", len(found), found[0])
+		}
+		took = min(took, time.Since(start))
 	}
-	if found := Examine(d, Options{}); len(found) != 0 {
-		t.Errorf("%d findings, the first %+v", len(found), found[0])
-	}
-	if took := time.Since(start); took > time.Second {
+	if took > time.Second {
 		t.Errorf("%d bytes took %v", len(data), took)
 	}
+	t.Logf("%d bytes took %v", len(data), took)
 }
 
 func dumpCluster(like map[string]any, name string) (map[string]any, error) {

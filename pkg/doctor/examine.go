@@ -40,7 +40,7 @@ func Examine(d *Dump, o Options) []Finding {
 	is := d.recognize(e.all)
 	for _, m := range e.all {
 		m.choose(is)
-		if m.authz != nil && m.listener.state != "draining" {
+		if len(m.ours) > 0 && m.listener.state != "draining" {
 			e.guarded = append(e.guarded, m)
 			e.inbound = e.inbound || m.direction() == "INBOUND"
 		}
@@ -50,7 +50,9 @@ func Examine(d *Dump, o Options) []Finding {
 		e.guard(m)
 	}
 	for _, m := range e.guarded {
-		e.filter(m)
+		for _, f := range m.ours {
+			e.filter(m, f)
+		}
 		e.connectionManager(m)
 		e.order(m)
 		e.downstream(m)

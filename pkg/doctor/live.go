@@ -87,7 +87,7 @@ func (e *examination) behind(at *url.URL) ([]*manager, error) {
 	is := e.recognize(e.all)
 	by, found := map[string][]*manager{}, ""
 	for _, m := range e.all {
-		if m.choose(is); m.authz == nil || m.listener.state == "draining" {
+		if m.choose(is); len(m.ours) == 0 || m.listener.state == "draining" {
 			continue
 		}
 		name := textAt(m.listener.tree, "name")
@@ -108,7 +108,7 @@ func (e *examination) behind(at *url.URL) ([]*manager, error) {
 // blocked returns the rule that keeps a manager from getting probes, or "".
 func blocked(examined []Finding, m *manager) string {
 	for _, f := range examined {
-		if slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.where) || f.Where == "cluster "+clusterOf(m.config())) {
+		if slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.where) || slices.ContainsFunc(m.ours, func(our *filter) bool { return f.Where == "cluster "+clusterOf(our.extAuthz()) })) {
 			return f.Rule
 		}
 	}
@@ -128,8 +128,7 @@ type sending struct {
 func (e *examination) sendings(m *manager, table entry) []sending {
 	open := map[string]bool{}
 	routesOf(table, func(r route) {
-		s := r.settings(m.authz.name)
-		if r.forwards() && (s.off != nil || !s.set && m.authz.disabled || s.disabled != nil) {
+		if checks, _ := m.checks(&r); r.forwards() && len(checks) == 0 {
 			open[r.levels[1].path] = true
 		}
 	})
@@ -149,8 +148,8 @@ func (e *examination) sendings(m *manager, table entry) []sending {
 			e.report(ruleNotProbed, r.where, r.path, "%s", why)
 			return
 		}
-		settings := r.settings(m.authz.name)
-		s.body, _ = settings.buffered(m.config())
+		checks, _ := m.checks(&r)
+		s.body, _ = checks[0].buffered(checks[0].extAuthz())
 		all = append(all, s)
 	})
 	return all

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -25,8 +24,8 @@ type manager struct {
 	chain any
 	// filters are the HTTP filters.
 	filters []filter
-	// authz is the ext_authz filter for portcullis, nil if there is none. others are the ext_authz filters of others.
-	authz *filter
+	// ours are the ext_authz filters for portcullis. Envoy Gateway makes one for each SecurityPolicy.
+	ours []*filter
 	// tables are the route configurations.
 	tables []entry
 	// unseen names route configurations that are not in the dump.
@@ -214,13 +213,52 @@ func clusterOf(config any) string {
 	return textAt(config, "http_service", "server_uri", "cluster")
 }
 
-// choose sets the filter for portcullis.
+// choose sets the filters for portcullis.
 func (m *manager) choose(is asPortcullis) {
-	i := slices.IndexFunc(m.filters, func(f filter) bool { return f.extAuthz() != nil && is(f.name, f.extAuthz()) })
-	if i >= 0 {
-		m.authz = &m.filters[i]
+	m.ours = nil
+	for i := range m.filters {
+		if f := &m.filters[i]; f.extAuthz() != nil && is(f.name, f.extAuthz()) {
+			m.ours = append(m.ours, f)
+		}
 	}
 }
 
-// config returns the configuration of the filter for portcullis.
-func (m *manager) config() any { return m.authz.extAuthz() }
+// check is a filter for portcullis that runs for a route, and its settings there.
+type check struct {
+	*filter
+	settings
+}
+
+// checks returns the checks of a route. Without any, it also returns the settings that switch them off, of the filter
+// that says so most clearly. A backstop counts if nothing else checks the route.
+func (m *manager) checks(r *route) (all []check, off check) {
+	var backstops []check
+	for _, f := range m.ours {
+		c := check{f, r.settings(f.name)}
+		switch {
+		case c.runs() && isBackstop(f.extAuthz()):
+			backstops = append(backstops, c)
+		case c.runs():
+			all = append(all, c)
+		case off.filter == nil || c.off != nil || c.settings.disabled != nil:
+			off = c
+		}
+	}
+	if len(all) == 0 {
+		all = backstops
+	}
+	return all, off
+}
+
+// runs reports whether the filter runs for the route.
+func (c *check) runs() bool {
+	return c.off == nil && c.settings.disabled == nil && (c.set || !c.filter.disabled)
+}
+
+// isBackstop reports whether a filter asks about each request that no filter for portcullis before it has allowed.
+func isBackstop(config any) bool {
+	want := get(config, "filter_enabled_metadata")
+	path := listAt(want, "path")
+	return textAt(want, "filter") == "envoy.filters.http.ext_authz" && len(path) == 1 && textAt(path[0], "key") == "decision" &&
+		textAt(want, "value", "string_match", "exact") == "allow" && isTrue(want, "invert")
+}
