@@ -147,6 +147,12 @@ func TestMeshEnvoyGateway(t *testing.T) {
 	envoytest.RequireEnvoyGateway(t)
 	config, pool, issuer := allControls(t)
 	g := startGateway(t, setup{
+		answer: func(s envoytest.Seen) string {
+			if s.Target == "/pets" {
+				return "rex, tom\n" // as the README's
+			}
+			return s.Method + " " + s.Target + "\n"
+		},
 		config: strings.Replace(config, "CATS\n", catsAPI+basesAPI, 1),
 		files:  map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()},
 	})
@@ -344,5 +350,30 @@ func (g *gatewayStack) oldConnections(t *testing.T, config string) {
 	}
 	if !slices.Contains(statuses, 500) || slices.Contains(statuses, 200) {
 		t.Errorf("old connections got %v, want 403 and 500", statuses)
+	}
+}
+
+// readme has the README's API, whose requests get the answers that it shows. What is replaced are addresses, and helm and kubectl by files
+// that Envoy Gateway reads.
+func (g *gatewayStack) readme(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := section(t, string(text), "envoy-gateway.yaml")
+	for _, b := range blocks(own) {
+		if b.saveAs == "portcullis.yaml" {
+			g.print(t, b.text)
+		}
+	}
+	g.apply(t, g.printed, "the README's API is in force", func() bool {
+		return g.get(t, "/pets").status == 200 && g.from(t, "cats.example.com", "/cats").body == forbidden
+	})
+	shows := commands(own)
+	if len(shows) < 3 {
+		t.Fatalf("the README shows %d requests", len(shows))
+	}
+	for _, show := range shows {
+		run(t, g.dir, show, strings.NewReplacer("127.0.0.1:8080", g.addr))
 	}
 }
