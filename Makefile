@@ -55,7 +55,7 @@ test: parts ## everything, with the race detector and the real Envoy
 e2e: parts ## only the tests through the real Envoy
 	LONG=1 $(GO) test -race -count=1 -timeout 10m ./envoy/...
 
-e2e-mesh: parts ## the real istiod with its Envoys, Helm, a real API server and buildah; the first run builds them, for some 30 minutes of a processor's time
+e2e-mesh: parts ## the real istiod and Envoy Gateway with their Envoys, Helm, a real API server and buildah; the first run builds them, for some 40 minutes of a processor's time
 	@hack/mesh.sh
 	MESH=required E2E=required $(GO) test -race -count=1 -timeout 10m -run '^TestMesh' -v ./envoy/e2e
 	@deploy/tools.sh

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -147,7 +148,7 @@ var resources = map[string]string{
 func (c *cluster) create(t *testing.T, o map[string]any, options string) (status int, text string) {
 	t.Helper()
 	kind, meta := o["kind"].(string), o["metadata"].(map[string]any)
-	group, resource, ok := strings.Cut(resources[kind], " ")
+	group, resource, ok := strings.Cut(cmp.Or(resources[kind], gatewayResources[kind]), " ")
 	if !ok {
 		t.Fatalf("a %s: where is it created?", kind)
 	}
@@ -207,6 +208,7 @@ func TestKubernetes(t *testing.T) {
 	for _, name := range variants(t) {
 		t.Run("Helm with "+name, func(t *testing.T) { c.checkHelm(t, name) })
 	}
+	t.Run("Envoy Gateway", c.checkGateway)
 }
 
 // checkRestricted applies the namespace's standard to a pod, and to one that may gain privileges, which must be refused.

@@ -5,6 +5,7 @@
 #   helm         from its Go module; takes three minutes to build.
 #   kubeconform  from its Go module.
 #   schemas      the Kubernetes API's own description, from its Go module, and the Prometheus operator's definitions.
+#   gateway      the definitions of the Gateway API and of Envoy Gateway, from Envoy Gateway's Go module.
 #   apiserver    kube-apiserver, from hack/apiserver; takes six minutes to build on two cores.
 #   buildah      the system's; for root on Debian, apt-get installs it. etcd as well.
 set -euo pipefail
@@ -14,6 +15,7 @@ helm=v4.3.1
 kubeconform=v0.8.0
 kubernetes=v1.37.2
 operator=v0.92.1
+gateway=v1.9.1 # as in hack/mesh.sh
 
 go=${GO:-go}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/portcullis
@@ -56,6 +58,18 @@ schemas() {
 	mv "$to/.swagger.json" "$to/swagger.json"
 }
 
+gateway() {
+	local kind to=$cache/envoy-gateway-definitions-$gateway crds=charts/gateway-helm/charts/crds/crds
+	[ ! -e "$to/gatewayapi.yaml" ] || return 0
+	echo "tools: fetching the definitions of Envoy Gateway $gateway" >&2
+	mkdir -p "$to"
+	for kind in backends clienttrafficpolicies envoypatchpolicies httproutefilters securitypolicies; do
+		of_module github.com/envoyproxy/gateway $gateway "$crds/generated/gateway.envoyproxy.io_$kind.yaml" "$to/$kind.yaml"
+	done
+	of_module github.com/envoyproxy/gateway $gateway $crds/gatewayapi-crds.yaml "$to/.gatewayapi.yaml"
+	mv "$to/.gatewayapi.yaml" "$to/gatewayapi.yaml"
+}
+
 apiserver() {
 	local to=$cache/kube-apiserver-$kubernetes version=k8s.io/component-base/version work
 	[ ! -x "$to/kube-apiserver" ] || return 0
@@ -94,18 +108,19 @@ system() {
 case ${1:-} in
 helm) program helm $helm helm.sh/helm/v4/cmd/helm ;;
 kubeconform) program kubeconform $kubeconform github.com/yannh/kubeconform/cmd/kubeconform ;;
-schemas | apiserver | buildah | etcd) "$1" ;;
+schemas | gateway | apiserver | buildah | etcd) "$1" ;;
 folder) # print the folder of a tool: deploy/tools.sh folder helm
 	case ${2:-} in
 	helm) echo "$cache/helm-$helm" ;;
 	kubeconform) echo "$cache/kubeconform-$kubeconform" ;;
 	apiserver) echo "$cache/kube-apiserver-$kubernetes" ;;
+	gateway) echo "$cache/envoy-gateway-definitions-$gateway" ;;
 	schemas) echo "$cache/kubernetes-schemas-$kubernetes-$operator" ;;
 	*) exit 2 ;;
 	esac
 	;;
 '')
-	for tool in kubeconform schemas buildah etcd helm apiserver; do deploy/tools.sh $tool; done
+	for tool in kubeconform schemas gateway buildah etcd helm apiserver; do deploy/tools.sh $tool; done
 	echo "tools: ready after $SECONDS s" >&2
 	;;
 *)

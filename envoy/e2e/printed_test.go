@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"flag"
 	"os"
@@ -21,7 +20,7 @@ var update = flag.Bool("update", false, "write the files of envoy/ as portcullis
 // printedBy is the command of a section that prints its file.
 var printedBy = regexp.MustCompile(`(?m)^portcullis envoy ((?:.*\\\n)*.*) > envoy/(.*)$`)
 
-// Each file is what `portcullis envoy` prints for the README's configuration, or that of its section, with the section's flags.
+// Each file is what `portcullis envoy` prints for the configuration that the README has saved last, with the flags of the file's section.
 func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../README.md")
@@ -29,7 +28,7 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob("../*.yaml")
-	if err != nil || len(files) != 6 {
+	if err != nil || len(files) != 7 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -42,13 +41,12 @@ func TestFilesAreWhatPortcullisPrints(t *testing.T) {
 				t.Fatalf("the README does not say which command prints the file: %q", command)
 			}
 			dir := t.TempDir()
-			_, keys, _ := strings.Cut(own, "\nSave these as `access-keys.yaml`")
-			for name, content := range map[string]string{
-				"portcullis.yaml":  cmp.Or(block(own, "yaml"), block(string(text), "yaml")),
-				owner + ".json":    block(own, "json"),
-				"access-keys.yaml": block(keys, "yaml"),
-			} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			saved, _, _ := strings.Cut(string(text), own)
+			for _, b := range blocks(saved + own) {
+				if b.saveAs == "" || b.language == "sh" || b.language == "console" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(dir, b.saveAs), []byte(b.text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -1,10 +1,10 @@
-// Package envoyconf generates the configuration of Envoy or Istio for a portcullis.yaml, with comments that explain
-// each setting. The files in envoy/ are its output.
+// Package envoyconf generates the configuration of Envoy, Istio or Envoy Gateway for a portcullis.yaml, with comments
+// that explain each setting. The files in envoy/ are its output.
 //
 // options.go checks the options. plan.go assigns APIs to listeners. hosts.go finds what each listener serves. routes.go
 // decides for which requests Envoy buffers the body. readings.go refuses configurations in which one path of an
-// upstream has two meanings. The templates, one for each target, write the YAML; istio.go first converts the plan to
-// the terms of a mesh.
+// upstream has two meanings. The templates, one for each target, write the YAML; istio.go and envoygateway.go first
+// convert the plan to the terms of a mesh and of the Gateway API.
 //
 // # Decisions
 //
@@ -72,4 +72,19 @@
 // 2026-11-28: Envoy's own answers use API Gateway's messages and keep their status, so that graphs do not change. A
 // listener has one set of them: that of REST APIs if it has a REST API. The details ext_authz_denied mark answers of
 // portcullis.
+//
+// 2026-11-28: for Envoy Gateway, HTTPRoutes are printed too, because a route and its SecurityPolicy must name the same
+// stage, and a policy whose targetRef is misspelt guards nothing. They are only on the listeners that have patches.
+//
+// 2026-11-28: Envoy Gateway gives each SecurityPolicy a filter of its own, which is disabled and enabled per route.
+// Connections that are older than the policy do not have its filter, but use the new route: tried, they reached the
+// upstream without a check until they were drained. So the filter portcullis-unguarded of the Gateway's policy is
+// always in Envoy, because one route uses it, and is enabled for all routes. filter_enabled_metadata skips it for what
+// another filter of portcullis has allowed, and it denies everything else. It must come last: Envoy Gateway orders the
+// filters by name. A single SecurityPolicy with a patch for each route would need no such filter, but Envoy Gateway
+// reads and writes all routes for each patch, which takes too long for hundreds of APIs. Here the number of patches
+// does not depend on the APIs.
+//
+// 2026-11-28: the routes of a stage are not told apart for Envoy Gateway. The Gateway API orders matches by its own
+// rules, for which the proof of exceptions does not hold.
 package envoyconf

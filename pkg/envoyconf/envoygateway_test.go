@@ -70,7 +70,6 @@ func TestEnvoyGateway(t *testing.T) {
 				for _, ref := range at(t, doc, "spec", "targetRefs").([]any) {
 					if at(t, ref, "kind") == "Gateway" {
 						catchAll = doc
-						continue
 					}
 					policies[at(t, ref, "name").(string)] = doc
 				}
