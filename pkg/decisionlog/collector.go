@@ -35,10 +35,9 @@ func (o *OTLP) validate() (errs []error) {
 			errs = append(errs, errors.New("otlp: "+message))
 		}
 	}
-	switch {
-	case o.URL == "":
+	if o.URL == "" {
 		refuse(!isHostPort(o.Address), "address must be host:port, such as 127.0.0.1:4317; write url for HTTP")
-	default:
+	} else {
 		refuse(o.Address != "" || o.TLS, "url takes the place of address and tls; remove them, or url")
 		refuse(!isCollectorURL(o.URL), "url must be a URL with a path and without a user, a query and a fragment, such as http://127.0.0.1:4318/v1/logs")
 	}
