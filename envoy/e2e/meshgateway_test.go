@@ -177,6 +177,7 @@ func TestMeshEnvoyGateway(t *testing.T) {
 	t.Run("old connections", func(t *testing.T) {
 		g.oldConnections(t, strings.Replace(config, "CATS\n", catsAPI+basesAPI+laterAPI, 1))
 	})
+	t.Run("README", g.readme)
 }
 
 // hosts are those of the APIs, of nobody, and a route of the Gateway's owner.
@@ -368,7 +369,7 @@ func (g *gatewayStack) readme(t *testing.T) {
 	}
 	own := section(t, string(text), "envoy-gateway.yaml")
 	for _, b := range blocks(own) {
-		if b.saveAs == "portcullis.yaml" {
+		if b.saveAs == "portcullis.yaml" && b.language == "yaml" {
 			g.print(t, b.text)
 		}
 	}
