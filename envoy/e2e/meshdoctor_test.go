@@ -42,7 +42,7 @@ func TestMeshDoctor(t *testing.T) {
 				finds(t, m.dir, []string{"unseen"}, "listeners.json", "clusters.json")
 			}
 			if *update {
-				m.sample(t, n)
+				m.sample(t, "istio-"+strings.ReplaceAll(n.name, " ", "-")+".json")
 			}
 			m.istiod.Configure(t, "portcullis.yaml", strings.Replace(m.printed, "rules:\n  - {}", "rules:\n  - to: [{operation: {notPaths: [/open]}}]", 1))
 			m.eventuallyFinds(t, "enabled-by-metadata")
@@ -78,7 +78,7 @@ func (m *meshStack) dump(t *testing.T, name string) {
 }
 
 // sample writes the dump, without Envoy's list of extensions, where the tests of pkg/doctor read it.
-func (m *meshStack) sample(t *testing.T, n node) {
+func (m *meshStack) sample(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(m.dir, "dump.json"))
 	if err != nil {
@@ -99,7 +99,6 @@ func (m *meshStack) sample(t *testing.T, n node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "istio-" + strings.ReplaceAll(n.name, " ", "-") + ".json"
 	if err := os.WriteFile(filepath.Join("..", "..", "pkg", "doctor", "testdata", name), append(out, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}

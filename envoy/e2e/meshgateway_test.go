@@ -89,11 +89,11 @@ func startGateway(t *testing.T, c setup) *gatewayStack {
 	g.gateway = envoytest.StartEnvoyGateway(t, envoy, map[string]string{
 		"class.yaml": envoytest.EnvoyProxy, "gateway.yaml": resources.Replace(gatewayResources), "portcullis.yaml": g.printed,
 	})
-	g.envoy = &envoytest.Envoy{Process: g.gateway.Process}
 	within(t, gatewayPatience, "Envoy serves", func() bool {
 		a, err := g.try("pets.example.com", "/open")
 		return err == nil && a.status == 503
 	})
+	g.envoy = g.gateway.Envoy(t)
 	g.nothingPasses(t)
 	g.serve(t)
 	t.Cleanup(func() { g.portcullis.Stop() })
@@ -165,6 +165,7 @@ func TestMeshEnvoyGateway(t *testing.T) {
 	t.Run("base paths", g.basePaths)
 	t.Run("TLS", g.overTLS)
 	t.Run("access log", g.logs)
+	t.Run("doctor", g.examined)
 	t.Run("faults", g.faults)
 	t.Run("outages", func(t *testing.T) {
 		g.portcullis.Kill()
@@ -176,6 +177,7 @@ func TestMeshEnvoyGateway(t *testing.T) {
 	t.Run("old connections", func(t *testing.T) {
 		g.oldConnections(t, strings.Replace(config, "CATS\n", catsAPI+basesAPI+laterAPI, 1))
 	})
+	t.Run("README", g.readme)
 }
 
 // hosts are those of the APIs, of nobody, and a route of the Gateway's owner.
@@ -244,6 +246,16 @@ func (g *gatewayStack) logs(t *testing.T) {
 	}
 }
 
+// examined has portcullis doctor find nothing. The route of the Gateway's owner is of no API, and checks failed before portcullis was started.
+func (g *gatewayStack) examined(t *testing.T) {
+	finds(t, g.dir, nil, "--envoy", g.envoy.Admin(), "--config", "portcullis.yaml", "--ignore", "checks-failing", "--ignore", "unknown-host")
+	g.dump(t, "dump.json")
+	finds(t, g.dir, nil, "dump.json")
+	if *update {
+		g.sample(t, "envoy-gateway.json")
+	}
+}
+
 // faults are mistakes in the resources, one after the other. Nothing is open by them.
 func (g *gatewayStack) faults(t *testing.T) {
 	r := by(user(owner, grants), inHeader, "POST", "/pets/7")
@@ -263,6 +275,7 @@ func (g *gatewayStack) faults(t *testing.T) {
 		g.apply(t, edit("/portcullis-(api-.+|other|unguarded)$/", "/others-(api-.+|other|unguarded)$/"), "bodies are sent as text",
 			func() bool { return g.send11(t, binary).status == 500 })
 		g.denied(t, g.send11(t, binary.body("other")), 403)
+		g.eventuallyFinds(t, "joined-headers", "body-text")
 		g.denied(t, g.get(t, "/admin"), 403)
 		g.denied(t, g.from(t, "own.example.com", "/own"), 500)
 		g.denied(t, g.from(t, "nobody.example.com", "/open"), 403)
@@ -356,7 +369,7 @@ func (g *gatewayStack) readme(t *testing.T) {
 	}
 	own := section(t, string(text), "envoy-gateway.yaml")
 	for _, b := range blocks(own) {
-		if b.saveAs == "portcullis.yaml" {
+		if b.saveAs == "portcullis.yaml" && b.language == "yaml" {
 			g.print(t, b.text)
 		}
 	}

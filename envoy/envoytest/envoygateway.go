@@ -130,6 +130,20 @@ func (g *EnvoyGateway) Remove(tb testing.TB, name string) {
 	}
 }
 
+// Envoy is its Envoy, which serves already. Its process is that of Envoy Gateway.
+func (g *EnvoyGateway) Envoy(tb testing.TB) *Envoy {
+	tb.Helper()
+	files, err := filepath.Glob(filepath.Join(g.home, "run", "*", "admin-address.txt"))
+	if err != nil || len(files) != 1 {
+		tb.Fatalf("the Envoy has %d admin addresses, %v", len(files), err)
+	}
+	admin, err := os.ReadFile(files[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Envoy{Process: g.Process, admin: string(admin)}
+}
+
 // EnvoyOutput is what its Envoy has printed and logged so far.
 func (g *EnvoyGateway) EnvoyOutput(tb testing.TB) string {
 	tb.Helper()

@@ -69,6 +69,33 @@ func (e *examination) filter(m *manager, f *filter) {
 	e.timeouts(m, f)
 }
 
+// backstop finds filters that Envoy Gateway adds with their routes, without one that is always there.
+func (e *examination) backstop(m *manager) {
+	for _, f := range m.ours {
+		if !f.disabled || isBackstop(f.extAuthz()) || !strings.HasPrefix(f.name, "envoy.filters.http.ext_authz/") {
+			continue
+		}
+		for _, table := range m.tables {
+			if !m.hasBackstop(table) {
+				e.report(ruleBackstop, f.where, f.path, "no filter denies what the filter has not checked in %s", tableLevel(table).where)
+				return
+			}
+		}
+	}
+}
+
+// hasBackstop reports whether a backstop runs for all routes of a table that forward.
+func (m *manager) hasBackstop(table entry) bool {
+	return slices.ContainsFunc(m.ours, func(f *filter) bool {
+		runs := isBackstop(f.extAuthz())
+		routesOf(table, func(r route) {
+			c := check{f, r.settings(f.name)}
+			runs = runs && (!r.forwards() || c.runs())
+		})
+		return runs
+	})
+}
+
 func headerAdd(c any) string {
 	if isTrue(c, "failure_mode_allow_header_add") {
 		return ", and failure_mode_allow_header_add tells the upstream"

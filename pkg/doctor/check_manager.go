@@ -32,7 +32,7 @@ func (e *examination) connectionManager(m *manager) {
 	}
 	hops, _ := numberAt(m.tree, "xff_num_trusted_hops")
 	on(hops > 0, ruleHops, "xff_num_trusted_hops is %v", hops)
-	for _, log := range slices.Concat(listAt(m.tree, "access_log"), listAt(m.listener.tree, "access_log")) {
+	for _, log := range listAt(m.tree, "access_log") {
 		config := get(log, "typed_config")
 		on(logsQuery(config), ruleLogQuery, "the access log %q contains the query", textAt(log, "name"))
 	}

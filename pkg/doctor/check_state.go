@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,12 +56,20 @@ func (e *examination) draining() {
 	}
 }
 
+// isSkipped reports whether a counter is that of the requests for which a backstop does not run.
+func (e *examination) isSkipped(name string) bool {
+	return slices.ContainsFunc(e.askers(), func(f *filter) bool {
+		prefix := textAt(f.extAuthz(), "stat_prefix")
+		return prefix != "" && isBackstop(f.extAuthz()) && strings.HasSuffix(name, ".ext_authz."+prefix+".disabled")
+	})
+}
+
 // statistics applies the rules of counters.
 func (e *examination) statistics() {
 	for _, name := range sortedKeys(e.stats) {
 		n := e.stats[name]
 		switch {
-		case n == 0 || !strings.Contains(name, ".ext_authz."):
+		case n == 0 || !strings.Contains(name, ".ext_authz.") || e.isSkipped(name):
 		case strings.HasSuffix(name, ".failure_mode_allowed"), strings.HasSuffix(name, ".disabled"):
 			e.report(ruleAllowedOnFailure, "envoy", "stats "+name, "%.0f requests", n)
 		case strings.HasSuffix(name, ".error"), strings.HasSuffix(name, ".timeout"), strings.HasSuffix(name, ".invalid"):

@@ -22,4 +22,8 @@
 // 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Live finds
 // wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
 // routes that the dump shows to be guarded get probes.
+//
+// 2026-11-28: Envoy Gateway has one ext_authz filter for each SecurityPolicy. All of them are examined, and a route with
+// those that run for it. The filter portcullis-unguarded runs for every route unless another filter has
+// allowed the request, and counts only where no other one runs.
 package doctor

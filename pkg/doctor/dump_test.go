@@ -315,7 +315,7 @@ func TestCompared(t *testing.T) {
 func TestRuleBook(t *testing.T) {
 	t.Parallel()
 	var sources []string
-	for _, name := range []string{"rules_test.go", "dump_test.go", "live_test.go"} {
+	for _, name := range []string{"rules_test.go", "dump_test.go", "live_test.go", "printed_test.go"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

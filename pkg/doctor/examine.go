@@ -53,6 +53,7 @@ func Examine(d *Dump, o Options) []Finding {
 		for _, f := range m.ours {
 			e.filter(m, f)
 		}
+		e.backstop(m)
 		e.connectionManager(m)
 		e.order(m)
 		e.downstream(m)

@@ -35,10 +35,13 @@ func static(t *testing.T, bootstrap, list, name string) any {
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../envoy/*.yaml")
-	if err != nil || len(files) < 6 {
+	if err != nil || len(files) < 7 {
 		t.Fatalf("%v, %v", files, err)
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "envoy-gateway.yaml" {
+			continue // resources, which are not for Envoy itself
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -102,11 +105,11 @@ func TestPrinted(t *testing.T) {
 	}
 }
 
-// Nothing is found in dumps of Envoys of a mesh. TestMeshDoctor -update writes them.
+// Nothing is found in dumps of Envoys of a mesh and of Envoy Gateway. TestMeshDoctor and TestMeshEnvoyGateway write them with -update.
 func TestMeshDumps(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/istio-*.json")
-	if err != nil || len(files) != 3 {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) != 4 {
 		t.Fatalf("%v, %v", files, err)
 	}
 	for _, file := range files {
@@ -125,4 +128,36 @@ func TestMeshDumps(t *testing.T) {
 			expectRules(t, file+" with another policy", examined(t, Options{}, broken), ruleMetadata)
 		}
 	}
+}
+
+// Envoy Gateway has a filter for each SecurityPolicy. Each is examined, and each route with the filter that it uses. The filter for routes
+// that no other one guards runs for all others.
+func TestEnvoyGateway(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/envoy-gateway.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		old, new string
+		want     []string
+	}{
+		"a filter without raw headers":     {`"encode_raw_headers": true`, `"encode_raw_headers": false`, []string{ruleRawHeaders}},
+		"the backstop for what is allowed": {`"invert": true`, `"invert": false`, []string{ruleMetadata, ruleBackstop}},
+		"the backstop for what is denied":  {`"exact": "allow"`, `"exact": "deny"`, []string{ruleMetadata, ruleBackstop}},
+		"a route without its policy":       {`ext_authz//default/portcullis-api-c1a2t3s4e5-test": {`, `ext_authz//default/another": {`, []string{ruleUnapplied}},
+		"a filter that fails open":         {`"status_on_error": {`, `"failure_mode_allow": true, "status_on_error": {`, []string{ruleFailOpen}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := strings.Replace(string(text), tc.old, tc.new, 1)
+			if broken == string(text) {
+				t.Fatalf("the dump has no %s", tc.old)
+			}
+			expectRules(t, name, examined(t, Options{}, broken), tc.want...)
+		})
+	}
+	// Without the backstop, a route that no policy covers is not checked.
+	broken := strings.ReplaceAll(string(text), `default/portcullis-unguarded": {`, `default/other-unguarded": {`)
+	found := examined(t, Options{}, broken)
+	expectRules(t, "no backstop", found, ruleOff, ruleUnapplied, ruleBackstop)
 }

@@ -25,6 +25,7 @@ const (
 	ruleNoFilter         = "no-ext-authz"
 	ruleTCP              = "tcp-bypass"
 	ruleOff              = "filter-off"
+	ruleBackstop         = "no-backstop"
 	ruleRouteOff         = "route-disabled"
 	ruleEnabled          = "filter-enabled"
 	ruleMetadata         = "enabled-by-metadata"
@@ -111,6 +112,9 @@ var guardRules = []Rule{
 	{ruleOff, Wrong, "the ext_authz filter is off for a route: it is disabled: true and nothing on the route switches it on",
 		"The route's requests reach the upstream unchecked. Envoy Gateway switches its filter on only for routes that a SecurityPolicy covers.",
 		"Remove disabled: true from the filter, or give the route an ExtAuthzPerRoute under the filter's name. In Envoy Gateway, target the route or its Gateway with the SecurityPolicy."},
+	{ruleBackstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
+		"A connection that is older than a filter does not have it, and uses its new routes at once, unchecked, until the connection is drained.",
+		"Apply everything that portcullis envoy --for envoy-gateway prints. Its EnvoyPatchPolicy enables the filter portcullis-unguarded for all routes."},
 	{ruleRouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
 		"The route's requests reach the upstream unchecked.",
 		"Remove disabled: true from typed_per_filter_config. Open a route with authorization NONE in portcullis.yaml instead."},

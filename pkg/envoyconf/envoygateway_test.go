@@ -146,12 +146,12 @@ func TestGatewayPatches(t *testing.T) {
 				continue
 			}
 			expression, _, _ := strings.Cut(after, "/)]")
-			unguarded := path == "filter_enabled_metadata"
+			unguarded := path == "filter_enabled_metadata" || path == "stat_prefix"
 			checkOurs(t, regexp.MustCompile(strings.ReplaceAll(expression, `\/`, "/")), unguarded)
 		}
 		for _, listener := range []string{"edge/public/http", "edge/public/https"} {
 			for path, want := range map[string]int{
-				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "access_log": 1, "local_reply_config": 1,
+				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "stat_prefix": 1, "access_log": 1, "local_reply_config": 1,
 				"pack_as_bytes": bodies, "with_request_body": bodies, "request_id_extension": 1,
 				"/typed_per_filter_config/envoy.filters.http.ext_authz~1~1edge~1portcullis-unguarded":               1,
 				"/typed_per_filter_config/envoy.filters.http.ext_authz~1securitypolicy~1edge~1portcullis-unguarded": 1,

@@ -201,6 +201,7 @@ func (o *Options) Validate() error {
 		_, err = p.newMesh()
 	case EnvoyGateway:
 		_, err = p.newGatewayed()
+	case Bootstrap, Filter: // have no terms of their own
 	}
 	return errors.Join(append(errs, err)...)
 }

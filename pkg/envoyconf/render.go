@@ -57,9 +57,9 @@ func (p *plan) forTarget() (any, error) {
 		return p.forIstio()
 	case EnvoyGateway:
 		return p.forEnvoyGateway()
-	default:
-		return p, nil
+	case Bootstrap, Filter:
 	}
+	return p, nil
 }
 
 // render executes a template of the folder templates.
