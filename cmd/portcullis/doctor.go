@@ -155,6 +155,6 @@ func readDump(d *doctor.Dump, name string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	return d.Read(name, file)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -79,7 +80,7 @@ func stsOutcome(text []byte) (outcome string, credentials map[string]string) {
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				return "not XML", nil
 			}
 			return outcome, credentials

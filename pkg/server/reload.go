@@ -86,7 +86,7 @@ func (r *reloader) refuse(err error) {
 func (r *reloader) swap(ctx context.Context, loaded *Loaded) error {
 	err := r.start(ctx, loaded)
 	if err == nil {
-		err = r.recorder.use(loaded.DecisionLog, loaded.APIs)
+		err = r.recorder.use(loaded.DecisionLog, loaded.APIs) //nolint:contextcheck // the log that is replaced has a time of its own
 	}
 	if err != nil {
 		r.discard(loaded)

@@ -211,7 +211,7 @@ func (p *process) run(ctx context.Context) error {
 		stop()
 	}
 	err = errors.Join(err, group.Wait())
-	p.recorder.close() // a reload has put its log in place by now
+	p.recorder.close() //nolint:contextcheck // a reload has put its log in place by now; ctx has ended
 	return err
 }
 

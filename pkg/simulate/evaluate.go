@@ -88,7 +88,7 @@ func sourceType(k policy.Kind) string {
 		return "Session Policy"
 	case policy.SCP:
 		return "Service Control Policy"
-	case policy.RCP, policy.VPCEndpoint, policy.Authorizer: // no request has them
+	case policy.RCP, policy.VPCEndpoint, policy.Authorizer, policy.Trust: // no request has them
 	}
 	return "none"
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -152,10 +153,13 @@ func newStore(t testing.TB, ring *session.Ring) *iam.Store {
 
 func newTokens(t testing.TB) *jwt.Verifier {
 	t.Helper()
-	public := signingKey().PublicKey
+	public, err := signingKey().PublicKey.Bytes() // 4, X and Y
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "keys.json")
-	set := `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","use":"sig","x":"` + b64(public.X.FillBytes(make([]byte, 32))) + `","y":"` +
-		b64(public.Y.FillBytes(make([]byte, 32))) + `"}]}`
+	set := `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","use":"sig","x":"` + b64(public[1:33]) + `","y":"` +
+		b64(public[33:]) + `"}]}`
 	if err := os.WriteFile(file, []byte(set), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +271,7 @@ func (f *fixture) send(t testing.TB, r *http.Request) answerOf {
 	decoder, name := xml.NewDecoder(strings.NewReader(a.body)), ""
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 const issuedOutcome = "OK"
 
 // record counts a call and logs it. Lines about calls that no rate bounds are limited to one a second.
-func (s *Server) record(a *reply, e *entry, peer netip.Addr, failed *Error, began time.Time) {
+func (s *Server) record(ctx context.Context, a *reply, e *entry, peer netip.Addr, failed *Error, began time.Time) {
 	outcome, level := issuedOutcome, slog.LevelInfo
 	if failed != nil {
 		outcome = string(failed.Code)
@@ -43,7 +43,7 @@ func (s *Server) record(a *reply, e *entry, peer netip.Addr, failed *Error, bega
 		attributes = append(attributes, slog.String("reason", short(failed.reason())))
 	}
 	attributes = append(attributes, slog.Int64("duration_us", time.Since(began).Microseconds()))
-	s.log.LogAttrs(context.Background(), level, "sts call", attributes...)
+	s.log.LogAttrs(ctx, level, "sts call", attributes...)
 }
 
 // short bounds a text of a client's in a line of the log.

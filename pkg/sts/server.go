@@ -63,20 +63,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply := &reply{w: w, id: authz.NewRequestID(), json: acceptsJSON(r)}
 	entry := &entry{}
 	peer := peerOf(r)
+	ctx, cancel := context.WithTimeout(r.Context(), callTime)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // the value may hold a secret
 			s.log.Error("a call of STS panicked", "requestId", reply.id, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			failed := internal("a panic; the log has the stack")
 			reply.fail(failed)
-			s.record(reply, entry, peer, failed, began)
+			s.record(ctx, reply, entry, peer, failed, began)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(r.Context(), callTime)
-	defer cancel()
 	fields, err := s.call(ctx, w, r, peer, entry)
 	if err == nil {
 		reply.succeed(entry.action, fields)
-		s.record(reply, entry, peer, nil, began)
+		s.record(ctx, reply, entry, peer, nil, began)
 		return
 	}
 	failed := errorOf(err)
@@ -84,7 +84,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		pause(ctx, throttledPause)
 	}
 	reply.fail(failed)
-	s.record(reply, entry, peer, failed, began)
+	s.record(ctx, reply, entry, peer, failed, began)
 }
 
 // call answers a request within the limits.

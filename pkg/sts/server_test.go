@@ -294,8 +294,11 @@ func TestOverTheNetwork(t *testing.T) {
 		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 		_, _ = io.WriteString(conn, raw)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err == nil && answer.StatusCode < 400 {
-			t.Errorf("%s: %d", name, answer.StatusCode)
+		if err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode < 400 {
+				t.Errorf("%s: %d", name, answer.StatusCode)
+			}
 		}
 		_ = conn.Close()
 	}
