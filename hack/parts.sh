@@ -130,8 +130,12 @@ java() {
 	make_work java
 	echo "parts: installing the AWS SDK for Java" >&2
 	mkdir "$work/java"
-	mvn --batch-mode --quiet -Dstyle.color=never -f hack/clients/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
-		-DincludeScope=runtime -DoutputDirectory="$work/java/jars" >&2
+	mvn --batch-mode --quiet -f hack/clients/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$work/java/jars" >"$work/log" 2>&1 || {
+		cat "$work/log" >&2
+		echo "parts: Maven cannot download the AWS SDK for Java" >&2
+		return 1
+	}
 	(cd "$work/java/jars" && LC_ALL=C && { sha256sum -- *.jar 2>/dev/null || shasum -a 256 -- *.jar; }) >"$work/sums"
 	diff hack/clients/java/jars.sha256 "$work/sums" >&2 || {
 		echo "parts: Maven delivered other jars than hack/clients/java/jars.sha256 pins" >&2
