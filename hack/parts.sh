@@ -131,9 +131,16 @@ java() {
 	echo "parts: installing the AWS SDK for Java" >&2
 	mkdir "$work/java"
 	mvn --batch-mode --quiet -f hack/clients/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
-		-DincludeScope=runtime -DoutputDirectory="$work/java/jars" >&2
-	cp hack/clients/java/jars.sha256 "$work/java/"
-	(cd "$work/java/jars" && { sha256sum --quiet -c ../jars.sha256 || shasum -q -a 256 -c ../jars.sha256; }) >&2
+		-DincludeScope=runtime -DoutputDirectory="$work/java/jars" >"$work/log" 2>&1 || {
+		cat "$work/log" >&2
+		echo "parts: Maven cannot download the AWS SDK for Java" >&2
+		return 1
+	}
+	(cd "$work/java/jars" && LC_ALL=C && { sha256sum -- *.jar 2>/dev/null || shasum -a 256 -- *.jar; }) >"$work/sums"
+	diff hack/clients/java/jars.sha256 "$work/sums" >&2 || {
+		echo "parts: Maven delivered other jars than hack/clients/java/jars.sha256 pins" >&2
+		return 1
+	}
 	settle "$work/java" "$to" jars
 }
 
