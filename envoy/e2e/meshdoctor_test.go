@@ -103,3 +103,33 @@ func (m *meshStack) sample(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 }
+
+// Nothing is found in what Envoy Gateway makes of what portcullis envoy prints.
+func TestMeshGatewayDoctor(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{config: strings.Replace(meshed, "GET /health", "GET /open", 1), files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
+	// The admin interface has a port that Envoy Gateway does not tell, the only one of its Envoy on loopback.
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `ss -ltnpH | grep '"envoy"' | grep -o '127.0.0.1:[0-9]*'`).Output()
+	admins := strings.Fields(string(out))
+	if err != nil || len(admins) == 0 {
+		t.Fatalf("no admin interface: %v, %q", err, out)
+	}
+	found := false
+	for _, admin := range admins {
+		response, err := http.Get("http://" + admin + "/server_info")
+		if err != nil {
+			continue
+		}
+		text, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if !strings.Contains(string(text), `"service_cluster": "default/eg"`) && !strings.Contains(string(text), `"cluster": "default/eg"`) {
+			continue
+		}
+		found = true
+		// The access log is that of Envoy Gateway, which the owner of the EnvoyProxy configures.
+		finds(t, g.dir, []string{"log-query"}, "--envoy", admin, "--config", "portcullis.yaml", "--ignore", "checks-failing", "--ignore", "unknown-host")
+	}
+	if !found {
+		t.Error("no Envoy of Envoy Gateway is examined")
+	}
+}

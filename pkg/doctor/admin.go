@@ -48,7 +48,11 @@ func (d *Dump) ReadAdmin(ctx context.Context, address string) error {
 		if !found {
 			continue
 		}
-		if err := d.Read("http://"+address+page, bytes.NewReader(body)); err != nil {
+		err = d.Read("http://"+address+page, bytes.NewReader(body))
+		if err != nil && page == "/server_info" {
+			return fmt.Errorf("http://%s is not an admin interface of Envoy: its /server_info is another page", address)
+		}
+		if err != nil {
 			return err
 		}
 	}

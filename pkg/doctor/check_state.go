@@ -70,7 +70,7 @@ func (e *examination) statistics() {
 		n := e.stats[name]
 		switch {
 		case n == 0 || !strings.Contains(name, ".ext_authz.") || e.isSkipped(name):
-		case strings.HasSuffix(name, ".failure_mode_allowed"), strings.HasSuffix(name, ".disabled"):
+		case strings.HasSuffix(name, ".failure_mode_allowed"):
 			e.report(ruleAllowedOnFailure, "envoy", "stats "+name, "%.0f requests", n)
 		case strings.HasSuffix(name, ".error"), strings.HasSuffix(name, ".timeout"), strings.HasSuffix(name, ".invalid"):
 			e.report(ruleFailing, "envoy", "stats "+name, "%.0f requests", n)

@@ -88,8 +88,8 @@ func TestState(t *testing.T) {
 		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{ruleOld}},
 		{"it starts", server("1.40.0", "INITIALIZING"), []string{ruleNotLive}},
 		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{ruleAllowedOnFailure}},
-		{"it did not check", stat("http.a.ext_authz.portcullis.disabled", 3), []string{ruleAllowedOnFailure}},
-		{"not checked", stat("http.a.ext_authz.disabled", 1), []string{ruleAllowedOnFailure}},
+		{"it let requests pass, with a prefix", stat("http.a.ext_authz.portcullis.failure_mode_allowed", 3), []string{ruleAllowedOnFailure}},
+		{"another filter has checked", stat("http.a.ext_authz.disabled", 1), nil},
 		{"checks failed", stat("http.a.ext_authz.error", 1), []string{ruleFailing}},
 		{"nothing failed", stat("http.a.ext_authz.error", 0), nil},
 		{"no endpoint", `{"stats": [{"name": "cluster.portcullis-one.membership_total", "value": 1}, {"name": "cluster.portcullis-one.membership_healthy", "value": 0}]}`, []string{ruleUnhealthy}},
@@ -152,6 +152,28 @@ func TestSeveralListeners(t *testing.T) {
 	tables := configs(map[string]any{"version_info": "1", "route_config": table}, map[string]any{"cluster": cluster})
 	expectRules(t, "one listener with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}), tables))
 	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), ruleListenerMark)
+}
+
+// Envoy Gateway makes one filter for each policy, which routes switch on, and a backstop for all routes.
+func TestBackstop(t *testing.T) {
+	t.Parallel()
+	const backstop = `{name: backstop, typed_config: {"@type": ` + pkgHTTP + `ext_authz.v3.ExtAuthz, grpc_service: {envoy_grpc: {cluster_name: CLUSTER}, timeout: 1s}, encode_raw_headers: true,
+		validate_mutations: true, status_on_error: {code: 503}, filter_enabled_metadata: {filter: envoy.filters.http.ext_authz, path: [{key: decision}], value: {string_match: {exact: allow}}, invert: true}}}`
+	const on = `{table: {typed_per_filter_config: {backstop: {` + settled + `, check_settings: {context_extensions: {portcullis.api: no, portcullis.stage: no}}}, unknown: {` + settled + `, check_settings: {context_extensions: {portcullis.api: no}}}}}}`
+	const bare = `{filter: {disabled: true}, host: {typed_per_filter_config: null, routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`
+	for _, tc := range []struct {
+		what    string
+		patches []string
+		want    []string
+	}{
+		{"both", []string{`{after: [` + backstop + `]}`, on}, nil},
+		{"a route without a policy", []string{`{after: [` + backstop + `]}`, on, bare}, nil},
+		{"a backstop that is off", []string{`{after: [` + strings.Replace(backstop, "{name", "{disabled: true, name", 1) + `]}`, bare}, []string{ruleOff}},
+		{"another condition", []string{`{after: [` + strings.Replace(backstop, "invert: true", "invert: false", 1) + `]}`, on, bare}, []string{ruleMetadata}},
+	} {
+		listener, cluster := dump(t, tc.patches...)
+		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
+	}
 }
 
 // What istioctl prints is a list of resources with names in camel case.
