@@ -18,7 +18,7 @@
 # All but Envoy are optional unless CI=true: if one is missing, its tests are skipped with a message. Two more are installed only by name,
 # and rust with CI=true:
 #
-#   rust     a client of the AWS SDK for Rust, pinned in hack/clients/rust/Cargo.lock. It compiles in two minutes and needs cargo 1.95 and a C
+#   rust     a client of the AWS SDK for Rust, pinned in hack/clients/rust/packages.lock. It compiles in two minutes and needs cargo 1.95 and a C
 #            compiler.
 #   lambda-node  aws-lambda-ric from npm, AWS Lambda's runtime of Node.js, pinned in hack/lambda/package-lock.json. For Linux alone. It
 #            compiles in a minute and needs cmake, make, xz and a C++ compiler.
@@ -145,13 +145,20 @@ java() {
 }
 
 rust() {
-	local to
-	to=$(folder clients-rust hack/clients/rust/Cargo.lock hack/clients/rust/src/main.rs)
+	local to source
+	to=$(folder clients-rust hack/clients/rust/packages.lock hack/clients/rust/src/main.rs)
 	if [ -e "$to/workload" ]; then return; fi
 	needs cargo "install Rust 1.95 or later"
 	make_work rust
 	echo "parts: compiling a client of the AWS SDK for Rust, which takes a while" >&2
-	cargo build --quiet --locked --release --manifest-path hack/clients/rust/Cargo.toml --target-dir "$work/target" >&2
+	mkdir "$work/crate"
+	cp -R hack/clients/rust/Cargo.toml hack/clients/rust/src "$work/crate/"
+	# packages.lock is a Cargo.lock without the registry that packages come from, which Cargo itself knows.
+	cargo generate-lockfile --quiet --manifest-path "$work/crate/Cargo.toml" >&2
+	source=$(grep -m 1 '^source = ' "$work/crate/Cargo.lock")
+	awk -v source="$source" '/^checksum/ { print source } { print }' hack/clients/rust/packages.lock >"$work/lock"
+	mv "$work/lock" "$work/crate/Cargo.lock"
+	cargo build --quiet --locked --release --manifest-path "$work/crate/Cargo.toml" --target-dir "$work/target" >&2
 	mkdir "$work/rust"
 	cp "$work/target/release/workload" "$work/rust/"
 	settle "$work/rust" "$to" workload

@@ -132,7 +132,7 @@ var (
 	JavaClients = Part{Name: "java", Folder: "clients-java", Lock: "hack/clients/java/jars.sha256", Holds: "jars"}
 	// RustClient is the program workload, compiled with the AWS SDK for Rust.
 	RustClient = Part{
-		Name: "rust", Folder: "clients-rust", Lock: "hack/clients/rust/Cargo.lock", Source: "hack/clients/rust/src/main.rs", Holds: "workload",
+		Name: "rust", Folder: "clients-rust", Lock: "hack/clients/rust/packages.lock", Source: "hack/clients/rust/src/main.rs", Holds: "workload",
 	}
 	// NodeIssuers are cognito-local and oidc-provider.
 	NodeIssuers = Part{Name: "issuers", Folder: "issuers", Lock: "hack/issuers/package-lock.json", Holds: "node_modules"}
