@@ -310,7 +310,7 @@ func TestDefinitionsAreReloaded(t *testing.T) {
 	for _, broken := range []struct{ file, text, complaint string }{
 		{"api/parts/pets.yaml", unknown, "nobody"},
 		{"api/parts/pets.yaml", "paths: [", "pets.yaml"},
-		{"api/template.yaml", "Resources: {}", "no REST or HTTP API"},
+		{"api/template.yaml", "Resources: {}", "the file defines no API"},
 	} {
 		before, had := refusals(), s.portcullis.Stderr()
 		s.write(t, broken.file, broken.text)
