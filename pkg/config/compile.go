@@ -40,6 +40,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	}
 	config.Signatures = c.signatures(m.GetIam())
 	c.web = c.webIdentities(m, at)
+	config.Identify = c.principals(m, at)
 	c.unusedIssuers(at.Field("issuers"))
 	c.unusedFunctions(at.Field("functions"))
 	g, faults := gateway.New(config)

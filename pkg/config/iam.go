@@ -26,7 +26,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	at := c.doc.Root().Field("iam")
 	builder := iam.NewBuilder()
 	c.sessionKeys(builder, m.GetSessions(), at.Field("sessions"))
-	if m.GetSessions() != nil || len(m.GetRoles()) > 0 { // otherwise, nobody assumes a role
+	if m.GetSessions() != nil || len(m.GetRoles()) > 0 || len(m.GetPrincipals()) > 0 { // otherwise, nobody assumes a role
 		builder.LintTrust(c.audiences)
 	}
 	known := true

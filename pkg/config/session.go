@@ -9,8 +9,8 @@ import (
 
 // signable reports whether callers can have keys to sign with. Keys that are at fault are reported where they are.
 func (c *compiler) signable(m *configv1.Iam, at *fault.Place) bool {
-	return c.Standalone || len(m.GetAccessKeys()) > 0 || m.GetSessions() != nil ||
-		c.Follows(at.Field("accessKeys")) || c.Follows(at.Field("sessions"))
+	return c.Standalone || len(m.GetAccessKeys()) > 0 || m.GetSessions() != nil || len(m.GetPrincipals()) > 0 ||
+		c.Follows(at.Field("accessKeys")) || c.Follows(at.Field("sessions")) || c.Follows(at.Field("principals"))
 }
 
 // sessionKeys reads the keys that session tokens are sealed under.

@@ -63,6 +63,8 @@ type (
 	LambdaAnswer    = model.LambdaAnswer
 	Signed          = model.Signed
 	Verify          = model.Verify
+	Identify        = model.Identify
+	Unsigned        = model.Unsigned
 	RouteSignatures = model.RouteSignatures
 )
 

@@ -40,6 +40,33 @@ func (in *invocation) verify() (*model.Signed, error) {
 	return signed, nil
 }
 
+// identify returns the caller of a request without a signature, nil if it shows no identity.
+//
+// 2026-11-28: a request that claims a signature is decided by its signature alone, so that a wrong one never falls back to a token or a
+// certificate. Trust policies see the request itself: its client's address, user agent and time.
+func (in *invocation) identify(ctx context.Context) (*model.Signed, error) {
+	if in.signed != nil || in.gateway.Identify == nil || in.route.Guard != model.ByIAM || claimsSignature(in.request) {
+		return in.signed, nil
+	}
+	u := model.Unsigned{Request: in.request, At: in.time(), Region: in.stage.API.Region, TLS: in.secureTransport()}
+	u.SourceIP, _ = in.clientAddress()
+	u.UserAgent, _ = in.userAgent()
+	if in.fault != nil {
+		return nil, in.fault
+	}
+	found, err := in.gateway.Identify(ctx, &u)
+	switch {
+	case err != nil:
+		return nil, err
+	case found == nil:
+		return nil, nil
+	case found.Facts == nil || found.Principal.Kind != policy.RoleSession:
+		return nil, answer.Internal(authz.CodeInternal, "a caller without a signature is not a role session")
+	}
+	in.signed = found
+	return found, nil
+}
+
 // signedForStage reports whether a signed host leads to the request's stage, or is an alias of its API that leads nowhere else.
 //
 // 2026-11-28: a signature counts if the host that was signed leads to the stage, or is an alias of its API. With a wildcard virtual host,
@@ -65,12 +92,16 @@ func signedForAnother(host string) error {
 }
 
 // signer authenticates the caller of a method with authorization AWS_IAM.
-func signer(in *invocation, _ context.Context) outcome {
-	signed, err := in.verify()
+func signer(in *invocation, ctx context.Context) outcome {
+	signed, err := in.identify(ctx)
+	if signed == nil && err == nil {
+		signed, err = in.verify()
+	}
 	if err != nil {
 		return denyFor(err)
 	}
 	in.identity = signed
+	in.caller = signed.Shown
 	in.caller.Principal, in.caller.AccessKeyID = signed.Principal.ARN, signed.AccessKey
 	return goOn()
 }

@@ -61,12 +61,12 @@ func (in *invocation) endpointOfNetwork() (*model.VPCEndpoint, error) {
 // enterPrivateAPI makes the checks that precede the authorization of a private API's method, whatever its type. The VPC endpoint
 // policy, if the endpoint has one, must allow the request ("Use VPC endpoint policies for private APIs"). The API must have a resource
 // policy ("Create a private API": all calls fail until a policy is attached).
-func (in *invocation) enterPrivateAPI(context.Context) outcome {
+func (in *invocation) enterPrivateAPI(ctx context.Context) outcome {
 	if !in.stage.API.Private {
 		return goOn()
 	}
 	if attached := in.endpoint.Policy; attached != nil {
-		caller, err := in.endpointCaller()
+		caller, err := in.endpointCaller(ctx)
 		if err != nil {
 			return denyFor(err)
 		}
@@ -81,14 +81,15 @@ func (in *invocation) enterPrivateAPI(context.Context) outcome {
 	return goOn()
 }
 
-// endpointCaller returns the caller that a VPC endpoint policy is asked about: the signer, or nil if the request is not signed.
+// endpointCaller returns the caller that a VPC endpoint policy is asked about: the signer, or nil if the request is not signed
+// and shows no identity that counts on the route.
 //
 // 2026-11-25: a VPC endpoint policy is asked about the signer, whatever the route's authorization, and about the anonymous caller
 // if the request claims no signature. A signature that cannot be verified is denied before the policy is asked. If it counted as
 // anonymous, a policy that denies one user would let in a request with that user's key id and a wrong signature.
-func (in *invocation) endpointCaller() (*model.Signed, error) {
+func (in *invocation) endpointCaller(ctx context.Context) (*model.Signed, error) {
 	if !claimsSignature(in.request) {
-		return nil, nil
+		return in.identify(ctx)
 	}
 	return in.verify()
 }

@@ -255,6 +255,8 @@ func routeFound(in *invocation) string {
 func callerFound(in *invocation) string {
 	text := in.caller.Principal
 	switch {
+	case in.route.Guard == model.ByIAM && in.caller.AccessKeyID == "":
+		text += " by iam.principals"
 	case in.route.Guard == model.ByIAM:
 		text += " by the access key " + in.caller.AccessKeyID
 	case in.route.Authorizer != nil:

@@ -51,6 +51,9 @@ func noCaller() *Refused {
 	return &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
 }
 
+// HasRole reports whether an account has a role.
+func (s *Store) HasRole(arn string) bool { return s.role(arn) != nil }
+
 // role returns a role by its ARN; nil if no account has it.
 func (s *Store) role(arn string) *trust.Role {
 	if s == nil {

@@ -78,14 +78,34 @@ func (s *Store) open(id, token string) *identity {
 	if i == nil {
 		return nil
 	}
-	i.key, i.keyID, i.temporary, i.session = newKey(secret, token, opened.End(), i), id, true, opened
-	i.issued, i.mfa = opened.Issued, opened.MFA
-	i.sourceIdentity, i.federatedProvider = opened.SourceIdentity, opened.FederatedProvider
+	i.key, i.keyID = newKey(secret, token, opened.End(), i), id
 	return i
 }
 
-// resume returns a new identity of a session's role or user, as it is now. The unique id differs if another one has taken its name since.
+// SessionCaller returns the caller of a session that has no credentials, because the caller does not sign. It returns nil if the session's
+// role is gone.
+func (s *Store) SessionCaller(o *session.Session, at time.Time) *Caller {
+	i := s.resume("unsigned", o)
+	if i == nil {
+		return nil
+	}
+	return &Caller{identity: i, at: at}
+}
+
+// resume returns a new identity of a session, without a key.
 func (s *Store) resume(keyID string, o *session.Session) *identity {
+	i := s.owner(keyID, o)
+	if i == nil {
+		return nil
+	}
+	i.temporary, i.session = true, o
+	i.issued, i.mfa = o.Issued, o.MFA
+	i.sourceIdentity, i.federatedProvider = o.SourceIdentity, o.FederatedProvider
+	return i
+}
+
+// owner returns a new identity of a session's role or user, as it is now. The unique id differs if another one has taken its name since.
+func (s *Store) owner(keyID string, o *session.Session) *identity {
 	arn, id, kind := o.Role, o.RoleID, policy.RoleSession
 	if o.User != "" {
 		arn, id, kind = o.User, o.UserID, policy.User

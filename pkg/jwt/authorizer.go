@@ -186,7 +186,7 @@ func (a *Authorizer) Authenticate(ctx context.Context, shown string, scopes []st
 	if failure == nil {
 		return t, nil
 	}
-	r := failure.refusal()
+	r := failure.Refusal()
 	if a.http {
 		r.Challenge = failure.challenge()
 	}

@@ -60,8 +60,8 @@ var (
 	failMissing = &Failure{detail: "the request has no token"}
 )
 
-// refusal is a failure in API Gateway's terms.
-func (f *Failure) refusal() *authz.Refusal {
+// Refusal is a failure in API Gateway's terms.
+func (f *Failure) Refusal() *authz.Refusal {
 	r := &authz.Refusal{ResponseType: authz.ResponseUnauthorized, Reason: authz.Reason{Code: f.Code(), Detail: f.detail}, Caller: f.caller}
 	switch f.Code() {
 	case authz.CodeAuthorizerFailed, authz.CodeOverload:

@@ -106,7 +106,7 @@ func FuzzToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		p, failure := parse(bearer(s), RenderREST)
 		if failure != nil {
-			if r := failure.refusal(); r.ResponseType != "UNAUTHORIZED" {
+			if r := failure.Refusal(); r.ResponseType != "UNAUTHORIZED" {
 				t.Fatalf("%+v for a token that cannot be read", r)
 			}
 			return

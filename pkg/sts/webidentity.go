@@ -40,7 +40,7 @@ func (s *Service) webIdentity(ctx context.Context, c *Call) (*iam.WebIdentity, e
 	if err := c.Within("web identity", token.Issuer()+"\n"+token.Subject()); err != nil {
 		return nil, err
 	}
-	return identityOf(token)
+	return WebIdentity(token)
 }
 
 // withoutNewline removes the newline at the end of a token file, which SDKs send along.
@@ -60,9 +60,9 @@ func audience(w *iam.WebIdentity) string {
 	return w.Audience[0]
 }
 
-// identityOf reads the claims that trust policies and sessions know. A claim of another type than its own is refused, for it would
-// otherwise count as absent.
-func identityOf(t *jwt.Token) (*iam.WebIdentity, error) {
+// WebIdentity reads the claims that trust policies and sessions know, of a token that was rendered as jwt.RenderJSON. A claim of another type
+// than its own is refused, for it would otherwise count as absent.
+func WebIdentity(t *jwt.Token) (*iam.WebIdentity, error) {
 	w := &iam.WebIdentity{Issuer: t.Issuer(), Subject: t.Subject()}
 	w.Audience, _ = t.Audience()
 	for name, into := range map[string]*string{"azp": &w.AuthorizedParty, "https://aws.amazon.com/source_identity": &w.SourceIdentity} {

@@ -40,6 +40,7 @@ func New(c Config) (*model.Gateway, []fault.Fault) {
 		Folded:   map[model.Domain]*model.Stage{},
 
 		RequireAPI: c.RequireAPI,
+		Identify:   c.Identify,
 		Verifies:   c.Signatures != nil,
 	}}
 	v := verifiers{factory: c.Signatures, made: map[string]model.Verify{}}

@@ -32,6 +32,8 @@ type Config struct {
 	// Signatures returns a verifier for a set of options, or says what is wrong with them. New calls it once for each distinct set. Routes
 	// with authorization AWS_IAM need it. A request without a route is answered by the API's verifier.
 	Signatures func(SignatureOptions) (model.Verify, error)
+	// Identify finds the callers of routes with authorization AWS_IAM who do not sign; nil finds none (iam.principals).
+	Identify model.Identify
 	// Meter returns what counts the decisions of a route, or of a stage if the key has no route; nil counts nothing. New calls it for each
 	// stage, and for each route of a stage, unless it finds a fault.
 	Meter func(authz.MeterKey) authz.Meter

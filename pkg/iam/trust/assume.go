@@ -38,8 +38,11 @@ func Assume(role *Role, r *Request) (*session.Session, error) {
 
 // newTags returns the tags that the request or the token passes, and the keys of those that are transitive.
 func (r *Request) newTags() ([]session.Tag, []string) {
-	if r.Web != nil {
+	switch {
+	case r.Web != nil:
 		return r.Web.Tags, r.Web.TransitiveTagKeys
+	case r.Workload != "":
+		return []session.Tag{{Key: WorkloadTag, Value: r.Workload}}, nil
 	}
 	return r.Tags, r.TransitiveTagKeys
 }
@@ -165,13 +168,16 @@ func (a *assumption) principal() policy.Principal {
 	if a.Caller != nil {
 		return a.Caller.Principal()
 	}
+	if a.Workload != "" {
+		return policy.Principal{Kind: policy.Service, ARN: RolesAnywhere}
+	}
 	arn, short := a.role.provider(a.Web)
 	return policy.Principal{Kind: policy.WebIdentity, ARN: arn, ID: short}
 }
 
 // denied is the refusal of an action. The message is STS's, and the same whether the role exists or not.
 func (a *assumption) denied(action, detail string) *Refused {
-	if a.Web != nil {
+	if a.Caller == nil {
 		return &Refused{Code: AccessDenied, Message: "Not authorized to perform " + action, Detail: detail}
 	}
 	return &Refused{

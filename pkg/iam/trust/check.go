@@ -39,13 +39,13 @@ var (
 // check finds what is wrong with a request, whatever role it is for.
 func (r *Request) check() *Refused {
 	switch {
-	case (r.Caller == nil) == (r.Web == nil):
-		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "a request has either a caller or a web identity"}
+	case r.identities() != 1:
+		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "a request has one of a caller, a web identity and a workload"}
 	case r.At.IsZero():
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the request has no time"}
 	case r.Web != nil && (r.Web.Issuer == "" || r.Web.Subject == "" || r.name() == ""):
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the token has no issuer or no subject"}
-	case r.Web != nil && (len(r.Tags) > 0 || len(r.TransitiveTagKeys) > 0 || r.SourceIdentity != "" || r.ExternalID != ""):
+	case r.Caller == nil && (len(r.Tags) > 0 || len(r.TransitiveTagKeys) > 0 || r.SourceIdentity != "" || r.ExternalID != ""):
 		return invalid("AssumeRoleWithWebIdentity has no parameters for tags, source identity and external id.")
 	}
 	for _, problem := range []*Refused{r.checkRole(), r.checkNames(), r.checkDuration(), r.checkPolicies(), r.checkTags(), r.checkMFA()} {
@@ -54,6 +54,16 @@ func (r *Request) check() *Refused {
 		}
 	}
 	return nil
+}
+
+// identities counts the identities that the request has.
+func (r *Request) identities() (n int) {
+	for _, is := range []bool{r.Caller != nil, r.Web != nil, r.Workload != ""} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Request) name() string { return r.Web.name() }

@@ -33,6 +33,11 @@ func (f facts) Lookup(key *policy.Key) (policy.Value, bool) {
 		return policy.StringValue(f.role.OrganizationID), f.role.OrganizationID != ""
 	case policy.KeyResourceOrgPaths:
 		return policy.ListValue(f.role.OrganizationPaths), len(f.role.OrganizationPaths) > 0
+	case policy.KeyPrincipalTag:
+		if f.Workload != "" {
+			return f.requestTag(key.Suffix())
+		}
+		return f.ofRequest(key)
 	case policy.KeyOther:
 		return f.named(key.Name())
 	default:
@@ -55,7 +60,11 @@ func (f facts) ofRequest(key *policy.Key) (policy.Value, bool) {
 		return policy.StringValue(f.UserAgent), f.UserAgent != ""
 	case policy.KeyRequestedRegion:
 		return policy.StringValue(f.Region), f.Region != ""
-	case policy.KeyViaAWSService, policy.KeyPrincipalIsAWSService:
+	case policy.KeyPrincipalIsAWSService:
+		return policy.BoolValue(f.Workload != ""), true
+	case policy.KeyPrincipalServiceName:
+		return policy.StringValue(RolesAnywhere), f.Workload != ""
+	case policy.KeyViaAWSService:
 		return policy.BoolValue(false), true
 	default:
 		if f.Caller == nil {

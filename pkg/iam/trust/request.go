@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
-// Request is what a caller asks of a role. Exactly one of Caller and Web is set. At is required.
+// Request is what a caller asks of a role. Exactly one of Caller, Web and Workload is set. At is required.
 type Request struct {
 	// Role is the ARN of the role, with its path. The texts are as the client sent them.
 	Role, SessionName, SourceIdentity, ExternalID string
@@ -26,13 +26,22 @@ type Request struct {
 	Caller Caller
 	// Web is whom a token names, for AssumeRoleWithWebIdentity.
 	Web *WebIdentity
-	At  time.Time
+	// Workload is the SPIFFE id of a verified certificate. Policies see the workload as they see one that comes by AWS' IAM Roles Anywhere:
+	// the service RolesAnywhere assumes the role, and passes the id as the session tag WorkloadTag.
+	Workload string
+	At       time.Time
 	// SourceIP, UserAgent and Region are aws:SourceIp, aws:UserAgent and aws:RequestedRegion, each absent if it is not set. TLS is
 	// aws:SecureTransport.
 	SourceIP          netip.Addr
 	UserAgent, Region string
 	TLS               bool
 }
+
+// How policies see a workload with a certificate ("Trust policy" and "Trust attribute mappings", IAM Roles Anywhere User Guide).
+const (
+	RolesAnywhere = "rolesanywhere.amazonaws.com"
+	WorkloadTag   = "x509SAN/URI"
+)
 
 // Caller is who signed a request. *iam.Caller is one; a nil *iam.Caller is not.
 type Caller interface {

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"context"
+	"net/netip"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -53,6 +55,8 @@ type Signed struct {
 	Policies policy.Policies
 	// Facts has the condition keys about the principal.
 	Facts policy.Context
+	// Shown is what the log says of the token that a caller without a signature showed.
+	Shown authz.Caller
 	// AccessKey is the id of the signing key, UserID the caller's aws:userid, OrganizationID the id of the organization of the caller's
 	// account; empty for none.
 	AccessKey, UserID, OrganizationID string
@@ -69,6 +73,20 @@ type RouteSignatures struct {
 	// UnsignedPayload accepts UNSIGNED-PAYLOAD, a signature that does not cover the body.
 	UnsignedPayload bool
 }
+
+// Unsigned is a request without a signature, and what trust policies may ask about it.
+type Unsigned struct {
+	*authz.Request
+	At        time.Time
+	SourceIP  netip.Addr
+	UserAgent string
+	Region    string
+	TLS       bool
+}
+
+// Identify returns the caller of a request without a signature, nil if the request shows no identity. An error denies; an *authz.Refusal says
+// how.
+type Identify func(ctx context.Context, r *Unsigned) (*Signed, error)
 
 // Verify returns the signer of a request. An error denies; an *authz.Refusal says how.
 type Verify func(r *authz.Request) (*Signed, error)

@@ -26,6 +26,8 @@ type Gateway struct {
 	Endpoints VPCEndpoints
 	// Mapped has the names of the headers that any API maps. They are removed from every upstream's request.
 	Mapped answer.HeaderNames
+	// Identify finds callers who do not sign; nil finds none.
+	Identify Identify
 	// Verifies reports whether APIs have verifiers of signatures.
 	Verifies bool
 }

@@ -70,7 +70,8 @@ func (p *Principals) spares(c *Principal) bool {
 // Reaches reports whether the statement's principal element lets it apply to the caller, and for an Allow by what grant. A
 // policy without principals reaches its owner.
 //
-// Choice: "*" allows no web identity, since anybody can have one of some provider; the provider has to be named.
+// Choice: "*" allows no web identity, since anybody can have one of some provider; the provider has to be named. It allows no service
+// either.
 //
 // Deny with NotPrincipal applies unless the list spares the caller, and always to a caller with a permissions boundary (the
 // IAM User Guide's page "AWS JSON policy elements: NotPrincipal").
@@ -82,7 +83,7 @@ func (s *Statement) Reaches(c *Principal, bounded bool) (Grant, bool) {
 		return GrantNone, bounded || !s.Principals.spares(c)
 	}
 	g := s.Principals.grant(c)
-	if c.Kind == WebIdentity && g == GrantEveryone && s.Effect != Deny {
+	if (c.Kind == WebIdentity || c.Kind == Service) && g == GrantEveryone && s.Effect != Deny {
 		return GrantNone, false
 	}
 	return g, g != GrantNone

@@ -3285,6 +3285,10 @@ type Iam struct {
 	// Users that portcullis itself defines. Access keys may belong to them. What applies to roles with an export applies
 	// to users, too.
 	Users []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
+	// Callers of routes with authorization AWS_IAM who do not sign their requests, and the roles whose sessions they count
+	// as. The role's trust policy must admit them. A request that has a signature is decided by its signature alone.
+	// Without principals, every caller must sign. This field has no counterpart in AWS.
+	Principals []*IamPrincipal `protobuf:"bytes,34,rep,name=principals,proto3" json:"principals,omitempty"`
 	// Settings of STS, which `portcullis serve --sts` serves. Without it, the defaults.
 	Sts           *Sts `protobuf:"bytes,35,opt,name=sts,proto3" json:"sts,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3363,9 +3367,96 @@ func (x *Iam) GetUsers() []*IamUser {
 	return nil
 }
 
+func (x *Iam) GetPrincipals() []*IamPrincipal {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
 func (x *Iam) GetSts() *Sts {
 	if x != nil {
 		return x.Sts
+	}
+	return nil
+}
+
+// IamPrincipal maps callers who do not sign to a role: a workload by the SPIFFE id of its certificate, or the holders of
+// an issuer's tokens by their claims. An entry has either spiffe, or issuer and claims.
+type IamPrincipal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ARN of the role, with its path: arn:aws:iam::111122223333:role/ops/deployer. Required. A workload is admitted as
+	// by AWS' IAM Roles Anywhere: the service rolesanywhere.amazonaws.com must be allowed sts:AssumeRole and
+	// sts:TagSession, with the id as aws:PrincipalTag/x509SAN/URI. A token is admitted as by AssumeRoleWithWebIdentity.
+	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	// The SPIFFE id of the workload, such as spiffe://cluster.local/ns/orders/sa/api. An id that ends in `/*` matches
+	// everything below it; if several match, the longest counts. It counts only where Envoy's configuration says that the
+	// client's certificate is verified (`portcullis.sourcePrincipal: verified`), and never from a header.
+	Spiffe string `protobuf:"bytes,2,opt,name=spiffe,proto3" json:"spiffe,omitempty"`
+	// The issuer of the token, as the token names it. Its entry in issuers needs audiences. The token is the bearer token
+	// of the header Authorization, which the upstream gets too.
+	Issuer string `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The claims that the token must have, compared exactly. Only claims that are texts count. Two entries for an issuer
+	// must differ in the value of a claim that both name, so that a token never has two roles.
+	Claims        map[string]string `protobuf:"bytes,4,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IamPrincipal) Reset() {
+	*x = IamPrincipal{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IamPrincipal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IamPrincipal) ProtoMessage() {}
+
+func (x *IamPrincipal) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IamPrincipal.ProtoReflect.Descriptor instead.
+func (*IamPrincipal) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *IamPrincipal) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *IamPrincipal) GetSpiffe() string {
+	if x != nil {
+		return x.Spiffe
+	}
+	return ""
+}
+
+func (x *IamPrincipal) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *IamPrincipal) GetClaims() map[string]string {
+	if x != nil {
+		return x.Claims
 	}
 	return nil
 }
@@ -3384,7 +3475,7 @@ type Sts struct {
 
 func (x *Sts) Reset() {
 	*x = Sts{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3396,7 +3487,7 @@ func (x *Sts) String() string {
 func (*Sts) ProtoMessage() {}
 
 func (x *Sts) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3409,7 +3500,7 @@ func (x *Sts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sts.ProtoReflect.Descriptor instead.
 func (*Sts) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Sts) GetCallsPerSecond() int32 {
@@ -3462,7 +3553,7 @@ type IamRole struct {
 
 func (x *IamRole) Reset() {
 	*x = IamRole{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3474,7 +3565,7 @@ func (x *IamRole) String() string {
 func (*IamRole) ProtoMessage() {}
 
 func (x *IamRole) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3487,7 +3578,7 @@ func (x *IamRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
 func (*IamRole) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *IamRole) GetName() string {
@@ -3579,7 +3670,7 @@ type IamUser struct {
 
 func (x *IamUser) Reset() {
 	*x = IamUser{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3591,7 +3682,7 @@ func (x *IamUser) String() string {
 func (*IamUser) ProtoMessage() {}
 
 func (x *IamUser) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3604,7 +3695,7 @@ func (x *IamUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
 func (*IamUser) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IamUser) GetName() string {
@@ -3667,7 +3758,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3679,7 +3770,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3692,7 +3783,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3720,7 +3811,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3732,7 +3823,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3745,7 +3836,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SessionKey) GetId() string {
@@ -3796,7 +3887,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3808,7 +3899,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3821,7 +3912,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3873,7 +3964,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3885,7 +3976,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3898,7 +3989,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -3926,7 +4017,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3938,7 +4029,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3951,7 +4042,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -3972,7 +4063,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +4075,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +4088,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -4054,7 +4145,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4066,7 +4157,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4079,7 +4170,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AccessKey) GetId() string {
@@ -4196,7 +4287,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4208,7 +4299,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4221,7 +4312,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Secret) GetValue() string {
@@ -4563,7 +4654,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\x8e\x03\n" +
+	"principals\"\xd2\x03\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
@@ -4571,8 +4662,19 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
 	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x123\n" +
 	"\x05roles\x18\x1f \x03(\v2\x1d.portcullis.config.v1.IamRoleR\x05roles\x123\n" +
-	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12+\n" +
-	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xc5\x01\n" +
+	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12B\n" +
+	"\n" +
+	"principals\x18\" \x03(\v2\".portcullis.config.v1.IamPrincipalR\n" +
+	"principals\x12+\n" +
+	"\x03sts\x18# \x01(\v2\x19.portcullis.config.v1.StsR\x03sts\"\xd5\x01\n" +
+	"\fIamPrincipal\x12\x12\n" +
+	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
+	"\x06spiffe\x18\x02 \x01(\tR\x06spiffe\x12\x16\n" +
+	"\x06issuer\x18\x03 \x01(\tR\x06issuer\x12F\n" +
+	"\x06claims\x18\x04 \x03(\v2..portcullis.config.v1.IamPrincipal.ClaimsEntryR\x06claims\x1a9\n" +
+	"\vClaimsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x01\n" +
 	"\x03Sts\x12\x89\x01\n" +
 	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
 	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
@@ -4701,7 +4803,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4740,43 +4842,45 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*ClientAddress)(nil),             // 34: portcullis.config.v1.ClientAddress
 	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
 	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
-	(*Sts)(nil),                       // 37: portcullis.config.v1.Sts
-	(*IamRole)(nil),                   // 38: portcullis.config.v1.IamRole
-	(*IamUser)(nil),                   // 39: portcullis.config.v1.IamUser
-	(*IamSessions)(nil),               // 40: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 41: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 42: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 43: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 44: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 45: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 46: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 47: portcullis.config.v1.Secret
-	nil,                               // 48: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 49: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 50: portcullis.config.v1.LogCollector.HeadersEntry
-	nil,                               // 51: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 52: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 53: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 54: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 55: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 56: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 57: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 58: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 59: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 60: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 61: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 62: portcullis.config.v1.IamRole.TagsEntry
-	nil,                               // 63: portcullis.config.v1.IamUser.TagsEntry
-	nil,                               // 64: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 65: google.protobuf.Value
+	(*IamPrincipal)(nil),              // 37: portcullis.config.v1.IamPrincipal
+	(*Sts)(nil),                       // 38: portcullis.config.v1.Sts
+	(*IamRole)(nil),                   // 39: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 40: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 41: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 42: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 43: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 44: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 45: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 46: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 47: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 48: portcullis.config.v1.Secret
+	nil,                               // 49: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 50: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 51: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 52: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 53: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 54: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 55: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 56: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 57: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 58: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 59: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 60: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 61: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 62: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 63: portcullis.config.v1.IamPrincipal.ClaimsEntry
+	nil,                               // 64: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 65: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 66: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 67: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	48, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	49, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	49, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	50, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4785,78 +4889,80 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	50, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	51, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
 	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
 	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	65, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	67, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	51, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	52, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
 	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	52, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	53, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	53, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	54, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
 	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
 	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
 	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
 	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	47, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	54, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	55, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	56, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	48, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	55, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	56, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	57, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	57, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	58, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
 	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
 	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
 	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
 	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	58, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	59, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	59, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	60, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
 	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	47, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	47, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	48, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	48, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
 	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	47, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	48, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
 	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
 	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	60, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	61, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	65, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	42, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	44, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	40, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	38, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
-	39, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
-	37, // 57: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
-	65, // 58: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
-	65, // 59: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
-	65, // 60: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
-	62, // 61: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
-	65, // 62: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
-	65, // 63: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
-	63, // 64: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
-	41, // 65: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	47, // 66: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 67: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	43, // 68: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	65, // 69: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	46, // 70: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	47, // 71: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	47, // 72: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	65, // 73: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	64, // 74: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 75: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 76: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	47, // 77: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	20, // 78: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 79: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	47, // 80: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	81, // [81:81] is the sub-list for method output_type
-	81, // [81:81] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	61, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	62, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	67, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	43, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	45, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	41, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	39, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	40, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	37, // 57: portcullis.config.v1.Iam.principals:type_name -> portcullis.config.v1.IamPrincipal
+	38, // 58: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	63, // 59: portcullis.config.v1.IamPrincipal.claims:type_name -> portcullis.config.v1.IamPrincipal.ClaimsEntry
+	67, // 60: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	67, // 61: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	67, // 62: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	64, // 63: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	67, // 64: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	67, // 65: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	65, // 66: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	42, // 67: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	48, // 68: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 69: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	44, // 70: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	67, // 71: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	47, // 72: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	48, // 73: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	48, // 74: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	67, // 75: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	66, // 76: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 77: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 78: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	48, // 79: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	20, // 80: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 81: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	48, // 82: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	83, // [83:83] is the sub-list for method output_type
+	83, // [83:83] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4870,14 +4976,14 @@ func file_portcullis_config_v1_config_proto_init() {
 	file_portcullis_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   58,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
