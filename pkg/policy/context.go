@@ -28,6 +28,10 @@ func StringValue(s string) Value { return condition.StringValue(s) }
 // ListValue is the value of a multivalued key.
 func ListValue(list []string) Value { return condition.ListValue(list) }
 
+// SeveralValue has the values of a key that policies expect to have one. Without a set operator, an Allow never holds, and a Deny holds if
+// it holds for one of the values.
+func SeveralValue(list []string) Value { return condition.SeveralValue(list) }
+
 // AddrValue is an IP address.
 func AddrValue(a netip.Addr) Value { return condition.AddrValue(a) }
 

@@ -126,20 +126,20 @@ func (w *WebIdentity) claim(name string) (policy.Value, bool) {
 	case "azp":
 		return policy.StringValue(w.AuthorizedParty), w.AuthorizedParty != ""
 	case "amr":
-		return policy.ListValue(w.Methods), len(w.Methods) > 0
+		return policy.SeveralValue(w.Methods), len(w.Methods) > 0
 	}
 	return policy.Value{}, false
 }
 
-// audience returns one audience as text and several as a list.
+// audience returns one audience as text, and several as such.
 //
-// Choice: AWS does not document a token with several. As a list they satisfy no single-valued operator, so that an audience that
-// was added to a token does not replace the one that a policy asks for.
+// Choice: AWS does not document a token with several. In an Allow they satisfy no single-valued operator, so that an audience that
+// was added to a token does not replace the one that a policy asks for. A Deny holds if it holds for one of them.
 func (w *WebIdentity) audience() (policy.Value, bool) {
 	if len(w.Audience) == 1 {
 		return policy.StringValue(w.Audience[0]), w.Audience[0] != ""
 	}
-	return policy.ListValue(w.Audience), len(w.Audience) > 0
+	return policy.SeveralValue(w.Audience), len(w.Audience) > 0
 }
 
 // seconds returns a time without its fraction, as STS tells times.

@@ -58,6 +58,8 @@ func (c *Condition) Holds(ctx Context, deny bool) bool {
 		// Choice: a multivalued key without a set operator never fits, negated or not. AWS requires the set operator;
 		// Parse warns of its absence.
 		return false
+	case v.kind == severalValue:
+		return deny && c.some(v, ctx, deny)
 	}
 	return c.passes(v, ctx, deny)
 }
@@ -82,7 +84,7 @@ func (c *Condition) HoldsWithoutKey(deny bool) bool {
 
 // all is ForAllValues: every value of the request passes. An empty list, or an empty text, passes.
 func (c *Condition) all(v Value, ctx Context, deny bool) bool {
-	if v.kind != listValue {
+	if !v.isList() {
 		return v.empty() || c.passes(v, ctx, deny)
 	}
 	for _, text := range v.list {
@@ -95,7 +97,7 @@ func (c *Condition) all(v Value, ctx Context, deny bool) bool {
 
 // some is ForAnyValue: a value of the request passes. An empty list, or an empty text, does not.
 func (c *Condition) some(v Value, ctx Context, deny bool) bool {
-	if v.kind != listValue {
+	if !v.isList() {
 		return !v.empty() && c.passes(v, ctx, deny)
 	}
 	for _, text := range v.list {

@@ -19,6 +19,7 @@ type valueKind uint8
 const (
 	stringValue valueKind = iota
 	listValue
+	severalValue
 	addrValue
 	timeValue
 	boolValue
@@ -30,7 +31,7 @@ const (
 type Value struct {
 	kind valueKind
 	text string   // stringValue, bytesValue
-	list []string // listValue
+	list []string // listValue, severalValue
 	addr netip.Addr
 	n    int64 // numberValue, boolValue; seconds since 1970 for timeValue
 	nano int64 // timeValue
@@ -42,6 +43,10 @@ func StringValue(s string) Value { return Value{text: s} }
 
 // ListValue is the value of a multivalued key, whatever its length. The evaluation keeps no reference to it.
 func ListValue(list []string) Value { return Value{kind: listValue, list: list} }
+
+// SeveralValue has the values of a key that policies expect to have one, such as the audiences of a token. Without a set operator, an Allow
+// never holds, and a Deny holds if it holds for one of the values.
+func SeveralValue(list []string) Value { return Value{kind: severalValue, list: list} }
 
 // AddrValue is an IP address. IPv4-mapped IPv6 addresses count as the IPv4 address, a zone is ignored.
 func AddrValue(a netip.Addr) Value {
@@ -80,9 +85,11 @@ func (v Value) String() string {
 		return strconv.FormatInt(v.n, 10)
 	case bytesValue:
 		return base64.StdEncoding.EncodeToString([]byte(v.text))
-	case stringValue, listValue:
+	case stringValue, listValue, severalValue:
 	}
 	return v.text
 }
+
+func (v Value) isList() bool { return v.kind == listValue || v.kind == severalValue }
 
 func (v Value) empty() bool { return v.kind == stringValue && v.text == "" }
