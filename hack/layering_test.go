@@ -36,6 +36,8 @@ var imports = map[string][]string{
 	"pkg/iam/trust":                 {"pkg/arn", "pkg/policy", "pkg/session"},
 	"pkg/workload":                  {"pkg/authz", "pkg/iam", "pkg/jwt", "pkg/sts"},
 	"pkg/sts":                       {"pkg/arn", "pkg/authz", "pkg/bulkhead", "pkg/iam", "pkg/jwt", "pkg/session"},
+	"pkg/sts/awsidentity":           {"pkg/arn", "pkg/authz", "pkg/bulkhead", "pkg/fault", "pkg/iam", "pkg/policy", "pkg/strictjson", "pkg/sts"},
+	"pkg/credentials":               {"pkg/sts/awsidentity"},
 	"pkg/jwt":                       {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/strictjson"},
 	"pkg/cognito":                   {"pkg/authz", "pkg/arn", "pkg/jwt"},
 	"pkg/lambda":                    {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/policy", "pkg/strictjson"},
@@ -64,10 +66,10 @@ var imports = map[string][]string{
 	"pkg/definition/sam/value":        {"pkg/definition/tree", "pkg/fault"},
 	"pkg/simulate":                    {"pkg/arn", "pkg/policy", "pkg/strictjson"},
 	"pkg/extauthz":                    {"pkg/authz", "pkg/probe"},
-	"pkg/pool":                        {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter"},
+	"pkg/pool":                        {"pkg/authz", "pkg/bulkhead", "pkg/cache", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/meter", "pkg/sts/awsidentity"},
 	"pkg/explain":                     {"pkg/authz", "pkg/extauthz", "pkg/gateway"},
 	"pkg/config/source":               {"pkg/fault"},
-	"pkg/config":                      {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "pkg/session", "pkg/sts", "pkg/workload", "proto/portcullis/config/v1"},
+	"pkg/config":                      {"pkg/authz", "pkg/cache", "pkg/cognito", "pkg/config/source", "pkg/decisionlog", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/fault", "pkg/gateway", "pkg/iam", "pkg/jwt", "pkg/lambda", "pkg/lambda/runner", "pkg/policy", "pkg/pool", "pkg/session", "pkg/sts", "pkg/sts/awsidentity", "pkg/workload", "proto/portcullis/config/v1"},
 	"pkg/envoyconf":                   {"pkg/gateway"},
 	"pkg/decisionlog":                 {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog/internal/stream"},
 	"pkg/decisionlog/internal/stream": {},
@@ -76,7 +78,7 @@ var imports = map[string][]string{
 	"pkg/doctor":                      {"pkg/gateway", "pkg/probe"},
 	"pkg/probe":                       {},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
@@ -105,7 +107,7 @@ var onlyIn = map[string][]string{
 	"github.com/lestrrat-go/":                 {"pkg/jwt"},
 	"github.com/dgraph-io/":                   {"pkg/cache"},
 	"github.com/redis/":                       {"pkg/cache"},
-	"github.com/aws/aws-sdk-go-v2/":           {"pkg/lambda"},
+	"github.com/aws/aws-sdk-go-v2/":           {"pkg/credentials", "pkg/lambda"},
 }
 
 // standardLibraryOnly lists the packages that import only the standard library and the module.

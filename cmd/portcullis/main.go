@@ -31,6 +31,7 @@ func commands() []command {
 		{"envoy", "print the Envoy or Istio configuration for a configuration", envoyConfiguration},
 		{"doctor", "find what is wrong with an Envoy's configuration", examineEnvoy},
 		{"explain", "say why a request is allowed or denied, and what to change", explainRequest},
+		{"credentials", "get session credentials from portcullis' STS with AWS credentials", getCredentials},
 		{"simulate", "evaluate policies, as IAM's SimulateCustomPolicy does", simulatePolicies},
 		{"version", "print the version", printVersion},
 		{"help", "print this", help},
@@ -73,7 +74,7 @@ func help(args []string, out, errs io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: portcullis <command> [flags]")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
 	}
 	fmt.Fprintln(w, "portcullis <command> --help lists a command's flags.")
 }

@@ -79,8 +79,12 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 	if c.ring == nil || c.keys == nil || g == nil {
 		return nil
 	}
+	actions, ok := c.exchange(m.GetIam(), c.doc.Root().Field("iam"))
+	if !ok {
+		return nil
+	}
 	service, err := sts.New(sts.Config{
-		Store: c.keys, Sessions: c.ring, Tokens: c.web.tokens, Audiences: c.web.audiences, ClientAddress: g.ClientAddress,
+		Store: c.keys, Actions: actions, Sessions: c.ring, Tokens: c.web.tokens, Audiences: c.web.audiences, ClientAddress: g.ClientAddress,
 		CallsPerSecond: int(m.GetIam().GetSts().GetCallsPerSecond()), Explain: m.GetIam().GetExplainSignatures(),
 	})
 	if err != nil {

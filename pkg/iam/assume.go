@@ -16,6 +16,8 @@ type (
 	AssumeRequest = trust.Request
 	// WebIdentity is what a verified token says.
 	WebIdentity = trust.WebIdentity
+	// AWSIdentity is an identity of AWS that the configuration lists for a role.
+	AWSIdentity = trust.AWSIdentity
 	// Refused is the error of a request that is refused, with a code and a message of STS.
 	Refused = trust.Refused
 )
@@ -27,6 +29,18 @@ func (s *Store) AssumeRole(r *AssumeRequest) (*session.Session, error) {
 	}
 	return trust.Assume(s.role(r.Role), r)
 }
+
+// ExchangeAWS returns a session of a role for an identity of AWS that the configuration lists for the role. The error is a *Refused.
+func (s *Store) ExchangeAWS(arn string, i *AWSIdentity) (*session.Session, error) {
+	role := s.role(arn)
+	if role != nil && role.Trust == nil && s.principals[arn].trust != nil {
+		return nil, &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the role's trust policy cannot be read"}
+	}
+	return trust.ExchangeAWS(role, arn, i)
+}
+
+// HasRole reports whether an account has a role.
+func (s *Store) HasRole(arn string) bool { return s.role(arn) != nil }
 
 // UserRequest asks for a session of the caller itself (GetSessionToken). MFADevice and MFACode are SerialNumber and TokenCode.
 type UserRequest struct {
@@ -50,9 +64,6 @@ func (s *Store) UserSession(r *UserRequest) (*session.Session, error) {
 func noCaller() *Refused {
 	return &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the request has no caller"}
 }
-
-// HasRole reports whether an account has a role.
-func (s *Store) HasRole(arn string) bool { return s.role(arn) != nil }
 
 // role returns a role by its ARN; nil if no account has it.
 func (s *Store) role(arn string) *trust.Role {

@@ -12,6 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/jwt"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
 	"github.com/portcullis-authz/portcullis/pkg/meter"
+	"github.com/portcullis-authz/portcullis/pkg/sts/awsidentity"
 )
 
 // Limits of the caches: verified tokens, at some 3 KiB each, the last 100,000 or so, and fewer if memory is short;
@@ -33,6 +34,7 @@ type Pool struct {
 	signingKeys *iam.SigningKeys
 	publicKeys  *iam.PublicKeys
 	sessions    *iam.Sessions
+	aws         *awsidentity.Client
 	functions   functions
 	guards      lambda.Guards
 	waits       *lambda.Waits
@@ -77,7 +79,7 @@ func Dry() *Pool { return newPool(slog.New(slog.DiscardHandler)) }
 
 func newPool(log *slog.Logger) *Pool {
 	p := &Pool{
-		keys: jwt.NewKeySets(log), functions: functions{log: log}, waits: lambda.NewWaits(1),
+		keys: jwt.NewKeySets(log), aws: awsidentity.NewClient(), functions: functions{log: log}, waits: lambda.NewWaits(1),
 		memories: memories{log: log, flights: cache.NewFlights(1)},
 	}
 	p.Bound(defaultChecks)
@@ -126,6 +128,9 @@ func (p *Pool) PublicKeys() *iam.PublicKeys { return p.publicKeys }
 // Sessions returns the cache of opened sessions, or nil.
 func (p *Pool) Sessions() *iam.Sessions { return p.sessions }
 
+// AWS returns what asks AWS's STS who a caller is.
+func (p *Pool) AWS() *awsidentity.Client { return p.aws }
+
 // Meters returns what counts the decisions of configurations, or nil.
 func (p *Pool) Meters() *meter.Meters { return p.meters }
 
@@ -141,11 +146,12 @@ func (p *Pool) Close() {
 	p.signingKeys.Close()
 	p.publicKeys.Close()
 	p.sessions.Close()
+	p.aws.Close()
 }
 
 // Samples returns the metrics of key sets, caches, functions, the guards before them, and of waiting.
 func (p *Pool) Samples() []authz.Sample {
 	return slices.Concat(p.keys.Samples(), p.tokens.Samples(), p.signingKeys.Samples(), p.publicKeys.Samples(), p.sessions.Samples(),
 		p.memories.samples(), p.functions.samples(), p.guards.Samples(),
-		p.waits.Samples(), p.keys.WaitSamples(), p.memories.flights.Samples())
+		p.waits.Samples(), p.keys.WaitSamples(), p.memories.flights.Samples(), p.aws.Samples())
 }

@@ -87,19 +87,19 @@ func (s *Service) assume(c *Call, r *iam.AssumeRequest) ([]Field, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.RoleSession(c, granted)
+	return c.RoleSession(granted)
 }
 
 // maxSessionToken is 100 percent of PackedPolicySize.
 const maxSessionToken = 2 << 10
 
 // RoleSession seals the session of a role and returns what AssumeRole answers. Actions of other packages use it too.
-func (s *Service) RoleSession(c *Call, granted *session.Session) ([]Field, error) {
+func (c *Call) RoleSession(granted *session.Session) ([]Field, error) {
 	name, id, err := assumedRole(granted)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := s.seal(c, granted)
+	credentials, err := c.service.seal(c, granted)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func Assume(role *Role, r *Request) (*session.Session, error) {
 	}
 	a := &assumption{Request: r, role: role, sourceIdentity: r.newSourceIdentity()}
 	a.tags, a.transitive = r.newTags()
-	for _, step := range []func() *Refused{a.callerMayAssume, a.inherit, a.known, a.authorize, a.lasts, a.narrowed} {
+	for _, step := range []func() *Refused{a.callerMayAssume, a.inherit, a.exists, a.trusts, a.authorize, a.lasts, a.narrowed} {
 		if refused := step(); refused != nil {
 			return nil, refused
 		}
@@ -109,13 +109,20 @@ func (a *assumption) operation() string {
 	return "sts:AssumeRole"
 }
 
-// known refuses a role that does not exist.
-func (a *assumption) known() *Refused {
+// exists refuses a role that does not exist.
+func (a *assumption) exists() *Refused {
 	switch {
 	case a.role == nil:
 		return a.denied(a.operation(), "no account has the role")
 	case a.role.ARN != a.Role || a.role.ID == "" || a.role.Account == "" || a.role.Partition == "":
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the role is incomplete"}
+	}
+	return nil
+}
+
+// trusts refuses a role without a trust policy.
+func (a *assumption) trusts() *Refused {
+	switch {
 	case a.role.Trust == nil:
 		return a.denied(a.operation(), "the role has no trust policy")
 	case a.role.Trust.Kind() != policy.Trust:

@@ -10,6 +10,7 @@ const (
 	AccessDenied            Code = "AccessDenied"
 	ValidationError         Code = "ValidationError"
 	MalformedPolicyDocument Code = "MalformedPolicyDocument"
+	ExpiredToken            Code = "ExpiredToken"
 	InternalFailure         Code = "InternalFailure"
 )
 

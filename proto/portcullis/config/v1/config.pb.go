@@ -3285,6 +3285,10 @@ type Iam struct {
 	// Users that portcullis itself defines. Access keys may belong to them. What applies to roles with an export applies
 	// to users, too.
 	Users []*IamUser `protobuf:"bytes,32,rep,name=users,proto3" json:"users,omitempty"`
+	// Users and roles of AWS, and whole accounts, that may have sessions of roles here: callers who hold only AWS
+	// credentials. STS asks AWS's STS who they are. It needs sts.urls. pkg/sts/README.md describes it.
+	// AWS: "GetCallerIdentity" (AWS STS API Reference).
+	AwsIdentities []*AwsIdentity `protobuf:"bytes,33,rep,name=aws_identities,json=awsIdentities,proto3" json:"aws_identities,omitempty"`
 	// Callers of routes with authorization AWS_IAM who do not sign their requests, and the roles whose sessions they count
 	// as. The role's trust policy must admit them. A request that has a signature is decided by its signature alone.
 	// Without principals, every caller must sign. This field has no counterpart in AWS.
@@ -3363,6 +3367,13 @@ func (x *Iam) GetRoles() []*IamRole {
 func (x *Iam) GetUsers() []*IamUser {
 	if x != nil {
 		return x.Users
+	}
+	return nil
+}
+
+func (x *Iam) GetAwsIdentities() []*AwsIdentity {
+	if x != nil {
+		return x.AwsIdentities
 	}
 	return nil
 }
@@ -3468,7 +3479,14 @@ type Sts struct {
 	// Further calls get the error Throttling, which SDKs retry. Without it, 500.
 	CallsPerSecond *int32 `protobuf:"varint,1,opt,name=calls_per_second,json=callsPerSecond,proto3,oneof" json:"calls_per_second,omitempty"`
 	// How far the issuers' clocks may differ from the clock of portcullis, such as 30s; at most 5m. Without it, 0s.
-	ClockSkew     string `protobuf:"bytes,2,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	ClockSkew string `protobuf:"bytes,2,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// The URLs by which clients reach this STS, such as https://sts.shop.svc:9003, without a path. A presigned URL of
+	// aws_identities is bound to one of them, so that it is useless at any other STS. There is no default. Plain text is
+	// for loopback addresses, and portcullis warns of it.
+	Urls []string `protobuf:"bytes,3,rep,name=urls,proto3" json:"urls,omitempty"`
+	// What stands in for AWS's STS, in a test or in a partition of AWS that portcullis does not know. It decides who
+	// callers of aws_identities are, so portcullis warns of it.
+	AwsEndpoint   *AwsEndpoint `protobuf:"bytes,4,opt,name=aws_endpoint,json=awsEndpoint,proto3" json:"aws_endpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3517,6 +3535,168 @@ func (x *Sts) GetClockSkew() string {
 	return ""
 }
 
+func (x *Sts) GetUrls() []string {
+	if x != nil {
+		return x.Urls
+	}
+	return nil
+}
+
+func (x *Sts) GetAwsEndpoint() *AwsEndpoint {
+	if x != nil {
+		return x.AwsEndpoint
+	}
+	return nil
+}
+
+// AwsEndpoint stands in for AWS's STS.
+type AwsEndpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The URL, https:// with a host and perhaps a port; http:// for loopback addresses. Required.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// The region that requests are signed for, such as us-iso-east-1. Required.
+	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	// The partition of the ARNs that it answers with, such as aws-iso. Required.
+	Partition     string `protobuf:"bytes,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwsEndpoint) Reset() {
+	*x = AwsEndpoint{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwsEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwsEndpoint) ProtoMessage() {}
+
+func (x *AwsEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwsEndpoint.ProtoReflect.Descriptor instead.
+func (*AwsEndpoint) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *AwsEndpoint) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *AwsEndpoint) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *AwsEndpoint) GetPartition() string {
+	if x != nil {
+		return x.Partition
+	}
+	return ""
+}
+
+// AwsIdentity is a user or role of AWS, or an account, that may have sessions of roles here. The entry is the grant: the
+// trust policy of the role need not allow, but its Deny statements count. Sessions last an hour at most.
+type AwsIdentity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of an account of AWS, 12 digits, for all its users and roles. An entry has an account, a user or a role.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The ARN of a user of AWS, with its path.
+	User string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// The ARN of a role of AWS, with its path, for all its sessions.
+	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// The unique id of the user (AIDA...) or role (AROA...), as `aws iam get-user` and `aws iam get-role` print it.
+	// Required with a user or a role: another one of the same name has another id.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// The ARNs of the roles here, of iam.roles or of an export. At least one.
+	MayAssume     []string `protobuf:"bytes,5,rep,name=may_assume,json=mayAssume,proto3" json:"may_assume,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwsIdentity) Reset() {
+	*x = AwsIdentity{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwsIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwsIdentity) ProtoMessage() {}
+
+func (x *AwsIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwsIdentity.ProtoReflect.Descriptor instead.
+func (*AwsIdentity) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *AwsIdentity) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AwsIdentity) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AwsIdentity) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *AwsIdentity) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AwsIdentity) GetMayAssume() []string {
+	if x != nil {
+		return x.MayAssume
+	}
+	return nil
+}
+
 // IamRole is a role that portcullis itself defines.
 // AWS: "IAM roles" (IAM User Guide).
 type IamRole struct {
@@ -3553,7 +3733,7 @@ type IamRole struct {
 
 func (x *IamRole) Reset() {
 	*x = IamRole{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3565,7 +3745,7 @@ func (x *IamRole) String() string {
 func (*IamRole) ProtoMessage() {}
 
 func (x *IamRole) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3578,7 +3758,7 @@ func (x *IamRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
 func (*IamRole) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *IamRole) GetName() string {
@@ -3670,7 +3850,7 @@ type IamUser struct {
 
 func (x *IamUser) Reset() {
 	*x = IamUser{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3682,7 +3862,7 @@ func (x *IamUser) String() string {
 func (*IamUser) ProtoMessage() {}
 
 func (x *IamUser) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3695,7 +3875,7 @@ func (x *IamUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
 func (*IamUser) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IamUser) GetName() string {
@@ -3758,7 +3938,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3770,7 +3950,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3783,7 +3963,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3811,7 +3991,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3823,7 +4003,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3836,7 +4016,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SessionKey) GetId() string {
@@ -3887,7 +4067,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3899,7 +4079,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3912,7 +4092,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -3964,7 +4144,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3976,7 +4156,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3989,7 +4169,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -4017,7 +4197,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4029,7 +4209,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4042,7 +4222,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -4063,7 +4243,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4075,7 +4255,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4088,7 +4268,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -4145,7 +4325,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4337,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4350,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AccessKey) GetId() string {
@@ -4287,7 +4467,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4299,7 +4479,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4312,7 +4492,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{41}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Secret) GetValue() string {
@@ -4654,7 +4834,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x16.google.protobuf.ValueR\x06policy\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x06 \x03(\tR\n" +
-	"principals\"\xd2\x03\n" +
+	"principals\"\x9c\x04\n" +
 	"\x03Iam\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .portcullis.config.v1.IamAccountR\baccounts\x12D\n" +
 	"\vaccess_keys\x18\x02 \x03(\v2#.portcullis.config.v1.AccessKeyFileR\n" +
@@ -4662,7 +4842,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x12explain_signatures\x18\x14 \x01(\bR\x11explainSignatures\x12=\n" +
 	"\bsessions\x18\x1e \x01(\v2!.portcullis.config.v1.IamSessionsR\bsessions\x123\n" +
 	"\x05roles\x18\x1f \x03(\v2\x1d.portcullis.config.v1.IamRoleR\x05roles\x123\n" +
-	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12B\n" +
+	"\x05users\x18  \x03(\v2\x1d.portcullis.config.v1.IamUserR\x05users\x12H\n" +
+	"\x0eaws_identities\x18! \x03(\v2!.portcullis.config.v1.AwsIdentityR\rawsIdentities\x12B\n" +
 	"\n" +
 	"principals\x18\" \x03(\v2\".portcullis.config.v1.IamPrincipalR\n" +
 	"principals\x12+\n" +
@@ -4674,13 +4855,26 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06claims\x18\x04 \x03(\v2..portcullis.config.v1.IamPrincipal.ClaimsEntryR\x06claims\x1a9\n" +
 	"\vClaimsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9f\x02\n" +
 	"\x03Sts\x12\x89\x01\n" +
 	"\x10calls_per_second\x18\x01 \x01(\x05BZ\xbaHW\xba\x01T\n" +
 	"\x14sts.calls_per_second\x12 must be a number from 1 to 10000\x1a\x1athis >= 1 && this <= 10000H\x00R\x0ecallsPerSecond\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"clock_skew\x18\x02 \x01(\tR\tclockSkewB\x13\n" +
-	"\x11_calls_per_second\"\xbb\x03\n" +
+	"clock_skew\x18\x02 \x01(\tR\tclockSkew\x12\x12\n" +
+	"\x04urls\x18\x03 \x03(\tR\x04urls\x12D\n" +
+	"\faws_endpoint\x18\x04 \x01(\v2!.portcullis.config.v1.AwsEndpointR\vawsEndpointB\x13\n" +
+	"\x11_calls_per_second\"U\n" +
+	"\vAwsEndpoint\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x16\n" +
+	"\x06region\x18\x02 \x01(\tR\x06region\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\tR\tpartition\"~\n" +
+	"\vAwsIdentity\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"may_assume\x18\x05 \x03(\tR\tmayAssume\"\xbb\x03\n" +
 	"\aIamRole\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x10\n" +
@@ -4803,7 +4997,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -4844,43 +5038,45 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
 	(*IamPrincipal)(nil),              // 37: portcullis.config.v1.IamPrincipal
 	(*Sts)(nil),                       // 38: portcullis.config.v1.Sts
-	(*IamRole)(nil),                   // 39: portcullis.config.v1.IamRole
-	(*IamUser)(nil),                   // 40: portcullis.config.v1.IamUser
-	(*IamSessions)(nil),               // 41: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 42: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 43: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 44: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 45: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 46: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 47: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 48: portcullis.config.v1.Secret
-	nil,                               // 49: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 50: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 51: portcullis.config.v1.LogCollector.HeadersEntry
-	nil,                               // 52: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 53: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 54: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 55: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 56: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 57: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 58: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 59: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 60: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 61: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 62: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 63: portcullis.config.v1.IamPrincipal.ClaimsEntry
-	nil,                               // 64: portcullis.config.v1.IamRole.TagsEntry
-	nil,                               // 65: portcullis.config.v1.IamUser.TagsEntry
-	nil,                               // 66: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 67: google.protobuf.Value
+	(*AwsEndpoint)(nil),               // 39: portcullis.config.v1.AwsEndpoint
+	(*AwsIdentity)(nil),               // 40: portcullis.config.v1.AwsIdentity
+	(*IamRole)(nil),                   // 41: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 42: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 43: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 44: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 45: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 46: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 47: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 48: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 49: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 50: portcullis.config.v1.Secret
+	nil,                               // 51: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 52: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 53: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 54: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 55: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 56: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 57: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 58: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 59: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 60: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 61: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 62: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 63: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 64: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 65: portcullis.config.v1.IamPrincipal.ClaimsEntry
+	nil,                               // 66: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 67: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 68: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 69: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
 	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
 	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
 	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	49, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	50, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	51, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	52, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
 	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
 	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
 	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
@@ -4889,80 +5085,82 @@ var file_portcullis_config_v1_config_proto_depIdxs = []int32{
 	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
 	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
 	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	51, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	53, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
 	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
 	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
 	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	67, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	69, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
 	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	52, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	54, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
 	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	53, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	54, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	55, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	56, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
 	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
 	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
 	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
 	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
 	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	48, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	55, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	56, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	57, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	50, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	57, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	58, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	59, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
 	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	58, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	60, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
 	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
 	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
 	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
 	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
 	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	59, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	60, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	61, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	62, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
 	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	48, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	48, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	50, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	50, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
 	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	48, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	50, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
 	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
 	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	61, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	62, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	67, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	43, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	45, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	41, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	39, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
-	40, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
-	37, // 57: portcullis.config.v1.Iam.principals:type_name -> portcullis.config.v1.IamPrincipal
-	38, // 58: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
-	63, // 59: portcullis.config.v1.IamPrincipal.claims:type_name -> portcullis.config.v1.IamPrincipal.ClaimsEntry
-	67, // 60: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
-	67, // 61: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
-	67, // 62: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
-	64, // 63: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
-	67, // 64: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
-	67, // 65: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
-	65, // 66: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
-	42, // 67: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	48, // 68: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 69: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	44, // 70: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	67, // 71: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	47, // 72: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	48, // 73: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	48, // 74: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	67, // 75: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	66, // 76: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 77: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 78: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	48, // 79: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	20, // 80: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 81: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	48, // 82: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	83, // [83:83] is the sub-list for method output_type
-	83, // [83:83] is the sub-list for method input_type
-	83, // [83:83] is the sub-list for extension type_name
-	83, // [83:83] is the sub-list for extension extendee
-	0,  // [0:83] is the sub-list for field type_name
+	63, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	64, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	69, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	45, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	47, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	43, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	41, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	42, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	40, // 57: portcullis.config.v1.Iam.aws_identities:type_name -> portcullis.config.v1.AwsIdentity
+	37, // 58: portcullis.config.v1.Iam.principals:type_name -> portcullis.config.v1.IamPrincipal
+	38, // 59: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	65, // 60: portcullis.config.v1.IamPrincipal.claims:type_name -> portcullis.config.v1.IamPrincipal.ClaimsEntry
+	39, // 61: portcullis.config.v1.Sts.aws_endpoint:type_name -> portcullis.config.v1.AwsEndpoint
+	69, // 62: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	69, // 63: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	69, // 64: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	66, // 65: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	69, // 66: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	69, // 67: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	67, // 68: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	44, // 69: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	50, // 70: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 71: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	46, // 72: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	69, // 73: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	49, // 74: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	50, // 75: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	50, // 76: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	69, // 77: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	68, // 78: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	30, // 79: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	22, // 80: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	50, // 81: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	20, // 82: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	33, // 83: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	50, // 84: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	85, // [85:85] is the sub-list for method output_type
+	85, // [85:85] is the sub-list for method input_type
+	85, // [85:85] is the sub-list for extension type_name
+	85, // [85:85] is the sub-list for extension extendee
+	0,  // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -4983,7 +5181,7 @@ func file_portcullis_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   60,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
