@@ -29,7 +29,7 @@ var shapes = map[string]*regexp.Regexp{
 	"X-Amz-Credential":     regexp.MustCompile(`^(?:AKIA|ASIA)[A-Z0-9]{12,60}/[0-9]{8}/[a-z0-9-]{1,32}/sts/aws4_request$`),
 	"X-Amz-Date":           regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z$`),
 	"X-Amz-Expires":        regexp.MustCompile(`^[1-9][0-9]{0,5}$`),
-	"X-Amz-Security-Token": regexp.MustCompile(`^[A-Za-z0-9+/=._-]{1,8192}$`),
+	"X-Amz-Security-Token": regexp.MustCompile(`^[A-Za-z0-9+/=._-]+$`),
 	"X-Amz-Signature":      regexp.MustCompile(`^[0-9a-f]{64}$`),
 	"X-Amz-SignedHeaders":  regexp.MustCompile(`^host;` + Header + `$`),
 }
