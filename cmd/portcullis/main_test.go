@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "signal": sendSignal, "ended": ended, "check": checkCmd, "signed": signedCmd, "admin": adminCmd, "logged": logged, "certificate": certificate,
 			"function": functionCmd, "flush": flushCmd, "filelimit": fileLimit, "closestdout": closeStdout,
-			"keyset": keySet, "token": token, "checktoken": checkToken, "sts": stsCmd,
+			"keyset": keySet, "token": token, "checktoken": checkToken, "sts": stsCmd, "aside": aside, "printed": printedKeys,
 		},
 	})
 }
@@ -132,11 +132,22 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if address, ok := strings.CutPrefix(lines.Text(), "portcullis: sts listening on "); ok {
 			p.sts = address
+			ts.Setenv("STS", address)
 			return
 		}
 	}
 	err = cmd.Wait()
 	ts.Fatalf("portcullis ended before it listened: %v\n%s", err, p.end())
+}
+
+// aside leaves the process running, with the address of its STS in $NAME, so that another can be started: aside NAME
+func aside(ts *testscript.TestScript, neg bool, args []string) {
+	p := of(ts)
+	if neg || len(args) != 1 || p.cmd == nil {
+		ts.Fatalf("usage: aside NAME, after start")
+	}
+	ts.Setenv(args[0], p.sts)
+	p.cmd, p.sts = nil, ""
 }
 
 // sendSignal sends the process a signal: signal HUP|TERM|KILL

@@ -9,6 +9,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -18,12 +19,16 @@ import (
 
 // signedCmd signs GET http://HOST/PATH for eu-west-1, sends it and waits for the answer:
 // signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered | SESSION-TOKEN]. Envoy has buffered the body unless the last argument says otherwise.
-// The KEY-ID "session" stands for credentials of a session of alice: the first one that was sealed under the key in the file SECRET.
+// The port has TLS if $CA names the file of its authority. The KEY-ID "session" stands for credentials of a session of alice: the first one that was sealed under the key in the file SECRET.
 func signedCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 5 {
 		ts.Fatalf("usage: signed allow|STATUS KEY-ID SECRET HOST PATH [unbuffered | SESSION-TOKEN]")
 	}
-	conn, err := grpc.NewClient(of(ts).grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	security := insecure.NewCredentials()
+	if file := ts.Getenv("CA"); file != "" {
+		security = credentials.NewTLS(tlsConfig(ts, []string{file}))
+	}
+	conn, err := grpc.NewClient(of(ts).grpc, grpc.WithTransportCredentials(security))
 	ts.Check(err)
 	defer conn.Close()
 	client := authv3.NewAuthorizationClient(conn)

@@ -74,6 +74,48 @@ func TestFaultsOfSTS(t *testing.T) {
 	}
 }
 
+const withAWS = `iam:
+  roles: [{name: cart, account: "111122223333"}]
+  awsIdentities:
+    - {role: "arn:aws:iam::444455556666:role/ci/deploy", id: AROADEPLOY000000EXAMPLE, mayAssume: ["arn:aws:iam::111122223333:role/cart"]}
+`
+
+func TestAWSIdentities(t *testing.T) {
+	load := func(change ...string) (*Snapshot, error) {
+		t.Helper()
+		return loadSTS(t, append(change, "iam:\n", withAWS, "{callsPerSecond", "{urls: [https://sts.example.com], callsPerSecond")...)
+	}
+	s, err := load()
+	if err != nil || len(s.Warnings) > 0 || !slices.Contains(s.STS.ActionNames(), "AssumeRoleWithCallerIdentity") {
+		t.Fatalf("%v, %v", err, s)
+	}
+	s.Close()
+	for name, c := range map[string]struct{ urls, identities, message string }{
+		"no URLs":            {"", "", "write them to iam.sts.urls"},
+		"a path":             {"urls: [https://sts.example.com/x],", "", "is not a URL of STS"},
+		"plain text":         {"urls: ['http://sts.example.com'],", "", "is plain text"},
+		"another spelling":   {"urls: ['https://STS.example.com/'],", "", "write that"},
+		"an endpoint":        {"urls: [https://sts.example.com], awsEndpoint: {url: https://aws.example.com, region: us-east-1},", "", "the region or the partition is missing"},
+		"a plain endpoint":   {"urls: [https://sts.example.com], awsEndpoint: {url: 'http://aws.example.com', region: us-east-1, partition: aws},", "", "is plain text"},
+		"an unknown role":    {"urls: [https://sts.example.com],", strings.ReplaceAll(withAWS, "role/cart", "role/other"), "no account has the role"},
+		"no id":              {"urls: [https://sts.example.com],", strings.ReplaceAll(withAWS, "id: AROADEPLOY000000EXAMPLE, ", ""), "begins with AROA"},
+		"an account in half": {"urls: [https://sts.example.com],", strings.ReplaceAll(withAWS, "444455556666", "4444"), "must be the ARN of a role of AWS"},
+	} {
+		if c.identities == "" {
+			c.identities = withAWS
+		}
+		_, err := loadSTS(t, "iam:\n", c.identities, "{callsPerSecond", "{"+c.urls+" callsPerSecond")
+		if err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: %v, want %q", name, err, c.message)
+		}
+	}
+	s, err = loadSTS(t, "iam:\n", withAWS, "{callsPerSecond", "{urls: ['http://127.0.0.1:9003'], awsEndpoint: {url: 'http://127.0.0.1:9004', region: us-east-1, partition: aws}, callsPerSecond")
+	if err != nil || len(s.Warnings) != 2 {
+		t.Fatalf("%v, %v", err, s)
+	}
+	s.Close()
+}
+
 // The example of pkg/sts/README.md is a part of a configuration that loads without a warning.
 func TestREADMEOfSTS(t *testing.T) {
 	text, err := os.ReadFile("../sts/README.md")
