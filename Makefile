@@ -31,7 +31,7 @@ vet:
 	@$(GO) vet ./... && echo "check: vet ok"
 
 lint: ## golangci-lint with hack/golangci.yml
-	@$(TOOL) golangci-lint run --config hack/golangci.yml ./... && echo "check: lint ok"
+	@$(TOOL) golangci-lint run --allow-parallel-runners --config hack/golangci.yml ./... && echo "check: lint ok"
 
 generate: ## write config.pb.go, the configuration reference and the pictures again
 	@hack/generate.sh
