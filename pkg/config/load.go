@@ -13,7 +13,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
-	"github.com/portcullis-authz/portcullis/pkg/session"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
@@ -39,8 +38,6 @@ type Snapshot struct {
 	NeedsBodies bool
 	// DecisionLog says where decisions are logged; nil if the configuration does not mention it.
 	DecisionLog *decisionlog.Config
-	// Sessions seals and opens session tokens; nil if the configuration does not accept any.
-	Sessions *session.Ring
 
 	// Definitions are the APIs that definitions define, as they were read. A Snapshot with faults has those that could be read.
 	Definitions []*definition.Definition
@@ -236,6 +233,6 @@ func (l *loading) compileInto(s *Snapshot) {
 	for i := range s.Config.APIs {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
-	s.NeedsBodies, s.DecisionLog, s.Sessions = s.Config.NeedsBodies(), l.log, l.ring
+	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
 	s.STS = l.sts(m, s.Gateway)
 }

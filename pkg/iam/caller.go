@@ -62,15 +62,6 @@ func (c *Caller) AccessKeyID() string { return c.identity.keyID }
 // UserID returns aws:userid.
 func (c *Caller) UserID() string { return c.identity.userID }
 
-// Session returns the session of a caller whose token was opened; nil for access keys that were configured. It must not be changed.
-func (c *Caller) Session() *session.Session { return c.identity.session }
-
-// Temporary reports whether the caller signed with a temporary key.
-func (c *Caller) Temporary() bool { return c.identity.temporary }
-
-// Root reports whether the caller is the root user of an account.
-func (c *Caller) Root() bool { return c.identity.principal.Kind == policy.Root }
-
 // TransitiveTags returns the session tags that a chained session inherits, as they were given.
 func (c *Caller) TransitiveTags() []session.Tag {
 	if c.identity.session == nil {

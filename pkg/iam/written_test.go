@@ -73,7 +73,7 @@ func TestSessionOfTheRootUser(t *testing.T) {
 	s := storeOf(t, ring, trustingExport)
 	session := &session.Session{User: "arn:aws:iam::111122223333:root", UserID: "111122223333", Issued: now, Expires: now.Add(time.Hour)}
 	c, err := verify(mustVerifierOf(t, s, Options{}), mustSeal(t, ring, session))
-	if err != nil || !c.Root() || !c.Temporary() || c.UserID() != "111122223333" {
+	if err != nil || c.Principal().Kind != policy.Root || !c.identity.temporary || c.UserID() != "111122223333" {
 		t.Fatalf("%v, %v", c, err)
 	}
 	if _, err := s.UserSession(&UserRequest{Caller: c, At: now}); err == nil {

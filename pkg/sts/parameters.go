@@ -171,18 +171,18 @@ func (s *Shape) check(name, value string, members map[string]map[int]map[string]
 		members[root][number][field] = value
 		return nil
 	}
-	return s.similar(root)
+	return s.similar(name, root)
 }
 
 func (s *Shape) isText(name string) bool {
 	return slices.Contains(s.Required, name) || slices.Contains(s.Optional, name)
 }
 
-// similar refuses a name that is a known one in another case.
-func (s *Shape) similar(root string) *Error {
+// similar refuses a name whose root, up to its first dot, is a known name in another case, or one that is no list.
+func (s *Shape) similar(name, root string) *Error {
 	for _, known := range slices.Concat(s.Required, s.Optional, slices.Collect(maps.Keys(s.Lists)), slices.Collect(maps.Keys(s.Unsupported))) {
 		if strings.EqualFold(root, known) {
-			return &Error{Code: ValidationError, Message: "The parameter " + printable(root) + " is not known: write " + known}
+			return &Error{Code: ValidationError, Message: "The parameter " + printable(name) + " is not known: write " + known}
 		}
 	}
 	return nil

@@ -225,11 +225,12 @@ func (a *assumption) lasts() *Refused {
 	return nil
 }
 
-func (a *assumption) duration() time.Duration {
-	if a.Duration == 0 {
+// duration is how long the session lasts.
+func (r *Request) duration() time.Duration {
+	if r.Duration == 0 {
 		return DefaultDuration
 	}
-	return a.Duration
+	return r.Duration
 }
 
 // narrowed checks the session policies, which have to be readable when the session is used.

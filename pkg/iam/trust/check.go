@@ -43,12 +43,12 @@ func (r *Request) check() *Refused {
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "a request has one of a caller, a web identity and a workload"}
 	case r.At.IsZero():
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the request has no time"}
-	case r.Web != nil && (r.Web.Issuer == "" || r.Web.Subject == "" || r.name() == ""):
+	case r.Web != nil && (r.Web.Issuer == "" || r.Web.Subject == "" || r.Web.name() == ""):
 		return &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the token has no issuer or no subject"}
 	case r.Caller == nil && (len(r.Tags) > 0 || len(r.TransitiveTagKeys) > 0 || r.SourceIdentity != "" || r.ExternalID != ""):
 		return invalid("AssumeRoleWithWebIdentity has no parameters for tags, source identity and external id.")
 	}
-	for _, problem := range []*Refused{r.checkRole(), r.checkNames(), r.checkDuration(), r.checkPolicies(), r.checkTags(), r.checkMFA()} {
+	for _, problem := range []*Refused{r.checkRole(), r.checkNames(), checkDuration(r.duration(), maxDuration), r.checkPolicies(), r.checkTags(), r.checkMFA()} {
 		if problem != nil {
 			return problem
 		}
@@ -65,8 +65,6 @@ func (r *Request) identities() (n int) {
 	}
 	return n
 }
-
-func (r *Request) name() string { return r.Web.name() }
 
 func (r *Request) checkRole() *Refused {
 	if len(r.Role) < 20 || utf8.RuneCountInString(r.Role) > 2048 {
@@ -107,16 +105,14 @@ func (r *Request) checkNames() *Refused {
 	return nil
 }
 
-func (r *Request) checkDuration() *Refused {
+func checkDuration(d, most time.Duration) *Refused {
 	const message = "1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value %s than or equal to %d"
-	seconds := int64(r.Duration / time.Second)
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	switch {
-	case r.Duration == 0:
-		return nil
-	case r.Duration < minDuration:
-		return invalid(message, seconds, "greater", int64(minDuration/time.Second))
-	case r.Duration > maxDuration:
-		return invalid(message, seconds, "less", int64(maxDuration/time.Second))
+	case d < minDuration:
+		return invalid(message, seconds(d), "greater", seconds(minDuration))
+	case d > most:
+		return invalid(message, seconds(d), "less", seconds(most))
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // Package trust decides who may assume a role, and for what session: the operations AssumeRole and AssumeRoleWithWebIdentity of
 // AWS STS, without their protocol.
 //
-// Start at Assume in assume.go. Check in check.go has the limits of the parameters, facts.go has what policies see of a request.
+// Start at Assume in assume.go. check.go has the limits of the parameters, facts.go has what policies see of a request.
 //
 // # Decisions
 //

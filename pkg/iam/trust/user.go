@@ -29,22 +29,19 @@ type UserRequest struct {
 // OfUser returns the session of a user or a root user. No policy decides, as at AWS: the session has no more rights than the
 // key. The error is a *Refused.
 func OfUser(r *UserRequest) (*session.Session, error) {
-	const message = "1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value %s than or equal to %d"
-	seconds64 := func(d time.Duration) int64 { return int64(d / time.Second) }
 	p := r.Caller.Principal()
-	d, most := r.Duration, maxUserDuration
+	d := r.Duration
 	if d == 0 {
 		d = defaultUserDuration
 	}
+	outside := checkDuration(d, maxUserDuration)
 	switch {
 	case r.Temporary || p.Kind != policy.User && p.Kind != policy.Root:
 		return nil, &Refused{Code: AccessDenied, Message: "Cannot call GetSessionToken with session credentials"}
 	case r.MFADevice != "" || r.MFACode != "":
 		return nil, noMFA()
-	case d < minDuration:
-		return nil, invalid(message, seconds64(d), "greater", seconds64(minDuration))
-	case d > most:
-		return nil, invalid(message, seconds64(d), "less", seconds64(most))
+	case outside != nil:
+		return nil, outside
 	case r.At.IsZero() || r.UserID == "" || p.ARN == "":
 		return nil, &Refused{Code: InternalFailure, Message: "The request processing has failed.", Detail: "the request has no time, or the caller no id"}
 	}
