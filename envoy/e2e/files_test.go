@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -224,7 +225,7 @@ func newAuthority(t *testing.T, dir string) *authority {
 	return a
 }
 
-// issue makes the certificate and key dir/file.crt and dir/file.key for a name. An authority's first is its own.
+// issue makes the certificate and key dir/file.crt and dir/file.key for a name, or a SPIFFE id. An authority's first is its own.
 func (a *authority) issue(t *testing.T, dir, file, name string) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -234,6 +235,9 @@ func (a *authority) issue(t *testing.T, dir, file, name string) *x509.Certificat
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	if id, err := url.Parse(name); err == nil && id.Scheme == "spiffe" {
+		template.DNSNames, template.URIs = nil, []*url.URL{id}
 	}
 	parent := a.cert
 	if parent == nil {

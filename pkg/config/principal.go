@@ -130,6 +130,30 @@ func (c *compiler) mappedToken(known *workload.Config, m *configv1.Config, p *co
 	case len(p.GetClaims()) == 0:
 		c.IfNew(at.Field("claims"), "the entry has no claims, so every token of the issuer would count: write sub, or other claims")
 	}
+	c.mappedClaims(p, at)
+	for _, other := range known.Tokens {
+		if other.Issuer == p.GetIssuer() && !disjoint(other.Claims, p.GetClaims()) {
+			c.IfNew(at.Field("claims"), "a token could fit this entry and another one: let both name a claim in which they differ")
+		}
+	}
+	known.Audiences[p.GetIssuer()] = audiences
+	known.Tokens = append(known.Tokens, workload.Token{Issuer: p.GetIssuer(), Claims: p.GetClaims(), Role: p.GetRole()})
+	subject := p.GetClaims()["sub"]
+	if len(p.GetClaims()) == 0 {
+		return
+	}
+	if subject == "" {
+		c.Warn(at.Field("claims"), "the entry does not name sub, so it is for every subject of the issuer with the other claims: add sub, or let the role's trust policy tell the subjects apart")
+		return
+	}
+	if len(audiences) > 0 {
+		web := &iam.WebIdentity{Issuer: p.GetIssuer(), Subject: subject, Audience: audiences[:1], AuthorizedParty: p.GetClaims()["azp"]}
+		c.tryTrust(&iam.AssumeRequest{Role: p.GetRole(), Web: web, SessionName: workload.SessionName(p.GetIssuer(), subject)}, at)
+	}
+}
+
+// mappedClaims checks the claims of an entry.
+func (c *compiler) mappedClaims(p *configv1.IamPrincipal, at *fault.Place) {
 	for _, name := range slices.Sorted(maps.Keys(p.GetClaims())) {
 		value := p.GetClaims()[name]
 		switch {
@@ -140,22 +164,6 @@ func (c *compiler) mappedToken(known *workload.Config, m *configv1.Config, p *co
 		case strings.ContainsAny(value, "*?"):
 			c.IfNew(at.Field("claims").Key(name), "claims are compared exactly: write the value without a wildcard")
 		}
-	}
-	for _, other := range known.Tokens {
-		if other.Issuer == p.GetIssuer() && !disjoint(other.Claims, p.GetClaims()) {
-			c.IfNew(at.Field("claims"), "a token could fit this entry and another one: let both name a claim in which they differ")
-		}
-	}
-	known.Audiences[p.GetIssuer()] = audiences
-	known.Tokens = append(known.Tokens, workload.Token{Issuer: p.GetIssuer(), Claims: p.GetClaims(), Role: p.GetRole()})
-	subject := p.GetClaims()["sub"]
-	if subject == "" {
-		c.Warn(at.Field("claims"), "the entry does not name sub, so it is for every subject of the issuer with the other claims: add sub, or let the role's trust policy tell the subjects apart")
-		return
-	}
-	if len(audiences) > 0 {
-		web := &iam.WebIdentity{Issuer: p.GetIssuer(), Subject: subject, Audience: audiences[:1], AuthorizedParty: p.GetClaims()["azp"]}
-		c.tryTrust(&iam.AssumeRequest{Role: p.GetRole(), Web: web, SessionName: workload.SessionName(p.GetIssuer(), subject)}, at)
 	}
 }
 

@@ -117,42 +117,61 @@ func (f *Finder) roleOf(id string) string {
 
 // byToken verifies a token and assumes the role that it is mapped to.
 func (f *Finder) byToken(ctx context.Context, r *Request, text string) (*iam.Caller, authz.Caller, error) {
-	token, failed := f.verifier.Verify(ctx, text)
+	token, web, failed := f.verify(ctx, text)
 	if failed != nil {
 		return nil, authz.Caller{}, failed.Refusal()
 	}
 	shown := token.Caller()
-	refuse := func(code authz.Code, detail string) (*iam.Caller, authz.Caller, error) {
-		return nil, authz.Caller{}, jwt.NewFailure(code, detail).Of(token).Refusal()
+	role, refused := f.roleFor(token)
+	if refused == nil {
+		c, err := f.assume(r, &iam.AssumeRequest{Role: role, Web: web, SessionName: SessionName(token.Issuer(), token.Subject())})
+		if err == nil {
+			return c, shown, nil
+		}
+		refused = err
 	}
+	if denied, ok := errors.AsType[*authz.Refusal](refused); ok {
+		denied.Caller = shown
+	}
+	return nil, authz.Caller{}, refused
+}
+
+// verify verifies a token as STS does: its signature and times by its issuer, then its audience and the types of its claims.
+func (f *Finder) verify(ctx context.Context, text string) (*jwt.Token, *iam.WebIdentity, *jwt.Failure) {
+	token, failed := f.verifier.Verify(ctx, text)
+	if failed != nil {
+		return nil, nil, failed
+	}
+	detail := ""
+	web, err := sts.WebIdentity(token)
 	switch {
 	case !token.For(f.audiences[token.Issuer()]):
-		return refuse(authz.CodeUnauthorized, "the token's aud has none of its issuer's audiences")
+		detail = "the token's aud has none of its issuer's audiences"
 	case token.Subject() == "":
-		return refuse(authz.CodeUnauthorized, "the token has no sub")
+		detail = "the token has no sub"
+	case err != nil:
+		detail = "the token has a claim of another type than it must have"
+	default:
+		return token, web, nil
 	}
-	web, err := sts.WebIdentity(token)
-	if err != nil {
-		return refuse(authz.CodeUnauthorized, "the token has a claim of another type than it must have")
-	}
-	role := ""
+	return nil, nil, jwt.NewFailure(authz.CodeUnauthorized, detail).Of(token)
+}
+
+// roleFor returns the role that a token is mapped to.
+func (f *Finder) roleFor(token *jwt.Token) (role string, refused error) {
 	for _, t := range f.tokens[token.Issuer()] {
 		switch {
 		case !t.fits(token):
 		case role != "":
-			return refuse(authz.CodeAmbiguousCaller, "the token fits two entries of iam.principals")
+			return "", ambiguous("the token fits two entries of iam.principals")
 		default:
 			role = t.Role
 		}
 	}
 	if role == "" {
-		return refuse(authz.CodeUnmappedCaller, "no entry of iam.principals has the token's issuer and claims")
+		return "", forbidden(authz.CodeUnmappedCaller, "no entry of iam.principals has the token's issuer and claims")
 	}
-	c, err := f.assume(r, &iam.AssumeRequest{Role: role, Web: web, SessionName: SessionName(token.Issuer(), token.Subject())})
-	if refused, ok := errors.AsType[*authz.Refusal](err); ok {
-		refused.Caller = shown
-	}
-	return c, shown, err
+	return role, nil
 }
 
 // fits reports whether a token has every claim of the mapping, as a text.
@@ -179,12 +198,16 @@ func (f *Finder) assume(r *Request, ask *iam.AssumeRequest) (*iam.Caller, error)
 	return c, nil
 }
 
-func untrusted(detail string) error {
-	return &authz.Refusal{ResponseType: authz.ResponseAccessDenied, Reason: authz.Reason{Code: authz.CodeUntrustedCaller, Detail: detail}}
-}
+func untrusted(detail string) error { return forbidden(authz.CodeUntrustedCaller, detail) }
 
-func ambiguous(detail string) error {
-	return &authz.Refusal{ResponseType: authz.ResponseAccessDenied, Reason: authz.Reason{Code: authz.CodeAmbiguousCaller, Detail: detail}}
+func ambiguous(detail string) error { return forbidden(authz.CodeAmbiguousCaller, detail) }
+
+// forbidden returns the denial of a caller whose identity does not lead to one session. The client is not told more.
+func forbidden(code authz.Code, detail string) *authz.Refusal {
+	return &authz.Refusal{
+		ResponseType: authz.ResponseAccessDenied, ErrorType: "AccessDeniedException", Message: "Forbidden",
+		Reason: authz.Reason{Code: code, Detail: detail},
+	}
 }
 
 // The parts of a session name: at most readable characters of the subject, and digits of a hash.
