@@ -144,6 +144,7 @@ func TestUnsignedCallers(t *testing.T) {
 		t.Error(s.Warnings)
 	}
 	s.Start(t.Context())
+	s.Wait(t.Context())
 	good := "Bearer " + issuer.token(t, nil)
 	bearer := func(name string, value any) []string {
 		return []string{"authorization", "Bearer " + issuer.token(t, map[string]any{name: value})}
