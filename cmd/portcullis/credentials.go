@@ -75,11 +75,11 @@ func serveCredentials(ctx context.Context, source *credentials.Source, address, 
 	if err != nil {
 		return err
 	}
-	l, err := credentials.Listen(address)
+	l, err := credentials.Listen(ctx, address)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	uri := "http://" + l.Addr().String() + "/"
 	if err := notItself(l.Addr()); err != nil {
 		return err

@@ -56,7 +56,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "the method is GET")
 		return
 	}
-	c, err := e.current()
+	c, err := e.current() //nolint:contextcheck // the answer is for every caller that waits
 	if err != nil {
 		refuse(w, http.StatusBadGateway, "CredentialsUnavailable", err.Error())
 		return
@@ -112,7 +112,7 @@ func (e *Endpoint) remaining(now time.Time) (*Credentials, error) {
 }
 
 // Listen listens on a loopback address.
-func Listen(address string) (net.Listener, error) {
+func Listen(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not host:port", address)
@@ -120,7 +120,7 @@ func Listen(address string) (net.Listener, error) {
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
 		return nil, fmt.Errorf("%q is not a loopback address: write 127.0.0.1 or [::1], and a port", address)
 	}
-	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // Serve serves an Endpoint until ctx ends.

@@ -39,7 +39,7 @@ func (c Credentials) Format(f fmt.State, _ rune) {
 
 // Process returns the credentials as a credential_process prints them ("Sourcing credentials with an external process", AWS CLI User Guide).
 func (c *Credentials) Process() []byte {
-	text, _ := json.Marshal(struct { // texts always marshal
+	text, _ := json.Marshal(struct { //nolint:gosec // texts always marshal, and a credential_process prints its credentials
 		Version                                   int
 		AccessKeyID                               string `json:"AccessKeyId"`
 		SecretAccessKey, SessionToken, Expiration string

@@ -222,10 +222,14 @@ func SessionName(issuer, subject string) string {
 	hash := sha256.Sum256([]byte(issuer + "\n" + subject))
 	readable := []byte(strings.TrimPrefix(subject, "spiffe://"))
 	for i, c := range readable {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_+=,.@-", c) >= 0) {
+		if !inSessionName(c) {
 			readable[i] = '-'
 		}
 	}
 	readable = readable[max(0, len(readable)-maxReadable):]
 	return string(readable) + "." + hex.EncodeToString(hash[:])[:hashDigits]
+}
+
+func inSessionName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_+=,.@-", c) >= 0
 }

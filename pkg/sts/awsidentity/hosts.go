@@ -111,7 +111,7 @@ func Origin(text string) (string, error) {
 		return "", errors.New("its host is not a name or an address")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("it does not begin with https://")
-	case u.Scheme == "http" && !(host == "localhost" || notAddress == nil && address.IsLoopback()):
+	case u.Scheme == "http" && host != "localhost" && (notAddress != nil || !address.IsLoopback()):
 		return "", errors.New("it is plain text, which is for loopback addresses: write https://")
 	}
 	if notAddress == nil {
