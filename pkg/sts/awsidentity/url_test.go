@@ -82,7 +82,7 @@ func TestHostsOfAWS(t *testing.T) {
 		}
 	}
 	if _, ok := Host("evil.example.com/"); ok {
-		t.Error("a region that is none has a host")
+		t.Error("an invalid region has a host")
 	}
 }
 
