@@ -162,16 +162,16 @@ func TestGeneratedRoutesGetTheirUpstreams(t *testing.T) {
 	t.Parallel()
 	eachEnvoy(t, func(t *testing.T, bin string) {
 		seen := map[string]int{}
-		for seed := range uint64(3) {
-			d := dice{rand.New(rand.NewPCG(seed, 20))}
+		for seed := range uint64(6) {
+			d := dice{rand.New(rand.NewPCG(seed, 21))}
 			up, text := startServers(t, "u0", "u1", "u2")
 			g, upstreamOf := d.generateNamed(t, text)
 			s := start(t, setup{envoy: bin, config: g.config, printed: []string{}, files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
-			for range 150 {
+			for range 250 {
 				g.askNamed(t, d, s, up, upstreamOf, seen)
 			}
 		}
-		if seen["u0"] < 20 || seen["u1"] < 20 || seen["u2"] < 20 {
+		if seen["u0"] < 10 || seen["u1"] < 10 || seen["u2"] < 10 || seen["u0"]+seen["u1"]+seen["u2"] < 300 {
 			t.Errorf("%v: the test looks at one kind", seen)
 		}
 	})
@@ -243,5 +243,27 @@ func (g *generated) askNamed(t *testing.T, d dice, s *stack, up servers, upstrea
 	}
 	if read := g.resource(api, stage, method, got.Target); read != judged {
 		t.Errorf("%s %s%s was judged as %s of %s/%s, and the upstream got %s, which is %s\n%s", method, host, target, judged, api, stage, got.Target, read, g.config)
+	}
+}
+
+// What the README shows of upstreams loads, and its clusters are printed.
+func TestReadmeUpstreams(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "portcullis.yaml"), []byte(block(section(t, string(text), "Upstreams per route"), "yaml")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := printed(t, dir)
+	for _, want := range []string{"clear_route_cache: true", "cluster: routes-shop", "cluster: routes-orders", "- name: routes-orders", "exact: orders.internal"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not printed:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "cluster: upstream") {
+		t.Error("a route leads to the default upstream")
 	}
 }
