@@ -81,8 +81,11 @@ func (s *stack) print(t *testing.T, flags ...string) string {
 			flags[i] = name + "=127.0.0.1:" + port
 		}
 	}
+	if !s.named {
+		flags = append(flags, "--upstream", "127.0.0.1:"+s.upstream.Port())
+	}
 	return printed(t, s.dir, append([]string{
-		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", "127.0.0.1:" + s.upstream.Port(), "--portcullis", s.portcullis.GRPC, "--timeout", "15s",
+		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--portcullis", s.portcullis.GRPC, "--timeout", "15s",
 	}, flags...)...)
 }
 

@@ -87,6 +87,8 @@ type setup struct {
 
 // stack is an upstream, portcullis and Envoy, running.
 type stack struct {
+	// named reports whether the routes have upstreams in portcullis.yaml.
+	named      bool
 	dir        string
 	upstream   *envoytest.Upstream
 	portcullis *envoytest.Portcullis
@@ -103,7 +105,7 @@ func start(t *testing.T, c setup) *stack {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s := &stack{dir: t.TempDir()}
+	s := &stack{dir: t.TempDir(), named: strings.HasPrefix(c.config, "upstreams:")}
 	var err error
 	if s.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
 		t.Fatal(err)

@@ -41,6 +41,8 @@ type Decision struct {
 	// Target replaces the request's target on Allow; empty for the request's own. It has the same path, byte for byte, and fewer query
 	// parameters.
 	Target string
+	// Upstream is the name of the upstream that gets the request on Allow; empty if Envoy's configuration alone says which one.
+	Upstream string
 
 	// ResponseHeaders are headers for the upstream's answer on Allow. Each replaces the upstream's of the same name; one without
 	// a value does so only if the upstream sends the header. Vary is added to the upstream's.

@@ -21,6 +21,12 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		RequireAPI:     m.GetEnvoy().GetRequireApi(),
 		Meter:          c.lease.Meter(),
 	}
+	for name, u := range m.GetUpstreams() {
+		if config.Upstreams == nil {
+			config.Upstreams = map[string]gateway.Upstream{}
+		}
+		config.Upstreams[name] = gateway.Upstream{Address: u.GetAddress(), TLSCA: u.GetTlsCa()}
+	}
 	c.signs = c.signable(m.GetIam(), at.Field("iam"))
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
@@ -92,6 +98,7 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		StrictPaths:        m.GetStrictPaths(),
 		LegacyMessages:     m.GetLegacyMessages(),
 		UpstreamHeaders:    upstreamHeaders(m.GetUpstreamHeaders()),
+		Upstream:           m.GetUpstream(),
 	}
 	if m.GetDefinition() != nil && m.GetImported() {
 		c.Fault(at.Field("imported"), "imported is for an API without a definition: remove it")
@@ -130,6 +137,7 @@ func (c *compiler) route(m *configv1.Route, api *configv1.API, at, apiAt *fault.
 		At: at, Method: method, Resource: resource,
 		Authorizer: authorizer, Scopes: m.GetScopes(), Unresolved: m.GetUnresolved(), APIKeyRequired: m.GetApiKeyRequired(),
 		UpstreamHeaders: upstreamHeaders(m.GetUpstreamHeaders()),
+		Upstream:        m.GetUpstream(),
 		Signatures:      c.routeSignatures(m.GetSignatures(), at.Field("signatures")),
 	}
 	if authorization != configv1.Authorization_AUTHORIZATION_UNSPECIFIED {

@@ -58,7 +58,9 @@ func (e *examination) filter(m *manager, f *filter) {
 		set := get(c, "decoder_header_mutation_rules", name)
 		on(set != nil && set != false, ruleMutationRules, "%s is set", name)
 	}
-	on(isTrue(c, "clear_route_cache"), ruleClearRoute, "clear_route_cache is true")
+	answered, otherwise := m.selections()
+	on(isTrue(c, "clear_route_cache") && (answered == 0 || otherwise != ""), ruleClearRoute, "clear_route_cache is true%s", otherwise)
+	on(!isTrue(c, "clear_route_cache") && answered > 0, ruleUpstreamName, "%d routes match on the upstream that portcullis names, and clear_route_cache is not true", answered)
 	on(len(listAt(c, "clear_route_cache_headers")) > 0, ruleClearRoute, "clear_route_cache_headers is set")
 	limit, limited := numberAt(c, "max_denied_response_body_bytes")
 	on(limited && limit > 0 && limit < 8192, ruleResponseLimits, "max_denied_response_body_bytes is %v", limit)

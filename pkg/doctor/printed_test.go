@@ -67,25 +67,30 @@ func TestPrinted(t *testing.T) {
 	endpoint.ExecuteAPIEndpoint, private.Private = true, true
 	http := api("h1b2c3d4e5", []string{"http.example.com"}, open, signed)
 	http.HTTP = true
+	named := api("n1b2c3d4e5", []string{"n.example.com", "api.example.com/named"}, open, signed)
+	named.Upstream, named.Routes[0].Upstream = "pets", "front"
+	servers := map[string]gateway.Upstream{"pets": {Address: "pets.internal:8443", TLSCA: "/etc/ca.pem"}, "front": {Address: "127.0.0.1:8080"}}
 	vpc := []gateway.VPCEndpoint{{ID: "vpce-1a2b3c4d", VPC: "vpc-1a2b3c4d", Listeners: []string{"internal"}, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
 	for name, tc := range map[string]struct {
 		c gateway.Config
 		o envoyconf.Options
 	}{
-		"open":         {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open)}}, envoyconf.Options{}},
-		"signed":       {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, signed)}}, envoyconf.Options{}},
-		"mixed":        {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com", "api.example.com/pets"}, open, signed, function)}}, envoyconf.Options{}},
-		"uploads":      {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open, upload)}}, envoyconf.Options{UnbufferedUploads: true}},
-		"endpoint":     {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{}},
-		"HTTP":         {gateway.Config{APIs: []gateway.API{http}}, envoyconf.Options{}},
-		"several":      {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"api.example.com/a"}, signed), api("b1b2c3d4e5", []string{"api.example.com/b"}, open)}}, envoyconf.Options{UpstreamOf: map[string]string{"b1b2c3d4e5": "127.0.0.1:8082"}}},
-		"private":      {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{}},
-		"by networks":  {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "networks"}},
-		"by listener":  {gateway.Config{APIs: []gateway.API{private, endpoint}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "listener:internal", PrivateListen: "127.0.0.1:10001"}},
-		"TLS":          {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{TLS: envoyconf.ServerTLS{Cert: "/a", Key: "/b"}}},
-		"unix":         {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "unix:/run/p.sock"}},
-		"mutual TLS":   {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "p.internal:9001", PortcullisTLS: envoyconf.ClientTLS{CA: "/a", Cert: "/b", Key: "/c"}}},
-		"keeps a path": {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{KeepBasePath: true}},
+		"upstreams":          {gateway.Config{APIs: []gateway.API{named}, Upstreams: servers}, envoyconf.Options{}},
+		"upstreams and none": {gateway.Config{APIs: []gateway.API{named, api("b1b2c3d4e5", []string{"b.example.com"}, open, signed)}, Upstreams: servers}, envoyconf.Options{}},
+		"open":               {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open)}}, envoyconf.Options{}},
+		"signed":             {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, signed)}}, envoyconf.Options{}},
+		"mixed":              {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com", "api.example.com/pets"}, open, signed, function)}}, envoyconf.Options{}},
+		"uploads":            {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"a.example.com"}, open, upload)}}, envoyconf.Options{UnbufferedUploads: true}},
+		"endpoint":           {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{}},
+		"HTTP":               {gateway.Config{APIs: []gateway.API{http}}, envoyconf.Options{}},
+		"several":            {gateway.Config{APIs: []gateway.API{api("a1b2c3d4e5", []string{"api.example.com/a"}, signed), api("b1b2c3d4e5", []string{"api.example.com/b"}, open)}}, envoyconf.Options{UpstreamOf: map[string]string{"b1b2c3d4e5": "127.0.0.1:8082"}}},
+		"private":            {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{}},
+		"by networks":        {gateway.Config{APIs: []gateway.API{private}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "networks"}},
+		"by listener":        {gateway.Config{APIs: []gateway.API{private, endpoint}, VPCEndpoints: vpc}, envoyconf.Options{VPCEndpoints: "listener:internal", PrivateListen: "127.0.0.1:10001"}},
+		"TLS":                {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{TLS: envoyconf.ServerTLS{Cert: "/a", Key: "/b"}}},
+		"unix":               {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "unix:/run/p.sock"}},
+		"mutual TLS":         {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{Portcullis: "p.internal:9001", PortcullisTLS: envoyconf.ClientTLS{CA: "/a", Cert: "/b", Key: "/c"}}},
+		"keeps a path":       {gateway.Config{APIs: []gateway.API{endpoint}}, envoyconf.Options{KeepBasePath: true}},
 	} {
 		out, err := envoyconf.Generate(&tc.c, tc.o)
 		if err != nil {

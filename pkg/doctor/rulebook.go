@@ -56,6 +56,7 @@ const (
 	ruleMutations        = "validate-mutations"
 	ruleMutationRules    = "mutation-rules"
 	ruleClearRoute       = "clear-route-cache"
+	ruleUpstreamName     = "upstream-name"
 	ruleResponseLimits   = "answer-limits"
 	ruleNormalize        = "path-normalization"
 	ruleSlashes          = "escaped-slashes"
@@ -207,7 +208,10 @@ var requestRules = []Rule{
 		"Remove decoder_header_mutation_rules."},
 	{ruleClearRoute, Wrong, "clear_route_cache, or clear_route_cache_headers",
 		"The route is selected again after the check: headers can lead to another upstream than the one that was judged.",
-		"Remove both from the ext_authz filter."},
+		"Remove both from the ext_authz filter. With upstreams in portcullis.yaml, keep clear_route_cache, and let no route match on headers, query parameters or other metadata."},
+	{ruleUpstreamName, Wrong, "routes match on the upstream that portcullis names, and clear_route_cache is not true",
+		"Envoy does not select the route again after the check, so these routes get no requests.",
+		"Set clear_route_cache: true on the ext_authz filter, as portcullis envoy prints it."},
 	{ruleResponseLimits, Wrong, "the answers of portcullis are cut or refused (max_denied_response_body_bytes below 8192, enforce_response_header_limits)",
 		"Clients get a part of the error body, or 500.",
 		"Remove max_denied_response_body_bytes and enforce_response_header_limits."},

@@ -101,6 +101,7 @@ func guardCases() []broken {
 }
 
 const (
+	byAnswer      = `{filter: envoy.filters.http.ext_authz, path: [{key: upstream}], value: {string_match: {exact: pets}}}`
 	shadowed      = `{filter: envoy.filters.http.rbac, path: [{key: istio_shadow_effective_policy_id}], value: {string_match: {prefix: p-}}}`
 	downstreamTLS = `{name: envoy.transport_sockets.tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: {tls_certificates: [{certificate_chain: {filename: FOLDER/tls.crt}, private_key: {filename: FOLDER/tls.key}}]}}}`
 	upstreamTLS   = `{name: envoy.transport_sockets.tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}`
@@ -150,6 +151,10 @@ func requestCases() []broken {
 		one(ruleMutations, "authz", "validate_mutations", "false", "true"),
 		one(ruleMutationRules, "authz", "decoder_header_mutation_rules", "{disallow_all: true}", "null"),
 		one(ruleClearRoute, "authz", "clear_route_cache", "true", "false"),
+		good(`{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`),
+		{rule: ruleUpstreamName, breaks: `{route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`, fix: `{authz: {clear_route_cache: true}}`},
+		{rule: ruleClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], headers: [{name: x-user, present_match: true}]}}}`, fix: `{route: {match: {headers: null}}}`},
+		{rule: ruleClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], query_parameters: [{name: q, present_match: true}]}}}`, fix: `{route: {match: {query_parameters: null}}}`},
 		one(ruleResponseLimits, "authz", "max_denied_response_body_bytes", "100", "null"),
 		one(ruleResponseLimits, "authz", "enforce_response_header_limits", "true", "null"),
 		one(ruleNormalize, "manager", "normalize_path", "false", "true"),

@@ -26,6 +26,7 @@ func forGateway(shape string) Options {
 func gatewayShapes(t *testing.T) map[string]*gateway.Config {
 	t.Helper()
 	all := shapes(t)
+	delete(all, "named upstreams") // refused
 	inVPC := func(c *gateway.Config) {
 		c.VPCEndpoints = append(c.VPCEndpoints, gateway.VPCEndpoint{VPC: "vpc-1a2b3c4d", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	}

@@ -33,6 +33,7 @@ func shapes(t *testing.T) map[string]*gateway.Config {
 	withPolicy.VPCEndpoints = []gateway.VPCEndpoint{{ID: "vpce-1a2b3c4d", VPC: "vpc-1a2b3c4d", Listeners: on("internal"), Policy: full}}
 	both := config(inVPC, api("1234567890", on("[::1]", "open.example.com"), "GET /pets"))
 	return map[string]*gateway.Config{
+		"named upstreams":       namedUpstreams(mixed),
 		"open":                  config(api("a1b2c3d4e5", on("pets.example.com"), "GET /pets")),
 		"signed":                config(api("a1b2c3d4e5", on("pets.example.com"), "GET /pets AWS_IAM")),
 		"mixed":                 config(api("a1b2c3d4e5", on("pets.example.com"), mixed...)),
@@ -43,6 +44,15 @@ func shapes(t *testing.T) map[string]*gateway.Config {
 		"private and public":    both,
 		"VPC endpoint's policy": withPolicy,
 	}
+}
+
+// namedUpstreams is an API whose routes have upstreams beside one that has none.
+func namedUpstreams(routes []string) *gateway.Config {
+	named := api("a1b2c3d4e5", on("pets.example.com", "api.example.com/pets"), routes...)
+	named.Upstream, named.Routes[0].Upstream = "pets", "health"
+	c := config(named, api("1234567890", on("api.example.com"), "GET /pets"))
+	c.Upstreams = map[string]gateway.Upstream{"pets": {Address: "pets.internal:8443", TLSCA: "/etc/envoy/ca.pem"}, "health": {Address: "127.0.0.1:8081"}}
+	return c
 }
 
 // optionsFor are what a shape needs to be told for a target.
@@ -133,6 +143,12 @@ func TestWhatIsGeneratedIsShut(t *testing.T) {
 				text := mustGenerate(t, c, optionsFor(target, shape))
 				for _, manager := range managers(t, target, text) {
 					checkManager(t, manager)
+				}
+				if named := "clear_route_cache: true"; len(c.Upstreams) > 0 {
+					if !strings.Contains(text, named) {
+						t.Errorf("no %s", named)
+					}
+					text = strings.ReplaceAll(text, named, "")
 				}
 				checkWords(t, text)
 			})
@@ -259,6 +275,9 @@ func TestDeterministic(t *testing.T) {
 			if target == Bootstrap {
 				o.UpstreamOf = map[string]string{}
 				for i, a := range c.APIs {
+					if a.HasUpstreams() {
+						continue // --upstream is refused
+					}
 					for j, s := range a.Stages {
 						o.UpstreamOf[a.ID+"/"+s.Name] = fmt.Sprintf("127.0.0.%d:808%d", i+1, j)
 					}

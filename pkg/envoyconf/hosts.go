@@ -40,8 +40,9 @@ type virtualHost struct {
 // route is a route of a virtual host.
 type route struct {
 	// About describes the route.
-	About   string
-	Match   match
+	About string
+	Match match
+	// Cluster is the upstream; "" answers 500.
 	Cluster string
 	// Strip is a regular expression for the part of the path that the upstream does not get, or "".
 	Strip string
@@ -190,6 +191,10 @@ func (p *plan) settingsOf(m mapping, l *listener) settings {
 func (p *plan) routes(m mapping, common settings) []route {
 	needs := func(r gateway.Route) bool { return p.needsBody(m.api, &r) }
 	stage, cluster, strip := m.name(), p.cluster(m), p.stripped(m.base)
+	named := p.namedRoutes(m, common)
+	if len(named) > 0 {
+		cluster, strip = "", ""
+	}
 	one := func(about string, match match, signed bool) route {
 		s := common
 		s.MaxBody, s.Unbuffered = p.body(signed)
@@ -204,9 +209,9 @@ func (p *plan) routes(m mapping, common settings) []route {
 		whole = "all of " + stage
 	}
 	if !slices.ContainsFunc(m.api.Routes, needs) {
-		return []route{one(whole, prefix, false)}
+		return append(named, one(whole, prefix, false))
 	}
-	var routes []route
+	routes := named
 	if slices.ContainsFunc(m.api.Routes, func(r gateway.Route) bool { return !needs(r) }) {
 		for _, e := range p.exceptions(m.api, m.base) {
 			about := fmt.Sprintf("%s %s of %s: %s", e.route.Method, e.route.Resource, stage, e.route.Authorization)

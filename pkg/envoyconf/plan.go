@@ -22,7 +22,9 @@ type plan struct {
 
 	Listeners []listener
 	Upstreams []upstream
-	// addresses are the addresses of the Upstreams, by name.
+	// Named are the upstreams of portcullis.yaml, which routes name.
+	Named []upstream
+	// addresses are the addresses of the Upstreams and of Named, by name of the cluster.
 	addresses map[string]string
 	// Buffers reports whether a route needs the bodies of its requests.
 	Buffers bool
@@ -34,6 +36,8 @@ type plan struct {
 type upstream struct {
 	Name    string
 	Address address
+	// CA is the PEM file of the authorities to trust for it; empty for a connection that is not encrypted.
+	CA string
 }
 
 // newPlan returns the plan of the APIs and options.
@@ -44,7 +48,7 @@ func newPlan(c *gateway.Config, o Options) (*plan, error) {
 		api := &p.apis[i]
 		p.Buffers = p.Buffers || slices.ContainsFunc(api.Routes, func(r gateway.Route) bool { return p.needsBody(api, &r) })
 	}
-	err := errors.Join(p.addAddresses(), p.checkUpstreams(), p.checkPrivate())
+	err := errors.Join(p.addNamed(c.Upstreams), p.addAddresses(), p.checkNamed(), p.checkUpstreams(), p.checkPrivate())
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +82,15 @@ func (p *plan) addAddresses() error {
 	if p.PortcullisTLS.CA != "" && !p.PortcullisAt.Resolved() {
 		errs = append(errs, fmt.Errorf("--portcullis-ca: the address must have the host name in portcullis' certificate: write --portcullis name:port"))
 	}
-	p.Upstreams = []upstream{{"upstream", take(parseAddress("upstream", p.Upstream))}}
+	p.Upstreams = []upstream{{Name: "upstream", Address: take(parseAddress("upstream", p.Upstream))}}
 	for _, of := range slices.Sorted(maps.Keys(p.UpstreamOf)) {
-		p.Upstreams = append(p.Upstreams, upstream{clusterOf(of), take(parseAddress("upstream", p.UpstreamOf[of]))})
+		p.Upstreams = append(p.Upstreams, upstream{Name: clusterOf(of), Address: take(parseAddress("upstream", p.UpstreamOf[of]))})
+	}
+	if allNamed(p.apis) {
+		p.Upstreams = nil // checkNamed refuses the flags
 	}
 	p.addresses = map[string]string{}
-	for _, u := range p.Upstreams {
+	for _, u := range slices.Concat(p.Upstreams, p.Named) {
 		p.addresses[u.Name] = u.Address.canonical()
 	}
 	return errors.Join(errs...)
@@ -124,8 +131,16 @@ func (p *plan) cluster(m mapping) string {
 	return "upstream"
 }
 
-// upstreamOf identifies upstreams by address: clusters with one address are one upstream.
-func (p *plan) upstreamOf(m mapping) string { return p.addresses[p.cluster(m)] }
+// upstreamsOf returns the upstreams of a stage. They are identified by address: clusters with one address are one upstream.
+func (p *plan) upstreamsOf(m mapping) []string {
+	var all []string
+	for _, cluster := range p.clusters(m) {
+		if a := p.addresses[cluster]; !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
 
 func isPrivate(api gateway.API) bool { return api.Private }
 

@@ -4,14 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// entry is a way to a stage: a host, the base path of the stage on it, and the upstream.
+// entry is a way to a stage: a host, the base path of the stage on it, and the upstreams.
 type entry struct {
-	host, upstream string
+	host      string
+	upstreams []string
 	mapping
 }
+
+// leadsTo reports whether an upstream is one of the entry's.
+func (e entry) leadsTo(upstream string) bool { return slices.Contains(e.upstreams, upstream) }
 
 func (e entry) String() string { return fmt.Sprintf("%s%s (%s)", e.host, e.base, e.name()) }
 
@@ -69,17 +74,22 @@ func (p *plan) entries() *entries {
 	for _, l := range p.Listeners {
 		for _, host := range l.names {
 			for _, m := range l.mappings[host] {
-				e := entry{host, p.upstreamOf(m), m}
-				if es.byUpstream[e.upstream] == nil {
-					es.upstreams = append(es.upstreams, e.upstream)
-				}
-				es.all = append(es.all, e)
-				es.byUpstream[e.upstream] = append(es.byUpstream[e.upstream], e)
-				es.byHost[host] = append(es.byHost[host], e)
+				es.add(entry{host, p.upstreamsOf(m), m})
 			}
 		}
 	}
 	return es
+}
+
+func (es *entries) add(e entry) {
+	for _, upstream := range e.upstreams {
+		if es.byUpstream[upstream] == nil {
+			es.upstreams = append(es.upstreams, upstream)
+		}
+		es.byUpstream[upstream] = append(es.byUpstream[upstream], e)
+	}
+	es.all = append(es.all, e)
+	es.byHost[e.host] = append(es.byHost[e.host], e)
 }
 
 // checkStripped refuses two stages of one host and upstream whose base paths are removed: the upstream would get the
@@ -123,7 +133,7 @@ func (p *plan) checkKept(es *entries, upstream string) error {
 	for _, first := range hosts {
 		for _, second := range hosts {
 			for _, e := range es.byHost[second] {
-				if r := es.reader(first, e.base); e.upstream == upstream && r != nil && r.upstream == upstream && r.base != e.base {
+				if r := es.reader(first, e.base); e.leadsTo(upstream) && r != nil && r.leadsTo(upstream) && r.base != e.base {
 					return p.twoReadings(*r, e)
 				}
 			}
@@ -136,7 +146,7 @@ func (p *plan) checkKept(es *entries, upstream string) error {
 func (es *entries) bases(host, upstream string) string {
 	var key strings.Builder
 	for _, e := range es.byHost[host] {
-		fmt.Fprintf(&key, "%s %v\n", e.base, e.upstream == upstream)
+		fmt.Fprintf(&key, "%s %v\n", e.base, e.leadsTo(upstream))
 	}
 	return key.String()
 }

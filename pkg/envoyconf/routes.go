@@ -14,6 +14,8 @@ import (
 type match struct {
 	Path, Template, Prefix string
 	Method                 string
+	// Upstream is the upstream that portcullis has named in its answer, "" for any and for requests that are not checked yet.
+	Upstream string
 }
 
 // exception is a route of portcullis.yaml that Envoy must distinguish from the others of its stage.
@@ -188,6 +190,9 @@ func (m match) String() string {
 	}
 	if m.Method != "" {
 		what += ", headers: " + m.Headers()
+	}
+	if m.Upstream != "" {
+		what += ", dynamic_metadata: [{filter: envoy.filters.http.ext_authz, path: [{key: upstream}], value: {string_match: {exact: " + quote(m.Upstream) + "}}}]"
 	}
 	return "{" + what + "}"
 }

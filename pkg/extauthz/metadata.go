@@ -34,6 +34,7 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 		{Name: "policy", Value: d.Reason.Policy},
 		{Name: "statement", Value: d.Reason.Statement},
 		{Name: "request_id", Value: d.RequestID},
+		{Name: "upstream", Value: d.Upstream},
 	}
 	room := metadataRoom + entryRoom
 	for i := range fields {

@@ -87,8 +87,8 @@ func renderable(d *authz.Decision) bool {
 }
 
 // requestOptions are the headers of the upstream's request. The target is the pseudo header :path. Envoy would write a query anew
-// from which it removed parameters (query_parameters_to_remove), in another order; a :path it takes as it is. The route stays the
-// one that the request was decided by, because Envoy chooses it anew only under clear_route_cache.
+// from which it removed parameters (query_parameters_to_remove), in another order; a :path it takes as it is. The path
+// stays the same, so the route does too, also under clear_route_cache, which Envoy has if routes have upstreams.
 func requestOptions(d *authz.Decision) []*corev3.HeaderValueOption {
 	options := headerOptions(d.SetHeaders)
 	if d.Target != "" {

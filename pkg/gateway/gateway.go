@@ -50,6 +50,7 @@ type (
 	UpstreamHeader   = compile.UpstreamHeader
 	GatewayResponse  = compile.GatewayResponse
 	VPCEndpoint      = compile.VPCEndpoint
+	Upstream         = compile.Upstream
 	APIKey           = compile.APIKey
 	APIKeySource     = compile.APIKeySource
 	APIKeyValue      = model.APIKeyValue

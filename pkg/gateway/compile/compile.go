@@ -47,9 +47,10 @@ func New(c Config) (*model.Gateway, []fault.Fault) {
 	for _, name := range overrides {
 		g.Mapped.Add(name)
 	}
+	f.checkUpstreams(&c)
 	compiled := make([]*apiBuilder, len(c.APIs))
 	for i := range c.APIs {
-		compiled[i] = g.compileAPI(&c.APIs[i], c.apiAt(i), &v, &f)
+		compiled[i] = g.compileAPI(&c, i, &v, &f)
 	}
 	// Domains come after all APIs, because a domain may be another API's default endpoint.
 	for i := range c.APIs {
@@ -97,7 +98,8 @@ func (f *faults) checkIdentity(a *API, at *fault.Place) {
 }
 
 // compileAPI compiles an API without its domains.
-func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *apiBuilder {
+func (g *builder) compileAPI(config *Config, of int, v *verifiers, f *faults) *apiBuilder {
+	c, at := &config.APIs[of], config.apiAt(of)
 	f.checkIdentity(c, at)
 	f.checkKind(c, at)
 	a := &apiBuilder{API: &model.API{
@@ -121,16 +123,18 @@ func (g *builder) compileAPI(c *API, at *fault.Place, v *verifiers, f *faults) *
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	a.routes = make([]*model.Route, len(c.Routes))
+	apiAt := at
 	for i := range c.Routes {
 		at := c.routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
+		own = append(own, f.routeUpstream(config, c, &c.Routes[i], at, apiAt)...)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
 		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && v.factory == nil {
 			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys; write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
-		r.Index, a.routes[i] = i, r
+		r.Index, r.UpstreamName, a.routes[i] = i, c.UpstreamOf(&c.Routes[i]), r
 	}
 	a.foldRoutes(a.routes, c, at, f)
 	a.warnOpenRoutes(a.routes, c, at, f)

@@ -29,6 +29,8 @@ type Config struct {
 	RequireAPI bool
 	// VPCEndpoints are the interface VPC endpoints by which private APIs are called.
 	VPCEndpoints []VPCEndpoint
+	// Upstreams are the servers that routes name, by name. An empty map leaves it to Envoy which server gets a request.
+	Upstreams map[string]Upstream
 	// Signatures returns a verifier for a set of options, or says what is wrong with them. New calls it once for each distinct set. Routes
 	// with authorization AWS_IAM need it. A request without a route is answered by the API's verifier.
 	Signatures func(SignatureOptions) (model.Verify, error)
@@ -88,6 +90,15 @@ func (a *API) routeAt(at *fault.Place, i int) *fault.Place {
 	return cmp.Or(a.Routes[i].At, at.Field("routes").Item(i))
 }
 
+// Upstream is a server behind Envoy.
+type Upstream struct {
+	// Address is host:port.
+	Address string
+	// TLSCA is the PEM file, on Envoy's machine, of the authorities to trust for the server. Empty for a connection that is not
+	// encrypted.
+	TLSCA string
+}
+
 // VPCEndpoint is an interface VPC endpoint for execute-api, and what shows that a request came by it. It names an endpoint, a VPC or
 // both.
 type VPCEndpoint struct {
@@ -142,6 +153,8 @@ type API struct {
 	Routes []Route
 	// UpstreamHeaders are set on every allowed request, unless the route maps the same name.
 	UpstreamHeaders []UpstreamHeader
+	// Upstream is the name of the upstream of routes that do not name one.
+	Upstream string
 	// GatewayResponses are the customized gateway responses by response type, such as ACCESS_DENIED or DEFAULT_4XX.
 	GatewayResponses map[string]GatewayResponse
 	// Signatures are the options by which the API's signatures are verified.
@@ -191,6 +204,8 @@ type Route struct {
 	Scopes []string
 	// UpstreamHeaders are set on requests of this route, and override those of the API by name.
 	UpstreamHeaders []UpstreamHeader
+	// Upstream is the name of the route's upstream; empty for the API's.
+	Upstream string
 	// Signatures are the options of the route that differ from the API's.
 	Signatures model.RouteSignatures
 }
@@ -288,6 +303,12 @@ type SignatureOptions struct {
 func (o *SignatureOptions) given() bool {
 	return o.MaxExpires != 0 || o.PlusLiteral || len(o.HostAliases) > 0 || o.DisableSigV4A
 }
+
+// UpstreamOf returns the name of a route's upstream, "" for none.
+func (a *API) UpstreamOf(r *Route) string { return cmp.Or(r.Upstream, a.Upstream) }
+
+// HasUpstreams reports whether the API's routes name upstreams. New accepts an API only if all of its routes do, or none.
+func (a *API) HasUpstreams() bool { return len(a.Routes) > 0 && a.UpstreamOf(&a.Routes[0]) != "" }
 
 // key names the route.
 func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }

@@ -55,6 +55,9 @@ func (f *faults) compileUpstream(headers []UpstreamHeader, s scope, at *fault.Pl
 		if slices.Contains(overrides, answer.Hyphenated(name)) {
 			f.add(at, "the header %s cannot be mapped, because it could change the method or the path for the upstream; remove it", h.Name)
 		}
+		if answer.Hyphenated(name) == upstreamHeader {
+			f.add(at, "the header %s is for the name of the upstream; write another name", h.Name)
+		}
 		if _, ok := compiled[name]; ok {
 			f.add(at, "the header %s is mapped twice; remove one", name)
 		}

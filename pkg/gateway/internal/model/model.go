@@ -104,6 +104,8 @@ type Route struct {
 	// Unresolved is why nobody knows the guard of a route that has the guard Unresolved.
 	Unresolved string
 	Upstream   []answer.MappedHeader
+	// UpstreamName is the name of the route's upstream, "" if Envoy's configuration alone says which it is.
+	UpstreamName string
 	// Verify replaces the API's unless it is nil. Signatures has the options that apply to the route.
 	Verify     Verify
 	Signatures RouteSignatures

@@ -475,7 +475,11 @@ type Config struct {
 	Envoy *Envoy `protobuf:"bytes,8,opt,name=envoy,proto3" json:"envoy,omitempty"`
 	// Where decisions are logged, and what of them. Without it, portcullis logs them to standard error, as the flags of
 	// `portcullis serve` say.
-	DecisionLog   *DecisionLog `protobuf:"bytes,9,opt,name=decision_log,json=decisionLog,proto3" json:"decision_log,omitempty"`
+	DecisionLog *DecisionLog `protobuf:"bytes,9,opt,name=decision_log,json=decisionLog,proto3" json:"decision_log,omitempty"`
+	// The servers behind Envoy that routes name as their upstream, by name: 1 to 63 lower-case letters, digits and hyphens.
+	// `portcullis envoy` prints a cluster for each of them. Without upstreams, Envoy's configuration alone says which server
+	// gets a request.
+	Upstreams     map[string]*Upstream `protobuf:"bytes,10,rep,name=upstreams,proto3" json:"upstreams,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +577,70 @@ func (x *Config) GetDecisionLog() *DecisionLog {
 	return nil
 }
 
+func (x *Config) GetUpstreams() map[string]*Upstream {
+	if x != nil {
+		return x.Upstreams
+	}
+	return nil
+}
+
+// Upstream is a server behind Envoy. It gets the path that portcullis checks: the client's, without base path and stage
+// name. Other changes of the path are not supported.
+type Upstream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address: `host:port`, with an IP address or a name that Envoy resolves. Required.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// The PEM file, on Envoy's machine, of the authorities to trust for the server. With it, Envoy encrypts the connection and
+	// verifies that the certificate has the host name in address. The path must begin with a slash.
+	TlsCa         string `protobuf:"bytes,2,opt,name=tls_ca,json=tlsCa,proto3" json:"tls_ca,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream) Reset() {
+	*x = Upstream{}
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream) ProtoMessage() {}
+
+func (x *Upstream) ProtoReflect() protoreflect.Message {
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
+func (*Upstream) Descriptor() ([]byte, []int) {
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Upstream) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Upstream) GetTlsCa() string {
+	if x != nil {
+		return x.TlsCa
+	}
+	return ""
+}
+
 // DecisionLog sets where a line of JSON is written for each decision. pkg/decisionlog/README.md describes the line. Without
 // stdout, file and otlp, lines go to standard error.
 type DecisionLog struct {
@@ -596,7 +664,7 @@ type DecisionLog struct {
 
 func (x *DecisionLog) Reset() {
 	*x = DecisionLog{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +676,7 @@ func (x *DecisionLog) String() string {
 func (*DecisionLog) ProtoMessage() {}
 
 func (x *DecisionLog) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[1]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +689,7 @@ func (x *DecisionLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionLog.ProtoReflect.Descriptor instead.
 func (*DecisionLog) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *DecisionLog) GetStdout() bool {
@@ -682,7 +750,7 @@ type LogFile struct {
 
 func (x *LogFile) Reset() {
 	*x = LogFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +762,7 @@ func (x *LogFile) String() string {
 func (*LogFile) ProtoMessage() {}
 
 func (x *LogFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[2]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +775,7 @@ func (x *LogFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFile.ProtoReflect.Descriptor instead.
 func (*LogFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LogFile) GetPath() string {
@@ -751,7 +819,7 @@ type LogCollector struct {
 
 func (x *LogCollector) Reset() {
 	*x = LogCollector{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +831,7 @@ func (x *LogCollector) String() string {
 func (*LogCollector) ProtoMessage() {}
 
 func (x *LogCollector) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[3]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +844,7 @@ func (x *LogCollector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCollector.ProtoReflect.Descriptor instead.
 func (*LogCollector) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LogCollector) GetAddress() string {
@@ -831,7 +899,7 @@ type LogFields struct {
 
 func (x *LogFields) Reset() {
 	*x = LogFields{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +911,7 @@ func (x *LogFields) String() string {
 func (*LogFields) ProtoMessage() {}
 
 func (x *LogFields) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[4]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +924,7 @@ func (x *LogFields) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFields.ProtoReflect.Descriptor instead.
 func (*LogFields) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LogFields) GetRequestHeaders() []string {
@@ -896,7 +964,7 @@ type LogSampling struct {
 
 func (x *LogSampling) Reset() {
 	*x = LogSampling{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +976,7 @@ func (x *LogSampling) String() string {
 func (*LogSampling) ProtoMessage() {}
 
 func (x *LogSampling) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[5]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +989,7 @@ func (x *LogSampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogSampling.ProtoReflect.Descriptor instead.
 func (*LogSampling) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LogSampling) GetAllowed() float64 {
@@ -958,7 +1026,7 @@ type Envoy struct {
 
 func (x *Envoy) Reset() {
 	*x = Envoy{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1038,7 @@ func (x *Envoy) String() string {
 func (*Envoy) ProtoMessage() {}
 
 func (x *Envoy) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[6]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1051,7 @@ func (x *Envoy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envoy.ProtoReflect.Descriptor instead.
 func (*Envoy) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Envoy) GetRequireApi() bool {
@@ -1072,6 +1140,8 @@ type API struct {
 	// a template that cannot be read is left out, and a Deny that can never apply stays. These are warnings then, not faults. Not for an
 	// API with a definition.
 	Imported bool `protobuf:"varint,51,opt,name=imported,proto3" json:"imported,omitempty"`
+	// The name of the upstream of routes that do not name one. If one route of an API has an upstream, all must have one.
+	Upstream string `protobuf:"bytes,52,opt,name=upstream,proto3" json:"upstream,omitempty"`
 	// How an HTTP API answers cross-origin requests from browsers. Without it, the upstream and routes with the method
 	// OPTIONS answer them.
 	Cors *Cors `protobuf:"bytes,30,opt,name=cors,proto3" json:"cors,omitempty"`
@@ -1088,7 +1158,7 @@ type API struct {
 
 func (x *API) Reset() {
 	*x = API{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1170,7 @@ func (x *API) String() string {
 func (*API) ProtoMessage() {}
 
 func (x *API) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[7]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1183,7 @@ func (x *API) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use API.ProtoReflect.Descriptor instead.
 func (*API) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *API) GetId() string {
@@ -1256,6 +1326,13 @@ func (x *API) GetImported() bool {
 	return false
 }
 
+func (x *API) GetUpstream() string {
+	if x != nil {
+		return x.Upstream
+	}
+	return ""
+}
+
 func (x *API) GetCors() *Cors {
 	if x != nil {
 		return x.Cors
@@ -1297,7 +1374,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1386,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[8]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1399,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ApiKey) GetId() string {
@@ -1396,7 +1473,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1485,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[9]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1498,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Definition) GetFile() string {
@@ -1514,7 +1591,7 @@ type Cors struct {
 
 func (x *Cors) Reset() {
 	*x = Cors{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1603,7 @@ func (x *Cors) String() string {
 func (*Cors) ProtoMessage() {}
 
 func (x *Cors) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[10]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1616,7 @@ func (x *Cors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cors.ProtoReflect.Descriptor instead.
 func (*Cors) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cors) GetAllowOrigins() []string {
@@ -1609,7 +1686,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1698,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[11]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1711,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Stage) GetName() string {
@@ -1684,6 +1761,8 @@ type Route struct {
 	// AWS: "Control access to REST APIs using Amazon Cognito user pools as an authorizer", "Control access to HTTP APIs
 	// with JWT authorizers in API Gateway" (API Gateway Developer Guide).
 	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The name of the route's upstream, in upstreams. Without it, the API's.
+	Upstream string `protobuf:"bytes,7,opt,name=upstream,proto3" json:"upstream,omitempty"`
 	// Settings for verifying signatures that differ from those of the API. Only for a route with authorization AWS_IAM.
 	Signatures *RouteSignatures `protobuf:"bytes,20,opt,name=signatures,proto3" json:"signatures,omitempty"`
 	// Why it is not known how the route is guarded: one line of at most 1000 printable characters. Every request for the route is refused
@@ -1697,7 +1776,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1788,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[12]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1801,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Route) GetRoute() string {
@@ -1767,6 +1846,13 @@ func (x *Route) GetScopes() []string {
 	return nil
 }
 
+func (x *Route) GetUpstream() string {
+	if x != nil {
+		return x.Upstream
+	}
+	return ""
+}
+
 func (x *Route) GetSignatures() *RouteSignatures {
 	if x != nil {
 		return x.Signatures
@@ -1796,7 +1882,7 @@ type Authorizer struct {
 
 func (x *Authorizer) Reset() {
 	*x = Authorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1894,7 @@ func (x *Authorizer) String() string {
 func (*Authorizer) ProtoMessage() {}
 
 func (x *Authorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[13]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +1907,7 @@ func (x *Authorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorizer.ProtoReflect.Descriptor instead.
 func (*Authorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Authorizer) GetLambda() *LambdaAuthorizer {
@@ -1885,7 +1971,7 @@ type LambdaAuthorizer struct {
 
 func (x *LambdaAuthorizer) Reset() {
 	*x = LambdaAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +1983,7 @@ func (x *LambdaAuthorizer) String() string {
 func (*LambdaAuthorizer) ProtoMessage() {}
 
 func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[14]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +1996,7 @@ func (x *LambdaAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LambdaAuthorizer.ProtoReflect.Descriptor instead.
 func (*LambdaAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LambdaAuthorizer) GetType() LambdaType {
@@ -2028,7 +2114,7 @@ type Function struct {
 
 func (x *Function) Reset() {
 	*x = Function{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2126,7 @@ func (x *Function) String() string {
 func (*Function) ProtoMessage() {}
 
 func (x *Function) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[15]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2139,7 @@ func (x *Function) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Function.ProtoReflect.Descriptor instead.
 func (*Function) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Function) GetUrl() string {
@@ -2186,7 +2272,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2284,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[16]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2297,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cache) GetRedis() *Redis {
@@ -2256,7 +2342,7 @@ type Redis struct {
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2354,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[17]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2367,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Redis) GetAddresses() []string {
@@ -2378,7 +2464,7 @@ type RedisTls struct {
 
 func (x *RedisTls) Reset() {
 	*x = RedisTls{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2476,7 @@ func (x *RedisTls) String() string {
 func (*RedisTls) ProtoMessage() {}
 
 func (x *RedisTls) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[18]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2489,7 @@ func (x *RedisTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedisTls.ProtoReflect.Descriptor instead.
 func (*RedisTls) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RedisTls) GetCaFile() string {
@@ -2460,7 +2546,7 @@ type CognitoAuthorizer struct {
 
 func (x *CognitoAuthorizer) Reset() {
 	*x = CognitoAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2558,7 @@ func (x *CognitoAuthorizer) String() string {
 func (*CognitoAuthorizer) ProtoMessage() {}
 
 func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[19]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2571,7 @@ func (x *CognitoAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CognitoAuthorizer.ProtoReflect.Descriptor instead.
 func (*CognitoAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CognitoAuthorizer) GetUserPools() []string {
@@ -2553,7 +2639,7 @@ type JwtAuthorizer struct {
 
 func (x *JwtAuthorizer) Reset() {
 	*x = JwtAuthorizer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2651,7 @@ func (x *JwtAuthorizer) String() string {
 func (*JwtAuthorizer) ProtoMessage() {}
 
 func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[20]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2664,7 @@ func (x *JwtAuthorizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtAuthorizer.ProtoReflect.Descriptor instead.
 func (*JwtAuthorizer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *JwtAuthorizer) GetIssuer() string {
@@ -2645,7 +2731,7 @@ type JwtIssuer struct {
 
 func (x *JwtIssuer) Reset() {
 	*x = JwtIssuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2743,7 @@ func (x *JwtIssuer) String() string {
 func (*JwtIssuer) ProtoMessage() {}
 
 func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[21]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2756,7 @@ func (x *JwtIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JwtIssuer.ProtoReflect.Descriptor instead.
 func (*JwtIssuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *JwtIssuer) GetIssuer() string {
@@ -2711,7 +2797,7 @@ type AdditionalClaim struct {
 
 func (x *AdditionalClaim) Reset() {
 	*x = AdditionalClaim{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +2809,7 @@ func (x *AdditionalClaim) String() string {
 func (*AdditionalClaim) ProtoMessage() {}
 
 func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[22]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +2822,7 @@ func (x *AdditionalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdditionalClaim.ProtoReflect.Descriptor instead.
 func (*AdditionalClaim) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AdditionalClaim) GetClaimName() string {
@@ -2797,7 +2883,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2809,7 +2895,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[23]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2822,7 +2908,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Issuer) GetJwksUri() string {
@@ -2906,7 +2992,7 @@ type Signatures struct {
 
 func (x *Signatures) Reset() {
 	*x = Signatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2918,7 +3004,7 @@ func (x *Signatures) String() string {
 func (*Signatures) ProtoMessage() {}
 
 func (x *Signatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[24]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2931,7 +3017,7 @@ func (x *Signatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signatures.ProtoReflect.Descriptor instead.
 func (*Signatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Signatures) GetMaxExpires() int32 {
@@ -2977,7 +3063,7 @@ type RouteSignatures struct {
 
 func (x *RouteSignatures) Reset() {
 	*x = RouteSignatures{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2989,7 +3075,7 @@ func (x *RouteSignatures) String() string {
 func (*RouteSignatures) ProtoMessage() {}
 
 func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[25]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3002,7 +3088,7 @@ func (x *RouteSignatures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSignatures.ProtoReflect.Descriptor instead.
 func (*RouteSignatures) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RouteSignatures) GetMaxExpires() int32 {
@@ -3042,7 +3128,7 @@ type GatewayResponse struct {
 
 func (x *GatewayResponse) Reset() {
 	*x = GatewayResponse{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3140,7 @@ func (x *GatewayResponse) String() string {
 func (*GatewayResponse) ProtoMessage() {}
 
 func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[26]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3153,7 @@ func (x *GatewayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayResponse.ProtoReflect.Descriptor instead.
 func (*GatewayResponse) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GatewayResponse) GetStatusCode() int32 {
@@ -3104,7 +3190,7 @@ type ClientAddress struct {
 
 func (x *ClientAddress) Reset() {
 	*x = ClientAddress{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3116,7 +3202,7 @@ func (x *ClientAddress) String() string {
 func (*ClientAddress) ProtoMessage() {}
 
 func (x *ClientAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[27]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3129,7 +3215,7 @@ func (x *ClientAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientAddress.ProtoReflect.Descriptor instead.
 func (*ClientAddress) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ClientAddress) GetTrustedProxies() []string {
@@ -3190,7 +3276,7 @@ type VpcEndpoint struct {
 
 func (x *VpcEndpoint) Reset() {
 	*x = VpcEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3202,7 +3288,7 @@ func (x *VpcEndpoint) String() string {
 func (*VpcEndpoint) ProtoMessage() {}
 
 func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[28]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3215,7 +3301,7 @@ func (x *VpcEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VpcEndpoint.ProtoReflect.Descriptor instead.
 func (*VpcEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VpcEndpoint) GetId() string {
@@ -3301,7 +3387,7 @@ type Iam struct {
 
 func (x *Iam) Reset() {
 	*x = Iam{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3399,7 @@ func (x *Iam) String() string {
 func (*Iam) ProtoMessage() {}
 
 func (x *Iam) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[29]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3412,7 @@ func (x *Iam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Iam.ProtoReflect.Descriptor instead.
 func (*Iam) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Iam) GetAccounts() []*IamAccount {
@@ -3416,7 +3502,7 @@ type IamPrincipal struct {
 
 func (x *IamPrincipal) Reset() {
 	*x = IamPrincipal{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3428,7 +3514,7 @@ func (x *IamPrincipal) String() string {
 func (*IamPrincipal) ProtoMessage() {}
 
 func (x *IamPrincipal) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[30]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3441,7 +3527,7 @@ func (x *IamPrincipal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamPrincipal.ProtoReflect.Descriptor instead.
 func (*IamPrincipal) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *IamPrincipal) GetRole() string {
@@ -3493,7 +3579,7 @@ type Sts struct {
 
 func (x *Sts) Reset() {
 	*x = Sts{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3505,7 +3591,7 @@ func (x *Sts) String() string {
 func (*Sts) ProtoMessage() {}
 
 func (x *Sts) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[31]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3518,7 +3604,7 @@ func (x *Sts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sts.ProtoReflect.Descriptor instead.
 func (*Sts) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Sts) GetCallsPerSecond() int32 {
@@ -3564,7 +3650,7 @@ type AwsEndpoint struct {
 
 func (x *AwsEndpoint) Reset() {
 	*x = AwsEndpoint{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3576,7 +3662,7 @@ func (x *AwsEndpoint) String() string {
 func (*AwsEndpoint) ProtoMessage() {}
 
 func (x *AwsEndpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[32]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3589,7 +3675,7 @@ func (x *AwsEndpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwsEndpoint.ProtoReflect.Descriptor instead.
 func (*AwsEndpoint) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AwsEndpoint) GetUrl() string {
@@ -3634,7 +3720,7 @@ type AwsIdentity struct {
 
 func (x *AwsIdentity) Reset() {
 	*x = AwsIdentity{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3646,7 +3732,7 @@ func (x *AwsIdentity) String() string {
 func (*AwsIdentity) ProtoMessage() {}
 
 func (x *AwsIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[33]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3659,7 +3745,7 @@ func (x *AwsIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwsIdentity.ProtoReflect.Descriptor instead.
 func (*AwsIdentity) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AwsIdentity) GetAccount() string {
@@ -3733,7 +3819,7 @@ type IamRole struct {
 
 func (x *IamRole) Reset() {
 	*x = IamRole{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3745,7 +3831,7 @@ func (x *IamRole) String() string {
 func (*IamRole) ProtoMessage() {}
 
 func (x *IamRole) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[34]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3758,7 +3844,7 @@ func (x *IamRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamRole.ProtoReflect.Descriptor instead.
 func (*IamRole) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IamRole) GetName() string {
@@ -3850,7 +3936,7 @@ type IamUser struct {
 
 func (x *IamUser) Reset() {
 	*x = IamUser{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3862,7 +3948,7 @@ func (x *IamUser) String() string {
 func (*IamUser) ProtoMessage() {}
 
 func (x *IamUser) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[35]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3875,7 +3961,7 @@ func (x *IamUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamUser.ProtoReflect.Descriptor instead.
 func (*IamUser) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *IamUser) GetName() string {
@@ -3938,7 +4024,7 @@ type IamSessions struct {
 
 func (x *IamSessions) Reset() {
 	*x = IamSessions{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3950,7 +4036,7 @@ func (x *IamSessions) String() string {
 func (*IamSessions) ProtoMessage() {}
 
 func (x *IamSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[36]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3963,7 +4049,7 @@ func (x *IamSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamSessions.ProtoReflect.Descriptor instead.
 func (*IamSessions) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IamSessions) GetKeys() []*SessionKey {
@@ -3991,7 +4077,7 @@ type SessionKey struct {
 
 func (x *SessionKey) Reset() {
 	*x = SessionKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4003,7 +4089,7 @@ func (x *SessionKey) String() string {
 func (*SessionKey) ProtoMessage() {}
 
 func (x *SessionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[37]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4016,7 +4102,7 @@ func (x *SessionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionKey.ProtoReflect.Descriptor instead.
 func (*SessionKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SessionKey) GetId() string {
@@ -4067,7 +4153,7 @@ type IamAccount struct {
 
 func (x *IamAccount) Reset() {
 	*x = IamAccount{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4079,7 +4165,7 @@ func (x *IamAccount) String() string {
 func (*IamAccount) ProtoMessage() {}
 
 func (x *IamAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[38]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4092,7 +4178,7 @@ func (x *IamAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IamAccount.ProtoReflect.Descriptor instead.
 func (*IamAccount) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *IamAccount) GetFile() string {
@@ -4144,7 +4230,7 @@ type ServiceControlPolicyLevel struct {
 
 func (x *ServiceControlPolicyLevel) Reset() {
 	*x = ServiceControlPolicyLevel{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4156,7 +4242,7 @@ func (x *ServiceControlPolicyLevel) String() string {
 func (*ServiceControlPolicyLevel) ProtoMessage() {}
 
 func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[39]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4169,7 +4255,7 @@ func (x *ServiceControlPolicyLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceControlPolicyLevel.ProtoReflect.Descriptor instead.
 func (*ServiceControlPolicyLevel) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{39}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ServiceControlPolicyLevel) GetName() string {
@@ -4197,7 +4283,7 @@ type AccessKeyFile struct {
 
 func (x *AccessKeyFile) Reset() {
 	*x = AccessKeyFile{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4209,7 +4295,7 @@ func (x *AccessKeyFile) String() string {
 func (*AccessKeyFile) ProtoMessage() {}
 
 func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[40]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4222,7 +4308,7 @@ func (x *AccessKeyFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeyFile.ProtoReflect.Descriptor instead.
 func (*AccessKeyFile) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{40}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AccessKeyFile) GetFile() string {
@@ -4243,7 +4329,7 @@ type AccessKeys struct {
 
 func (x *AccessKeys) Reset() {
 	*x = AccessKeys{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4255,7 +4341,7 @@ func (x *AccessKeys) String() string {
 func (*AccessKeys) ProtoMessage() {}
 
 func (x *AccessKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[41]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4268,7 +4354,7 @@ func (x *AccessKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKeys.ProtoReflect.Descriptor instead.
 func (*AccessKeys) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{41}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AccessKeys) GetAccessKeys() []*AccessKey {
@@ -4325,7 +4411,7 @@ type AccessKey struct {
 
 func (x *AccessKey) Reset() {
 	*x = AccessKey{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4337,7 +4423,7 @@ func (x *AccessKey) String() string {
 func (*AccessKey) ProtoMessage() {}
 
 func (x *AccessKey) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[42]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4350,7 +4436,7 @@ func (x *AccessKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessKey.ProtoReflect.Descriptor instead.
 func (*AccessKey) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{42}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AccessKey) GetId() string {
@@ -4467,7 +4553,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4479,7 +4565,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_portcullis_config_v1_config_proto_msgTypes[43]
+	mi := &file_portcullis_config_v1_config_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4492,7 +4578,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{43}
+	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Secret) GetValue() string {
@@ -4520,7 +4606,7 @@ var File_portcullis_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xfc\x06\n" +
+	"!portcullis/config/v1/config.proto\x12\x14portcullis.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa5\b\n" +
 	"\x06Config\x12\xbc\x01\n" +
 	"\x04apis\x18\x01 \x03(\v2\x19.portcullis.config.v1.APIB\x8c\x01\xbaH\x88\x01\xba\x01\x84\x01\n" +
 	"\tapis.some\x12ga configuration needs at least one API: write apis: with an id, an account, a region, stages and routes\x1a\x0esize(this) > 0R\x04apis\x12J\n" +
@@ -4531,13 +4617,21 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\tfunctions\x18\x06 \x03(\v2+.portcullis.config.v1.Config.FunctionsEntryR\tfunctions\x121\n" +
 	"\x05cache\x18\a \x01(\v2\x1b.portcullis.config.v1.CacheR\x05cache\x121\n" +
 	"\x05envoy\x18\b \x01(\v2\x1b.portcullis.config.v1.EnvoyR\x05envoy\x12D\n" +
-	"\fdecision_log\x18\t \x01(\v2!.portcullis.config.v1.DecisionLogR\vdecisionLog\x1aX\n" +
+	"\fdecision_log\x18\t \x01(\v2!.portcullis.config.v1.DecisionLogR\vdecisionLog\x12I\n" +
+	"\tupstreams\x18\n" +
+	" \x03(\v2+.portcullis.config.v1.Config.UpstreamsEntryR\tupstreams\x1aX\n" +
 	"\fIssuersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
 	"\x05value\x18\x02 \x01(\v2\x1c.portcullis.config.v1.IssuerR\x05value:\x028\x01\x1a\\\n" +
 	"\x0eFunctionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\"\xbb\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\x1a\\\n" +
+	"\x0eUpstreamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.UpstreamR\x05value:\x028\x01\";\n" +
+	"\bUpstream\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x15\n" +
+	"\x06tls_ca\x18\x02 \x01(\tR\x05tlsCa\"\xbb\x02\n" +
 	"\vDecisionLog\x12\x16\n" +
 	"\x06stdout\x18\x01 \x01(\bR\x06stdout\x121\n" +
 	"\x04file\x18\x02 \x01(\v2\x1d.portcullis.config.v1.LogFileR\x04file\x126\n" +
@@ -4580,7 +4674,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\a_errors\"(\n" +
 	"\x05Envoy\x12\x1f\n" +
 	"\vrequire_api\x18\x01 \x01(\bR\n" +
-	"requireApi\"\x93\x0f\n" +
+	"requireApi\"\xaf\x0f\n" +
 	"\x03API\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
@@ -4611,7 +4705,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"definition\x182 \x01(\v2 .portcullis.config.v1.DefinitionR\n" +
 	"definition\x12\x1a\n" +
-	"\bimported\x183 \x01(\bR\bimported\x12.\n" +
+	"\bimported\x183 \x01(\bR\bimported\x12\x1a\n" +
+	"\bupstream\x184 \x01(\tR\bupstream\x12.\n" +
 	"\x04cors\x18\x1e \x01(\v2\x1a.portcullis.config.v1.CorsR\x04cors\x12H\n" +
 	"\x0eapi_key_source\x18( \x01(\x0e2\".portcullis.config.v1.ApiKeySourceR\fapiKeySource\x127\n" +
 	"\bapi_keys\x18) \x03(\v2\x1c.portcullis.config.v1.ApiKeyR\aapiKeys\x1a`\n" +
@@ -4672,7 +4767,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x14stage.variable.value\x12[a stage variable's value must be at most 512 letters, digits and the characters -._~:/?#&=,\x1a/this.matches('^[A-Za-z0-9._~:/?#&=,-]{0,512}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf0\x04\n" +
 	"\x05Route\x12\x14\n" +
 	"\x05route\x18\x01 \x01(\tR\x05route\x12I\n" +
 	"\rauthorization\x18\x02 \x01(\x0e2#.portcullis.config.v1.AuthorizationR\rauthorization\x12[\n" +
@@ -4681,7 +4776,8 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"authorizer\x18\x05 \x01(\tR\n" +
 	"authorizer\x12\x16\n" +
-	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12E\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12\x1a\n" +
+	"\bupstream\x18\a \x01(\tR\bupstream\x12E\n" +
 	"\n" +
 	"signatures\x18\x14 \x01(\v2%.portcullis.config.v1.RouteSignaturesR\n" +
 	"signatures\x12\x90\x01\n" +
@@ -4997,7 +5093,7 @@ func file_portcullis_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_portcullis_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_portcullis_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Audit)(0),                        // 0: portcullis.config.v1.Audit
 	(ApiKeySource)(0),                 // 1: portcullis.config.v1.ApiKeySource
@@ -5007,160 +5103,164 @@ var file_portcullis_config_v1_config_proto_goTypes = []any{
 	(Authorization)(0),                // 5: portcullis.config.v1.Authorization
 	(SessionKeyUse)(0),                // 6: portcullis.config.v1.SessionKeyUse
 	(*Config)(nil),                    // 7: portcullis.config.v1.Config
-	(*DecisionLog)(nil),               // 8: portcullis.config.v1.DecisionLog
-	(*LogFile)(nil),                   // 9: portcullis.config.v1.LogFile
-	(*LogCollector)(nil),              // 10: portcullis.config.v1.LogCollector
-	(*LogFields)(nil),                 // 11: portcullis.config.v1.LogFields
-	(*LogSampling)(nil),               // 12: portcullis.config.v1.LogSampling
-	(*Envoy)(nil),                     // 13: portcullis.config.v1.Envoy
-	(*API)(nil),                       // 14: portcullis.config.v1.API
-	(*ApiKey)(nil),                    // 15: portcullis.config.v1.ApiKey
-	(*Definition)(nil),                // 16: portcullis.config.v1.Definition
-	(*Cors)(nil),                      // 17: portcullis.config.v1.Cors
-	(*Stage)(nil),                     // 18: portcullis.config.v1.Stage
-	(*Route)(nil),                     // 19: portcullis.config.v1.Route
-	(*Authorizer)(nil),                // 20: portcullis.config.v1.Authorizer
-	(*LambdaAuthorizer)(nil),          // 21: portcullis.config.v1.LambdaAuthorizer
-	(*Function)(nil),                  // 22: portcullis.config.v1.Function
-	(*Cache)(nil),                     // 23: portcullis.config.v1.Cache
-	(*Redis)(nil),                     // 24: portcullis.config.v1.Redis
-	(*RedisTls)(nil),                  // 25: portcullis.config.v1.RedisTls
-	(*CognitoAuthorizer)(nil),         // 26: portcullis.config.v1.CognitoAuthorizer
-	(*JwtAuthorizer)(nil),             // 27: portcullis.config.v1.JwtAuthorizer
-	(*JwtIssuer)(nil),                 // 28: portcullis.config.v1.JwtIssuer
-	(*AdditionalClaim)(nil),           // 29: portcullis.config.v1.AdditionalClaim
-	(*Issuer)(nil),                    // 30: portcullis.config.v1.Issuer
-	(*Signatures)(nil),                // 31: portcullis.config.v1.Signatures
-	(*RouteSignatures)(nil),           // 32: portcullis.config.v1.RouteSignatures
-	(*GatewayResponse)(nil),           // 33: portcullis.config.v1.GatewayResponse
-	(*ClientAddress)(nil),             // 34: portcullis.config.v1.ClientAddress
-	(*VpcEndpoint)(nil),               // 35: portcullis.config.v1.VpcEndpoint
-	(*Iam)(nil),                       // 36: portcullis.config.v1.Iam
-	(*IamPrincipal)(nil),              // 37: portcullis.config.v1.IamPrincipal
-	(*Sts)(nil),                       // 38: portcullis.config.v1.Sts
-	(*AwsEndpoint)(nil),               // 39: portcullis.config.v1.AwsEndpoint
-	(*AwsIdentity)(nil),               // 40: portcullis.config.v1.AwsIdentity
-	(*IamRole)(nil),                   // 41: portcullis.config.v1.IamRole
-	(*IamUser)(nil),                   // 42: portcullis.config.v1.IamUser
-	(*IamSessions)(nil),               // 43: portcullis.config.v1.IamSessions
-	(*SessionKey)(nil),                // 44: portcullis.config.v1.SessionKey
-	(*IamAccount)(nil),                // 45: portcullis.config.v1.IamAccount
-	(*ServiceControlPolicyLevel)(nil), // 46: portcullis.config.v1.ServiceControlPolicyLevel
-	(*AccessKeyFile)(nil),             // 47: portcullis.config.v1.AccessKeyFile
-	(*AccessKeys)(nil),                // 48: portcullis.config.v1.AccessKeys
-	(*AccessKey)(nil),                 // 49: portcullis.config.v1.AccessKey
-	(*Secret)(nil),                    // 50: portcullis.config.v1.Secret
-	nil,                               // 51: portcullis.config.v1.Config.IssuersEntry
-	nil,                               // 52: portcullis.config.v1.Config.FunctionsEntry
-	nil,                               // 53: portcullis.config.v1.LogCollector.HeadersEntry
-	nil,                               // 54: portcullis.config.v1.API.AuthorizersEntry
-	nil,                               // 55: portcullis.config.v1.API.UpstreamHeadersEntry
-	nil,                               // 56: portcullis.config.v1.API.GatewayResponsesEntry
-	nil,                               // 57: portcullis.config.v1.Definition.ParametersEntry
-	nil,                               // 58: portcullis.config.v1.Definition.ValuesEntry
-	nil,                               // 59: portcullis.config.v1.Stage.VariablesEntry
-	nil,                               // 60: portcullis.config.v1.Route.UpstreamHeadersEntry
-	nil,                               // 61: portcullis.config.v1.Function.HeadersEntry
-	nil,                               // 62: portcullis.config.v1.Function.EnvironmentEntry
-	nil,                               // 63: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	nil,                               // 64: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	nil,                               // 65: portcullis.config.v1.IamPrincipal.ClaimsEntry
-	nil,                               // 66: portcullis.config.v1.IamRole.TagsEntry
-	nil,                               // 67: portcullis.config.v1.IamUser.TagsEntry
-	nil,                               // 68: portcullis.config.v1.AccessKey.SessionTagsEntry
-	(*structpb.Value)(nil),            // 69: google.protobuf.Value
+	(*Upstream)(nil),                  // 8: portcullis.config.v1.Upstream
+	(*DecisionLog)(nil),               // 9: portcullis.config.v1.DecisionLog
+	(*LogFile)(nil),                   // 10: portcullis.config.v1.LogFile
+	(*LogCollector)(nil),              // 11: portcullis.config.v1.LogCollector
+	(*LogFields)(nil),                 // 12: portcullis.config.v1.LogFields
+	(*LogSampling)(nil),               // 13: portcullis.config.v1.LogSampling
+	(*Envoy)(nil),                     // 14: portcullis.config.v1.Envoy
+	(*API)(nil),                       // 15: portcullis.config.v1.API
+	(*ApiKey)(nil),                    // 16: portcullis.config.v1.ApiKey
+	(*Definition)(nil),                // 17: portcullis.config.v1.Definition
+	(*Cors)(nil),                      // 18: portcullis.config.v1.Cors
+	(*Stage)(nil),                     // 19: portcullis.config.v1.Stage
+	(*Route)(nil),                     // 20: portcullis.config.v1.Route
+	(*Authorizer)(nil),                // 21: portcullis.config.v1.Authorizer
+	(*LambdaAuthorizer)(nil),          // 22: portcullis.config.v1.LambdaAuthorizer
+	(*Function)(nil),                  // 23: portcullis.config.v1.Function
+	(*Cache)(nil),                     // 24: portcullis.config.v1.Cache
+	(*Redis)(nil),                     // 25: portcullis.config.v1.Redis
+	(*RedisTls)(nil),                  // 26: portcullis.config.v1.RedisTls
+	(*CognitoAuthorizer)(nil),         // 27: portcullis.config.v1.CognitoAuthorizer
+	(*JwtAuthorizer)(nil),             // 28: portcullis.config.v1.JwtAuthorizer
+	(*JwtIssuer)(nil),                 // 29: portcullis.config.v1.JwtIssuer
+	(*AdditionalClaim)(nil),           // 30: portcullis.config.v1.AdditionalClaim
+	(*Issuer)(nil),                    // 31: portcullis.config.v1.Issuer
+	(*Signatures)(nil),                // 32: portcullis.config.v1.Signatures
+	(*RouteSignatures)(nil),           // 33: portcullis.config.v1.RouteSignatures
+	(*GatewayResponse)(nil),           // 34: portcullis.config.v1.GatewayResponse
+	(*ClientAddress)(nil),             // 35: portcullis.config.v1.ClientAddress
+	(*VpcEndpoint)(nil),               // 36: portcullis.config.v1.VpcEndpoint
+	(*Iam)(nil),                       // 37: portcullis.config.v1.Iam
+	(*IamPrincipal)(nil),              // 38: portcullis.config.v1.IamPrincipal
+	(*Sts)(nil),                       // 39: portcullis.config.v1.Sts
+	(*AwsEndpoint)(nil),               // 40: portcullis.config.v1.AwsEndpoint
+	(*AwsIdentity)(nil),               // 41: portcullis.config.v1.AwsIdentity
+	(*IamRole)(nil),                   // 42: portcullis.config.v1.IamRole
+	(*IamUser)(nil),                   // 43: portcullis.config.v1.IamUser
+	(*IamSessions)(nil),               // 44: portcullis.config.v1.IamSessions
+	(*SessionKey)(nil),                // 45: portcullis.config.v1.SessionKey
+	(*IamAccount)(nil),                // 46: portcullis.config.v1.IamAccount
+	(*ServiceControlPolicyLevel)(nil), // 47: portcullis.config.v1.ServiceControlPolicyLevel
+	(*AccessKeyFile)(nil),             // 48: portcullis.config.v1.AccessKeyFile
+	(*AccessKeys)(nil),                // 49: portcullis.config.v1.AccessKeys
+	(*AccessKey)(nil),                 // 50: portcullis.config.v1.AccessKey
+	(*Secret)(nil),                    // 51: portcullis.config.v1.Secret
+	nil,                               // 52: portcullis.config.v1.Config.IssuersEntry
+	nil,                               // 53: portcullis.config.v1.Config.FunctionsEntry
+	nil,                               // 54: portcullis.config.v1.Config.UpstreamsEntry
+	nil,                               // 55: portcullis.config.v1.LogCollector.HeadersEntry
+	nil,                               // 56: portcullis.config.v1.API.AuthorizersEntry
+	nil,                               // 57: portcullis.config.v1.API.UpstreamHeadersEntry
+	nil,                               // 58: portcullis.config.v1.API.GatewayResponsesEntry
+	nil,                               // 59: portcullis.config.v1.Definition.ParametersEntry
+	nil,                               // 60: portcullis.config.v1.Definition.ValuesEntry
+	nil,                               // 61: portcullis.config.v1.Stage.VariablesEntry
+	nil,                               // 62: portcullis.config.v1.Route.UpstreamHeadersEntry
+	nil,                               // 63: portcullis.config.v1.Function.HeadersEntry
+	nil,                               // 64: portcullis.config.v1.Function.EnvironmentEntry
+	nil,                               // 65: portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	nil,                               // 66: portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	nil,                               // 67: portcullis.config.v1.IamPrincipal.ClaimsEntry
+	nil,                               // 68: portcullis.config.v1.IamRole.TagsEntry
+	nil,                               // 69: portcullis.config.v1.IamUser.TagsEntry
+	nil,                               // 70: portcullis.config.v1.AccessKey.SessionTagsEntry
+	(*structpb.Value)(nil),            // 71: google.protobuf.Value
 }
 var file_portcullis_config_v1_config_proto_depIdxs = []int32{
-	14, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
-	34, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
-	35, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
-	36, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
-	51, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
-	52, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
-	23, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
-	13, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
-	8,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
-	9,  // 9: portcullis.config.v1.DecisionLog.file:type_name -> portcullis.config.v1.LogFile
-	10, // 10: portcullis.config.v1.DecisionLog.otlp:type_name -> portcullis.config.v1.LogCollector
-	11, // 11: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
-	12, // 12: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
-	0,  // 13: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
-	53, // 14: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
-	2,  // 15: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
-	3,  // 16: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
-	18, // 17: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
-	69, // 18: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
-	5,  // 19: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
-	54, // 20: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
-	19, // 21: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
-	55, // 22: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
-	56, // 23: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
-	31, // 24: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
-	16, // 25: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
-	17, // 26: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
-	1,  // 27: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
-	15, // 28: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
-	50, // 29: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
-	57, // 30: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
-	58, // 31: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
-	59, // 32: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
-	5,  // 33: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
-	60, // 34: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
-	32, // 35: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
-	21, // 36: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
-	26, // 37: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
-	27, // 38: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
-	4,  // 39: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
-	61, // 40: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
-	62, // 41: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
-	24, // 42: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
-	50, // 43: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
-	50, // 44: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
-	25, // 45: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
-	50, // 46: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
-	28, // 47: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
-	29, // 48: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
-	63, // 49: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
-	64, // 50: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
-	69, // 51: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
-	45, // 52: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
-	47, // 53: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
-	43, // 54: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
-	41, // 55: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
-	42, // 56: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
-	40, // 57: portcullis.config.v1.Iam.aws_identities:type_name -> portcullis.config.v1.AwsIdentity
-	37, // 58: portcullis.config.v1.Iam.principals:type_name -> portcullis.config.v1.IamPrincipal
-	38, // 59: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
-	65, // 60: portcullis.config.v1.IamPrincipal.claims:type_name -> portcullis.config.v1.IamPrincipal.ClaimsEntry
-	39, // 61: portcullis.config.v1.Sts.aws_endpoint:type_name -> portcullis.config.v1.AwsEndpoint
-	69, // 62: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
-	69, // 63: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
-	69, // 64: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
-	66, // 65: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
-	69, // 66: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
-	69, // 67: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
-	67, // 68: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
-	44, // 69: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
-	50, // 70: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
-	6,  // 71: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
-	46, // 72: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
-	69, // 73: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
-	49, // 74: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
-	50, // 75: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
-	50, // 76: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
-	69, // 77: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
-	68, // 78: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
-	30, // 79: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
-	22, // 80: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
-	50, // 81: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	20, // 82: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
-	33, // 83: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
-	50, // 84: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
-	85, // [85:85] is the sub-list for method output_type
-	85, // [85:85] is the sub-list for method input_type
-	85, // [85:85] is the sub-list for extension type_name
-	85, // [85:85] is the sub-list for extension extendee
-	0,  // [0:85] is the sub-list for field type_name
+	15, // 0: portcullis.config.v1.Config.apis:type_name -> portcullis.config.v1.API
+	35, // 1: portcullis.config.v1.Config.client_address:type_name -> portcullis.config.v1.ClientAddress
+	36, // 2: portcullis.config.v1.Config.vpc_endpoints:type_name -> portcullis.config.v1.VpcEndpoint
+	37, // 3: portcullis.config.v1.Config.iam:type_name -> portcullis.config.v1.Iam
+	52, // 4: portcullis.config.v1.Config.issuers:type_name -> portcullis.config.v1.Config.IssuersEntry
+	53, // 5: portcullis.config.v1.Config.functions:type_name -> portcullis.config.v1.Config.FunctionsEntry
+	24, // 6: portcullis.config.v1.Config.cache:type_name -> portcullis.config.v1.Cache
+	14, // 7: portcullis.config.v1.Config.envoy:type_name -> portcullis.config.v1.Envoy
+	9,  // 8: portcullis.config.v1.Config.decision_log:type_name -> portcullis.config.v1.DecisionLog
+	54, // 9: portcullis.config.v1.Config.upstreams:type_name -> portcullis.config.v1.Config.UpstreamsEntry
+	10, // 10: portcullis.config.v1.DecisionLog.file:type_name -> portcullis.config.v1.LogFile
+	11, // 11: portcullis.config.v1.DecisionLog.otlp:type_name -> portcullis.config.v1.LogCollector
+	12, // 12: portcullis.config.v1.DecisionLog.fields:type_name -> portcullis.config.v1.LogFields
+	13, // 13: portcullis.config.v1.DecisionLog.sampling:type_name -> portcullis.config.v1.LogSampling
+	0,  // 14: portcullis.config.v1.DecisionLog.audit:type_name -> portcullis.config.v1.Audit
+	55, // 15: portcullis.config.v1.LogCollector.headers:type_name -> portcullis.config.v1.LogCollector.HeadersEntry
+	2,  // 16: portcullis.config.v1.API.kind:type_name -> portcullis.config.v1.Kind
+	3,  // 17: portcullis.config.v1.API.endpoint:type_name -> portcullis.config.v1.Endpoint
+	19, // 18: portcullis.config.v1.API.stages:type_name -> portcullis.config.v1.Stage
+	71, // 19: portcullis.config.v1.API.resource_policy:type_name -> google.protobuf.Value
+	5,  // 20: portcullis.config.v1.API.default_authorization:type_name -> portcullis.config.v1.Authorization
+	56, // 21: portcullis.config.v1.API.authorizers:type_name -> portcullis.config.v1.API.AuthorizersEntry
+	20, // 22: portcullis.config.v1.API.routes:type_name -> portcullis.config.v1.Route
+	57, // 23: portcullis.config.v1.API.upstream_headers:type_name -> portcullis.config.v1.API.UpstreamHeadersEntry
+	58, // 24: portcullis.config.v1.API.gateway_responses:type_name -> portcullis.config.v1.API.GatewayResponsesEntry
+	32, // 25: portcullis.config.v1.API.signatures:type_name -> portcullis.config.v1.Signatures
+	17, // 26: portcullis.config.v1.API.definition:type_name -> portcullis.config.v1.Definition
+	18, // 27: portcullis.config.v1.API.cors:type_name -> portcullis.config.v1.Cors
+	1,  // 28: portcullis.config.v1.API.api_key_source:type_name -> portcullis.config.v1.ApiKeySource
+	16, // 29: portcullis.config.v1.API.api_keys:type_name -> portcullis.config.v1.ApiKey
+	51, // 30: portcullis.config.v1.ApiKey.value:type_name -> portcullis.config.v1.Secret
+	59, // 31: portcullis.config.v1.Definition.parameters:type_name -> portcullis.config.v1.Definition.ParametersEntry
+	60, // 32: portcullis.config.v1.Definition.values:type_name -> portcullis.config.v1.Definition.ValuesEntry
+	61, // 33: portcullis.config.v1.Stage.variables:type_name -> portcullis.config.v1.Stage.VariablesEntry
+	5,  // 34: portcullis.config.v1.Route.authorization:type_name -> portcullis.config.v1.Authorization
+	62, // 35: portcullis.config.v1.Route.upstream_headers:type_name -> portcullis.config.v1.Route.UpstreamHeadersEntry
+	33, // 36: portcullis.config.v1.Route.signatures:type_name -> portcullis.config.v1.RouteSignatures
+	22, // 37: portcullis.config.v1.Authorizer.lambda:type_name -> portcullis.config.v1.LambdaAuthorizer
+	27, // 38: portcullis.config.v1.Authorizer.cognito:type_name -> portcullis.config.v1.CognitoAuthorizer
+	28, // 39: portcullis.config.v1.Authorizer.jwt:type_name -> portcullis.config.v1.JwtAuthorizer
+	4,  // 40: portcullis.config.v1.LambdaAuthorizer.type:type_name -> portcullis.config.v1.LambdaType
+	63, // 41: portcullis.config.v1.Function.headers:type_name -> portcullis.config.v1.Function.HeadersEntry
+	64, // 42: portcullis.config.v1.Function.environment:type_name -> portcullis.config.v1.Function.EnvironmentEntry
+	25, // 43: portcullis.config.v1.Cache.redis:type_name -> portcullis.config.v1.Redis
+	51, // 44: portcullis.config.v1.Redis.password:type_name -> portcullis.config.v1.Secret
+	51, // 45: portcullis.config.v1.Redis.sentinel_password:type_name -> portcullis.config.v1.Secret
+	26, // 46: portcullis.config.v1.Redis.tls:type_name -> portcullis.config.v1.RedisTls
+	51, // 47: portcullis.config.v1.Redis.key:type_name -> portcullis.config.v1.Secret
+	29, // 48: portcullis.config.v1.JwtAuthorizer.issuers:type_name -> portcullis.config.v1.JwtIssuer
+	30, // 49: portcullis.config.v1.JwtIssuer.additional_claims:type_name -> portcullis.config.v1.AdditionalClaim
+	65, // 50: portcullis.config.v1.GatewayResponse.response_parameters:type_name -> portcullis.config.v1.GatewayResponse.ResponseParametersEntry
+	66, // 51: portcullis.config.v1.GatewayResponse.response_templates:type_name -> portcullis.config.v1.GatewayResponse.ResponseTemplatesEntry
+	71, // 52: portcullis.config.v1.VpcEndpoint.policy:type_name -> google.protobuf.Value
+	46, // 53: portcullis.config.v1.Iam.accounts:type_name -> portcullis.config.v1.IamAccount
+	48, // 54: portcullis.config.v1.Iam.access_keys:type_name -> portcullis.config.v1.AccessKeyFile
+	44, // 55: portcullis.config.v1.Iam.sessions:type_name -> portcullis.config.v1.IamSessions
+	42, // 56: portcullis.config.v1.Iam.roles:type_name -> portcullis.config.v1.IamRole
+	43, // 57: portcullis.config.v1.Iam.users:type_name -> portcullis.config.v1.IamUser
+	41, // 58: portcullis.config.v1.Iam.aws_identities:type_name -> portcullis.config.v1.AwsIdentity
+	38, // 59: portcullis.config.v1.Iam.principals:type_name -> portcullis.config.v1.IamPrincipal
+	39, // 60: portcullis.config.v1.Iam.sts:type_name -> portcullis.config.v1.Sts
+	67, // 61: portcullis.config.v1.IamPrincipal.claims:type_name -> portcullis.config.v1.IamPrincipal.ClaimsEntry
+	40, // 62: portcullis.config.v1.Sts.aws_endpoint:type_name -> portcullis.config.v1.AwsEndpoint
+	71, // 63: portcullis.config.v1.IamRole.trust_policy:type_name -> google.protobuf.Value
+	71, // 64: portcullis.config.v1.IamRole.policies:type_name -> google.protobuf.Value
+	71, // 65: portcullis.config.v1.IamRole.permissions_boundary:type_name -> google.protobuf.Value
+	68, // 66: portcullis.config.v1.IamRole.tags:type_name -> portcullis.config.v1.IamRole.TagsEntry
+	71, // 67: portcullis.config.v1.IamUser.policies:type_name -> google.protobuf.Value
+	71, // 68: portcullis.config.v1.IamUser.permissions_boundary:type_name -> google.protobuf.Value
+	69, // 69: portcullis.config.v1.IamUser.tags:type_name -> portcullis.config.v1.IamUser.TagsEntry
+	45, // 70: portcullis.config.v1.IamSessions.keys:type_name -> portcullis.config.v1.SessionKey
+	51, // 71: portcullis.config.v1.SessionKey.secret:type_name -> portcullis.config.v1.Secret
+	6,  // 72: portcullis.config.v1.SessionKey.use:type_name -> portcullis.config.v1.SessionKeyUse
+	47, // 73: portcullis.config.v1.IamAccount.service_control_policies:type_name -> portcullis.config.v1.ServiceControlPolicyLevel
+	71, // 74: portcullis.config.v1.ServiceControlPolicyLevel.policies:type_name -> google.protobuf.Value
+	50, // 75: portcullis.config.v1.AccessKeys.access_keys:type_name -> portcullis.config.v1.AccessKey
+	51, // 76: portcullis.config.v1.AccessKey.secret:type_name -> portcullis.config.v1.Secret
+	51, // 77: portcullis.config.v1.AccessKey.session_token:type_name -> portcullis.config.v1.Secret
+	71, // 78: portcullis.config.v1.AccessKey.session_policies:type_name -> google.protobuf.Value
+	70, // 79: portcullis.config.v1.AccessKey.session_tags:type_name -> portcullis.config.v1.AccessKey.SessionTagsEntry
+	31, // 80: portcullis.config.v1.Config.IssuersEntry.value:type_name -> portcullis.config.v1.Issuer
+	23, // 81: portcullis.config.v1.Config.FunctionsEntry.value:type_name -> portcullis.config.v1.Function
+	8,  // 82: portcullis.config.v1.Config.UpstreamsEntry.value:type_name -> portcullis.config.v1.Upstream
+	51, // 83: portcullis.config.v1.LogCollector.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	21, // 84: portcullis.config.v1.API.AuthorizersEntry.value:type_name -> portcullis.config.v1.Authorizer
+	34, // 85: portcullis.config.v1.API.GatewayResponsesEntry.value:type_name -> portcullis.config.v1.GatewayResponse
+	51, // 86: portcullis.config.v1.Function.HeadersEntry.value:type_name -> portcullis.config.v1.Secret
+	87, // [87:87] is the sub-list for method output_type
+	87, // [87:87] is the sub-list for method input_type
+	87, // [87:87] is the sub-list for extension type_name
+	87, // [87:87] is the sub-list for extension extendee
+	0,  // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_portcullis_config_v1_config_proto_init() }
@@ -5168,20 +5268,20 @@ func file_portcullis_config_v1_config_proto_init() {
 	if File_portcullis_config_v1_config_proto != nil {
 		return
 	}
-	file_portcullis_config_v1_config_proto_msgTypes[2].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[12].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[24].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[13].OneofWrappers = []any{}
 	file_portcullis_config_v1_config_proto_msgTypes[25].OneofWrappers = []any{}
-	file_portcullis_config_v1_config_proto_msgTypes[31].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_portcullis_config_v1_config_proto_msgTypes[32].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portcullis_config_v1_config_proto_rawDesc), len(file_portcullis_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   62,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,73 @@
+package compile
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+)
+
+// upstreamHeader tells the upstream its own name. Envoy selects the route again only if the answer changes a header.
+const upstreamHeader = "x-portcullis-upstream"
+
+var (
+	upstreamShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	serverShape   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+)
+
+// checkUpstreams refuses upstreams that Envoy cannot connect to, or that no route names.
+func (f *faults) checkUpstreams(c *Config) {
+	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		u, at := c.Upstreams[name], c.At.Field("upstreams").Key(name)
+		f.checkShape(name, upstreamShape, at, "an upstream's name", "write 1 to 63 lower-case letters, digits and hyphens")
+		host, port, err := net.SplitHostPort(u.Address)
+		_, notIP := netip.ParseAddr(host)
+		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || number == 0 || notIP != nil && !serverShape.MatchString(host) {
+			f.add(at.Field("address"), "%q is not an address; write host:port, such as orders.internal:8080, without a scheme or a path", u.Address)
+		}
+		if u.TLSCA != "" {
+			f.checkTLS(u.TLSCA, notIP == nil, at)
+		}
+		named := func(a API) bool {
+			return slices.ContainsFunc(a.Routes, func(r Route) bool { return a.UpstreamOf(&r) == name })
+		}
+		if !slices.ContainsFunc(c.APIs, named) {
+			f.add(at, "no route has the upstream %s; remove it, or name it in the upstream of a route or an API", name)
+		}
+	}
+}
+
+// checkTLS refuses settings with which Envoy could not verify the server.
+func (f *faults) checkTLS(ca string, isIP bool, at *fault.Place) {
+	if !path.IsAbs(ca) {
+		f.add(at.Field("tlsCa"), "%q is not an absolute path, and Envoy may run in another folder; write a path that begins with a slash", ca)
+	}
+	if isIP {
+		f.add(at.Field("address"), "the server's certificate is verified by its host name; write a name instead of the IP address")
+	}
+}
+
+// routeUpstream returns the header that names the upstream of a route; nil without upstreams.
+func (f *faults) routeUpstream(c *Config, a *API, r *Route, at, apiAt *fault.Place) []answer.MappedHeader {
+	name := a.UpstreamOf(r)
+	_, known := c.Upstreams[name]
+	where := at.Field("upstream")
+	if r.Upstream == "" && a.Upstream != "" {
+		where = apiAt.Field("upstream")
+	}
+	switch {
+	case name == "" && !slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Upstream != "" }):
+		return nil
+	case name == "":
+		f.add(where, "the route has no upstream, and other routes of the API have one; write upstream: with a name of upstreams here or on the API")
+	case !known:
+		f.add(where, "the upstream %q is not in upstreams; write another name, or add it there with its address", name)
+	}
+	return []answer.MappedHeader{{Name: upstreamHeader, Value: answer.Variable{Kind: answer.Literal, Name: name}}}
+}
