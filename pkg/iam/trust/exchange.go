@@ -16,7 +16,7 @@ type AWSIdentity struct {
 	UserID, SessionName string
 	// Temporary reports whether the identity signed with a temporary key. AWS does not tell when that was issued.
 	Temporary bool
-	// Duration is how long the session lasts; zero means an hour, which is the most. Until, unless it is zero, is its latest end.
+	// Duration is how long the session lasts; zero means an hour, which is the most. Until, unless it is zero, is when its credentials stop working at the latest.
 	Duration time.Duration
 	Until    time.Time
 	At       time.Time
@@ -38,8 +38,8 @@ func ExchangeAWS(role *Role, arn string, i *AWSIdentity) (*session.Session, erro
 		}
 	}
 	s := a.session()
-	if !i.Until.IsZero() && i.Until.Before(s.Expires) {
-		s.Expires = seconds(i.Until)
+	if !i.Until.IsZero() && i.Until.Before(s.End()) {
+		s.Expires = seconds(i.Until.Add(-session.Grace)) // so that the credentials do not work beyond Until
 	}
 	if i.Temporary {
 		s.Issued = time.Unix(0, 0).UTC()

@@ -235,8 +235,8 @@ func TestExchange(t *testing.T) {
 	}
 	until := time.Now().Add(20 * time.Minute).UTC().Truncate(time.Second)
 	s = f.session(t, "an end", f.call(t, f.alice(t), "RoleArn", cart, "CallerExpiration", until.Format(time.RFC3339)))
-	if !s.Expires.Equal(until) {
-		t.Errorf("expires %v, want %v", s.Expires, until)
+	if !s.End().Equal(until) {
+		t.Errorf("the credentials work until %v, want %v", s.End(), until)
 	}
 	f.refused(t, "two roles", f.call(t, f.alice(t)), sts.ValidationError, "write one to RoleArn")
 	f.refused(t, "a role whose trust policy denies", f.call(t, f.alice(t), "RoleArn", guard), sts.AccessDenied, "not authorized")
