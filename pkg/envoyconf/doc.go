@@ -91,7 +91,7 @@
 // 2026-11-28: Envoy selects the upstream of a route by the name in the answer of portcullis, and not by the path. Routes that match
 // paths would have to match as portcullis does, and cannot: Envoy reads %61 and a as different characters, its templates cannot
 // express fall-through between methods, and readings of HTTP APIs have another order. A request for which the two differ would reach an
-// upstream whose route was not judged. With the name, Envoy's matching of paths selects only the stage, as before. The name is in
+// upstream whose route was not checked. With the name, Envoy's matching of paths selects only the stage, as before. The name is in
 // dynamic metadata and not in a header, because clients can send headers: without clear_route_cache, a header would let them choose,
 // while metadata is absent and the request is answered 500. Each name is one cluster, so a request cannot reach the cluster of another
 // route by any match. Envoy selects again only if the check changes a header, so portcullis also sets x-portcullis-upstream.

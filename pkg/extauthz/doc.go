@@ -54,5 +54,5 @@
 //
 // 2026-11-28: what is taken out of a query is taken out by setting :path. query_parameters_to_remove has Envoy write the whole query
 // anew, sorted and with equal signs that were not there, and an upstream may read it otherwise. The path is not changed, and the
-// route is not chosen again (no clear_route_cache).
+// route does not depend on the query, also where Envoy chooses it again (clear_route_cache).
 package extauthz
