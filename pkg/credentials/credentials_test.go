@@ -77,7 +77,7 @@ func TestTheSDKReadsTheEndpoint(t *testing.T) {
 	if err != nil || again != token {
 		t.Errorf("%q, %v", again, err)
 	}
-	l, err := Listen("127.0.0.1:0")
+	l, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestEndpointRefuses(t *testing.T) {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "localhost:0", "127.0.0.1"} {
-		if l, err := Listen(address); err == nil {
+		if l, err := Listen(t.Context(), address); err == nil {
 			_ = l.Close()
 			t.Errorf("it listens on %s", address)
 		}
