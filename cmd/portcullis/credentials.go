@@ -85,7 +85,7 @@ func serveCredentials(ctx context.Context, source *credentials.Source, address, 
 		return err
 	}
 	fmt.Fprintf(out, "AWS_CONTAINER_CREDENTIALS_FULL_URI=%s\nAWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=%s\n", uri, tokenFile)
-	e := &credentials.Endpoint{Get: source.Get, Token: token, Failed: func(err error) { fmt.Fprintln(errs, "portcullis credentials:", err) }}
+	e := credentials.NewEndpoint(token, source.Get, func(err error) { fmt.Fprintln(errs, "portcullis credentials:", err) })
 	return e.Serve(ctx, l)
 }
 

@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -28,24 +27,28 @@ const (
 // Endpoint serves credentials as the container-credentials endpoint of ECS and EKS does ("Container credential provider", AWS SDKs and Tools
 // Reference Guide). It is safe for concurrent use.
 type Endpoint struct {
-	// Get returns new credentials.
-	Get func(context.Context) (*Credentials, error)
-	// Token is what callers send as Authorization. An empty token admits nobody.
-	Token string
-	// Failed is called with the error of each failed attempt.
-	Failed func(error)
+	get     func(context.Context) (*Credentials, error)
+	token   string
+	failure func(error)
 
-	mu     sync.Mutex
+	// turn is held by the caller that uses what follows. It is a channel, because tests with a clock of their own cannot wait for a mutex.
+	turn   chan struct{}
 	kept   *Credentials
 	failed error
 	next   time.Time // of the next attempt after a failure
+}
+
+// NewEndpoint returns an Endpoint for callers who send a token as Authorization; an empty token admits nobody. get returns new credentials,
+// and failure is called with the error of each attempt that fails.
+func NewEndpoint(token string, get func(context.Context) (*Credentials, error), failure func(error)) *Endpoint {
+	return &Endpoint{token: token, get: get, failure: failure, turn: make(chan struct{}, 1)}
 }
 
 // ServeHTTP implements http.Handler.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
-	case e.Token == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(e.Token)) != 1:
+	case e.token == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(e.token)) != 1:
 		refuse(w, http.StatusUnauthorized, "Unauthorized", "the request has no Authorization header with the token of this endpoint")
 		return
 	case r.URL.Path != "/":
@@ -75,8 +78,8 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 
 // current returns credentials that last. All callers wait for one attempt. Credentials that are about to end are better than none.
 func (e *Endpoint) current() (*Credentials, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.turn <- struct{}{}
+	defer func() { <-e.turn }()
 	now := time.Now()
 	if e.kept != nil && now.Before(e.kept.Expiration.Add(-early)) {
 		return e.kept, nil
@@ -87,10 +90,10 @@ func (e *Endpoint) current() (*Credentials, error) {
 	// The attempt is for all who wait, so that it does not end with the first of them.
 	ctx, cancel := context.WithTimeout(context.Background(), getTime)
 	defer cancel()
-	c, err := e.Get(ctx)
+	c, err := e.get(ctx)
 	if err != nil {
 		e.failed, e.next = err, time.Now().Add(pauseAfterFailure)
-		e.Failed(err)
+		e.failure(err)
 		return e.remaining(time.Now())
 	}
 	e.kept, e.failed, e.next = c, nil, time.Time{}

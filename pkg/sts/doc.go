@@ -1,5 +1,5 @@
 // Package sts is an AWS Security Token Service: it issues session credentials for roles and users, by the AWS Query API that every AWS
-// SDK speaks. It needs no AWS account and never contacts AWS.
+// SDK speaks. It needs no AWS account. Only package awsidentity contacts AWS.
 //
 // Start at Server in server.go, which is the HTTP side and outlives configurations. A Service has the operations by one configuration;
 // its table of actions is in service.go. Package iam decides who may assume a role, package session seals the sessions.
