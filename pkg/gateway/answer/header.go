@@ -10,8 +10,8 @@ import (
 // HeaderNames is a set of header names that treats every character but letters and digits as a hyphen.
 type HeaderNames struct {
 	names map[string]struct{}
-	// marks has the mark of each name, which excludes most names that are not in the set.
-	marks uint64
+	// marks has the mark of each name, one bit of 512. They exclude nearly all names that are not in the set.
+	marks [8]uint64
 }
 
 // NewHeaderNames returns a set of names.
@@ -22,19 +22,25 @@ func NewHeaderNames(names ...string) (n HeaderNames) {
 	return n
 }
 
-// mark returns one bit for a name's length and last character. It is the same for all spellings of a name.
-func mark(name string) uint64 {
-	if name == "" {
-		return 1
+// mark returns a number below 512 for a name's length and three of its characters. It is the same for all spellings of a name.
+func mark(name string) uint {
+	n := uint(len(name))
+	if n == 0 {
+		return 0
 	}
-	last := name[len(name)-1]
-	if 'A' <= last && last <= 'Z' {
-		last += 'a' - 'A'
+	return (n*5 + spelled(name[n/4])*37 + spelled(name[n/2])*67 + spelled(name[n-1])*131) % 512
+}
+
+// spelled returns a character of a header name as Hyphenated writes it.
+func spelled(c byte) uint {
+	switch {
+	case canon.IsLowerAlphanumeric(c):
+		return uint(c)
+	case 'A' <= c && c <= 'Z':
+		return uint(c + 'a' - 'A')
+	default:
+		return '-'
 	}
-	if !canon.IsLowerAlphanumeric(last) {
-		last = '-'
-	}
-	return 1 << ((len(name)*5 + int(last)) & 63)
 }
 
 // Add adds a name.
@@ -43,12 +49,13 @@ func (n *HeaderNames) Add(name string) {
 		n.names = map[string]struct{}{}
 	}
 	n.names[Hyphenated(name)] = struct{}{}
-	n.marks |= mark(name)
+	m := mark(name)
+	n.marks[m/64] |= 1 << (m % 64)
 }
 
 // Has reports whether the set contains a name.
 func (n *HeaderNames) Has(name string) bool {
-	if n.marks&mark(name) == 0 {
+	if m := mark(name); n.marks[m/64]&(1<<(m%64)) == 0 {
 		return false
 	}
 	_, ok := n.names[Hyphenated(name)]
