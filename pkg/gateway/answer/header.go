@@ -28,20 +28,16 @@ func mark(name string) uint {
 	if n == 0 {
 		return 0
 	}
-	return (n*5 + spelled(name[n/4])*37 + spelled(name[n/2])*67 + spelled(name[n-1])*131) % 512
+	return (n*5 + uint(spelled[name[n/4]])*37 + uint(spelled[name[n/2]])*67 + uint(spelled[name[n-1]])*131) % 512
 }
 
-// spelled returns a character of a header name as Hyphenated writes it.
-func spelled(c byte) uint {
-	switch {
-	case canon.IsLowerAlphanumeric(c):
-		return uint(c)
-	case 'A' <= c && c <= 'Z':
-		return uint(c + 'a' - 'A')
-	default:
-		return '-'
+// spelled has each character of a header name as Hyphenated writes it.
+var spelled = func() (to [256]byte) {
+	for c := range to {
+		to[c] = Hyphenated(string([]byte{byte(c)}))[0]
 	}
-}
+	return to
+}()
 
 // Add adds a name.
 func (n *HeaderNames) Add(name string) {
@@ -55,6 +51,9 @@ func (n *HeaderNames) Add(name string) {
 
 // Has reports whether the set contains a name.
 func (n *HeaderNames) Has(name string) bool {
+	if len(n.names) == 0 {
+		return false
+	}
 	if m := mark(name); n.marks[m/64]&(1<<(m%64)) == 0 {
 		return false
 	}
