@@ -47,7 +47,7 @@ const (
 // outcome tells a request that passes, or a preflight that is answered, from a denial, and that from a failure of the server's side.
 func (e *Entry) outcome() outcome {
 	switch {
-	case e.Allow || e.Code == authz.CodePreflight:
+	case passes(e.Allow, e.Code):
 		return allowed
 	case e.Status >= 500:
 		return failed
@@ -55,6 +55,9 @@ func (e *Entry) outcome() outcome {
 		return denied
 	}
 }
+
+// passes reports whether a decision counts as one that lets the request pass.
+func passes(allow bool, code authz.Code) bool { return allow || code == authz.CodePreflight }
 
 // isError reports whether an operator has to correct something: Envoy's configuration, or portcullis itself.
 func (e *Entry) isError() bool {

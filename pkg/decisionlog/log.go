@@ -119,6 +119,11 @@ func open(c Config, env Environment) (sinks []namedSink, err error) {
 	return sinks, nil
 }
 
+// Wants reports whether Record may write a line for a decision. It spares the caller an Entry that Record would ignore.
+func (l *Log) Wants(allow bool, code authz.Code) bool {
+	return l.audit != nil || len(l.queues) > 0 && (!passes(allow, code) || l.config.Sampling.Allowed > 0)
+}
+
 // Record logs a decision. It returns an error only if the audit is required and the line is not written; only then does it wait, for a
 // second at most. The Entry is not kept.
 func (l *Log) Record(e *Entry) error {

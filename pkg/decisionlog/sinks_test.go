@@ -429,3 +429,31 @@ func TestCredentialsCannotBeChosen(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestWants: whatever Record writes is wanted, and an Allow that sampling leaves out is not.
+func TestWants(t *testing.T) {
+	full := Sampling{Allowed: 1, Denied: 1, Errors: 1}
+	for name, tt := range map[string]struct {
+		log   Config
+		allow bool
+		code  authz.Code
+		want  bool
+	}{
+		"a sampled Allow":            {Config{Stdout: true, Sampling: full}, true, authz.CodeAllowed, true},
+		"an Allow left out":          {Config{Stdout: true}, true, authz.CodeAllowed, false},
+		"a preflight left out":       {Config{Stdout: true}, false, authz.CodePreflight, false},
+		"an Allow under an audit":    {Config{Stdout: true, Required: true}, true, authz.CodeAllowed, true},
+		"a denial":                   {Config{Stdout: true, Sampling: full}, false, authz.CodeNotSigned, true},
+		"an error that is left out":  {Config{Stdout: true}, false, authz.CodeEnvoyConfig, true},
+		"an Allow without any sinks": {Config{Sampling: full}, true, authz.CodeAllowed, false},
+	} {
+		l, err := Open(tt.log, Environment{Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Counters: &Counters{}, Checks: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Wants(tt.allow, tt.code); got != tt.want {
+			t.Errorf("%s: wanted %v, want %v", name, got, tt.want)
+		}
+		l.Close(time.Second)
+	}
+}

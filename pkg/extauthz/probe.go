@@ -13,7 +13,7 @@ import (
 // probed answers a request that has the live token of a probe with what arrived. Any other request is not one, and the
 // token decides before the request is read, so that an answer says too why it could not be.
 func (s *Server) probed(m *message) (*authz.Request, authz.Decision, bool) {
-	if !s.config.Probes.Any() || m.refused != nil {
+	if m.refused != nil {
 		return nil, authz.Decision{}, false
 	}
 	tokens := values(&m.attributes, probe.Header)

@@ -128,18 +128,20 @@ func (s *Server) decide(ctx context.Context, in *message) (r *authz.Request, d a
 	return r, d
 }
 
-func (s *Server) authorize(ctx context.Context, in *message) (*authz.Request, authz.Decision) {
+func (s *Server) authorize(ctx context.Context, in *message) (r *authz.Request, d authz.Decision) {
 	if ctx.Err() != nil {
 		return nil, Refuse(504, authz.CodeCanceled, "the check's time had run out before it began")
 	}
-	if r, d, is := s.probed(in); is {
-		return r, d
+	if s.config.Probes.Any() {
+		if r, d, is := s.probed(in); is {
+			return r, d
+		}
 	}
 	r, refused := in.request()
 	if refused != nil {
 		return r, Refuse(refused.status, refused.code, refused.detail)
 	}
-	d := s.config.Authorizer.Authorize(ctx, r)
+	d = s.config.Authorizer.Authorize(ctx, r)
 	if d.Allow && outgrows(r, d.SetHeaders) {
 		d.Reason = authz.Reason{Code: authz.CodeBadRequest, Detail: "the headers that the client sent and those that are set are longer than 60 KiB together"}
 		Deny(&d, 431)

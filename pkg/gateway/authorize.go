@@ -85,8 +85,8 @@ func (in *invocation) pass(ctx context.Context) outcome {
 }
 
 // allowance returns the decision that lets the request pass, with what the steps found out.
-func (in *invocation) allowance() authz.Decision {
-	d := in.decision(in.reason)
+func (in *invocation) allowance() (d authz.Decision) {
+	d = in.decision(in.reason)
 	d.SetHeaders, d.RemoveHeaders, d.Target = in.setHeaders, in.removeHeaders, in.target
 	d.Upstream = in.route.UpstreamName
 	d.ResponseHeaders = in.stage.API.CORS.Headers(in.request)
@@ -117,8 +117,8 @@ func (in *invocation) denial(r *authz.Refusal) authz.Decision {
 }
 
 // decision returns a denial without an answer, with what the steps found out.
-func (in *invocation) decision(reason authz.Reason) authz.Decision {
-	d := authz.Decision{
+func (in *invocation) decision(reason authz.Reason) (d authz.Decision) {
+	d = authz.Decision{
 		Reason: reason, Step: in.step, Caller: in.caller, RequestID: in.requestID,
 		Method: in.request.Method, Host: in.host, Path: in.full.Text, ClientAddress: in.knownAddress(), Cache: in.cache,
 	}

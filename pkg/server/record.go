@@ -104,6 +104,9 @@ func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration
 		return nil
 	}
 	defer n.Add(-1)
+	if !l.Wants(d.Allow, d.Reason.Code) {
+		return nil
+	}
 	e := entry(q, d, took)
 	return l.Record(&e)
 }

@@ -10,8 +10,8 @@ import (
 // HeaderNames is a set of header names that treats every character but letters and digits as a hyphen.
 type HeaderNames struct {
 	names map[string]struct{}
-	// marks has the mark of each name, which excludes most names that are not in the set.
-	marks uint64
+	// marks has the mark of each name, one bit of 512. They exclude nearly all names that are not in the set.
+	marks [8]uint64
 }
 
 // NewHeaderNames returns a set of names.
@@ -22,20 +22,22 @@ func NewHeaderNames(names ...string) (n HeaderNames) {
 	return n
 }
 
-// mark returns one bit for a name's length and last character. It is the same for all spellings of a name.
-func mark(name string) uint64 {
-	if name == "" {
-		return 1
+// mark returns a number below 512 for a name's length and three of its characters. It is the same for all spellings of a name.
+func mark(name string) uint {
+	n := uint(len(name))
+	if n == 0 {
+		return 0
 	}
-	last := name[len(name)-1]
-	if 'A' <= last && last <= 'Z' {
-		last += 'a' - 'A'
-	}
-	if !canon.IsLowerAlphanumeric(last) {
-		last = '-'
-	}
-	return 1 << ((len(name)*5 + int(last)) & 63)
+	return (n*5 + uint(spelled[name[n/4]])*37 + uint(spelled[name[n/2]])*67 + uint(spelled[name[n-1]])*131) % 512
 }
+
+// spelled has each character of a header name as Hyphenated writes it.
+var spelled = func() (to [256]byte) {
+	for c := range to {
+		to[c] = Hyphenated(string([]byte{byte(c)}))[0]
+	}
+	return to
+}()
 
 // Add adds a name.
 func (n *HeaderNames) Add(name string) {
@@ -43,12 +45,16 @@ func (n *HeaderNames) Add(name string) {
 		n.names = map[string]struct{}{}
 	}
 	n.names[Hyphenated(name)] = struct{}{}
-	n.marks |= mark(name)
+	m := mark(name)
+	n.marks[m/64] |= 1 << (m % 64)
 }
 
 // Has reports whether the set contains a name.
 func (n *HeaderNames) Has(name string) bool {
-	if n.marks&mark(name) == 0 {
+	if len(n.names) == 0 {
+		return false
+	}
+	if m := mark(name); n.marks[m/64]&(1<<(m%64)) == 0 {
 		return false
 	}
 	_, ok := n.names[Hyphenated(name)]
