@@ -74,8 +74,9 @@ func (s *Store) role(arn string) *trust.Role {
 	if p == nil || p.kind != policy.RoleSession {
 		return nil
 	}
+	trusted := p.trust.policy()
 	return &trust.Role{
-		ARN: p.arn, ID: p.id, Partition: s.partitions[p.account.id], Account: p.account.id, MaxDuration: p.maxSession, Trust: p.trust.policy(),
+		ARN: p.arn, ID: p.id, Partition: s.partitions[p.account.id], Account: p.account.id, MaxDuration: p.maxSession, Trust: trusted, TrustFaulty: p.trust != nil && trusted == nil,
 		Tags: p.tags, OrganizationID: p.account.organization.ID, OrganizationPaths: p.account.organization.Paths, Managed: p.account.sessionPolicy,
 	}
 }

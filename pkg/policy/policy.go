@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/document"
@@ -113,6 +114,11 @@ func (p *Policy) Name() string { return p.name }
 
 // AllowsPrincipals reports whether an Allow of the policy names AWS principals, who can only be told where requests are signed.
 func (p *Policy) AllowsPrincipals() bool { return p != nil && p.allowsPrincipals }
+
+// Denies reports whether the policy has a Deny.
+func (p *Policy) Denies() bool {
+	return p != nil && slices.ContainsFunc(p.statements, func(s *statement.Statement) bool { return s.Effect == statement.Deny })
+}
 
 // Digest identifies what the policy says, without regard to spaces, comments and the order of fields. It is empty unless Options asks for
 // it.

@@ -12,6 +12,8 @@ import (
 type AWSIdentity struct {
 	// Principal is the identity as policies name it: a User, or a RoleSession with the ARN and the unique id of its role.
 	Principal policy.Principal
+	// PathUnknown reports that the ARN of the role may lack its path. Such a session gets no role whose trust policy has a Deny.
+	PathUnknown bool
 	// UserID is aws:userid. SessionName is the name of the new session.
 	UserID, SessionName string
 	// Temporary reports whether the identity signed with a temporary key. AWS does not tell when that was issued.
@@ -70,8 +72,13 @@ func (a *assumption) complete() *Refused {
 // notDenied refuses what a Deny statement of the role's trust policy matches.
 func (a *assumption) notDenied() *Refused {
 	const action = "sts:AssumeRole"
-	if a.role.Trust == nil {
+	switch {
+	case a.role.TrustFaulty:
+		return a.denied(action, "the role's trust policy cannot be read, so it may deny")
+	case a.role.Trust == nil:
 		return nil
+	case a.Caller.(foreign).PathUnknown && a.role.Trust.Denies():
+		return a.denied(action, "the trust policy has a Deny, which may name the path of the caller's role, and AWS does not tell the path: list the role itself in iam.awsIdentities")
 	}
 	if refused := a.trusts(); refused != nil {
 		return refused

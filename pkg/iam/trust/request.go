@@ -83,8 +83,9 @@ type Role struct {
 	ARN, ID, Partition, Account string
 	// MaxDuration is how long a session may last.
 	MaxDuration time.Duration
-	// Trust is the trust policy; nil trusts nobody.
-	Trust *policy.Policy
+	// Trust is the trust policy; nil trusts nobody. TrustFaulty reports that there is one, and that it cannot be read.
+	Trust       *policy.Policy
+	TrustFaulty bool
 	// Tags are the role's tags, by key in lower case.
 	Tags map[string]string
 	// OrganizationID and OrganizationPaths are those of the role's account.
