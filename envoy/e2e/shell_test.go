@@ -34,6 +34,7 @@ var notRun = map[string]string{
 	"pkg/explain/README.md":                "run by the tests of its package",
 	"pkg/iam/trust/README.md":              "run by the tests of the package",
 	"pkg/session/README.md":                "shows parts of a configuration, which the script sessions runs",
+	"pkg/workload/README.md":               "shows a configuration, which the tests of pkg/config load",
 	"pkg/sts/README.md":                    "shows parts of a configuration and of a workload; pkg/config/README.md has a recipe that runs",
 	"proto/portcullis/config/v1/README.md": "generated, without commands",
 }
