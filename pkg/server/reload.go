@@ -41,8 +41,10 @@ const (
 	drainPoll = 5 * time.Millisecond
 )
 
-// first loads the configuration that the process starts with.
+// first loads the configuration that the process starts with. What reading leaves behind goes back to the system: a sidecar may never have
+// enough to do for another collection.
 func (r *reloader) first(ctx context.Context) error {
+	defer debug.FreeOSMemory()
 	loaded, err := r.load()
 	if err != nil {
 		return err
