@@ -18,7 +18,7 @@ type Level struct {
 type Route struct {
 	Level
 	table, Host, Own any
-	Levels []Level
+	Levels           []Level
 	// Clusters are the names of the upstreams.
 	Clusters []string
 }
