@@ -75,10 +75,15 @@ var imports = map[string][]string{
 	"pkg/decisionlog/internal/stream": {},
 	"pkg/decisionlog/otlp":            {"pkg/decisionlog"},
 	"pkg/server":                      {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/probe", "pkg/sts"},
-	"pkg/doctor":                      {"pkg/gateway", "pkg/probe"},
+	"pkg/doctor":                      {"pkg/doctor/dump", "pkg/doctor/rulebook", "pkg/doctor/stages", "pkg/doctor/tree", "pkg/gateway"},
+	"pkg/doctor/dump":                 {"pkg/doctor/tree"},
+	"pkg/doctor/live":                 {"pkg/doctor/dump", "pkg/doctor/rulebook", "pkg/doctor/stages", "pkg/doctor/tree", "pkg/gateway", "pkg/probe"},
+	"pkg/doctor/rulebook":             {},
+	"pkg/doctor/stages":               {"pkg/doctor/tree", "pkg/gateway"},
+	"pkg/doctor/tree":                 {},
 	"pkg/probe":                       {},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/doctor/dump", "pkg/doctor/live", "pkg/doctor/rulebook", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},

@@ -28,7 +28,6 @@ var large = map[string]string{
 	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
 	"pkg/config":              "one file for each section of the configuration",
 	"pkg/server":              "one file for each port of the process, and one for each thing that a reload exchanges",
-	"pkg/doctor":              "one file for each subject of the rules, on one model of what Envoy dumps",
 	"envoy/envoytest":         "one file for each real part that tests start",
 	"pkg/gateway/compile":     "one file for each part of an API's configuration, as in pkg/config",
 	"pkg/gateway":             "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",

@@ -13,6 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/doctor"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
@@ -27,8 +29,8 @@ type patient struct {
 
 // diagnosis is what doctor -o json prints.
 type diagnosis struct {
-	Envoy    string           `json:"envoy,omitempty"` // its version
-	Findings []doctor.Finding `json:"findings"`
+	Envoy    string             `json:"envoy,omitempty"` // its version
+	Findings []rulebook.Finding `json:"findings"`
 }
 
 func examineEnvoy(args []string, out, errs io.Writer) int {
@@ -53,12 +55,12 @@ func examineEnvoy(args []string, out, errs io.Writer) int {
 	if p.format == "json" {
 		err = printJSON(out, diagnosis{version, found})
 	} else {
-		err = doctor.Text(out, found)
+		err = rulebook.Text(out, found)
 	}
 	if code := printed(err, errs); code != exitGood {
 		return code
 	}
-	if doctor.HasWrong(found) {
+	if rulebook.HasWrong(found) {
 		return exitNo
 	}
 	return exitGood
@@ -73,8 +75,8 @@ func (p *patient) define(flags *flag.FlagSet) {
 	flags.StringVar(&p.tokenFile, "admin-token-file", "", "`file` of the token for --against")
 	flags.StringVar(&p.explain, "explain", "", "print what a `rule` finds, why, and the fix; all for every rule")
 	flags.Func("ignore", "do not report this `rule`; may be repeated", func(s string) error {
-		if !slices.Contains(doctor.RuleIDs(), s) {
-			return errors.New("unknown rule" + meant("", source.Suggest(s, doctor.RuleIDs())))
+		if !slices.Contains(rulebook.IDs(), s) {
+			return errors.New("unknown rule" + meant("", source.Suggest(s, rulebook.IDs())))
 		}
 		p.ignored = append(p.ignored, s)
 		return nil
@@ -104,15 +106,15 @@ func (p *patient) contradiction() error {
 }
 
 func (p *patient) explained(flags *flag.FlagSet, out, errs io.Writer) int {
-	known, err := doctor.Explain(out, p.explain)
+	known, err := rulebook.Explain(out, p.explain)
 	if !known {
-		return wrong(errs, flags, fmt.Errorf("--explain: %q is not a rule%s", p.explain, meant("", source.Suggest(p.explain, doctor.RuleIDs()))))
+		return wrong(errs, flags, fmt.Errorf("--explain: %q is not a rule%s", p.explain, meant("", source.Suggest(p.explain, rulebook.IDs()))))
 	}
 	return printed(err, errs)
 }
 
 // examine reads the Envoy and applies the rules.
-func (p *patient) examine(ctx context.Context) (_ []doctor.Finding, version string, _ error) {
+func (p *patient) examine(ctx context.Context) (_ []rulebook.Finding, version string, _ error) {
 	if p.config != "" {
 		s, err := config.Load(p.config, pool.Dry())
 		if err != nil {
@@ -130,12 +132,12 @@ func (p *patient) examine(ctx context.Context) (_ []doctor.Finding, version stri
 			return nil, "", err
 		}
 	}
-	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return slices.Contains(p.ignored, f.Rule) }), d.Version, nil
+	return slices.DeleteFunc(found, func(f rulebook.Finding) bool { return slices.Contains(p.ignored, f.Rule) }), d.Version, nil
 }
 
 // read reads what is known of the Envoy.
-func (p *patient) read(ctx context.Context) (*doctor.Dump, error) {
-	d := doctor.NewDump()
+func (p *patient) read(ctx context.Context) (*dump.Dump, error) {
+	d := dump.New()
 	if p.envoy != "" {
 		return d, d.ReadAdmin(ctx, strings.TrimSuffix(strings.TrimPrefix(p.envoy, "http://"), "/"))
 	}
@@ -147,7 +149,7 @@ func (p *patient) read(ctx context.Context) (*doctor.Dump, error) {
 	return d, nil
 }
 
-func readDump(d *doctor.Dump, name string) error {
+func readDump(d *dump.Dump, name string) error {
 	if name == "-" {
 		return d.Read("standard input", os.Stdin)
 	}

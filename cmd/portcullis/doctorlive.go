@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 
-	"github.com/portcullis-authz/portcullis/pkg/doctor"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/live"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 )
 
 // liveContradiction returns an error for flags of probes that do not belong together.
@@ -32,7 +34,7 @@ func (p *patient) liveContradiction() error {
 }
 
 // probe sends the probes.
-func (p *patient) probe(ctx context.Context, d *doctor.Dump, found []doctor.Finding) ([]doctor.Finding, error) {
+func (p *patient) probe(ctx context.Context, d *dump.Dump, found []rulebook.Finding) ([]rulebook.Finding, error) {
 	at, err := url.Parse(p.live)
 	if err != nil {
 		return nil, err
@@ -47,10 +49,10 @@ func (p *patient) probe(ctx context.Context, d *doctor.Dump, found []doctor.Find
 			return nil, fmt.Errorf("--live-ca: %s has no certificate", p.liveCA)
 		}
 	}
-	l := doctor.Live{URL: at, Tokens: p.tokens, Transport: func(serverName string) http.RoundTripper {
+	l := live.Live{URL: at, Tokens: p.tokens, Transport: func(serverName string) http.RoundTripper {
 		return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: serverName}, DisableKeepAlives: true}
 	}}
-	return doctor.Probe(ctx, d, p.options, l, found)
+	return live.Probe(ctx, d, p.options.Config, l, found)
 }
 
 // tokens asks the running portcullis for tokens.

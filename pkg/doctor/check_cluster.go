@@ -3,33 +3,37 @@ package doctor
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
 
 // timeouts applies the rules of the check's own timeout.
-func (e *examination) timeouts(m *manager, f *filter) {
+func (e *examination) timeouts(m *dump.Manager, f *dump.Filter) {
 	need := e.options.CheckTime
-	given, set := durationAt(f.extAuthz(), "grpc_service", "timeout")
+	given, set := tree.DurationAt(f.ExtAuthz(), "grpc_service", "timeout")
 	switch {
 	case set && given == 0:
-		e.report(ruleTimeout, f.where, f.path, "grpc_service.timeout is 0s, so checks have no limit")
+		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is 0s, so checks have no limit")
 	case !set:
-		e.report(ruleTimeout, f.where, f.path, "grpc_service.timeout is not set, so it is 200ms")
+		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is not set, so it is 200ms")
 	case need > 0 && given < need:
-		e.report(ruleTimeout, f.where, f.path, "grpc_service.timeout is %v, and the authorizers of portcullis.yaml may need %v", given, need)
+		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is %v, and the authorizers of portcullis.yaml may need %v", given, need)
 	}
 	for _, path := range [][]string{{"request_timeout"}, {"stream_idle_timeout"}, {"common_http_protocol_options", "max_stream_duration"}} {
-		if outer, ok := durationAt(m.tree, path...); ok && outer > 0 && outer <= given {
-			e.report(ruleOuterTimeout, m.where, m.path, "%s is %v, and the timeout of a check is %v", path[len(path)-1], outer, given)
+		if outer, ok := tree.DurationAt(m.Tree, path...); ok && outer > 0 && outer <= given {
+			e.Report(rulebook.OuterTimeout, m.Where, m.Path, "%s is %v, and the timeout of a check is %v", path[len(path)-1], outer, given)
 		}
 	}
 }
 
 // outerTimeouts applies the rules of a route's timeouts. The route's own timeout begins after the check.
-func (e *examination) outerTimeouts(f *filter, r *route) {
-	given, _ := durationAt(f.extAuthz(), "grpc_service", "timeout")
+func (e *examination) outerTimeouts(f *dump.Filter, r *dump.Route) {
+	given, _ := tree.DurationAt(f.ExtAuthz(), "grpc_service", "timeout")
 	for _, path := range [][]string{{"idle_timeout"}, {"max_stream_duration", "max_stream_duration"}} {
-		if outer, ok := durationAt(get(r.own, "route"), path...); ok && outer > 0 && outer <= given {
-			e.report(ruleOuterTimeout, r.where, r.path, "%s is %v, and the timeout of a check is %v", path[0], outer, given)
+		if outer, ok := tree.DurationAt(tree.Get(r.Own, "route"), path...); ok && outer > 0 && outer <= given {
+			e.Report(rulebook.OuterTimeout, r.Where, r.Path, "%s is %v, and the timeout of a check is %v", path[0], outer, given)
 		}
 	}
 }
@@ -38,123 +42,123 @@ func (e *examination) outerTimeouts(f *filter, r *route) {
 func (e *examination) upstreamClusters() {
 	done := map[string]bool{}
 	for _, f := range e.askers() {
-		if target := get(f.extAuthz(), "grpc_service", "google_grpc"); target != nil {
+		if target := tree.Get(f.ExtAuthz(), "grpc_service", "google_grpc"); target != nil {
 			e.googleGRPC(f, target)
 			continue
 		}
-		name := textAt(f.extAuthz(), "grpc_service", "envoy_grpc", "cluster_name")
+		name := tree.TextAt(f.ExtAuthz(), "grpc_service", "envoy_grpc", "cluster_name")
 		if name == "" || done[name] {
 			continue
 		}
 		done[name] = true
-		c, found := e.clusters[name]
+		c, found := e.Clusters[name]
 		switch {
 		case found:
 			e.cluster(name, c)
-		case len(e.clusters) == 0:
-			e.report(ruleUnseen, f.where, f.path, "the clusters are not in the input")
+		case len(e.Clusters) == 0:
+			e.Report(rulebook.Unseen, f.Where, f.Path, "the clusters are not in the input")
 		default:
-			e.report(ruleNoCluster, f.where, f.path, "there is no cluster %q", name)
+			e.Report(rulebook.NoCluster, f.Where, f.Path, "there is no cluster %q", name)
 		}
 	}
 }
 
 // askers returns the filters for portcullis of all listeners.
-func (e *examination) askers() []*filter {
-	var all []*filter
+func (e *examination) askers() []*dump.Filter {
+	var all []*dump.Filter
 	for _, m := range e.guarded {
-		all = append(all, m.ours...)
+		all = append(all, m.Ours...)
 	}
 	return all
 }
 
 // googleGRPC applies the rules of a connection that Envoy's Google gRPC client makes.
-func (e *examination) googleGRPC(f *filter, target any) {
-	credentials := objectAt(target, "channel_credentials")
-	if credentials["ssl_credentials"] != nil || credentials["sslCredentials"] != nil || len(listAt(target, "channel_credentials_plugin")) > 0 {
+func (e *examination) googleGRPC(f *dump.Filter, target any) {
+	credentials := tree.ObjectAt(target, "channel_credentials")
+	if credentials["ssl_credentials"] != nil || credentials["sslCredentials"] != nil || len(tree.ListAt(target, "channel_credentials_plugin")) > 0 {
 		return
 	}
-	uri := strings.TrimPrefix(textAt(target, "target_uri"), "dns:")
+	uri := strings.TrimPrefix(tree.TextAt(target, "target_uri"), "dns:")
 	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !isLocal(host) {
-		e.report(rulePlain, f.where, f.path, "target_uri %q has no ssl_credentials", uri)
+		e.Report(rulebook.Plain, f.Where, f.Path, "target_uri %q has no ssl_credentials", uri)
 	}
 }
 
 // cluster applies the rules of one cluster of portcullis.
-func (e *examination) cluster(name string, c entry) {
+func (e *examination) cluster(name string, c dump.Entry) {
 	where := "cluster " + name
-	if !isHTTP2(c.tree) {
-		e.report(ruleHTTP2, where, c.path, "http2_protocol_options is not set")
+	if !isHTTP2(c.Tree) {
+		e.Report(rulebook.HTTP2, where, c.Path, "http2_protocol_options is not set")
 	}
 	limits := map[string]float64{"max_requests": 1024, "max_pending_requests": 1024, "max_connections": 1024}
-	for _, t := range listAt(c.tree, "circuit_breakers", "thresholds") {
-		if priority := textAt(t, "priority"); priority != "" && priority != "DEFAULT" {
+	for _, t := range tree.ListAt(c.Tree, "circuit_breakers", "thresholds") {
+		if priority := tree.TextAt(t, "priority"); priority != "" && priority != "DEFAULT" {
 			continue
 		}
 		for limit := range limits {
-			if n, ok := numberAt(t, limit); ok {
+			if n, ok := tree.NumberAt(t, limit); ok {
 				limits[limit] = n
 			}
 		}
 	}
-	for _, limit := range sortedKeys(limits) {
+	for _, limit := range dump.SortedKeys(limits) {
 		if limits[limit] < float64(e.options.MaxChecks) {
-			e.report(ruleBreaker, where, c.path, "%s is %.0f, and portcullis accepts %d checks", limit, limits[limit], e.options.MaxChecks)
+			e.Report(rulebook.Breaker, where, c.Path, "%s is %.0f, and portcullis accepts %d checks", limit, limits[limit], e.options.MaxChecks)
 		}
 	}
 	e.encryption(where, name, c)
 }
 
 // encryption applies the rules of TLS to portcullis.
-func (e *examination) encryption(where, name string, c entry) {
-	sockets := []any{get(c.tree, "transport_socket")}
-	for _, match := range listAt(c.tree, "transport_socket_matches") {
-		sockets = append(sockets, get(match, "transport_socket"))
+func (e *examination) encryption(where, name string, c dump.Entry) {
+	sockets := []any{tree.Get(c.Tree, "transport_socket")}
+	for _, match := range tree.ListAt(c.Tree, "transport_socket_matches") {
+		sockets = append(sockets, tree.Get(match, "transport_socket"))
 	}
 	encrypted := false
 	for _, s := range sockets {
-		tls := get(s, "typed_config")
-		if isType(tls, "raw_buffer.v3.RawBuffer") || tls == nil {
+		tls := tree.Get(s, "typed_config")
+		if tree.IsType(tls, "raw_buffer.v3.RawBuffer") || tls == nil {
 			continue
 		}
 		encrypted = true
-		if isType(tls, ".UpstreamTlsContext") && !verifiesServer(tls) {
-			e.report(ruleUnverified, where, c.path, "the TLS of the cluster does not verify the certificate and its name")
+		if tree.IsType(tls, ".UpstreamTlsContext") && !verifiesServer(tls) {
+			e.Report(rulebook.Unverified, where, c.Path, "the TLS of the cluster does not verify the certificate and its name")
 		}
 	}
 	if encrypted {
 		return
 	}
-	for _, address := range e.endpoints[name] {
-		host := textAt(address, "socket_address", "address")
+	for _, address := range e.Endpoints[name] {
+		host := tree.TextAt(address, "socket_address", "address")
 		if host != "" && !isLocal(host) {
-			e.report(rulePlain, where, c.path, "no TLS to %s", host)
+			e.Report(rulebook.Plain, where, c.Path, "no TLS to %s", host)
 		}
 	}
 }
 
 // verifiesServer reports whether Envoy verifies the certificate and the name of a server.
 func verifiesServer(tls any) bool {
-	common := get(tls, "common_tls_context")
-	named := isTrue(tls, "auto_sni_san_validation")
+	common := tree.Get(tls, "common_tls_context")
+	named := tree.IsTrue(tls, "auto_sni_san_validation")
 	for _, path := range [][]string{{"validation_context"}, {"combined_validation_context", "default_validation_context"}} {
 		for _, list := range []string{"match_typed_subject_alt_names", "match_subject_alt_names", "verify_certificate_spki", "verify_certificate_hash"} {
-			named = named || len(listAt(common, append(path, list)...)) > 0
+			named = named || len(tree.ListAt(common, append(path, list)...)) > 0
 		}
-		named = named || get(common, append(path, "custom_validator_config")...) != nil
+		named = named || tree.Get(common, append(path, "custom_validator_config")...) != nil
 	}
 	// A validation context that is discovered as a whole is not in the dump.
-	named = named || get(common, "validation_context_sds_secret_config") != nil
+	named = named || tree.Get(common, "validation_context_sds_secret_config") != nil
 	return named && verifiesPeer(common)
 }
 
 // isHTTP2 reports whether a cluster uses HTTP/2.
 func isHTTP2(c any) bool {
-	if get(c, "http2_protocol_options") != nil {
+	if tree.Get(c, "http2_protocol_options") != nil {
 		return true
 	}
-	for _, o := range objectAt(c, "typed_extension_protocol_options") {
-		if get(o, "explicit_http_config", "http2_protocol_options") != nil || get(o, "auto_config", "http2_protocol_options") != nil {
+	for _, o := range tree.ObjectAt(c, "typed_extension_protocol_options") {
+		if tree.Get(o, "explicit_http_config", "http2_protocol_options") != nil || tree.Get(o, "auto_config", "http2_protocol_options") != nil {
 			return true
 		}
 	}

@@ -4,37 +4,41 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
 
 // connectionManager applies the rules of the HTTP connection manager's own settings.
-func (e *examination) connectionManager(m *manager) {
+func (e *examination) connectionManager(m *dump.Manager) {
 	on := func(broken bool, rule, format string, args ...any) {
 		if broken {
-			e.report(rule, m.where, m.path, format, args...)
+			e.Report(rule, m.Where, m.Path, format, args...)
 		}
 	}
 	for _, name := range []string{"normalize_path", "merge_slashes"} {
-		on(!isTrue(m.tree, name), ruleNormalize, "%s is not true", name)
+		on(!tree.IsTrue(m.Tree, name), rulebook.Normalize, "%s is not true", name)
 	}
-	action := textAt(m.tree, "path_with_escaped_slashes_action")
-	on(strings.HasPrefix(action, "UNESCAPE"), ruleSlashes, "path_with_escaped_slashes_action is %s", action)
+	action := tree.TextAt(m.Tree, "path_with_escaped_slashes_action")
+	on(strings.HasPrefix(action, "UNESCAPE"), rulebook.Slashes, "path_with_escaped_slashes_action is %s", action)
 	for _, name := range []string{"strip_any_host_port", "strip_matching_host_port", "strip_trailing_host_dot"} {
-		on(isTrue(m.tree, name), ruleHost, "%s is true", name)
+		on(tree.IsTrue(m.Tree, name), rulebook.Host, "%s is true", name)
 	}
-	on(len(listAt(m.tree, "early_header_mutation_extensions")) > 0, ruleEarlyMutation, "early_header_mutation_extensions is set")
-	on(!isTrue(m.tree, "preserve_external_request_id"), ruleRequestID, "preserve_external_request_id is not true")
-	on(get(m.tree, "request_id_extension", "typed_config", "pack_trace_reason") != false, ruleRequestID, "pack_trace_reason is not false")
-	headers, _ := numberAt(m.tree, "common_http_protocol_options", "max_headers_count")
-	on(headers < 1100, ruleMaxHeaders, "max_headers_count is %v", orDefault(headers, "not set"))
-	on(isTrue(m.tree, "http_protocol_options", "enable_trailers"), ruleTrailers, "enable_trailers is true")
-	if m.direction() != "INBOUND" { // the sidecar of a mesh has no clients of its own
-		on(!isTrue(m.tree, "use_remote_address"), ruleAddress, "use_remote_address is not true%s", detection(m.tree))
+	on(len(tree.ListAt(m.Tree, "early_header_mutation_extensions")) > 0, rulebook.EarlyMutation, "early_header_mutation_extensions is set")
+	on(!tree.IsTrue(m.Tree, "preserve_external_request_id"), rulebook.RequestID, "preserve_external_request_id is not true")
+	on(tree.Get(m.Tree, "request_id_extension", "typed_config", "pack_trace_reason") != false, rulebook.RequestID, "pack_trace_reason is not false")
+	headers, _ := tree.NumberAt(m.Tree, "common_http_protocol_options", "max_headers_count")
+	on(headers < 1100, rulebook.MaxHeaders, "max_headers_count is %v", orDefault(headers, "not set"))
+	on(tree.IsTrue(m.Tree, "http_protocol_options", "enable_trailers"), rulebook.Trailers, "enable_trailers is true")
+	if m.Direction() != "INBOUND" { // the sidecar of a mesh has no clients of its own
+		on(!tree.IsTrue(m.Tree, "use_remote_address"), rulebook.Address, "use_remote_address is not true%s", detection(m.Tree))
 	}
-	hops, _ := numberAt(m.tree, "xff_num_trusted_hops")
-	on(hops > 0, ruleHops, "xff_num_trusted_hops is %v", hops)
-	for _, log := range listAt(m.tree, "access_log") {
-		config := get(log, "typed_config")
-		on(logsQuery(config), ruleLogQuery, "the access log %q contains the query", textAt(log, "name"))
+	hops, _ := tree.NumberAt(m.Tree, "xff_num_trusted_hops")
+	on(hops > 0, rulebook.Hops, "xff_num_trusted_hops is %v", hops)
+	for _, log := range tree.ListAt(m.Tree, "access_log") {
+		config := tree.Get(log, "typed_config")
+		on(logsQuery(config), rulebook.LogQuery, "the access log %q contains the query", tree.TextAt(log, "name"))
 	}
 }
 
@@ -45,8 +49,8 @@ func orDefault(n float64, otherwise string) any {
 	return n
 }
 
-func detection(tree any) string {
-	if len(listAt(tree, "original_ip_detection_extensions")) > 0 {
+func detection(manager any) string {
+	if len(tree.ListAt(manager, "original_ip_detection_extensions")) > 0 {
 		return ", and original_ip_detection_extensions takes the address from a header"
 	}
 	return ""
@@ -55,13 +59,13 @@ func detection(tree any) string {
 // logsQuery reports whether an access log writes :path, as Envoy's default format does.
 func logsQuery(config any) bool {
 	switch {
-	case isType(config, "file.v3.FileAccessLog"), isType(config, "stream.v3.StdoutAccessLog"), isType(config, "stream.v3.StderrAccessLog"):
+	case tree.IsType(config, "file.v3.FileAccessLog"), tree.IsType(config, "stream.v3.StdoutAccessLog"), tree.IsType(config, "stream.v3.StderrAccessLog"):
 	default:
 		return false
 	}
 	format := []any{}
 	for _, name := range []string{"log_format", "format", "json_format", "typed_json_format"} {
-		if v := get(config, name); v != nil {
+		if v := tree.Get(config, name); v != nil {
 			format = append(format, v)
 		}
 	}
@@ -71,20 +75,20 @@ func logsQuery(config any) bool {
 }
 
 // downstream applies the rules of listener filters.
-func (e *examination) downstream(m *manager) {
-	for _, f := range listAt(m.listener.tree, "listener_filters") {
-		config := get(f, "typed_config")
-		if !isType(config, ".ProxyProtocol") {
+func (e *examination) downstream(m *dump.Manager) {
+	for _, f := range tree.ListAt(m.Listener.Tree, "listener_filters") {
+		config := tree.Get(f, "typed_config")
+		if !tree.IsType(config, ".ProxyProtocol") {
 			continue
 		}
-		where, path := "listener "+textAt(m.listener.tree, "name"), m.listener.path+".listener_filters"
-		if isTrue(config, "allow_requests_without_proxy_protocol") {
-			e.report(ruleProxyProtocol, where, path, "allow_requests_without_proxy_protocol is true")
+		where, path := "listener "+tree.TextAt(m.Listener.Tree, "name"), m.Listener.Path+".listener_filters"
+		if tree.IsTrue(config, "allow_requests_without_proxy_protocol") {
+			e.Report(rulebook.ProxyProtocol, where, path, "allow_requests_without_proxy_protocol is true")
 		}
-		reads := slices.ContainsFunc(listAt(config, "rules"), func(r any) bool { return textAt(r, "on_tlv_present", "key") == "aws_vpce" })
-		for _, our := range m.ours {
-			if reads && !slices.Contains(listAt(our.extAuthz(), "metadata_context_namespaces"), any(proxyProtocol)) {
-				e.report(ruleVPCE, our.where, our.path, "metadata_context_namespaces does not list %s", proxyProtocol)
+		reads := slices.ContainsFunc(tree.ListAt(config, "rules"), func(r any) bool { return tree.TextAt(r, "on_tlv_present", "key") == "aws_vpce" })
+		for _, our := range m.Ours {
+			if reads && !slices.Contains(tree.ListAt(our.ExtAuthz(), "metadata_context_namespaces"), any(proxyProtocol)) {
+				e.Report(rulebook.VPCE, our.Where, our.Path, "metadata_context_namespaces does not list %s", proxyProtocol)
 			}
 		}
 	}

@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
 
 // effect says what a filter does to requests.
@@ -38,98 +42,83 @@ var effects = map[string]effect{
 }
 
 // order applies the rules of the filters before and after ext_authz.
-func (e *examination) order(m *manager) {
-	first, last := m.ours[0].index, m.ours[len(m.ours)-1].index
-	for i := range m.filters {
-		f := &m.filters[i]
-		if slices.Contains(m.ours, f) || f.missing || !m.runs(f) {
+func (e *examination) order(m *dump.Manager) {
+	first, last := m.Ours[0].Index, m.Ours[len(m.Ours)-1].Index
+	for i := range m.Filters {
+		f := &m.Filters[i]
+		if slices.Contains(m.Ours, f) || f.Missing || !m.Runs(f) {
 			continue
 		}
-		does := effects[f.kind()]
-		before, after := f.index < last, f.index > first // or both
+		does := effects[f.Kind()]
+		before, after := f.Index < last, f.Index > first // or both
 		switch {
 		case does == unknown && before:
-			e.report(ruleUnknownBefore, f.where, f.path, "%s comes before ext_authz", f.kind())
+			e.Report(rulebook.UnknownBefore, f.Where, f.Path, "%s comes before ext_authz", f.Kind())
 		case does == unknown:
-			e.report(ruleUnknownAfter, f.where, f.path, "%s comes after ext_authz", f.kind())
-		case before && (does == changes || does == pristine || does == depends && m.changesBefore(f)):
-			e.report(ruleBefore, f.where, f.path, "%s comes before ext_authz", f.kind())
-		case after && (does == changes || does == depends && m.changesAfter(f)):
-			e.report(ruleAfter, f.where, f.path, "%s comes after ext_authz", f.kind())
+			e.Report(rulebook.UnknownAfter, f.Where, f.Path, "%s comes after ext_authz", f.Kind())
+		case before && (does == changes || does == pristine || does == depends && changesBefore(m, f)):
+			e.Report(rulebook.Before, f.Where, f.Path, "%s comes before ext_authz", f.Kind())
+		case after && (does == changes || does == depends && changesAfter(m, f)):
+			e.Report(rulebook.After, f.Where, f.Path, "%s comes after ext_authz", f.Kind())
 		}
 	}
-}
-
-// runs reports whether a filter runs for a request at all.
-func (m *manager) runs(f *filter) bool {
-	if !f.disabled {
-		return true
-	}
-	on := false
-	for _, table := range m.tables {
-		routesOf(table, func(r route) {
-			s := r.settings(f.name)
-			on = on || s.set && s.off == nil
-		})
-	}
-	return on
 }
 
 // changesBefore reports whether a filter before the check changes what portcullis sees.
-func (m *manager) changesBefore(f *filter) bool {
-	switch f.kind() {
+func changesBefore(m *dump.Manager, f *dump.Filter) bool {
+	switch f.Kind() {
 	case "jwt_authn":
 		keeps := true
-		for _, p := range objectAt(f.config, "providers") {
-			keeps = keeps && isTrue(p, "forward")
+		for _, p := range tree.ObjectAt(f.Config, "providers") {
+			keeps = keeps && tree.IsTrue(p, "forward")
 		}
-		return !keeps || m.changesAfter(f)
+		return !keeps || changesAfter(m, f)
 	case "ext_authz":
 		return true
 	case "compressor":
-		return strings.Contains(compactAll(f.config), `"remove_accept_encoding_header":true`)
+		return strings.Contains(compactAll(f.Config), `"remove_accept_encoding_header":true`)
 	case "basic_auth":
 		return true
 	case "set_metadata":
-		return strings.Contains(compactAll(f.config), proxyProtocol)
+		return strings.Contains(compactAll(f.Config), proxyProtocol)
 	case "header_to_metadata":
-		text := compactAll(f.config)
-		return strings.Contains(text, `"remove":true`) || strings.Contains(text, proxyProtocol) || m.overrides(f.name)
+		text := compactAll(f.Config)
+		return strings.Contains(text, `"remove":true`) || strings.Contains(text, proxyProtocol) || m.Overrides(f.Name)
 	}
-	return m.changesAfter(f)
+	return changesAfter(m, f)
 }
 
 // changesAfter reports whether a filter after the check changes what the upstream gets.
-func (m *manager) changesAfter(f *filter) bool {
-	switch f.kind() {
+func changesAfter(m *dump.Manager, f *dump.Filter) bool {
+	switch f.Kind() {
 	case "header_mutation":
-		return len(listAt(f.config, "mutations", "request_mutations")) > 0 || m.overrideHas(f.name, `"request_mutations"`, `"query_parameter_mutations"`) ||
-			len(listAt(f.config, "mutations", "query_parameter_mutations")) > 0
+		return len(tree.ListAt(f.Config, "mutations", "request_mutations")) > 0 || overrideHas(m, f.Name, `"request_mutations"`, `"query_parameter_mutations"`) ||
+			len(tree.ListAt(f.Config, "mutations", "query_parameter_mutations")) > 0
 	case "lua":
-		return get(f.config, "inline_code") != nil || get(f.config, "default_source_code") != nil || m.overrides(f.name)
+		return tree.Get(f.Config, "inline_code") != nil || tree.Get(f.Config, "default_source_code") != nil || m.Overrides(f.Name)
 	case "jwt_authn":
-		for _, p := range objectAt(f.config, "providers") {
-			if get(p, "forward_payload_header") != nil || isTrue(p, "clear_route_cache") || len(listAt(p, "claim_to_headers")) > 0 {
+		for _, p := range tree.ObjectAt(f.Config, "providers") {
+			if tree.Get(p, "forward_payload_header") != nil || tree.IsTrue(p, "clear_route_cache") || len(tree.ListAt(p, "claim_to_headers")) > 0 {
 				return true
 			}
 		}
 		return false
 	case "ext_authz":
-		return isTrue(f.config, "clear_route_cache")
+		return tree.IsTrue(f.Config, "clear_route_cache")
 	case "basic_auth":
-		return textAt(f.config, "forward_username_header") != ""
+		return tree.TextAt(f.Config, "forward_username_header") != ""
 	case "header_to_metadata":
-		return strings.Contains(compactAll(f.config), `"clear_route_cache":true`)
+		return strings.Contains(compactAll(f.Config), `"clear_route_cache":true`)
 	}
 	return false
 }
 
 // overrideHas reports whether the settings of a route for a filter contain one of the names.
-func (m *manager) overrideHas(filter string, names ...string) bool {
+func overrideHas(m *dump.Manager, filter string, names ...string) bool {
 	found := false
-	for _, table := range m.tables {
-		levelsOf(table, func(at level) {
-			text := compactAll(objectAt(at.tree, perFilter)[filter])
+	for _, table := range m.Tables {
+		dump.LevelsOf(table, func(at dump.Level) {
+			text := compactAll(tree.ObjectAt(at.Tree, dump.PerFilter)[filter])
 			found = found || slices.ContainsFunc(names, func(n string) bool { return strings.Contains(text, n) })
 		})
 	}
@@ -148,8 +137,8 @@ func compactAll(v any) string {
 // snake returns a value with its names in snake case.
 func snake(v any) any {
 	switch v := v.(type) {
-	case node:
-		n := node{}
+	case tree.Object:
+		n := tree.Object{}
 		for name, inner := range v {
 			var b strings.Builder
 			for _, r := range name {

@@ -1,19 +1,24 @@
 package doctor
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
+)
 
 const metadataFilter = "envoy.filters.http.ext_authz"
 
 // selections returns how many routes match on the answer of portcullis, and names a route that can be selected by what the check
 // changes: by headers, by query parameters or by other metadata.
-func (m *manager) selections() (answered int, otherwise string) {
-	for _, table := range m.tables {
-		routesOf(table, func(r route) {
+func selections(m *dump.Manager) (answered int, otherwise string) {
+	for _, table := range m.Tables {
+		dump.RoutesOf(table, func(r dump.Route) {
 			switch {
-			case !r.forwards():
-			case r.isVariable():
-				otherwise = ", and " + r.where + " matches on headers, query parameters or metadata"
-			case len(listAt(r.own, "match", "dynamic_metadata")) > 0:
+			case !r.Forwards():
+			case isVariable(&r):
+				otherwise = ", and " + r.Where + " matches on headers, query parameters or metadata"
+			case len(tree.ListAt(r.Own, "match", "dynamic_metadata")) > 0:
 				answered++
 			}
 		})
@@ -23,16 +28,16 @@ func (m *manager) selections() (answered int, otherwise string) {
 
 // isVariable reports whether a route can match after the check although it did not match before, for another reason than the answer
 // of portcullis. The check does not change pseudo headers, except for the query.
-func (r *route) isVariable() bool {
-	for _, h := range listAt(r.own, "match", "headers") {
-		if name := textAt(h, "name"); !strings.HasPrefix(name, ":") || name == ":path" {
+func isVariable(r *dump.Route) bool {
+	for _, h := range tree.ListAt(r.Own, "match", "headers") {
+		if name := tree.TextAt(h, "name"); !strings.HasPrefix(name, ":") || name == ":path" {
 			return true
 		}
 	}
-	for _, d := range listAt(r.own, "match", "dynamic_metadata") {
-		if textAt(d, "filter") != metadataFilter {
+	for _, d := range tree.ListAt(r.Own, "match", "dynamic_metadata") {
+		if tree.TextAt(d, "filter") != metadataFilter {
 			return true
 		}
 	}
-	return len(listAt(r.own, "match", "query_parameters")) > 0
+	return len(tree.ListAt(r.Own, "match", "query_parameters")) > 0
 }

@@ -1,9 +1,9 @@
 // Package doctor finds the settings of a running Envoy that make portcullis decide wrongly, that break signatures, or
 // that leave a route unguarded.
 //
-// Read adds what an Envoy, a file of its config_dump or istioctl say of a configuration to a Dump. Examine applies the
-// rules to it, and returns findings. rulebook.go has every rule with its reason and its fix. The files check_*.go have
-// the conditions: one file for each part of Envoy's configuration.
+// Package dump reads what an Envoy, a file of its config_dump or istioctl say of a configuration. Examine applies the
+// rules to it, and returns findings. Package rulebook has every rule with its reason and its fix. The files check_*.go
+// have the conditions: one file for each part of Envoy's configuration. Package live sends probes.
 //
 // # Decisions
 //
@@ -19,8 +19,8 @@
 // decides whether it runs. The most specific ExtAuthzPerRoute decides on disabled and on the body, as a whole. Context
 // extensions are merged over all levels.
 //
-// 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Live finds
-// wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
+// 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Package
+// live finds wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
 // routes that the dump shows to be guarded get probes.
 //
 // 2026-11-28: Envoy Gateway has one ext_authz filter for each SecurityPolicy. All of them are examined, and a route with

@@ -1,9 +1,11 @@
 package doctor
 
 import (
-	"slices"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/stages"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
@@ -19,30 +21,28 @@ type Options struct {
 
 // examination is one run of the rules.
 type examination struct {
-	*Dump
-	findings
+	*dump.Dump
+	rulebook.Findings
 	options  Options
-	expected *expected
-	all      []*manager
+	expected *stages.Hosts
+	all      []*dump.Manager
 	// guarded are the managers that ask portcullis.
-	guarded []*manager
+	guarded []*dump.Manager
 	// inbound reports whether a sidecar's inbound listeners are among the guarded ones.
 	inbound bool
 }
 
 // Examine returns what is wrong with a configuration, the worst first.
-func Examine(d *Dump, o Options) []Finding {
+func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	if o.MaxChecks == 0 {
 		o.MaxChecks = 4096
 	}
-	e := &examination{Dump: d, options: o, expected: expect(o.Config)}
-	e.all = d.everyManager()
-	is := d.recognize(e.all)
+	e := &examination{Dump: d, options: o, expected: stages.Of(o.Config)}
+	e.all = d.Managers()
 	for _, m := range e.all {
-		m.choose(is)
-		if len(m.ours) > 0 && m.listener.state != "draining" {
+		if len(m.Ours) > 0 && m.Listener.State != "draining" {
 			e.guarded = append(e.guarded, m)
-			e.inbound = e.inbound || m.direction() == "INBOUND"
+			e.inbound = e.inbound || m.Direction() == "INBOUND"
 		}
 	}
 	e.state()
@@ -50,14 +50,14 @@ func Examine(d *Dump, o Options) []Finding {
 		e.guard(m)
 	}
 	for _, m := range e.guarded {
-		for _, f := range m.ours {
+		for _, f := range m.Ours {
 			e.filter(m, f)
 		}
 		e.backstop(m)
 		e.connectionManager(m)
 		e.order(m)
 		e.downstream(m)
-		for _, table := range m.tables {
+		for _, table := range m.Tables {
 			e.table(m, table)
 		}
 	}
@@ -65,45 +65,20 @@ func Examine(d *Dump, o Options) []Finding {
 	e.shared()
 	e.upstreamClusters()
 	e.compare()
-	return e.sorted()
+	return e.Sorted()
 }
-
-// everyManager returns the HTTP connection managers of all listeners.
-func (d *Dump) everyManager() []*manager {
-	var all []*manager
-	for i := range d.listeners {
-		all = append(all, d.managers(&d.listeners[i])...)
-	}
-	return all
-}
-
-func (m *manager) direction() string { return textAt(m.listener.tree, "traffic_direction") }
 
 // guardedClusters returns the clusters of the guarded routes.
 func (e *examination) guardedClusters() map[string]bool {
 	all := map[string]bool{}
 	for _, m := range e.guarded {
-		for _, table := range m.tables {
-			routesOf(table, func(r route) {
-				for _, c := range r.clusters {
+		for _, table := range m.Tables {
+			dump.RoutesOf(table, func(r dump.Route) {
+				for _, c := range r.Clusters {
 					all[c] = true
 				}
 			})
 		}
 	}
 	return all
-}
-
-// own are clusters of Istio and Envoy Gateway that lead to Envoy's own statistics and health.
-var own = []string{"agent", "prometheus_stats"}
-
-// isOwn reports whether all routes that forward lead to Envoy itself.
-func (m *manager) isOwn() bool {
-	foreign := false
-	for _, table := range m.tables {
-		routesOf(table, func(r route) {
-			foreign = foreign || r.forwards() && !slices.ContainsFunc(r.clusters, func(c string) bool { return slices.Contains(own, c) })
-		})
-	}
-	return !foreign
 }

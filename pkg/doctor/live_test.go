@@ -14,6 +14,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/live"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/probe"
 )
@@ -52,7 +55,7 @@ func answering(t *testing.T, change func(*probe.Answer) (status int)) (_ *url.UR
 
 func probedRules(t *testing.T, at *url.URL, o Options, documents ...any) ([]string, error) {
 	t.Helper()
-	d := NewDump()
+	d := dump.New()
 	for _, doc := range documents {
 		data, err := json.Marshal(doc)
 		if err != nil {
@@ -62,9 +65,9 @@ func probedRules(t *testing.T, at *url.URL, o Options, documents ...any) ([]stri
 			t.Fatal(err)
 		}
 	}
-	l := Live{URL: at, Transport: func(string) http.RoundTripper { return http.DefaultTransport },
+	l := live.Live{URL: at, Transport: func(string) http.RoundTripper { return http.DefaultTransport },
 		Tokens: func(_ context.Context, n int) ([]string, error) { return slices.Repeat([]string{"token"}, n), nil }}
-	found, err := Probe(t.Context(), d, o, l, Examine(d, o))
+	found, err := live.Probe(t.Context(), d, o.Config, l, Examine(d, o))
 	var rules []string
 	for _, f := range found {
 		if !slices.Contains(rules, f.Rule) {
@@ -85,22 +88,22 @@ func TestProbes(t *testing.T) {
 		want   []string
 	}{
 		"as it was sent":  {func(*probe.Answer) int { return 403 }, nil},
-		"it passes":       {func(*probe.Answer) int { return 200 }, []string{ruleProbePassed}},
-		"another answers": {func(a *probe.Answer) int { a.Version = ""; return 403 }, []string{ruleProbePassed}},
-		"refused":         {func(a *probe.Answer) int { a.Refused = "why"; return 403 }, []string{ruleProbeRefused}},
-		"another API":     {func(a *probe.Answer) int { a.Extensions["portcullis.api"] = "b"; return 403 }, []string{ruleProbeAPI}},
-		"another stage":   {func(a *probe.Answer) int { a.Extensions["portcullis.stage"] = "b"; return 403 }, []string{ruleProbeAPI}},
-		"another base":    {func(a *probe.Answer) int { a.Extensions["portcullis.basePath"] = "/b"; return 403 }, []string{ruleProbeAPI}},
-		"another body":    {func(a *probe.Answer) int { a.BodySHA256 = nil; return 403 }, []string{ruleProbeBody}},
-		"another path":    {func(a *probe.Answer) int { a.Path = "/"; return 403 }, []string{ruleProbeRequest}},
-		"another host":    {func(a *probe.Answer) int { a.Host = "a"; return 403 }, []string{ruleProbeRequest}},
-		"another method":  {func(a *probe.Answer) int { a.Method = "PUT"; return 403 }, []string{ruleProbeRequest}},
-		"no headers":      {func(a *probe.Answer) int { a.Headers = nil; return 403 }, []string{ruleProbeRequest}},
+		"it passes":       {func(*probe.Answer) int { return 200 }, []string{rulebook.ProbePassed}},
+		"another answers": {func(a *probe.Answer) int { a.Version = ""; return 403 }, []string{rulebook.ProbePassed}},
+		"refused":         {func(a *probe.Answer) int { a.Refused = "why"; return 403 }, []string{rulebook.ProbeRefused}},
+		"another API":     {func(a *probe.Answer) int { a.Extensions["portcullis.api"] = "b"; return 403 }, []string{rulebook.ProbeAPI}},
+		"another stage":   {func(a *probe.Answer) int { a.Extensions["portcullis.stage"] = "b"; return 403 }, []string{rulebook.ProbeAPI}},
+		"another base":    {func(a *probe.Answer) int { a.Extensions["portcullis.basePath"] = "/b"; return 403 }, []string{rulebook.ProbeAPI}},
+		"another body":    {func(a *probe.Answer) int { a.BodySHA256 = nil; return 403 }, []string{rulebook.ProbeBody}},
+		"another path":    {func(a *probe.Answer) int { a.Path = "/"; return 403 }, []string{rulebook.ProbeRequest}},
+		"another host":    {func(a *probe.Answer) int { a.Host = "a"; return 403 }, []string{rulebook.ProbeRequest}},
+		"another method":  {func(a *probe.Answer) int { a.Method = "PUT"; return 403 }, []string{rulebook.ProbeRequest}},
+		"no headers":      {func(a *probe.Answer) int { a.Headers = nil; return 403 }, []string{rulebook.ProbeRequest}},
 		"joined headers":  {func(a *probe.Answer) int { a.Headers, a.Raw = nil, false; return 403 }, nil},
-		"a forged scheme": {func(a *probe.Answer) int { a.ForwardedProto = "https"; return 403 }, []string{ruleProbeRequest}},
+		"a forged scheme": {func(a *probe.Answer) int { a.ForwardedProto = "https"; return 403 }, []string{rulebook.ProbeRequest}},
 	} {
 		at, probes := answering(t, tc.change)
-		listener, cluster := dump(t)
+		listener, cluster := oneListener(t)
 		got, err := probedRules(t, at, Options{Config: config}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}))
 		if err != nil || probes.Load() != 2 { // GET /open and the rest
 			t.Errorf("%s: %v, %d probes", what, err, probes.Load())
@@ -113,29 +116,29 @@ func TestProbes(t *testing.T) {
 func TestNotProbed(t *testing.T) {
 	t.Parallel()
 	for patch, want := range map[string][]string{
-		`{authz: {failure_mode_allow: true}}`:        {ruleFailOpen, ruleNotProbed},
-		`{authz: {allowed_headers: {patterns: []}}}`: {ruleHeaders, ruleNotProbed},
-		`{wrap: true}`:                  {ruleConditional, ruleUnapplied, ruleNoAPI, ruleNotProbed},
-		`{before: [` + lua + `]}`:       {ruleBefore, ruleNotProbed},
-		onRoute + `{disabled: true}}}}`: {ruleRouteOff, ruleNotProbed},
-		`{host: {domains: ["pets.*"]}}`: {ruleNotProbed},
-		`{host: {routes: [` + one(`prefix: /a, query_parameters: [{name: a}]`) + `]}}`:                           {ruleNotProbed},
-		`{host: {routes: [` + one(`safe_regex: {regex: a}`) + `]}}`:                                              {ruleNotProbed},
-		`{host: {routes: [` + one(`path: /a, headers: [{name: ":method", string_match: {exact: POST}}]`) + `]}}`: {ruleNotProbed},
-		`{host: {routes: [` + one(`path: /a, headers: [{name: x-a}]`) + `]}}`:                                    {ruleNotProbed},
+		`{authz: {failure_mode_allow: true}}`:        {rulebook.FailOpen, rulebook.NotProbed},
+		`{authz: {allowed_headers: {patterns: []}}}`: {rulebook.Headers, rulebook.NotProbed},
+		`{wrap: true}`:                  {rulebook.Conditional, rulebook.Unapplied, rulebook.NoAPI, rulebook.NotProbed},
+		`{before: [` + lua + `]}`:       {rulebook.Before, rulebook.NotProbed},
+		onRoute + `{disabled: true}}}}`: {rulebook.RouteOff, rulebook.NotProbed},
+		`{host: {domains: ["pets.*"]}}`: {rulebook.NotProbed},
+		`{host: {routes: [` + one(`prefix: /a, query_parameters: [{name: a}]`) + `]}}`:                           {rulebook.NotProbed},
+		`{host: {routes: [` + one(`safe_regex: {regex: a}`) + `]}}`:                                              {rulebook.NotProbed},
+		`{host: {routes: [` + one(`path: /a, headers: [{name: ":method", string_match: {exact: POST}}]`) + `]}}`: {rulebook.NotProbed},
+		`{host: {routes: [` + one(`path: /a, headers: [{name: x-a}]`) + `]}}`:                                    {rulebook.NotProbed},
 	} {
 		at, probes := answering(t, func(*probe.Answer) int { return 403 })
-		listener, cluster := dump(t, patch)
+		listener, cluster := oneListener(t, patch)
 		got, err := probedRules(t, at, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}))
 		if err != nil || probes.Load() != 0 {
 			t.Errorf("%s: %v, %d probes", patch, err, probes.Load())
 		}
 		expectRules(t, patch, got, want...)
 	}
-	two, _ := dump(t, `{listener: {name: two}}`)
-	listener, cluster := dump(t)
+	two, _ := oneListener(t, `{listener: {name: two}}`)
+	listener, cluster := oneListener(t)
 	at, _ := answering(t, func(*probe.Answer) int { return 403 })
-	if _, err := probedRules(t, at, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"listener": two}, map[string]any{"cluster": cluster})); !errors.Is(err, ErrListener) {
+	if _, err := probedRules(t, at, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"listener": two}, map[string]any{"cluster": cluster})); !errors.Is(err, live.ErrListener) {
 		t.Errorf("%v", err)
 	}
 }

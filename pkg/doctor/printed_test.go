@@ -8,18 +8,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
 // foundIn is what is found in a bootstrap.
-func foundIn(t *testing.T, bootstrap string, o Options) []Finding {
+func foundIn(t *testing.T, bootstrap string, o Options) []rulebook.Finding {
 	t.Helper()
 	data, err := json.Marshal(configs(map[string]any{"bootstrap": map[string]any{}}, static(t, bootstrap, "listeners", "listener"), static(t, bootstrap, "clusters", "cluster")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := NewDump()
+	d := dump.New()
 	if err := d.Read("bootstrap", strings.NewReader(string(data))); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,7 @@ func TestPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found := foundIn(t, out.Text, Options{}); len(found) != 1 || found[0].Rule != rulePlain {
+	if found := foundIn(t, out.Text, Options{}); len(found) != 1 || found[0].Rule != rulebook.Plain {
 		t.Errorf("plain text to another machine: %+v", found)
 	}
 }
@@ -122,7 +124,7 @@ func TestMeshDumps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := NewDump()
+		d := dump.New()
 		if err := d.Read(file, strings.NewReader(string(text))); err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +132,7 @@ func TestMeshDumps(t *testing.T) {
 			t.Errorf("%s: %+v", file, f)
 		}
 		if broken := strings.Replace(string(text), `"any": true`, `"any": false`, 1); broken != string(text) {
-			expectRules(t, file+" with another policy", examined(t, Options{}, broken), ruleMetadata)
+			expectRules(t, file+" with another policy", examined(t, Options{}, broken), rulebook.Metadata)
 		}
 	}
 }
@@ -147,11 +149,11 @@ func TestEnvoyGateway(t *testing.T) {
 		old, new string
 		want     []string
 	}{
-		"a filter without raw headers":     {`"encode_raw_headers": true`, `"encode_raw_headers": false`, []string{ruleRawHeaders}},
-		"the backstop for what is allowed": {`"invert": true`, `"invert": false`, []string{ruleMetadata, ruleBackstop}},
-		"the backstop for what is denied":  {`"exact": "allow"`, `"exact": "deny"`, []string{ruleMetadata, ruleBackstop}},
-		"a route without its policy":       {`ext_authz//default/portcullis-api-c1a2t3s4e5-test": {`, `ext_authz//default/another": {`, []string{ruleUnapplied}},
-		"a filter that fails open":         {`"status_on_error": {`, `"failure_mode_allow": true, "status_on_error": {`, []string{ruleFailOpen}},
+		"a filter without raw headers":     {`"encode_raw_headers": true`, `"encode_raw_headers": false`, []string{rulebook.RawHeaders}},
+		"the backstop for what is allowed": {`"invert": true`, `"invert": false`, []string{rulebook.Metadata, rulebook.Backstop}},
+		"the backstop for what is denied":  {`"exact": "allow"`, `"exact": "deny"`, []string{rulebook.Metadata, rulebook.Backstop}},
+		"a route without its policy":       {`ext_authz//default/portcullis-api-c1a2t3s4e5-test": {`, `ext_authz//default/another": {`, []string{rulebook.Unapplied}},
+		"a filter that fails open":         {`"status_on_error": {`, `"failure_mode_allow": true, "status_on_error": {`, []string{rulebook.FailOpen}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := strings.Replace(string(text), tc.old, tc.new, 1)
@@ -164,5 +166,5 @@ func TestEnvoyGateway(t *testing.T) {
 	// Without the backstop, a route that no policy covers is not checked.
 	broken := strings.ReplaceAll(string(text), `default/portcullis-unguarded": {`, `default/other-unguarded": {`)
 	found := examined(t, Options{}, broken)
-	expectRules(t, "no backstop", found, ruleOff, ruleUnapplied, ruleBackstop)
+	expectRules(t, "no backstop", found, rulebook.Off, rulebook.Unapplied, rulebook.Backstop)
 }

@@ -20,6 +20,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
@@ -61,42 +63,42 @@ func cases() []broken {
 
 func guardCases() []broken {
 	return []broken{
-		{rule: ruleRouteOff, breaks: onRoute + `{` + settled + `, check_settings: null, disabled: true}}}}`, fix: onRoute + `{disabled: null, check_settings: {}}}}}`},
-		{rule: ruleRouteOff, breaks: onRoute + `{` + flagged + `, check_settings: null, disabled: true}}}}`, fix: onRoute + `null}}}`},
-		{rule: ruleRouteOff, also: []string{ruleNoAPI}, breaks: `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {disabled: true, check_settings: null}}}, route: {typed_per_filter_config: null}}`,
+		{rule: rulebook.RouteOff, breaks: onRoute + `{` + settled + `, check_settings: null, disabled: true}}}}`, fix: onRoute + `{disabled: null, check_settings: {}}}}}`},
+		{rule: rulebook.RouteOff, breaks: onRoute + `{` + flagged + `, check_settings: null, disabled: true}}}}`, fix: onRoute + `null}}}`},
+		{rule: rulebook.RouteOff, also: []string{rulebook.NoAPI}, breaks: `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {disabled: true, check_settings: null}}}, route: {typed_per_filter_config: null}}`,
 			fix: `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {disabled: null, check_settings: {context_extensions: {portcullis.api: a, portcullis.stage: b}}}}}}`},
-		{rule: ruleRouteOff, also: []string{ruleNoAPI}, breaks: `{table: {typed_per_filter_config: {envoy.filters.http.ext_authz: {` + flagged + `, disabled: true}}}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}}`,
+		{rule: rulebook.RouteOff, also: []string{rulebook.NoAPI}, breaks: `{table: {typed_per_filter_config: {envoy.filters.http.ext_authz: {` + flagged + `, disabled: true}}}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}}`,
 			fix: `{table: {typed_per_filter_config: {envoy.filters.http.ext_authz: {` + settled + `, disabled: null, check_settings: {context_extensions: {portcullis.api: a, portcullis.stage: b}}}}}}`},
-		{rule: ruleRouteOff, breaks: `{route: {route: {cluster: null, weighted_clusters: {clusters: [{name: upstream, weight: 1, typed_per_filter_config: {envoy.filters.http.ext_authz: {` + settled + `, disabled: true}}}, {name: upstream, weight: 99}]}}}}`,
+		{rule: rulebook.RouteOff, breaks: `{route: {route: {cluster: null, weighted_clusters: {clusters: [{name: upstream, weight: 1, typed_per_filter_config: {envoy.filters.http.ext_authz: {` + settled + `, disabled: true}}}, {name: upstream, weight: 99}]}}}}`,
 			fix: `{route: {route: {weighted_clusters: {clusters: [{name: upstream, weight: 1}, {name: upstream, weight: 99}]}}}}`},
 		// A more specific level switches the check on again.
 		{breaks: `{table: {typed_per_filter_config: {envoy.filters.http.ext_authz: {` + settled + `, disabled: true}}}}`},
 		{breaks: `{filter: {disabled: true}}`},
-		{rule: ruleOff, also: []string{ruleNoAPI}, breaks: `{filter: {disabled: true}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}}`, fix: `{filter: {disabled: null},
+		{rule: rulebook.Off, also: []string{rulebook.NoAPI}, breaks: `{filter: {disabled: true}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}}`, fix: `{filter: {disabled: null},
 			host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {` + settled + `, check_settings: {context_extensions: {portcullis.api: a, portcullis.stage: b}}}}}}`},
-		{rule: ruleNoFilter, breaks: `{drop: true}`, fix: `{drop: false}`},
-		{rule: ruleHTTPService, breaks: `{authz: {grpc_service: null, http_service: {server_uri: {uri: "http://a", cluster: portcullis, timeout: 1s}}}}`, also: []string{ruleTimeout},
+		{rule: rulebook.NoFilter, breaks: `{drop: true}`, fix: `{drop: false}`},
+		{rule: rulebook.HTTPService, breaks: `{authz: {grpc_service: null, http_service: {server_uri: {uri: "http://a", cluster: portcullis, timeout: 1s}}}}`, also: []string{rulebook.Timeout},
 			fix: `{authz: {http_service: null, grpc_service: {envoy_grpc: {cluster_name: CLUSTER}, timeout: 1s}}}`},
-		{rule: ruleTCP, breaks: `{chain: {filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: a, cluster: upstream}}]}}`, fix: `{}`, fixedLeave: []string{ruleTCP}},
-		{rule: ruleEnabled, breaks: `{authz: {filter_enabled: {default_value: {numerator: 50}}}}`, fix: `{authz: {filter_enabled: null}}`},
-		{rule: ruleEnabled, breaks: `{authz: {filter_enabled: {default_value: {numerator: 100}, runtime_key: a.b}}}`, fix: `{authz: {filter_enabled: {runtime_key: null}}}`},
-		{rule: ruleMetadata, breaks: `{authz: {filter_enabled_metadata: ` + shadowed + `}}`, fix: `{before: [` + rbac(`any: true`) + `]}`},
-		{rule: ruleMetadata, breaks: `{authz: {filter_enabled_metadata: ` + shadowed + `}, before: [` + rbac(`url_path: {path: {prefix: /a}}`) + `]}`, fix: `{before: [` + rbac(`and_rules: {rules: [{any: true}]}`) + `]}`},
-		{rule: ruleConditional, breaks: `{wrap: true}`, also: []string{ruleUnapplied, ruleNoAPI}, fix: `{wrap: false}`},
-		{rule: ruleOptional, breaks: `{filter: {is_optional: true}}`, fix: `{filter: {is_optional: null}}`},
-		{rule: ruleFailOpen, breaks: `{authz: {failure_mode_allow: true, failure_mode_allow_header_add: true}}`, fix: `{authz: {failure_mode_allow: false, failure_mode_allow_header_add: null}}`},
-		{rule: ruleShadow, breaks: `{authz: {shadow_mode: true}}`, fix: `{authz: {shadow_mode: null}}`},
-		{rule: ruleUnapplied, breaks: `{filter: {name: ext_authz/portcullis}}`, also: []string{ruleNoAPI}, fix: `{filter: {name: envoy.filters.http.ext_authz}}`},
-		{rule: ruleClusterHeader, breaks: `{route: {route: {cluster: null, cluster_header: x-cluster}}}`, fix: `{route: {route: {cluster: upstream, cluster_header: null}}}`},
-		{rule: ruleUnseen, breaks: `{manager: {route_config: null, rds: {route_config_name: elsewhere, config_source: {path_config_source: {path: /dev/null}}}}}`, fix: `{manager: {rds: null, route_config: {name: here, virtual_hosts: []}}}`, synthetic: true},
-		{rule: ruleUnseen, breaks: `{filter: {typed_config: null, config_discovery: {type_urls: [a]}}}`, synthetic: true, also: []string{ruleNoFilter}, fix: `{filter: {config_discovery: null, typed_config: AUTHZ}}`},
-		{rule: ruleNoAPI, breaks: onHost + `{check_settings: {context_extensions: {portcullis.api: null}}}}}}`, fix: onHost + `{check_settings: {context_extensions: {portcullis.api: a1b2c3d4e5}}}}}}`},
-		{rule: ruleNoAPI, breaks: onHost + `{check_settings: {context_extensions: {portcullis.stage: null}}}}}}`, fix: onRoute + `{check_settings: {context_extensions: {portcullis.stage: prod}}}}}}`, fixedLeave: []string{ruleNoAPI}},
-		{rule: rulePrincipal, breaks: `{chain: {transport_socket: ` + downstreamTLS + `}, host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.sourcePrincipal: verified}}}}}}`,
+		{rule: rulebook.TCP, breaks: `{chain: {filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: a, cluster: upstream}}]}}`, fix: `{}`, fixedLeave: []string{rulebook.TCP}},
+		{rule: rulebook.Enabled, breaks: `{authz: {filter_enabled: {default_value: {numerator: 50}}}}`, fix: `{authz: {filter_enabled: null}}`},
+		{rule: rulebook.Enabled, breaks: `{authz: {filter_enabled: {default_value: {numerator: 100}, runtime_key: a.b}}}`, fix: `{authz: {filter_enabled: {runtime_key: null}}}`},
+		{rule: rulebook.Metadata, breaks: `{authz: {filter_enabled_metadata: ` + shadowed + `}}`, fix: `{before: [` + rbac(`any: true`) + `]}`},
+		{rule: rulebook.Metadata, breaks: `{authz: {filter_enabled_metadata: ` + shadowed + `}, before: [` + rbac(`url_path: {path: {prefix: /a}}`) + `]}`, fix: `{before: [` + rbac(`and_rules: {rules: [{any: true}]}`) + `]}`},
+		{rule: rulebook.Conditional, breaks: `{wrap: true}`, also: []string{rulebook.Unapplied, rulebook.NoAPI}, fix: `{wrap: false}`},
+		{rule: rulebook.Optional, breaks: `{filter: {is_optional: true}}`, fix: `{filter: {is_optional: null}}`},
+		{rule: rulebook.FailOpen, breaks: `{authz: {failure_mode_allow: true, failure_mode_allow_header_add: true}}`, fix: `{authz: {failure_mode_allow: false, failure_mode_allow_header_add: null}}`},
+		{rule: rulebook.Shadow, breaks: `{authz: {shadow_mode: true}}`, fix: `{authz: {shadow_mode: null}}`},
+		{rule: rulebook.Unapplied, breaks: `{filter: {name: ext_authz/portcullis}}`, also: []string{rulebook.NoAPI}, fix: `{filter: {name: envoy.filters.http.ext_authz}}`},
+		{rule: rulebook.ClusterHeader, breaks: `{route: {route: {cluster: null, cluster_header: x-cluster}}}`, fix: `{route: {route: {cluster: upstream, cluster_header: null}}}`},
+		{rule: rulebook.Unseen, breaks: `{manager: {route_config: null, rds: {route_config_name: elsewhere, config_source: {path_config_source: {path: /dev/null}}}}}`, fix: `{manager: {rds: null, route_config: {name: here, virtual_hosts: []}}}`, synthetic: true},
+		{rule: rulebook.Unseen, breaks: `{filter: {typed_config: null, config_discovery: {type_urls: [a]}}}`, synthetic: true, also: []string{rulebook.NoFilter}, fix: `{filter: {config_discovery: null, typed_config: AUTHZ}}`},
+		{rule: rulebook.NoAPI, breaks: onHost + `{check_settings: {context_extensions: {portcullis.api: null}}}}}}`, fix: onHost + `{check_settings: {context_extensions: {portcullis.api: a1b2c3d4e5}}}}}}`},
+		{rule: rulebook.NoAPI, breaks: onHost + `{check_settings: {context_extensions: {portcullis.stage: null}}}}}}`, fix: onRoute + `{check_settings: {context_extensions: {portcullis.stage: prod}}}}}}`, fixedLeave: []string{rulebook.NoAPI}},
+		{rule: rulebook.Principal, breaks: `{chain: {transport_socket: ` + downstreamTLS + `}, host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.sourcePrincipal: verified}}}}}}`,
 			fix: `{chain: {transport_socket: {typed_config: {common_tls_context: {validation_context: {trusted_ca: {filename: FOLDER/ca.crt}}}}}}}`},
-		{rule: ruleProxyProtocol, breaks: `{listener: {listener_filters: [` + proxy(`allow_requests_without_proxy_protocol: true, `) + `]}, authz: {metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]}}`,
+		{rule: rulebook.ProxyProtocol, breaks: `{listener: {listener_filters: [` + proxy(`allow_requests_without_proxy_protocol: true, `) + `]}, authz: {metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]}}`,
 			fix: `{listener: {listener_filters: [` + proxy("") + `]}}`},
-		{rule: ruleVPCE, breaks: `{listener: {listener_filters: [` + proxy("") + `]}}`, fix: `{authz: {metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]}}`},
+		{rule: rulebook.VPCE, breaks: `{listener: {listener_filters: [` + proxy("") + `]}}`, fix: `{authz: {metadata_context_namespaces: [envoy.filters.listener.proxy_protocol]}}`},
 	}
 }
 
@@ -118,18 +120,18 @@ func proxy(more string) string {
 
 func bodyCases() []broken {
 	return []broken{
-		{rule: ruleUnbuffered, breaks: onRoute + `{check_settings: {with_request_body: null, disable_request_body_buffering: true}}}}}`,
+		{rule: rulebook.Unbuffered, breaks: onRoute + `{check_settings: {with_request_body: null, disable_request_body_buffering: true}}}}}`,
 			fix: onRoute + `{check_settings: {with_request_body: {max_request_bytes: 1000}, disable_request_body_buffering: null}}}}}`},
-		{rule: ruleUnbuffered, breaks: `{authz: {with_request_body: null}, route: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {with_request_body: null}}}}}`,
+		{rule: rulebook.Unbuffered, breaks: `{authz: {with_request_body: null}, route: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {with_request_body: null}}}}}`,
 			fix: onRoute + `{check_settings: {context_extensions: {portcullis.body: null}}}}}}`},
-		{rule: ruleFilterBuffered, breaks: onRoute + `{check_settings: {with_request_body: null}}}}}`, fix: onRoute + `{check_settings: {with_request_body: {max_request_bytes: 1000}}}}}}`},
-		{rule: ruleWideMark, breaks: onHost + `{check_settings: {with_request_body: {max_request_bytes: 1000}, context_extensions: {portcullis.body: buffered}}}}, routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`,
+		{rule: rulebook.FilterBuffered, breaks: onRoute + `{check_settings: {with_request_body: null}}}}}`, fix: onRoute + `{check_settings: {with_request_body: {max_request_bytes: 1000}}}}}}`},
+		{rule: rulebook.WideMark, breaks: onHost + `{check_settings: {with_request_body: {max_request_bytes: 1000}, context_extensions: {portcullis.body: buffered}}}}, routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`,
 			fix: onHost + `{check_settings: {with_request_body: null, context_extensions: {portcullis.body: null}}}}}}`},
-		{rule: rulePartial, breaks: `{authz: {with_request_body: {allow_partial_message: true}}}`, fix: `{authz: {with_request_body: {allow_partial_message: false}}}`},
-		{rule: rulePartial, breaks: onRoute + `{check_settings: {with_request_body: {allow_partial_message: true}}}}}}`, fix: onRoute + `{check_settings: {with_request_body: {allow_partial_message: false}}}}}}`},
-		{rule: ruleTextBody, breaks: `{authz: {with_request_body: {pack_as_bytes: false}}}`, fix: `{authz: {with_request_body: {pack_as_bytes: true}}}`},
-		{rule: ruleTextBody, breaks: `{authz: {with_request_body: null}}`, fix: `{authz: {with_request_body: {max_request_bytes: 1000, pack_as_bytes: true}}}`},
-		{rule: ruleBodyLimit, breaks: `{authz: {with_request_body: {max_request_bytes: 20000000}}}`, fix: `{authz: {with_request_body: {max_request_bytes: 10485760}}}`},
+		{rule: rulebook.Partial, breaks: `{authz: {with_request_body: {allow_partial_message: true}}}`, fix: `{authz: {with_request_body: {allow_partial_message: false}}}`},
+		{rule: rulebook.Partial, breaks: onRoute + `{check_settings: {with_request_body: {allow_partial_message: true}}}}}}`, fix: onRoute + `{check_settings: {with_request_body: {allow_partial_message: false}}}}}}`},
+		{rule: rulebook.TextBody, breaks: `{authz: {with_request_body: {pack_as_bytes: false}}}`, fix: `{authz: {with_request_body: {pack_as_bytes: true}}}`},
+		{rule: rulebook.TextBody, breaks: `{authz: {with_request_body: null}}`, fix: `{authz: {with_request_body: {max_request_bytes: 1000, pack_as_bytes: true}}}`},
+		{rule: rulebook.BodyLimit, breaks: `{authz: {with_request_body: {max_request_bytes: 20000000}}}`, fix: `{authz: {with_request_body: {max_request_bytes: 10485760}}}`},
 	}
 }
 
@@ -138,48 +140,48 @@ func requestCases() []broken {
 		return broken{rule: rule, breaks: `{` + part + `: {` + field + `: ` + bad + `}}`, fix: `{` + part + `: {` + field + `: ` + good + `}}`}
 	}
 	before := func(filter string) broken {
-		return broken{rule: ruleBefore, breaks: `{before: [` + filter + `]}`, fix: `{before: []}`}
+		return broken{rule: rulebook.Before, breaks: `{before: [` + filter + `]}`, fix: `{before: []}`}
 	}
 	after := func(filter string) broken {
-		return broken{rule: ruleAfter, breaks: `{after: [` + filter + `]}`, fix: `{after: []}`}
+		return broken{rule: rulebook.After, breaks: `{after: [` + filter + `]}`, fix: `{after: []}`}
 	}
 	good := func(patch string) broken { return broken{breaks: patch} }
 	return []broken{
-		one(ruleHeaders, "authz", "allowed_headers", `{patterns: [{exact: authorization}]}`, "null"),
-		one(ruleHeaders, "authz", "disallowed_headers", `{patterns: [{exact: cookie}]}`, "null"),
-		one(ruleRawHeaders, "authz", "encode_raw_headers", "false", "true"),
-		one(ruleMutations, "authz", "validate_mutations", "false", "true"),
-		one(ruleMutationRules, "authz", "decoder_header_mutation_rules", "{disallow_all: true}", "null"),
-		one(ruleClearRoute, "authz", "clear_route_cache", "true", "false"),
+		one(rulebook.Headers, "authz", "allowed_headers", `{patterns: [{exact: authorization}]}`, "null"),
+		one(rulebook.Headers, "authz", "disallowed_headers", `{patterns: [{exact: cookie}]}`, "null"),
+		one(rulebook.RawHeaders, "authz", "encode_raw_headers", "false", "true"),
+		one(rulebook.Mutations, "authz", "validate_mutations", "false", "true"),
+		one(rulebook.MutationRules, "authz", "decoder_header_mutation_rules", "{disallow_all: true}", "null"),
+		one(rulebook.ClearRoute, "authz", "clear_route_cache", "true", "false"),
 		good(`{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`),
-		{rule: ruleUpstreamName, breaks: `{route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`, fix: `{authz: {clear_route_cache: true}}`},
-		{rule: ruleClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], headers: [{name: x-user, present_match: true}]}}}`, fix: `{route: {match: {headers: null}}}`},
-		{rule: ruleClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], query_parameters: [{name: q, present_match: true}]}}}`, fix: `{route: {match: {query_parameters: null}}}`},
-		one(ruleResponseLimits, "authz", "max_denied_response_body_bytes", "100", "null"),
-		one(ruleResponseLimits, "authz", "enforce_response_header_limits", "true", "null"),
-		one(ruleNormalize, "manager", "normalize_path", "false", "true"),
-		one(ruleNormalize, "manager", "merge_slashes", "false", "true"),
-		one(ruleSlashes, "manager", "path_with_escaped_slashes_action", "UNESCAPE_AND_FORWARD", "REJECT_REQUEST"),
-		one(ruleSlashes, "manager", "path_with_escaped_slashes_action", "UNESCAPE_AND_REDIRECT", "KEEP_UNCHANGED"),
-		one(ruleHost, "manager", "strip_any_host_port", "true", "null"),
-		one(ruleHost, "manager", "strip_matching_host_port", "true", "null"),
-		one(ruleHost, "manager", "strip_trailing_host_dot", "true", "null"),
-		one(rulePort, "table", "ignore_port_in_host_matching", "false", "true"),
-		one(ruleEarlyMutation, "manager", "early_header_mutation_extensions", `[{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation, mutations: [{remove: x-a}]}}]`, "null"),
-		one(ruleRequestID, "manager", "preserve_external_request_id", "false", "true"),
-		one(ruleMaxHeaders, "manager", "common_http_protocol_options", "{max_headers_count: null}", "{max_headers_count: 2000}"),
-		one(ruleTrailers, "manager", "http_protocol_options", "{enable_trailers: true}", "null"),
-		one(ruleAddress, "manager", "use_remote_address", "false", "true"),
-		one(ruleHops, "manager", "xff_num_trusted_hops", "1", "0"),
-		one(ruleLogQuery, "manager", "access_log", `[{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: /dev/null}}]`,
+		{rule: rulebook.UpstreamName, breaks: `{route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`, fix: `{authz: {clear_route_cache: true}}`},
+		{rule: rulebook.ClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], headers: [{name: x-user, present_match: true}]}}}`, fix: `{route: {match: {headers: null}}}`},
+		{rule: rulebook.ClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], query_parameters: [{name: q, present_match: true}]}}}`, fix: `{route: {match: {query_parameters: null}}}`},
+		one(rulebook.ResponseLimits, "authz", "max_denied_response_body_bytes", "100", "null"),
+		one(rulebook.ResponseLimits, "authz", "enforce_response_header_limits", "true", "null"),
+		one(rulebook.Normalize, "manager", "normalize_path", "false", "true"),
+		one(rulebook.Normalize, "manager", "merge_slashes", "false", "true"),
+		one(rulebook.Slashes, "manager", "path_with_escaped_slashes_action", "UNESCAPE_AND_FORWARD", "REJECT_REQUEST"),
+		one(rulebook.Slashes, "manager", "path_with_escaped_slashes_action", "UNESCAPE_AND_REDIRECT", "KEEP_UNCHANGED"),
+		one(rulebook.Host, "manager", "strip_any_host_port", "true", "null"),
+		one(rulebook.Host, "manager", "strip_matching_host_port", "true", "null"),
+		one(rulebook.Host, "manager", "strip_trailing_host_dot", "true", "null"),
+		one(rulebook.Port, "table", "ignore_port_in_host_matching", "false", "true"),
+		one(rulebook.EarlyMutation, "manager", "early_header_mutation_extensions", `[{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation, mutations: [{remove: x-a}]}}]`, "null"),
+		one(rulebook.RequestID, "manager", "preserve_external_request_id", "false", "true"),
+		one(rulebook.MaxHeaders, "manager", "common_http_protocol_options", "{max_headers_count: null}", "{max_headers_count: 2000}"),
+		one(rulebook.Trailers, "manager", "http_protocol_options", "{enable_trailers: true}", "null"),
+		one(rulebook.Address, "manager", "use_remote_address", "false", "true"),
+		one(rulebook.Hops, "manager", "xff_num_trusted_hops", "1", "0"),
+		one(rulebook.LogQuery, "manager", "access_log", `[{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: /dev/null}}]`,
 			`[{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: /dev/null, log_format: {text_format_source: {inline_string: "%PATH(NQ)%"}}}}]`),
 		before(mutation), before(lua), before(strings.Replace(fmt.Sprintf(jwt, ""), "forward: true", "forward: false", 1)), before(fmt.Sprintf(jwt, `, forward_payload_header: x-p`)),
 		before(filterOf("grpc_web", "GrpcWeb", "")), before(filterOf("basic_auth", "BasicAuth", `, users: {inline_string: "a:{SHA}hWaQ3GA8V4v0pTHeOV4eHU40dNw="}`)),
 		before(filterOf("set_metadata", "Config", `, metadata: [{metadata_namespace: envoy.filters.listener.proxy_protocol, value: {aws_vpce: a}}]`)),
 		after(mutation), after(lua), after(fmt.Sprintf(jwt, `, forward_payload_header: x-p`)), after(fmt.Sprintf(jwt, `, clear_route_cache: true`)),
 		after(fmt.Sprintf(jwt, `, claim_to_headers: [{header_name: x-a, claim_name: sub}]`)),
-		{rule: ruleUnknownBefore, breaks: `{before: [{name: a, typed_config: {"@type": type.googleapis.com/example.com.Unknown}}]}`, fix: `{before: []}`, synthetic: true},
-		{rule: ruleUnknownAfter, breaks: `{after: [{name: a, typed_config: {"@type": type.googleapis.com/example.com.Unknown}}]}`, fix: `{after: []}`, synthetic: true},
+		{rule: rulebook.UnknownBefore, breaks: `{before: [{name: a, typed_config: {"@type": type.googleapis.com/example.com.Unknown}}]}`, fix: `{before: []}`, synthetic: true},
+		{rule: rulebook.UnknownAfter, breaks: `{after: [{name: a, typed_config: {"@type": type.googleapis.com/example.com.Unknown}}]}`, fix: `{after: []}`, synthetic: true},
 		good(`{before: [` + filterOf("cors", "Cors", "") + `, ` + filterOf("set_metadata", "Config", `, metadata: [{metadata_namespace: a, value: {b: c}}]`) + `, ` + fmt.Sprintf(jwt, "") + `]}`),
 		good(`{after: [` + fmt.Sprintf(jwt, "") + `, ` + filterOf("header_mutation", "HeaderMutation", "") + `]}`),
 		good(`{before: [` + strings.Replace(mutation, "{name", "{disabled: true, name", 1) + `]}`),
@@ -194,18 +196,18 @@ func otherCases() []broken {
 	far := `load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 192.0.2.1, port_value: 9001}}}}]}]}`
 	verified := strings.Replace(upstreamTLS, "UpstreamTlsContext}", `UpstreamTlsContext, sni: a, common_tls_context: {validation_context: {trusted_ca: {filename: FOLDER/ca.crt}, match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: a}}]}}}`, 1)
 	return []broken{
-		{rule: ruleStatusOnError, breaks: `{authz: {status_on_error: null}}`, fix: `{authz: {status_on_error: {code: ServiceUnavailable}}}`},
-		{rule: ruleTimeout, breaks: `{authz: {grpc_service: {timeout: null}}}`, fix: `{authz: {grpc_service: {timeout: 1s}}}`},
-		{rule: ruleTimeout, breaks: `{authz: {grpc_service: {timeout: 0s}}}`, fix: `{authz: {grpc_service: {timeout: 1s}}}`},
-		{rule: ruleOuterTimeout, breaks: `{manager: {request_timeout: 0.5s}}`, fix: `{manager: {request_timeout: 5s}}`},
-		{rule: ruleOuterTimeout, breaks: `{route: {route: {idle_timeout: 1s}}}`, fix: `{route: {route: {idle_timeout: 5s}}}`},
-		{rule: ruleOuterTimeout, breaks: `{manager: {common_http_protocol_options: {max_stream_duration: 1s}}}`, fix: `{manager: {common_http_protocol_options: {max_stream_duration: 5s}}}`},
-		cluster(ruleBreaker, `circuit_breakers: null`, `circuit_breakers: {thresholds: [{max_requests: 8192, max_pending_requests: 8192, max_connections: 8192}]}`),
-		cluster(rulePlain, far, `transport_socket: `+verified),
-		cluster(ruleUnverified, `transport_socket: `+upstreamTLS, `transport_socket: `+verified),
-		cluster(ruleHTTP2, `typed_extension_protocol_options: null`, `typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`),
-		{rule: ruleNoCluster, breaks: `{authz: {grpc_service: {envoy_grpc: {cluster_name: portcullis-elsewhere}}}}`, fix: `{authz: {grpc_service: {envoy_grpc: {cluster_name: CLUSTER}}}}`, synthetic: true},
-		{rule: rulePlain, breaks: `{authz: {grpc_service: {envoy_grpc: null, google_grpc: {target_uri: "portcullis.example.com:9001", stat_prefix: a}}}}`, fix: `{authz: {grpc_service: {google_grpc: {target_uri: "127.0.0.1:9001"}}}}`},
+		{rule: rulebook.StatusOnError, breaks: `{authz: {status_on_error: null}}`, fix: `{authz: {status_on_error: {code: ServiceUnavailable}}}`},
+		{rule: rulebook.Timeout, breaks: `{authz: {grpc_service: {timeout: null}}}`, fix: `{authz: {grpc_service: {timeout: 1s}}}`},
+		{rule: rulebook.Timeout, breaks: `{authz: {grpc_service: {timeout: 0s}}}`, fix: `{authz: {grpc_service: {timeout: 1s}}}`},
+		{rule: rulebook.OuterTimeout, breaks: `{manager: {request_timeout: 0.5s}}`, fix: `{manager: {request_timeout: 5s}}`},
+		{rule: rulebook.OuterTimeout, breaks: `{route: {route: {idle_timeout: 1s}}}`, fix: `{route: {route: {idle_timeout: 5s}}}`},
+		{rule: rulebook.OuterTimeout, breaks: `{manager: {common_http_protocol_options: {max_stream_duration: 1s}}}`, fix: `{manager: {common_http_protocol_options: {max_stream_duration: 5s}}}`},
+		cluster(rulebook.Breaker, `circuit_breakers: null`, `circuit_breakers: {thresholds: [{max_requests: 8192, max_pending_requests: 8192, max_connections: 8192}]}`),
+		cluster(rulebook.Plain, far, `transport_socket: `+verified),
+		cluster(rulebook.Unverified, `transport_socket: `+upstreamTLS, `transport_socket: `+verified),
+		cluster(rulebook.HTTP2, `typed_extension_protocol_options: null`, `typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`),
+		{rule: rulebook.NoCluster, breaks: `{authz: {grpc_service: {envoy_grpc: {cluster_name: portcullis-elsewhere}}}}`, fix: `{authz: {grpc_service: {envoy_grpc: {cluster_name: CLUSTER}}}}`, synthetic: true},
+		{rule: rulebook.Plain, breaks: `{authz: {grpc_service: {envoy_grpc: null, google_grpc: {target_uri: "portcullis.example.com:9001", stat_prefix: a}}}}`, fix: `{authz: {grpc_service: {google_grpc: {target_uri: "127.0.0.1:9001"}}}}`},
 	}
 }
 
@@ -342,7 +344,7 @@ func assemble(t *testing.T, dir string, real bool) *tested {
 }
 
 // check compares what is found with what is broken.
-func (all *tested) check(t *testing.T, d *Dump) {
+func (all *tested) check(t *testing.T, d *dump.Dump) {
 	t.Helper()
 	by := map[string][]string{}
 	for _, f := range Examine(d, Options{}) {
@@ -386,7 +388,7 @@ func TestRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := NewDump()
+		d := dump.New()
 		if err := d.Read("dump", strings.NewReader(string(text))); err != nil {
 			t.Fatal(err)
 		}
@@ -411,7 +413,7 @@ func TestRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer envoy.Stop()
-		d := NewDump()
+		d := dump.New()
 		if err := d.ReadAdmin(ctx, envoy.Admin()); err != nil {
 			t.Fatal(err)
 		}

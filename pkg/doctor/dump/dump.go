@@ -1,4 +1,4 @@
-package doctor
+package dump
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
 
 // maxInput limits one input, in bytes. A mesh with 2,000 clusters has 7 MB.
@@ -22,34 +24,34 @@ type Dump struct {
 	// Node is Envoy's node id.
 	Node string
 
-	listeners []listenerEntry
-	routes    map[string]entry
-	clusters  map[string]entry
-	// endpoints are the addresses of clusters, as far as they are known.
-	endpoints map[string][]any
+	Listeners []Listener
+	routes    map[string]Entry
+	Clusters  map[string]Entry
+	// Endpoints are the addresses of clusters, as far as they are known.
+	Endpoints map[string][]any
 	// discovered are filters that extension configuration discovery delivered, by name.
 	discovered map[string]any
-	// errors are resources whose last version Envoy refused.
-	errors []entry
-	// stats are Envoy's counters and gauges; nil if unknown.
-	stats map[string]float64
+	// Errors are resources whose last version Envoy refused.
+	Errors []Entry
+	// Stats are Envoy's counters and gauges; nil if unknown.
+	Stats map[string]float64
 }
 
-// entry is a part of a dump and its place there.
-type entry struct {
-	tree any
-	path string
+// Entry is a part of a dump and its place there.
+type Entry struct {
+	Tree any
+	Path string
 }
 
-// listenerEntry is a listener in one of its states.
-type listenerEntry struct {
-	entry
-	state string
+// Listener is a listener in one of its states.
+type Listener struct {
+	Entry
+	State string
 }
 
-// NewDump returns an empty Dump.
-func NewDump() *Dump {
-	return &Dump{routes: map[string]entry{}, clusters: map[string]entry{}, endpoints: map[string][]any{}, discovered: map[string]any{}}
+// New returns an empty Dump.
+func New() *Dump {
+	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, discovered: map[string]any{}}
 }
 
 // Read adds the JSON documents in r: a config_dump or a part of it, server_info, stats, or what istioctl proxy-config
@@ -98,8 +100,8 @@ func (d *Dump) add(v any, path string) bool {
 			known = d.resource(item, fmt.Sprintf("%s[%d]", path, i)) || known
 		}
 		return known
-	case node:
-		configs, isDump := get(v, "configs").([]any)
+	case tree.Object:
+		configs, isDump := tree.Get(v, "configs").([]any)
 		for i, section := range configs {
 			d.section(section, fmt.Sprintf("%sconfigs[%d]", path, i))
 		}
@@ -109,18 +111,18 @@ func (d *Dump) add(v any, path string) bool {
 }
 
 // other adds server_info, stats, or istioctl's bootstrap.
-func (d *Dump) other(v node) bool {
-	if stats := listAt(v, "stats"); stats != nil {
+func (d *Dump) other(v tree.Object) bool {
+	if stats := tree.ListAt(v, "stats"); stats != nil {
 		d.addStats(stats)
 		return true
 	}
-	if get(v, "command_line_options") != nil {
-		d.Version, d.State = releaseOf(textAt(v, "version")), textAt(v, "state")
-		d.addNode(get(v, "node"))
+	if tree.Get(v, "command_line_options") != nil {
+		d.Version, d.State = releaseOf(tree.TextAt(v, "version")), tree.TextAt(v, "state")
+		d.addNode(tree.Get(v, "node"))
 		return true
 	}
-	if bootstrap := get(v, "bootstrap"); bootstrap != nil {
-		d.addNode(get(bootstrap, "node"))
+	if bootstrap := tree.Get(v, "bootstrap"); bootstrap != nil {
+		d.addNode(tree.Get(bootstrap, "node"))
 		return true
 	}
 	return false
@@ -136,22 +138,25 @@ func releaseOf(version string) string {
 
 // addNode adds Envoy's node, whose version counts if server_info is not there.
 func (d *Dump) addNode(n any) {
-	if id := textAt(n, "id"); id != "" {
+	if id := tree.TextAt(n, "id"); id != "" {
 		d.Node = id
 	}
-	number := func(part string) int { f, _ := numberAt(n, "user_agent_build_version", "version", part); return int(f) }
+	number := func(part string) int {
+		f, _ := tree.NumberAt(n, "user_agent_build_version", "version", part)
+		return int(f)
+	}
 	if major := number("major_number"); d.Version == "" && major > 0 {
 		d.Version = fmt.Sprintf("%d.%d.%d", major, number("minor_number"), number("patch"))
 	}
 }
 
 func (d *Dump) addStats(stats []any) {
-	if d.stats == nil {
-		d.stats = map[string]float64{}
+	if d.Stats == nil {
+		d.Stats = map[string]float64{}
 	}
 	for _, s := range stats {
-		if value, ok := numberAt(s, "value"); ok {
-			d.stats[textAt(s, "name")] = value
+		if value, ok := tree.NumberAt(s, "value"); ok {
+			d.Stats[tree.TextAt(s, "name")] = value
 		}
 	}
 }
@@ -161,12 +166,12 @@ var states = []string{"active", "warming", "draining"}
 
 // section adds a section of a config_dump, or one resource that config_dump?resource= wraps as a section does.
 func (d *Dump) section(v any, path string) {
-	n, ok := v.(node)
+	n, ok := v.(tree.Object)
 	if !ok {
 		return
 	}
-	if bootstrap := get(n, "bootstrap"); bootstrap != nil {
-		d.addNode(get(bootstrap, "node"))
+	if bootstrap := tree.Get(n, "bootstrap"); bootstrap != nil {
+		d.addNode(tree.Get(bootstrap, "node"))
 		return
 	}
 	if d.wrapped(n, path) {
@@ -174,7 +179,7 @@ func (d *Dump) section(v any, path string) {
 	}
 	for name, inner := range n {
 		for i, item := range asList(inner) {
-			if w, ok := item.(node); ok {
+			if w, ok := item.(tree.Object); ok {
 				d.wrapped(w, fmt.Sprintf("%s.%s[%d]", path, name, i))
 			}
 		}
@@ -187,24 +192,24 @@ func asList(v any) []any {
 }
 
 // wrapped adds a resource with its version and state, and reports whether it is known.
-func (d *Dump) wrapped(n node, path string) bool {
-	if refused := get(n, "error_state"); refused != nil {
-		d.errors = append(d.errors, entry{n, path})
+func (d *Dump) wrapped(n tree.Object, path string) bool {
+	if refused := tree.Get(n, "error_state"); refused != nil {
+		d.Errors = append(d.Errors, Entry{n, path})
 	}
 	known := false
 	for _, state := range states {
-		if l := get(n, state+"_state", "listener"); l != nil {
-			d.listeners = append(d.listeners, listenerEntry{entry{l, path + "." + state + "_state.listener"}, state})
+		if l := tree.Get(n, state+"_state", "listener"); l != nil {
+			d.Listeners = append(d.Listeners, Listener{Entry{l, path + "." + state + "_state.listener"}, state})
 			known = true
 		}
 	}
 	for _, name := range []string{"listener", "route_config", "cluster", "endpoint_config", "ecds_filter"} {
-		if inner := get(n, name); inner != nil {
+		if inner := tree.Get(n, name); inner != nil {
 			return d.resource(inner, path+"."+name) || known
 		}
 	}
-	for i, scoped := range listAt(n, "scoped_route_configs") {
-		if inline := get(scoped, "route_configuration"); inline != nil {
+	for i, scoped := range tree.ListAt(n, "scoped_route_configs") {
+		if inline := tree.Get(scoped, "route_configuration"); inline != nil {
 			d.resource(inline, fmt.Sprintf("%s.scoped_route_configs[%d].route_configuration", path, i))
 		}
 		known = true
@@ -214,38 +219,38 @@ func (d *Dump) wrapped(n node, path string) bool {
 
 // resource adds a resource by its form, because istioctl does not write its type. It reports whether it is known.
 func (d *Dump) resource(v any, path string) bool {
-	n, ok := v.(node)
+	n, ok := v.(tree.Object)
 	if !ok {
 		return false
 	}
-	has := func(name string) bool { return get(n, name) != nil }
-	name := textAt(n, "name")
+	has := func(name string) bool { return tree.Get(n, name) != nil }
+	name := tree.TextAt(n, "name")
 	switch {
-	case isType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener"):
-		d.listeners = append(d.listeners, listenerEntry{entry{n, path}, "active"})
-	case isType(n, ".RouteConfiguration") || has("virtual_hosts"):
-		d.routes[name] = entry{n, path}
-	case isType(n, ".Cluster") || has("connect_timeout") || has("load_assignment") || has("lb_policy") || has("eds_cluster_config"):
-		d.clusters[name] = entry{n, path}
-		if assignment := objectAt(n, "load_assignment"); assignment != nil {
-			d.endpoints[name] = addresses(assignment)
+	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener"):
+		d.Listeners = append(d.Listeners, Listener{Entry{n, path}, "active"})
+	case tree.IsType(n, ".RouteConfiguration") || has("virtual_hosts"):
+		d.routes[name] = Entry{n, path}
+	case tree.IsType(n, ".Cluster") || has("connect_timeout") || has("load_assignment") || has("lb_policy") || has("eds_cluster_config"):
+		d.Clusters[name] = Entry{n, path}
+		if assignment := tree.ObjectAt(n, "load_assignment"); assignment != nil {
+			d.Endpoints[name] = addresses(assignment)
 		}
 	case has("cluster_name") && has("endpoints"):
-		d.endpoints[textAt(n, "cluster_name")] = addresses(n)
+		d.Endpoints[tree.TextAt(n, "cluster_name")] = addresses(n)
 	case has("typed_config"):
-		d.discovered[name] = get(n, "typed_config")
+		d.discovered[name] = tree.Get(n, "typed_config")
 	default:
-		return isType(n, ".RouteConfiguration") || name != "" && len(n) == 1
+		return tree.IsType(n, ".RouteConfiguration") || name != "" && len(n) == 1
 	}
 	return true
 }
 
 // addresses returns the addresses of a ClusterLoadAssignment.
-func addresses(assignment node) []any {
+func addresses(assignment tree.Object) []any {
 	var all []any
-	for _, locality := range listAt(assignment, "endpoints") {
-		for _, e := range listAt(locality, "lb_endpoints") {
-			all = append(all, get(e, "endpoint", "address"))
+	for _, locality := range tree.ListAt(assignment, "endpoints") {
+		for _, e := range tree.ListAt(locality, "lb_endpoints") {
+			all = append(all, tree.Get(e, "endpoint", "address"))
 		}
 	}
 	return all

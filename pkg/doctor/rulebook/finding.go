@@ -1,4 +1,4 @@
-package doctor
+package rulebook
 
 import (
 	"cmp"
@@ -31,19 +31,19 @@ type Finding struct {
 	Fix  string `json:"fix"`
 }
 
-// findings collects findings. One rule has one finding at a place.
-type findings struct {
-	all  []Finding
+// Findings collects findings. One rule has one finding at a place.
+type Findings struct {
+	All  []Finding
 	seen map[[3]string]bool
 }
 
-// report adds a finding with the severity of the rule.
-func (f *findings) report(rule, where, path, format string, args ...any) {
-	f.as(byID()[rule].Severity, rule, where, path, format, args...)
+// Report adds a finding with the severity of the rule.
+func (f *Findings) Report(rule, where, path, format string, args ...any) {
+	f.ReportAs(byID()[rule].Severity, rule, where, path, format, args...)
 }
 
-// as adds a finding with a severity of its own.
-func (f *findings) as(s Severity, rule, where, path, format string, args ...any) {
+// ReportAs adds a finding with a severity of its own.
+func (f *Findings) ReportAs(s Severity, rule, where, path, format string, args ...any) {
 	r := byID()[rule]
 	what := fmt.Sprintf(format, args...)
 	key := [3]string{rule, where, what}
@@ -54,19 +54,19 @@ func (f *findings) as(s Severity, rule, where, path, format string, args ...any)
 		f.seen = map[[3]string]bool{}
 	}
 	f.seen[key] = true
-	f.all = append(f.all, Finding{Rule: rule, Severity: s, Where: where, Path: path, What: what, Why: r.Why, Fix: r.Fix})
+	f.All = append(f.All, Finding{Rule: rule, Severity: s, Where: where, Path: path, What: what, Why: r.Why, Fix: r.Fix})
 }
 
-// sorted returns the findings, the wrong ones first, in the order of the rule book.
-func (f *findings) sorted() []Finding {
+// Sorted returns the findings, the wrong ones first, in the order of the rule book.
+func (f *Findings) Sorted() []Finding {
 	order := map[string]int{}
 	for i, r := range Rules() {
 		order[r.ID] = i
 	}
-	slices.SortStableFunc(f.all, func(a, b Finding) int {
+	slices.SortStableFunc(f.All, func(a, b Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(order[a.Rule], order[b.Rule]))
 	})
-	return f.all
+	return f.All
 }
 
 // HasWrong reports whether a finding is more than a note.

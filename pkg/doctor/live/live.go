@@ -1,4 +1,5 @@
-package doctor
+// Package live sends probes through an Envoy and compares what arrives at portcullis.
+package live
 
 import (
 	"bytes"
@@ -15,6 +16,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/stages"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
+	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/probe"
 )
 
@@ -38,33 +44,39 @@ type Live struct {
 var ErrListener = errors.New("no guarded listener of Envoy has the port of --live, and there is more than one: write the address of one of them")
 
 // unsafe are the rules that keep a listener from getting probes: a probe could pass, or lose its token.
-var unsafe = []string{ruleConditional, ruleEnabled, ruleMetadata, ruleOptional, ruleFailOpen, ruleShadow, ruleHeaders, ruleBefore, ruleHTTPService, ruleNoCluster, ruleUnhealthy}
+var unsafe = []string{rulebook.Conditional, rulebook.Enabled, rulebook.Metadata, rulebook.Optional, rulebook.FailOpen, rulebook.Shadow, rulebook.Headers, rulebook.Before, rulebook.HTTPService, rulebook.NoCluster, rulebook.Unhealthy}
+
+// probing is one run of probes.
+type probing struct {
+	rulebook.Findings
+	expected *stages.Hosts
+	managers []*dump.Manager
+}
 
 // Probe sends a probe to each route of a listener that can be probed, and returns the findings with those of Examine.
-func Probe(ctx context.Context, d *Dump, o Options, l Live, examined []Finding) ([]Finding, error) {
-	e := &examination{Dump: d, options: o, expected: expect(o.Config)}
-	e.all = d.everyManager()
-	guarded, err := e.behind(l.URL)
+func Probe(ctx context.Context, d *dump.Dump, config *gateway.Config, l Live, examined []rulebook.Finding) ([]rulebook.Finding, error) {
+	p := &probing{expected: stages.Of(config), managers: d.Managers()}
+	guarded, err := p.behind(l.URL)
 	if err != nil {
 		return nil, err
 	}
-	e.findings.all = slices.Clone(examined)
+	p.Findings.All = slices.Clone(examined)
 	var sent []sending
 	done := map[string]bool{}
 	for _, m := range guarded {
 		if rule := blocked(examined, m); rule != "" {
-			e.report(ruleNotProbed, m.where, m.path, "no route of the listener was probed, because of %s", rule)
+			p.Report(rulebook.NotProbed, m.Where, m.Path, "no route of the listener was probed, because of %s", rule)
 			continue
 		}
-		for _, table := range m.tables {
-			if !done[table.path] {
-				sent = append(sent, e.sendings(m, table)...)
+		for _, table := range m.Tables {
+			if !done[table.Path] {
+				sent = append(sent, p.sendings(m, table)...)
 			}
-			done[table.path] = true
+			done[table.Path] = true
 		}
 	}
 	if len(sent) > maxProbes {
-		e.report(ruleNotProbed, "envoy", "", "%d routes were not probed; a run sends %d probes", len(sent)-maxProbes, maxProbes)
+		p.Report(rulebook.NotProbed, "envoy", "", "%d routes were not probed; a run sends %d probes", len(sent)-maxProbes, maxProbes)
 		sent = sent[:maxProbes]
 	}
 	for batch := range slices.Chunk(sent, probe.MaxBatch) {
@@ -76,27 +88,26 @@ func Probe(ctx context.Context, d *Dump, o Options, l Live, examined []Finding) 
 			return nil, errors.New("the admin port gave out another number of tokens")
 		}
 		for i, s := range batch {
-			e.send(ctx, l, s, tokens[i])
+			p.send(ctx, l, s, tokens[i])
 		}
 	}
-	return e.sorted(), nil
+	return p.Sorted(), nil
 }
 
 // behind returns the guarded managers of the listener with the port of the URL, or of the only one.
-func (e *examination) behind(at *url.URL) ([]*manager, error) {
-	is := e.recognize(e.all)
-	by, found := map[string][]*manager{}, ""
-	for _, m := range e.all {
-		if m.choose(is); len(m.ours) == 0 || m.listener.state == "draining" {
+func (p *probing) behind(at *url.URL) ([]*dump.Manager, error) {
+	by, found := map[string][]*dump.Manager{}, ""
+	for _, m := range p.managers {
+		if len(m.Ours) == 0 || m.Listener.State == "draining" {
 			continue
 		}
-		name := textAt(m.listener.tree, "name")
+		name := tree.TextAt(m.Listener.Tree, "name")
 		by[name] = append(by[name], m)
-		if port, ok := numberAt(m.listener.tree, "address", "socket_address", "port_value"); ok && fmt.Sprint(port) == at.Port() {
+		if port, ok := tree.NumberAt(m.Listener.Tree, "address", "socket_address", "port_value"); ok && fmt.Sprint(port) == at.Port() {
 			found = name
 		}
 	}
-	if names := sortedKeys(by); found == "" && len(names) == 1 {
+	if names := dump.SortedKeys(by); found == "" && len(names) == 1 {
 		found = names[0]
 	}
 	if by[found] == nil {
@@ -106,9 +117,9 @@ func (e *examination) behind(at *url.URL) ([]*manager, error) {
 }
 
 // blocked returns the rule that keeps a manager from getting probes, or "".
-func blocked(examined []Finding, m *manager) string {
+func blocked(examined []rulebook.Finding, m *dump.Manager) string {
 	for _, f := range examined {
-		if slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.where) || slices.ContainsFunc(m.ours, func(our *filter) bool { return f.Where == "cluster "+clusterOf(our.extAuthz()) })) {
+		if slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.Where) || slices.ContainsFunc(m.Ours, func(our *dump.Filter) bool { return f.Where == "cluster "+dump.ClusterOf(our.ExtAuthz()) })) {
 			return f.Rule
 		}
 	}
@@ -117,39 +128,39 @@ func blocked(examined []Finding, m *manager) string {
 
 // sending is a probe of a route.
 type sending struct {
-	manager            *manager
-	route              route
+	manager            *dump.Manager
+	route              dump.Route
 	host, path, method string
 	body               bool
 }
 
 // sendings returns the probes of a route table. A virtual host with a route that is not checked gets none, because a
 // probe could take that route.
-func (e *examination) sendings(m *manager, table entry) []sending {
+func (p *probing) sendings(m *dump.Manager, table dump.Entry) []sending {
 	open := map[string]bool{}
-	routesOf(table, func(r route) {
-		if checks, _ := m.checks(&r); r.forwards() && len(checks) == 0 {
-			open[r.levels[1].path] = true
+	dump.RoutesOf(table, func(r dump.Route) {
+		if checks, _ := m.Checks(&r); r.Forwards() && len(checks) == 0 {
+			open[r.Levels[1].Path] = true
 		}
 	})
 	var all []sending
 	seen := map[string]bool{}
-	routesOf(table, func(r route) {
-		if !r.forwards() || seen[r.levels[2].path] {
+	dump.RoutesOf(table, func(r dump.Route) {
+		if !r.Forwards() || seen[r.Levels[2].Path] {
 			return
 		}
-		seen[r.levels[2].path] = true
+		seen[r.Levels[2].Path] = true
 		s := sending{manager: m, route: r}
 		why := "another route of its virtual host is not checked"
-		if !open[r.levels[1].path] {
+		if !open[r.Levels[1].Path] {
 			why = s.address()
 		}
 		if why != "" {
-			e.report(ruleNotProbed, r.where, r.path, "%s", why)
+			p.Report(rulebook.NotProbed, r.Where, r.Path, "%s", why)
 			return
 		}
-		checks, _ := m.checks(&r)
-		s.body, _ = checks[0].buffered(checks[0].extAuthz())
+		checks, _ := m.Checks(&r)
+		s.body, _ = checks[0].Buffered(checks[0].ExtAuthz())
 		all = append(all, s)
 	})
 	return all
@@ -160,7 +171,7 @@ const probePart = "portcullis-probe"
 
 // address finds a host, path and method that the route matches. It returns why there are none.
 func (s *sending) address() string {
-	for _, d := range listAt(s.route.host, "domains") {
+	for _, d := range tree.ListAt(s.route.Host, "domains") {
 		domain, _ := d.(string)
 		switch {
 		case domain == "*":
@@ -177,7 +188,7 @@ func (s *sending) address() string {
 	if s.host == "" {
 		return "no probe can be made for the domains of its virtual host"
 	}
-	match := objectAt(s.route.own, "match")
+	match := tree.ObjectAt(s.route.Own, "match")
 	if why := s.methodOf(match); why != "" {
 		return why
 	}
@@ -185,18 +196,18 @@ func (s *sending) address() string {
 }
 
 // methodOf finds the method. Only methods that change nothing are used.
-func (s *sending) methodOf(match node) string {
+func (s *sending) methodOf(match tree.Object) string {
 	s.method = http.MethodGet
 	for name := range match {
 		if !slices.Contains([]string{"prefix", "path", "path_separated_prefix", "pathSeparatedPrefix", "path_match_policy", "pathMatchPolicy", "case_sensitive", "caseSensitive", "headers"}, name) {
 			return "it matches more than host, path and method: " + name
 		}
 	}
-	for _, h := range listAt(match, "headers") {
-		if textAt(h, "name") != ":method" || isTrue(h, "invert_match") {
-			return "it matches the header " + textAt(h, "name")
+	for _, h := range tree.ListAt(match, "headers") {
+		if tree.TextAt(h, "name") != ":method" || tree.IsTrue(h, "invert_match") {
+			return "it matches the header " + tree.TextAt(h, "name")
 		}
-		s.method = textAt(h, "string_match", "exact")
+		s.method = tree.TextAt(h, "string_match", "exact")
 	}
 	if s.method != http.MethodGet && s.method != http.MethodOptions {
 		return "it matches the method " + s.method + ", and probes use only GET and OPTIONS"
@@ -205,22 +216,22 @@ func (s *sending) methodOf(match node) string {
 }
 
 // pathOf finds the path.
-func (s *sending) pathOf(match node) string {
-	template := textAt(match, "path_match_policy", "typed_config", "path_template")
+func (s *sending) pathOf(match tree.Object) string {
+	template := tree.TextAt(match, "path_match_policy", "typed_config", "path_template")
 	switch {
-	case textAt(match, "path") != "":
-		s.path = textAt(match, "path")
-	case textAt(match, "path_separated_prefix") != "":
-		s.path = textAt(match, "path_separated_prefix") + "/" + probePart
-	case textAt(match, "prefix") != "":
-		s.path = textAt(match, "prefix") + probePart
+	case tree.TextAt(match, "path") != "":
+		s.path = tree.TextAt(match, "path")
+	case tree.TextAt(match, "path_separated_prefix") != "":
+		s.path = tree.TextAt(match, "path_separated_prefix") + "/" + probePart
+	case tree.TextAt(match, "prefix") != "":
+		s.path = tree.TextAt(match, "prefix") + probePart
 	case template != "" && !strings.Contains(template, "{"):
 		s.path = strings.ReplaceAll(strings.ReplaceAll(template, "**", probePart), "*", probePart)
 	default:
 		return "no probe can be made for what it matches"
 	}
 	// A slash that is encoded shows whether the path arrives as it was sent.
-	if keeps := textAt(s.manager.tree, "path_with_escaped_slashes_action"); textAt(match, "path") == "" && template == "" && (keeps == "" || keeps == "KEEP_UNCHANGED") {
+	if keeps := tree.TextAt(s.manager.Tree, "path_with_escaped_slashes_action"); tree.TextAt(match, "path") == "" && template == "" && (keeps == "" || keeps == "KEEP_UNCHANGED") {
 		s.path += "%2Fend"
 	}
 	if !strings.HasPrefix(s.path, "/") {
@@ -236,7 +247,7 @@ var probeHeaders = map[string][]string{probe.Echo + "lines": {"a", "b"}, probe.E
 func probeBody() []byte { return bytes.Repeat([]byte("portcullis \xff\x00\x80!"), 20) }
 
 // send sends a probe and compares what arrived.
-func (e *examination) send(ctx context.Context, l Live, s sending, token string) {
+func (p *probing) send(ctx context.Context, l Live, s sending, token string) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	var body io.Reader = http.NoBody
@@ -245,7 +256,7 @@ func (e *examination) send(ctx context.Context, l Live, s sending, token string)
 	}
 	request, err := http.NewRequestWithContext(ctx, s.method, l.URL.Scheme+"://"+l.URL.Host+s.path, body)
 	if err != nil {
-		e.report(ruleNotProbed, s.route.where, s.route.path, "its path is not valid in a request")
+		p.Report(rulebook.NotProbed, s.route.Where, s.route.Path, "its path is not valid in a request")
 		return
 	}
 	request.Host = s.host
@@ -260,17 +271,17 @@ func (e *examination) send(ctx context.Context, l Live, s sending, token string)
 	}
 	response, err := l.Transport(host).RoundTrip(request)
 	if err != nil {
-		e.report(ruleProbePassed, s.route.where, s.route.path, "Envoy did not answer the probe of %s%s", s.host, s.path)
+		p.Report(rulebook.ProbePassed, s.route.Where, s.route.Path, "Envoy did not answer the probe of %s%s", s.host, s.path)
 		return
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	var answer probe.Answer
 	if err != nil || response.StatusCode != http.StatusForbidden || json.Unmarshal(text, &answer) != nil || answer.Version != probe.AnswerVersion {
-		e.report(ruleProbePassed, s.route.where, s.route.path, "the probe of %s%s was answered with %d", s.host, s.path, response.StatusCode)
+		p.Report(rulebook.ProbePassed, s.route.Where, s.route.Path, "the probe of %s%s was answered with %d", s.host, s.path, response.StatusCode)
 		return
 	}
-	e.compared(l, s, &answer)
+	p.compared(l, s, &answer)
 }
 
 // forged is a value of X-Forwarded-Proto that is not the scheme.
@@ -282,28 +293,28 @@ func forged(scheme string) string {
 }
 
 // compared compares the answer with the probe and with the configuration.
-func (e *examination) compared(l Live, s sending, a *probe.Answer) {
-	where, path := s.route.where, s.route.path
+func (p *probing) compared(l Live, s sending, a *probe.Answer) {
+	where, path := s.route.Where, s.route.Path
 	if a.Refused != "" {
-		e.report(ruleProbeRefused, where, path, "%s", a.Refused)
+		p.Report(rulebook.ProbeRefused, where, path, "%s", a.Refused)
 	}
 	for _, pair := range [][3]string{{"the method", s.method, a.Method}, {"the path", s.path, a.Path}, {"the host", s.host, a.Host}} {
 		if pair[1] != pair[2] {
-			e.report(ruleProbeRequest, where, path, "%s arrived as %q, and was sent as %q", pair[0], pair[2], pair[1])
+			p.Report(rulebook.ProbeRequest, where, path, "%s arrived as %q, and was sent as %q", pair[0], pair[2], pair[1])
 		}
 	}
 	for name, sent := range probeHeaders {
 		if a.Raw && !sameLines(sent, a.Headers[name]) {
-			e.report(ruleProbeRequest, where, path, "the header %s did not arrive as it was sent", name)
+			p.Report(rulebook.ProbeRequest, where, path, "the header %s did not arrive as it was sent", name)
 		}
 	}
 	if a.Extensions["portcullis.secureTransport"] == "x-forwarded-proto" && a.ForwardedProto == forged(l.URL.Scheme) {
-		e.report(ruleProbeRequest, where, path, "portcullis.secureTransport is x-forwarded-proto, and the client's own X-Forwarded-Proto arrived")
+		p.Report(rulebook.ProbeRequest, where, path, "portcullis.secureTransport is x-forwarded-proto, and the client's own X-Forwarded-Proto arrived")
 	}
 	if sum := sha256.Sum256(probeBody()); s.body && !bytes.Equal(sum[:], a.BodySHA256) {
-		e.report(ruleProbeBody, where, path, "a body of %d bytes arrived as %d bytes (%s)", len(probeBody()), a.BodyBytes, a.Body)
+		p.Report(rulebook.ProbeBody, where, path, "a body of %d bytes arrived as %d bytes (%s)", len(probeBody()), a.BodyBytes, a.Body)
 	}
-	e.comparedWithConfig(s, a)
+	p.comparedWithConfig(s, a)
 }
 
 func sameLines(sent []string, arrived [][]byte) bool {
@@ -311,31 +322,23 @@ func sameLines(sent []string, arrived [][]byte) bool {
 }
 
 // comparedWithConfig compares the context extensions with the stage of portcullis.yaml that host and path lead to.
-func (e *examination) comparedWithConfig(s sending, a *probe.Answer) {
-	if e.expected == nil {
+func (p *probing) comparedWithConfig(s sending, a *probe.Answer) {
+	if p.expected == nil {
 		return
 	}
-	for _, st := range e.expected.hosts[hostOf(s.host)] {
-		if st.base != "" && s.path != st.base && !strings.HasPrefix(s.path, st.base+"/") {
+	for _, st := range p.expected.ByName[stages.HostOf(s.host)] {
+		if st.Base != "" && s.path != st.Base && !strings.HasPrefix(s.path, st.Base+"/") {
 			continue
 		}
-		want := map[string]string{"portcullis.api": st.api, "portcullis.stage": st.name}
+		want := map[string]string{"portcullis.api": st.API, "portcullis.stage": st.Name}
 		if _, set := a.Extensions["portcullis.basePath"]; set {
-			want["portcullis.basePath"] = st.basePath()
+			want["portcullis.basePath"] = st.BasePath()
 		}
-		for _, name := range sortedKeys(want) {
+		for _, name := range dump.SortedKeys(want) {
 			if got, set := a.Extensions[name]; set && got != want[name] {
-				e.report(ruleProbeAPI, s.route.where, s.route.path, "%s is %q, and portcullis.yaml has %q for %s", name, got, want[name], s.host+st.base)
+				p.Report(rulebook.ProbeAPI, s.route.Where, s.route.Path, "%s is %q, and portcullis.yaml has %q for %s", name, got, want[name], s.host+st.Base)
 			}
 		}
 		return
 	}
-}
-
-// basePath returns the value of portcullis.basePath.
-func (s *stage) basePath() string {
-	if s.base == "" {
-		return "/"
-	}
-	return s.base
 }

@@ -1,4 +1,5 @@
-package doctor
+// Package rulebook has every rule of the doctor, with its reason and its fix, and the findings that break one.
+package rulebook
 
 import (
 	"cmp"
@@ -22,80 +23,80 @@ type Rule struct {
 
 // The rules, by what they are about.
 const (
-	ruleNoFilter         = "no-ext-authz"
-	ruleTCP              = "tcp-bypass"
-	ruleOff              = "filter-off"
-	ruleBackstop         = "no-backstop"
-	ruleRouteOff         = "route-disabled"
-	ruleEnabled          = "filter-enabled"
-	ruleMetadata         = "enabled-by-metadata"
-	ruleConditional      = "conditional-filter"
-	ruleOptional         = "optional-filter"
-	ruleFailOpen         = "failure-mode-allow"
-	ruleShadow           = "shadow-mode"
-	ruleUnapplied        = "unapplied-settings"
-	ruleClusterHeader    = "cluster-header"
-	ruleUnseen           = "unseen"
-	ruleDraining         = "draining"
-	ruleRefusedUpdate    = "refused-update"
-	ruleNoAPI            = "missing-api"
-	ruleListenerMark     = "shared-listener-mark"
-	rulePrincipal        = "unverified-principal"
-	ruleProxyProtocol    = "optional-proxy-protocol"
-	ruleVPCE             = "vpc-endpoint-metadata"
-	ruleUnbuffered       = "body-unbuffered"
-	ruleFilterBuffered   = "body-by-filter-alone"
-	ruleWideMark         = "body-mark-inherited"
-	rulePartial          = "body-partial"
-	ruleTextBody         = "body-text"
-	ruleBodyLimit        = "body-limit"
-	ruleNoMark           = "body-mark-missing"
-	ruleNeedlessBody     = "body-needless"
-	ruleHeaders          = "header-selection"
-	ruleRawHeaders       = "joined-headers"
-	ruleMutations        = "validate-mutations"
-	ruleMutationRules    = "mutation-rules"
-	ruleClearRoute       = "clear-route-cache"
-	ruleUpstreamName     = "upstream-name"
-	ruleResponseLimits   = "answer-limits"
-	ruleNormalize        = "path-normalization"
-	ruleSlashes          = "escaped-slashes"
-	ruleHost             = "host-changed"
-	rulePort             = "port-in-host"
-	ruleEarlyMutation    = "early-mutation"
-	ruleBefore           = "filter-before"
-	ruleUnknownBefore    = "unknown-filter-before"
-	ruleAfter            = "filter-after"
-	ruleUnknownAfter     = "unknown-filter-after"
-	ruleMapped           = "mapped-header"
-	ruleRequestID        = "request-id"
-	ruleMaxHeaders       = "header-limit"
-	ruleTrailers         = "trailers"
-	ruleAddress          = "client-address"
-	ruleHops             = "trusted-hops"
-	ruleStatusOnError    = "status-on-error"
-	ruleTimeout          = "check-timeout"
-	ruleOuterTimeout     = "outer-timeout"
-	ruleBreaker          = "circuit-breaker"
-	rulePlain            = "plaintext"
-	ruleUnverified       = "unverified-tls"
-	ruleHTTP2            = "not-http2"
-	ruleNoCluster        = "missing-cluster"
-	ruleHTTPService      = "http-service"
-	ruleOld              = "old-envoy"
-	ruleNotLive          = "not-live"
-	ruleAllowedOnFailure = "allowed-on-failure"
-	ruleFailing          = "checks-failing"
-	ruleUnhealthy        = "unhealthy-cluster"
-	ruleLogQuery         = "log-query"
-	ruleUnrouted         = "unrouted-host"
-	ruleUnknownHost      = "unknown-host"
-	ruleProbePassed      = "probe-passed"
-	ruleProbeRefused     = "probe-refused"
-	ruleProbeAPI         = "probe-api"
-	ruleProbeBody        = "probe-body"
-	ruleProbeRequest     = "probe-changed"
-	ruleNotProbed        = "not-probed"
+	NoFilter         = "no-ext-authz"
+	TCP              = "tcp-bypass"
+	Off              = "filter-off"
+	Backstop         = "no-backstop"
+	RouteOff         = "route-disabled"
+	Enabled          = "filter-enabled"
+	Metadata         = "enabled-by-metadata"
+	Conditional      = "conditional-filter"
+	Optional         = "optional-filter"
+	FailOpen         = "failure-mode-allow"
+	Shadow           = "shadow-mode"
+	Unapplied        = "unapplied-settings"
+	ClusterHeader    = "cluster-header"
+	Unseen           = "unseen"
+	Draining         = "draining"
+	RefusedUpdate    = "refused-update"
+	NoAPI            = "missing-api"
+	ListenerMark     = "shared-listener-mark"
+	Principal        = "unverified-principal"
+	ProxyProtocol    = "optional-proxy-protocol"
+	VPCE             = "vpc-endpoint-metadata"
+	Unbuffered       = "body-unbuffered"
+	FilterBuffered   = "body-by-filter-alone"
+	WideMark         = "body-mark-inherited"
+	Partial          = "body-partial"
+	TextBody         = "body-text"
+	BodyLimit        = "body-limit"
+	NoMark           = "body-mark-missing"
+	NeedlessBody     = "body-needless"
+	Headers          = "header-selection"
+	RawHeaders       = "joined-headers"
+	Mutations        = "validate-mutations"
+	MutationRules    = "mutation-rules"
+	ClearRoute       = "clear-route-cache"
+	UpstreamName     = "upstream-name"
+	ResponseLimits   = "answer-limits"
+	Normalize        = "path-normalization"
+	Slashes          = "escaped-slashes"
+	Host             = "host-changed"
+	Port             = "port-in-host"
+	EarlyMutation    = "early-mutation"
+	Before           = "filter-before"
+	UnknownBefore    = "unknown-filter-before"
+	After            = "filter-after"
+	UnknownAfter     = "unknown-filter-after"
+	Mapped           = "mapped-header"
+	RequestID        = "request-id"
+	MaxHeaders       = "header-limit"
+	Trailers         = "trailers"
+	Address          = "client-address"
+	Hops             = "trusted-hops"
+	StatusOnError    = "status-on-error"
+	Timeout          = "check-timeout"
+	OuterTimeout     = "outer-timeout"
+	Breaker          = "circuit-breaker"
+	Plain            = "plaintext"
+	Unverified       = "unverified-tls"
+	HTTP2            = "not-http2"
+	NoCluster        = "missing-cluster"
+	HTTPService      = "http-service"
+	Old              = "old-envoy"
+	NotLive          = "not-live"
+	AllowedOnFailure = "allowed-on-failure"
+	Failing          = "checks-failing"
+	Unhealthy        = "unhealthy-cluster"
+	LogQuery         = "log-query"
+	Unrouted         = "unrouted-host"
+	UnknownHost      = "unknown-host"
+	ProbePassed      = "probe-passed"
+	ProbeRefused     = "probe-refused"
+	ProbeAPI         = "probe-api"
+	ProbeBody        = "probe-body"
+	ProbeRequest     = "probe-changed"
+	NotProbed        = "not-probed"
 )
 
 // Rules returns the rule book.
@@ -104,250 +105,250 @@ func Rules() []Rule {
 }
 
 var guardRules = []Rule{
-	{ruleNoFilter, Wrong, "an HTTP connection manager that forwards requests has no ext_authz filter for portcullis",
+	{NoFilter, Wrong, "an HTTP connection manager that forwards requests has no ext_authz filter for portcullis",
 		"Its requests reach the upstream unchecked.",
 		"Add the ext_authz filter of portcullis envoy --for filter as the first of http_filters."},
-	{ruleTCP, Wrong, "a tcp_proxy leads to an upstream that portcullis guards elsewhere",
+	{TCP, Wrong, "a tcp_proxy leads to an upstream that portcullis guards elsewhere",
 		"Connections to this listener reach the upstream unchecked.",
 		"Replace the tcp_proxy by an HTTP connection manager with the ext_authz filter, or remove the filter chain."},
-	{ruleOff, Wrong, "the ext_authz filter is off for a route: it is disabled: true and nothing on the route switches it on",
+	{Off, Wrong, "the ext_authz filter is off for a route: it is disabled: true and nothing on the route switches it on",
 		"The route's requests reach the upstream unchecked. Envoy Gateway switches its filter on only for routes that a SecurityPolicy covers.",
 		"Remove disabled: true from the filter, or give the route an ExtAuthzPerRoute under the filter's name. In Envoy Gateway, target the route or its Gateway with the SecurityPolicy."},
-	{ruleBackstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
+	{Backstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
 		"A connection that is older than a filter does not have it, and uses its new routes at once, unchecked, until the connection is drained.",
 		"Apply everything that portcullis envoy --for envoy-gateway prints. Its EnvoyPatchPolicy enables the filter portcullis-unguarded for all routes."},
-	{ruleRouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
+	{RouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
 		"The route's requests reach the upstream unchecked.",
 		"Remove disabled: true from typed_per_filter_config. Open a route with authorization NONE in portcullis.yaml instead."},
-	{ruleEnabled, Wrong, "filter_enabled checks only a share of the requests",
+	{Enabled, Wrong, "filter_enabled checks only a share of the requests",
 		"The other requests reach the upstream unchecked, and the runtime can change the share.",
 		"Remove filter_enabled from the ext_authz filter."},
-	{ruleMetadata, Wrong, "filter_enabled_metadata checks only requests with certain metadata",
+	{Metadata, Wrong, "filter_enabled_metadata checks only requests with certain metadata",
 		"The other requests reach the upstream unchecked. Istio writes this metadata for requests that the AuthorizationPolicy's rules match.",
 		"Remove filter_enabled_metadata. In Istio, use rules: [{}] in the AuthorizationPolicy with action CUSTOM."},
-	{ruleConditional, Wrong, "the ext_authz filter is inside another filter, which decides whether it runs",
+	{Conditional, Wrong, "the ext_authz filter is inside another filter, which decides whether it runs",
 		"Requests for which it does not run reach the upstream unchecked.",
 		"Put the ext_authz filter itself into http_filters."},
-	{ruleOptional, Wrong, "the ext_authz filter is optional, or is discovered with a default",
+	{Optional, Wrong, "the ext_authz filter is optional, or is discovered with a default",
 		"An Envoy without this filter, or before it has received it, accepts the configuration and checks nothing.",
 		"Remove is_optional, and write typed_config instead of config_discovery."},
-	{ruleFailOpen, Wrong, "failure_mode_allow: true",
+	{FailOpen, Wrong, "failure_mode_allow: true",
 		"Requests pass while portcullis does not answer, so stopping or overloading it opens every route.",
 		"Set failure_mode_allow: false. In Istio, failOpen: false; in Envoy Gateway, failOpen: false."},
-	{ruleShadow, Wrong, "shadow_mode: true",
+	{Shadow, Wrong, "shadow_mode: true",
 		"A request that portcullis denies reaches the upstream, with the client's own headers under mapped names.",
 		"Remove shadow_mode when the trial ends."},
-	{ruleUnapplied, Wrong, "typed_per_filter_config has ext_authz settings under a name that no filter of the listener has",
+	{Unapplied, Wrong, "typed_per_filter_config has ext_authz settings under a name that no filter of the listener has",
 		"The settings have no effect: the route lacks its API, or is not switched on.",
 		"Use the filter's own name as the key."},
-	{ruleClusterHeader, Wrong, "a request header selects the upstream (cluster_header)",
+	{ClusterHeader, Wrong, "a request header selects the upstream (cluster_header)",
 		"The client selects the upstream, but not the policy.",
 		"Name the cluster, or remove the header before the route is selected and set it yourself."},
-	{ruleUnseen, Wrong, "a part of the configuration is not in the input",
+	{Unseen, Wrong, "a part of the configuration is not in the input",
 		"What is not seen may be unguarded.",
 		"Pass the whole config_dump?include_eds, or all of istioctl proxy-config listeners, routes and clusters -o json."},
 }
 
 var nameRules = []Rule{
-	{ruleNoAPI, Wrong, "a route has no portcullis.api or no portcullis.stage in its context_extensions",
+	{NoAPI, Wrong, "a route has no portcullis.api or no portcullis.stage in its context_extensions",
 		"The host that the client sends selects the policy, but not the upstream: a client can name the most open API. With envoy.requireApi, portcullis answers 500.",
 		"Set portcullis.api and portcullis.stage in check_settings.context_extensions of the virtual host or of the route."},
-	{ruleListenerMark, Wrong, "routes with portcullis.listener are used by more than one listener",
+	{ListenerMark, Wrong, "routes with portcullis.listener are used by more than one listener",
 		"Requests of the other listener count as those of the VPC endpoint.",
 		"Give each listener with private APIs a route configuration of its own."},
-	{rulePrincipal, Wrong, "portcullis.sourcePrincipal: verified, although the listener does not verify client certificates",
+	{Principal, Wrong, "portcullis.sourcePrincipal: verified, although the listener does not verify client certificates",
 		"A client can claim any SPIFFE id.",
 		"Set a validation_context with trusted_ca in the listener's TLS, without trust_chain_verification: ACCEPT_UNTRUSTED, or remove portcullis.sourcePrincipal."},
-	{ruleProxyProtocol, Wrong, "the proxy_protocol filter accepts connections without the header",
+	{ProxyProtocol, Wrong, "the proxy_protocol filter accepts connections without the header",
 		"A client that reaches the listener directly is not recognized as one that came past the load balancer.",
 		"Remove allow_requests_without_proxy_protocol."},
-	{ruleVPCE, Wrong, "the listener reads the VPC endpoint from the PROXY protocol, but ext_authz does not send it",
+	{VPCE, Wrong, "the listener reads the VPC endpoint from the PROXY protocol, but ext_authz does not send it",
 		"portcullis does not see the endpoint: private APIs answer 403.",
 		"Set metadata_context_namespaces: [envoy.filters.listener.proxy_protocol] on the ext_authz filter."},
 }
 
 var bodyRules = []Rule{
-	{ruleUnbuffered, Wrong, "portcullis.body: buffered on a route where Envoy does not wait for the body",
+	{Unbuffered, Wrong, "portcullis.body: buffered on a route where Envoy does not wait for the body",
 		"An unsigned chunked body counts as an empty one and reaches the upstream with a valid signature.",
 		"Set with_request_body in check_settings of the same route, or remove portcullis.body from it."},
-	{ruleFilterBuffered, Wrong, "portcullis.body: buffered on a route that leaves waiting for the body to the filter",
+	{FilterBuffered, Wrong, "portcullis.body: buffered on a route that leaves waiting for the body to the filter",
 		"A connection that is older than the filter's with_request_body uses the new route at once: an unsigned body passes.",
 		"Set with_request_body in check_settings of the same route, in addition to the filter."},
-	{ruleWideMark, Note, "portcullis.body: buffered is set for a whole virtual host or route configuration",
+	{WideMark, Note, "portcullis.body: buffered is set for a whole virtual host or route configuration",
 		"Routes that are added later inherit it, including those with disable_request_body_buffering.",
 		"Set portcullis.body and with_request_body on each route."},
-	{rulePartial, Wrong, "allow_partial_message: true",
+	{Partial, Wrong, "allow_partial_message: true",
 		"A longer body is checked by its first bytes. portcullis refuses those with 500.",
 		"Set allow_partial_message: false, and max_request_bytes to the longest signed body."},
-	{ruleTextBody, Wrong, "the body is sent as text (no pack_as_bytes on the filter)",
+	{TextBody, Wrong, "the body is sent as text (no pack_as_bytes on the filter)",
 		"Bytes that are not UTF-8 become \"!\". portcullis answers signed bodies that contain it with 500.",
 		"Set pack_as_bytes: true in with_request_body of the filter. The setting does not exist on routes, so the filter needs with_request_body too."},
-	{ruleBodyLimit, Wrong, "max_request_bytes is above 10 MiB",
+	{BodyLimit, Wrong, "max_request_bytes is above 10 MiB",
 		"portcullis answers larger bodies with 413, as API Gateway does, after Envoy has buffered them.",
 		"Set max_request_bytes to 10485760 or less."},
-	{ruleNoMark, Wrong, "a stage has routes with AWS_IAM, and a route of Envoy that leads to it does not buffer and declare the body",
+	{NoMark, Wrong, "a stage has routes with AWS_IAM, and a route of Envoy that leads to it does not buffer and declare the body",
 		"Signed requests are answered 500.",
 		"Print the configuration again with portcullis envoy, or set portcullis.body: buffered and with_request_body on the route."},
-	{ruleNeedlessBody, Note, "Envoy buffers bodies, although no route of portcullis.yaml needs one",
+	{NeedlessBody, Note, "Envoy buffers bodies, although no route of portcullis.yaml needs one",
 		"Each body uses memory, and one of more than about 1 MiB is answered 413.",
 		"Remove with_request_body from the filter and the routes. Envoy Gateway keeps it."},
 }
 
 var requestRules = []Rule{
-	{ruleHeaders, Wrong, "allowed_headers or disallowed_headers on the ext_authz filter",
+	{Headers, Wrong, "allowed_headers or disallowed_headers on the ext_authz filter",
 		"portcullis does not see the other headers: signatures and tokens fail, and client headers with mapped names are not removed.",
 		"Remove both. In Envoy Gateway, remove headersToExtAuth."},
-	{ruleRawHeaders, Wrong, "encode_raw_headers is not true",
+	{RawHeaders, Wrong, "encode_raw_headers is not true",
 		"Repeated headers are joined, and bytes that are not UTF-8 become \"!\": signatures over them are answered 500 or 403.",
 		"Set encode_raw_headers: true on the ext_authz filter."},
-	{ruleMutations, Note, "validate_mutations is not true",
+	{Mutations, Note, "validate_mutations is not true",
 		"A header that HTTP does not allow would be forwarded.",
 		"Set validate_mutations: true on the ext_authz filter."},
-	{ruleMutationRules, Wrong, "decoder_header_mutation_rules keep portcullis from changing headers",
+	{MutationRules, Wrong, "decoder_header_mutation_rules keep portcullis from changing headers",
 		"Headers with mapped names stay as the client sent them, and signatures reach the upstream.",
 		"Remove decoder_header_mutation_rules."},
-	{ruleClearRoute, Wrong, "clear_route_cache, or clear_route_cache_headers",
+	{ClearRoute, Wrong, "clear_route_cache, or clear_route_cache_headers",
 		"The route is selected again after the check: headers can lead to another upstream than the one that was judged.",
 		"Remove both from the ext_authz filter. With upstreams in portcullis.yaml, keep clear_route_cache, and let no route match on headers, query parameters or other metadata."},
-	{ruleUpstreamName, Wrong, "routes match on the upstream that portcullis names, and clear_route_cache is not true",
+	{UpstreamName, Wrong, "routes match on the upstream that portcullis names, and clear_route_cache is not true",
 		"Envoy does not select the route again after the check, so these routes get no requests.",
 		"Set clear_route_cache: true on the ext_authz filter, as portcullis envoy prints it."},
-	{ruleResponseLimits, Wrong, "the answers of portcullis are cut or refused (max_denied_response_body_bytes below 8192, enforce_response_header_limits)",
+	{ResponseLimits, Wrong, "the answers of portcullis are cut or refused (max_denied_response_body_bytes below 8192, enforce_response_header_limits)",
 		"Clients get a part of the error body, or 500.",
 		"Remove max_denied_response_body_bytes and enforce_response_header_limits."},
-	{ruleNormalize, Wrong, "normalize_path or merge_slashes is not true",
+	{Normalize, Wrong, "normalize_path or merge_slashes is not true",
 		"portcullis refuses dot segments and backslashes with 400, and an inner // reaches the upstream, which may read another path than the policies.",
 		"Set normalize_path: true and merge_slashes: true. In Istio, pathNormalization: MERGE_SLASHES."},
-	{ruleSlashes, Wrong, "path_with_escaped_slashes_action changes the path",
+	{Slashes, Wrong, "path_with_escaped_slashes_action changes the path",
 		"UNESCAPE_AND_FORWARD and UNESCAPE_AND_REDIRECT make another path of %2F than the client signed and than API Gateway sees.",
 		"Set path_with_escaped_slashes_action: KEEP_UNCHANGED. In Envoy Gateway, escapedSlashesAction: KeepUnchanged in a ClientTrafficPolicy; in Istio, not DECODE_AND_MERGE_SLASHES."},
-	{ruleHost, Wrong, "strip_any_host_port, strip_matching_host_port or strip_trailing_host_dot",
+	{Host, Wrong, "strip_any_host_port, strip_matching_host_port or strip_trailing_host_dot",
 		"Signatures over a host with a port or a dot do not verify.",
 		"Remove them, and set ignore_port_in_host_matching in the route configuration."},
-	{rulePort, Note, "hosts without a port, and ignore_port_in_host_matching is not set",
+	{Port, Note, "hosts without a port, and ignore_port_in_host_matching is not set",
 		"A request whose Host header has a port does not match its virtual host.",
 		"Set ignore_port_in_host_matching: true in the route configuration."},
-	{ruleEarlyMutation, Wrong, "early_header_mutation_extensions change headers before the check",
+	{EarlyMutation, Wrong, "early_header_mutation_extensions change headers before the check",
 		"portcullis decides about another request than the client sent, and signatures over the headers fail.",
 		"Remove early_header_mutation_extensions. In Envoy Gateway, remove headers.earlyRequestHeaders."},
-	{ruleBefore, Wrong, "a filter before ext_authz changes requests, or answers them",
+	{Before, Wrong, "a filter before ext_authz changes requests, or answers them",
 		"portcullis decides about another request than the client sent. Signatures fail, and clients may get answers that nobody authorized.",
 		"Move the filter behind ext_authz, or remove it."},
-	{ruleUnknownBefore, Note, "a filter before ext_authz is unknown to portcullis doctor",
+	{UnknownBefore, Note, "a filter before ext_authz is unknown to portcullis doctor",
 		"It may change requests before they are checked.",
 		"Move it behind ext_authz unless it changes nothing."},
-	{ruleAfter, Wrong, "a filter after ext_authz changes what was judged",
+	{After, Wrong, "a filter after ext_authz changes what was judged",
 		"The upstream gets other headers, another body or another route than portcullis allowed. Headers that portcullis sets can be overwritten.",
 		"Remove the filter from these routes, or make sure that it touches no header that portcullis sets or removes, and move it to the upstream."},
-	{ruleUnknownAfter, Note, "a filter after ext_authz is unknown to portcullis doctor",
+	{UnknownAfter, Note, "a filter after ext_authz is unknown to portcullis doctor",
 		"It may change requests after they were allowed.",
 		"Check that it changes neither headers that portcullis sets nor the route."},
-	{ruleMapped, Wrong, "a route adds or removes a request header that portcullis sets for the upstream",
+	{Mapped, Wrong, "a route adds or removes a request header that portcullis sets for the upstream",
 		"The upstream gets another value than portcullis wrote.",
 		"Remove the header from request_headers_to_add and request_headers_to_remove."},
-	{ruleRequestID, Note, "Envoy changes the X-Request-Id of clients",
+	{RequestID, Note, "Envoy changes the X-Request-Id of clients",
 		"Signatures over X-Request-Id do not verify.",
 		"Set preserve_external_request_id: true, and pack_trace_reason: false in request_id_extension."},
-	{ruleMaxHeaders, Note, "max_headers_count is below 1100 (100 if it is not set)",
+	{MaxHeaders, Note, "max_headers_count is below 1100 (100 if it is not set)",
 		"A request whose headers exceed it after the check is answered 500, without a body.",
 		"Set common_http_protocol_options: {max_headers_count: 2000}."},
-	{ruleTrailers, Note, "enable_trailers: clients' HTTP/1.1 trailers are forwarded",
+	{Trailers, Note, "enable_trailers: clients' HTTP/1.1 trailers are forwarded",
 		"The upstream gets headers that portcullis has not seen.",
 		"Remove enable_trailers."},
-	{ruleAddress, Wrong, "use_remote_address is not true",
+	{Address, Wrong, "use_remote_address is not true",
 		"The client writes its own X-Forwarded-For and X-Forwarded-Proto, which aws:SourceIp and aws:SecureTransport may depend on.",
 		"Set use_remote_address: true, and remove original_ip_detection_extensions. In Envoy Gateway, remove clientIPDetection.customHeader."},
-	{ruleHops, Note, "xff_num_trusted_hops is above 0",
+	{Hops, Note, "xff_num_trusted_hops is above 0",
 		"Envoy takes X-Forwarded-Proto from the peer. Whoever bypasses the proxy in front can claim TLS.",
 		"Let only that proxy reach the listener, and have it overwrite X-Forwarded-Proto, or set portcullis.secureTransport to \"true\" or \"false\"."},
-	{ruleLogQuery, Note, "an access log contains the query",
+	{LogQuery, Note, "an access log contains the query",
 		"A reader of the log can replay presigned requests.",
 		"Use %PATH(NQ)% instead of %REQ(:PATH)% and of the default format."},
 }
 
 var timeRules = []Rule{
-	{ruleStatusOnError, Note, "status_on_error is not a server error",
+	{StatusOnError, Note, "status_on_error is not a server error",
 		"Clients are told 403, as for a denial, while portcullis does not answer.",
 		"Set status_on_error: {code: ServiceUnavailable}."},
-	{ruleTimeout, Wrong, "the timeout of a check is too short, or there is none",
+	{Timeout, Wrong, "the timeout of a check is too short, or there is none",
 		"Envoy answers 503 to requests whose authorizers take longer. Without a timeout, requests wait for ever.",
 		"Set grpc_service.timeout to what portcullis envoy prints: a second more than the slowest function."},
-	{ruleOuterTimeout, Wrong, "another timeout of the request is shorter than that of the check",
+	{OuterTimeout, Wrong, "another timeout of the request is shorter than that of the check",
 		"Envoy ends the request with 408 or 504 before portcullis may answer.",
 		"Raise request_timeout, stream_idle_timeout, idle_timeout and max_stream_duration above the timeout of ext_authz."},
-	{ruleBreaker, Wrong, "a circuit breaker of the cluster of portcullis is below the number of checks that portcullis accepts",
+	{Breaker, Wrong, "a circuit breaker of the cluster of portcullis is below the number of checks that portcullis accepts",
 		"One hanging function makes every API fail. portcullis would refuse the excess by share.",
 		"Set max_requests, max_pending_requests and max_connections to twice --max-checks: 8192 by default. In Istio, use a DestinationRule; in Envoy Gateway, backendSettings.circuitBreaker."},
 }
 
 var connectionRules = []Rule{
-	{rulePlain, Wrong, "the connection to portcullis leaves the machine unencrypted",
+	{Plain, Wrong, "the connection to portcullis leaves the machine unencrypted",
 		"Who answers in place of portcullis allows every request.",
 		"Print the configuration with --portcullis-ca, use mutual TLS of the mesh, or a loopback address or Unix socket."},
-	{ruleUnverified, Wrong, "the certificate of portcullis is not verified, or not its name",
+	{Unverified, Wrong, "the certificate of portcullis is not verified, or not its name",
 		"Another server can answer in place of portcullis.",
 		"Set validation_context with trusted_ca and match_typed_subject_alt_names in the cluster's TLS."},
-	{ruleHTTP2, Wrong, "the cluster of portcullis does not use HTTP/2",
+	{HTTP2, Wrong, "the cluster of portcullis does not use HTTP/2",
 		"Every check fails.",
 		"Set explicit_http_config: {http2_protocol_options: {}} in the cluster's HttpProtocolOptions."},
-	{ruleNoCluster, Wrong, "the cluster of portcullis does not exist",
+	{NoCluster, Wrong, "the cluster of portcullis does not exist",
 		"Every check fails.",
 		"Add the cluster. In Istio, a Sidecar resource with egress hosts must list the namespace of portcullis."},
-	{ruleHTTPService, Wrong, "an ext_authz filter for portcullis uses http_service",
+	{HTTPService, Wrong, "an ext_authz filter for portcullis uses http_service",
 		"portcullis answers the gRPC service only.",
 		"Use grpc_service."},
 }
 
 var stateRules = []Rule{
-	{ruleOld, Wrong, "Envoy is older than the oldest supported version",
+	{Old, Wrong, "Envoy is older than the oldest supported version",
 		"It lacks settings and fixes that portcullis depends on.",
 		fmt.Sprintf("Use Envoy 1.%d or newer.", OldestMinor)},
-	{ruleNotLive, Note, "Envoy is not live",
+	{NotLive, Note, "Envoy is not live",
 		"It starts, drains, or does not pass its health check.",
 		"Run the doctor again when it is."},
-	{ruleDraining, Wrong, "connections of an older configuration are still open",
+	{Draining, Wrong, "connections of an older configuration are still open",
 		"They keep the filters that they were opened with, which may be none, and use new routes at once.",
 		"Wait until they have drained (--drain-time-s), or restart Envoy."},
-	{ruleRefusedUpdate, Wrong, "Envoy has refused an update of its configuration",
+	{RefusedUpdate, Wrong, "Envoy has refused an update of its configuration",
 		"It serves the last version that it accepted, which may guard less.",
 		"Correct what error_state names in the dump."},
-	{ruleAllowedOnFailure, Wrong, "Envoy has let requests pass because their checks failed",
+	{AllowedOnFailure, Wrong, "Envoy has let requests pass because their checks failed",
 		"These requests reached the upstream unchecked.",
 		"Set failure_mode_allow: false."},
-	{ruleFailing, Note, "checks have failed since Envoy started",
+	{Failing, Note, "checks have failed since Envoy started",
 		"These requests were answered 503.",
 		"Compare with the log of portcullis, the timeout and the circuit breakers."},
-	{ruleUnhealthy, Wrong, "the cluster of portcullis has no healthy endpoint",
+	{Unhealthy, Wrong, "the cluster of portcullis has no healthy endpoint",
 		"Every check fails.",
 		"Start portcullis, and correct the cluster's address and TLS."},
 }
 
 var configRules = []Rule{
-	{ruleUnrouted, Note, "a domain of portcullis.yaml has no virtual host",
+	{Unrouted, Note, "a domain of portcullis.yaml has no virtual host",
 		"Its requests do not reach an upstream.",
 		"Print the configuration again with portcullis envoy."},
-	{ruleUnknownHost, Note, "a virtual host has a domain that portcullis.yaml does not have",
+	{UnknownHost, Note, "a virtual host has a domain that portcullis.yaml does not have",
 		"portcullis answers its requests with 403.",
 		"Add the domain to a stage, or remove it."},
 }
 
 var probeRules = []Rule{
-	{ruleProbePassed, Wrong, "a probe was not answered by portcullis",
+	{ProbePassed, Wrong, "a probe was not answered by portcullis",
 		"The route is unguarded, or its checks go elsewhere, such as to another replica.",
 		"Compare the route with portcullis envoy. Probe one replica at a time."},
-	{ruleProbeRefused, Wrong, "portcullis could not judge a probe",
+	{ProbeRefused, Wrong, "portcullis could not judge a probe",
 		"It answers every request of the route like that.",
 		"Correct what the message names."},
-	{ruleProbeAPI, Wrong, "a context extension has another value than portcullis.yaml",
+	{ProbeAPI, Wrong, "a context extension has another value than portcullis.yaml",
 		"Requests are answered by the policies of another API or stage, or 403 or 500.",
 		"Print the configuration again with portcullis envoy."},
-	{ruleProbeBody, Wrong, "a body did not arrive as it was sent",
+	{ProbeBody, Wrong, "a body did not arrive as it was sent",
 		"Signatures over bodies fail.",
 		"Set with_request_body with pack_as_bytes: true and allow_partial_message: false."},
-	{ruleProbeRequest, Wrong, "method, path, host or headers did not arrive as they were sent",
+	{ProbeRequest, Wrong, "method, path, host or headers did not arrive as they were sent",
 		"portcullis decides about another request than the client sent, and signatures fail.",
 		"Remove what changes requests before ext_authz."},
-	{ruleNotProbed, Note, "a route was not probed",
+	{NotProbed, Note, "a route was not probed",
 		"Its values are not known.",
 		"Check the route by hand."},
 }
@@ -377,8 +378,8 @@ func Explain(w io.Writer, id string) (bool, error) {
 	return b.Len() > 0, err
 }
 
-// RuleIDs returns the ids of all rules, sorted.
-func RuleIDs() []string {
+// IDs returns the ids of all rules, sorted.
+func IDs() []string {
 	var ids []string
 	for _, r := range Rules() {
 		ids = append(ids, r.ID)

@@ -1,0 +1,136 @@
+package dump
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
+)
+
+// Filter is an HTTP filter.
+type Filter struct {
+	Name        string
+	Config      any
+	Index       int
+	Where, Path string
+	Disabled    bool
+	Optional    bool
+	// Inner is the ext_authz configuration inside another filter, nil if there is none.
+	Inner tree.Object
+	// Missing reports whether the filter is discovered and not in the dump.
+	Missing bool
+}
+
+// Kind returns the name of the filter's type without package and version, such as ext_authz.
+func (f *Filter) Kind() string {
+	parts := strings.Split(tree.TypeOf(f.Config), ".")
+	for i, part := range parts {
+		if len(part) >= 2 && part[0] == 'v' && part[1] >= '0' && part[1] <= '9' && i > 0 {
+			return parts[i-1]
+		}
+	}
+	return f.Name
+}
+
+// filters returns the HTTP filters of a manager.
+func (d *Dump) filters(m *Manager) []Filter {
+	var all []Filter
+	for i, item := range tree.ListAt(m.Tree, "http_filters") {
+		f := Filter{Name: tree.TextAt(item, "name"), Config: tree.Get(item, "typed_config"), Index: i, Disabled: tree.IsTrue(item, "disabled"), Optional: tree.IsTrue(item, "is_optional")}
+		f.Where, f.Path = m.Where+" / filter "+f.Name, fmt.Sprintf("%s.http_filters[%d]", m.Path, i)
+		if discovery := tree.Get(item, "config_discovery"); discovery != nil {
+			f.Config = d.discovered[f.Name]
+			f.Missing = f.Config == nil
+			f.Optional = f.Optional || tree.Get(discovery, "default_config") != nil
+		}
+		if !tree.IsType(f.Config, typeExtAuthz) {
+			tree.Find(f.Config, typeExtAuthz, maxDepth, func(n tree.Object) { f.Inner = n })
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// recognizer returns whether an ext_authz configuration is one for portcullis.
+type recognizer func(name string, config any) bool
+
+// recognize returns what tells filters for portcullis from those for other services: their cluster has its name, or
+// routes have context extensions of portcullis under the filter's name. If neither holds for any filter, all of them
+// count.
+func recognize(all []*Manager) recognizer {
+	marked, some := map[string]bool{}, false
+	for _, m := range all {
+		for _, table := range m.Tables {
+			LevelsOf(table, func(at Level) {
+				for name, config := range tree.ObjectAt(at.Tree, PerFilter) {
+					if Marks(config) {
+						marked[name] = true
+					}
+				}
+			})
+		}
+	}
+	known := func(name string, config any) bool {
+		return marked[name] || strings.Contains(strings.ToLower(ClusterOf(config)), "portcullis")
+	}
+	for _, m := range all {
+		for i := range m.Filters {
+			f := &m.Filters[i]
+			some = some || f.ExtAuthz() != nil && known(f.Name, f.ExtAuthz())
+		}
+	}
+	return func(name string, config any) bool { return !some || known(name, config) }
+}
+
+// Marks reports whether settings of a route have a context extension of portcullis.
+func Marks(config any) bool {
+	_, config = Unwrapped(config)
+	for name := range tree.ObjectAt(config, "check_settings", extensionPath) {
+		if strings.HasPrefix(strings.ToLower(name), "portcullis") {
+			return true
+		}
+	}
+	return false
+}
+
+// ExtAuthz returns the configuration of ext_authz, or nil.
+func (f *Filter) ExtAuthz() any {
+	switch {
+	case tree.IsType(f.Config, typeExtAuthz):
+		return f.Config
+	case f.Inner != nil:
+		return f.Inner
+	default:
+		return nil
+	}
+}
+
+// ClusterOf returns the cluster, or the address, that an ext_authz filter asks.
+func ClusterOf(config any) string {
+	if name := tree.TextAt(config, "grpc_service", "envoy_grpc", "cluster_name"); name != "" {
+		return name
+	}
+	if uri := tree.TextAt(config, "grpc_service", "google_grpc", "target_uri"); uri != "" {
+		return uri
+	}
+	return tree.TextAt(config, "http_service", "server_uri", "cluster")
+}
+
+// Check is a filter for portcullis that runs for a route, and its settings there.
+type Check struct {
+	*Filter
+	Settings
+}
+
+// runs reports whether the filter runs for the route.
+func (c *Check) runs() bool {
+	return c.Off == nil && c.Settings.Disabled == nil && (c.set || !c.Filter.Disabled)
+}
+
+// IsBackstop reports whether a filter asks about each request that no filter for portcullis before it has allowed.
+func IsBackstop(config any) bool {
+	want := tree.Get(config, "filter_enabled_metadata")
+	path := tree.ListAt(want, "path")
+	return tree.TextAt(want, "filter") == "envoy.filters.http.ext_authz" && len(path) == 1 && tree.TextAt(path[0], "key") == "decision" &&
+		tree.TextAt(want, "value", "string_match", "exact") == "allow" && tree.IsTrue(want, "invert")
+}

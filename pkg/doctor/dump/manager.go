@@ -1,0 +1,207 @@
+package dump
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
+)
+
+const (
+	typeManager   = ".HttpConnectionManager"
+	TypeTCP       = ".TcpProxy"
+	typeExtAuthz  = "http.ext_authz.v3.ExtAuthz"
+	TypePerRoute  = "http.ext_authz.v3.ExtAuthzPerRoute"
+	typeFlag      = "route.v3.FilterConfig"
+	PerFilter     = "typed_per_filter_config"
+	extensionPath = "context_extensions"
+)
+
+// Manager is an HTTP connection manager.
+type Manager struct {
+	Tree        any
+	Where, Path string
+	Listener    *Listener
+	// Chain is the filter chain.
+	Chain any
+	// Filters are the HTTP filters.
+	Filters []Filter
+	// Ours are the ext_authz filters for portcullis. Envoy Gateway makes one for each SecurityPolicy.
+	Ours []*Filter
+	// Tables are the route configurations.
+	Tables []Entry
+	// Unseen names route configurations that are not in the dump.
+	Unseen []string
+}
+
+// Chains calls f with each filter chain of a listener.
+func (l *Listener) Chains(f func(chain any, where, path string)) {
+	name := "listener " + tree.TextAt(l.Tree, "name")
+	if l.State == "draining" {
+		name += " (draining)"
+	}
+	for i, chain := range tree.ListAt(l.Tree, "filter_chains") {
+		label := fmt.Sprint(i)
+		if own := tree.TextAt(chain, "name"); own != "" {
+			label = own
+		}
+		f(chain, name+" / filter chain "+label, fmt.Sprintf("%s.filter_chains[%d]", l.Path, i))
+	}
+	if chain := tree.Get(l.Tree, "default_filter_chain"); chain != nil {
+		f(chain, name+" / default filter chain", l.Path+".default_filter_chain")
+	}
+	if api := tree.Get(l.Tree, "api_listener", "api_listener"); api != nil {
+		f(tree.Object{"filters": []any{tree.Object{"typed_config": api}}}, name+" / api_listener", l.Path+".api_listener")
+	}
+}
+
+// managersOf returns the HTTP connection managers of a listener.
+func (d *Dump) managersOf(l *Listener) []*Manager {
+	var all []*Manager
+	l.Chains(func(chain any, where, path string) {
+		for i, f := range tree.ListAt(chain, "filters") {
+			config := tree.Get(f, "typed_config")
+			if !tree.IsType(config, typeManager) {
+				continue
+			}
+			m := &Manager{Tree: config, Where: where, Path: fmt.Sprintf("%s.filters[%d].typed_config", path, i), Listener: l, Chain: chain}
+			m.Filters = d.filters(m)
+			d.addTables(m)
+			all = append(all, m)
+		}
+	})
+	return all
+}
+
+// addTables adds the route configurations of a manager.
+func (d *Dump) addTables(m *Manager) {
+	named := func(name string) {
+		if table, ok := d.routes[name]; ok {
+			m.Tables = append(m.Tables, table)
+		} else {
+			m.Unseen = append(m.Unseen, name)
+		}
+	}
+	if inline := tree.Get(m.Tree, "route_config"); inline != nil {
+		m.Tables = append(m.Tables, Entry{inline, m.Path + ".route_config"})
+	}
+	if rds := tree.Get(m.Tree, "rds"); rds != nil {
+		named(tree.TextAt(rds, "route_config_name"))
+	}
+	scoped := tree.Get(m.Tree, "scoped_routes")
+	if scoped == nil {
+		return
+	}
+	for i, s := range tree.ListAt(scoped, "scoped_route_configurations_list", "scoped_route_configurations") {
+		if inline := tree.Get(s, "route_configuration"); inline != nil {
+			m.Tables = append(m.Tables, Entry{inline, fmt.Sprintf("%s.scoped_routes[%d]", m.Path, i)})
+		} else {
+			named(tree.TextAt(s, "route_configuration_name"))
+		}
+	}
+	if tree.Get(scoped, "scoped_rds") != nil { // any of them
+		for _, name := range SortedKeys(d.routes) {
+			m.Tables = append(m.Tables, d.routes[name])
+		}
+	}
+}
+
+// choose sets the filters for portcullis.
+func (m *Manager) choose(is recognizer) {
+	m.Ours = nil
+	for i := range m.Filters {
+		if f := &m.Filters[i]; f.ExtAuthz() != nil && is(f.Name, f.ExtAuthz()) {
+			m.Ours = append(m.Ours, f)
+		}
+	}
+}
+
+// Checks returns the checks of a route. Without any, it also returns the settings that switch them off, of the filter
+// that says so most clearly. A backstop counts if nothing else checks the route.
+func (m *Manager) Checks(r *Route) (all []Check, off Check) {
+	var backstops []Check
+	for _, f := range m.Ours {
+		c := Check{f, r.settings(f.Name)}
+		switch {
+		case c.runs() && IsBackstop(f.ExtAuthz()):
+			backstops = append(backstops, c)
+		case c.runs():
+			all = append(all, c)
+		case off.Filter == nil || c.Off != nil || c.Settings.Disabled != nil:
+			off = c
+		}
+	}
+	if len(all) == 0 {
+		all = backstops
+	}
+	return all, off
+}
+
+// Managers returns the HTTP connection managers of all listeners.
+func (d *Dump) Managers() []*Manager {
+	var all []*Manager
+	for i := range d.Listeners {
+		all = append(all, d.managersOf(&d.Listeners[i])...)
+	}
+	is := recognize(all)
+	for _, m := range all {
+		m.choose(is)
+	}
+	return all
+}
+
+// Direction returns the traffic_direction of the listener.
+func (m *Manager) Direction() string { return tree.TextAt(m.Listener.Tree, "traffic_direction") }
+
+// own are clusters of Istio and Envoy Gateway that lead to Envoy's own statistics and health.
+var own = []string{"agent", "prometheus_stats"}
+
+// IsOwn reports whether all routes that forward lead to Envoy itself.
+func (m *Manager) IsOwn() bool {
+	foreign := false
+	for _, table := range m.Tables {
+		RoutesOf(table, func(r Route) {
+			foreign = foreign || r.Forwards() && !slices.ContainsFunc(r.Clusters, func(c string) bool { return slices.Contains(own, c) })
+		})
+	}
+	return !foreign
+}
+
+// Runs reports whether a filter runs for a request at all.
+func (m *Manager) Runs(f *Filter) bool {
+	if !f.Disabled {
+		return true
+	}
+	on := false
+	for _, table := range m.Tables {
+		RoutesOf(table, func(r Route) {
+			s := r.settings(f.Name)
+			on = on || s.set && s.Off == nil
+		})
+	}
+	return on
+}
+
+// Overrides reports whether a route has settings of its own for a filter.
+func (m *Manager) Overrides(name string) bool {
+	found := false
+	for _, table := range m.Tables {
+		LevelsOf(table, func(at Level) {
+			_, own := tree.ObjectAt(at.Tree, PerFilter)[name]
+			found = found || own
+		})
+	}
+	return found
+}
+
+// HasBackstop reports whether a backstop runs for all routes of a table that forward.
+func (m *Manager) HasBackstop(table Entry) bool {
+	return slices.ContainsFunc(m.Ours, func(f *Filter) bool {
+		runs := IsBackstop(f.ExtAuthz())
+		RoutesOf(table, func(r Route) {
+			c := Check{f, r.settings(f.Name)}
+			runs = runs && (!r.Forwards() || c.runs())
+		})
+		return runs
+	})
+}
