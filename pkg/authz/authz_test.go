@@ -90,3 +90,19 @@ func TestIsToken(t *testing.T) {
 		}
 	}
 }
+
+// The longest entry counts, for whole segments.
+func TestBySPIFFE(t *testing.T) {
+	entries := map[string]string{"spiffe://a/b/": "below", "spiffe://a/b/c": "exact", "spiffe://a/b/c/": "deep", "spiffe://d/": "domain"}
+	for id, want := range map[string]string{
+		"": "", "spiffe://a/b": "", "spiffe://a/b/x": "below", "spiffe://a/b/c": "exact", "spiffe://a/b/cd": "below", "spiffe://a/b/c/d": "deep",
+		"spiffe://a/bc/d": "", "spiffe://b/b/c": "", "spiffe://a/B/c": "", "spiffe://d/x/y": "domain", "spiffe://de/x": "",
+	} {
+		if got, found := BySPIFFE(entries, id); got != want || found != (want != "") {
+			t.Errorf("%q: %q, %t, want %q", id, got, found, want)
+		}
+	}
+	if _, found := BySPIFFE(map[string]string(nil), "spiffe://a/b"); found {
+		t.Error("no entries have an entry")
+	}
+}

@@ -26,6 +26,23 @@ func IsSPIFFE(text string) bool {
 	return true
 }
 
+// BySPIFFE returns the entry for a SPIFFE id. An entry with a slash at its end is for all ids below it. The entry for the id itself comes
+// before those, of which the longest counts. An empty id has no entry.
+func BySPIFFE[T any](entries map[string]T, id string) (entry T, found bool) {
+	if len(entries) == 0 || id == "" {
+		return entry, false
+	}
+	if entry, found = entries[id]; found {
+		return entry, true
+	}
+	for end := strings.LastIndexByte(id, '/'); end > 0; end = strings.LastIndexByte(id[:end], '/') {
+		if entry, found = entries[id[:end+1]]; found {
+			return entry, true
+		}
+	}
+	return entry, false
+}
+
 // inSPIFFE reports whether a character can be in a SPIFFE id between the slashes.
 func inSPIFFE(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_'

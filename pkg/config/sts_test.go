@@ -2,6 +2,9 @@ package config
 
 import (
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
 const withSTS = `apis:
@@ -39,8 +43,8 @@ func TestSTS(t *testing.T) {
 		t.Fatalf("%v, %v", err, s)
 	}
 	t.Cleanup(s.Close)
-	if want := []string{"AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetSessionToken"}; !slices.Equal(s.STS.ActionNames(), want) {
-		t.Errorf("actions %v", s.STS.ActionNames())
+	if answersCalls(s.STS, "AssumeRoleWithCallerIdentity") || !answersCalls(s.STS, "AssumeRoleWithWebIdentity") {
+		t.Error("STS answers other calls than it should")
 	}
 	without, err := loadSTS(t, "  sessions: {keys: [{id: a, secret: {file: ring}, use: ISSUE}]}\n", "", "  sts: {callsPerSecond: 50, clockSkew: 30s}\n", "  explainSignatures: false\n",
 		"AWS_IAM", "NONE")
@@ -74,6 +78,15 @@ func TestFaultsOfSTS(t *testing.T) {
 	}
 }
 
+// answersCalls reports whether STS knows an operation.
+func answersCalls(s *sts.Service, action string) bool {
+	server := sts.NewServer(sts.ServerConfig{Current: func() (*sts.Service, func()) { return s, func() {} }, Log: slog.New(slog.DiscardHandler)})
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader("Version=2011-06-15&Action="+action))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	server.ServeHTTP(w, r)
+	return !strings.Contains(w.Body.String(), "InvalidAction")
+}
+
 const withAWS = `iam:
   roles: [{name: cart, account: "111122223333"}]
   awsIdentities:
@@ -86,7 +99,7 @@ func TestAWSIdentities(t *testing.T) {
 		return loadSTS(t, append(change, "iam:\n", withAWS, "{callsPerSecond", "{urls: [https://sts.example.com], callsPerSecond")...)
 	}
 	s, err := load()
-	if err != nil || len(s.Warnings) > 0 || !slices.Contains(s.STS.ActionNames(), "AssumeRoleWithCallerIdentity") {
+	if err != nil || len(s.Warnings) > 0 || !answersCalls(s.STS, "AssumeRoleWithCallerIdentity") {
 		t.Fatalf("%v, %v", err, s)
 	}
 	s.Close()

@@ -32,11 +32,7 @@ func (s *Store) AssumeRole(r *AssumeRequest) (*session.Session, error) {
 
 // ExchangeAWS returns a session of a role for an identity of AWS that the configuration lists for the role. The error is a *Refused.
 func (s *Store) ExchangeAWS(arn string, i *AWSIdentity) (*session.Session, error) {
-	role := s.role(arn)
-	if role != nil && role.Trust == nil && s.principals[arn].trust != nil {
-		return nil, &Refused{Code: trust.InternalFailure, Message: "The request processing has failed.", Detail: "the role's trust policy cannot be read"}
-	}
-	return trust.ExchangeAWS(role, arn, i)
+	return trust.ExchangeAWS(s.role(arn), arn, i)
 }
 
 // HasRole reports whether an account has a role.

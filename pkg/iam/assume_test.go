@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
@@ -256,5 +257,27 @@ func TestLimitsOfRequests(t *testing.T) {
 		if (refused == nil) != (c.code == "") || refused != nil && string(refused.Code) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A trust policy that cannot be read trusts nobody, and may deny whom the configuration lists.
+func TestTrustPolicyThatCannotBeRead(t *testing.T) {
+	s := trustingStore(t)
+	const bobs, none = "arn:aws:iam::111122223333:role/bobs", "arn:aws:iam::111122223333:role/none"
+	who := &AWSIdentity{
+		Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/carol", Account: "444455556666", ID: "AIDACAROL0000000EXAMPLE"},
+		UserID:    "AIDACAROL0000000EXAMPLE", SessionName: "carol", At: now,
+	}
+	for role, what := range map[string]string{none: "without trust policy", bobs: "with a trust policy"} {
+		if _, err := s.ExchangeAWS(role, who); err != nil {
+			t.Errorf("a role %s: %v", what, err)
+		}
+	}
+	s.principals[bobs].trust = &storedPolicy{name: TrustPolicyName, kind: policy.Trust, text: "{"}
+	if _, err := s.ExchangeAWS(bobs, who); err == nil || !strings.Contains(err.Error(), "cannot be read") {
+		t.Errorf("an identity of AWS: %v", err)
+	}
+	if _, err := s.AssumeRole(&AssumeRequest{Role: bobs, SessionName: "ci", At: now, Caller: s.Caller("arn:aws:iam::111122223333:user/bob", now)}); err == nil {
+		t.Error("a user has a session of the role")
 	}
 }

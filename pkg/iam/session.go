@@ -99,8 +99,7 @@ func (s *Store) resume(keyID string, o *session.Session) *identity {
 		return nil
 	}
 	i.temporary, i.session = true, o
-	i.issued, i.mfa = o.Issued, o.MFA
-	i.sourceIdentity, i.federatedProvider = o.SourceIdentity, o.FederatedProvider
+	i.issued, i.sourceIdentity, i.federatedProvider = o.Issued, o.SourceIdentity, o.FederatedProvider
 	return i
 }
 

@@ -93,11 +93,10 @@ func TestSessionCallers(t *testing.T) {
 	full := deployerSession()
 	full.Tags = []session.Tag{{Key: "Team", Value: "pets"}, {Key: "level", Value: "2"}}
 	full.TransitiveTagKeys = []string{"LEVEL"}
-	full.SourceIdentity, full.FederatedProvider, full.MFA = "alice", "arn:aws:iam::111122223333:oidc-provider/issuer.test", now.Add(-time.Minute)
+	full.SourceIdentity, full.FederatedProvider = "alice", "arn:aws:iam::111122223333:oidc-provider/issuer.test"
 	root := deployerSession()
 	root.Issued = time.Unix(0, 0)
 	user := aliceSession()
-	user.MFA = now.Add(-2 * time.Minute)
 	role := policy.Principal{
 		Kind: policy.RoleSession, ARN: "arn:aws:sts::111122223333:assumed-role/deployer/ci", Account: "111122223333",
 		ParentARN: deployerARN, ParentID: "AROADEPLOYER0000EXAMPLE",
@@ -114,7 +113,7 @@ func TestSessionCallers(t *testing.T) {
 		"role, with everything": {full, role, map[string]string{
 			"aws:PrincipalArn": deployerARN, "aws:PrincipalType": "AssumedRole", "aws:userid": "AROADEPLOYER0000EXAMPLE:ci",
 			"aws:PrincipalTag/TEAM": "pets", "aws:PrincipalTag/level": "2", "aws:TokenIssueTime": "2026-11-23T05:59:00Z",
-			"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "60", "aws:SourceIdentity": "alice",
+			"aws:MultiFactorAuthPresent": "false", "aws:SourceIdentity": "alice",
 			"aws:FederatedProvider": "arn:aws:iam::111122223333:oidc-provider/issuer.test",
 		}},
 		"role, issue time not known": {root, role, map[string]string{
@@ -127,7 +126,7 @@ func TestSessionCallers(t *testing.T) {
 			map[string]string{
 				"aws:PrincipalArn": aliceARN, "aws:PrincipalType": "User", "aws:userid": "AIDAALICE0000000EXAMPLE", "aws:username": "alice",
 				"aws:PrincipalTag/TEAM": "pets", "aws:PrincipalTag/level": "1", "aws:TokenIssueTime": "2026-11-23T05:59:00Z",
-				"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "120",
+				"aws:MultiFactorAuthPresent": "false",
 			},
 		},
 	} {

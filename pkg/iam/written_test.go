@@ -56,7 +56,7 @@ func TestSessionsOfWrittenRoles(t *testing.T) {
 		t.Errorf("%+v, %+v", got, c.Principal())
 	}
 	second, err := s.AssumeRole(&AssumeRequest{Role: writtenRole, SessionName: "again", At: now, Caller: c})
-	if err != nil || !second.Chained || len(second.Tags) != 1 || second.Tags[0].Value != "cats" || second.Expires.Sub(second.Issued) != time.Hour {
+	if err != nil || len(second.Tags) != 1 || second.Tags[0].Value != "cats" || second.Expires.Sub(second.Issued) != time.Hour {
 		t.Errorf("%+v, %v", second, err)
 	}
 	if _, err := verify(mustVerifierOf(t, writtenStore(t, ring, ""), Options{}), credentials); err != nil {

@@ -30,7 +30,7 @@ var errNotSession = errors.New("session: the session is neither one of a role no
 func (s *Session) check() error {
 	ofRole := s.Role != "" && s.RoleID != "" && s.Name != "" && s.User == "" && s.UserID == ""
 	ofUser := s.User != "" && s.UserID != "" && s.Role == "" && s.RoleID == "" && s.Name == "" && s.Policy == "" && len(s.PolicyARNs) == 0 &&
-		len(s.Tags) == 0 && len(s.TransitiveTagKeys) == 0 && s.SourceIdentity == "" && s.FederatedProvider == "" && !s.Chained
+		len(s.Tags) == 0 && len(s.TransitiveTagKeys) == 0 && s.SourceIdentity == "" && s.FederatedProvider == ""
 	if !ofRole && !ofUser {
 		return errNotSession
 	}
@@ -45,13 +45,12 @@ func walk(s *Session, c coder) {
 	for _, field := range []*string{&s.Role, &s.RoleID, &s.Name, &s.User, &s.UserID} {
 		c.text(field)
 	}
-	for _, field := range []*time.Time{&s.Issued, &s.Expires, &s.MFA} {
+	for _, field := range []*time.Time{&s.Issued, &s.Expires} {
 		c.time(field)
 	}
 	for _, field := range []*string{&s.SourceIdentity, &s.FederatedProvider, &s.Policy} {
 		c.text(field)
 	}
-	c.flag(&s.Chained)
 	each(c, &s.PolicyARNs, c.text)
 	each(c, &s.Tags, func(t *Tag) {
 		c.text(&t.Key)
@@ -65,7 +64,6 @@ type coder interface {
 	count(n *uint64)
 	text(s *string)
 	time(t *time.Time)
-	flag(b *bool)
 }
 
 // each passes the items of a list to a coder.
@@ -99,14 +97,6 @@ func (e *encoder) time(t *time.Time) {
 		unix := t.Unix()
 		e.broken = e.broken || unix < 0 || unix >= maxSeconds
 		n = uint64(unix) + 1 //nolint:gosec // not negative, or broken
-	}
-	e.count(&n)
-}
-
-func (e *encoder) flag(b *bool) {
-	n := uint64(0)
-	if *b {
-		n = 1
 	}
 	e.count(&n)
 }
@@ -145,10 +135,6 @@ func (d *decoder) time(t *time.Time) {
 	if n := d.number(maxSeconds); n > 0 {
 		*t = time.Unix(int64(n)-1, 0).UTC() //nolint:gosec // at most maxSeconds
 	}
-}
-
-func (d *decoder) flag(b *bool) {
-	*b = d.number(1) == 1
 }
 
 // seconds returns a time as a token holds it.

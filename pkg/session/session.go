@@ -21,8 +21,6 @@ type Session struct {
 	Issued time.Time
 	// Expires is the end that the client was told. Credentials work a little longer.
 	Expires time.Time
-	// MFA is when the caller authenticated with a second factor; the zero time means not at all.
-	MFA time.Time
 	// Policy is the inline session policy, as JSON; PolicyARNs are the managed ones.
 	Policy     string
 	PolicyARNs []string
@@ -32,8 +30,6 @@ type Session struct {
 	SourceIdentity    string
 	// FederatedProvider is aws:FederatedProvider: the ARN of the identity provider of a web identity.
 	FederatedProvider string
-	// Chained reports that the session was assumed from another role session.
-	Chained bool
 }
 
 // Tag is a session tag.

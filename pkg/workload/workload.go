@@ -76,7 +76,7 @@ func New(c Config) *Finder {
 // denies.
 func (f *Finder) Find(ctx context.Context, r *Request) (*iam.Caller, authz.Caller, error) {
 	value, lines := r.Header("authorization")
-	role := f.roleOf(r.SourcePrincipal)
+	role, _ := authz.BySPIFFE(f.workloads, r.SourcePrincipal)
 	switch {
 	case role != "" && lines > 0:
 		return nil, authz.Caller{}, ambiguous("the client's certificate identifies it, and the request has the header Authorization too")
@@ -96,23 +96,6 @@ func (f *Finder) Find(ctx context.Context, r *Request) (*iam.Caller, authz.Calle
 		return nil, authz.Caller{}, ambiguous("the header Authorization has more than one token")
 	}
 	return f.byToken(ctx, r, token)
-}
-
-// roleOf returns the role of a SPIFFE id, "" if there is none. An entry for the id itself comes before those for all ids below one, of which
-// the longest counts.
-func (f *Finder) roleOf(id string) string {
-	if id == "" || len(f.workloads) == 0 {
-		return ""
-	}
-	if role := f.workloads[id]; role != "" && !strings.HasSuffix(id, "/") {
-		return role
-	}
-	for end := strings.LastIndexByte(id, '/'); end > 0; end = strings.LastIndexByte(id[:end], '/') {
-		if role := f.workloads[id[:end+1]]; role != "" {
-			return role
-		}
-	}
-	return ""
 }
 
 // byToken verifies a token and assumes the role that it is mapped to.

@@ -255,7 +255,7 @@ func (a *assumption) session() *session.Session {
 	s := &session.Session{
 		Role: a.role.ARN, RoleID: a.role.ID, Name: a.SessionName, Issued: a.issued(), Expires: seconds(a.At).Add(a.duration()),
 		Policy: a.Policy, PolicyARNs: slices.Clone(a.PolicyARNs),
-		Tags: slices.Concat(a.inherited, a.tags), SourceIdentity: a.sourceIdentity, Chained: a.chained,
+		Tags: slices.Concat(a.inherited, a.tags), SourceIdentity: a.sourceIdentity,
 	}
 	for _, tag := range a.inherited {
 		s.TransitiveTagKeys = append(s.TransitiveTagKeys, tag.Key)

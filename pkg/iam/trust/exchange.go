@@ -32,7 +32,7 @@ type AWSIdentity struct {
 // need not allow. Its Deny statements count. A nil role is one that does not exist. The error is a *Refused.
 func ExchangeAWS(role *Role, arn string, i *AWSIdentity) (*session.Session, error) {
 	a := &assumption{role: role, chained: i.Principal.Kind == policy.RoleSession, Request: &Request{
-		Role: arn, SessionName: i.SessionName, Duration: i.Duration, Caller: foreign{i}, At: i.At, SourceIP: i.SourceIP, UserAgent: i.UserAgent, TLS: i.TLS,
+		Role: arn, SessionName: i.SessionName, Duration: i.Duration, Caller: &foreign{AWSIdentity: i}, At: i.At, SourceIP: i.SourceIP, UserAgent: i.UserAgent, TLS: i.TLS,
 	}}
 	for _, step := range []func() *Refused{a.complete, a.exists, a.notDenied} {
 		if refused := step(); refused != nil {
@@ -77,7 +77,7 @@ func (a *assumption) notDenied() *Refused {
 		return a.denied(action, "the role's trust policy cannot be read, so it may deny")
 	case a.role.Trust == nil:
 		return nil
-	case a.Caller.(foreign).PathUnknown && a.role.Trust.Denies():
+	case a.foreign().PathUnknown && a.role.Trust.Denies():
 		return a.denied(action, "the trust policy has a Deny, which may name the path of the caller's role, and AWS does not tell the path: list the role itself in iam.awsIdentities")
 	}
 	if refused := a.trusts(); refused != nil {
@@ -86,26 +86,35 @@ func (a *assumption) notDenied() *Refused {
 	result := policy.Evaluate(&policy.Policies{Resource: a.role.Trust}, &policy.Request{
 		Principal: a.principal(), Action: action, Resource: a.role.ARN, ResourceAccount: a.role.Account, Context: facts{a},
 	})
-	if result.Decision == policy.ExplicitDeny {
+	switch {
+	case result.Decision == policy.ExplicitDeny:
 		return a.denied(action, reason(result))
+	case a.foreign().asked != "" && a.role.Trust.Denies():
+		return a.denied(action, "the trust policy has a Deny and asks for "+a.foreign().asked+", which AWS does not tell of the caller: remove the condition, or the role from iam.awsIdentities")
 	}
 	return nil
 }
 
+func (a *assumption) foreign() *foreign { return a.Caller.(*foreign) }
+
 // foreign is an identity of AWS as the Caller of a request. It has no policies here.
-type foreign struct{ *AWSIdentity }
+type foreign struct {
+	*AWSIdentity
+	// asked is a key that a policy has asked for, and that the identity may have without being known here.
+	asked string
+}
 
 // Principal implements Caller.
-func (f foreign) Principal() policy.Principal { return f.AWSIdentity.Principal }
+func (f *foreign) Principal() policy.Principal { return f.AWSIdentity.Principal }
 
 // Policies implements Caller.
-func (f foreign) Policies() policy.Policies { return policy.Policies{} }
+func (f *foreign) Policies() policy.Policies { return policy.Policies{} }
 
 // TransitiveTags implements Caller. AWS does not tell the tags of a session.
-func (f foreign) TransitiveTags() []session.Tag { return nil }
+func (f *foreign) TransitiveTags() []session.Tag { return nil }
 
-// Lookup implements policy.Context. Keys that AWS does not tell are absent.
-func (f foreign) Lookup(key *policy.Key) (policy.Value, bool) {
+// Lookup implements policy.Context. Keys that AWS does not tell are absent, and asked names one of them.
+func (f *foreign) Lookup(key *policy.Key) (policy.Value, bool) {
 	p := f.AWSIdentity.Principal
 	switch key.ID() {
 	case policy.KeyPrincipalArn:
@@ -128,9 +137,13 @@ func (f foreign) Lookup(key *policy.Key) (policy.Value, bool) {
 		return policy.BoolValue(false), true
 	case policy.KeyTokenIssueTime:
 		return policy.TimeValue(time.Unix(0, 0)), f.Temporary
-	case policy.KeyMultiFactorAuthPresent:
-		return policy.BoolValue(false), f.Temporary
+	case policy.KeyMultiFactorAuthPresent, policy.KeyMultiFactorAuthAge:
+		if f.Temporary {
+			f.asked = key.String()
+		}
+	case policy.KeyPrincipalTag, policy.KeyPrincipalOrgID, policy.KeyPrincipalOrgPaths, policy.KeySourceIdentity, policy.KeyFederatedProvider:
+		f.asked = key.String()
 	default:
-		return policy.Value{}, false
 	}
+	return policy.Value{}, false
 }

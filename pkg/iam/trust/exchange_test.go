@@ -44,3 +44,51 @@ func TestExchangeWithADenyThatMayMatch(t *testing.T) {
 		}
 	}
 }
+
+// A Deny that asks for what AWS does not tell of a caller may match.
+func TestExchangeWithADenyOfWhatIsNotKnown(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/cart"
+	for condition, want := range map[string]struct{ user, session bool }{
+		`"StringEquals": {"aws:PrincipalTag/suspended": "yes"}`:                                         {false, false},
+		`"StringNotEquals": {"aws:PrincipalTag/team": "shop"}`:                                          {false, false},
+		`"StringEquals": {"aws:PrincipalOrgID": "o-evil"}`:                                              {false, false},
+		`"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-evil/*"}`:                               {false, false},
+		`"StringEquals": {"aws:SourceIdentity": "mallory"}`:                                             {false, false},
+		`"StringLike": {"aws:FederatedProvider": "*"}`:                                                  {false, false},
+		`"Bool": {"aws:MultiFactorAuthPresent": "true"}`:                                                {true, false},
+		`"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}`:                                       {false, false},
+		`"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}`:                                        {true, false},
+		`"DateLessThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}`:                                {true, false},
+		`"StringEquals": {"aws:username": "alice"}`:                                                     {false, true},
+		`"StringEquals": {"aws:username": "bob"}`:                                                       {true, true},
+		`"StringEquals": {"aws:PrincipalAccount": "444455556666"}`:                                      {false, false},
+		`"StringEquals": {"aws:PrincipalAccount": "999955556666"}`:                                      {true, true},
+		`"StringEquals": {"aws:PrincipalType": "AssumedRole"}`:                                          {true, false},
+		`"StringLike": {"aws:userid": "AROACI0000000000EXAMPLE:*"}`:                                     {true, false},
+		`"Bool": {"aws:PrincipalIsAWSService": "true"}`:                                                 {true, true},
+		`"StringEquals": {"aws:PrincipalAccount": "999955556666", "aws:PrincipalTag/suspended": "yes"}`: {true, true},
+	} {
+		trusted, faults := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sts:*","Condition":{`+condition+`}}}`),
+			policy.Options{Name: "trust-policy", Kind: policy.Trust, Format: policy.FormatJSON})
+		if trusted == nil {
+			t.Fatal(faults)
+		}
+		role := &Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333", Trust: trusted}
+		user := &AWSIdentity{
+			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
+			UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: time.Now(),
+		}
+		session := &AWSIdentity{
+			Principal: policy.Principal{
+				Kind: policy.RoleSession, ARN: "arn:aws:sts::444455556666:assumed-role/ci/s1", Account: "444455556666",
+				ParentARN: "arn:aws:iam::444455556666:role/ci", ParentID: "AROACI0000000000EXAMPLE",
+			},
+			UserID: "AROACI0000000000EXAMPLE:s1", SessionName: "s1", Temporary: true, At: time.Now(),
+		}
+		for who, granted := range map[*AWSIdentity]bool{user: want.user, session: want.session} {
+			if _, err := ExchangeAWS(role, arn, who); (err == nil) != granted {
+				t.Errorf("%s, %s: %v", condition, who.SessionName, err)
+			}
+		}
+	}
+}

@@ -53,6 +53,9 @@ func New(c Config) (*sts.Action, error) {
 			return nil, err
 		}
 	}
+	if err := a.reachable(); err != nil {
+		return nil, err
+	}
 	return &sts.Action{
 		Unsigned: true, Run: a.run, Shape: sts.Shape{
 			Required: []string{"CallerIdentityUrl", "StsUrl"},
@@ -63,6 +66,20 @@ func New(c Config) (*sts.Action, error) {
 			},
 		},
 	}, nil
+}
+
+// reachable refuses entries of partitions whose STS is never asked. They would match nobody.
+func (a *action) reachable() error {
+	partitions := map[string]bool{}
+	for _, host := range a.hosts {
+		partitions[host.partition] = true
+	}
+	for _, e := range a.Listing.entries {
+		if !partitions[e.partition] {
+			return fmt.Errorf("no STS of the partition %q is asked, so nobody of the account %s is known: correct the entry, or write iam.sts.awsEndpoint", e.partition, e.account)
+		}
+	}
+	return nil
 }
 
 func (a *action) run(ctx context.Context, c *sts.Call) ([]sts.Field, error) {

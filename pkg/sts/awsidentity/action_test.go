@@ -230,7 +230,7 @@ func TestExchange(t *testing.T) {
 	aws := newAWS(t)
 	f := newFixture(t, aws.URL, entries)
 	s := f.session(t, "a user", f.call(t, f.alice(t), "RoleArn", cart))
-	if s.Role != cart || s.Name != "alice" || s.Chained || time.Until(s.Expires) > time.Hour || time.Until(s.Expires) < 59*time.Minute || time.Since(s.Issued) > time.Minute {
+	if s.Role != cart || s.Name != "alice" || time.Until(s.Expires) > time.Hour || time.Until(s.Expires) < 59*time.Minute || time.Since(s.Issued) > time.Minute {
 		t.Errorf("%+v", s)
 	}
 	until := time.Now().Add(20 * time.Minute).UTC().Truncate(time.Second)
@@ -263,7 +263,7 @@ func TestExchangeOfTemporaryKeys(t *testing.T) {
 	f := newFixture(t, aws.URL, entries)
 	key, secretKey, token := assume(t, aws.URL)
 	s := f.session(t, "a role session", f.call(t, f.sign(t, key, secretKey, token)))
-	if s.Role != cart || s.Name != "build-7" || !s.Chained || !s.Issued.Equal(time.Unix(0, 0)) || time.Until(s.Expires) > uncertain {
+	if s.Role != cart || s.Name != "build-7" || !s.Issued.Equal(time.Unix(0, 0)) || time.Until(s.Expires) > uncertain {
 		t.Errorf("%+v", s)
 	}
 	s = f.session(t, "a role session with an end", f.call(t, f.sign(t, key, secretKey, token), "CallerExpiration", time.Now().Add(12*time.Hour).UTC().Format(time.RFC3339)))
@@ -273,11 +273,14 @@ func TestExchangeOfTemporaryKeys(t *testing.T) {
 	f.refused(t, "a token of another key", f.call(t, f.sign(t, "ASIAOTHER00000000000", secretKey, token)), sts.AccessDenied, "AWS does not accept")
 	f = newFixture(t, aws.URL, []Entry{{Account: "444455556666", MayAssume: []string{cart}}})
 	f.session(t, "an account's role", f.call(t, f.sign(t, key, secretKey, token)))
+	f = newFixture(t, aws.URL, []Entry{{Account: "444455556666", MayAssume: []string{guard}}})
+	f.refused(t, "a role with a Deny, by the account", f.call(t, f.sign(t, key, secretKey, token)), sts.AccessDenied, "not authorized")
+	f = newFixture(t, aws.URL, []Entry{{Role: deploy, ID: deployID, MayAssume: []string{guard}}})
+	f.session(t, "a role with a Deny of another", f.call(t, f.sign(t, key, secretKey, token)))
 	for name, e := range map[string]Entry{
 		"another unique id": {Role: deploy, ID: "AROAOTHER0000000EXAMPLE", MayAssume: []string{cart}},
 		"another name":      {Role: deploy + "2", ID: deployID, MayAssume: []string{cart}},
 		"another account":   {Role: "arn:aws:iam::999955556666:role/ci/deploy", ID: deployID, MayAssume: []string{cart}},
-		"another partition": {Role: "arn:aws-cn:iam::444455556666:role/ci/deploy", ID: deployID, MayAssume: []string{cart}},
 		"a user":            {User: "arn:aws:iam::444455556666:user/deploy", ID: "AIDADEPLOY000000EXAMPLE", MayAssume: []string{cart}},
 	} {
 		f := newFixture(t, aws.URL, []Entry{e})
@@ -448,6 +451,12 @@ func TestFaultsOfEntries(t *testing.T) {
 		"nobody":           {MayAssume: []string{cart}},
 		"two":              {Account: "444455556666", User: alice, ID: aliceID, MayAssume: []string{cart}},
 		"short account":    {Account: "4444", MayAssume: []string{cart}},
+		"account's user":   {Account: alice, MayAssume: []string{cart}},
+		"account of STS":   {Account: "arn:aws:sts::444455556666:root", MayAssume: []string{cart}},
+		"account, region":  {Account: "arn:aws:iam:eu-west-1:444455556666:root", MayAssume: []string{cart}},
+		"every partition":  {Account: "arn:*:iam::444455556666:root", MayAssume: []string{cart}},
+		"no partition":     {Account: "arn::iam::444455556666:root", MayAssume: []string{cart}},
+		"every account":    {Account: "arn:aws:iam::*:root", MayAssume: []string{cart}},
 		"account with id":  {Account: "444455556666", ID: aliceID, MayAssume: []string{cart}},
 		"no role":          {Account: "444455556666"},
 		"role twice":       {Account: "444455556666", MayAssume: []string{cart, cart}},
@@ -463,6 +472,73 @@ func TestFaultsOfEntries(t *testing.T) {
 		var l Listing
 		if faults := l.Add(e, fault.Root(nil)); len(faults) == 0 || len(l.entries) > 0 {
 			t.Errorf("%s: %v, %v", name, faults, l.entries)
+		}
+	}
+}
+
+// An entry is for one partition. The number of an account is for the partition aws.
+func TestPartitions(t *testing.T) {
+	const account = "444455556666"
+	who := func(partition, kind, name, id string) *identity {
+		return &identity{partition: partition, account: account, arn: "arn:" + partition + ":iam::" + account + ":" + kind + "/" + name, role: kind == "role", name: name, id: id}
+	}
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc"} {
+		for name, tt := range map[string]struct {
+			entry Entry
+			who   *identity
+		}{
+			"the account": {Entry{Account: "arn:" + partition + ":iam::" + account + ":root"}, who(partition, "user", "alice", aliceID)},
+			"a user":      {Entry{User: "arn:" + partition + ":iam::" + account + ":user/alice", ID: aliceID}, who(partition, "user", "alice", aliceID)},
+			"a role":      {Entry{Role: "arn:" + partition + ":iam::" + account + ":role/deploy", ID: deployID}, who(partition, "role", "deploy", deployID)},
+		} {
+			var l Listing
+			tt.entry.MayAssume = []string{cart}
+			if faults := l.Add(tt.entry, fault.Root(nil)); len(faults) > 0 {
+				t.Fatal(name, faults)
+			}
+			for _, other := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", ""} {
+				i := *tt.who
+				i.partition = other
+				if i.arn = strings.Replace(i.arn, partition, other, 1); tt.entry.User == "" {
+					i.arn = tt.who.arn // so that only the partition differs
+				}
+				if roles, _ := l.roles(&i); (len(roles) == 1) != (other == partition) {
+					t.Errorf("%s of %s, a caller of %q: %v", name, partition, other, roles)
+				}
+			}
+		}
+	}
+	var l Listing
+	if faults := l.Add(Entry{Account: account, MayAssume: []string{cart}}, fault.Root(nil)); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for partition, want := range map[string]int{"aws": 1, "aws-cn": 0, "aws-us-gov": 0, "": 0} {
+		if roles, _ := l.roles(who(partition, "user", "alice", aliceID)); len(roles) != want {
+			t.Errorf("the number of an account, a caller of %q: %v", partition, roles)
+		}
+	}
+}
+
+// An entry of a partition that no STS is asked about is refused.
+func TestPartitionsThatAreAsked(t *testing.T) {
+	ring := newRing(t)
+	for name, tt := range map[string]struct {
+		account  string
+		endpoint *Endpoint
+		ok       bool
+	}{
+		"China":           {"arn:aws-cn:iam::444455556666:root", nil, true},
+		"unknown":         {"arn:aws-iso:iam::444455556666:root", nil, false},
+		"endpoint":        {"arn:aws-iso:iam::444455556666:root", &Endpoint{"http://127.0.0.1:1", "us-iso-east-1", "aws-iso"}, true},
+		"not of endpoint": {"444455556666", &Endpoint{"http://127.0.0.1:1", "us-iso-east-1", "aws-iso"}, false},
+	} {
+		var l Listing
+		if faults := l.Add(Entry{Account: tt.account, MayAssume: []string{cart}}, fault.Root(nil)); len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		c := Config{Client: NewClient(), Store: storeOf(t, ring, nil, nil, nil), Listing: &l, URLs: []string{here}, Endpoint: tt.endpoint}
+		if _, err := New(c); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

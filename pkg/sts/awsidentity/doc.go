@@ -25,6 +25,9 @@
 //
 // 2026-11-28: the key is temporary if its id begins with ASIA. AWS verified the signature with the key of that id.
 //
-// 2026-11-28: the listing is the grant, and the role's trust policy need not allow. Its Deny statements count, with what is known of the
-// caller. Root users and federated users cannot be listed and are refused, also by an entry for their account.
+// 2026-11-28: an account belongs to one partition. Nothing that AWS documents says that the number of an account is not used again in
+// another partition. An account without a partition is one of the partition aws.
+//
+// 2026-11-28: the listing is the grant, and the role's trust policy need not allow. Its Deny statements count. AWS
+// does not tell everything about a caller: a role whose trust policy has a Deny is refused if the Deny may depend on what is not known. Root users and federated users cannot be listed and are refused, also by an entry for their account.
 package awsidentity

@@ -10,7 +10,7 @@ import (
 
 // Entry lists who may have which roles. It has an Account, a User or a Role.
 type Entry struct {
-	// Account is an account of AWS: all its users and roles.
+	// Account is an account of AWS, for all its users and roles: 12 digits for the partition aws, or arn:PARTITION:iam::ACCOUNT:root.
 	Account string
 	// User and Role are the ARN of a user or role of AWS, with its path. ID is its unique id.
 	User, Role, ID string
@@ -23,7 +23,7 @@ type Listing struct{ entries []entry }
 
 type entry struct {
 	Entry
-	// partition, account and name are those of the user or role. Of an entry for an account, partition and name are empty.
+	// partition, account and name are those of the user or role. Of an entry for an account, name is empty.
 	partition, account, name string
 }
 
@@ -36,13 +36,13 @@ func (l *Listing) Add(e Entry, at *fault.Place) (faults []fault.Fault) {
 			kinds++
 		}
 	}
-	added := entry{Entry: e, account: e.Account}
+	added := entry{Entry: e}
 	switch {
 	case kinds != 1:
 		wrong(at, "the entry is for one account, user or role: write account, or user or role with its ARN")
 	case e.Account != "":
-		if !accountShape.MatchString(e.Account) {
-			wrong(at.Field("account"), "must be the id of an account of AWS, 12 digits")
+		if !added.whole(e.Account) {
+			wrong(at.Field("account"), "must be the id of an account of AWS, 12 digits, or its ARN in another partition: arn:aws-cn:iam::111122223333:root")
 		}
 		if e.ID != "" {
 			wrong(at.Field("id"), "an account has no unique id: remove id")
@@ -64,6 +64,16 @@ func (l *Listing) Add(e Entry, at *fault.Place) (faults []fault.Fault) {
 		l.entries = append(l.entries, added)
 	}
 	return faults
+}
+
+// whole reads an account. Policies name accounts in the same two ways.
+func (e *entry) whole(text string) bool {
+	if e.partition, e.account = "aws", text; accountShape.MatchString(text) {
+		return true
+	}
+	a, err := arn.Parse(text)
+	e.partition, e.account = a.Partition, a.Account
+	return err == nil && a.Service == "iam" && a.Region == "" && a.Resource == "root" && regionShape.MatchString(a.Partition) && accountShape.MatchString(a.Account)
 }
 
 // named reads the ARN of a user or role.
@@ -109,11 +119,11 @@ func (l *Listing) roles(i *identity) (roles []string, ofAWS string) {
 // unique id, and name and account have to fit.
 func (e *entry) matches(i *identity) bool {
 	switch {
-	case e.account == "" || e.account != i.account:
+	case e.account == "" || e.account != i.account || e.partition != i.partition:
 		return false
 	case e.Account != "":
 		return true
-	case e.partition != i.partition || e.ID == "" || e.ID != i.id || e.name != i.name:
+	case e.ID == "" || e.ID != i.id || e.name != i.name:
 		return false
 	case e.User != "":
 		return !i.role && e.User == i.arn

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"strings"
-
 	"github.com/gaissmai/bart"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -44,23 +42,12 @@ func (e *VPCEndpoints) Attested(r *authz.Request) (*VPCEndpoint, error) {
 	return found, nil
 }
 
-// OfPrincipal returns the endpoint of a workload by its SPIFFE id, nil if there is none. An entry for the id itself comes before those for
-// all ids below one, of which the longest counts.
+// OfPrincipal returns the endpoint of a workload by its SPIFFE id, nil if there is none.
 //
 // 2026-11-26: the workload's verified SPIFFE id (vpcEndpoints[].principals) comes after the listener and before the network. A certificate
 // is more reliable than an address, and says less about the request than Envoy's configuration of the listener. Like networks, it does
 // not affect public APIs, which the same workloads may call. Its wildcard stands for whole segments at the end.
 func (e *VPCEndpoints) OfPrincipal(id string) *VPCEndpoint {
-	if id == "" || len(e.ByPrincipal) == 0 {
-		return nil
-	}
-	if found := e.ByPrincipal[id]; found != nil {
-		return found
-	}
-	for end := strings.LastIndexByte(id, '/'); end > 0; end = strings.LastIndexByte(id[:end], '/') {
-		if found := e.ByPrincipal[id[:end+1]]; found != nil {
-			return found
-		}
-	}
-	return nil
+	found, _ := authz.BySPIFFE(e.ByPrincipal, id)
+	return found
 }
