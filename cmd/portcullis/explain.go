@@ -80,7 +80,7 @@ func (e *explanation) define(flags *flag.FlagSet) {
 	flags.StringVar(&e.http, "http", "", "explain the HTTP/1.1 request in `file`; - is standard input")
 	flags.StringVar(&e.check, "check", "", "explain the CheckRequest in `file`, in the JSON of grpcurl; - is standard input")
 	flags.StringVar(&e.log, "log", "", "explain a `line` of the decision log, or the last one in the file of that name; - is standard input")
-	flags.StringVar(&e.as, "as", "", "explain as if the caller with this `ARN` had signed the request; it needs an access key in the configuration")
+	flags.StringVar(&e.as, "as", "", "explain as if the user or role session with this `ARN` had signed the request; a session without an access key in the configuration has no session policies and tags")
 	flags.BoolVar(&e.offline, "offline", false, "ask no function and no issuer; a decision that needs one is unknown")
 	flags.StringVar(&e.against, "against", "", "ask the running portcullis with this admin `address`, instead of loading files")
 	flags.StringVar(&e.tokenFile, "admin-token-file", "", "`file` of the token for --against")

@@ -25,11 +25,11 @@ type Process struct {
 
 // Start runs a program until Stop.
 func Start(path string, args ...string) (*Process, error) {
-	return startCommand(exec.Command(path, args...))
+	return StartCommand(exec.Command(path, args...))
 }
 
-// startCommand runs a command that has not been started until Stop.
-func startCommand(cmd *exec.Cmd) (*Process, error) {
+// StartCommand runs a command that has not been started until Stop.
+func StartCommand(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = endWithParent()

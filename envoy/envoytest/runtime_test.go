@@ -75,7 +75,7 @@ func TestLambdaRuntimes(t *testing.T) {
 			cmd.Env = append(cmd.Env, "AWS_LAMBDA_RUNTIME_API="+runtimeAPI(t, `{"who": "ann"}`, answers), "LAMBDA_TASK_ROOT="+folder, "_HANDLER=app.handler",
 				"AWS_LAMBDA_FUNCTION_NAME=door", "AWS_LAMBDA_FUNCTION_VERSION=1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 				"AWS_LAMBDA_LOG_GROUP_NAME=door", "AWS_LAMBDA_LOG_STREAM_NAME=door")
-			p, err := startCommand(cmd)
+			p, err := StartCommand(cmd)
 			if err != nil {
 				t.Fatal(err)
 			}

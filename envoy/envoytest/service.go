@@ -42,7 +42,7 @@ type service struct {
 func (s *service) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	p, err := startCommand(s.command())
+	p, err := StartCommand(s.command())
 	if err != nil {
 		return err
 	}

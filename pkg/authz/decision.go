@@ -125,7 +125,7 @@ const (
 	CodeMissingScope     Code = "missing_scope"      // denied: the token is valid but has none of the route's scopes
 	CodeAmbiguousCaller  Code = "ambiguous_caller"   // denied: the request shows more than one identity
 	CodeUnmappedCaller   Code = "unmapped_caller"    // denied: no role is mapped to the verified token
-	CodeUntrustedCaller  Code = "untrusted_caller"   // denied: the role's trust policy does not admit the mapped caller
+	CodeUntrustedCaller  Code = "untrusted_caller"   // denied: no role's trust policy, and no entry of iam.awsIdentities, admits the caller
 	CodeInvalidAPIKey    Code = "invalid_api_key"    // denied: no API key, or one that is not valid for the stage
 	CodeUnresolved       Code = "unresolved_route"   // denied: the configuration does not know the route's guard
 	CodeAuthorizerFailed Code = "authorizer_failed"  // denied: an authorizer, or the keys that it needs, cannot be reached

@@ -27,4 +27,5 @@ const (
 	StepForwarded  Step = "forwarded_host" // no header names the host of another stage
 	StepUpstream   Step = "upstream"       // the upstream's headers are set
 	StepPass       Step = "pass"           // the request passes
+	StepSTS        Step = "sts"            // a call of STS is answered; it has no other step
 )

@@ -47,7 +47,7 @@ type Snapshot struct {
 	keys      *iam.Store
 }
 
-// Signer returns the owner of an access key by its ARN, as if it had signed at a time; nil if there is none. It is for explanations.
+// Signer returns a user or a role session by its ARN, as if it had signed at a time; nil if no account has it. It is for explanations.
 func (s *Snapshot) Signer(arn string, at time.Time) *gateway.Signed {
 	if s.keys == nil {
 		return nil

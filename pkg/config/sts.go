@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -85,6 +86,7 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 	}
 	service, err := sts.New(sts.Config{
 		Store: c.keys, Actions: actions, Sessions: c.ring, Tokens: c.web.tokens, Audiences: c.web.audiences, ClientAddress: g.ClientAddress,
+		Hosts: hostsOf(m.GetIam().GetSts().GetUrls()), Regions: regionsOf(m),
 		CallsPerSecond: int(m.GetIam().GetSts().GetCallsPerSecond()), Explain: m.GetIam().GetExplainSignatures(),
 	})
 	if err != nil {
@@ -92,4 +94,23 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 		return nil
 	}
 	return service
+}
+
+// hostsOf returns the hosts of URLs, as clients sign them.
+func hostsOf(urls []string) (hosts []string) {
+	for _, text := range urls {
+		_, host, _ := strings.Cut(text, "://")
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// regionsOf returns the regions of all APIs.
+func regionsOf(m *configv1.Config) (regions []string) {
+	for _, api := range m.GetApis() {
+		if region := api.GetRegion(); !slices.Contains(regions, region) {
+			regions = append(regions, region)
+		}
+	}
+	return regions
 }

@@ -10,9 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
+	"github.com/portcullis-authz/portcullis/pkg/sigv4/sigv4test"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
@@ -147,4 +150,75 @@ func TestREADMEOfSTS(t *testing.T) {
 		t.Fatalf("%v, %v", err, s.Warnings)
 	}
 	s.Close()
+}
+
+// Signed calls are for the hosts of iam.sts.urls, and policies see the regions of the APIs.
+func TestHostsAndRegionsOfSTS(t *testing.T) {
+	const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+	trust := func(condition string) string {
+		return `{Version: "2012-10-17", Statement: [{Effect: Allow, Action: "sts:AssumeRole", Principal: {AWS: "arn:aws:iam::111122223333:user/alice"}}, ` +
+			`{Effect: Deny, Action: "sts:AssumeRole", Principal: "*", Condition: ` + condition + `}]}`
+	}
+	load := func(condition string, more ...string) *sts.Server {
+		dir := everything(t)
+		write(t, filepath.Join(dir, "ring"), []byte(ringOne))
+		write(t, filepath.Join(dir, "alice.yaml"), []byte(`accessKeys: [{id: AKIAALICE0000EXAMPLE, secret: {value: `+secret+`}, user: "arn:aws:iam::111122223333:user/alice"}]`))
+		text := strings.NewReplacer(append(more, "iam:\n", `iam:
+  users: [{name: alice, account: "111122223333"}]
+  roles: [{name: ops, account: "111122223333", trustPolicy: `+trust(condition)+`}]
+  accessKeys: [{file: alice.yaml}]
+`, "{callsPerSecond", `{urls: ["https://sts.example.com:9003", "https://sts.example.com"], callsPerSecond`)...).Replace(withSTS)
+		write(t, filepath.Join(dir, "portcullis.yaml"), []byte(text))
+		s, err := Load(filepath.Join(dir, "portcullis.yaml"), pool.Dry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return sts.NewServer(sts.ServerConfig{Current: func() (*sts.Service, func()) { return s.STS, func() {} }, Log: slog.New(slog.DiscardHandler)})
+	}
+	const body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/ops&RoleSessionName=ci"
+	code := func(server *sts.Server, host, scope string) string {
+		a := &authz.Request{Method: http.MethodPost, Target: "/", Host: host}
+		a.SetBody([]byte(body), authz.BodyComplete)
+		s := sigv4test.Signer{KeyID: "AKIAALICE0000EXAMPLE", Secret: secret, Region: scope, Service: "sts", At: time.Now()}
+		s.Sign(a)
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		for name, value := range a.Headers() {
+			r.Header.Set(name, value)
+		}
+		r.Host = host
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		server.ServeHTTP(w, r)
+		_, after, _ := strings.Cut(w.Body.String(), "<Code>")
+		before, _, _ := strings.Cut(after, "</Code>")
+		return before
+	}
+	server := load(`{StringEquals: {"aws:RequestedRegion": us-east-1}}`)
+	for host, want := range map[string]string{
+		"sts.example.com:9003": "", "sts.example.com": "", "STS.example.com": "", "sts.example.com:443": "", "sts.example.com:9004": "SignatureDoesNotMatch",
+		"sts.other.com": "SignatureDoesNotMatch", "sts.amazonaws.com": "SignatureDoesNotMatch", "127.0.0.1:9003": "SignatureDoesNotMatch",
+	} {
+		if got := code(server, host, "eu-central-1"); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+	two := []string{"apis:\n", `apis:
+  - {id: b1b2c3d4e5, account: "111122223333", region: us-east-1, stages: [{name: prod, domains: [us.example.com]}], routes: [{route: GET /, authorization: AWS_IAM}]}
+`}
+	for _, c := range []struct {
+		condition string
+		more      []string
+		want      string
+	}{
+		{`{StringEquals: {"aws:RequestedRegion": eu-west-1}}`, nil, "AccessDenied"},
+		{`{StringNotEquals: {"aws:RequestedRegion": eu-west-1}}`, nil, ""},
+		{`{StringNotEquals: {"aws:RequestedRegion": [eu-west-1, us-east-1]}}`, two, ""},
+		{`{StringNotEquals: {"aws:RequestedRegion": eu-west-1}}`, two, "AccessDenied"},
+		{`{StringEquals: {"aws:RequestedRegion": us-east-1}}`, two, "AccessDenied"},
+		{`{StringEquals: {"aws:RequestedRegion": eu-central-1}}`, two, ""},
+	} {
+		if got := code(load(c.condition, c.more...), "sts.example.com", "eu-central-1"); got != c.want {
+			t.Errorf("%s: %q, want %q", c.condition, got, c.want)
+		}
+	}
 }

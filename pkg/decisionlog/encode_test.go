@@ -32,7 +32,7 @@ func full() (*Entry, *Fields) {
 		Issuer: "https://id.example.com", Audience: []string{"pets"}, ClientID: "c-1", KeyID: "k-1",
 		Scopes: []string{"pets/read"}, NeededScopes: []string{"pets/write"}, Authorizer: "staff", Cache: "hit",
 		Policy: "resource policy", Statement: "Statement[2]", Condition: "IpAddress", ConditionKey: "aws:SourceIp", Detail: "x",
-		Request: r, Claims: claims{"tenant": "blue", "email": "secret3"},
+		Action: "AssumeRole", Role: "arn:aws:iam::111122223333:role/ops", SessionName: "ci", IssuedKey: "ASIAEXAMPLE", Request: r, Claims: claims{"tenant": "blue", "email": "secret3"},
 	}
 	return e, &Fields{Headers: []string{"user-agent"}, Query: []string{"page"}, Claims: []string{"tenant"}}
 }
@@ -41,7 +41,7 @@ const golden = `{"time":"2026-11-28T09:30:00.000001Z","level":"INFO","msg":"deci
 	`"api":"a1b2c3d4e5","stage":"prod","route":"GET /pets/{id}","host":"pets.example.com","method":"GET","path":"/pets/1","client":"192.0.2.7",` +
 	`"principal":"arn:aws:iam::111122223333:user/alice","access_key":"AKIAEXAMPLE","issuer":"https://id.example.com","audience":["pets"],"client_id":"c-1","key_id":"k-1",` +
 	`"scopes":["pets/read"],"needed_scopes":["pets/write"],"authorizer":"staff","cache":"hit","policy":"resource policy","statement":"Statement[2]",` +
-	`"condition":"IpAddress","condition_key":"aws:SourceIp","detail":"x","request_id":"r-1","headers":{"user-agent":"curl/8"},"query":{"page":"2"},` +
+	`"condition":"IpAddress","condition_key":"aws:SourceIp","action":"AssumeRole","role":"arn:aws:iam::111122223333:role/ops","session_name":"ci","issued_key":"ASIAEXAMPLE","detail":"x","request_id":"r-1","headers":{"user-agent":"curl/8"},"query":{"page":"2"},` +
 	`"claims":{"tenant":"blue"},"duration_us":42}` + "\n"
 
 func TestLine(t *testing.T) {
@@ -105,7 +105,7 @@ func hostileEntry(s string) (*Entry, *Fields) {
 	return &Entry{
 		Code: authz.Code(s), Step: authz.Step(s), RequestID: s, Host: s, Method: s, Path: s, API: s, Stage: s, Route: s, Principal: s, AccessKey: s, Issuer: s,
 		ClientID: s, KeyID: s, Audience: list, Scopes: list, NeededScopes: list, Authorizer: s, Cache: s, Policy: s, Statement: s, Condition: s, ConditionKey: s, Detail: s,
-		Request: r, Claims: claims{"c": s},
+		Action: s, Role: s, SessionName: s, IssuedKey: s, Request: r, Claims: claims{"c": s},
 	}, &Fields{Headers: []string{"x-a"}, Query: []string{"page"}, Claims: []string{"c"}}
 }
 

@@ -28,11 +28,21 @@ type Entry struct {
 	Authorizer, Cache                          string
 	Policy, Statement, Condition, ConditionKey string
 	Detail                                     string
+	// Action and the others are of a call of STS: its operation, and the session that it asked for or got. Step is then StepSTS.
+	Action, Role, SessionName, IssuedKey string
 
 	// Request is where the chosen headers and query parameters come from; nil if the check could not be read.
 	Request *authz.Request
 	// Claims is where the chosen claims come from; nil if no token was verified.
 	Claims authz.Claims
+}
+
+// share is whose share of the audit's places an Entry takes.
+func (e *Entry) share() string {
+	if e.Step == authz.StepSTS {
+		return "sts:" // not the id of an API
+	}
+	return e.API
 }
 
 // outcome is the kind of a decision. Each is sampled by itself.

@@ -128,7 +128,7 @@ func (l *Log) Wants(allow bool, code authz.Code) bool {
 // second at most. The Entry is not kept.
 func (l *Log) Record(e *Entry) error {
 	if l.audit != nil {
-		return l.audit.record(e.API, l.encode(e))
+		return l.audit.record(e.share(), l.encode(e))
 	}
 	if len(l.queues) == 0 || !l.wanted(e) {
 		return nil
@@ -187,7 +187,7 @@ func (l *Log) wanted(e *Entry) bool {
 // Expect says how many APIs there are. Each has a share of the lines that wait for a required audit.
 func (l *Log) Expect(apis int) {
 	if l.audit != nil {
-		l.audit.places.Expect(apis + 1) // and requests for an unknown host
+		l.audit.places.Expect(apis + 2) // and requests for an unknown host, and STS
 	}
 }
 

@@ -33,7 +33,7 @@ func (q *Question) options(signer func(string, time.Time) *gateway.Signed) (Opti
 		if q.Logged != nil {
 			return o, nil // a token's subject, or a caller whose key was removed
 		}
-		return o, errors.New("--as: no access key of the configuration belongs to that ARN; write the ARN of a user or of a role session that has one")
+		return o, errors.New("--as: no access key of the configuration belongs to that ARN, and no account has such a user or role; write the ARN of a user, or arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION")
 	}
 	return o, nil
 }

@@ -183,7 +183,7 @@ func (c *keyCheck) roleSession(b *Builder) *identity {
 	}
 	p := b.principals[c.Role]
 	if p == nil || p.kind != policy.RoleSession {
-		c.fault("role", "no account has the role%s: write its ARN with its path, or %s", shown(c.Role), addAccount)
+		c.fault("role", "no account has the role%s: write its ARN with its path, add it to iam.roles, or %s", shown(c.Role), addAccount)
 		return nil
 	}
 	return p.roleSession(b.partitions[p.account.id], c.SessionName, c.SessionTags)
@@ -204,7 +204,7 @@ func (p *principal) roleSession(partition, name string, tags map[string]string) 
 func (c *keyCheck) user(b *Builder) *identity {
 	p := b.principals[c.User]
 	if p == nil || p.kind != policy.User {
-		c.fault("user", "no account has the user%s: write its ARN with its path, or %s", shown(c.User), addAccount)
+		c.fault("user", "no account has the user%s: write its ARN with its path, add it to iam.users, or %s", shown(c.User), addAccount)
 		return nil
 	}
 	if c.FederatedUser != "" {
@@ -240,7 +240,7 @@ func (c *keyCheck) federate(b *Builder, p *principal, i *identity) {
 func (c *keyCheck) root(b *Builder, a arn.ARN) *identity {
 	owner := b.accounts[a.Account]
 	if owner == nil || b.partitions[a.Account] != a.Partition {
-		c.fault("user", "no account %s is known: %s", a.Account, addAccount)
+		c.fault("user", "no account %s is known: add a user or a role of it to iam.users or iam.roles, or %s", a.Account, addAccount)
 		return nil
 	}
 	if c.FederatedUser != "" {

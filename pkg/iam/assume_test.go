@@ -281,3 +281,39 @@ func TestTrustPolicyThatCannotBeRead(t *testing.T) {
 		t.Error("a user has a session of the role")
 	}
 }
+
+// Explanations name users and role sessions that have no access key.
+func TestCallersWithoutAKey(t *testing.T) {
+	s := storeOf(t, mustRing(t, "k1"), accountExport)
+	for text, want := range map[string]map[string]string{
+		aliceARN: {"aws:PrincipalArn": aliceARN, "aws:PrincipalType": "User", "aws:userid": "AIDAALICE0000000EXAMPLE"},
+		"arn:aws:sts::111122223333:assumed-role/deployer/ci": {
+			"aws:PrincipalArn": deployerARN, "aws:PrincipalType": "AssumedRole", "aws:userid": "AROADEPLOYER0000EXAMPLE:ci",
+			"aws:PrincipalTag/TEAM": "ops", "aws:TokenIssueTime": "2026-11-23T06:00:00Z", "aws:MultiFactorAuthPresent": "false",
+		},
+	} {
+		c := s.Caller(text, now)
+		if c == nil {
+			t.Fatal(text)
+		}
+		got := facts(c)
+		for key, value := range want {
+			if got[key] != value {
+				t.Errorf("%s: %s is %q, want %q", text, key, got[key], value)
+			}
+		}
+		if c.Principal().ARN != text || len(c.Policies().Identity) == 0 {
+			t.Errorf("%s: %+v", text, c.Principal())
+		}
+	}
+	for _, text := range []string{
+		"", deployerARN, "arn:aws:sts::111122223333:assumed-role/deployer", "arn:aws:sts::111122223333:assumed-role/deployer/", "arn:aws:sts::111122223333:assumed-role/none/ci",
+		"arn:aws:sts::111122223333:assumed-role/ops/deployer/ci", "arn:aws:sts::999922223333:assumed-role/deployer/ci", "arn:aws-cn:sts::111122223333:assumed-role/deployer/ci",
+		"arn:aws:iam::111122223333:assumed-role/deployer/ci", "arn:aws:sts:eu-west-1:111122223333:assumed-role/deployer/ci", "arn:aws:sts::111122223333:assumed-role/deployer/a b",
+		"arn:aws:iam::111122223333:user/none", "arn:aws:iam::111122223333:root",
+	} {
+		if c := s.Caller(text, now); c != nil {
+			t.Errorf("%s is %+v", text, c.Principal())
+		}
+	}
+}

@@ -349,7 +349,7 @@ func set(t testing.TB, r *AssumeRequest, key, value string) {
 	case "ua":
 		r.UserAgent = value
 	case "region":
-		r.Region = value
+		r.Regions = strings.Split(value, ",")
 	case "policy":
 		r.Policy = value
 	case "parn":

@@ -2,8 +2,11 @@ package iam
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/arn"
+	"github.com/portcullis-authz/portcullis/pkg/policy"
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
@@ -56,8 +59,9 @@ type Store struct {
 	scope [32]byte
 }
 
-// Caller returns a caller by its ARN, as if it had signed at a time. Of several access keys it is the one with the least id. It returns nil
-// if no active key has such an owner.
+// Caller returns a caller by its ARN, as if it had signed at a time. Of several access keys it is the one with the least id. Without an
+// active key, it is the user, or a session of the role as STS issues it without session policies and tags. It returns nil if no account
+// has the user or role.
 func (s *Store) Caller(arn string, at time.Time) *Caller {
 	var found *identity
 	for _, i := range s.keys {
@@ -66,7 +70,31 @@ func (s *Store) Caller(arn string, at time.Time) *Caller {
 		}
 	}
 	if found == nil {
+		found = s.withoutKey(arn, at)
+	}
+	if found == nil {
 		return nil
 	}
 	return &Caller{identity: found, at: at}
+}
+
+// withoutKey returns a new identity of a user or of a role session by its ARN, or nil.
+func (s *Store) withoutKey(text string, at time.Time) *identity {
+	if p := s.principals[text]; p != nil && p.kind == policy.User {
+		return p.user()
+	}
+	a, err := arn.Parse(text)
+	role, isSession := strings.CutPrefix(a.Resource, "assumed-role/")
+	role, name, named := strings.Cut(role, "/")
+	if err != nil || !isSession || !named || a.Service != "sts" || a.Region != "" || a.Partition != s.partitions[a.Account] || !nameShape.MatchString(name) {
+		return nil
+	}
+	for _, p := range s.principals {
+		if p.kind == policy.RoleSession && p.account.id == a.Account && p.name == role {
+			i := p.roleSession(a.Partition, name, nil)
+			i.temporary, i.issued = true, at
+			return i
+		}
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog/otlp"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
+	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
 // lastLines is how long lines may take to be written when a log is closed.
@@ -109,6 +110,29 @@ func (r *recorder) write(q *authz.Request, d *authz.Decision, took time.Duration
 	}
 	e := entry(q, d, took)
 	return l.Record(&e)
+}
+
+// recordSTS is called for each call of STS before it is answered. It waits only for a required audit. The process's own log has a line
+// of STS itself.
+func (r *recorder) recordSTS(e *sts.Event) error {
+	l, n := acquire(&r.log, func(l *logInUse) *users { return &l.users })
+	if l == nil {
+		return nil
+	}
+	defer n.Add(-1)
+	if l.config.Log || !l.Wants(e.Issued, e.Reason.Code) {
+		return nil
+	}
+	entry := decisionlog.Entry{
+		Time: e.Time, Took: e.Took, Allow: e.Issued, Code: e.Reason.Code, Step: authz.StepSTS, RequestID: e.RequestID, Host: e.Host, Method: e.Method,
+		ClientAddress: e.ClientAddress, Principal: cmp.Or(e.Principal, e.Subject), AccessKey: e.AccessKey, Issuer: e.Issuer,
+		Policy: e.Reason.Policy, Statement: e.Reason.Statement, Condition: e.Reason.Condition, ConditionKey: e.Reason.ConditionKey, Detail: e.Reason.Detail,
+		Action: e.Action, Role: e.Role, SessionName: e.SessionName, IssuedKey: e.IssuedKey,
+	}
+	if !e.Issued {
+		entry.Status = e.Status
+	}
+	return l.Record(&entry)
 }
 
 // unrecorded makes a decision a denial. It keeps the request id, which a line that is written too late has.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,7 @@ func (p *process) newSTS() *sts.Server {
 	if p.config.STS == "" {
 		return nil
 	}
-	return sts.NewServer(sts.ServerConfig{Log: p.config.Log, Current: func() (*sts.Service, func()) {
+	return sts.NewServer(sts.ServerConfig{Log: p.config.Log, Record: p.recorder.recordSTS, Names: p.certifiedNames, Current: func() (*sts.Service, func()) {
 		loaded, users := p.gate.use()
 		if loaded == nil {
 			return nil, nil
@@ -71,6 +72,24 @@ func (p *process) announceSTS() {
 			"address", address(p.stsListener))
 	}
 	fmt.Fprintln(p.config.Stdout, "portcullis: sts listening on", address(p.stsListener))
+}
+
+// certifiedNames are the names and addresses of the certificate of the moment, without wildcards.
+func (p *process) certifiedNames() (names []string) {
+	if p.tls == nil {
+		return nil
+	}
+	for _, c := range p.tls.sts.Load().Certificates {
+		for _, name := range c.Leaf.DNSNames {
+			if !strings.Contains(name, "*") {
+				names = append(names, strings.ToLower(name))
+			}
+		}
+		for _, ip := range c.Leaf.IPAddresses {
+			names = append(names, ip.String())
+		}
+	}
+	return names
 }
 
 // forSTS serves each handshake with the certificate of the moment. It never asks for a client's certificate, which SDKs do not have:

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/session"
@@ -150,5 +156,71 @@ func TestDrainOfSTS(t *testing.T) {
 	<-done
 	if _, err := callSTS(client, r.sts, "Nothing"); err == nil {
 		t.Error("the port is still open")
+	}
+}
+
+// A required audit refuses the calls of STS that it does not record, like checks.
+func TestARequiredAuditOfSTS(t *testing.T) {
+	grant := sts.Event{
+		Time: time.Now(), Issued: true, Reason: authz.Reason{Code: authz.CodeAllowed}, Status: 200, RequestID: "r-1", Action: "AssumeRole",
+		Principal: "arn:aws:iam::111122223333:user/alice", AccessKey: "AKIAALICE", Role: "arn:aws:iam::111122223333:role/ops", SessionName: "ci", IssuedKey: "ASIAISSUED",
+	}
+	slow := stuck{make(chan struct{})}
+	for name, w := range map[string]io.Writer{"closed pipe": closedPipe(t), "slow reader": slow, "short write": short{}} {
+		r := opened(t, Config{Stdout: w}, &decisionlog.Config{Stdout: true, Required: true})
+		if err := r.recordSTS(&grant); err == nil {
+			t.Errorf("%s: recorded", name)
+		}
+		if w == slow {
+			close(slow.release)
+		}
+		r.close()
+	}
+	var log bytes.Buffer
+	refusal := sts.Event{
+		Time: time.Now(), Reason: authz.Reason{Code: authz.CodeExplicitDeny, Policy: "p", Statement: "s", Detail: "denied"}, Status: 403, Action: "AssumeRoleWithWebIdentity",
+		Issuer: "https://id.example.com", Subject: "cart",
+	}
+	r := opened(t, Config{Stdout: &log}, &decisionlog.Config{Stdout: true, Required: true})
+	if err := errors.Join(r.recordSTS(&grant), r.recordSTS(&refusal)); err != nil {
+		t.Error(err)
+	}
+	r.close()
+	if err := r.recordSTS(&grant); err == nil {
+		t.Error("a closed log records")
+	}
+	for _, want := range []string{
+		`"decision":"allow","reason":"allowed","step":"sts","principal":"arn:aws:iam::111122223333:user/alice","access_key":"AKIAALICE","action":"AssumeRole",` +
+			`"role":"arn:aws:iam::111122223333:role/ops","session_name":"ci","issued_key":"ASIAISSUED","request_id":"r-1"`,
+		`"decision":"deny","reason":"explicit_deny","step":"sts","status":403,"principal":"cart","issuer":"https://id.example.com","policy":"p","statement":"s","action":"AssumeRoleWithWebIdentity","detail":"denied"`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is not in\n%s", want, &log)
+		}
+	}
+}
+
+// Calls of STS share the log of the process with checks, and neither uses up the share of the other.
+func TestAuditOfARunningSTS(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "decisions.jsonl")
+	service := stsOf(t, 200)
+	r := serve(t, Config{STS: "127.0.0.1:0", Load: func() (Loaded, error) {
+		l, err := withService(service)()
+		l.DecisionLog = &decisionlog.Config{File: &decisionlog.File{Path: file, MaxBytes: 1 << 20}, Required: true}
+		return l, err
+	}})
+	if text, err := callSTS(http.DefaultClient, r.sts, "Nothing"); err != nil || !strings.Contains(text, "<NothingResult>") {
+		t.Errorf("%v %s", err, text)
+	}
+	if text, err := callSTS(http.DefaultClient, r.sts, "None"); err != nil || !strings.Contains(text, "InvalidAction") {
+		t.Errorf("%v %s", err, text)
+	}
+	lines, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(lines), `"reason":"allowed","step":"sts"`) || !strings.Contains(string(lines), `"reason":"bad_request","step":"sts","status":400`) {
+		t.Errorf("%v\n%s", err, lines)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := r.stop(); err != nil {
+		t.Errorf("Run: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -195,5 +196,19 @@ func TestBadTLSFilesDoNotStart(t *testing.T) {
 		if err := r.stop(); err == nil {
 			t.Errorf("%+v: starts", files)
 		}
+	}
+}
+
+// The names of the certificate are those of one server: wildcards do not count.
+func TestCertifiedNames(t *testing.T) {
+	c := &certificates{}
+	c.sts.Store(&tls.Config{Certificates: []tls.Certificate{{Leaf: &x509.Certificate{
+		DNSNames: []string{"STS.shop.svc", "*.shop.svc", "sts"}, IPAddresses: []net.IP{net.IPv4(10, 0, 0, 1), net.ParseIP("2001:db8::1")},
+	}}}})
+	if got, want := (&process{tls: c}).certifiedNames(), []string{"sts.shop.svc", "sts", "10.0.0.1", "2001:db8::1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := (&process{}).certifiedNames(); got != nil {
+		t.Errorf("without TLS: %q", got)
 	}
 }

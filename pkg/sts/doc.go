@@ -15,6 +15,17 @@
 //
 // 2026-11-28: a presigned request lasts 15 minutes at most, as at STS. STS ignores X-Amz-Expires; here, a shorter time counts.
 //
+// 2026-11-28: a signed call is for one STS: its Host, which every signature covers, has to be a host of iam.sts.urls. At AWS, host
+// and region of a signature are those of one endpoint. A call that was signed for another STS, or for AWS's, would otherwise give
+// credentials here to anyone who relays it, if both know the key. Without urls, the exact names of the TLS certificate count, and loopback
+// addresses for clients on the same machine. A wildcard of a certificate does not count: it may be that of several STS. The region of
+// the scope is not compared: SDKs put the region of their own configuration there, and aws-sdk-go-v2 none at all.
+//
+// 2026-11-28: aws:RequestedRegion has the regions of all APIs, for credentials are for all of them. The region of the scope is the client's
+// choice, so policies do not see it.
+//
+// 2026-11-28: an operation that the decision log cannot record is refused if the audit is required, like a check.
+//
 // 2026-11-28: aud has to name one of the issuer's audiences, also where the token has azp. The condition key aud of trust
 // policies is azp then, as at AWS.
 //

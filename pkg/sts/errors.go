@@ -63,6 +63,8 @@ type Error struct {
 	// Detail is for the log; empty if Message says everything.
 	Detail string
 
+	// decided says which policy decided; nil if none did.
+	decided *iam.Refused
 	// status replaces that of the code, for requests that are not calls.
 	status int
 }
@@ -84,6 +86,33 @@ func (e *Error) httpStatus() int {
 	return statuses[e.Code]
 }
 
+// codes has the reason codes of errors. Codes that are not here are those of parameters.
+var codes = map[Code]authz.Code{
+	AccessDenied:               authz.CodeUntrustedCaller,
+	ExpiredToken:               authz.CodeExpiredToken,
+	ExpiredTokenException:      authz.CodeExpiredToken,
+	IDPCommunicationError:      authz.CodeAuthorizerFailed,
+	IncompleteSignature:        authz.CodeBadSignature,
+	InternalFailure:            authz.CodeInternal,
+	InvalidClientTokenID:       authz.CodeUnknownKey,
+	InvalidIdentityToken:       authz.CodeUnauthorized,
+	MissingAuthenticationToken: authz.CodeNotSigned,
+	ServiceUnavailable:         authz.CodeNotReady,
+	SignatureDoesNotMatch:      authz.CodeBadSignature,
+	Throttling:                 authz.CodeOverload,
+}
+
+// reasonCode is the code for the decision log.
+func (e *Error) reasonCode() authz.Code {
+	if e.decided != nil && e.decided.Explicit {
+		return authz.CodeExplicitDeny
+	}
+	if code, ok := codes[e.Code]; ok {
+		return code
+	}
+	return authz.CodeBadRequest
+}
+
 const internalMessage = "The request processing has failed because of an unknown error, exception or failure."
 
 func internal(detail string) *Error {
@@ -96,7 +125,7 @@ func errorOf(err error) *Error {
 		return e
 	}
 	if r, ok := errors.AsType[*iam.Refused](err); ok && statuses[Code(r.Code)] != 0 {
-		return &Error{Code: Code(r.Code), Message: r.Message, Detail: r.Detail}
+		return &Error{Code: Code(r.Code), Message: r.Message, Detail: r.Detail, decided: r}
 	}
 	if r, ok := errors.AsType[*authz.Refusal](err); ok {
 		return signatureError(r)

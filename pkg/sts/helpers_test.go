@@ -184,7 +184,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{ring: newRing(t), log: &lockedBuffer{}, at: time.Now()}
 	c := Config{
-		Store: newStore(t, f.ring), Sessions: f.ring, Tokens: newTokens(t), CallsPerSecond: 10000,
+		Store: newStore(t, f.ring), Sessions: f.ring, Tokens: newTokens(t), CallsPerSecond: 10000, Hosts: []string{"example.com"},
 		Audiences: map[string][]string{issuer: {stsAudience, "other"}, "http://127.0.0.1:1/down": {stsAudience}},
 	}
 	if change != nil {

@@ -29,7 +29,7 @@ func newConnections() *bulkhead.Tree {
 
 func (s *Server) httpServer() *http.Server {
 	return &http.Server{
-		Handler: s, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), ReadHeaderTimeout: headerTime, ReadTimeout: requestTime,
+		Handler: s, ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), ReadHeaderTimeout: headerTime, ReadTimeout: requestTime,
 		WriteTimeout: answerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaderBytes,
 	}
 }

@@ -42,7 +42,7 @@ func (c *Call) request() (*iam.AssumeRequest, error) {
 	return &iam.AssumeRequest{
 		Role: c.Text("RoleArn"), SessionName: c.Text("RoleSessionName"), Duration: duration,
 		Policy: c.Text("Policy"), PolicyARNs: c.Texts("PolicyArns", "arn"),
-		At: c.At, SourceIP: c.ClientAddress, UserAgent: agent, TLS: c.Request.Scheme == "https",
+		At: c.At, SourceIP: c.ClientAddress, UserAgent: agent, TLS: c.Request.Scheme == "https", Regions: c.Regions(),
 	}, nil
 }
 
@@ -159,7 +159,7 @@ func (s *Service) seal(c *Call, granted *session.Session) (*sealed, error) {
 	case err != nil:
 		return nil, internal("a session cannot be sealed: " + err.Error())
 	}
-	c.entry.issued = credentials.AccessKeyID
+	c.event.IssuedKey = credentials.AccessKeyID
 	return (*sealed)(&credentials), nil
 }
 

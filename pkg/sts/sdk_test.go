@@ -20,7 +20,7 @@ import (
 
 // The SDK for Go signs content-length and, without a region, an empty one.
 func TestTheSDKForGo(t *testing.T) {
-	f := newFixture(t, nil)
+	f := newFixture(t, func(c *Config) { c.Hosts = nil })
 	server := httptest.NewServer(f.Server)
 	t.Cleanup(server.Close)
 	client := func(region string, p aws.CredentialsProvider) *awssts.Client {
@@ -61,6 +61,7 @@ func TestTheSDKForGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(presigned.Method, presigned.URL, nil)
+	r.RemoteAddr = "127.0.0.1:1"
 	if a := f.send(t, r); a.status != http.StatusOK || a.texts["Arn"] != "arn:aws:iam::111122223333:user/alice" {
 		t.Errorf("presigned: %d %s", a.status, a.body)
 	}

@@ -35,12 +35,15 @@ type ServerConfig struct {
 	Current func() (s *Service, release func())
 	// Log gets a line for each call.
 	Log *slog.Logger
+	// Record records a call before it is answered; nil records nothing. If it fails, the call is refused.
+	Record func(*Event) error
+	// Names returns the names of the certificate that TLS connections are served with; nil if there are none.
+	Names func() []string
 }
 
 // Server serves calls over HTTP. It outlives configurations. It is safe for concurrent use.
 type Server struct {
-	current  func() (*Service, func())
-	log      *slog.Logger
+	config   ServerConfig
 	limits   *limits
 	counters counters
 	// throttledLines bounds the lines about calls that no rate bounds.
@@ -52,53 +55,55 @@ type Server struct {
 
 // NewServer returns a Server.
 func NewServer(c ServerConfig) *Server {
-	s := &Server{current: c.Current, log: c.Log, limits: newLimits(), throttledLines: rate.NewLimiter(1, 1)}
+	if c.Record == nil {
+		c.Record = func(*Event) error { return nil }
+	}
+	if c.Names == nil {
+		c.Names = func() []string { return nil }
+	}
+	s := &Server{config: c, limits: newLimits(), throttledLines: rate.NewLimiter(1, 1)}
 	s.http, s.connections = s.httpServer(), newConnections()
 	return s
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
 	reply := &reply{w: w, id: authz.NewRequestID(), json: acceptsJSON(r)}
-	entry := &entry{}
-	peer := peerOf(r)
+	event := &Event{Time: time.Now(), Host: r.Host, Method: r.Method, peer: peerOf(r)}
+	event.ClientAddress = event.peer
 	ctx, cancel := context.WithTimeout(r.Context(), callTime)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // the value may hold a secret
-			s.log.Error("a call of STS panicked", "requestId", reply.id, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			failed := internal("a panic; the log has the stack")
-			reply.fail(failed)
-			s.record(ctx, reply, entry, peer, failed, began)
+			s.config.Log.Error("a call of STS panicked", "requestId", reply.id, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			s.finish(ctx, reply, event, nil, internal("a panic; the log has the stack"))
 		}
 	}()
-	fields, err := s.call(ctx, w, r, peer, entry)
+	fields, err := s.call(ctx, w, r, event)
 	if err == nil {
-		reply.succeed(entry.action, fields)
-		s.record(ctx, reply, entry, peer, nil, began)
+		s.finish(ctx, reply, event, fields, nil)
 		return
 	}
 	failed := errorOf(err)
 	if failed.Code == Throttling {
 		pause(ctx, throttledPause)
 	}
-	reply.fail(failed)
-	s.record(ctx, reply, entry, peer, failed, began)
+	s.finish(ctx, reply, event, nil, failed)
 }
 
 // call answers a request within the limits.
-func (s *Server) call(ctx context.Context, w http.ResponseWriter, r *http.Request, peer netip.Addr, e *entry) ([]Field, error) {
-	service, release := s.current()
+func (s *Server) call(ctx context.Context, w http.ResponseWriter, r *http.Request, e *Event) ([]Field, error) {
+	service, release := s.config.Current()
 	if service == nil {
 		return nil, &Error{Code: ServiceUnavailable, Message: "No configuration that issues sessions is loaded."}
 	}
 	defer release()
-	request := requestOf(r, peer, service.now())
+	request := requestOf(r, e.peer, service.now())
 	client, err := service.clientAddress(request)
 	if err != nil {
 		return nil, &Error{Code: ValidationError, Message: "X-Forwarded-For is not valid.", Detail: err.Error()}
 	}
+	e.ClientAddress = client
 	place, ok := s.limits.enter(client.String())
 	if !ok {
 		return nil, &Error{Code: Throttling, Message: throttledMessage, Detail: "too many calls at once"}
@@ -116,7 +121,9 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, failed
 	}
 	request.SetBody(body, authz.BodyComplete)
-	return service.do(ctx, &Call{Request: request, ClientAddress: client, At: request.Time, service: service, pace: pace, entry: e})
+	return service.do(ctx, &Call{
+		Request: request, ClientAddress: client, At: request.Time, service: service, pace: pace, event: e, certified: s.config.Names(),
+	})
 }
 
 // refuse refuses requests that cannot be calls.

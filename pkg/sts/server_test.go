@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,6 +112,88 @@ func TestInternalFailures(t *testing.T) {
 func TestWithoutConfiguration(t *testing.T) {
 	f := &fixture{Server: NewServer(ServerConfig{Log: slog.New(slog.DiscardHandler), Current: func() (*Service, func()) { return nil, nil }})}
 	f.refused(t, "no configuration", post(form("GetCallerIdentity")), 503, ServiceUnavailable, "")
+}
+
+// What cannot be recorded is refused, and the client gets no part of it.
+func TestCallsThatAreNotRecorded(t *testing.T) {
+	f := newFixture(t, nil)
+	var recorded []Event
+	fails := error(nil)
+	f.config.Record = func(e *Event) error {
+		recorded = append(recorded, *e)
+		return fails
+	}
+	calls := func() map[string]*http.Request {
+		return map[string]*http.Request{
+			"AssumeRoleWithWebIdentity": post(webForm(t, nil)),
+			"AssumeRole":                sign(t, f.signer("AKIAALICE0000EXAMPLE"), post(assumeForm())),
+			"GetSessionToken":           sign(t, f.signer("AKIAALICE0000EXAMPLE"), post(form("GetSessionToken"))),
+			"GetCallerIdentity":         sign(t, f.signer("AKIAALICE0000EXAMPLE"), post(form("GetCallerIdentity"))),
+		}
+	}
+	for action, r := range calls() {
+		recorded = nil
+		a := f.send(t, r)
+		if a.status != 200 || len(recorded) != 1 || !recorded[0].Issued || recorded[0].Action != action || recorded[0].RequestID != a.texts["RequestId"] ||
+			recorded[0].Reason.Code != authz.CodeAllowed || recorded[0].IssuedKey != a.texts["AccessKeyId"] {
+			t.Errorf("%s: %d, %+v", action, a.status, recorded)
+		}
+	}
+	fails = errors.New("the disk is full")
+	for action, r := range calls() {
+		f.refused(t, action, r, 503, ServiceUnavailable, "could not be recorded")
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, calls()[action])
+		if body := w.Body.String(); strings.Contains(body, "ASIA") || strings.Contains(body, "arn:") || strings.Contains(body, "disk") {
+			t.Errorf("%s: %s", action, body)
+		}
+	}
+	recorded = nil
+	f.refused(t, "bob", sign(t, f.signer("AKIABOB000000EXAMPLE"), post(assumeForm())), 403, AccessDenied, "")
+	if len(recorded) != 1 || recorded[0].Issued || recorded[0].Status != 403 {
+		t.Errorf("%+v", recorded)
+	}
+}
+
+// Every outcome has a reason code, and a policy that decides is named.
+func TestReasonsOfCalls(t *testing.T) {
+	f := newFixture(t, nil)
+	var last Event
+	f.config.Record = func(e *Event) error { last = *e; return nil }
+	alice, bob := f.signer("AKIAALICE0000EXAMPLE"), f.signer("AKIABOB000000EXAMPLE")
+	wrong := alice
+	wrong.Secret = "x"
+	late := alice
+	late.At = late.At.Add(-time.Hour)
+	for name, c := range map[string]struct {
+		request *http.Request
+		want    authz.Reason
+	}{
+		"a grant":          {post(webForm(t, nil)), authz.Reason{Code: authz.CodeAllowed}},
+		"no action":        {post(url.Values{}), authz.Reason{Code: authz.CodeBadRequest}},
+		"a parameter":      {sign(t, alice, post(assumeForm("DurationSeconds", "5"))), authz.Reason{Code: authz.CodeBadRequest}},
+		"no signature":     {post(assumeForm()), authz.Reason{Code: authz.CodeNotSigned}},
+		"a wrong secret":   {sign(t, wrong, post(assumeForm())), authz.Reason{Code: authz.CodeBadSignature}},
+		"an old signature": {sign(t, late, post(assumeForm())), authz.Reason{Code: authz.CodeBadSignature}},
+		"an unknown key":   {sign(t, f.signer("AKIANOBODY000EXAMPLE"), post(assumeForm())), authz.Reason{Code: authz.CodeUnknownKey}},
+		"a Deny":           {sign(t, bob, post(assumeForm())), authz.Reason{Code: authz.CodeExplicitDeny, Policy: "inline/user/bob/p", Statement: "Statement[0]"}},
+		"not trusted":      {sign(t, alice, post(assumeForm("RoleArn", pod))), authz.Reason{Code: authz.CodeUntrustedCaller}},
+		"no role":          {sign(t, alice, post(assumeForm("RoleArn", "arn:aws:iam::111122223333:role/none"))), authz.Reason{Code: authz.CodeUntrustedCaller}},
+		"a condition": {post(webForm(t, claims{"sub": "intruder"})), authz.Reason{
+			Code: authz.CodeUntrustedCaller, Condition: "StringEquals", ConditionKey: "id.example.com/realm:sub",
+		}},
+		"a token":          {post(webForm(t, nil, "WebIdentityToken", "x")), authz.Reason{Code: authz.CodeUnauthorized}},
+		"an expired token": {post(webForm(t, claims{"exp": 1})), authz.Reason{Code: authz.CodeExpiredToken}},
+	} {
+		f.send(t, c.request)
+		got := last.Reason
+		if got.Detail == "" && c.want.Code != authz.CodeAllowed {
+			t.Errorf("%s: no detail", name)
+		}
+		if got.Detail = ""; got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
 }
 
 func TestLogAndMetrics(t *testing.T) {

@@ -27,6 +27,11 @@ type Config struct {
 	ClientAddress func(*authz.Request) (netip.Addr, error)
 	// Actions are operations besides those of this package, by name.
 	Actions map[string]*Action
+	// Hosts are those that signed calls are for, as clients write them: with a port unless it is that of the scheme. Without Hosts, they are
+	// those of the certificate and, for clients on this machine, loopback addresses.
+	Hosts []string
+	// Regions are those of the APIs, for policies that ask for aws:RequestedRegion.
+	Regions []string
 	// CallsPerSecond is the rate of all calls; zero means DefaultCallsPerSecond.
 	CallsPerSecond int
 	// Explain shows clients what their signature was compared with, if it does not match.
@@ -44,6 +49,7 @@ type Service struct {
 	clientAddress  func(*authz.Request) (netip.Addr, error)
 	signatures     *iam.Verifier
 	actions        map[string]*Action
+	hosts, regions []string
 	callsPerSecond int
 	now            func() time.Time
 }
@@ -72,27 +78,20 @@ type Call struct {
 
 	service *Service
 	pace    *pace
-	entry   *entry
+	event   *Event
+	// certified are the names of the certificate.
+	certified []string
 }
 
-// entry is what the log says about a call.
-type entry struct {
-	action    string
-	principal string
-	keyID     string
-	issuer    string
-	subject   string
-	role      string
-	session   string
-	issued    string
-}
+// Regions are those of this STS, for policies that ask for aws:RequestedRegion.
+func (c *Call) Regions() []string { return c.service.regions }
 
 // Describe says in the log who calls and what for. Empty texts change nothing.
 func (c *Call) Describe(principal, role, sessionName string) {
 	for _, text := range [...]struct {
 		to   *string
 		from string
-	}{{&c.entry.principal, principal}, {&c.entry.role, role}, {&c.entry.session, sessionName}} {
+	}{{&c.event.Principal, principal}, {&c.event.Role, role}, {&c.event.SessionName, sessionName}} {
 		if text.from != "" {
 			*text.to = text.from
 		}
@@ -106,7 +105,7 @@ const skew = 15 * time.Minute
 func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, sessions: c.Sessions, tokens: c.Tokens, clientAddress: c.ClientAddress, callsPerSecond: c.CallsPerSecond,
-		audiences: map[string]map[string]struct{}{}, now: c.Now,
+		audiences: map[string]map[string]struct{}{}, now: c.Now, hosts: c.Hosts, regions: c.Regions,
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -174,7 +173,7 @@ func (s *Service) do(ctx context.Context, c *Call) ([]Field, error) {
 	if action == nil {
 		return nil, notFound(name, version)
 	}
-	c.entry.action = name
+	c.event.Action = name
 	if c.Request.Method == "GET" && !action.ByGet {
 		return nil, &Error{Code: InvalidAction, Message: "The operation " + name + " needs the method POST."}
 	}
@@ -195,12 +194,18 @@ func (s *Service) authenticate(c *Call) error {
 	caller, err := s.signatures.Verify(c.Request)
 	if err != nil {
 		if r, ok := errors.AsType[*authz.Refusal](err); ok {
-			c.entry.keyID = r.Caller.AccessKeyID
+			c.event.AccessKey = r.Caller.AccessKeyID
 		}
 		return err
 	}
 	c.Caller = caller
-	c.entry.keyID, c.entry.principal = caller.AccessKeyID(), caller.Principal().ARN
+	c.event.AccessKey, c.event.Principal = caller.AccessKeyID(), caller.Principal().ARN
+	if !s.own(caller.SignedHost(), c) {
+		return &Error{
+			Code: SignatureDoesNotMatch, Message: "The request is signed for another host than this STS.",
+			Detail: "the call is signed for the host " + printable(caller.SignedHost()) + ", which is not one of iam.sts.urls, nor of the certificate: write its URL to iam.sts.urls if clients reach this STS by it",
+		}
+	}
 	return c.Within("key", caller.AccessKeyID())
 }
 

@@ -27,10 +27,10 @@ func (s *Service) webIdentity(ctx context.Context, c *Call) (*iam.WebIdentity, e
 	}
 	token, failed := s.tokens.Verify(ctx, text)
 	if failed != nil {
-		c.entry.issuer, c.entry.subject = failed.Caller().Issuer, failed.Caller().Principal
+		c.event.Issuer, c.event.Subject = failed.Caller().Issuer, failed.Caller().Principal
 		return nil, tokenError(failed)
 	}
-	c.entry.issuer, c.entry.subject = token.Issuer(), token.Subject()
+	c.event.Issuer, c.event.Subject = token.Issuer(), token.Subject()
 	if !token.For(s.audiences[token.Issuer()]) {
 		return nil, &Error{Code: InvalidIdentityToken, Message: "Incorrect token audience", Detail: "the token's aud has none of its issuer's audiences"}
 	}

@@ -169,7 +169,7 @@ func (t *Token) fits(token *jwt.Token) bool {
 
 // assume asks the role's trust policy, for this very request.
 func (f *Finder) assume(r *Request, ask *iam.AssumeRequest) (*iam.Caller, error) {
-	ask.At, ask.SourceIP, ask.UserAgent, ask.Region, ask.TLS = r.At, r.SourceIP, r.UserAgent, r.Region, r.TLS
+	ask.At, ask.SourceIP, ask.UserAgent, ask.Regions, ask.TLS = r.At, r.SourceIP, r.UserAgent, []string{r.Region}, r.TLS
 	session, err := f.store.AssumeRole(ask)
 	if err != nil {
 		return nil, untrusted(err.Error())

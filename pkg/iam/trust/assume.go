@@ -164,11 +164,18 @@ func (a *assumption) allows(action string) *Refused {
 	if result.Decision == policy.Allow {
 		return nil
 	}
-	detail := reason(result)
-	if operator, key := policies.DecidingCondition(&request, result); key != "" {
-		detail += ", by the condition " + operator + " " + key
+	return a.deniedBy(action, &policies, &request, result)
+}
+
+// deniedBy is the refusal of an action by policies.
+func (a *assumption) deniedBy(action string, policies *policy.Policies, request *policy.Request, result policy.Result) *Refused {
+	refused := a.denied(action, reason(result))
+	refused.Explicit, refused.Policy, refused.Statement = result.Decision == policy.ExplicitDeny, result.Policy, result.Statement
+	refused.Condition, refused.ConditionKey = policies.DecidingCondition(request, result)
+	if refused.ConditionKey != "" {
+		refused.Detail += ", by the condition " + refused.Condition + " " + refused.ConditionKey
 	}
-	return a.denied(action, detail)
+	return refused
 }
 
 func (a *assumption) principal() policy.Principal {

@@ -26,13 +26,15 @@ type AWSIdentity struct {
 	// UserAgent is aws:UserAgent, absent if it is empty. TLS is aws:SecureTransport.
 	UserAgent string
 	TLS       bool
+	// Regions are aws:RequestedRegion, as in a Request.
+	Regions []string
 }
 
 // ExchangeAWS returns a session of a role for an identity of AWS. The listing in the configuration is the grant: the role's trust policy
 // need not allow. Its Deny statements count. A nil role is one that does not exist. The error is a *Refused.
 func ExchangeAWS(role *Role, arn string, i *AWSIdentity) (*session.Session, error) {
 	a := &assumption{role: role, chained: i.Principal.Kind == policy.RoleSession, Request: &Request{
-		Role: arn, SessionName: i.SessionName, Duration: i.Duration, Caller: &foreign{AWSIdentity: i}, At: i.At, SourceIP: i.SourceIP, UserAgent: i.UserAgent, TLS: i.TLS,
+		Role: arn, SessionName: i.SessionName, Duration: i.Duration, Caller: &foreign{AWSIdentity: i}, At: i.At, SourceIP: i.SourceIP, UserAgent: i.UserAgent, TLS: i.TLS, Regions: i.Regions,
 	}}
 	for _, step := range []func() *Refused{a.complete, a.exists, a.notDenied} {
 		if refused := step(); refused != nil {
@@ -83,12 +85,13 @@ func (a *assumption) notDenied() *Refused {
 	if refused := a.trusts(); refused != nil {
 		return refused
 	}
-	result := policy.Evaluate(&policy.Policies{Resource: a.role.Trust}, &policy.Request{
+	policies, request := policy.Policies{Resource: a.role.Trust}, policy.Request{
 		Principal: a.principal(), Action: action, Resource: a.role.ARN, ResourceAccount: a.role.Account, Context: facts{a},
-	})
+	}
+	result := policy.Evaluate(&policies, &request)
 	switch {
 	case result.Decision == policy.ExplicitDeny:
-		return a.denied(action, reason(result))
+		return a.deniedBy(action, &policies, &request, result)
 	case a.foreign().asked != "" && a.role.Trust.Denies():
 		return a.denied(action, "the trust policy has a Deny and asks for "+a.foreign().asked+", which AWS does not tell of the caller: remove the condition, or the role from iam.awsIdentities")
 	}

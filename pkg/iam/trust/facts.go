@@ -59,7 +59,7 @@ func (f facts) ofRequest(key *policy.Key) (policy.Value, bool) {
 	case policy.KeyUserAgent:
 		return policy.StringValue(f.UserAgent), f.UserAgent != ""
 	case policy.KeyRequestedRegion:
-		return policy.StringValue(f.Region), f.Region != ""
+		return oneOf(f.Regions)
 	case policy.KeyPrincipalIsAWSService:
 		return policy.BoolValue(f.Workload != ""), true
 	case policy.KeyPrincipalServiceName:
@@ -135,11 +135,14 @@ func (w *WebIdentity) claim(name string) (policy.Value, bool) {
 //
 // Choice: AWS does not document a token with several. In an Allow they satisfy no single-valued operator, so that an audience that
 // was added to a token does not replace the one that a policy asks for. A Deny holds if it holds for one of them.
-func (w *WebIdentity) audience() (policy.Value, bool) {
-	if len(w.Audience) == 1 {
-		return policy.StringValue(w.Audience[0]), w.Audience[0] != ""
+func (w *WebIdentity) audience() (policy.Value, bool) { return oneOf(w.Audience) }
+
+// oneOf returns one text as such, and several for a key that has one.
+func oneOf(list []string) (policy.Value, bool) {
+	if len(list) == 1 {
+		return policy.StringValue(list[0]), list[0] != ""
 	}
-	return policy.SeveralValue(w.Audience), len(w.Audience) > 0
+	return policy.SeveralValue(list), len(list) > 0
 }
 
 // seconds returns a time without its fraction, as STS tells times.

@@ -19,6 +19,9 @@ type Refused struct {
 	Code Code
 	// Message is for the client, as STS words it. Detail is for the log and says what was missing; it is empty if Message says it.
 	Message, Detail string
+	// Explicit reports that a Deny decided. The others name what decided, or the condition that failed, where that is known.
+	Explicit                                   bool
+	Policy, Statement, Condition, ConditionKey string
 }
 
 // Error returns the code, the message and the detail.

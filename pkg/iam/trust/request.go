@@ -30,11 +30,12 @@ type Request struct {
 	// the service RolesAnywhere assumes the role, and passes the id as the session tag WorkloadTag.
 	Workload string
 	At       time.Time
-	// SourceIP, UserAgent and Region are aws:SourceIp, aws:UserAgent and aws:RequestedRegion, each absent if it is not set. TLS is
-	// aws:SecureTransport.
-	SourceIP          netip.Addr
-	UserAgent, Region string
-	TLS               bool
+	// SourceIP and UserAgent are aws:SourceIp and aws:UserAgent, each absent if it is not set. TLS is aws:SecureTransport.
+	SourceIP  netip.Addr
+	UserAgent string
+	TLS       bool
+	// Regions are aws:RequestedRegion. Of several, an Allow has none, and a Deny each.
+	Regions []string
 }
 
 // How policies see a workload with a certificate ("Trust policy" and "Trust attribute mappings", IAM Roles Anywhere User Guide).

@@ -118,7 +118,7 @@ func (a *action) run(ctx context.Context, c *sts.Call) ([]sts.Field, error) {
 	agent, _ := c.Request.Header("user-agent")
 	granted, err := a.Store.ExchangeAWS(role, &iam.AWSIdentity{
 		Principal: who.principal(ofAWS), PathUnknown: who.role && ofAWS == "", UserID: who.userID, SessionName: who.sessionName(), Temporary: p.temporary,
-		Duration: duration, Until: until, At: c.At, SourceIP: c.ClientAddress, UserAgent: agent, TLS: c.Request.Scheme == "https",
+		Duration: duration, Until: until, At: c.At, SourceIP: c.ClientAddress, UserAgent: agent, TLS: c.Request.Scheme == "https", Regions: c.Regions(),
 	})
 	if err != nil {
 		return nil, err

@@ -3566,9 +3566,11 @@ type Sts struct {
 	CallsPerSecond *int32 `protobuf:"varint,1,opt,name=calls_per_second,json=callsPerSecond,proto3,oneof" json:"calls_per_second,omitempty"`
 	// How far the issuers' clocks may differ from the clock of portcullis, such as 30s; at most 5m. Without it, 0s.
 	ClockSkew string `protobuf:"bytes,2,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	// The URLs by which clients reach this STS, such as https://sts.shop.svc:9003, without a path. A presigned URL of
-	// aws_identities is bound to one of them, so that it is useless at any other STS. There is no default. Plain text is
-	// for loopback addresses, and portcullis warns of it.
+	// The URLs by which clients reach this STS, such as https://sts.shop.svc:9003, without a path. A call that is signed
+	// has to be signed for the host and port of one of them, so that a call to another STS is useless here. Without urls,
+	// the names of the TLS certificate count that have no wildcard, and loopback addresses for clients on this machine.
+	// A presigned URL of aws_identities is bound to one of them, too; these need urls. Plain text is for loopback
+	// addresses, and portcullis warns of it.
 	Urls []string `protobuf:"bytes,3,rep,name=urls,proto3" json:"urls,omitempty"`
 	// What stands in for AWS's STS, in a test or in a partition of AWS that portcullis does not know. It decides who
 	// callers of aws_identities are, so portcullis warns of it.
@@ -3703,7 +3705,8 @@ func (x *AwsEndpoint) GetPartition() string {
 // trust policy of the role need not allow, but its Deny statements count. Sessions last an hour at most.
 type AwsIdentity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of an account of AWS, 12 digits, for all its users and roles. An entry has an account, a user or a role.
+	// The id of an account of AWS, 12 digits, for all its users and roles. In another partition than aws, its ARN:
+	// arn:aws-cn:iam::111122223333:root. An entry has an account, a user or a role.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The ARN of a user of AWS, with its path.
 	User string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
