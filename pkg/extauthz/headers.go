@@ -169,21 +169,31 @@ func isASCII(b []byte) bool {
 
 // hasNoControls tells a text without bytes below the blank, looking at eight of them at a time.
 func hasNoControls(s string) bool {
-	for ; len(s) >= 8; s = s[8:] {
-		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The highest bit of a byte comes out where the byte is below 0x20. A borrow from the byte before can only make that
-		// too often, and only where that one is below it too.
-		if (word-0x2020202020202020)&^word&0x8080808080808080 != 0 {
+	n := len(s)
+	if n < 8 {
+		for i := range n {
+			if s[i] < ' ' {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i <= n-8; i += 8 {
+		if hasControl(s[i : i+8]) {
 			return false
 		}
 	}
-	for i := range len(s) {
-		if s[i] < ' ' {
-			return false
-		}
-	}
-	return true
+	return !hasControl(s[n-8:]) // the rest, and what is before it again
+}
+
+// hasControl tells whether one of eight bytes is below the blank.
+func hasControl(s string) bool {
+	_ = s[7]
+	word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	// The highest bit of a byte comes out where the byte is below 0x20. A borrow from the byte before can only make that
+	// too often, and only where that one is below it too.
+	return (word-0x2020202020202020)&^word&0x8080808080808080 != 0
 }
 
 // isVisible tells a text without blanks and control characters.
