@@ -1,6 +1,9 @@
 package extauthz
 
 import (
+	"maps"
+	"slices"
+
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -20,7 +23,7 @@ type attributes struct {
 	source string
 	// principal is whom Envoy calls the TCP peer by its certificate, verified or not; empty without one.
 	principal string
-	// headers is the map headers, each name once.
+	// headers is the map headers, each name once, sorted by name.
 	headers []authz.Field
 	// headerMap are the lines of header_map. torn says that value and raw_value of one of them differ.
 	headerMap []authz.Field
@@ -86,13 +89,14 @@ func (a *attributes) addLine(name, value, raw string) {
 	a.headerMap = append(a.headerMap, authz.Field{Name: name, Value: value})
 }
 
+// pairs are sorted by name.
 func pairs(m map[string]string) []authz.Field {
 	if len(m) == 0 {
 		return nil
 	}
 	out := make([]authz.Field, 0, len(m))
-	for name, value := range m {
-		out = append(out, authz.Field{Name: name, Value: value})
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, authz.Field{Name: name, Value: m[name]})
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package extauthz
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -56,20 +55,22 @@ func each(message []byte, repeated uint16, take func(field) bool) bool {
 
 // consumeBytes is protowire.ConsumeBytes, faster for what is shorter than 16 KiB.
 func consumeBytes(b []byte) ([]byte, int) {
-	if len(b) == 0 {
+	if len(b) == 0 || b[0] >= 0x80 || int(b[0]) >= len(b) {
+		return consumeLonger(b)
+	}
+	end := 1 + int(b[0])
+	return b[1:end], end
+}
+
+func consumeLonger(b []byte) ([]byte, int) {
+	if len(b) < 2 || b[0] < 0x80 || b[1] >= 0x80 {
 		return protowire.ConsumeBytes(b)
 	}
-	size, at := int(b[0]), 1
-	if size >= 0x80 {
-		if len(b) < 2 || b[1] >= 0x80 {
-			return protowire.ConsumeBytes(b)
-		}
-		size, at = size&0x7f|int(b[1])<<7, 2
-	}
-	if len(b)-at < size {
+	size := int(b[0]&0x7f) | int(b[1])<<7
+	if len(b)-2 < size {
 		return protowire.ConsumeBytes(b)
 	}
-	return b[at : at+size], at + size
+	return b[2 : 2+size], 2 + size
 }
 
 // decoder fills in attributes from the wire form of a CheckRequest. Whatever Envoy does not send, or not usually, it does not
@@ -92,7 +93,7 @@ func decode(message []byte, a *attributes) bool {
 
 // text takes a copy of a string field. Strings that are not UTF-8 are refused by protobuf.
 func (d *decoder) text(s *string, f field) bool {
-	if !utf8.Valid(f.bytes) {
+	if !isUTF8(f.bytes) {
 		return false
 	}
 	*s = d.arena.text(f.bytes)
@@ -175,12 +176,12 @@ func (d *decoder) httpRequest(f field) bool {
 	case 10<<3 | length:
 		return d.text(&d.protocol, f)
 	case 1<<3 | length: // id
-		return utf8.Valid(f.bytes)
+		return isUTF8(f.bytes)
 	case 9<<3 | varint: // size
 		return true
 	case 11<<3 | length:
 		d.body = bytes.Clone(f.bytes)
-		return utf8.Valid(d.body)
+		return isUTF8(d.body)
 	case 12<<3 | length:
 		d.rawBody = bytes.Clone(f.bytes)
 		return true
@@ -199,7 +200,7 @@ func (d *decoder) header(f field) bool {
 		var h authz.Field
 		return d.entry(f, &h) && d.set.add(h)
 	}
-	return utf8.Valid(name) && utf8.Valid(value) && d.set.add(authz.Field{Name: d.arena.text(name), Value: d.arena.text(value)})
+	return isUTF8(name) && isUTF8(value) && d.set.add(authz.Field{Name: d.arena.text(name), Value: d.arena.text(value)})
 }
 
 // plainEntry takes an entry of a map of strings apart that is as everybody writes it: the name, the value, and nothing else.
@@ -289,7 +290,7 @@ func peerField(f field, address func(field) bool) bool {
 	case 1<<3 | length: // address
 		return each(f.bytes, 0, func(f field) bool { return f.tag == 1<<3|length && each(f.bytes, 0, address) })
 	case 2<<3 | length, 4<<3 | length, 5<<3 | length: // service, principal, certificate
-		return utf8.Valid(f.bytes)
+		return isUTF8(f.bytes)
 	default:
 		return false
 	}
@@ -307,7 +308,7 @@ func (d *decoder) sourceAddress(f field) bool {
 func ignoredAddress(f field) bool {
 	switch f.tag {
 	case 2<<3 | length, 4<<3 | length, 5<<3 | length: // address, named_port, resolver_name
-		return utf8.Valid(f.bytes)
+		return isUTF8(f.bytes)
 	case 1<<3 | varint, 3<<3 | varint, 6<<3 | varint: // protocol, port_value, ipv4_compat
 		return true
 	default:
@@ -347,7 +348,7 @@ func (d *decoder) metadataField(f field, ours bool) bool {
 		case isTLV:
 			return d.text(&d.awsTLV.text, f)
 		default:
-			return utf8.Valid(f.bytes)
+			return isUTF8(f.bytes)
 		}
 	})
 }
@@ -358,7 +359,7 @@ func nested(f field) (name, message []byte, ok bool) {
 		switch f.tag {
 		case 1<<3 | length:
 			name = f.bytes
-			return utf8.Valid(name)
+			return isUTF8(name)
 		case 2<<3 | length:
 			message = f.bytes
 			return true

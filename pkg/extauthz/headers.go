@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
@@ -34,13 +35,15 @@ type collector struct {
 	attributes *attributes
 	lines      []authz.Field
 	bytes      int
+	// lowered says that a name had letters in upper case, so that the lines may not be in their order any more.
+	lowered bool
 }
 
 // fromMap takes each name's values as Envoy joined them, sorted: a map has no order, and nothing may depend on Go's, nor on the
 // wire's.
 func (c *collector) fromMap() ([]authz.Field, *refusal) {
 	lines, refused := c.from(c.attributes.headers)
-	if refused == nil && !slices.IsSortedFunc(lines, byNameAndValue) {
+	if c.lowered {
 		slices.SortFunc(lines, byNameAndValue)
 	}
 	return lines, refused
@@ -76,7 +79,7 @@ func (c *collector) add(name, value string) *refusal {
 		if !authz.IsToken(name) {
 			return badRequest("a header name is not a token")
 		}
-		name = strings.ToLower(name)
+		name, c.lowered = strings.ToLower(name), true
 	}
 	if name == "host" && value != c.attributes.host {
 		return badRequest("host and the host header differ")
@@ -144,23 +147,53 @@ func isFieldValue(s string) bool {
 	return hasNoControls(s) || strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 && strings.IndexByte(s, 0) < 0
 }
 
+// isUTF8 is utf8.Valid, faster for short texts in ASCII.
+func isUTF8(b []byte) bool { return isASCII(b) || utf8.Valid(b) }
+
+// isASCII looks at eight bytes at a time.
+func isASCII(b []byte) bool {
+	var all uint64
+	n := len(b)
+	if n < 8 {
+		for _, c := range b {
+			all |= uint64(c)
+		}
+		return all&0x80 == 0
+	}
+	for i := 0; i <= n-8; i += 8 {
+		all |= binary.LittleEndian.Uint64(b[i:])
+	}
+	all |= binary.LittleEndian.Uint64(b[n-8:]) // the rest, and what is before it again
+	return all&0x8080808080808080 == 0
+}
+
 // hasNoControls tells a text without bytes below the blank, looking at eight of them at a time.
 func hasNoControls(s string) bool {
-	for ; len(s) >= 8; s = s[8:] {
-		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The highest bit of a byte comes out where the byte is below 0x20. A borrow from the byte before can only make that
-		// too often, and only where that one is below it too.
-		if (word-0x2020202020202020)&^word&0x8080808080808080 != 0 {
+	n := len(s)
+	if n < 8 {
+		for i := range n {
+			if s[i] < ' ' {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i <= n-8; i += 8 {
+		if hasControl(s[i : i+8]) {
 			return false
 		}
 	}
-	for i := range len(s) {
-		if s[i] < ' ' {
-			return false
-		}
-	}
-	return true
+	return !hasControl(s[n-8:]) // the rest, and what is before it again
+}
+
+// hasControl tells whether one of eight bytes is below the blank.
+func hasControl(s string) bool {
+	_ = s[7]
+	word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	// The highest bit of a byte comes out where the byte is below 0x20. A borrow from the byte before can only make that
+	// too often, and only where that one is below it too.
+	return (word-0x2020202020202020)&^word&0x8080808080808080 != 0
 }
 
 // isVisible tells a text without blanks and control characters.
@@ -185,28 +218,28 @@ type headerSet struct {
 	n      int
 }
 
-// add reports false for a name that is there already, and for one too many.
+// add reports false for a name that is there already, and for one too many. The set is then of no more use.
 func (s *headerSet) add(f authz.Field) bool {
 	n := s.n
 	if n >= maxPlainHeaders {
 		return false
 	}
 	head := headOf(f.Name)
-	low, high := 0, n
-	for low < high {
-		middle := (low + high) / 2
-		if s.heads[middle] < head || s.heads[middle] == head && s.fields[s.places[middle]].Name < f.Name {
-			low = middle + 1
-		} else {
-			high = middle
+	at := n
+	for at > 0 && s.heads[at-1] >= head {
+		if s.heads[at-1] == head {
+			order := strings.Compare(s.fields[s.places[at-1]].Name, f.Name)
+			if order == 0 {
+				return false
+			}
+			if order < 0 {
+				break
+			}
 		}
+		s.heads[at], s.places[at] = s.heads[at-1], s.places[at-1]
+		at--
 	}
-	if low < n && s.heads[low] == head && s.fields[s.places[low]].Name == f.Name {
-		return false
-	}
-	copy(s.places[low+1:n+1], s.places[low:n])
-	copy(s.heads[low+1:n+1], s.heads[low:n])
-	s.places[low], s.heads[low] = uint8(n), head //nolint:gosec // below maxPlainHeaders
+	s.places[at], s.heads[at] = uint8(n), head //nolint:gosec // below maxPlainHeaders
 	s.fields[n], s.n = f, n+1
 	return true
 }

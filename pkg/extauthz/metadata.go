@@ -10,14 +10,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// The field numbers of envoy.service.auth.v3.CheckResponse and google.protobuf.Struct.
+// The fields of envoy.service.auth.v3.CheckResponse and google.protobuf.Struct, as they stand in a tag of one byte.
 const (
-	responseMetadata protowire.Number = 4
-	structFields     protowire.Number = 1
-	entryName        protowire.Number = 1
-	entryValue       protowire.Number = 2
-	valueNumber      protowire.Number = 2
-	valueText        protowire.Number = 3
+	responseMetadata = 4<<3 | length
+	structFields     = 1<<3 | length
+	entryName        = 1<<3 | length
+	entryValue       = 2<<3 | length
+	valueNumber      = 2<<3 | byte(protowire.Fixed64Type)
+	valueText        = 3<<3 | length
 )
 
 // withMetadata names the decision for access logs (%DYNAMIC_METADATA(envoy.filters.http.ext_authz:route)%) and later filters.
@@ -48,7 +48,7 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 	}
 	m = appendNumber(m, "duration_us", float64(took.Microseconds()))
 	var head [metadataRoom]byte
-	wire := protowire.AppendVarint(protowire.AppendTag(head[:0], responseMetadata, protowire.BytesType), uint64(len(m)-metadataRoom)) //nolint:gosec // a size
+	wire := appendSize(append(head[:0], responseMetadata), len(m)-metadataRoom)
 	begin := metadataRoom - len(wire)
 	copy(m[begin:], wire)
 	out.ProtoReflect().SetUnknown(m[begin:])
@@ -62,24 +62,28 @@ const metadataRoom = 1 + 10
 const entryRoom = 22
 
 func appendText(m []byte, name, text string) []byte {
-	m = appendEntry(m, name, protowire.SizeTag(valueText)+protowire.SizeBytes(len(text)))
-	m = protowire.AppendTag(m, valueText, protowire.BytesType)
-	return protowire.AppendString(m, text)
+	m = appendEntry(m, name, 1+protowire.SizeBytes(len(text)))
+	m = appendSize(append(m, valueText), len(text))
+	return append(m, text...)
 }
 
 func appendNumber(m []byte, name string, number float64) []byte {
-	m = appendEntry(m, name, protowire.SizeTag(valueNumber)+protowire.SizeFixed64())
-	m = protowire.AppendTag(m, valueNumber, protowire.Fixed64Type)
-	return protowire.AppendFixed64(m, math.Float64bits(number))
+	m = appendEntry(m, name, 1+protowire.SizeFixed64())
+	return protowire.AppendFixed64(append(m, valueNumber), math.Float64bits(number))
 }
 
 // appendEntry appends one entry of Struct.fields up to its value, a google.protobuf.Value of the given size.
 func appendEntry(m []byte, name string, size int) []byte {
-	entry := protowire.SizeTag(entryName) + protowire.SizeBytes(len(name)) + protowire.SizeTag(entryValue) + protowire.SizeBytes(size)
-	m = protowire.AppendTag(m, structFields, protowire.BytesType)
-	m = protowire.AppendVarint(m, uint64(entry)) //nolint:gosec // a size
-	m = protowire.AppendTag(m, entryName, protowire.BytesType)
-	m = protowire.AppendString(m, name)
-	m = protowire.AppendTag(m, entryValue, protowire.BytesType)
+	m = appendSize(append(m, structFields), 1+protowire.SizeBytes(len(name))+1+protowire.SizeBytes(size))
+	m = appendSize(append(m, entryName), len(name))
+	m = append(m, name...)
+	return appendSize(append(m, entryValue), size)
+}
+
+// appendSize is protowire.AppendVarint, faster for less than 128.
+func appendSize(m []byte, size int) []byte {
+	if size < 0x80 {
+		return append(m, byte(size)) //nolint:gosec // less than 128
+	}
 	return protowire.AppendVarint(m, uint64(size)) //nolint:gosec // a size
 }

@@ -134,7 +134,12 @@ func responseOptions(fields []authz.Field) []*corev3.HeaderValueOption {
 }
 
 // utf8Text is s as protobuf can carry it.
-func utf8Text(s string) string { return strings.ToValidUTF8(s, "!") }
+func utf8Text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "!")
+}
 
 // Refuse is the decision for a check that is turned away without an API having been asked. The client is answered in the form
 // of API Gateway's own errors; the detail is for the operator.

@@ -59,6 +59,9 @@ type invocation struct {
 	address                     netip.Addr
 	// reason is why the policies allow the request; its zero value does not allow.
 	reason authz.Reason
+	// watchedLines are the lines that watched returns, once isWatched reports that they are known.
+	watchedLines []authz.Field
+	isWatched    bool
 	// setHeaders, removeHeaders and target change the upstream's request.
 	setHeaders    []authz.Field
 	removeHeaders []string

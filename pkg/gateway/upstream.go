@@ -24,9 +24,9 @@ func (in *invocation) mapHeaders(context.Context) outcome {
 		}
 		in.setHeaders = append(in.setHeaders, authz.Field{Name: h.Name, Value: answer.EncodeHeaderValue(value)})
 	}
-	for name := range in.request.Headers() {
-		if in.gateway.Mapped.Has(name) {
-			in.removeHeader(name)
+	for _, h := range in.watched() {
+		if in.gateway.Mapped.Has(h.Name) {
+			in.removeHeader(h.Name)
 		}
 	}
 	in.removeSignature()
@@ -50,14 +50,33 @@ func (in *invocation) keepHeaders(context.Context) outcome {
 // losesUpstream reports whether Connection lists a header that an API maps. Listed headers end at the next hop (RFC 9110, section
 // 7.6.1).
 func (in *invocation) losesUpstream() bool {
-	for line := range in.request.HeaderValues("connection") {
-		for name := range strings.SplitSeq(line, ",") {
+	for _, h := range in.watched() {
+		if h.Name != "connection" {
+			continue
+		}
+		for name := range strings.SplitSeq(h.Value, ",") {
 			if in.gateway.Mapped.Has(strings.Trim(name, " \t")) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// watched returns the header lines that the last steps look at: Connection, and those whose name may be one of a mapped header or of
+// hostHeaders. Few requests have one.
+func (in *invocation) watched() []authz.Field {
+	if in.isWatched {
+		return in.watchedLines
+	}
+	in.isWatched = true
+	for name, value := range in.request.Headers() {
+		mark := answer.MarkOf(name)
+		if in.gateway.Mapped.MayHave(mark) || hostHeaders.MayHave(mark) || name == "connection" {
+			in.watchedLines = append(in.watchedLines, authz.Field{Name: name, Value: value})
+		}
+	}
+	return in.watchedLines
 }
 
 // removeHeader removes a header from the upstream's request unless it is set there.
@@ -84,12 +103,12 @@ func (in *invocation) keepHost(context.Context) outcome {
 
 // namesAnotherHost reports whether one of the hostHeaders names a host that leads to other stages than the request's.
 func (in *invocation) namesAnotherHost() bool {
-	for name, line := range in.request.Headers() {
-		if !hostHeaders.Has(name) {
+	for _, h := range in.watched() {
+		if !hostHeaders.Has(h.Name) {
 			continue
 		}
-		name = answer.Hyphenated(name)
-		for value := range strings.FieldsFuncSeq(line, isListMark) {
+		name := answer.Hyphenated(h.Name)
+		for value := range strings.FieldsFuncSeq(h.Value, isListMark) {
 			if name == "forwarded" {
 				key, host, _ := strings.Cut(value, "=")
 				if value = host; !strings.EqualFold(strings.Trim(key, " \t"), "host") {

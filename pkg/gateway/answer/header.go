@@ -22,13 +22,16 @@ func NewHeaderNames(names ...string) (n HeaderNames) {
 	return n
 }
 
-// mark returns a number below 512 for a name's length and three of its characters. It is the same for all spellings of a name.
-func mark(name string) uint {
+// Mark is a number below 512 for a header name's length and three of its characters. It is the same for all spellings of a name.
+type Mark uint
+
+// MarkOf returns the mark of a name.
+func MarkOf(name string) Mark {
 	n := uint(len(name))
 	if n == 0 {
 		return 0
 	}
-	return (n*5 + uint(spelled[name[n/4]])*37 + uint(spelled[name[n/2]])*67 + uint(spelled[name[n-1]])*131) % 512
+	return Mark(n*5+uint(spelled[name[n/4]])*37+uint(spelled[name[n/2]])*67+uint(spelled[name[n-1]])*131) % 512
 }
 
 // spelled has each character of a header name as Hyphenated writes it.
@@ -45,21 +48,21 @@ func (n *HeaderNames) Add(name string) {
 		n.names = map[string]struct{}{}
 	}
 	n.names[Hyphenated(name)] = struct{}{}
-	m := mark(name)
+	m := MarkOf(name)
 	n.marks[m/64] |= 1 << (m % 64)
 }
 
 // Has reports whether the set contains a name.
 func (n *HeaderNames) Has(name string) bool {
-	if len(n.names) == 0 {
-		return false
-	}
-	if m := mark(name); n.marks[m/64]&(1<<(m%64)) == 0 {
+	if !n.MayHave(MarkOf(name)) {
 		return false
 	}
 	_, ok := n.names[Hyphenated(name)]
 	return ok
 }
+
+// MayHave reports whether the set may contain a name with a mark. It reports true for every name in the set, and for few others.
+func (n *HeaderNames) MayHave(m Mark) bool { return n.marks[m/64%8]&(1<<(m%64)) != 0 }
 
 // Hyphenated returns a header name in lower case, with a hyphen for every character other than a letter or a digit.
 func Hyphenated(name string) string {
