@@ -3,6 +3,7 @@ package doctor
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
@@ -11,20 +12,32 @@ import (
 
 // timeouts applies the rules of the check's own timeout.
 func (e *examination) timeouts(m *dump.Manager, f *dump.Filter) {
-	need := e.options.CheckTime
-	given, set := tree.DurationAt(f.ExtAuthz(), "grpc_service", "timeout")
-	switch {
-	case set && given == 0:
-		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is 0s, so checks have no limit")
-	case !set:
-		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is not set, so it is 200ms")
-	case need > 0 && given < need:
-		e.Report(rulebook.Timeout, f.Where, f.Path, "grpc_service.timeout is %v, and the authorizers of portcullis.yaml may need %v", given, need)
-	}
+	service := tree.Get(f.ExtAuthz(), "grpc_service")
+	given, _ := tree.DurationAt(service, "timeout")
+	e.checkTimeout(service, f.Where, f.Path)
 	for _, path := range [][]string{{"request_timeout"}, {"stream_idle_timeout"}, {"common_http_protocol_options", "max_stream_duration"}} {
 		if outer, ok := tree.DurationAt(m.Tree, path...); ok && outer > 0 && outer <= given {
 			e.Report(rulebook.OuterTimeout, m.Where, m.Path, "%s is %v, and the timeout of a check is %v", path[len(path)-1], outer, given)
 		}
+	}
+}
+
+// longestCheck is more than any authorizer of API Gateway takes: a function may take 30 seconds.
+const longestCheck = time.Minute
+
+// checkTimeout applies the rules of the timeout of a grpc_service.
+func (e *examination) checkTimeout(service any, where, path string) {
+	need := e.options.CheckTime
+	given, set := tree.DurationAt(service, "timeout")
+	switch {
+	case set && given == 0:
+		e.Report(rulebook.Timeout, where, path, "grpc_service.timeout is 0s, so checks have no limit")
+	case !set:
+		e.Report(rulebook.Timeout, where, path, "grpc_service.timeout is not set, so it is 200ms")
+	case need > 0 && given < need:
+		e.Report(rulebook.Timeout, where, path, "grpc_service.timeout is %v, and the authorizers of portcullis.yaml may need %v", given, need)
+	case given <= 200*time.Millisecond || given > max(longestCheck, need):
+		e.Report(rulebook.Timeout, where, path, "grpc_service.timeout is %v", given)
 	}
 }
 
@@ -55,6 +68,7 @@ func (e *examination) upstreamClusters() {
 		switch {
 		case found:
 			e.cluster(name, c)
+			e.clusterTimeout(f, "cluster "+name, c)
 		case len(e.Clusters) == 0:
 			e.Report(rulebook.Unseen, f.Where, f.Path, "the clusters are not in the input")
 		default:
@@ -74,8 +88,8 @@ func (e *examination) askers() []*dump.Filter {
 
 // googleGRPC applies the rules of a connection that Envoy's Google gRPC client makes.
 func (e *examination) googleGRPC(f *dump.Filter, target any) {
-	credentials := tree.ObjectAt(target, "channel_credentials")
-	if credentials["ssl_credentials"] != nil || credentials["sslCredentials"] != nil || len(tree.ListAt(target, "channel_credentials_plugin")) > 0 {
+	plugins := compactAll(tree.ListAt(target, "channel_credentials_plugin"))
+	if tree.Get(target, "channel_credentials", "ssl_credentials") != nil || strings.Contains(plugins, "@type") && !strings.Contains(plugins, ".insecure.") && !strings.Contains(plugins, ".local.") {
 		return
 	}
 	uri := strings.TrimPrefix(tree.TextAt(target, "target_uri"), "dns:")
@@ -107,6 +121,31 @@ func (e *examination) cluster(name string, c dump.Entry) {
 		}
 	}
 	e.encryption(where, name, c)
+	if tree.Get(c.Tree, "outlier_detection") != nil {
+		e.Report(rulebook.Outlier, where, c.Path, "outlier_detection is set")
+	}
+	e.clusterFilters(rulebook.CheckFilter, name)
+	kind := tree.TextAt(c.Tree, "type")
+	switch {
+	case kind == "ORIGINAL_DST" || isOpenTarget(c.Tree):
+		e.Report(rulebook.CheckTarget, where, c.Path, "the cluster takes its address from the request")
+	case kind != "EDS" && tree.Get(c.Tree, "cluster_type") == nil && len(e.Endpoints[name]) == 0:
+		e.Report(rulebook.Unhealthy, where, c.Path, "the cluster has no endpoint")
+	}
+}
+
+// clusterTimeout finds a limit on requests to the cluster that is below the timeout of a check.
+func (e *examination) clusterTimeout(f *dump.Filter, where string, c dump.Entry) {
+	given, _ := tree.DurationAt(f.ExtAuthz(), "grpc_service", "timeout")
+	limits := []any{tree.Get(c.Tree, "common_http_protocol_options")}
+	for _, o := range tree.ObjectAt(c.Tree, "typed_extension_protocol_options") {
+		limits = append(limits, tree.Get(o, "common_http_protocol_options"))
+	}
+	for _, limit := range limits {
+		if outer, ok := tree.DurationAt(limit, "max_stream_duration"); ok && outer > 0 && outer <= given {
+			e.Report(rulebook.OuterTimeout, where, c.Path, "max_stream_duration is %v, and the timeout of a check is %v", outer, given)
+		}
+	}
 }
 
 // encryption applies the rules of TLS to portcullis.
@@ -126,7 +165,7 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 			e.Report(rulebook.Unverified, where, c.Path, "the TLS of the cluster does not verify the certificate and its name")
 		}
 	}
-	if encrypted {
+	if encrypted && !plainFirst(c.Tree) {
 		return
 	}
 	for _, address := range e.Endpoints[name] {
@@ -135,6 +174,12 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 			e.Report(rulebook.Plain, where, c.Path, "no TLS to %s", host)
 		}
 	}
+}
+
+// plainFirst reports whether the first of transport_socket_matches is one for every endpoint, without encryption.
+func plainFirst(c any) bool {
+	matches := tree.ListAt(c, "transport_socket_matches")
+	return len(matches) > 0 && len(tree.ObjectAt(matches[0], "match")) == 0 && tree.IsType(tree.Get(matches[0], "transport_socket", "typed_config"), ".RawBuffer")
 }
 
 // verifiesServer reports whether Envoy verifies the certificate and the name of a server.

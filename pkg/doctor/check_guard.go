@@ -15,8 +15,7 @@ func (e *examination) guard(m *dump.Manager) {
 	if m.Listener.State == "draining" {
 		return // state has told of it
 	}
-	sidecarOutbound := m.Direction() == "OUTBOUND" && (e.inbound || strings.HasPrefix(e.Node, "sidecar~"))
-	if len(m.Ours) == 0 && sidecarOutbound {
+	if len(m.Ours) == 0 && (e.isOutbound(m) || !e.concerns(m)) {
 		return
 	}
 	for _, name := range m.Unseen {
@@ -27,7 +26,7 @@ func (e *examination) guard(m *dump.Manager) {
 			e.Report(rulebook.Unseen, f.Where, f.Path, "the configuration of the filter %q is discovered, and is not in the input", f.Name)
 		}
 	}
-	if len(m.Ours) > 0 || m.IsOwn() {
+	if len(m.Ours) > 0 || e.isOwn(m) {
 		return
 	}
 	for _, f := range m.Filters {
@@ -69,10 +68,42 @@ func (e *examination) filter(m *dump.Manager, f *dump.Filter) {
 	limit, limited := tree.NumberAt(c, "max_denied_response_body_bytes")
 	on(limited && limit > 0 && limit < 8192, rulebook.ResponseLimits, "max_denied_response_body_bytes is %v", limit)
 	on(tree.IsTrue(c, "enforce_response_header_limits"), rulebook.ResponseLimits, "enforce_response_header_limits is true")
+	longest, limited := tree.NumberAt(c, "grpc_service", "envoy_grpc", "max_receive_message_length")
+	on(limited && longest < 1<<16, rulebook.ResponseLimits, "max_receive_message_length is %v", longest)
 	e.bodySettings(tree.Get(c, "with_request_body"), f.Where, f.Path+".typed_config.with_request_body")
 	on(tree.Get(c, "with_request_body") != nil && !tree.IsTrue(c, "with_request_body", "pack_as_bytes"), rulebook.TextBody, "pack_as_bytes is not true")
-	on(!isServerError(c), rulebook.StatusOnError, "status_on_error is %s", compact(tree.Get(c, "status_on_error")))
+	e.failure(m, f)
 	e.timeouts(m, f)
+}
+
+// failure applies the rules of what happens to checks that fail, and to what they return.
+func (e *examination) failure(m *dump.Manager, f *dump.Filter) {
+	c := f.ExtAuthz()
+	if !isServerError(c) {
+		severity := rulebook.Note
+		if code, _ := tree.NumberAt(c, "status_on_error", "code"); isSuccess(c) || code > 0 && code < 400 {
+			severity = rulebook.Wrong
+		}
+		e.ReportAs(severity, rulebook.StatusOnError, f.Where, f.Path, "status_on_error is %s", compact(tree.Get(c, "status_on_error")))
+	}
+	if tree.Get(c, "enable_dynamic_metadata_ingestion") == false {
+		severity := rulebook.Note
+		answered, _ := selections(m)
+		if answered > 0 || slices.ContainsFunc(m.Ours, func(our *dump.Filter) bool { return dump.IsBackstop(our.ExtAuthz()) }) {
+			severity = rulebook.Wrong
+		}
+		e.ReportAs(severity, rulebook.AnswerMetadata, f.Where, f.Path, "enable_dynamic_metadata_ingestion is false")
+	}
+	if tree.Get(c, "grpc_service", "retry_policy") != nil || tree.Get(c, "grpc_service", "envoy_grpc", "retry_policy") != nil {
+		e.Report(rulebook.Retries, f.Where, f.Path, "grpc_service has a retry_policy")
+	}
+}
+
+// isSuccess reports whether status_on_error is a name of a status below 400.
+func isSuccess(c any) bool {
+	name := tree.TextAt(c, "status_on_error", "code")
+	return slices.Contains([]string{"Continue", "OK", "Created", "Accepted", "NonAuthoritativeInformation", "NoContent", "ResetContent", "PartialContent", "MultiStatus",
+		"AlreadyReported", "IMUsed", "MultipleChoices", "MovedPermanently", "Found", "SeeOther", "NotModified", "UseProxy", "TemporaryRedirect", "PermanentRedirect"}, name)
 }
 
 // backstop finds filters that Envoy Gateway adds with their routes, without one that is always there.
@@ -195,50 +226,4 @@ func compact(v any) string {
 		return string(text[:200]) + "…"
 	}
 	return string(text)
-}
-
-// bypasses finds filter chains that pass bytes to an upstream that is guarded elsewhere.
-func (e *examination) bypasses() {
-	guarded := e.guardedClusters()
-	for i := range e.Listeners {
-		l := &e.Listeners[i]
-		l.Chains(func(chain any, where, path string) {
-			asked := false
-			for _, f := range tree.ListAt(chain, "filters") {
-				config := tree.Get(f, "typed_config")
-				asked = asked || strings.Contains(tree.TypeOf(config), ".network.ext_authz.")
-				name := tree.TextAt(config, "cluster")
-				if tree.IsType(config, dump.TypeTCP) && !asked && guarded[name] {
-					e.Report(rulebook.TCP, where, path, "a tcp_proxy leads to the cluster %q", name)
-				}
-			}
-		})
-	}
-}
-
-// shared finds routes that attest a VPC endpoint to more than one listener.
-func (e *examination) shared() {
-	users := map[string][]string{}
-	for _, m := range e.all {
-		for _, table := range m.Tables {
-			if name := tree.TextAt(m.Listener.Tree, "name"); m.Listener.State != "draining" && !slices.Contains(users[table.Path], name) {
-				users[table.Path] = append(users[table.Path], name)
-			}
-		}
-	}
-	for _, m := range e.guarded {
-		for _, table := range m.Tables {
-			if len(users[table.Path]) < 2 {
-				continue
-			}
-			dump.RoutesOf(table, func(r dump.Route) {
-				checks, _ := m.Checks(&r)
-				for _, c := range checks {
-					if at, ok := c.Extensions["portcullis.listener"]; ok {
-						e.Report(rulebook.ListenerMark, at.Where, at.Path, "portcullis.listener is used by the listeners %s", strings.Join(users[table.Path], ", "))
-					}
-				}
-			})
-		}
-	}
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,8 +39,16 @@ func (e *examination) connectionManager(m *dump.Manager) {
 	on(hops > 0, rulebook.Hops, "xff_num_trusted_hops is %v", hops)
 	for _, log := range tree.ListAt(m.Tree, "access_log") {
 		config := tree.Get(log, "typed_config")
-		on(logsQuery(config), rulebook.LogQuery, "the access log %q contains the query", tree.TextAt(log, "name"))
+		on(logsSecrets(config), rulebook.LogQuery, "the access log %q contains the query or a secret header", tree.TextAt(log, "name"))
 	}
+	for _, tag := range tree.ListAt(m.Tree, "tracing", "custom_tags") {
+		name := strings.ToLower(tree.TextAt(tag, "request_header", "name"))
+		on(slices.Contains(secretHeaders, name), rulebook.LogQuery, "traces contain the header %s", name)
+	}
+	on(tree.TextAt(m.Tree, "common_http_protocol_options", "headers_with_underscores_action") == "DROP_HEADER", rulebook.Underscores, "headers_with_underscores_action is DROP_HEADER")
+	size, limited := tree.NumberAt(m.Tree, "max_request_headers_kb")
+	on(limited && size > 0 && size < 11, rulebook.HeaderSize, "max_request_headers_kb is %v", size)
+	on(tree.TextAt(m.Tree, "forward_client_cert_details") == "ALWAYS_FORWARD_ONLY", rulebook.ClientCert, "forward_client_cert_details is ALWAYS_FORWARD_ONLY")
 }
 
 func orDefault(n float64, otherwise string) any {
@@ -56,22 +65,36 @@ func detection(manager any) string {
 	return ""
 }
 
-// logsQuery reports whether an access log writes :path, as Envoy's default format does.
-func logsQuery(config any) bool {
+// secretHeaders are headers whose values authenticate a client.
+var secretHeaders = []string{"authorization", "x-amz-security-token", "cookie", "x-api-key", ":path"}
+
+// secretFormat matches what a log format must not contain: the path with its query, and secret headers and query parameters.
+var secretFormat = regexp.MustCompile(`(?i)%PATH(\((WQ[^)]*|:[^)]*)?\))?(:\d+)?%|%(REQ|REQUEST_HEADER)\((` +
+	`:PATH|AUTHORIZATION|COOKIE|X-API-KEY|X-AMZ-SECURITY-TOKEN|[^)?]*\?(:PATH|AUTHORIZATION)|X-ENVOY-ORIGINAL-PATH[^)]*)\)|` +
+	`%QUERY_PARAM(S|\((ACCESS_TOKEN|X-AMZ-S[^)]*))`)
+
+// logsSecrets reports whether an access log writes the query, as Envoy's default format does, or a secret header.
+func logsSecrets(config any) bool {
 	switch {
-	case tree.IsType(config, "file.v3.FileAccessLog"), tree.IsType(config, "stream.v3.StdoutAccessLog"), tree.IsType(config, "stream.v3.StderrAccessLog"):
-	default:
+	case tree.IsType(config, ".HttpGrpcAccessLogConfig"):
+		return true
+	case tree.IsType(config, ".TcpGrpcAccessLogConfig"):
 		return false
 	}
-	format := []any{}
-	for _, name := range []string{"log_format", "format", "json_format", "typed_json_format"} {
+	var format []any
+	for _, name := range []string{"log_format", "format", "json_format", "typed_json_format", "body", "attributes", "record"} {
 		if v := tree.Get(config, name); v != nil {
 			format = append(format, v)
 		}
 	}
 	text, err := json.Marshal(format)
-	upper := strings.ToUpper(string(text))
-	return err != nil || len(format) == 0 || strings.Contains(upper, ":PATH)") || strings.Contains(upper, "X-ENVOY-ORIGINAL-PATH)")
+	byDefault := len(format) == 0 && isFile(config)
+	return err != nil || byDefault || secretFormat.Match(text)
+}
+
+// isFile reports whether an access log has Envoy's default format if none is set.
+func isFile(config any) bool {
+	return tree.IsType(config, ".FileAccessLog") || tree.IsType(config, ".StdoutAccessLog") || tree.IsType(config, ".StderrAccessLog")
 }
 
 // downstream applies the rules of listener filters.

@@ -18,6 +18,7 @@ func (e *examination) table(m *dump.Manager, table dump.Entry) {
 	})
 	e.unapplied(m, table)
 	e.portInHost(table)
+	e.tableSettings(table)
 }
 
 // route applies the rules of one route that forwards.
@@ -27,12 +28,10 @@ func (e *examination) route(m *dump.Manager, r *dump.Route) {
 		e.unchecked(r, off)
 		return
 	}
-	action := tree.Get(r.Own, "route")
-	if name := tree.TextAt(action, "cluster_header"); name != "" {
-		e.Report(rulebook.ClusterHeader, r.Where, r.Path, "the header %s names the cluster", name)
-	}
+	e.action(r)
 	e.mapped(r)
 	for _, c := range checks {
+		e.otherService(r, c)
 		for _, name := range []string{"portcullis.api", "portcullis.stage"} {
 			if !c.Has(name) {
 				e.Report(rulebook.NoAPI, r.Where, r.Path, "%s is not set", name)
@@ -137,7 +136,7 @@ func (e *examination) principal(m *dump.Manager, s dump.Check) {
 // verifiesPeer reports whether a CommonTlsContext verifies the certificate of the other side against authorities.
 func verifiesPeer(common any) bool {
 	for _, path := range [][]string{{"validation_context"}, {"combined_validation_context", "default_validation_context"}} {
-		if tree.TextAt(common, append(path, "trust_chain_verification")...) == "ACCEPT_UNTRUSTED" {
+		if tree.TextAt(common, append(path, "trust_chain_verification")...) == "ACCEPT_UNTRUSTED" || tree.IsTrue(common, append(path, "allow_expired_certificate")...) {
 			return false
 		}
 	}

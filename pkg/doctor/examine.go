@@ -30,6 +30,10 @@ type examination struct {
 	guarded []*dump.Manager
 	// inbound reports whether a sidecar's inbound listeners are among the guarded ones.
 	inbound bool
+	// upstreams are guarded, answering are those of portcullis, and adminReach is Envoy's admin interface.
+	upstreams, answering, adminReach reach
+	// domains are those of guarded virtual hosts, except for "*".
+	domains map[string]bool
 }
 
 // Examine returns what is wrong with a configuration, the worst first.
@@ -45,6 +49,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 			e.inbound = e.inbound || m.Direction() == "INBOUND"
 		}
 	}
+	e.setReach()
 	e.state()
 	for _, m := range e.all {
 		e.guard(m)
@@ -53,32 +58,24 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 		for _, f := range m.Ours {
 			e.filter(m, f)
 		}
-		e.backstop(m)
-		e.connectionManager(m)
 		e.order(m)
-		e.downstream(m)
+		if m.Upgrade == "" {
+			e.backstop(m)
+			e.connectionManager(m)
+			e.answers(m)
+			e.downstream(m)
+		}
 		for _, table := range m.Tables {
 			e.table(m, table)
 		}
 	}
 	e.bypasses()
+	e.exposes()
 	e.shared()
+	for _, name := range dump.SortedKeys(e.upstreams.names) {
+		e.clusterFilters(rulebook.After, name)
+	}
 	e.upstreamClusters()
 	e.compare()
 	return e.Sorted()
-}
-
-// guardedClusters returns the clusters of the guarded routes.
-func (e *examination) guardedClusters() map[string]bool {
-	all := map[string]bool{}
-	for _, m := range e.guarded {
-		for _, table := range m.Tables {
-			dump.RoutesOf(table, func(r dump.Route) {
-				for _, c := range r.Clusters {
-					all[c] = true
-				}
-			})
-		}
-	}
-	return all
 }

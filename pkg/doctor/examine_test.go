@@ -132,7 +132,10 @@ func TestSeveralListeners(t *testing.T) {
 		want        []string
 	}{
 		{"Envoy's own", own, nil},
-		{"another service's", other, []string{rulebook.NoFilter}},
+		{"another service's", other, nil},
+		{"another service's, with the guarded upstream", strings.Replace(other, "cluster: b}", "cluster: upstream}", 1), []string{rulebook.NoFilter}},
+		{"another service's, for the guarded domain", strings.Replace(other, `domains: ["*"]`, "domains: [pets.example.com]", 1), []string{rulebook.NoFilter}},
+		{"another service's, with an upstream that the client selects", strings.Replace(other, "cluster: b}", "cluster_header: x-a}", 1), []string{rulebook.NoFilter}},
 		{"a sidecar's outbound listener", `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`, []string{rulebook.NoFilter}},
 		{"redirects", `{listener: {name: two}, drop: true, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, redirect: {https_redirect: true}}]}]}}`, nil},
 	} {
@@ -301,7 +304,7 @@ func TestCompared(t *testing.T) {
 func TestRuleBook(t *testing.T) {
 	t.Parallel()
 	var sources []string
-	for _, name := range []string{"rules_test.go", "examine_test.go", "live_test.go", "printed_test.go"} {
+	for _, name := range []string{"rules_test.go", "rules_more_test.go", "examine_test.go", "live_test.go", "printed_test.go"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -380,4 +383,32 @@ func FuzzExamine(f *testing.F) {
 			t.Error("a control character is printed")
 		}
 	})
+}
+
+// Envoy's admin interface must not be within reach of clients.
+func TestAdminReach(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t)
+	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
+	own := parseYAML(t, clusterAt("own", "127.0.0.1", 9901))
+	bootstrap := func(host string) any {
+		return map[string]any{"bootstrap": map[string]any{"admin": map[string]any{"address": map[string]any{"socket_address": map[string]any{"address": host, "port_value": 9901}}}}}
+	}
+	page := func(route string) string {
+		return `{listener: {name: two}, drop: true, table: {virtual_hosts: [{name: a, domains: ["*"], routes: [` + route + `]}]}}`
+	}
+	for _, tc := range []struct {
+		what, host, patch string
+		want              []string
+	}{
+		{"on every address", "0.0.0.0", `{listener: {name: two}}`, []string{rulebook.AdminOpen}},
+		{"on loopback", "127.0.0.1", `{listener: {name: two}}`, nil},
+		{"a route to it", "127.0.0.1", page(`{match: {prefix: /}, route: {cluster: own}}`), []string{rulebook.AdminOpen}},
+		{"a route to its statistics", "127.0.0.1", page(`{match: {path: /metrics}, route: {cluster: own, prefix_rewrite: /stats/prometheus}}`), nil},
+		{"a route to statistics by their name", "127.0.0.1", page(`{match: {prefix: /stats}, route: {cluster: own}}`), nil},
+		{"a tcp_proxy to it", "127.0.0.1", strings.Replace(tcpTo("cluster: own"), "{chain", "{listener: {name: two}, chain", 1), []string{rulebook.AdminOpen}},
+	} {
+		second, _ := oneListener(t, tc.patch)
+		expectRules(t, tc.what, examined(t, Options{}, good, configs(bootstrap(tc.host), map[string]any{"cluster": own}, map[string]any{"listener": second})), tc.want...)
+	}
 }

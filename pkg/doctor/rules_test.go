@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ type broken struct {
 	also       []string // other rules that it breaks
 	synthetic  bool     // Envoy refuses it, or it needs a file that is not there
 	fixedLeave []string // what the fix leaves
+	more       string   // a patch of one more listener of the broken one
+	clusters   []string // more clusters, whose names contain CASE
 }
 
 const (
@@ -58,7 +61,7 @@ var (
 )
 
 func cases() []broken {
-	return slices.Concat(guardCases(), bodyCases(), requestCases(), otherCases())
+	return slices.Concat(guardCases(), bodyCases(), requestCases(), otherCases(), reachCases(), actionCases(), filterCases(), answerCases(), connectionCases())
 }
 
 func guardCases() []broken {
@@ -211,18 +214,47 @@ func otherCases() []broken {
 	}
 }
 
-// printedParts is a bootstrap that portcullis envoy prints, with signed and other routes.
+// printedParts returns a bootstrap that portcullis envoy prints, with signed and other routes.
 func printedParts(t *testing.T) map[string]any {
 	t.Helper()
+	text, err := printed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return copied(text).(map[string]any)
+}
+
+var printed = sync.OnceValues(func() (any, error) {
 	c := &gateway.Config{APIs: []gateway.API{{ID: "a1b2c3d4e5", Account: "111122223333", Region: "eu-west-1",
 		Stages: []gateway.Stage{{Name: "prod", Domains: []string{"pets.example.com"}}},
 		Routes: []gateway.Route{{Method: "GET", Resource: "/open", Authorization: gateway.None}, {Method: "ANY", Resource: "/{proxy+}", Authorization: gateway.IAM}},
 	}}}
 	out, err := envoyconf.Generate(c, envoyconf.Options{Admin: "127.0.0.1:0", Listen: "127.0.0.1:0"})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return parseYAML(t, out.Text)
+	var v map[string]any
+	err = yaml.Unmarshal([]byte(out.Text), &v)
+	return v, err
+})
+
+// copied returns a copy of a tree.
+func copied(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		n := map[string]any{}
+		for name, inner := range v {
+			n[name] = copied(inner)
+		}
+		return n
+	case []any:
+		l := make([]any, len(v))
+		for i, inner := range v {
+			l[i] = copied(inner)
+		}
+		return l
+	}
+	return v
 }
 
 func parseYAML(t *testing.T, text string) map[string]any {
@@ -269,15 +301,20 @@ func built(t *testing.T, name, dir string, patches ...string) (listener, cluster
 	authz["grpc_service"].(map[string]any)["envoy_grpc"].(map[string]any)["cluster_name"] = "portcullis-" + name
 	host := table["virtual_hosts"].([]any)[0].(map[string]any)
 	routes := host["routes"].([]any)
-	parts := map[string]any{"listener": listener, "chain": chain, "manager": manager, "filter": filter, "authz": authz, "table": table,
+	parts := map[string]any{"router": router.(map[string]any)["typed_config"], "listener": listener, "chain": chain, "manager": manager, "filter": filter, "authz": authz, "table": table,
 		"host": host, "route": routes[len(routes)-1], "cluster": cluster}
 	extra := map[string]any{}
 	whole, err := json.Marshal(authz)
 	if err != nil {
 		t.Fatal(err)
 	}
+	entry, err := json.Marshal(filter)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, patch := range patches {
-		text := strings.NewReplacer("CLUSTER", "portcullis-"+name, "FOLDER", dir, "AUTHZ", string(whole)).Replace(patch)
+		text := strings.NewReplacer("CLUSTER", "portcullis-"+name, "FOLDER", dir, "AUTHZFILTEROPEN", strings.Replace(string(entry), `"failure_mode_allow":false`, `"failure_mode_allow":true`, 1),
+			"AUTHZFILTER", string(entry), "AUTHZ", string(whole)).Replace(patch)
 		for part, change := range parseYAML(t, text) {
 			if own, ok := parts[part]; ok {
 				merged(own, change)
@@ -321,10 +358,22 @@ type expectation struct {
 func assemble(t *testing.T, dir string, real bool) *tested {
 	t.Helper()
 	all := &tested{names: map[string]expectation{}}
-	add := func(name string, want expectation, patches ...string) {
+	build := func(name, owner string, patches ...string) {
+		for i := range patches {
+			patches[i] = strings.ReplaceAll(patches[i], "CASE", owner)
+		}
 		listener, cluster := built(t, name, dir, patches...)
 		all.listeners, all.clusters = append(all.listeners, listener), append(all.clusters, cluster)
+	}
+	add := func(c broken, name string, want expectation, patches ...string) {
+		build(name, name, patches...)
 		all.names[name] = want
+		if want.must != "" && c.more != "" || c.rule == "" && c.more != "" {
+			build(name+"-more", name, c.more)
+		}
+		for _, extra := range c.clusters {
+			all.clusters = append(all.clusters, parseYAML(t, strings.ReplaceAll(extra, "CASE", name)))
+		}
 	}
 	for i, c := range cases() {
 		if c.synthetic && real {
@@ -332,11 +381,11 @@ func assemble(t *testing.T, dir string, real bool) *tested {
 		}
 		name := fmt.Sprintf("case%03d", i)
 		if c.rule == "" {
-			add(name+"good", expectation{}, c.breaks)
+			add(c, name+"good", expectation{}, c.breaks)
 			continue
 		}
-		add(name+"bad", expectation{append(slices.Clone(c.also), c.rule), c.rule}, c.breaks)
-		add(name+"fixed", expectation{c.fixedLeave, ""}, c.breaks, c.fix)
+		add(c, name+"bad", expectation{append(slices.Clone(c.also), c.rule), c.rule}, c.breaks)
+		add(c, name+"fixed", expectation{c.fixedLeave, ""}, c.breaks, c.fix)
 	}
 	static := printedParts(t)["static_resources"].(map[string]any)
 	all.clusters = append(all.clusters, static["clusters"].([]any)...)

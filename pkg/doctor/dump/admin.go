@@ -18,6 +18,7 @@ const adminTime = 10 * time.Second
 // none of, is answered with 404.
 var adminPages = []string{
 	"/server_info",
+	"/config_dump?mask=bootstrap.admin.address",
 	"/config_dump?resource=static_listeners",
 	"/config_dump?resource=dynamic_listeners",
 	"/config_dump?resource=static_route_configs",

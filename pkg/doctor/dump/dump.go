@@ -23,6 +23,8 @@ type Dump struct {
 	Version, State string
 	// Node is Envoy's node id.
 	Node string
+	// Admin are the settings of Envoy's admin interface, nil if they are unknown.
+	Admin any
 
 	Listeners []Listener
 	routes    map[string]Entry
@@ -31,6 +33,8 @@ type Dump struct {
 	Endpoints map[string][]any
 	// discovered are filters that extension configuration discovery delivered, by name.
 	discovered map[string]any
+	// scopes are the names of the route configurations of each set of scoped routes.
+	scopes map[string][]string
 	// Errors are resources whose last version Envoy refused.
 	Errors []Entry
 	// Stats are Envoy's counters and gauges; nil if unknown.
@@ -51,7 +55,7 @@ type Listener struct {
 
 // New returns an empty Dump.
 func New() *Dump {
-	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, discovered: map[string]any{}}
+	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string]any{}}
 }
 
 // Read adds the JSON documents in r: a config_dump or a part of it, server_info, stats, or what istioctl proxy-config
@@ -122,7 +126,7 @@ func (d *Dump) other(v tree.Object) bool {
 		return true
 	}
 	if bootstrap := tree.Get(v, "bootstrap"); bootstrap != nil {
-		d.addNode(tree.Get(bootstrap, "node"))
+		d.addBootstrap(bootstrap)
 		return true
 	}
 	return false
@@ -134,6 +138,11 @@ func releaseOf(version string) string {
 		return parts[1]
 	}
 	return version
+}
+
+func (d *Dump) addBootstrap(bootstrap any) {
+	d.addNode(tree.Get(bootstrap, "node"))
+	d.Admin = tree.Get(bootstrap, "admin")
 }
 
 // addNode adds Envoy's node, whose version counts if server_info is not there.
@@ -171,7 +180,7 @@ func (d *Dump) section(v any, path string) {
 		return
 	}
 	if bootstrap := tree.Get(n, "bootstrap"); bootstrap != nil {
-		d.addNode(tree.Get(bootstrap, "node"))
+		d.addBootstrap(bootstrap)
 		return
 	}
 	if d.wrapped(n, path) {
@@ -209,10 +218,12 @@ func (d *Dump) wrapped(n tree.Object, path string) bool {
 		}
 	}
 	for i, scoped := range tree.ListAt(n, "scoped_route_configs") {
+		name, set := tree.TextAt(scoped, "route_configuration_name"), tree.TextAt(n, "name")
 		if inline := tree.Get(scoped, "route_configuration"); inline != nil {
 			d.resource(inline, fmt.Sprintf("%s.scoped_route_configs[%d].route_configuration", path, i))
+			name = tree.TextAt(inline, "name")
 		}
-		known = true
+		d.scopes[set], known = append(d.scopes[set], name), true
 	}
 	return known
 }
@@ -226,7 +237,7 @@ func (d *Dump) resource(v any, path string) bool {
 	has := func(name string) bool { return tree.Get(n, name) != nil }
 	name := tree.TextAt(n, "name")
 	switch {
-	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener"):
+	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config"):
 		d.Listeners = append(d.Listeners, Listener{Entry{n, path}, "active"})
 	case tree.IsType(n, ".RouteConfiguration") || has("virtual_hosts"):
 		d.routes[name] = Entry{n, path}

@@ -32,12 +32,12 @@ func (f *Filter) Kind() string {
 	return f.Name
 }
 
-// filters returns the HTTP filters of a manager.
-func (d *Dump) filters(m *Manager) []Filter {
+// filters returns the HTTP filters of a list at a path.
+func (d *Dump) filters(m *Manager, list []any, path string) []Filter {
 	var all []Filter
-	for i, item := range tree.ListAt(m.Tree, "http_filters") {
+	for i, item := range list {
 		f := Filter{Name: tree.TextAt(item, "name"), Config: tree.Get(item, "typed_config"), Index: i, Disabled: tree.IsTrue(item, "disabled"), Optional: tree.IsTrue(item, "is_optional")}
-		f.Where, f.Path = m.Where+" / filter "+f.Name, fmt.Sprintf("%s.http_filters[%d]", m.Path, i)
+		f.Where, f.Path = m.Where+" / filter "+f.Name, fmt.Sprintf("%s[%d]", path, i)
 		if discovery := tree.Get(item, "config_discovery"); discovery != nil {
 			f.Config = d.discovered[f.Name]
 			f.Missing = f.Config == nil
@@ -48,6 +48,30 @@ func (d *Dump) filters(m *Manager) []Filter {
 		}
 		all = append(all, f)
 	}
+	return all
+}
+
+// Wrapped returns the filters that may run inside a filter, which chooses among them. It returns nil for other filters,
+// and for filters that are not in the dump.
+func (f *Filter) Wrapped() []Filter {
+	var all []Filter
+	add := func(inner any) {
+		if config := tree.Get(inner, "typed_config"); config != nil {
+			all = append(all, Filter{Name: f.Name, Config: config, Index: f.Index, Where: f.Where, Path: f.Path})
+		}
+	}
+	if inner := tree.Get(f.Config, "extension_config"); !tree.IsType(tree.Get(inner, "typed_config"), ".Composite") {
+		add(inner)
+	}
+	for _, inner := range tree.ListAt(f.Config, "default_filter_chain", "filters") {
+		add(inner)
+	}
+	tree.Find(f.Config, ".ExecuteFilterAction", maxDepth, func(action tree.Object) {
+		add(tree.Get(action, "typed_config"))
+		for _, inner := range tree.ListAt(action, "filter_chain", "typed_config") {
+			add(tree.Object{"typed_config": tree.Get(inner, "typed_config")})
+		}
+	})
 	return all
 }
 

@@ -9,7 +9,6 @@ import (
 
 const (
 	typeManager   = ".HttpConnectionManager"
-	TypeTCP       = ".TcpProxy"
 	typeExtAuthz  = "http.ext_authz.v3.ExtAuthz"
 	TypePerRoute  = "http.ext_authz.v3.ExtAuthzPerRoute"
 	typeFlag      = "route.v3.FilterConfig"
@@ -24,6 +23,8 @@ type Manager struct {
 	Listener    *Listener
 	// Chain is the filter chain.
 	Chain any
+	// Upgrade is the type of the upgrade that has filters of its own, empty for all other requests.
+	Upgrade string
 	// Filters are the HTTP filters.
 	Filters []Filter
 	// Ours are the ext_authz filters for portcullis. Envoy Gateway makes one for each SecurityPolicy.
@@ -55,21 +56,62 @@ func (l *Listener) Chains(f func(chain any, where, path string)) {
 	}
 }
 
-// managersOf returns the HTTP connection managers of a listener.
+// NetworkFilter is a network filter of a filter chain. Its Config is nil if it is discovered and not in the dump.
+type NetworkFilter struct {
+	Name, Path string
+	Config     any
+}
+
+// NetworkFilters returns the network filters of a filter chain at a path.
+func (d *Dump) NetworkFilters(chain any, path string) []NetworkFilter {
+	var all []NetworkFilter
+	for i, f := range tree.ListAt(chain, "filters") {
+		one := NetworkFilter{tree.TextAt(f, "name"), fmt.Sprintf("%s.filters[%d]", path, i), tree.Get(f, "typed_config")}
+		if discovery := tree.Get(f, "config_discovery"); discovery != nil {
+			if one.Config = d.discovered[one.Name]; one.Config == nil {
+				one.Config = tree.Get(discovery, "default_config")
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// IsManager reports whether a network filter is an HTTP connection manager.
+func IsManager(config any) bool { return tree.IsType(config, typeManager) }
+
+// managersOf returns the HTTP connection managers of a listener. An upgrade that has filters of its own is one more.
 func (d *Dump) managersOf(l *Listener) []*Manager {
 	var all []*Manager
 	l.Chains(func(chain any, where, path string) {
-		for i, f := range tree.ListAt(chain, "filters") {
-			config := tree.Get(f, "typed_config")
-			if !tree.IsType(config, typeManager) {
+		for _, f := range d.NetworkFilters(chain, path) {
+			if !IsManager(f.Config) {
 				continue
 			}
-			m := &Manager{Tree: config, Where: where, Path: fmt.Sprintf("%s.filters[%d].typed_config", path, i), Listener: l, Chain: chain}
-			m.Filters = d.filters(m)
+			m := &Manager{Tree: f.Config, Where: where, Path: f.Path + ".typed_config", Listener: l, Chain: chain}
+			m.Filters = d.filters(m, tree.ListAt(m.Tree, "http_filters"), m.Path+".http_filters")
 			d.addTables(m)
 			all = append(all, m)
+			all = append(all, d.upgrades(m)...)
 		}
 	})
+	return all
+}
+
+// upgrades returns the upgrades of a manager that have filters of their own, as managers.
+func (d *Dump) upgrades(m *Manager) []*Manager {
+	var all []*Manager
+	for i, u := range tree.ListAt(m.Tree, "upgrade_configs") {
+		filters := tree.ListAt(u, "filters")
+		if len(filters) == 0 {
+			continue
+		}
+		own := *m
+		own.Upgrade = tree.TextAt(u, "upgrade_type")
+		own.Where += " / upgrade " + own.Upgrade
+		own.Filters = d.filters(&own, filters, fmt.Sprintf("%s.upgrade_configs[%d].filters", m.Path, i))
+		all = append(all, &own)
+	}
 	return all
 }
 
@@ -99,10 +141,15 @@ func (d *Dump) addTables(m *Manager) {
 			named(tree.TextAt(s, "route_configuration_name"))
 		}
 	}
-	if tree.Get(scoped, "scoped_rds") != nil { // any of them
-		for _, name := range SortedKeys(d.routes) {
-			m.Tables = append(m.Tables, d.routes[name])
-		}
+	if tree.Get(scoped, "scoped_rds") == nil {
+		return
+	}
+	scopes := tree.TextAt(scoped, "name")
+	if len(d.scopes[scopes]) == 0 {
+		m.Unseen = append(m.Unseen, "scoped routes "+scopes)
+	}
+	for _, name := range d.scopes[scopes] {
+		named(name)
 	}
 }
 
@@ -152,20 +199,6 @@ func (d *Dump) Managers() []*Manager {
 
 // Direction returns the traffic_direction of the listener.
 func (m *Manager) Direction() string { return tree.TextAt(m.Listener.Tree, "traffic_direction") }
-
-// own are clusters of Istio and Envoy Gateway that lead to Envoy's own statistics and health.
-var own = []string{"agent", "prometheus_stats"}
-
-// IsOwn reports whether all routes that forward lead to Envoy itself.
-func (m *Manager) IsOwn() bool {
-	foreign := false
-	for _, table := range m.Tables {
-		RoutesOf(table, func(r Route) {
-			foreign = foreign || r.Forwards() && !slices.ContainsFunc(r.Clusters, func(c string) bool { return slices.Contains(own, c) })
-		})
-	}
-	return !foreign
-}
 
 // Runs reports whether a filter runs for a request at all.
 func (m *Manager) Runs(f *Filter) bool {

@@ -76,7 +76,9 @@ func weighted(r Route, f func(Route)) {
 		name := tree.TextAt(c, "name")
 		one.Level = Level{c, r.Where + " / weighted cluster " + name, fmt.Sprintf("%s.route.weighted_clusters.clusters[%d]", r.Path, i)}
 		one.Levels = append(slices.Clone(r.Levels), one.Level)
-		one.Clusters = []string{name}
+		if name != "" {
+			one.Clusters = []string{name}
+		}
 		f(one)
 	}
 }

@@ -25,6 +25,10 @@ type Rule struct {
 const (
 	NoFilter         = "no-ext-authz"
 	TCP              = "tcp-bypass"
+	Tunnel           = "tunnel"
+	OtherService     = "other-service"
+	Exposed          = "portcullis-exposed"
+	AdminOpen        = "admin-open"
 	Off              = "filter-off"
 	Backstop         = "no-backstop"
 	RouteOff         = "route-disabled"
@@ -36,6 +40,8 @@ const (
 	Shadow           = "shadow-mode"
 	Unapplied        = "unapplied-settings"
 	ClusterHeader    = "cluster-header"
+	HostHeader       = "virtual-host-header"
+	ClientRewrite    = "client-rewrite"
 	Unseen           = "unseen"
 	Draining         = "draining"
 	RefusedUpdate    = "refused-update"
@@ -61,6 +67,9 @@ const (
 	ResponseLimits   = "answer-limits"
 	Normalize        = "path-normalization"
 	Slashes          = "escaped-slashes"
+	Matching         = "path-matching"
+	Rewritten        = "path-rewritten"
+	Redirects        = "internal-redirect"
 	Host             = "host-changed"
 	Port             = "port-in-host"
 	EarlyMutation    = "early-mutation"
@@ -69,19 +78,29 @@ const (
 	After            = "filter-after"
 	UnknownAfter     = "unknown-filter-after"
 	Mapped           = "mapped-header"
+	Underscores      = "underscores-dropped"
+	Mirror           = "mirror"
+	ClientCert       = "client-certificate-header"
+	CheckFilter      = "check-filter"
 	RequestID        = "request-id"
 	MaxHeaders       = "header-limit"
+	HeaderSize       = "header-size"
 	Trailers         = "trailers"
 	Address          = "client-address"
 	Hops             = "trusted-hops"
 	StatusOnError    = "status-on-error"
+	Answers          = "answers-changed"
+	AnswerMetadata   = "answer-metadata"
 	Timeout          = "check-timeout"
 	OuterTimeout     = "outer-timeout"
 	Breaker          = "circuit-breaker"
+	Retries          = "check-retries"
+	Outlier          = "outlier-detection"
 	Plain            = "plaintext"
 	Unverified       = "unverified-tls"
 	HTTP2            = "not-http2"
 	NoCluster        = "missing-cluster"
+	CheckTarget      = "check-target"
 	HTTPService      = "http-service"
 	Old              = "old-envoy"
 	NotLive          = "not-live"
@@ -108,9 +127,21 @@ var guardRules = []Rule{
 	{NoFilter, Wrong, "an HTTP connection manager that forwards requests has no ext_authz filter for portcullis",
 		"Its requests reach the upstream unchecked.",
 		"Add the ext_authz filter of portcullis envoy --for filter as the first of http_filters."},
-	{TCP, Wrong, "a tcp_proxy leads to an upstream that portcullis guards elsewhere",
+	{TCP, Wrong, "a tcp_proxy, or another filter that is not for HTTP, leads to an upstream that portcullis guards elsewhere",
 		"Connections to this listener reach the upstream unchecked.",
-		"Replace the tcp_proxy by an HTTP connection manager with the ext_authz filter, or remove the filter chain."},
+		"Replace the filter by an HTTP connection manager with the ext_authz filter, or remove the filter chain."},
+	{Tunnel, Wrong, "a route accepts CONNECT",
+		"Only the CONNECT request is checked. What the client then sends through the tunnel reaches the upstream unchecked.",
+		"Remove the route with connect_matcher, and CONNECT and CONNECT-UDP from upgrade_configs."},
+	{OtherService, Wrong, "a route asks another service than portcullis (grpc_service or http_service in check_settings)",
+		"portcullis does not see the route's requests.",
+		"Remove grpc_service and http_service from check_settings of ExtAuthzPerRoute."},
+	{Exposed, Wrong, "clients reach the port of portcullis through Envoy",
+		"A client can send checks of its own: try keys and tokens with any address, and invoke the authorizers.",
+		"Remove the route or the filter chain that leads to the cluster of portcullis."},
+	{AdminOpen, Wrong, "clients may reach Envoy's admin interface",
+		"It shows the configuration, changes the runtime, drains listeners and stops Envoy.",
+		"Let the admin interface listen on 127.0.0.1, and route only to /stats and /ready of it."},
 	{Off, Wrong, "the ext_authz filter is off for a route: it is disabled: true and nothing on the route switches it on",
 		"The route's requests reach the upstream unchecked. Envoy Gateway switches its filter on only for routes that a SecurityPolicy covers.",
 		"Remove disabled: true from the filter, or give the route an ExtAuthzPerRoute under the filter's name. In Envoy Gateway, target the route or its Gateway with the SecurityPolicy."},
@@ -141,9 +172,15 @@ var guardRules = []Rule{
 	{Unapplied, Wrong, "typed_per_filter_config has ext_authz settings under a name that no filter of the listener has",
 		"The settings have no effect: the route lacks its API, or is not switched on.",
 		"Use the filter's own name as the key."},
-	{ClusterHeader, Wrong, "a request header selects the upstream (cluster_header)",
+	{ClusterHeader, Wrong, "the request selects the upstream: cluster_header, a cluster specifier plugin, or a cluster that takes the address from the request",
 		"The client selects the upstream, but not the policy.",
-		"Name the cluster, or remove the header before the route is selected and set it yourself."},
+		"Name the cluster on the route, and give it fixed endpoints."},
+	{HostHeader, Wrong, "a header other than Host selects the virtual host (vhost_header)",
+		"The client selects the API that Envoy names, and with it the upstream, apart from the host that it signs.",
+		"Remove vhost_header from the route configuration."},
+	{ClientRewrite, Wrong, "a request header becomes the path or the host that the upstream gets",
+		"Policies judge the path and host that the client sends, and the upstream serves others that the client also chooses.",
+		"Remove %REQ(...)% and other values of the request from path_rewrite and host_rewrite, and remove host_rewrite_header."},
 	{Unseen, Wrong, "a part of the configuration is not in the input",
 		"What is not seen may be unguarded.",
 		"Pass the whole config_dump?include_eds, or all of istioctl proxy-config listeners, routes and clusters -o json."},
@@ -158,7 +195,7 @@ var nameRules = []Rule{
 		"Give each listener with private APIs a route configuration of its own."},
 	{Principal, Wrong, "portcullis.sourcePrincipal: verified, although the listener does not verify client certificates",
 		"A client can claim any SPIFFE id.",
-		"Set a validation_context with trusted_ca in the listener's TLS, without trust_chain_verification: ACCEPT_UNTRUSTED, or remove portcullis.sourcePrincipal."},
+		"Set a validation_context with trusted_ca in the listener's TLS, without trust_chain_verification: ACCEPT_UNTRUSTED and allow_expired_certificate, or remove portcullis.sourcePrincipal."},
 	{ProxyProtocol, Wrong, "the proxy_protocol filter accepts connections without the header",
 		"A client that reaches the listener directly is not recognized as one that came past the load balancer.",
 		"Remove allow_requests_without_proxy_protocol."},
@@ -213,15 +250,24 @@ var requestRules = []Rule{
 	{UpstreamName, Wrong, "routes match on the upstream that portcullis names, and clear_route_cache is not true",
 		"Envoy does not select the route again after the check, so these routes get no requests.",
 		"Set clear_route_cache: true on the ext_authz filter, as portcullis envoy prints it."},
-	{ResponseLimits, Wrong, "the answers of portcullis are cut or refused (max_denied_response_body_bytes below 8192, enforce_response_header_limits)",
-		"Clients get a part of the error body, or 500.",
-		"Remove max_denied_response_body_bytes and enforce_response_header_limits."},
+	{ResponseLimits, Wrong, "the answers of portcullis are cut or refused (max_denied_response_body_bytes below 8192, enforce_response_header_limits, max_receive_message_length below 65536)",
+		"Clients get a part of the error body, 500 or 503.",
+		"Remove max_denied_response_body_bytes, enforce_response_header_limits and max_receive_message_length."},
 	{Normalize, Wrong, "normalize_path or merge_slashes is not true",
 		"portcullis refuses dot segments and backslashes with 400, and an inner // reaches the upstream, which may read another path than the policies.",
 		"Set normalize_path: true and merge_slashes: true. In Istio, pathNormalization: MERGE_SLASHES."},
 	{Slashes, Wrong, "path_with_escaped_slashes_action changes the path",
 		"UNESCAPE_AND_FORWARD and UNESCAPE_AND_REDIRECT make another path of %2F than the client signed and than API Gateway sees.",
 		"Set path_with_escaped_slashes_action: KEEP_UNCHANGED. In Envoy Gateway, escapedSlashesAction: KeepUnchanged in a ClientTrafficPolicy; in Istio, not DECODE_AND_MERGE_SLASHES."},
+	{Matching, Note, "a route matches paths in another way than portcullis (case_sensitive: false, or ignore_path_parameters_in_path_matching)",
+		"Requests get the settings of a route of Envoy whose path portcullis does not see in them, such as /Pets or /pets;a.",
+		"Remove case_sensitive: false from the match, and ignore_path_parameters_in_path_matching from the route configuration."},
+	{Rewritten, Note, "a route rewrites the path into another part of the upstream",
+		"Policies judge the path that the client sends. Another route may guard the path that the upstream gets.",
+		"Guard both paths alike, or remove prefix_rewrite, regex_rewrite, path_rewrite and path_rewrite_policy. Removing a base path, with the substitution \"/\", is not reported."},
+	{Redirects, Wrong, "Envoy follows redirects of the upstream itself (internal_redirect_policy)",
+		"The second request is checked again, with another path and without the signature that the first check removed: it is denied.",
+		"Remove internal_redirect_policy and internal_redirect_action, so that the client follows the redirect and signs again."},
 	{Host, Wrong, "strip_any_host_port, strip_matching_host_port or strip_trailing_host_dot",
 		"Signatures over a host with a port or a dot do not verify.",
 		"Remove them, and set ignore_port_in_host_matching in the route configuration."},
@@ -246,12 +292,27 @@ var requestRules = []Rule{
 	{Mapped, Wrong, "a route adds or removes a request header that portcullis sets for the upstream",
 		"The upstream gets another value than portcullis wrote.",
 		"Remove the header from request_headers_to_add and request_headers_to_remove."},
+	{Underscores, Wrong, "headers with underscores are dropped (headers_with_underscores_action: DROP_HEADER)",
+		"Signatures over them do not verify.",
+		"Set headers_with_underscores_action to ALLOW, or to REJECT_REQUEST if no client needs underscores."},
+	{Mirror, Note, "requests are mirrored (request_mirror_policies)",
+		"Another upstream gets copies of the requests that portcullis allowed, with the headers that it set.",
+		"Remove request_mirror_policies when the trial ends."},
+	{ClientCert, Note, "forward_client_cert_details: ALWAYS_FORWARD_ONLY",
+		"The upstream gets X-Forwarded-Client-Cert as the client wrote it.",
+		"Set forward_client_cert_details to SANITIZE or SANITIZE_SET."},
+	{CheckFilter, Wrong, "the cluster of portcullis has a filter that can change checks or their answers",
+		"The filter, and not portcullis, may decide.",
+		"Remove the filter from http_filters of the cluster's HttpProtocolOptions."},
 	{RequestID, Note, "Envoy changes the X-Request-Id of clients",
 		"Signatures over X-Request-Id do not verify.",
 		"Set preserve_external_request_id: true, and pack_trace_reason: false in request_id_extension."},
 	{MaxHeaders, Note, "max_headers_count is below 1100 (100 if it is not set)",
 		"A request whose headers exceed it after the check is answered 500, without a body.",
 		"Set common_http_protocol_options: {max_headers_count: 2000}."},
+	{HeaderSize, Note, "max_request_headers_kb is below 11",
+		"Envoy answers 431 to requests that API Gateway accepts: their headers may have 10,240 bytes.",
+		"Remove max_request_headers_kb. Its default is 60."},
 	{Trailers, Note, "enable_trailers: clients' HTTP/1.1 trailers are forwarded",
 		"The upstream gets headers that portcullis has not seen.",
 		"Remove enable_trailers."},
@@ -261,24 +322,36 @@ var requestRules = []Rule{
 	{Hops, Note, "xff_num_trusted_hops is above 0",
 		"Envoy takes X-Forwarded-Proto from the peer. Whoever bypasses the proxy in front can claim TLS.",
 		"Let only that proxy reach the listener, and have it overwrite X-Forwarded-Proto, or set portcullis.secureTransport to \"true\" or \"false\"."},
-	{LogQuery, Note, "an access log contains the query",
-		"A reader of the log can replay presigned requests.",
-		"Use %PATH(NQ)% instead of %REQ(:PATH)% and of the default format."},
+	{LogQuery, Note, "an access log or a trace contains the query, the Authorization header or a session token",
+		"A reader of the log can replay presigned requests, or use the tokens.",
+		"Use %PATH(NQ)% instead of %PATH%, %REQ(:PATH)% and the default format. Remove the headers and the query parameters. A gRPC access log cannot leave out the query."},
 }
 
 var timeRules = []Rule{
 	{StatusOnError, Note, "status_on_error is not a server error",
-		"Clients are told 403, as for a denial, while portcullis does not answer.",
+		"Clients are told 403, as for a denial, or even success, while portcullis does not answer.",
 		"Set status_on_error: {code: ServiceUnavailable}."},
+	{Answers, Wrong, "Envoy changes the answers of portcullis (local_reply_config, custom_response)",
+		"Clients get another status or another body than portcullis decided.",
+		"Limit the mapper to other answers, as portcullis envoy prints it: response.code_details != \"ext_authz_denied\". Remove body_format without a mapper, and custom_response."},
+	{AnswerMetadata, Note, "enable_dynamic_metadata_ingestion: false",
+		"Envoy drops the decision and its reason, which the access log, upstreams per route and the filter portcullis-unguarded use.",
+		"Remove enable_dynamic_metadata_ingestion."},
 	{Timeout, Wrong, "the timeout of a check is too short, or there is none",
-		"Envoy answers 503 to requests whose authorizers take longer. Without a timeout, requests wait for ever.",
+		"Envoy answers 503 to requests whose authorizers take longer. Without a timeout, or with one of minutes, requests wait.",
 		"Set grpc_service.timeout to what portcullis envoy prints: a second more than the slowest function."},
 	{OuterTimeout, Wrong, "another timeout of the request is shorter than that of the check",
 		"Envoy ends the request with 408 or 504 before portcullis may answer.",
-		"Raise request_timeout, stream_idle_timeout, idle_timeout and max_stream_duration above the timeout of ext_authz."},
+		"Raise request_timeout, stream_idle_timeout, idle_timeout and max_stream_duration, of the listener, the route and the cluster of portcullis, above the timeout of ext_authz."},
 	{Breaker, Wrong, "a circuit breaker of the cluster of portcullis is below the number of checks that portcullis accepts",
 		"One hanging function makes every API fail. portcullis would refuse the excess by share.",
 		"Set max_requests, max_pending_requests and max_connections to twice --max-checks: 8192 by default. In Istio, use a DestinationRule; in Envoy Gateway, backendSettings.circuitBreaker."},
+	{Retries, Note, "a check is retried (retry_policy of grpc_service)",
+		"One request can invoke an authorizer several times, and a portcullis that is busy gets more checks.",
+		"Remove retry_policy from grpc_service and envoy_grpc of the ext_authz filter."},
+	{Outlier, Note, "outlier_detection of the cluster of portcullis",
+		"Checks that time out, as with a function that hangs, take replicas out of service for every API.",
+		"Remove outlier_detection from the cluster, and use health_checks."},
 }
 
 var connectionRules = []Rule{
@@ -287,7 +360,10 @@ var connectionRules = []Rule{
 		"Print the configuration with --portcullis-ca, use mutual TLS of the mesh, or a loopback address or Unix socket."},
 	{Unverified, Wrong, "the certificate of portcullis is not verified, or not its name",
 		"Another server can answer in place of portcullis.",
-		"Set validation_context with trusted_ca and match_typed_subject_alt_names in the cluster's TLS."},
+		"Set validation_context with trusted_ca and match_typed_subject_alt_names in the cluster's TLS, without allow_expired_certificate."},
+	{CheckTarget, Wrong, "the cluster of portcullis takes its address from the request (ORIGINAL_DST, or a dynamic forward proxy)",
+		"The server that the client names decides in place of portcullis.",
+		"Set the type of the cluster to STATIC, STRICT_DNS or EDS, with the address of portcullis."},
 	{HTTP2, Wrong, "the cluster of portcullis does not use HTTP/2",
 		"Every check fails.",
 		"Set explicit_http_config: {http2_protocol_options: {}} in the cluster's HttpProtocolOptions."},
@@ -320,7 +396,7 @@ var stateRules = []Rule{
 		"Compare with the log of portcullis, the timeout and the circuit breakers."},
 	{Unhealthy, Wrong, "the cluster of portcullis has no healthy endpoint",
 		"Every check fails.",
-		"Start portcullis, and correct the cluster's address and TLS."},
+		"Start portcullis, and correct the cluster's addresses and TLS."},
 }
 
 var configRules = []Rule{
