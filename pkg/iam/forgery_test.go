@@ -101,7 +101,7 @@ var forgeries = []struct {
 	{"the id of the ring's other key", func(f *forger) sigv4test.Signer { return f.raw(func(b []byte) []byte { b[atID+1] = '2'; return b }) }, ""},
 	{"the id of no key", func(f *forger) sigv4test.Signer { return f.raw(func(b []byte) []byte { b[atID+1] = '9'; return b }) }, ""},
 	{"an empty id of the key", func(f *forger) sigv4test.Signer {
-		return f.raw(func(b []byte) []byte { return append([]byte{1, 0}, b[atSalt:]...) })
+		return f.raw(func(b []byte) []byte { return append([]byte{b[0], 0}, b[atSalt:]...) })
 	}, ""},
 	{"an id of the key beyond the end", func(f *forger) sigv4test.Signer { return f.raw(func(b []byte) []byte { b[atLength] = 255; return b }) }, ""},
 	{"one byte less", func(f *forger) sigv4test.Signer { return f.raw(func(b []byte) []byte { return b[:len(b)-1] }) }, ""},

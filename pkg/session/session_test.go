@@ -272,6 +272,15 @@ func TestSessionsThatAreNotSealed(t *testing.T) {
 		"a user with a policy":    func(s *Session) { *s = *userSession(); s.Policy = "{}" },
 		"a user with tags":        func(s *Session) { *s = *userSession(); s.Tags = []Tag{{"a", "b"}} },
 		"a user with managed one": func(s *Session) { *s = *userSession(); s.PolicyARNs = []string{"a"} },
+		"a user with transitives": func(s *Session) { *s = *userSession(); s.TransitiveTagKeys = []string{"a"} },
+		"a user with a source":    func(s *Session) { *s = *userSession(); s.SourceIdentity = "a" },
+		"a user of a provider":    func(s *Session) { *s = *userSession(); s.FederatedProvider = "a" },
+		"a user with a role":      func(s *Session) { *s = *userSession(); s.Role = "a" },
+		"a user with a role's id": func(s *Session) { *s = *userSession(); s.RoleID = "a" },
+		"a user with a name":      func(s *Session) { *s = *userSession(); s.Name = "a" },
+		"no role":                 func(s *Session) { s.Role = "" },
+		"no user":                 func(s *Session) { *s = *userSession(); s.User = "" },
+		"no user id":              func(s *Session) { *s = *userSession(); s.UserID = "" },
 	} {
 		s := roleSession()
 		change(s)
@@ -449,5 +458,87 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Open(c.AccessKeyID, c.SessionToken)
+	}
+}
+
+// sealText seals any text as a token of a version, under a key that has an id in the token.
+func sealText(k *key, version byte, id, accessKeyID string, plain []byte) string {
+	sealed := append([]byte{version, byte(len(id))}, id...)
+	sealed = append(sealed, make([]byte, saltBytes)...)
+	associated := append(append([]byte(nil), sealed...), accessKeyID...)
+	return tokenText.EncodeToString(k.aead(string(make([]byte, saltBytes))).Seal(sealed, nonce, plain, associated))
+}
+
+// What is sealed under the right key counts only if it is a session of this version.
+func TestSealedTextsThatAreNotSessions(t *testing.T) {
+	const id = "ASIAABCDEFGHIJKLMNOP"
+	r := oneRing(t)
+	good, err := pack(roleSession())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok := r.Open(id, sealText(r.issue, version, "k1", id, good)); !ok {
+		t.Fatal("a session does not open")
+	}
+	e := encoder{}
+	unchecked := roleSession()
+	unchecked.User = "both"
+	walk(unchecked, &e)
+	for what, token := range map[string]string{
+		"an older version": sealText(r.issue, 1, "k1", id, good), "a newer version": sealText(r.issue, version+1, "k1", id, good),
+		"nothing": sealText(r.issue, version, "k1", id, nil), "a text": sealText(r.issue, version, "k1", id, []byte("hello")),
+		"of role and user":              sealText(r.issue, version, "k1", id, append([]byte{stored}, e.data...)),
+		"under the key of unknown ones": sealText(r.nobody, version, "k9", id, good),
+	} {
+		if s, secret, ok := r.Open(id, token); ok || s != nil || secret != "" {
+			t.Errorf("%s opens", what)
+		}
+	}
+	if string(oneRing(t).nobody.sealing) == string(r.nobody.sealing) {
+		t.Error("the key of unknown ids is not random")
+	}
+}
+
+// Damaged fields are no session, and nothing of them is read beyond their end.
+func TestDamagedFields(t *testing.T) {
+	e := encoder{}
+	walk(roleSession(), &e)
+	if unpack(append([]byte{stored}, e.data...)) == nil {
+		t.Fatal("the fields are not read")
+	}
+	for i := range e.data {
+		if unpack(append([]byte{stored}, e.data[:i]...)) != nil {
+			t.Errorf("cut at %d", i)
+		}
+		for _, b := range []byte{0, 0x7f, 0x80, 0xff} {
+			damaged := append([]byte{stored}, e.data...)
+			if damaged[i+1] = b; e.data[i] != b {
+				if s := unpack(damaged); s != nil && cmp.Equal(s, roleSession()) {
+					t.Errorf("byte %d is %x, and the session is the same", i, b)
+				}
+			}
+		}
+	}
+	for what, data := range map[string][]byte{
+		"more after the end":      append(append([]byte{stored}, e.data...), 0),
+		"another form":            append([]byte{deflated + 1}, e.data...),
+		"many items":              {stored, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"a number without end":    {stored, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80},
+		"a length beyond the end": {stored, 200, 'a'},
+	} {
+		if s := unpack(data); s != nil {
+			t.Errorf("%s: %+v", what, s)
+		}
+	}
+	if inflate(deflate(make([]byte, maxPacked))[1:]) == nil || inflate(deflate(make([]byte, maxPacked+1))[1:]) != nil {
+		t.Errorf("inflating does not stop at %d bytes", maxPacked)
+	}
+}
+
+// Transitive tags are those that the keys name, in any case.
+func TestTransitiveTags(t *testing.T) {
+	s := &Session{Tags: []Tag{{"Team", "a"}, {"level", "1"}, {"Ops", "b"}}, TransitiveTagKeys: []string{"TEAM", "ops", "none"}}
+	if got := s.TransitiveTags(); len(got) != 2 || got[0] != (Tag{"Team", "a"}) || got[1] != (Tag{"Ops", "b"}) {
+		t.Errorf("%v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +91,57 @@ func TestExchangeWithADenyOfWhatIsNotKnown(t *testing.T) {
 				t.Errorf("%s, %s: %v", condition, who.SessionName, err)
 			}
 		}
+	}
+}
+
+// A session of an identity of AWS does not outlive what is known of the identity's own credentials.
+func TestExchangedSessions(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/cart"
+	now := time.Date(2026, 11, 28, 12, 0, 0, 5e8, time.UTC)
+	for name, c := range map[string]struct {
+		change          func(*AWSIdentity)
+		want            Code
+		issued, expires time.Time
+	}{
+		"a user":         {func(*AWSIdentity) {}, "", now.Truncate(time.Second), now.Truncate(time.Second).Add(time.Hour)},
+		"temporary":      {func(i *AWSIdentity) { i.Temporary = true }, "", time.Unix(0, 0), now.Truncate(time.Second).Add(time.Hour)},
+		"an end":         {func(i *AWSIdentity) { i.Until = now.Add(10 * time.Minute) }, "", now.Truncate(time.Second), now.Truncate(time.Second).Add(9 * time.Minute)},
+		"a later end":    {func(i *AWSIdentity) { i.Until = now.Add(10 * time.Hour) }, "", now.Truncate(time.Second), now.Truncate(time.Second).Add(time.Hour)},
+		"an early end":   {func(i *AWSIdentity) { i.Until = now.Add(time.Minute) }, ExpiredToken, now, now},
+		"an end before":  {func(i *AWSIdentity) { i.Until = now.Add(-time.Minute) }, ExpiredToken, now, now},
+		"half an hour":   {func(i *AWSIdentity) { i.Duration = 30 * time.Minute }, "", now.Truncate(time.Second), now.Truncate(time.Second).Add(30 * time.Minute)},
+		"two hours":      {func(i *AWSIdentity) { i.Duration = 2 * time.Hour }, ValidationError, now, now},
+		"negative":       {func(i *AWSIdentity) { i.Duration = -time.Hour }, ValidationError, now, now},
+		"no time":        {func(i *AWSIdentity) { i.At = time.Time{} }, InternalFailure, now, now},
+		"no ARN":         {func(i *AWSIdentity) { i.Principal.ARN = "" }, InternalFailure, now, now},
+		"no account":     {func(i *AWSIdentity) { i.Principal.Account = "" }, InternalFailure, now, now},
+		"no id":          {func(i *AWSIdentity) { i.Principal.ID = "" }, AccessDenied, now, now},
+		"root":           {func(i *AWSIdentity) { i.Principal.Kind = policy.Root }, AccessDenied, now, now},
+		"federated user": {func(i *AWSIdentity) { i.Principal.Kind = policy.FederatedUser }, AccessDenied, now, now},
+		"no role":        {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentID = policy.RoleSession, "AROA" }, AccessDenied, now, now},
+		"no role's id":   {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentARN = policy.RoleSession, "arn" }, AccessDenied, now, now},
+		"no name":        {func(i *AWSIdentity) { i.SessionName = "" }, AccessDenied, now, now},
+		"a long name":    {func(i *AWSIdentity) { i.SessionName = strings.Repeat("a", 65) }, AccessDenied, now, now},
+		"a name, slash":  {func(i *AWSIdentity) { i.SessionName = "a/b" }, AccessDenied, now, now},
+	} {
+		i := &AWSIdentity{
+			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
+			UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: now,
+		}
+		c.change(i)
+		s, err := ExchangeAWS(&Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333"}, arn, i)
+		if code(err) != c.want || (s == nil) != (err != nil) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+			continue
+		}
+		if s != nil && (!s.Issued.Equal(c.issued) || !s.Expires.Equal(c.expires) || s.Name != "alice" || s.Role != arn) {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	if s, err := ExchangeAWS(nil, arn, &AWSIdentity{
+		Principal:   policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
+		SessionName: "alice", At: now,
+	}); err == nil || s != nil {
+		t.Error("a role that does not exist has a session")
 	}
 }
