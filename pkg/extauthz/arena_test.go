@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"pgregory.net/rapid"
@@ -74,6 +75,20 @@ func TestHasNoControls(t *testing.T) {
 					if got, want := hasNoControls(s), c >= ' '; got != want {
 						t.Fatalf("%q: %v", s, got)
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestIsUTF8 holds the eight bytes at a time against the standard library, with bytes that are not ASCII at every place.
+func TestIsUTF8(t *testing.T) {
+	for size := range 30 {
+		for at := range size + 1 {
+			for _, other := range []string{"", "\x00", "\x7f", "\x80", "\xff", "é", "\xc3", "€", "\xed\xa0\x80"} {
+				b := []byte(strings.Repeat("a", at) + other + strings.Repeat("b", size-at))
+				if got, want := isUTF8(b), utf8.Valid(b); got != want {
+					t.Fatalf("%q: %v", b, got)
 				}
 			}
 		}

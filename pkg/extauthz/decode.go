@@ -195,7 +195,7 @@ func (d *decoder) httpRequest(f field) bool {
 // header takes an entry of the map headers. Of two entries with one name protobuf takes the last; here none may be there
 // twice.
 func (d *decoder) header(f field) bool {
-	name, value, plain := plainEntry(f.bytes)
+	name, value, plain := twoTexts(f.bytes, 2<<3|length)
 	if !plain {
 		var h authz.Field
 		return d.entry(f, &h) && d.set.add(h)
@@ -203,8 +203,8 @@ func (d *decoder) header(f field) bool {
 	return isUTF8(name) && isUTF8(value) && d.set.add(authz.Field{Name: d.arena.text(name), Value: d.arena.text(value)})
 }
 
-// plainEntry takes an entry of a map of strings apart that is as everybody writes it: the name, the value, and nothing else.
-func plainEntry(b []byte) (name, value []byte, plain bool) {
+// twoTexts takes apart a message that is as everybody writes it: field 1, the field with another tag, and nothing else.
+func twoTexts(b []byte, second byte) (name, value []byte, plain bool) {
 	if len(b) < 2 || b[0] != 1<<3|length {
 		return nil, nil, false
 	}
@@ -212,7 +212,7 @@ func plainEntry(b []byte) (name, value []byte, plain bool) {
 	if n < 0 {
 		return nil, nil, false
 	}
-	if b = b[1+n:]; len(b) < 2 || b[0] != 2<<3|length {
+	if b = b[1+n:]; len(b) < 2 || b[0] != second {
 		return nil, nil, false
 	}
 	value, n = consumeBytes(b[1:])
@@ -240,6 +240,10 @@ func (d *decoder) headerMapLine(f field) bool {
 	}
 	if d.headerMap == nil {
 		d.headerMap = make([]authz.Field, 0, 32)
+	}
+	if name, value, plain := twoTexts(f.bytes, 3<<3|length); plain && isUTF8(name) { // as Envoy writes it: key and raw_value
+		d.addLine(d.arena.text(name), "", d.arena.text(value))
+		return true
 	}
 	var key, value, raw string
 	understood := each(f.bytes, 0, func(f field) bool {

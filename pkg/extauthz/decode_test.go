@@ -82,8 +82,8 @@ func agree(t fataler, wire []byte) (understood bool) {
 	if diff := gocmp.Diff(comparable(generated), comparable(byHand), asTheyAre); diff != "" {
 		t.Fatalf("%x: the generated decoder and decode differ: %s", wire, diff)
 	}
-	want, refused := request(&generated)
-	got, alsoRefused := request(&byHand)
+	want, refused := request(&generated, &authz.Request{})
+	got, alsoRefused := request(&byHand, &authz.Request{})
 	if (refused == nil) != (alsoRefused == nil) || refused != nil && refused.status != alsoRefused.status {
 		t.Fatalf("%x: refused %v and %v", wire, refused, alsoRefused)
 	}

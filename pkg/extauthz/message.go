@@ -16,6 +16,9 @@ import (
 type message struct {
 	attributes attributes
 	refused    *refusal
+	// asked is what the message asks about, and decision the answer. They are here so that a check has one allocation for all.
+	asked    authz.Request
+	decision authz.Decision
 }
 
 // request is what the message asks about.
@@ -23,7 +26,7 @@ func (m *message) request() (*authz.Request, *refusal) {
 	if m.refused != nil {
 		return nil, m.refused
 	}
-	return request(&m.attributes)
+	return request(&m.attributes, &m.asked)
 }
 
 // The refusals of messages that are not read, or not to the end.

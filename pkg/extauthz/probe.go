@@ -21,7 +21,7 @@ func (s *Server) probed(m *message) (*authz.Request, authz.Decision, bool) {
 		return nil, authz.Decision{}, false
 	}
 	answer := arrived(&m.attributes)
-	r, refused := request(&m.attributes)
+	r, refused := m.request()
 	if refused != nil {
 		answer.Refused = refused.detail
 	}

@@ -124,7 +124,7 @@ func TestRequestsOutliveTheirBuffers(t *testing.T) {
 	}
 	for i := range checks {
 		a := attributesOf(numbered(i).GetAttributes())
-		want, refused := request(&a)
+		want, refused := request(&a, &authz.Request{})
 		if refused != nil {
 			t.Fatal(refused)
 		}

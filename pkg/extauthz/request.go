@@ -29,12 +29,12 @@ func badRequest(detail string) *refusal { return &refusal{400, authz.CodeBadRequ
 
 func envoyConfig(detail string) *refusal { return &refusal{500, authz.CodeEnvoyConfig, detail} }
 
-// request makes an authz.Request of what Envoy says of one HTTP request. With a refusal it is what was read until then, for the log.
-func request(a *attributes) (*authz.Request, *refusal) {
+// request makes r, an authz.Request, of what Envoy says of one HTTP request. With a refusal it is what was read until then, for the log.
+func request(a *attributes, r *authz.Request) (*authz.Request, *refusal) {
 	if !a.http {
 		return nil, envoyConfig("the check has no HTTP attributes: portcullis serves Envoy's HTTP filter, not the network filter")
 	}
-	r := &authz.Request{
+	*r = authz.Request{
 		Method:     a.method,
 		Target:     a.path,
 		Host:       a.host,

@@ -280,7 +280,7 @@ func TestRefusedRequests(t *testing.T) {
 
 func TestTheLogNamesTheUnknownSetting(t *testing.T) {
 	a := attributesOf(envoyRequest(extension("portcullis.bodies", "buffered")).Attributes)
-	_, refused := request(&a)
+	_, refused := request(&a, &authz.Request{})
 	if refused == nil || !strings.Contains(refused.detail, `"portcullis.bodies": "buffered"`) {
 		t.Errorf("got %+v", refused)
 	}

@@ -95,37 +95,38 @@ func (s *Server) check(ctx context.Context, in *message) (out *authv3.CheckRespo
 	if s.config.Trace != nil {
 		ctx, endTrace = s.config.Trace(ctx)
 	}
-	r, d := s.decide(ctx, in)
+	d := &in.decision
+	r := s.decide(ctx, in, d)
 	took := time.Since(start)
-	s.config.Record(r, &d, took)
+	s.config.Record(r, d, took)
 	if endTrace != nil {
-		endTrace(&d)
+		endTrace(d)
 	}
 	if d.Allow {
-		return allowed(&d, took)
+		return allowed(d, took)
 	}
-	return denied(&d, took)
+	return denied(d, took)
 }
 
-// decide returns a decision that can be rendered as it is. A panic ends here, so that it is recorded like any other decision.
-func (s *Server) decide(ctx context.Context, in *message) (r *authz.Request, d authz.Decision) {
+// decide sets d to a decision that can be rendered as it is. A panic ends here, so that it is recorded like any other decision.
+func (s *Server) decide(ctx context.Context, in *message, d *authz.Decision) (r *authz.Request) {
 	defer func() {
 		if p := recover(); p != nil {
-			d = s.panicked(p)
+			*d = s.panicked(p)
 		}
 	}()
-	r, d = s.authorize(ctx, in)
+	r, *d = s.authorize(ctx, in)
 	switch {
 	case d.Allow && ctx.Err() != nil:
 		d.Reason = authz.Reason{Code: authz.CodeCanceled, Detail: "the check's time ran out"}
-		Deny(&d, 504)
-	case d.Allow && !renderable(&d):
+		Deny(d, 504)
+	case d.Allow && !renderable(d):
 		d.Reason = authz.Reason{Code: authz.CodeInternal, Detail: "the decision sets or removes a header or a parameter that has no valid form"}
-		Deny(&d, 500)
+		Deny(d, 500)
 	case !d.Allow && d.Denial.Status == 0:
-		Deny(&d, 500)
+		Deny(d, 500)
 	}
-	return r, d
+	return r
 }
 
 func (s *Server) authorize(ctx context.Context, in *message) (r *authz.Request, d authz.Decision) {

@@ -32,13 +32,14 @@ func (s *state) checkSignatureForm() *Error {
 	if s.algorithm == AlgorithmV4A {
 		right = len(s.signature) <= 2*maxDER
 	}
-	if isLowerHex(strings.ToLower(s.signature)) && !isLowerHex(s.signature) {
+	switch {
+	case right && isLowerHex(s.signature):
+		return nil
+	case isLowerHex(strings.ToLower(s.signature)) && !isLowerHex(s.signature):
 		return mismatch("the signature has capital letters; write it in lower-case hexadecimal")
-	}
-	if !right || !isLowerHex(s.signature) {
+	default:
 		return mismatch("the signature is not lower-case hexadecimal of the algorithm's length")
 	}
-	return nil
 }
 
 // checker compares the received signature with the one computed for a string to sign.
