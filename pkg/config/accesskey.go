@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
@@ -12,7 +13,7 @@ import (
 // that no account has is a fault, so removing a user requires removing its keys. A nil builder means that an account is
 // at fault: keys are read and not looked up.
 func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
-	name, _, ok := c.namedFile(file, maxConfigSize, at)
+	name, _, ok := c.NamedFile(file, reader.MaxConfigSize, at)
 	if !ok {
 		return
 	}
@@ -25,11 +26,11 @@ func (c *compiler) accessKeys(b *iam.Builder, file string, at *fault.Place) {
 		return
 	}
 	k.used = true
-	if k.doc != nil {
+	if k.Doc != nil {
 		m := &configv1.AccessKeys{}
-		k.doc.Decode(m, k.Report)
+		k.Doc.Decode(m, k.Report)
 		for i, key := range m.GetAccessKeys() {
-			k.accessKey(b, key, k.doc.Root().Field("accessKeys").Item(i))
+			k.accessKey(b, key, k.Doc.Root().Field("accessKeys").Item(i))
 		}
 	}
 	c.Merge(k.Report)
@@ -42,13 +43,13 @@ func (f *keyFile) accessKey(b *iam.Builder, m *configv1.AccessKey, at *fault.Pla
 	}
 	k := &iam.AccessKey{
 		ID: m.GetId(), User: m.GetUser(), FederatedUser: m.GetFederatedUser(), Role: m.GetRole(), SessionName: m.GetSessionName(),
-		Secret: f.secret(m.GetSecret(), at.Field("secret")), SessionToken: f.secret(m.GetSessionToken(), at.Field("sessionToken")),
-		Expires: f.instant(m.GetExpires(), at.Field("expires")), IssueTime: f.instant(m.GetIssueTime(), at.Field("issueTime")),
-		MFATime: f.instant(m.GetMfaTime(), at.Field("mfaTime")), SessionTags: m.GetSessionTags(), SourceIdentity: m.GetSourceIdentity(),
+		Secret: f.Secret(m.GetSecret(), at.Field("secret")), SessionToken: f.Secret(m.GetSessionToken(), at.Field("sessionToken")),
+		Expires: f.Instant(m.GetExpires(), at.Field("expires")), IssueTime: f.Instant(m.GetIssueTime(), at.Field("issueTime")),
+		MFATime: f.Instant(m.GetMfaTime(), at.Field("mfaTime")), SessionTags: m.GetSessionTags(), SourceIdentity: m.GetSourceIdentity(),
 		Inactive: f.inactive(m, at.Field("status")),
 	}
 	options := policy.Options{Name: "session-policy/" + m.GetId(), Kind: policy.Session}
-	k.SessionPolicies = f.policies(len(m.GetSessionPolicies()), options, at.Field("sessionPolicies"))
+	k.SessionPolicies = f.Policies(len(m.GetSessionPolicies()), options, at.Field("sessionPolicies"))
 	if b == nil {
 		return
 	}
@@ -71,31 +72,31 @@ func (f *keyFile) inactive(m *configv1.AccessKey, at *fault.Place) bool {
 
 // gatherKeys reads the access key file named at a place, and the files that it names.
 func (c *compiler) gatherKeys(at *fault.Place) {
-	name, ok := c.named(at)
+	name, ok := c.Named(at)
 	if !ok || c.keyFiles[name] != nil {
 		return
 	}
-	data, err := c.files.Read(name, maxConfigSize)
+	data, err := c.Files.Read(name, reader.MaxConfigSize)
 	if err != nil {
 		return // reported where it is used
 	}
-	k := &keyFile{reader: reader{file: name, files: c.files, Report: fault.NewReport()}}
-	k.doc = source.Parse(source.File{
-		Name: name, Data: data, Schema: schema, Secrets: true,
+	k := &keyFile{Reader: &reader.Reader{File: name, Files: c.Files, Report: fault.NewReport()}}
+	k.Doc = source.Parse(source.File{
+		Name: name, Data: data, Schema: reader.Schema, Secrets: true,
 		Empty: "the file is empty: write accessKeys: with an id, a secret, and a user or a role",
 	}, k.Report)
 	if c.keyFiles == nil {
 		c.keyFiles = map[string]*keyFile{}
 	}
 	c.keyFiles[name] = k
-	if k.doc == nil {
+	if k.Doc == nil {
 		return
 	}
-	for key := range k.doc.Items(k.doc.Root().Field("accessKeys")) {
-		k.gatherFile(key.Field("secret"), maxSecretSize)
-		k.gatherFile(key.Field("sessionToken"), maxSecretSize)
-		for p := range k.doc.Items(key.Field("sessionPolicies")) {
-			k.gatherFile(p, maxNamedSize)
+	for key := range k.Doc.Items(k.Doc.Root().Field("accessKeys")) {
+		k.GatherFile(key.Field("secret"), reader.MaxSecretSize)
+		k.GatherFile(key.Field("sessionToken"), reader.MaxSecretSize)
+		for p := range k.Doc.Items(key.Field("sessionPolicies")) {
+			k.GatherFile(p, reader.MaxNamedSize)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portcullis-authz/portcullis/pkg/cognito"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -97,12 +98,12 @@ func (c *compiler) cognito(m *configv1.CognitoAuthorizer, api *gateway.API, at *
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.Field("maxCacheTime"))
 	a, err := cognito.New(cognito.Config{
 		API: api.ID, UserPools: m.GetUserPools(), IdentityValidationExpression: m.GetIdentityValidationExpression(),
-		ClockSkew: c.duration(m.GetClockSkew(), at.Field("clockSkew"), span{0, maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetClockSkew(), at.Field("clockSkew"), reader.Span{Most: maxClockSkew}, 0),
 		KeySets:   c.pool.KeySets(), Source: c.source,
 		Cache: remembering, MaxCacheTime: most,
 	})
 	if err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.Cognito, Token: refuseTokens}
 	}
 	return gateway.Authorizer{Authorization: gateway.Cognito, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
@@ -112,11 +113,11 @@ func (c *compiler) jwt(m *configv1.JwtAuthorizer, api *gateway.API, at *fault.Pl
 	remembering, most := c.tokenCache(m.GetMaxCacheTime(), at.Field("maxCacheTime"))
 	a, err := jwt.New(jwt.Config{
 		HTTP: api.HTTP, API: api.ID, Issuers: c.jwtIssuers(m, at), Algorithms: m.GetAlgorithms(),
-		ClockSkew: c.duration(m.GetClockSkew(), at.Field("clockSkew"), span{0, maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetClockSkew(), at.Field("clockSkew"), reader.Span{Most: maxClockSkew}, 0),
 		KeySets:   c.pool.KeySets(), Cache: remembering, MaxCacheTime: most,
 	})
 	if err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 		return gateway.Authorizer{Authorization: gateway.JWT, Token: refuseTokens}
 	}
 	return gateway.Authorizer{Authorization: gateway.JWT, IdentitySource: one(m.GetIdentitySource()), Token: c.tokens(a, api)}
@@ -124,7 +125,7 @@ func (c *compiler) jwt(m *configv1.JwtAuthorizer, api *gateway.API, at *fault.Pl
 
 // tokenCache returns the cache for verified tokens, nil for none, and how long it keeps them.
 func (c *compiler) tokenCache(text string, at *fault.Place) (*jwt.Cache, time.Duration) {
-	most := c.duration(text, at, span{0, maxCacheTime}, time.Hour)
+	most := c.Duration(text, at, reader.Span{Most: maxCacheTime}, time.Hour)
 	if most == 0 {
 		return nil, 0
 	}
@@ -183,7 +184,7 @@ func (c *compiler) issuers(m map[string]*configv1.Issuer, at *fault.Place) {
 		source := c.issuer(issuer, m[issuer], at)
 		set, err := c.pool.KeySets().Use(source)
 		if err != nil {
-			c.faults(at, err)
+			c.Faults(at, err)
 			source = jwt.Source{Issuer: issuer} // reported once, not by each authorizer
 		} else {
 			set.Release()
@@ -197,16 +198,16 @@ func (c *compiler) issuers(m map[string]*configv1.Issuer, at *fault.Place) {
 func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *fault.Place) jwt.Source {
 	s := jwt.Source{
 		Issuer: issuer, JWKSURI: m.GetJwksUri(),
-		Interval: c.duration(m.GetRefresh(), at.Field("refresh"), span{shortestRefresh, longestRefresh}, 0),
-		MaxAge:   c.duration(m.GetMaxAge(), at.Field("maxAge"), span{time.Minute, longestMaxAge}, 0),
+		Interval: c.Duration(m.GetRefresh(), at.Field("refresh"), reader.Span{Least: shortestRefresh, Most: longestRefresh}, 0),
+		MaxAge:   c.Duration(m.GetMaxAge(), at.Field("maxAge"), reader.Span{Least: time.Minute, Most: longestMaxAge}, 0),
 		HTTP: jwt.HTTPConfig{
 			ProxyURL: m.GetProxy(),
-			Timeout:  c.duration(m.GetTimeout(), at.Field("timeout"), span{time.Millisecond, maxFetchTime}, 0),
+			Timeout:  c.Duration(m.GetTimeout(), at.Field("timeout"), reader.Span{Least: time.Millisecond, Most: maxFetchTime}, 0),
 		},
 	}
 	if m.GetFile() != "" {
 		c.notFetched(m, at)
-		name, data, ok := c.namedFile(m.GetFile(), maxNamedSize, at.Field("file"))
+		name, data, ok := c.NamedFile(m.GetFile(), reader.MaxNamedSize, at.Field("file"))
 		s.File, s.FileVersion = name, source.Digest(data)
 		// A faulty file is a different source, so the last good keys are not used for it.
 		if ok {
@@ -216,7 +217,7 @@ func (c *compiler) issuer(issuer string, m *configv1.Issuer, at *fault.Place) jw
 		}
 	}
 	if m.GetCaFile() != "" {
-		_, s.HTTP.RootCAs, _ = c.namedFile(m.GetCaFile(), maxNamedSize, at.Field("caFile"))
+		_, s.HTTP.RootCAs, _ = c.NamedFile(m.GetCaFile(), reader.MaxNamedSize, at.Field("caFile"))
 	}
 	return s
 }
@@ -251,8 +252,8 @@ func (c *compiler) unusedIssuers(at *fault.Place) {
 
 // gatherIssuers reads the files that issuers name.
 func (c *compiler) gatherIssuers() {
-	for issuer := range c.doc.Values(c.doc.Root().Field("issuers")) {
-		c.gatherNamed(issuer, "file", "caFile")
+	for issuer := range c.Doc.Values(c.Doc.Root().Field("issuers")) {
+		c.GatherNamed(issuer, "file", "caFile")
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // compile continues after a fault, so that all faults are reported. It returns a nil gateway if there is a fault.
 func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
-	at := c.doc.Root()
+	at := c.Doc.Root()
 	config := gateway.Config{
 		At:             at,
 		APIs:           make([]gateway.API, len(m.GetApis())),
@@ -213,7 +213,7 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 
 // httpAPI refuses fields that an HTTP API cannot have and that gateway.API does not represent.
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
-	if c.doc.Node(at.Field("resourcePolicy")) != nil {
+	if c.Doc.Node(at.Field("resourcePolicy")) != nil {
 		c.IfNew(at.Field("resourcePolicy"), "an HTTP API cannot have a resource policy; remove it, or write kind: REST")
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
@@ -72,15 +73,15 @@ func (c *compiler) onlyWith(has bool, at *fault.Place, what string, given map[st
 
 func (c *compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.URLConfig {
 	u := &lambda.URLConfig{
-		URL: m.GetUrl(), Proxy: m.GetProxy(), CA: c.optionalFile(m.GetCaFile(), at.Field("caFile")),
-		Certificate: c.optionalFile(m.GetCertFile(), at.Field("certFile")), Key: c.optionalFile(m.GetKeyFile(), at.Field("keyFile")),
+		URL: m.GetUrl(), Proxy: m.GetProxy(), CA: c.OptionalFile(m.GetCaFile(), at.Field("caFile")),
+		Certificate: c.OptionalFile(m.GetCertFile(), at.Field("certFile")), Key: c.OptionalFile(m.GetKeyFile(), at.Field("keyFile")),
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-		value := c.secret(m.GetHeaders()[name], at.Field("headers").Key(name))
+		value := c.Secret(m.GetHeaders()[name], at.Field("headers").Key(name))
 		u.Headers = append(u.Headers, authz.Field{Name: name, Value: value})
 	}
 	if _, err := lambda.NewURL(*u); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	return u
 }
@@ -91,7 +92,7 @@ const sampleARN = "arn:aws:lambda:us-east-1:111122223333:function:any"
 func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.Place) *runner.Config {
 	dir := cmp.Or(m.GetDirectory(), ".")
 	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(filepath.Dir(c.file), dir)
+		dir = filepath.Join(filepath.Dir(c.File), dir)
 	}
 	if absolute, err := filepath.Abs(dir); err == nil {
 		dir = absolute
@@ -108,7 +109,7 @@ func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.P
 		check.ARN = sampleARN
 	}
 	if _, err := runner.New(check); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	return command
 }
@@ -138,10 +139,10 @@ func (c *compiler) unusedFunctions(at *fault.Place) {
 
 // gatherFunctions reads the files that functions name.
 func (c *compiler) gatherFunctions() {
-	for f := range c.doc.Values(c.doc.Root().Field("functions")) {
-		c.gatherNamed(f, "caFile", "certFile", "keyFile")
-		for secret := range c.doc.Values(f.Field("headers")) {
-			c.gatherFile(secret, maxSecretSize)
+	for f := range c.Doc.Values(c.Doc.Root().Field("functions")) {
+		c.GatherNamed(f, "caFile", "certFile", "keyFile")
+		for secret := range c.Doc.Values(f.Field("headers")) {
+			c.GatherFile(secret, reader.MaxSecretSize)
 		}
 	}
 }
@@ -178,7 +179,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeo
 	}
 	guarded, err := c.lease.Function(api.ID, spec.FunctionSpec)
 	if err != nil {
-		c.faults(at.Field("function"), err)
+		c.Faults(at.Field("function"), err)
 		return nil, nil
 	}
 	digest := spec.Digest()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
@@ -23,7 +24,7 @@ const (
 // signatures returns a factory for verifiers of the accounts and access keys. Without accounts and keys, they verify
 // nobody.
 func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (gateway.Verify, error) {
-	at := c.doc.Root().Field("iam")
+	at := c.Doc.Root().Field("iam")
 	builder := iam.NewBuilder()
 	c.sessionKeys(builder, m.GetSessions(), at.Field("sessions"))
 	if m.GetSessions() != nil || len(m.GetRoles()) > 0 || len(m.GetPrincipals()) > 0 { // otherwise, nobody assumes a role
@@ -131,7 +132,7 @@ func (c *compiler) controlPolicies(m *configv1.ServiceControlPolicyLevel, at *fa
 	if len(m.GetPolicies()) == 0 {
 		c.IfNew(at.Field("policies"), "the level has no policy and would deny everything: write FullAWSAccess where AWS attaches it")
 	}
-	return c.policies(len(m.GetPolicies()), policy.Options{Name: "service-control-policy/" + m.GetName(), Kind: policy.SCP}, at.Field("policies"))
+	return c.Policies(len(m.GetPolicies()), policy.Options{Name: "service-control-policy/" + m.GetName(), Kind: policy.SCP}, at.Field("policies"))
 }
 
 // export is an account's export: its file, where the configuration names it, and the name given there.
@@ -147,7 +148,7 @@ func (c *compiler) exports(m *configv1.IamAccount, at *fault.Place) []export {
 	if m.GetFolder() != "" {
 		field, text = "folder", m.GetFolder()
 	}
-	name, ok := c.named(at.Field(field))
+	name, ok := c.Named(at.Field(field))
 	switch {
 	case m.GetFile() != "" && m.GetFolder() != "":
 		c.IfNew(at, "file and folder exclude each other: remove one of the two")
@@ -160,7 +161,7 @@ func (c *compiler) exports(m *configv1.IamAccount, at *fault.Place) []export {
 	if field == "file" {
 		return []export{{name, at, text}}
 	}
-	files, err := c.files.List(name, ".json", maxAccounts)
+	files, err := c.Files.List(name, ".json", maxAccounts)
 	switch {
 	case err != nil:
 		c.Fault(at, "%s cannot be read: %v", fault.Quoted(text), err)
@@ -185,7 +186,7 @@ func (c *compiler) export(b *iam.Builder, e export, o iam.Organization) {
 		c.accounts = map[string]bool{}
 	}
 	c.accounts[e.name] = true
-	data, err := c.files.Stream(e.name, maxAccountSize, maxAccountsSize)
+	data, err := c.Files.Stream(e.name, maxAccountSize, maxAccountsSize)
 	if err != nil {
 		c.Fault(e.at, "%s cannot be read: %v", fault.Quoted(e.given), err)
 		return
@@ -198,19 +199,19 @@ func (c *compiler) export(b *iam.Builder, e export, o iam.Organization) {
 // gatherIAM reads the access key files, the files that these name, and the service control policies. Accounts are read
 // later, one by one, when they are compiled.
 func (c *compiler) gatherIAM() {
-	at := c.doc.Root().Field("iam")
-	for account := range c.doc.Items(at.Field("accounts")) {
-		for level := range c.doc.Items(account.Field("serviceControlPolicies")) {
-			for p := range c.doc.Items(level.Field("policies")) {
-				c.gatherFile(p, maxNamedSize)
+	at := c.Doc.Root().Field("iam")
+	for account := range c.Doc.Items(at.Field("accounts")) {
+		for level := range c.Doc.Items(account.Field("serviceControlPolicies")) {
+			for p := range c.Doc.Items(level.Field("policies")) {
+				c.GatherFile(p, reader.MaxNamedSize)
 			}
 		}
 	}
-	for key := range c.doc.Items(at.Field("sessions").Field("keys")) {
-		c.gatherFile(key.Field("secret"), maxSecretSize)
+	for key := range c.Doc.Items(at.Field("sessions").Field("keys")) {
+		c.GatherFile(key.Field("secret"), reader.MaxSecretSize)
 	}
 	c.gatherRoles(at)
-	for source := range c.doc.Items(at.Field("accessKeys")) {
+	for source := range c.Doc.Items(at.Field("accessKeys")) {
 		c.gatherKeys(source.Field("file"))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
@@ -36,11 +37,11 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		Name: name, Type: lambda.Type(m.GetType().String()), HTTP: api.HTTP,
 		PayloadFormatVersion: m.GetPayloadFormatVersion(), EnableSimpleResponses: m.GetEnableSimpleResponses(),
 		IdentitySource: compiled.IdentitySource, Function: m.GetFunction(),
-		Timeout: c.duration(m.GetTimeout(), at.Field("timeout"), span{time.Millisecond, maxFunctionTime}, 0),
+		Timeout: c.Duration(m.GetTimeout(), at.Field("timeout"), reader.Span{Least: time.Millisecond, Most: maxFunctionTime}, 0),
 		Cache:   c.lease.Answers(), Waits: c.pool.Waits(),
 	}
 	if m.GetResultTtl() != "" {
-		ttl := c.duration(m.GetResultTtl(), at.Field("resultTtl"), span{0, maxResultTTL}, 0)
+		ttl := c.Duration(m.GetResultTtl(), at.Field("resultTtl"), reader.Span{Most: maxResultTTL}, 0)
 		config.TTL = &ttl
 	}
 	if m.GetType() == configv1.LambdaType_LAMBDA_TYPE_UNSPECIFIED {
@@ -54,7 +55,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 	config.Digest = append(config.Digest, api.Account, api.Region, stageVariables(api))
 	a, err := lambda.New(config)
 	if err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 		return compiled
 	}
 	c.flushable = append(c.flushable, newFlushable(api, name))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
@@ -151,7 +152,7 @@ func load(in Input, p *pool.Pool) (*loading, *Snapshot, error) {
 // settled reads until no file changes during a read. It returns nil if that never happens.
 func settled(read func() *loading) *loading {
 	for range maxReadings {
-		if l := read(); l.files.Stable() {
+		if l := read(); l.Files.Stable() {
 			return l
 		}
 		time.Sleep(readingPause)
@@ -169,17 +170,17 @@ type loading struct {
 // read reads the files of a configuration without parsing the files that it names, but for definitions.
 func read(in Input, p *pool.Pool) *loading {
 	l := &loading{compiler: compiler{
-		reader: reader{file: in.Path, files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
+		Reader: &reader.Reader{File: in.Path, Files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
 	}}
 	data, err := in.Text, error(nil)
 	if data == nil {
-		data, err = l.files.Read(in.Path, maxConfigSize)
+		data, err = l.Files.Read(in.Path, reader.MaxConfigSize)
 	}
 	if err != nil {
 		l.Add(fault.Fault{File: in.Path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+	if l.Doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: reader.Schema}, l.Report); l.Doc != nil {
 		l.define()
 		l.gather()
 	}
@@ -202,17 +203,17 @@ func (c *compiler) gather() {
 // result.
 func (l *loading) compileAll() *Snapshot {
 	s := &Snapshot{lease: l.lease}
-	if l.doc != nil {
+	if l.Doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), append(l.defined, l.Others...), l.flushable
+	s.Files, s.Digest, s.Definitions, s.flushable = l.Files.Names(), l.Files.Digest(), append(l.defined, l.Others...), l.flushable
 	s.keys = l.keys
 	return s
 }
 
 // snapshot returns the compiled configuration, or its faults.
 func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
-	faults := l.Result(l.files.Names())
+	faults := l.Result(l.Files.Names())
 	if faults.Fatal() || s.Gateway == nil {
 		s.Close()
 		return &Snapshot{Files: s.Files, Definitions: s.Definitions, lease: l.pool.Lease()}, faults
@@ -223,11 +224,11 @@ func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 
 func (l *loading) compileInto(s *Snapshot) {
 	m := &configv1.Config{}
-	l.doc.Decode(m, l.Report)
+	l.Doc.Decode(m, l.Report)
 	if l.Full() {
 		return
 	}
-	l.doc.Check(m, l.Report)
+	l.Doc.Check(m, l.Report)
 	s.Gateway, s.Config = l.compile(m)
 	s.APIs = len(s.Config.APIs)
 	for i := range s.Config.APIs {

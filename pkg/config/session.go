@@ -44,6 +44,6 @@ func (c *compiler) sessionKey(m *configv1.SessionKey, at *fault.Place) session.R
 		c.IfNew(at.Field("secret"), "the key has no secret: create one with openssl rand -base64 32, and name its file or environment variable here")
 	}
 	return session.RingKey{
-		At: at, ID: m.GetId(), Secret: c.secret(m.GetSecret(), at.Field("secret")), Issues: m.GetUse() == configv1.SessionKeyUse_ISSUE,
+		At: at, ID: m.GetId(), Secret: c.Secret(m.GetSecret(), at.Field("secret")), Issues: m.GetUse() == configv1.SessionKeyUse_ISSUE,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
@@ -26,7 +27,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
 	v := jwt.VerifierConfig{
 		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
-		ClockSkew: c.duration(m.GetIam().GetSts().GetClockSkew(), skewAt, span{0, maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), skewAt, reader.Span{Most: maxClockSkew}, 0),
 	}
 	audiences, names := map[string][]string{}, map[string]string{}
 	for _, issuer := range slices.Sorted(maps.Keys(m.GetIssuers())) {
@@ -48,7 +49,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 	}
 	verifier, err := jwt.NewVerifier(v)
 	if err != nil {
-		c.faults(at.Field("issuers"), err)
+		c.Faults(at.Field("issuers"), err)
 		return webIdentity{}
 	}
 	c.lease.Keys(stsShare, verifier)
@@ -79,7 +80,7 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 	if c.ring == nil || c.keys == nil || g == nil {
 		return nil
 	}
-	actions, ok := c.exchange(m.GetIam(), c.doc.Root().Field("iam"))
+	actions, ok := c.exchange(m.GetIam(), c.Doc.Root().Field("iam"))
 	if !ok {
 		return nil
 	}
@@ -88,7 +89,7 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 		CallsPerSecond: int(m.GetIam().GetSts().GetCallsPerSecond()), Explain: m.GetIam().GetExplainSignatures(),
 	})
 	if err != nil {
-		c.faults(c.doc.Root().Field("iam").Field("sts"), err)
+		c.Faults(c.Doc.Root().Field("iam").Field("sts"), err)
 		return nil
 	}
 	return service
