@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -31,8 +33,10 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
 	}
-	c.issuers(m.GetIssuers(), at.Field("issuers"))
-	c.functionSpecs(m.GetFunctions(), at.Field("functions"))
+	c.issuers = issuer.Read(c.Reader, m.GetIssuers(), c.pool.KeySets())
+	c.authorizers = authorizer.New(authorizer.Config{
+		Reader: c.Reader, Pool: c.pool, Lease: c.lease, Issuers: c.issuers, Digests: c.Places,
+	}, m.GetFunctions())
 	c.memory(m.GetCache(), at.Field("cache"))
 	c.log = c.decisionLog(m, at.Field("decisionLog"))
 	for i, api := range m.GetApis() {
@@ -47,8 +51,8 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 	config.Signatures = c.signatures(m.GetIam())
 	c.web = c.webIdentities(m, at)
 	config.Identify = c.principals(m, at)
-	c.unusedIssuers(at.Field("issuers"))
-	c.unusedFunctions(at.Field("functions"))
+	c.issuers.WarnUnused()
+	c.authorizers.WarnUnused()
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if !c.Follows(f.At) {
@@ -107,12 +111,12 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		at := at.Field("stages").Item(i)
 		api.Stages = append(api.Stages, gateway.Stage{At: at, Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
 	}
-	c.authorizers(m, &api, at)
+	c.authorizers.Authorizers(m, &api, at)
 	for i, r := range m.GetRoutes() {
 		api.Routes = append(api.Routes, c.route(r, m, at.Field("routes").Item(i), at))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
-		c.warnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
+		c.authorizers.WarnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
 	api.Signatures = c.signatureOptions(m.GetSignatures(), at.Field("signatures"))

@@ -28,7 +28,7 @@ func (c *compiler) signatures(m *configv1.Iam) func(gateway.SignatureOptions) (g
 	builder := iam.NewBuilder()
 	c.sessionKeys(builder, m.GetSessions(), at.Field("sessions"))
 	if m.GetSessions() != nil || len(m.GetRoles()) > 0 || len(m.GetPrincipals()) > 0 { // otherwise, nobody assumes a role
-		builder.LintTrust(c.audiences)
+		builder.LintTrust(c.issuers.Audiences())
 	}
 	known := true
 	for i, account := range m.GetAccounts() {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
@@ -44,7 +46,7 @@ type Snapshot struct {
 	Definitions []*definition.Definition
 
 	lease     *pool.Lease
-	flushable []flushable
+	flushable []authorizer.Flushable
 	keys      *iam.Store
 }
 
@@ -85,11 +87,11 @@ func (s *Snapshot) Close() {
 // Lambda authorizer, or all of them if its name is empty. Answers from an earlier configuration of the authorizer are
 // covered too. found reports whether there are such authorizers. Flush works without them too, because another replica
 // may still or already have them.
-func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
-	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
-		return f.api == api && (authorizer == "" || f.name == authorizer) && slices.Contains(f.stages, stage)
+func (s *Snapshot) Flush(ctx context.Context, api, stage, name string) (found bool, err error) {
+	found = slices.ContainsFunc(s.flushable, func(f authorizer.Flushable) bool {
+		return f.API == api && (name == "" || f.Name == name) && slices.Contains(f.Stages, stage)
 	})
-	return found, s.lease.Flush(ctx, api, stage, authorizer)
+	return found, s.lease.Flush(ctx, api, stage, name)
 }
 
 // Trouble returns what may delay a flush between replicas, one problem a line.
@@ -192,8 +194,8 @@ func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
 	c.gatherIAM()
-	c.gatherIssuers()
-	c.gatherFunctions()
+	issuer.Gather(c.Reader)
+	authorizer.Gather(c.Reader)
 	c.gatherCache()
 	c.gatherAPIKeys()
 	c.gatherDecisionLog()
@@ -206,7 +208,7 @@ func (l *loading) compileAll() *Snapshot {
 	if l.Doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.Definitions, s.flushable = l.Files.Names(), l.Files.Digest(), append(l.defined, l.Others...), l.flushable
+	s.Files, s.Digest, s.Definitions = l.Files.Names(), l.Files.Digest(), append(l.defined, l.Others...)
 	s.keys = l.keys
 	return s
 }
@@ -236,4 +238,5 @@ func (l *loading) compileInto(s *Snapshot) {
 	}
 	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
 	s.STS = l.sts(m, s.Gateway)
+	s.flushable = l.authorizers.Flushable()
 }

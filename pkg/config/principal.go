@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -64,10 +65,10 @@ func unsigned(c *iam.Caller, shown authz.Caller) *gateway.Signed {
 func (c *compiler) principalTokens(known *workload.Config, m *configv1.Config, at *fault.Place) bool {
 	v := jwt.VerifierConfig{
 		API: principalsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
-		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), at.Field("iam").Field("sts").Field("clockSkew"), reader.Span{Most: maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), at.Field("iam").Field("sts").Field("clockSkew"), reader.Span{Most: issuer.MaxClockSkew}, 0),
 	}
 	for _, issuer := range slices.Sorted(maps.Keys(known.Audiences)) {
-		v.Sources = append(v.Sources, c.source(issuer))
+		v.Sources = append(v.Sources, c.issuers.Source(issuer))
 	}
 	verifier, err := jwt.NewVerifier(v)
 	if err != nil {

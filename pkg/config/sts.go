@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -27,7 +28,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
 	v := jwt.VerifierConfig{
 		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
-		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), skewAt, reader.Span{Most: maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), skewAt, reader.Span{Most: issuer.MaxClockSkew}, 0),
 	}
 	audiences, names := map[string][]string{}, map[string]string{}
 	for _, issuer := range slices.Sorted(maps.Keys(m.GetIssuers())) {
@@ -42,7 +43,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 			c.Fault(at, "trust policies cannot tell the issuers %s and %s apart: keep the audiences of one", fault.Quoted(other), fault.Quoted(issuer))
 		}
 		names[name], audiences[issuer] = issuer, list
-		v.Sources = append(v.Sources, c.source(issuer))
+		v.Sources = append(v.Sources, c.issuers.Source(issuer))
 	}
 	if len(v.Sources) == 0 || c.ring == nil {
 		return webIdentity{}

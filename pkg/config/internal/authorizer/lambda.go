@@ -1,4 +1,4 @@
-package config
+package authorizer
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 )
 
 // lambda compiles a Lambda authorizer.
-func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) gateway.Authorizer {
+func (c *Compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) gateway.Authorizer {
 	token := m.GetType() == configv1.LambdaType_TOKEN
 	compiled := gateway.Authorizer{
 		Authorization: gateway.Custom, IdentitySource: m.GetIdentitySource(), TokenType: token, Function: refuseCalls,
@@ -58,7 +58,7 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		c.Faults(at, err)
 		return compiled
 	}
-	c.flushable = append(c.flushable, newFlushable(api, name))
+	c.flushable = append(c.flushable, flushable(api, name))
 	compiled.Function = func(ctx context.Context, call gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 		answer, err := a.Authorize(ctx, lambda.Call(call))
 		if err != nil {
@@ -83,10 +83,10 @@ func stageVariables(api *gateway.API) string {
 	return string(text)
 }
 
-// warnRemembered warns if a cached answer applies to more than its owner may intend: to more than one caller or, as a
+// WarnRemembered warns if a cached answer applies to more than its owner may intend: to more than one caller or, as a
 // simple response, to more than one route. A cached policy is evaluated for each request, so its routes need no
 // warning. API Gateway gives no such warning.
-func (c *compiler) warnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
+func (c *Compiler) WarnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
 	sources := m.GetIdentitySource()
 	if !remembers(m, api.HTTP) || len(sources) == 0 || m.GetType() != configv1.LambdaType_REQUEST {
 		return
