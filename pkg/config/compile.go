@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/identity"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -29,7 +30,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.Upstreams[name] = gateway.Upstream{Address: u.GetAddress(), TLSCA: u.GetTlsCa()}
 	}
-	c.signs = c.signable(m.GetIam(), at.Field("iam"))
+	c.signs = c.Standalone || identity.Signable(c.Reader, m.GetIam())
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
 	}
@@ -48,9 +49,10 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, api.GetImported(), at)
 	}
-	config.Signatures = c.signatures(m.GetIam())
-	c.web = c.webIdentities(m, at)
-	config.Identify = c.principals(m, at)
+	c.identities = identity.Compile(identity.Config{
+		Reader: c.Reader, Pool: c.pool, Lease: c.lease, Issuers: c.issuers, KeyFiles: c.keyFiles,
+	}, m)
+	config.Signatures, config.Identify = c.identities.Signatures, c.identities.Identify
 	c.issuers.WarnUnused()
 	c.authorizers.WarnUnused()
 	g, faults := gateway.New(config)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/identity"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
@@ -59,7 +60,7 @@ func (s *Snapshot) Signer(arn string, at time.Time) *gateway.Signed {
 	if caller == nil {
 		return nil
 	}
-	return signed(caller)
+	return identity.Signed(caller)
 }
 
 // patience limits how long Wait waits for remote parts of the configuration.
@@ -193,7 +194,7 @@ func read(in Input, p *pool.Pool) *loading {
 func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
-	c.gatherIAM()
+	c.keyFiles = identity.Gather(c.Reader)
 	issuer.Gather(c.Reader)
 	authorizer.Gather(c.Reader)
 	c.gatherCache()
@@ -209,7 +210,6 @@ func (l *loading) compileAll() *Snapshot {
 		l.compileInto(s)
 	}
 	s.Files, s.Digest, s.Definitions = l.Files.Names(), l.Files.Digest(), append(l.defined, l.Others...)
-	s.keys = l.keys
 	return s
 }
 
@@ -237,6 +237,7 @@ func (l *loading) compileInto(s *Snapshot) {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
 	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
-	s.STS = l.sts(m, s.Gateway)
+	s.STS = l.identities.STS(s.Gateway)
+	s.keys = l.identities.Store
 	s.flushable = l.authorizers.Flushable()
 }

@@ -1,7 +1,6 @@
-package config
+package identity
 
 import (
-	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -52,17 +51,4 @@ func (c *compiler) writtenPolicies(w *iam.Written, kind string, n int, at *fault
 	}
 	w.Policies = c.Policies(n, policy.Options{Name: "policy/" + kind + "/" + name, Kind: policy.Identity}, at.Field("policies"))
 	w.Boundary = c.Policy(at.Field("permissionsBoundary"), policy.Options{Name: "permissions-boundary/" + kind + "/" + name, Kind: policy.Boundary}, nil)
-}
-
-// gatherRoles reads the files that roles and users name.
-func (c *compiler) gatherRoles(at *fault.Place) {
-	for _, list := range []string{"roles", "users"} {
-		for entry := range c.Doc.Items(at.Field(list)) {
-			c.GatherFile(entry.Field("trustPolicy"), reader.MaxNamedSize)
-			c.GatherFile(entry.Field("permissionsBoundary"), reader.MaxNamedSize)
-			for p := range c.Doc.Items(entry.Field("policies")) {
-				c.GatherFile(p, reader.MaxNamedSize)
-			}
-		}
-	}
 }

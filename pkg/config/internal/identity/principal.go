@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func (c *compiler) principals(m *configv1.Config, at *fault.Place) gateway.Ident
 	}
 }
 
-// unsigned is signed for a caller without a signature, of which nothing is spent.
+// unsigned is Signed for a caller without a signature, of which nothing is spent.
 func unsigned(c *iam.Caller, shown authz.Caller) *gateway.Signed {
 	return &gateway.Signed{
 		Principal: c.Principal(), Policies: c.Policies(), Facts: c, Shown: shown, UserID: c.UserID(), OrganizationID: c.OrganizationID(),

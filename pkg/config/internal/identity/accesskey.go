@@ -1,8 +1,7 @@
-package config
+package identity
 
 import (
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
-	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/policy"
@@ -68,35 +67,4 @@ func (f *keyFile) inactive(m *configv1.AccessKey, at *fault.Place) bool {
 		f.IfNew(at, "status must be Active or Inactive")
 	}
 	return true
-}
-
-// gatherKeys reads the access key file named at a place, and the files that it names.
-func (c *compiler) gatherKeys(at *fault.Place) {
-	name, ok := c.Named(at)
-	if !ok || c.keyFiles[name] != nil {
-		return
-	}
-	data, err := c.Files.Read(name, reader.MaxConfigSize)
-	if err != nil {
-		return // reported where it is used
-	}
-	k := &keyFile{Reader: &reader.Reader{File: name, Files: c.Files, Report: fault.NewReport()}}
-	k.Doc = source.Parse(source.File{
-		Name: name, Data: data, Schema: reader.Schema, Secrets: true,
-		Empty: "the file is empty: write accessKeys: with an id, a secret, and a user or a role",
-	}, k.Report)
-	if c.keyFiles == nil {
-		c.keyFiles = map[string]*keyFile{}
-	}
-	c.keyFiles[name] = k
-	if k.Doc == nil {
-		return
-	}
-	for key := range k.Doc.Items(k.Doc.Root().Field("accessKeys")) {
-		k.GatherFile(key.Field("secret"), reader.MaxSecretSize)
-		k.GatherFile(key.Field("sessionToken"), reader.MaxSecretSize)
-		for p := range k.Doc.Items(key.Field("sessionPolicies")) {
-			k.GatherFile(p, reader.MaxNamedSize)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"

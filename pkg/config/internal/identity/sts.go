@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"maps"
@@ -68,12 +68,6 @@ func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 			c.IfNew(at.Item(i), "the audience is empty or given twice: remove it")
 		}
 	}
-}
-
-// webIdentity verifies web identity tokens. Its zero value accepts none.
-type webIdentity struct {
-	tokens    *jwt.Verifier
-	audiences map[string][]string
 }
 
 // sts returns what answers calls of STS; nil if the configuration issues no sessions, or is at fault.
