@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -22,7 +23,7 @@ func (c *compiler) apiKeys(m *configv1.API, api *gateway.API, at *fault.Place) {
 
 // apiKeyValue hashes the value of an API key, which is not kept: the hash cannot be shown as a key.
 func (c *compiler) apiKeyValue(m *configv1.Secret, at *fault.Place) gateway.APIKeyValue {
-	text := c.secret(m, at)
+	text := c.Secret(m, at)
 	if m == nil || c.Follows(at) {
 		return gateway.APIKeyValue{}
 	}
@@ -35,7 +36,7 @@ func (c *compiler) apiKeyValue(m *configv1.Secret, at *fault.Place) gateway.APIK
 
 // apiKeyStages are the names of the stages on which an API key counts. A list without any is refused: it could be read as all of them.
 func (c *compiler) apiKeyStages(m *configv1.ApiKey, api *gateway.API, at *fault.Place) []string {
-	if c.doc.Node(at) != nil {
+	if c.Doc.Node(at) != nil {
 		if len(m.GetStages()) == 0 {
 			c.IfNew(at, "stages must name a stage; remove it for all stages, or write enabled: false for none")
 		}
@@ -50,9 +51,9 @@ func (c *compiler) apiKeyStages(m *configv1.ApiKey, api *gateway.API, at *fault.
 
 // gatherAPIKeys reads the files that hold values of API keys.
 func (c *compiler) gatherAPIKeys() {
-	for api := range c.doc.Items(c.doc.Root().Field("apis")) {
-		for key := range c.doc.Items(api.Field("apiKeys")) {
-			c.gatherFile(key.Field("value"), maxSecretSize)
+	for api := range c.Doc.Items(c.Doc.Root().Field("apis")) {
+		for key := range c.Doc.Items(api.Field("apiKeys")) {
+			c.GatherFile(key.Field("value"), reader.MaxSecretSize)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/cache"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
@@ -26,7 +27,7 @@ func (c *compiler) memory(m *configv1.Cache, at *fault.Place) {
 		}
 	}
 	if err := c.lease.Remember(config, c.digestOfRedis(config, m.GetRedis())); err != nil {
-		c.faults(at.Field("redis"), err)
+		c.Faults(at.Field("redis"), err)
 		if err := c.lease.Remember(nil, [32]byte{}); err != nil {
 			panic(err) // the size is a constant
 		}
@@ -40,8 +41,8 @@ func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]b
 	}
 	parts := []any{m, s.Key, s.Password, s.SentinelPassword}
 	for _, file := range []string{m.GetTls().GetCaFile(), m.GetTls().GetCertFile(), m.GetTls().GetKeyFile()} {
-		if name := c.relative(file); file != "" {
-			data, _ := c.files.Read(name, maxNamedSize) // already read
+		if name := c.Relative(file); file != "" {
+			data, _ := c.Files.Read(name, reader.MaxNamedSize) // already read
 			parts = append(parts, data)
 		}
 	}
@@ -55,12 +56,12 @@ func (c *compiler) digestOfRedis(s *cache.SharedConfig, m *configv1.Redis) [32]b
 func (c *compiler) redis(m *configv1.Redis, at *fault.Place) *cache.SharedConfig {
 	s := &cache.SharedConfig{
 		Addresses: m.GetAddresses(), Cluster: m.GetCluster(), Master: m.GetSentinelMaster(), Database: int(m.GetDatabase()),
-		Username: m.GetUsername(), Password: c.secret(m.GetPassword(), at.Field("password")),
-		SentinelUsername: m.GetSentinelUsername(), SentinelPassword: c.secret(m.GetSentinelPassword(), at.Field("sentinelPassword")),
-		Wait: c.duration(m.GetWait(), at.Field("wait"), span{time.Millisecond, maxSharedWait}, 0),
+		Username: m.GetUsername(), Password: c.Secret(m.GetPassword(), at.Field("password")),
+		SentinelUsername: m.GetSentinelUsername(), SentinelPassword: c.Secret(m.GetSentinelPassword(), at.Field("sentinelPassword")),
+		Wait: c.Duration(m.GetWait(), at.Field("wait"), reader.Span{Least: time.Millisecond, Most: maxSharedWait}, 0),
 		TLS:  c.redisTLS(m.GetTls(), at.Field("tls")),
 	}
-	key, err := hex.DecodeString(c.secret(m.GetKey(), at.Field("key")))
+	key, err := hex.DecodeString(c.Secret(m.GetKey(), at.Field("key")))
 	if err != nil || len(key) != 32 {
 		c.IfNew(at.Field("key"), "key must be 32 bytes, as 64 hexadecimal digits: create it with openssl rand -hex 32")
 	}
@@ -73,13 +74,13 @@ func (c *compiler) redisTLS(m *configv1.RedisTls, at *fault.Place) *tls.Config {
 		return nil
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: m.GetServerName()}
-	if ca := c.optionalFile(m.GetCaFile(), at.Field("caFile")); ca != nil {
+	if ca := c.OptionalFile(m.GetCaFile(), at.Field("caFile")); ca != nil {
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(ca) {
 			c.IfNew(at.Field("caFile"), "caFile must hold certificates in PEM")
 		}
 	}
-	cert, key := c.optionalFile(m.GetCertFile(), at.Field("certFile")), c.optionalFile(m.GetKeyFile(), at.Field("keyFile"))
+	cert, key := c.OptionalFile(m.GetCertFile(), at.Field("certFile")), c.OptionalFile(m.GetKeyFile(), at.Field("keyFile"))
 	if (cert == nil) != (key == nil) {
 		c.IfNew(at, "certFile and keyFile must be set together")
 	}
@@ -95,9 +96,9 @@ func (c *compiler) redisTLS(m *configv1.RedisTls, at *fault.Place) *tls.Config {
 
 // gatherCache reads the files that the cache names.
 func (c *compiler) gatherCache() {
-	redis := c.doc.Root().Field("cache").Field("redis")
-	c.gatherNamed(redis.Field("tls"), "caFile", "certFile", "keyFile")
+	redis := c.Doc.Root().Field("cache").Field("redis")
+	c.GatherNamed(redis.Field("tls"), "caFile", "certFile", "keyFile")
 	for _, secret := range []string{"password", "sentinelPassword", "key"} {
-		c.gatherFile(redis.Field(secret), maxSecretSize)
+		c.GatherFile(redis.Field(secret), reader.MaxSecretSize)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/identity"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -13,7 +16,7 @@ import (
 
 // compile continues after a fault, so that all faults are reported. It returns a nil gateway if there is a fault.
 func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config) {
-	at := c.doc.Root()
+	at := c.Doc.Root()
 	config := gateway.Config{
 		At:             at,
 		APIs:           make([]gateway.API, len(m.GetApis())),
@@ -27,12 +30,14 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.Upstreams[name] = gateway.Upstream{Address: u.GetAddress(), TLSCA: u.GetTlsCa()}
 	}
-	c.signs = c.signable(m.GetIam(), at.Field("iam"))
+	c.signs = c.Standalone || identity.Signable(c.Reader, m.GetIam())
 	for i, e := range m.GetVpcEndpoints() {
 		config.VPCEndpoints = append(config.VPCEndpoints, c.vpcEndpoint(e, at.Field("vpcEndpoints").Item(i)))
 	}
-	c.issuers(m.GetIssuers(), at.Field("issuers"))
-	c.functionSpecs(m.GetFunctions(), at.Field("functions"))
+	c.issuers = issuer.Read(c.Reader, m.GetIssuers(), c.pool.KeySets())
+	c.authorizers = authorizer.New(authorizer.Config{
+		Reader: c.Reader, Pool: c.pool, Lease: c.lease, Issuers: c.issuers, Digests: c.Places,
+	}, m.GetFunctions())
 	c.memory(m.GetCache(), at.Field("cache"))
 	c.log = c.decisionLog(m, at.Field("decisionLog"))
 	for i, api := range m.GetApis() {
@@ -44,11 +49,12 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		}
 		config.APIs[i].ResourcePolicy = c.resourcePolicy(&config, i, api.GetImported(), at)
 	}
-	config.Signatures = c.signatures(m.GetIam())
-	c.web = c.webIdentities(m, at)
-	config.Identify = c.principals(m, at)
-	c.unusedIssuers(at.Field("issuers"))
-	c.unusedFunctions(at.Field("functions"))
+	c.identities = identity.Compile(identity.Config{
+		Reader: c.Reader, Pool: c.pool, Lease: c.lease, Issuers: c.issuers, KeyFiles: c.keyFiles,
+	}, m)
+	config.Signatures, config.Identify = c.identities.Signatures, c.identities.Identify
+	c.issuers.WarnUnused()
+	c.authorizers.WarnUnused()
 	g, faults := gateway.New(config)
 	for _, f := range faults {
 		if !c.Follows(f.At) {
@@ -107,12 +113,12 @@ func (c *compiler) api(m *configv1.API, at *fault.Place) gateway.API {
 		at := at.Field("stages").Item(i)
 		api.Stages = append(api.Stages, gateway.Stage{At: at, Name: s.GetName(), Domains: s.GetDomains(), Variables: s.GetVariables()})
 	}
-	c.authorizers(m, &api, at)
+	c.authorizers.Authorizers(m, &api, at)
 	for i, r := range m.GetRoutes() {
 		api.Routes = append(api.Routes, c.route(r, m, at.Field("routes").Item(i), at))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetAuthorizers())) {
-		c.warnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
+		c.authorizers.WarnRemembered(m.GetAuthorizers()[name].GetLambda(), name, &api, at.Field("authorizers").Key(name).Field("lambda"))
 	}
 	api.GatewayResponses = gatewayResponses(m.GetGatewayResponses())
 	api.Signatures = c.signatureOptions(m.GetSignatures(), at.Field("signatures"))
@@ -213,7 +219,7 @@ func gatewayResponses(m map[string]*configv1.GatewayResponse) map[string]gateway
 
 // httpAPI refuses fields that an HTTP API cannot have and that gateway.API does not represent.
 func (c *compiler) httpAPI(m *configv1.API, at *fault.Place) {
-	if c.doc.Node(at.Field("resourcePolicy")) != nil {
+	if c.Doc.Node(at.Field("resourcePolicy")) != nil {
 		c.IfNew(at.Field("resourcePolicy"), "an HTTP API cannot have a resource policy; remove it, or write kind: REST")
 	}
 	if m.GetEndpoint() == configv1.Endpoint_EDGE {

@@ -24,14 +24,14 @@ func Convert(in Input, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	root := l.doc.Node(l.doc.Root())
+	root := l.Doc.Node(l.Doc.Root())
 	var defined []*yaml.Node
-	for at := range l.doc.Items(l.doc.Root().Field("apis")) {
-		if api := l.doc.Node(at); remove(api, "definition") {
+	for at := range l.Doc.Items(l.Doc.Root().Field("apis")) {
+		if api := l.Doc.Node(at); remove(api, "definition") {
 			defined = append(defined, api)
 		}
 	}
-	commenter{l.doc, l.doc.File(root)}.comment(root, "")
+	commenter{l.Doc, l.Doc.File(root)}.comment(root, "")
 	converted, err := encode(root)
 	if err != nil {
 		return err
@@ -74,11 +74,11 @@ func ResourcePolicy(in Input) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	apis := l.doc.Root().Field("apis")
-	if more := l.doc.Node(apis.Item(1)); more != nil {
+	apis := l.Doc.Root().Field("apis")
+	if more := l.Doc.Node(apis.Item(1)); more != nil {
 		return "", errors.New("the template has several APIs: name one with --api")
 	}
-	policy := l.doc.Node(apis.Item(0).Field("resourcePolicy").Field("inline"))
+	policy := l.Doc.Node(apis.Item(0).Field("resourcePolicy").Field("inline"))
 	switch {
 	case policy != nil && policy.Kind == yaml.ScalarNode:
 		return policy.Value, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
@@ -31,7 +32,7 @@ func (c *compiler) decisionLog(m *configv1.Config, at *fault.Place) *decisionlog
 	if f := d.GetFile(); f != nil {
 		log.File = &decisionlog.File{Path: f.GetPath(), MaxBytes: logFileBytes, Keep: logFilesKept}
 		if f.GetPath() != "" {
-			log.File.Path = c.relative(f.GetPath())
+			log.File.Path = c.Relative(f.GetPath())
 		}
 		if f.MaxBytes != nil {
 			log.File.MaxBytes = int64(f.GetMaxBytes())
@@ -46,25 +47,25 @@ func (c *compiler) decisionLog(m *configv1.Config, at *fault.Place) *decisionlog
 	c.logSampling(d, log, at)
 	log.Log = !log.Stdout && log.File == nil && log.OTLP == nil
 	if err := log.Validate(); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	return log
 }
 
 func (c *compiler) logCollector(m *configv1.LogCollector, at *fault.Place) *decisionlog.OTLP {
-	o := &decisionlog.OTLP{Address: m.GetAddress(), URL: m.GetUrl(), TLS: m.GetTls(), CA: c.optionalFile(m.GetCaFile(), at.Field("caFile"))}
+	o := &decisionlog.OTLP{Address: m.GetAddress(), URL: m.GetUrl(), TLS: m.GetTls(), CA: c.OptionalFile(m.GetCaFile(), at.Field("caFile"))}
 	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-		o.Headers = append(o.Headers, authz.Field{Name: name, Value: c.secret(m.GetHeaders()[name], at.Field("headers").Key(name))})
+		o.Headers = append(o.Headers, authz.Field{Name: name, Value: c.Secret(m.GetHeaders()[name], at.Field("headers").Key(name))})
 	}
 	return o
 }
 
 // gatherDecisionLog reads the files that the decision log's collector names.
 func (c *compiler) gatherDecisionLog() {
-	collector := c.doc.Root().Field("decisionLog").Field("otlp")
-	c.gatherNamed(collector, "caFile")
-	for secret := range c.doc.Values(collector.Field("headers")) {
-		c.gatherFile(secret, maxSecretSize)
+	collector := c.Doc.Root().Field("decisionLog").Field("otlp")
+	c.GatherNamed(collector, "caFile")
+	for secret := range c.Doc.Values(collector.Field("headers")) {
+		c.GatherFile(secret, reader.MaxSecretSize)
 	}
 }
 
@@ -94,7 +95,7 @@ func (c *compiler) logFields(m *configv1.LogFields, apis []*configv1.API, at *fa
 		fields.Headers = append(fields.Headers, strings.ToLower(name))
 	}
 	if err := fields.Validate(); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	const identity = "%s is an identity source of an authorizer, whose value is never logged; remove it"
 	sources := identitySources(apis)

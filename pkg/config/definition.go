@@ -16,12 +16,12 @@ import (
 // define replaces each API that names a definition by what the definition says and what stands beside it. All that follows reads it like
 // any other API.
 func (c *compiler) define() {
-	for at := range c.doc.Items(c.doc.Root().Field("apis")) {
-		if c.doc.Node(at.Field("definition")) == nil {
+	for at := range c.Doc.Items(c.Doc.Root().Field("apis")) {
+		if c.Doc.Node(at.Field("definition")) == nil {
 			continue
 		}
 		api := &configv1.API{}
-		c.doc.DecodeAt(at, api, c.Report)
+		c.Doc.DecodeAt(at, api, c.Report)
 		if d := c.loadDefinition(api, at); d != nil {
 			c.merge(d, api.GetDefinition().GetOverride(), at)
 			d.Node = nil // a Snapshot keeps the Definition
@@ -81,7 +81,7 @@ func (c *compiler) loadDefinition(api *configv1.API, at *fault.Place) *definitio
 	if d.Node == nil {
 		return nil
 	}
-	if !d.Node.Has("routes") && c.doc.Node(at.Field("routes")) == nil {
+	if !d.Node.Has("routes") && c.Doc.Node(at.Field("routes")) == nil {
 		p := d.Node.Position()
 		c.Add(fault.Fault{File: p.File, Line: p.Line, Column: p.Column, Message: "the API has no route: portcullis would refuse every request; name another API, or write routes beside the definition"})
 		return nil
@@ -94,11 +94,11 @@ func (c *compiler) loadDefinition(api *configv1.API, at *fault.Place) *definitio
 func (c *compiler) merge(d *definition.Definition, override []string, at *fault.Place) {
 	n, files := d.Node.YAML()
 	b := beside{compiler: c, files: files, override: override, used: map[string]bool{}}
-	merged := b.api(c.doc.Node(at), n, at)
+	merged := b.api(c.Doc.Node(at), n, at)
 	if c.Standalone {
 		invent(merged, d)
 	}
-	c.doc.Replace(at, merged, files)
+	c.Doc.Replace(at, merged, files)
 	for i, name := range override {
 		if !b.used[name] {
 			c.Fault(at.Field("definition").Field("override").Item(i), "override names %s, which does not stand both in the definition and here: remove it", fault.Quoted(name))
@@ -120,12 +120,12 @@ func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place
 func (c *compiler) spec(api *configv1.API) definition.Spec {
 	m := api.GetDefinition()
 	s := definition.Spec{
-		File: c.relative(m.GetFile()), API: m.GetApi(), Parameters: m.GetParameters(), Values: m.GetValues(),
+		File: c.Relative(m.GetFile()), API: m.GetApi(), Parameters: m.GetParameters(), Values: m.GetValues(),
 		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
-		Variables: commonVariables(api.GetStages()), Read: c.files.Read,
+		Variables: commonVariables(api.GetStages()), Read: c.Files.Read,
 	}
 	if m.GetParameterFile() != "" {
-		s.ParameterFile = c.relative(m.GetParameterFile())
+		s.ParameterFile = c.Relative(m.GetParameterFile())
 	}
 	s.Folder = c.folder(m.GetFolder(), s.File)
 	return s
@@ -134,9 +134,9 @@ func (c *compiler) spec(api *configv1.API) definition.Spec {
 // folder returns the folder that must hold the files which a definition includes.
 func (c *compiler) folder(given, file string) string {
 	if given != "" {
-		return c.relative(given)
+		return c.Relative(given)
 	}
-	own := filepath.Dir(c.file)
+	own := filepath.Dir(c.File)
 	if rel, err := filepath.Rel(own, file); err == nil && filepath.IsLocal(rel) {
 		return own
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -65,27 +67,35 @@ func eachField(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]
 // reads is what the package reads of config.proto: fields by their getters, as Message.field_name, and nodes by name.
 type reads struct{ getters, nodes map[string]bool }
 
-// readsOf type-checks the package, for many messages have a field of one name.
+// readsOf type-checks the package and those inside it, because many messages have a field of one name.
 func readsOf(t *testing.T) reads {
 	t.Helper()
-	names, exports := listPackage(t)
-	fset := token.NewFileSet()
-	var files []*ast.File
-	for _, name := range names {
-		file, err := parser.ParseFile(fset, name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
-	}
-	lookup := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
-	info := &types.Info{Selections: map[*ast.SelectorExpr]*types.Selection{}}
-	checker := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
-	if _, err := checker.Check("github.com/portcullis-authz/portcullis/pkg/config", fset, files, info); err != nil {
-		t.Fatal(err)
-	}
+	own, exports := listPackages(t)
 	getters := gettersOf(t)
 	r := reads{map[string]bool{}, map[string]bool{}}
+	for path, names := range own {
+		fset := token.NewFileSet()
+		var files []*ast.File
+		for _, name := range names {
+			file, err := parser.ParseFile(fset, name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+		lookup := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
+		info := &types.Info{Selections: map[*ast.SelectorExpr]*types.Selection{}}
+		checker := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
+		if _, err := checker.Check(path, fset, files, info); err != nil {
+			t.Fatal(err)
+		}
+		r.add(files, info, getters)
+	}
+	return r
+}
+
+// add notes what the files of a package read.
+func (r *reads) add(files []*ast.File, info *types.Info, getters map[string]string) {
 	for _, s := range info.Selections {
 		if method, is := s.Obj().(*types.Func); is {
 			r.getters[getters[method.FullName()]] = true
@@ -93,16 +103,15 @@ func readsOf(t *testing.T) reads {
 	}
 	for _, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
-			r.attached(n)
+			r.policy(n)
 			return true
 		})
 	}
-	return r
 }
 
-// attached notes the name in attached(at.Field("name"), …).
-func (r *reads) attached(n ast.Node) {
-	call := callOf(n, "attached")
+// policy notes the name in Policy(at.Field("name"), …).
+func (r *reads) policy(n ast.Node) {
+	call := callOf(n, "Policy")
 	if call == nil {
 		return
 	}
@@ -160,28 +169,32 @@ func camel(name string) string {
 	return string(out)
 }
 
-// listPackage lists the files of this package, and where go has compiled what it imports.
-func listPackage(t *testing.T) (files []string, exports map[string]string) {
+// listPackages lists the files of this package and of those inside it, and where go has compiled what they import.
+func listPackages(t *testing.T) (own map[string][]string, exports map[string]string) {
 	t.Helper()
+	const here = "github.com/portcullis-authz/portcullis/pkg/config"
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	exports = map[string]string{}
+	own, exports = map[string][]string{}, map[string]string{}
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	for {
 		var p struct {
 			ImportPath, Export, Dir string
 			GoFiles                 []string
 		}
-		if err := decoder.Decode(&p); err == io.EOF {
-			return files, exports
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return own, exports
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		exports[p.ImportPath], files = p.Export, nil // the package itself comes last
+		exports[p.ImportPath] = p.Export
+		if p.ImportPath != here && !strings.HasPrefix(p.ImportPath, here+"/internal/") {
+			continue
+		}
 		for _, name := range p.GoFiles {
-			files = append(files, filepath.Join(p.Dir, name))
+			own[p.ImportPath] = append(own[p.ImportPath], filepath.Join(p.Dir, name))
 		}
 	}
 }

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/authorizer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/identity"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
@@ -43,7 +47,7 @@ type Snapshot struct {
 	Definitions []*definition.Definition
 
 	lease     *pool.Lease
-	flushable []flushable
+	flushable []authorizer.Flushable
 	keys      *iam.Store
 }
 
@@ -56,7 +60,7 @@ func (s *Snapshot) Signer(arn string, at time.Time) *gateway.Signed {
 	if caller == nil {
 		return nil
 	}
-	return signed(caller)
+	return identity.Signed(caller)
 }
 
 // patience limits how long Wait waits for remote parts of the configuration.
@@ -84,11 +88,11 @@ func (s *Snapshot) Close() {
 // Lambda authorizer, or all of them if its name is empty. Answers from an earlier configuration of the authorizer are
 // covered too. found reports whether there are such authorizers. Flush works without them too, because another replica
 // may still or already have them.
-func (s *Snapshot) Flush(ctx context.Context, api, stage, authorizer string) (found bool, err error) {
-	found = slices.ContainsFunc(s.flushable, func(f flushable) bool {
-		return f.api == api && (authorizer == "" || f.name == authorizer) && slices.Contains(f.stages, stage)
+func (s *Snapshot) Flush(ctx context.Context, api, stage, name string) (found bool, err error) {
+	found = slices.ContainsFunc(s.flushable, func(f authorizer.Flushable) bool {
+		return f.API == api && (name == "" || f.Name == name) && slices.Contains(f.Stages, stage)
 	})
-	return found, s.lease.Flush(ctx, api, stage, authorizer)
+	return found, s.lease.Flush(ctx, api, stage, name)
 }
 
 // Trouble returns what may delay a flush between replicas, one problem a line.
@@ -151,7 +155,7 @@ func load(in Input, p *pool.Pool) (*loading, *Snapshot, error) {
 // settled reads until no file changes during a read. It returns nil if that never happens.
 func settled(read func() *loading) *loading {
 	for range maxReadings {
-		if l := read(); l.files.Stable() {
+		if l := read(); l.Files.Stable() {
 			return l
 		}
 		time.Sleep(readingPause)
@@ -169,17 +173,17 @@ type loading struct {
 // read reads the files of a configuration without parsing the files that it names, but for definitions.
 func read(in Input, p *pool.Pool) *loading {
 	l := &loading{compiler: compiler{
-		reader: reader{file: in.Path, files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
+		Reader: &reader.Reader{File: in.Path, Files: source.NewFiles(), Report: fault.NewReport()}, Input: in, pool: p, lease: p.Lease(),
 	}}
 	data, err := in.Text, error(nil)
 	if data == nil {
-		data, err = l.files.Read(in.Path, maxConfigSize)
+		data, err = l.Files.Read(in.Path, reader.MaxConfigSize)
 	}
 	if err != nil {
 		l.Add(fault.Fault{File: in.Path, Message: "cannot be read: " + err.Error()})
 		return l
 	}
-	if l.doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: schema}, l.Report); l.doc != nil {
+	if l.Doc = source.Parse(source.File{Name: in.Path, Data: data, Empty: noConfiguration, Schema: reader.Schema}, l.Report); l.Doc != nil {
 		l.define()
 		l.gather()
 	}
@@ -190,9 +194,9 @@ func read(in Input, p *pool.Pool) *loading {
 func (c *compiler) gather() {
 	c.gatherPolicies("apis", "resourcePolicy")
 	c.gatherPolicies("vpcEndpoints", "policy")
-	c.gatherIAM()
-	c.gatherIssuers()
-	c.gatherFunctions()
+	c.keyFiles = identity.Gather(c.Reader)
+	issuer.Gather(c.Reader)
+	authorizer.Gather(c.Reader)
 	c.gatherCache()
 	c.gatherAPIKeys()
 	c.gatherDecisionLog()
@@ -202,17 +206,16 @@ func (c *compiler) gather() {
 // result.
 func (l *loading) compileAll() *Snapshot {
 	s := &Snapshot{lease: l.lease}
-	if l.doc != nil {
+	if l.Doc != nil {
 		l.compileInto(s)
 	}
-	s.Files, s.Digest, s.Definitions, s.flushable = l.files.Names(), l.files.Digest(), append(l.defined, l.Others...), l.flushable
-	s.keys = l.keys
+	s.Files, s.Digest, s.Definitions = l.Files.Names(), l.Files.Digest(), append(l.defined, l.Others...)
 	return s
 }
 
 // snapshot returns the compiled configuration, or its faults.
 func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
-	faults := l.Result(l.files.Names())
+	faults := l.Result(l.Files.Names())
 	if faults.Fatal() || s.Gateway == nil {
 		s.Close()
 		return &Snapshot{Files: s.Files, Definitions: s.Definitions, lease: l.pool.Lease()}, faults
@@ -223,16 +226,18 @@ func (l *loading) snapshot(s *Snapshot) (*Snapshot, error) {
 
 func (l *loading) compileInto(s *Snapshot) {
 	m := &configv1.Config{}
-	l.doc.Decode(m, l.Report)
+	l.Doc.Decode(m, l.Report)
 	if l.Full() {
 		return
 	}
-	l.doc.Check(m, l.Report)
+	l.Doc.Check(m, l.Report)
 	s.Gateway, s.Config = l.compile(m)
 	s.APIs = len(s.Config.APIs)
 	for i := range s.Config.APIs {
 		s.Routes += len(s.Config.APIs[i].Routes)
 	}
 	s.NeedsBodies, s.DecisionLog = s.Config.NeedsBodies(), l.log
-	s.STS = l.sts(m, s.Gateway)
+	s.STS = l.identities.STS(s.Gateway)
+	s.keys = l.identities.Store
+	s.flushable = l.authorizers.Flushable()
 }

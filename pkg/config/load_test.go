@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
@@ -166,7 +167,7 @@ func TestUnreadable(t *testing.T) {
 	must(t, os.Symlink("loop", filepath.Join(dir, "loop")))
 	large, err := os.Create(filepath.Join(dir, "large"))
 	must(t, err)
-	must(t, large.Truncate(maxConfigSize+1))
+	must(t, large.Truncate(reader.MaxConfigSize+1))
 	must(t, large.Close())
 	for name, want := range map[string]string{
 		"missing":      "cannot be read: no such file or directory",

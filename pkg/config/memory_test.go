@@ -20,9 +20,9 @@ func TestSnapshotHoldsNoDocument(t *testing.T) {
 		"    resourcePolicy: {Statement: [{Effect: Allow, Principal: \"*\", Action: \"*\", Resource: \"*\"}]}\n    routes:", 1))
 	for name, dir := range map[string]string{"everything": everything(t), "signing": signing(t), "policy": policy} {
 		l := read(Input{Path: filepath.Join(dir, "portcullis.yaml")}, pool.Dry())
-		nodes := nodesOf(l.doc)
+		nodes := nodesOf(l.Doc)
 		for _, k := range l.keyFiles {
-			nodes = append(nodes, nodesOf(k.doc)...)
+			nodes = append(nodes, nodesOf(k.Doc)...)
 		}
 		s, err := l.snapshot(l.compileAll())
 		if err != nil {

@@ -22,7 +22,7 @@ func TestEndpointPolicyIsOfTheSet(t *testing.T) {
 	main, policy := filepath.Join(dir, "portcullis.yaml"), filepath.Join(dir, "endpoint.json")
 	write(t, main, []byte(good+privateAPI))
 	write(t, policy, []byte(`{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}`))
-	if diff := cmp.Diff([]string{main, policy}, read(Input{Path: main}, pool.Dry()).files.Names()); diff != "" {
+	if diff := cmp.Diff([]string{main, policy}, read(Input{Path: main}, pool.Dry()).Files.Names()); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -25,7 +25,7 @@ func (c *compiler) roles(b *iam.Builder, m *configv1.Iam, at *fault.Place) {
 			MaxSession: int(role.GetMaxSessionDuration()),
 		}
 		c.writtenPolicies(w, "role", len(role.GetPolicies()), at)
-		w.Trust = c.attached(at.Field("trustPolicy"), policy.Options{Name: iam.TrustPolicyName, Kind: policy.Trust}, func(p *policy.Policy) []fault.Fault {
+		w.Trust = c.Policy(at.Field("trustPolicy"), policy.Options{Name: iam.TrustPolicyName, Kind: policy.Trust}, func(p *policy.Policy) []fault.Fault {
 			return b.Lint(w, p)
 		})
 		if c.Follows(at.Field("maxSessionDuration")) {
@@ -49,19 +49,6 @@ func (c *compiler) writtenPolicies(w *iam.Written, kind string, n int, at *fault
 	if w.ARN != "" {
 		name = w.ARN
 	}
-	w.Policies = c.policies(n, policy.Options{Name: "policy/" + kind + "/" + name, Kind: policy.Identity}, at.Field("policies"))
-	w.Boundary = c.attached(at.Field("permissionsBoundary"), policy.Options{Name: "permissions-boundary/" + kind + "/" + name, Kind: policy.Boundary}, nil)
-}
-
-// gatherRoles reads the files that roles and users name.
-func (c *compiler) gatherRoles(at *fault.Place) {
-	for _, list := range []string{"roles", "users"} {
-		for entry := range c.doc.Items(at.Field(list)) {
-			c.gatherFile(entry.Field("trustPolicy"), maxNamedSize)
-			c.gatherFile(entry.Field("permissionsBoundary"), maxNamedSize)
-			for p := range c.doc.Items(entry.Field("policies")) {
-				c.gatherFile(p, maxNamedSize)
-			}
-		}
-	}
+	w.Policies = c.Policies(n, policy.Options{Name: "policy/" + kind + "/" + name, Kind: policy.Identity}, at.Field("policies"))
+	w.Boundary = c.Policy(at.Field("permissionsBoundary"), policy.Options{Name: "permissions-boundary/" + kind + "/" + name, Kind: policy.Boundary}, nil)
 }

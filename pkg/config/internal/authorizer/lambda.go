@@ -1,4 +1,4 @@
-package config
+package authorizer
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
@@ -20,7 +21,7 @@ const (
 )
 
 // lambda compiles a Lambda authorizer.
-func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) gateway.Authorizer {
+func (c *Compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) gateway.Authorizer {
 	token := m.GetType() == configv1.LambdaType_TOKEN
 	compiled := gateway.Authorizer{
 		Authorization: gateway.Custom, IdentitySource: m.GetIdentitySource(), TokenType: token, Function: refuseCalls,
@@ -36,11 +37,11 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 		Name: name, Type: lambda.Type(m.GetType().String()), HTTP: api.HTTP,
 		PayloadFormatVersion: m.GetPayloadFormatVersion(), EnableSimpleResponses: m.GetEnableSimpleResponses(),
 		IdentitySource: compiled.IdentitySource, Function: m.GetFunction(),
-		Timeout: c.duration(m.GetTimeout(), at.Field("timeout"), span{time.Millisecond, maxFunctionTime}, 0),
+		Timeout: c.Duration(m.GetTimeout(), at.Field("timeout"), reader.Span{Least: time.Millisecond, Most: maxFunctionTime}, 0),
 		Cache:   c.lease.Answers(), Waits: c.pool.Waits(),
 	}
 	if m.GetResultTtl() != "" {
-		ttl := c.duration(m.GetResultTtl(), at.Field("resultTtl"), span{0, maxResultTTL}, 0)
+		ttl := c.Duration(m.GetResultTtl(), at.Field("resultTtl"), reader.Span{Most: maxResultTTL}, 0)
 		config.TTL = &ttl
 	}
 	if m.GetType() == configv1.LambdaType_LAMBDA_TYPE_UNSPECIFIED {
@@ -54,10 +55,10 @@ func (c *compiler) lambda(m *configv1.LambdaAuthorizer, name string, api *gatewa
 	config.Digest = append(config.Digest, api.Account, api.Region, stageVariables(api))
 	a, err := lambda.New(config)
 	if err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 		return compiled
 	}
-	c.flushable = append(c.flushable, newFlushable(api, name))
+	c.flushable = append(c.flushable, flushable(api, name))
 	compiled.Function = func(ctx context.Context, call gateway.LambdaCall) (gateway.LambdaAnswer, error) {
 		answer, err := a.Authorize(ctx, lambda.Call(call))
 		if err != nil {
@@ -82,10 +83,10 @@ func stageVariables(api *gateway.API) string {
 	return string(text)
 }
 
-// warnRemembered warns if a cached answer applies to more than its owner may intend: to more than one caller or, as a
+// WarnRemembered warns if a cached answer applies to more than its owner may intend: to more than one caller or, as a
 // simple response, to more than one route. A cached policy is evaluated for each request, so its routes need no
 // warning. API Gateway gives no such warning.
-func (c *compiler) warnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
+func (c *Compiler) WarnRemembered(m *configv1.LambdaAuthorizer, name string, api *gateway.API, at *fault.Place) {
 	sources := m.GetIdentitySource()
 	if !remembers(m, api.HTTP) || len(sources) == 0 || m.GetType() != configv1.LambdaType_REQUEST {
 		return

@@ -1,16 +1,18 @@
-package config
+package identity
 
 import (
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
 	"github.com/portcullis-authz/portcullis/pkg/session"
 	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
-// signable reports whether callers can have keys to sign with. Keys that are at fault are reported where they are.
-func (c *compiler) signable(m *configv1.Iam, at *fault.Place) bool {
-	return c.Standalone || len(m.GetAccessKeys()) > 0 || m.GetSessions() != nil || len(m.GetPrincipals()) > 0 ||
-		c.Follows(at.Field("accessKeys")) || c.Follows(at.Field("sessions")) || c.Follows(at.Field("principals"))
+// Signable reports whether callers can have keys to sign with. Keys that are at fault are reported where they are.
+func Signable(r *reader.Reader, m *configv1.Iam) bool {
+	at := r.Doc.Root().Field("iam")
+	return len(m.GetAccessKeys()) > 0 || m.GetSessions() != nil || len(m.GetPrincipals()) > 0 ||
+		r.Follows(at.Field("accessKeys")) || r.Follows(at.Field("sessions")) || r.Follows(at.Field("principals"))
 }
 
 // sessionKeys reads the keys that session tokens are sealed under.
@@ -44,6 +46,6 @@ func (c *compiler) sessionKey(m *configv1.SessionKey, at *fault.Place) session.R
 		c.IfNew(at.Field("secret"), "the key has no secret: create one with openssl rand -base64 32, and name its file or environment variable here")
 	}
 	return session.RingKey{
-		At: at, ID: m.GetId(), Secret: c.secret(m.GetSecret(), at.Field("secret")), Issues: m.GetUse() == configv1.SessionKeyUse_ISSUE,
+		At: at, ID: m.GetId(), Secret: c.Secret(m.GetSecret(), at.Field("secret")), Issues: m.GetUse() == configv1.SessionKeyUse_ISSUE,
 	}
 }

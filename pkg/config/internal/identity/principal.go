@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
@@ -52,7 +54,7 @@ func (c *compiler) principals(m *configv1.Config, at *fault.Place) gateway.Ident
 	}
 }
 
-// unsigned is signed for a caller without a signature, of which nothing is spent.
+// unsigned is Signed for a caller without a signature, of which nothing is spent.
 func unsigned(c *iam.Caller, shown authz.Caller) *gateway.Signed {
 	return &gateway.Signed{
 		Principal: c.Principal(), Policies: c.Policies(), Facts: c, Shown: shown, UserID: c.UserID(), OrganizationID: c.OrganizationID(),
@@ -63,14 +65,14 @@ func unsigned(c *iam.Caller, shown authz.Caller) *gateway.Signed {
 func (c *compiler) principalTokens(known *workload.Config, m *configv1.Config, at *fault.Place) bool {
 	v := jwt.VerifierConfig{
 		API: principalsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
-		ClockSkew: c.duration(m.GetIam().GetSts().GetClockSkew(), at.Field("iam").Field("sts").Field("clockSkew"), span{0, maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), at.Field("iam").Field("sts").Field("clockSkew"), reader.Span{Most: issuer.MaxClockSkew}, 0),
 	}
 	for _, issuer := range slices.Sorted(maps.Keys(known.Audiences)) {
-		v.Sources = append(v.Sources, c.source(issuer))
+		v.Sources = append(v.Sources, c.issuers.Source(issuer))
 	}
 	verifier, err := jwt.NewVerifier(v)
 	if err != nil {
-		c.faults(at.Field("iam").Field("principals"), err)
+		c.Faults(at.Field("iam").Field("principals"), err)
 		return false
 	}
 	c.lease.Keys(principalsShare, verifier)

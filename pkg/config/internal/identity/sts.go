@@ -1,10 +1,12 @@
-package config
+package identity
 
 import (
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/issuer"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/iam"
@@ -27,7 +29,7 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 	skewAt := at.Field("iam").Field("sts").Field("clockSkew")
 	v := jwt.VerifierConfig{
 		API: stsShare, KeySets: c.pool.KeySets(), Cache: c.pool.Tokens(), Algorithms: webIdentityAlgorithms, Rendering: jwt.RenderJSON,
-		ClockSkew: c.duration(m.GetIam().GetSts().GetClockSkew(), skewAt, span{0, maxClockSkew}, 0),
+		ClockSkew: c.Duration(m.GetIam().GetSts().GetClockSkew(), skewAt, reader.Span{Most: issuer.MaxClockSkew}, 0),
 	}
 	audiences, names := map[string][]string{}, map[string]string{}
 	for _, issuer := range slices.Sorted(maps.Keys(m.GetIssuers())) {
@@ -42,14 +44,14 @@ func (c *compiler) webIdentities(m *configv1.Config, at *fault.Place) webIdentit
 			c.Fault(at, "trust policies cannot tell the issuers %s and %s apart: keep the audiences of one", fault.Quoted(other), fault.Quoted(issuer))
 		}
 		names[name], audiences[issuer] = issuer, list
-		v.Sources = append(v.Sources, c.source(issuer))
+		v.Sources = append(v.Sources, c.issuers.Source(issuer))
 	}
 	if len(v.Sources) == 0 || c.ring == nil {
 		return webIdentity{}
 	}
 	verifier, err := jwt.NewVerifier(v)
 	if err != nil {
-		c.faults(at.Field("issuers"), err)
+		c.Faults(at.Field("issuers"), err)
 		return webIdentity{}
 	}
 	c.lease.Keys(stsShare, verifier)
@@ -69,18 +71,12 @@ func (c *compiler) checkAudiences(list []string, at *fault.Place) {
 	}
 }
 
-// webIdentity verifies web identity tokens. Its zero value accepts none.
-type webIdentity struct {
-	tokens    *jwt.Verifier
-	audiences map[string][]string
-}
-
 // sts returns what answers calls of STS; nil if the configuration issues no sessions, or is at fault.
 func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 	if c.ring == nil || c.keys == nil || g == nil {
 		return nil
 	}
-	actions, ok := c.exchange(m.GetIam(), c.doc.Root().Field("iam"))
+	actions, ok := c.exchange(m.GetIam(), c.Doc.Root().Field("iam"))
 	if !ok {
 		return nil
 	}
@@ -90,7 +86,7 @@ func (c *compiler) sts(m *configv1.Config, g *gateway.Gateway) *sts.Service {
 		CallsPerSecond: int(m.GetIam().GetSts().GetCallsPerSecond()), Explain: m.GetIam().GetExplainSignatures(),
 	})
 	if err != nil {
-		c.faults(c.doc.Root().Field("iam").Field("sts"), err)
+		c.Faults(c.Doc.Root().Field("iam").Field("sts"), err)
 		return nil
 	}
 	return service

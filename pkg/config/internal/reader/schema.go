@@ -1,9 +1,9 @@
-package config
+package reader
 
 import "github.com/portcullis-authz/portcullis/pkg/config/source"
 
-// schema is what config.proto does not say about its fields: common other names, unsupported fields, and secret fields.
-var schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
+// Schema is what config.proto does not say about its fields: common other names, unsupported fields, and secret fields.
+var Schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
 
 // secrets are fields that hold secrets, or texts that often contain them, such as A=secret before a command, or a
 // password in a URL.

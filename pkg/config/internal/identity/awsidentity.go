@@ -1,4 +1,4 @@
-package config
+package identity
 
 import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
@@ -26,7 +26,7 @@ func (c *compiler) exchange(m *configv1.Iam, at *fault.Place) (actions map[strin
 	}
 	action, err := awsidentity.New(a)
 	if err != nil {
-		c.faults(at.Field("awsIdentities"), err)
+		c.Faults(at.Field("awsIdentities"), err)
 		return nil, false
 	}
 	return map[string]*sts.Action{awsidentity.ActionName: action}, true

@@ -1,4 +1,4 @@
-package config
+package authorizer
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/lambda"
@@ -22,8 +23,9 @@ import (
 // anyFunction is the key of the entry for functions without their own.
 const anyFunction = "*"
 
-// functionSpecs reads where functions run.
-func (c *compiler) functionSpecs(m map[string]*configv1.Function, at *fault.Place) {
+// readFunctions reads where functions run.
+func (c *Compiler) readFunctions(m map[string]*configv1.Function) {
+	at := c.Doc.Root().Field("functions")
 	c.functions = make(map[string]*function, len(m))
 	c.called = make(map[string]bool, len(m))
 	for _, arn := range slices.Sorted(maps.Keys(m)) {
@@ -34,7 +36,7 @@ func (c *compiler) functionSpecs(m map[string]*configv1.Function, at *fault.Plac
 	}
 }
 
-func (c *compiler) functionSpec(m *configv1.Function, arn string, at *fault.Place) pool.FunctionSpec {
+func (c *Compiler) functionSpec(m *configv1.Function, arn string, at *fault.Place) pool.FunctionSpec {
 	s := pool.FunctionSpec{Limits: lambda.GuardLimits{Concurrency: int(m.GetConcurrency()), Queue: int(m.GetQueue())}}
 	isURL, isCommand := m.GetUrl() != "", len(m.GetCommand()) > 0
 	if isURL && isCommand {
@@ -62,7 +64,7 @@ func (c *compiler) functionSpec(m *configv1.Function, arn string, at *fault.Plac
 }
 
 // onlyWith refuses fields that require another field.
-func (c *compiler) onlyWith(has bool, at *fault.Place, what string, given map[string]bool) {
+func (c *Compiler) onlyWith(has bool, at *fault.Place, what string, given map[string]bool) {
 	for _, field := range slices.Sorted(maps.Keys(given)) {
 		if given[field] && !has {
 			c.IfNew(at.Field(field), field+" requires a "+what+": write one, or remove it")
@@ -70,17 +72,17 @@ func (c *compiler) onlyWith(has bool, at *fault.Place, what string, given map[st
 	}
 }
 
-func (c *compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.URLConfig {
+func (c *Compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.URLConfig {
 	u := &lambda.URLConfig{
-		URL: m.GetUrl(), Proxy: m.GetProxy(), CA: c.optionalFile(m.GetCaFile(), at.Field("caFile")),
-		Certificate: c.optionalFile(m.GetCertFile(), at.Field("certFile")), Key: c.optionalFile(m.GetKeyFile(), at.Field("keyFile")),
+		URL: m.GetUrl(), Proxy: m.GetProxy(), CA: c.OptionalFile(m.GetCaFile(), at.Field("caFile")),
+		Certificate: c.OptionalFile(m.GetCertFile(), at.Field("certFile")), Key: c.OptionalFile(m.GetKeyFile(), at.Field("keyFile")),
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-		value := c.secret(m.GetHeaders()[name], at.Field("headers").Key(name))
+		value := c.Secret(m.GetHeaders()[name], at.Field("headers").Key(name))
 		u.Headers = append(u.Headers, authz.Field{Name: name, Value: value})
 	}
 	if _, err := lambda.NewURL(*u); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	return u
 }
@@ -88,10 +90,10 @@ func (c *compiler) functionURL(m *configv1.Function, at *fault.Place) *lambda.UR
 // sampleARN checks an entry that applies to all functions.
 const sampleARN = "arn:aws:lambda:us-east-1:111122223333:function:any"
 
-func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.Place) *runner.Config {
+func (c *Compiler) functionCommand(m *configv1.Function, arn string, at *fault.Place) *runner.Config {
 	dir := cmp.Or(m.GetDirectory(), ".")
 	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(filepath.Dir(c.file), dir)
+		dir = filepath.Join(filepath.Dir(c.File), dir)
 	}
 	if absolute, err := filepath.Abs(dir); err == nil {
 		dir = absolute
@@ -108,13 +110,13 @@ func (c *compiler) functionCommand(m *configv1.Function, arn string, at *fault.P
 		check.ARN = sampleARN
 	}
 	if _, err := runner.New(check); err != nil {
-		c.faults(at, err)
+		c.Faults(at, err)
 	}
 	return command
 }
 
 // user reads a user and a group id.
-func (c *compiler) user(text string, at *fault.Place) *runner.User {
+func (c *Compiler) user(text string, at *fault.Place) *runner.User {
 	if text == "" {
 		return nil
 	}
@@ -127,8 +129,9 @@ func (c *compiler) user(text string, at *fault.Place) *runner.User {
 	return &runner.User{UID: uint32(uid), GID: uint32(gid)}
 }
 
-// unusedFunctions warns about entries for functions that no authorizer calls.
-func (c *compiler) unusedFunctions(at *fault.Place) {
+// WarnUnused warns about entries for functions that no authorizer calls.
+func (c *Compiler) WarnUnused() {
+	at := c.Doc.Root().Field("functions")
 	for _, arn := range slices.Sorted(maps.Keys(c.functions)) {
 		if !c.called[arn] {
 			c.Warn(at.Key(arn).Name(), "no authorizer calls the function "+fault.Quoted(arn)+": write its ARN exactly as the authorizer does, or remove it")
@@ -136,19 +139,19 @@ func (c *compiler) unusedFunctions(at *fault.Place) {
 	}
 }
 
-// gatherFunctions reads the files that functions name.
-func (c *compiler) gatherFunctions() {
-	for f := range c.doc.Values(c.doc.Root().Field("functions")) {
-		c.gatherNamed(f, "caFile", "certFile", "keyFile")
-		for secret := range c.doc.Values(f.Field("headers")) {
-			c.gatherFile(secret, maxSecretSize)
+// Gather reads the files that functions name.
+func Gather(r *reader.Reader) {
+	for f := range r.Doc.Values(r.Doc.Root().Field("functions")) {
+		r.GatherNamed(f, "caFile", "certFile", "keyFile")
+		for secret := range r.Doc.Values(f.Field("headers")) {
+			r.GatherFile(secret, reader.MaxSecretSize)
 		}
 	}
 }
 
 // invoker returns what invokes an authorizer's function, and the part of it that answers depend on. It returns nil
 // after a fault.
-func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
+func (c *Compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeout time.Duration, at *fault.Place) (lambda.Invoker, []string) {
 	arn := m.GetFunction()
 	if arn == "" {
 		c.IfNew(at.Field("function"), "function must be the ARN of the function, such as arn:aws:lambda:eu-west-1:111122223333:function:partners")
@@ -178,7 +181,7 @@ func (c *compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeo
 	}
 	guarded, err := c.lease.Function(api.ID, spec.FunctionSpec)
 	if err != nil {
-		c.faults(at.Field("function"), err)
+		c.Faults(at.Field("function"), err)
 		return nil, nil
 	}
 	digest := spec.Digest()

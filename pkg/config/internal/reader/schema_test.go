@@ -1,4 +1,4 @@
-package config
+package reader
 
 import (
 	"fmt"
@@ -68,7 +68,7 @@ func faultOf(t *testing.T, m protoreflect.MessageDescriptor, field string) strin
 		t.Fatal(err)
 	}
 	r := fault.NewReport()
-	doc := source.Parse(source.File{Name: "f", Data: []byte(fmt.Sprintf("{%s: x}", field)), Schema: schema}, r)
+	doc := source.Parse(source.File{Name: "f", Data: []byte(fmt.Sprintf("{%s: x}", field)), Schema: Schema}, r)
 	doc.Decode(message.New().Interface(), r)
 	return r.Result([]string{"f"}).Error()
 }
