@@ -24,7 +24,8 @@ func (c *compiler) define() {
 		c.Doc.DecodeAt(at, api, c.Report)
 		if d := c.loadDefinition(api, at); d != nil {
 			c.merge(d, api.GetDefinition().GetOverride(), at)
-			d.Node = nil // a Snapshot keeps the Definition
+			c.addUpstreams(d)
+			d.Node, d.Upstreams = nil, nil // a Snapshot keeps the Definition
 			continue
 		}
 		c.Mark(at)
@@ -69,6 +70,9 @@ func (c *compiler) loadDefinition(api *configv1.API, at *fault.Place) *definitio
 		c.IfNew(at.Field("definition").Field("file"), "file must be the name of an OpenAPI file or a template, relative to the folder of this one")
 		return nil
 	}
+	if m.GetUpstreamTlsCa() != "" && m.GetUpstreams() == "" {
+		c.IfNew(at.Field("definition").Field("upstreamTlsCa"), "upstreamTlsCa is for the servers of integrations, which are not read: write upstreams: integrations, or remove it")
+	}
 	d, faults := definition.Load(c.spec(api))
 	for _, f := range faults {
 		c.Add(f)
@@ -106,6 +110,29 @@ func (c *compiler) merge(d *definition.Definition, override []string, at *fault.
 	}
 }
 
+// integrations is the value of upstreams: in a definition.
+const integrations = "integrations"
+
+// addUpstreams adds the upstreams of a definition to those of portcullis.yaml, which count if they have the same name.
+func (c *compiler) addUpstreams(d *definition.Definition) {
+	if d.Upstreams == nil {
+		return
+	}
+	n, files := d.Upstreams.YAML()
+	root, at := c.Doc.Node(c.Doc.Root()), c.Doc.Root().Field("upstreams")
+	own := valueOf(root, "upstreams")
+	if own == nil {
+		own = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		root.Content = append(root.Content, text("upstreams"), own)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if valueOf(own, n.Content[i].Value) == nil {
+			own.Content = append(own.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	c.Doc.Replace(at, own, files)
+}
+
 // refusals reports guards that are not known. They are faults, or, if the routes concerned are to refuse every request, warnings.
 func (c *compiler) refusals(d *definition.Definition, deny bool, at *fault.Place) {
 	for _, n := range d.Refusals() {
@@ -123,6 +150,7 @@ func (c *compiler) spec(api *configv1.API) definition.Spec {
 		File: c.Relative(m.GetFile()), API: m.GetApi(), Parameters: m.GetParameters(), Values: m.GetValues(),
 		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
 		Variables: commonVariables(api.GetStages()), Read: c.Files.Read,
+		Integrations: m.GetUpstreams() == integrations, UpstreamTLSCA: m.GetUpstreamTlsCa(), HasUpstream: api.GetUpstream() != "",
 	}
 	if m.GetParameterFile() != "" {
 		s.ParameterFile = c.Relative(m.GetParameterFile())

@@ -47,6 +47,11 @@ func (a *reader) quickCreate(d *document) {
 	default:
 		operation.Set("security", unknown(all[1].at, "%s and %s both override the route of the API: remove one", all[0].id, all[1].id))
 	}
+	if uri, _ := target.Scalar(); strings.HasPrefix(uri, "http") {
+		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("http_proxy", target.At)).Set("uri", target))
+	} else {
+		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("aws_proxy", target.At)).Set("uri", target))
+	}
 	a.addRoute(d, text, target.At, operation)
 }
 
@@ -87,7 +92,7 @@ func (a *reader) route(d *document, p part) {
 	}
 	operation := a.operation(d, p, "AWS::ApiGatewayV2::Authorizer", func(kind string) guard { return httpGuard(kind, p) })
 	if integration := a.integration(p.properties.Get("Target")); integration != nil {
-		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters"))
+		operation.Set(xIntegration, extension(integration))
 	}
 	a.addRoute(d, key, p.at, operation)
 }
@@ -124,12 +129,37 @@ func (a *reader) addRoute(d *document, key string, at tree.Position, operation *
 	d.operation(path, methodKey(method), operation)
 }
 
-// integration returns the properties of the integration that a route's Target names, nil if it is not in the template.
+// integration returns the properties of the integration that a route's Target names, nil if it is not in the template. They are not known
+// if the integration may be absent.
 func (a *reader) integration(target *tree.Node) *tree.Node {
 	for n := range target.All() {
 		if p := a.resource(n, "AWS::ApiGatewayV2::Integration"); p != nil {
+			if undecided := a.template.Undecided(p.Key); undecided != nil {
+				return undecided
+			}
 			return p.Value.Get("Properties")
 		}
 	}
 	return nil
+}
+
+const xIntegration = "x-amazon-apigateway-integration"
+
+// openAPINames are OpenAPI's names of an integration's fields, where they differ in more than the first letter.
+var openAPINames = map[string]string{
+	"integrationHttpMethod": "httpMethod", "integrationMethod": "httpMethod", "integrationType": "type", "integrationUri": "uri", "integrationResponses": "responses",
+}
+
+// extension returns the extension of OpenAPI that the properties of an integration amount to.
+func extension(integration *tree.Node) *tree.Node {
+	made := lowered(integration, "RequestParameters", "RequestTemplates", "IntegrationResponses", "ResponseParameters")
+	if !made.Is(tree.Map) {
+		return made
+	}
+	for i, p := range made.Pairs {
+		if name := openAPINames[p.Key]; name != "" {
+			made.Pairs[i].Key = name
+		}
+	}
+	return made
 }
