@@ -129,7 +129,7 @@ func (e *examination) cluster(name string, c dump.Entry) {
 	switch {
 	case kind == "ORIGINAL_DST" || isOpenTarget(c.Tree):
 		e.Report(rulebook.CheckTarget, where, c.Path, "the cluster takes its address from the request")
-	case kind != "EDS" && tree.Get(c.Tree, "cluster_type") == nil && len(e.Endpoints[name]) == 0:
+	case tree.Get(c.Tree, "load_assignment") != nil && len(e.Endpoints[name]) == 0:
 		e.Report(rulebook.Unhealthy, where, c.Path, "the cluster has no endpoint")
 	}
 }

@@ -60,6 +60,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 		}
 		e.order(m)
 		if m.Upgrade == "" {
+			e.patches(m)
 			e.backstop(m)
 			e.connectionManager(m)
 			e.answers(m)

@@ -114,8 +114,11 @@ func (d *Dump) add(v any, path string) bool {
 	return false
 }
 
-// other adds server_info, stats, or istioctl's bootstrap.
+// other adds server_info, stats, the page /clusters, or istioctl's bootstrap.
 func (d *Dump) other(v tree.Object) bool {
+	if clusters, ok := tree.Get(v, "cluster_statuses").([]any); ok {
+		return d.add(clusters, "cluster_statuses")
+	}
 	if stats := tree.ListAt(v, "stats"); stats != nil {
 		d.addStats(stats)
 		return true
@@ -237,7 +240,7 @@ func (d *Dump) resource(v any, path string) bool {
 	has := func(name string) bool { return tree.Get(n, name) != nil }
 	name := tree.TextAt(n, "name")
 	switch {
-	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config"):
+	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config") || has("listener_filters"):
 		d.Listeners = append(d.Listeners, Listener{Entry{n, path}, "active"})
 	case tree.IsType(n, ".RouteConfiguration") || has("virtual_hosts"):
 		d.routes[name] = Entry{n, path}
@@ -248,6 +251,10 @@ func (d *Dump) resource(v any, path string) bool {
 		}
 	case has("cluster_name") && has("endpoints"):
 		d.Endpoints[tree.TextAt(n, "cluster_name")] = addresses(n)
+	case has("host_statuses"): // of Envoy's page /clusters, and of istioctl proxy-config endpoints
+		for _, host := range tree.ListAt(n, "host_statuses") {
+			d.Endpoints[name] = append(d.Endpoints[name], tree.Get(host, "address"))
+		}
 	case has("typed_config"):
 		d.discovered[name] = tree.Get(n, "typed_config")
 	default:

@@ -31,6 +31,7 @@ const (
 	AdminOpen        = "admin-open"
 	Off              = "filter-off"
 	Backstop         = "no-backstop"
+	Unpatched        = "unpatched-listener"
 	RouteOff         = "route-disabled"
 	Enabled          = "filter-enabled"
 	Metadata         = "enabled-by-metadata"
@@ -148,6 +149,9 @@ var guardRules = []Rule{
 	{Backstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
 		"A connection that is older than a filter does not have it, and uses its new routes at once, unchecked, until the connection is drained.",
 		"Apply everything that portcullis envoy --for envoy-gateway prints. Its EnvoyPatchPolicy enables the filter portcullis-unguarded for all routes."},
+	{Unpatched, Wrong, "the patches of portcullis did not reach a listener of Envoy Gateway",
+		"Its filters lack encode_raw_headers, pack_as_bytes and the filter for connections that are older than a policy. Patches name listeners: those of HTTP/3, of merged Gateways and of the runtime flag XDSNameSchemeV2 have other names.",
+		"Remove http3 from the ClientTrafficPolicy, mergeGateways from the EnvoyProxy, or XDSNameSchemeV2 from the runtime flags, or list the listener in the EnvoyPatchPolicy by the name that the dump shows. kubectl get envoypatchpolicy must show True."},
 	{RouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
 		"The route's requests reach the upstream unchecked.",
 		"Remove disabled: true from typed_per_filter_config. Open a route with authorization NONE in portcullis.yaml instead."},
