@@ -31,8 +31,8 @@ type Dump struct {
 	Clusters  map[string]Entry
 	// Endpoints are the addresses of clusters, as far as they are known.
 	Endpoints map[string][]any
-	// discovered are filters that extension configuration discovery delivered, by name.
-	discovered map[string]any
+	// discovered are filters that extension configuration discovery delivered, by name. Several sources may use one name.
+	discovered map[string][]any
 	// scopes are the names of the route configurations of each set of scoped routes.
 	scopes map[string][]string
 	// Errors are resources whose last version Envoy refused.
@@ -55,7 +55,7 @@ type Listener struct {
 
 // New returns an empty Dump.
 func New() *Dump {
-	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string]any{}}
+	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string][]any{}}
 }
 
 // Read adds the JSON documents in r: a config_dump or a part of it, server_info, stats, or what istioctl proxy-config
@@ -79,7 +79,7 @@ func (d *Dump) Read(name string, r io.Reader) error {
 		case err != nil:
 			return fmt.Errorf("%s: it is not JSON: %w", name, jsonError(err))
 		}
-		known = d.add(v, "") || known
+		known = d.add(tree.Untyped(v), "") || known
 	}
 }
 
@@ -256,7 +256,7 @@ func (d *Dump) resource(v any, path string) bool {
 			d.Endpoints[name] = append(d.Endpoints[name], tree.Get(host, "address"))
 		}
 	case has("typed_config"):
-		d.discovered[name] = tree.Get(n, "typed_config")
+		d.discovered[name] = append(d.discovered[name], tree.Get(n, "typed_config"))
 	default:
 		return tree.IsType(n, ".RouteConfiguration") || name != "" && len(n) == 1
 	}

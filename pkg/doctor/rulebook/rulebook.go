@@ -47,6 +47,7 @@ const (
 	Draining         = "draining"
 	RefusedUpdate    = "refused-update"
 	NoAPI            = "missing-api"
+	UnknownSetting   = "unknown-setting"
 	ListenerMark     = "shared-listener-mark"
 	Principal        = "unverified-principal"
 	ProxyProtocol    = "optional-proxy-protocol"
@@ -89,6 +90,7 @@ const (
 	Trailers         = "trailers"
 	Address          = "client-address"
 	Hops             = "trusted-hops"
+	Internal         = "internal-addresses"
 	StatusOnError    = "status-on-error"
 	Answers          = "answers-changed"
 	AnswerMetadata   = "answer-metadata"
@@ -194,6 +196,9 @@ var nameRules = []Rule{
 	{NoAPI, Wrong, "a route has no portcullis.api or no portcullis.stage in its context_extensions",
 		"The host that the client sends selects the policy, but not the upstream: a client can name the most open API. With envoy.requireApi, portcullis answers 500.",
 		"Set portcullis.api and portcullis.stage in check_settings.context_extensions of the virtual host or of the route."},
+	{UnknownSetting, Wrong, "context_extensions have a setting of portcullis that it does not know",
+		"portcullis answers every request of the route with 500.",
+		"Correct its name: portcullis.api, portcullis.stage, portcullis.basePath, portcullis.body, portcullis.listener, portcullis.secureTransport or portcullis.sourcePrincipal."},
 	{ListenerMark, Wrong, "routes with portcullis.listener are used by more than one listener",
 		"Requests of the other listener count as those of the VPC endpoint.",
 		"Give each listener with private APIs a route configuration of its own."},
@@ -326,6 +331,9 @@ var requestRules = []Rule{
 	{Hops, Note, "xff_num_trusted_hops is above 0",
 		"Envoy takes X-Forwarded-Proto from the peer. Whoever bypasses the proxy in front can claim TLS.",
 		"Let only that proxy reach the listener, and have it overwrite X-Forwarded-Proto, or set portcullis.secureTransport to \"true\" or \"false\"."},
+	{Internal, Note, "internal_address_config takes a large part of the Internet for internal",
+		"Clients from these networks control retries and timeouts with X-Envoy headers, which Envoy removes from requests of all others.",
+		"List only networks without clients in internal_address_config."},
 	{LogQuery, Note, "an access log or a trace contains the query, the Authorization header or a session token",
 		"A reader of the log can replay presigned requests, or use the tokens.",
 		"Use %PATH(NQ)% instead of %PATH%, %REQ(:PATH)% and the default format. Remove the headers and the query parameters. A gRPC access log cannot leave out the query."},
