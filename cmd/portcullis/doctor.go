@@ -30,7 +30,7 @@ type patient struct {
 // diagnosis is what doctor -o json prints.
 type diagnosis struct {
 	Envoy    string             `json:"envoy,omitempty"` // its version
-	Findings []rulebook.Finding `json:"findings"`
+	Findings []rulebook.Finding `json:"findings"` // never null
 }
 
 func examineEnvoy(args []string, out, errs io.Writer) int {
@@ -132,7 +132,7 @@ func (p *patient) examine(ctx context.Context) (_ []rulebook.Finding, version st
 			return nil, "", err
 		}
 	}
-	return slices.DeleteFunc(found, func(f rulebook.Finding) bool { return slices.Contains(p.ignored, f.Rule) }), d.Version, nil
+	return slices.DeleteFunc(append([]rulebook.Finding{}, found...), func(f rulebook.Finding) bool { return slices.Contains(p.ignored, f.Rule) }), d.Version, nil
 }
 
 // read reads what is known of the Envoy.

@@ -31,8 +31,8 @@ func (e *examination) action(r *dump.Route) {
 	if tree.Get(match, "connect_matcher") != nil {
 		e.Report(rulebook.Tunnel, r.Where, r.Path, "the route has a connect_matcher")
 	}
-	if tree.Get(match, "case_sensitive") == false && tree.TextAt(match, "prefix") != "/" {
-		e.Report(rulebook.Matching, r.Where, r.Path, "case_sensitive is false")
+	if tree.Get(match, "case_sensitive") == false && tree.TextAt(match, "prefix") != "/" || strings.Contains(tree.TextAt(match, "safe_regex", "regex"), "(?i)") {
+		e.Report(rulebook.Matching, r.Where, r.Path, "the route ignores the case of the path")
 	}
 	if tree.Get(action, "internal_redirect_policy") != nil || tree.TextAt(action, "internal_redirect_action") == "HANDLE_INTERNAL_REDIRECT" {
 		e.Report(rulebook.Redirects, r.Where, r.Path, "the route has an internal_redirect_policy")

@@ -115,6 +115,11 @@ func (e *examination) cluster(name string, c dump.Entry) {
 			}
 		}
 	}
+	for _, t := range tree.ListAt(c.Tree, "circuit_breakers", "per_host_thresholds") {
+		if n, ok := tree.NumberAt(t, "max_connections"); ok {
+			limits["max_connections"] = min(limits["max_connections"], n)
+		}
+	}
 	for _, limit := range dump.SortedKeys(limits) {
 		if limits[limit] < float64(e.options.MaxChecks) {
 			e.Report(rulebook.Breaker, where, c.Path, "%s is %.0f, and portcullis accepts %d checks", limit, limits[limit], e.options.MaxChecks)
@@ -129,7 +134,7 @@ func (e *examination) cluster(name string, c dump.Entry) {
 	switch {
 	case kind == "ORIGINAL_DST" || isOpenTarget(c.Tree):
 		e.Report(rulebook.CheckTarget, where, c.Path, "the cluster takes its address from the request")
-	case kind != "EDS" && tree.Get(c.Tree, "cluster_type") == nil && len(e.Endpoints[name]) == 0:
+	case tree.Get(c.Tree, "load_assignment") != nil && len(e.Endpoints[name]) == 0:
 		e.Report(rulebook.Unhealthy, where, c.Path, "the cluster has no endpoint")
 	}
 }
@@ -156,12 +161,15 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 	}
 	encrypted := false
 	for _, s := range sockets {
-		tls := tree.Get(s, "typed_config")
+		tls := innermost(s)
 		if tree.IsType(tls, "raw_buffer.v3.RawBuffer") || tls == nil {
 			continue
 		}
 		encrypted = true
-		if tree.IsType(tls, ".UpstreamTlsContext") && !verifiesServer(tls) {
+		if quic := tree.Get(tls, "upstream_tls_context"); quic != nil {
+			tls = quic
+		}
+		if (tree.IsType(tls, ".UpstreamTlsContext") || tree.Get(tls, "common_tls_context") != nil) && !verifiesServer(tls) {
 			e.Report(rulebook.Unverified, where, c.Path, "the TLS of the cluster does not verify the certificate and its name")
 		}
 	}
@@ -176,10 +184,25 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 	}
 }
 
+// innermost returns the settings of a transport socket without those that only wrap it, such as upstream_proxy_protocol.
+func innermost(socket any) any {
+	for range maxWrapped {
+		inner := tree.Get(socket, "typed_config", "transport_socket")
+		if inner == nil {
+			break
+		}
+		socket = inner
+	}
+	return tree.Get(socket, "typed_config")
+}
+
+// maxWrapped limits how many transport sockets are inside each other.
+const maxWrapped = 10
+
 // plainFirst reports whether the first of transport_socket_matches is one for every endpoint, without encryption.
 func plainFirst(c any) bool {
 	matches := tree.ListAt(c, "transport_socket_matches")
-	return len(matches) > 0 && len(tree.ObjectAt(matches[0], "match")) == 0 && tree.IsType(tree.Get(matches[0], "transport_socket", "typed_config"), ".RawBuffer")
+	return len(matches) > 0 && len(tree.ObjectAt(matches[0], "match")) == 0 && tree.IsType(innermost(tree.Get(matches[0], "transport_socket")), ".RawBuffer")
 }
 
 // verifiesServer reports whether Envoy verifies the certificate and the name of a server.

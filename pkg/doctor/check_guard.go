@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -106,10 +107,41 @@ func isSuccess(c any) bool {
 		"AlreadyReported", "IMUsed", "MultipleChoices", "MovedPermanently", "Found", "SeeOther", "NotModified", "UseProxy", "TemporaryRedirect", "PermanentRedirect"}, name)
 }
 
+// ofPolicy is how the names of ext_authz filters of Envoy Gateway begin.
+const ofPolicy = "envoy.filters.http.ext_authz/"
+
+// namesV2 matches listeners of Envoy Gateway with the runtime flag XDSNameSchemeV2.
+var namesV2 = regexp.MustCompile(`^(tcp|udp)-\d+$`)
+
+// patches finds listeners of Envoy Gateway that the EnvoyPatchPolicy did not change.
+func (e *examination) patches(m *dump.Manager) {
+	for _, f := range m.Ours {
+		if !strings.HasPrefix(f.Name, ofPolicy) || tree.IsTrue(f.ExtAuthz(), "encode_raw_headers") {
+			return
+		}
+	}
+	gateways := map[string]bool{}
+	for i := range e.Listeners {
+		if parts := strings.Split(nameOf(e.Listeners[i].Tree), "/"); len(parts) == 3 {
+			gateways[parts[0]+"/"+parts[1]] = true
+		}
+	}
+	name, why := nameOf(m.Listener.Tree), ""
+	switch {
+	case tree.TextAt(m.Listener.Tree, "address", "socket_address", "protocol") == "UDP":
+		why = ": it is one of HTTP/3"
+	case namesV2.MatchString(name):
+		why = ": it has the name of XDSNameSchemeV2"
+	case len(gateways) > 1:
+		why = ": this Envoy serves the Gateways " + strings.Join(dump.SortedKeys(gateways), " and ")
+	}
+	e.Report(rulebook.Unpatched, m.Where, m.Path, "no filter of the listener %q has encode_raw_headers%s", name, why)
+}
+
 // backstop finds filters that Envoy Gateway adds with their routes, without one that is always there.
 func (e *examination) backstop(m *dump.Manager) {
 	for _, f := range m.Ours {
-		if !f.Disabled || dump.IsBackstop(f.ExtAuthz()) || !strings.HasPrefix(f.Name, "envoy.filters.http.ext_authz/") {
+		if !f.Disabled || dump.IsBackstop(f.ExtAuthz()) || !strings.HasPrefix(f.Name, ofPolicy) {
 			continue
 		}
 		for _, table := range m.Tables {

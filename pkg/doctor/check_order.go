@@ -26,18 +26,18 @@ var effects = map[string]effect{
 	"a2a": harmless, "adaptive_concurrency": harmless, "admission_control": harmless, "alternate_protocols_cache": harmless, "aws_eventstream_parser": harmless,
 	"bandwidth_limit": harmless, "bandwidth_share": harmless, "body_size_limit": harmless,
 	"buffer": harmless, "cors": harmless, "csrf": harmless, "custom_response": harmless, "fault": harmless, "file_system_buffer": harmless,
-	"grpc_field_extraction": harmless, "grpc_stats": harmless, "health_check": harmless, "json_to_metadata": harmless, "kill_request": harmless, "mcp": harmless,
+	"grpc_field_extraction": harmless, "grpc_stats": harmless, "gzip": harmless, "health_check": harmless, "json_to_metadata": harmless, "kill_request": harmless, "mcp": harmless,
 	"original_src": harmless, "proto_message_extraction": harmless, "ratelimit": harmless, "rate_limit_quota": harmless, "rbac": harmless, "router": harmless,
 	"set_filter_state": harmless, "set_metadata": harmless, "sse_to_metadata": harmless, "stateful_session": harmless, "tap": harmless,
 	"thrift_to_metadata": harmless, "upstream_codec": harmless,
 	"alpn": harmless, "istio.alpn": harmless, "istio.metadata_exchange": harmless, "istio.stats": harmless, "envoy.filters.http.peer_metadata": harmless,
 
-	"ai_protocol_manager": changes, "dynamic_modules": changes, "ext_proc": changes, "golang": changes, "mcp_router": changes, "proto_api_scrubber": changes,
+	"ai_protocol_manager": changes, "dynamic_modules": changes, "golang": changes, "mcp_router": changes, "proto_api_scrubber": changes,
 	"transform": changes, "wasm": changes,
 
 	"header_mutation": depends, "lua": depends, "jwt_authn": depends, "ext_authz": depends, "header_to_metadata": depends, "compressor": depends,
 	"basic_auth": depends, "ip_tagging": depends, "local_ratelimit": depends, "on_demand": depends,
-	"matching": depends, "composite": depends, "filter_chain": depends,
+	"ext_proc": depends, "matching": depends, "composite": depends, "filter_chain": depends,
 
 	"api_key_auth": pristine, "aws_lambda": pristine, "aws_request_signing": pristine, "cache": pristine, "cache_v2": pristine, "cdn_loop": pristine,
 	"connect_grpc_bridge": pristine, "credential_injector": pristine, "decompressor": pristine, "dynamic_forward_proxy": pristine, "file_server": pristine,
@@ -162,6 +162,8 @@ func changesAfter(m *dump.Manager, f *dump.Filter) bool {
 		return tree.Get(f.Config, "ip_tag_header") != nil
 	case "local_ratelimit":
 		return len(tree.ListAt(f.Config, "request_headers_to_add_when_not_enforced")) > 0 || overrideHas(m, f.Name, `"request_headers_to_add_when_not_enforced"`)
+	case "ext_proc":
+		return processesRequests(f.Config) || m.Overrides(f.Name)
 	case "on_demand": // a request without a route is not checked, and then gets one
 		return slices.ContainsFunc(m.Tables, func(t dump.Entry) bool { return tree.Get(t.Tree, "vhds") != nil }) || tree.Get(m.Tree, "scoped_routes", "scoped_rds") != nil
 	case "matching", "composite", "filter_chain":
@@ -175,6 +177,14 @@ func wraps(m *dump.Manager, f *dump.Filter, change func(*dump.Manager, *dump.Fil
 	inside := f.Wrapped()
 	return len(inside) == 0 || m.Overrides(f.Name) || strings.Contains(compactAll(f.Config), `"dynamic_config"`) ||
 		slices.ContainsFunc(inside, func(inner dump.Filter) bool { return change(m, &inner) })
+}
+
+// processesRequests reports whether an external processor can change requests. By default it gets their headers.
+func processesRequests(config any) bool {
+	mode := tree.Get(config, "processing_mode")
+	body := tree.TextAt(mode, "request_body_mode")
+	quiet := tree.TextAt(mode, "request_header_mode") == "SKIP" && (body == "" || body == "NONE") && tree.TextAt(mode, "request_trailer_mode") != "SEND"
+	return !tree.IsTrue(config, "observability_mode") && (!quiet || tree.IsTrue(config, "allow_mode_override"))
 }
 
 // compressesRequests reports whether a compressor changes bodies of requests.

@@ -14,18 +14,51 @@ import (
 // reach is a set of upstreams: the names of clusters, and the addresses of their endpoints.
 type reach struct{ names, addresses map[string]bool }
 
-// reachOf returns what clusters lead to.
+// reachOf returns what clusters lead to, past clusters of clusters and internal listeners.
 func (e *examination) reachOf(clusters []string) reach {
 	r := reach{map[string]bool{}, map[string]bool{}}
-	for _, name := range clusters {
+	for len(clusters) > 0 {
+		name := clusters[0]
+		if clusters = clusters[1:]; r.names[name] {
+			continue
+		}
 		r.names[name] = true
 		for _, address := range e.Endpoints[name] {
 			r.addresses[addressOf(address)] = true
+			clusters = append(clusters, e.behind(tree.TextAt(address, "envoy_internal_address", "server_listener_name"))...)
 		}
+		clusters = append(clusters, members(e.Clusters[name].Tree)...)
 	}
 	delete(r.addresses, "")
 	return r
 }
+
+// members returns the clusters of which a cluster consists, such as one of the type envoy.clusters.aggregate.
+func members(cluster any) []string {
+	var names []string
+	for _, c := range tree.ListAt(cluster, "cluster_type", "typed_config", "clusters") {
+		name, _ := c.(string)
+		names = append(names, name+nameOf(c))
+	}
+	return names
+}
+
+// behind returns the clusters to which an internal listener leads.
+func (e *examination) behind(listener string) []string {
+	var names []string
+	for _, m := range e.all {
+		if listener == "" || nameOf(m.Listener.Tree) != listener {
+			continue
+		}
+		for _, table := range m.Tables {
+			dump.RoutesOf(table, func(r dump.Route) { names = append(names, r.Clusters...) })
+		}
+	}
+	return names
+}
+
+// isInner reports whether a listener is an internal one, which only other listeners of Envoy reach.
+func isInner(l *dump.Listener) bool { return tree.Get(l.Tree, "internal_listener") != nil }
 
 // has reports whether a cluster is in the set, or has an endpoint of it.
 func (e *examination) has(r reach, cluster string) bool {
@@ -86,6 +119,9 @@ func (e *examination) concerns(m *dump.Manager) bool {
 	if len(e.guarded) == 0 || len(m.Unseen) > 0 || slices.ContainsFunc(m.Filters, func(f dump.Filter) bool { return f.Missing }) {
 		return true
 	}
+	if isInner(m.Listener) {
+		return false // what leads to it counts
+	}
 	if slices.ContainsFunc(e.guarded, func(g *dump.Manager) bool { return nameOf(g.Listener.Tree) == nameOf(m.Listener.Tree) && !e.isOwn(m) }) {
 		return true
 	}
@@ -96,8 +132,8 @@ func (e *examination) concerns(m *dump.Manager) bool {
 				return
 			}
 			found = found || len(r.Clusters) == 0 // a header or a plugin selects it
-			for _, c := range r.Clusters {
-				found = found || e.has(e.upstreams, c) || isOpenTarget(e.Clusters[c].Tree)
+			for _, c := range append(mirrors(&r), r.Clusters...) {
+				found = found || e.leads(c) || isOpenTarget(e.Clusters[c].Tree)
 			}
 			for _, d := range tree.ListAt(r.Host, "domains") {
 				domain, _ := d.(string)
@@ -109,6 +145,27 @@ func (e *examination) concerns(m *dump.Manager) bool {
 }
 
 func nameOf(v any) string { return tree.TextAt(v, "name") }
+
+// leads reports whether a cluster leads to a guarded upstream.
+func (e *examination) leads(cluster string) bool {
+	for name := range e.reachOf([]string{cluster}).names {
+		if e.has(e.upstreams, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// mirrors returns the clusters that get copies of a route's requests.
+func mirrors(r *dump.Route) []string {
+	var names []string
+	for _, at := range append([]dump.Level{{Tree: tree.Get(r.Own, "route")}}, r.Levels...) {
+		for _, policy := range tree.ListAt(at.Tree, "request_mirror_policies") {
+			names = append(names, tree.TextAt(policy, "cluster"))
+		}
+	}
+	return names
+}
 
 // own are clusters of Istio and Envoy Gateway that lead to Envoy's own statistics and health.
 var own = []string{"agent", "prometheus_stats"}
@@ -149,7 +206,7 @@ func (e *examination) bypasses() {
 				if f.Config == nil {
 					e.Report(rulebook.Unseen, where, f.Path, "the configuration of the network filter %q is not in the input", f.Name)
 				}
-				if !dump.IsManager(f.Config) && !asked {
+				if !hasManager(f.Config) && !asked && !isInner(l) {
 					e.passes(f.Config, where, path)
 				}
 			}
@@ -163,10 +220,17 @@ func (e *examination) bypasses() {
 	}
 }
 
+// hasManager reports whether a network filter is an HTTP connection manager, or chooses one.
+func hasManager(config any) bool {
+	found := false
+	dump.FindManagers(config, func(tree.Object) { found = true })
+	return found
+}
+
 // passes reports a filter that passes bytes to an upstream that is guarded elsewhere.
 func (e *examination) passes(config any, where, path string) {
 	for _, name := range clustersIn(config) {
-		if e.has(e.upstreams, name) {
+		if e.leads(name) {
 			e.Report(rulebook.TCP, where, path, "%s leads to the cluster %q", shortType(config), name)
 		}
 		if e.has(e.answering, name) {

@@ -46,7 +46,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	for _, m := range e.all {
 		if len(m.Ours) > 0 && m.Listener.State != "draining" {
 			e.guarded = append(e.guarded, m)
-			e.inbound = e.inbound || m.Direction() == "INBOUND"
+			e.inbound = e.inbound || m.IsInbound()
 		}
 	}
 	e.setReach()
@@ -60,6 +60,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 		}
 		e.order(m)
 		if m.Upgrade == "" {
+			e.patches(m)
 			e.backstop(m)
 			e.connectionManager(m)
 			e.answers(m)

@@ -142,7 +142,7 @@ func TestSeveralListeners(t *testing.T) {
 		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(map[string]any{"listener": second})), tc.want...)
 	}
-	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`)
+	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {stat_prefix: inbound_one, use_remote_address: null}}`)
 	outbound, _ := oneListener(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
 	sidecar := configs(map[string]any{"listener": inbound}, map[string]any{"listener": outbound}, map[string]any{"cluster": cluster})
 	expectRules(t, "a sidecar", examined(t, Options{}, sidecar))
@@ -411,4 +411,77 @@ func TestAdminReach(t *testing.T) {
 		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(bootstrap(tc.host), map[string]any{"cluster": own}, map[string]any{"listener": second})), tc.want...)
 	}
+}
+
+// A listener whose routes are selected by scope has those of its own scopes, and each must be in the input.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{manager: {route_config: null, scoped_routes: {name: s, scope_key_builder: {fragments: []}, scoped_rds: {}}}}`)
+	table := func(name, host string) any {
+		return map[string]any{"route_config": parseYAML(t, `{name: `+name+`, ignore_port_in_host_matching: true, virtual_hosts: [{name: a, domains: [pets.example.com], routes: [{match: {prefix: /}, route: {cluster: upstream}}], typed_per_filter_config: {envoy.filters.http.ext_authz: {`+host+`}}}]}`)}
+	}
+	named := settled + `, check_settings: {context_extensions: {portcullis.api: a, portcullis.stage: b}}`
+	scopes := func(set string, tables ...string) any {
+		var all []any
+		for _, name := range tables {
+			all = append(all, map[string]any{"name": "x", "route_configuration_name": name})
+		}
+		return map[string]any{"dynamic_scoped_route_configs": []any{map[string]any{"name": set, "scoped_route_configs": all}}}
+	}
+	tables := map[string]any{"dynamic_route_configs": []any{table("good", named), table("open", flagged+", disabled: true")}}
+	for _, tc := range []struct {
+		what   string
+		scopes any
+		want   []string
+	}{
+		{"a guarded table", scopes("s", "good"), nil},
+		{"an open table", scopes("s", "good", "open"), []string{rulebook.RouteOff}},
+		{"a table that is not there", scopes("s", "good", "missing"), []string{rulebook.Unseen}},
+		{"the scopes of another listener", scopes("other", "good"), []string{rulebook.Unseen}},
+	} {
+		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}, tables, tc.scopes)), tc.want...)
+	}
+}
+
+// The addresses of endpoints come from Envoy's page /clusters too, and from istioctl proxy-config endpoints.
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{cluster: {type: EDS, load_assignment: null}}`)
+	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
+	status := func(host string) string {
+		return `{"name": "portcullis-one", "host_statuses": [{"address": {"socket_address": {"address": "` + host + `", "port_value": 9001}}}]}`
+	}
+	expectRules(t, "no endpoints", examined(t, Options{}, good))
+	expectRules(t, "near", examined(t, Options{}, good, `{"cluster_statuses": [`+status("127.0.0.1")+`]}`))
+	expectRules(t, "far", examined(t, Options{}, good, `{"cluster_statuses": [`+status("10.0.0.1")+`]}`), rulebook.Plain)
+	expectRules(t, "of istioctl", examined(t, Options{}, good, inCamel([]any{parseYAML(t, status("10.0.0.1"))})), rulebook.Plain)
+}
+
+// An internal listener is guarded by the one that leads to it, and what it leads to is guarded too.
+func TestInternalListener(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{route: {route: {cluster: to-inner}}, host: {routes: [{match: {prefix: /}, route: {cluster: to-inner}}]}}`)
+	inner, _ := oneListener(t, `{listener: {name: inner, internal_listener: {}, address: null}, drop: true}`)
+	toInner := parseYAML(t, `{name: to-inner, load_assignment: {cluster_name: to-inner, endpoints: [{lb_endpoints: [{endpoint: {address: {envoy_internal_address: {server_listener_name: inner}}}}]}]}}`)
+	all := configs(map[string]any{"listener": listener}, map[string]any{"listener": inner}, map[string]any{"cluster": cluster}, map[string]any{"cluster": toInner})
+	expectRules(t, "two steps", examined(t, Options{}, all))
+	past, _ := oneListener(t, `{listener: {name: past}, drop: true}`)
+	expectRules(t, "past the first", examined(t, Options{}, all, configs(map[string]any{"listener": past})), rulebook.NoFilter)
+	into, _ := oneListener(t, `{listener: {name: past}, drop: true, host: {domains: [a.example.com], routes: [{match: {prefix: /}, route: {cluster: to-inner}}]}}`)
+	expectRules(t, "into the second", examined(t, Options{}, all, configs(map[string]any{"listener": into})), rulebook.NoFilter)
+}
+
+// Filters of one name that several sources deliver are all examined, because the dump does not show which of them runs where.
+func TestDiscoveredTwice(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{filter: {typed_config: null, config_discovery: {type_urls: [a]}}}`)
+	delivered := func(more string) any {
+		authz, _ := oneListener(t, `{authz: {`+more+`}}`)
+		manager := authz["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)
+		config := manager["http_filters"].([]any)[0].(map[string]any)["typed_config"]
+		return map[string]any{"ecds_filters": []any{map[string]any{"ecds_filter": map[string]any{"name": "envoy.filters.http.ext_authz", "typed_config": config}}}}
+	}
+	all := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}, delivered(""))
+	expectRules(t, "once", examined(t, Options{}, all))
+	expectRules(t, "twice", examined(t, Options{}, all, configs(delivered("failure_mode_allow: true"))), rulebook.FailOpen)
 }

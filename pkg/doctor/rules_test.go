@@ -443,6 +443,21 @@ func TestRules(t *testing.T) {
 		}
 		all.check(t, d)
 	})
+	t.Run("of istioctl", func(t *testing.T) {
+		t.Parallel()
+		all := assemble(t, t.TempDir(), false)
+		d := dump.New()
+		for _, list := range [][]any{all.listeners, all.clusters} {
+			text, err := json.Marshal(inCamel(list))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Read("list", strings.NewReader(string(text))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all.check(t, d)
+	})
 	t.Run("dumped", func(t *testing.T) {
 		t.Parallel()
 		bin := envoytest.Require(t)
@@ -450,6 +465,7 @@ func TestRules(t *testing.T) {
 		selfSigned(t, dir)
 		all := assemble(t, dir, true)
 		bootstrap := printedParts(t)
+		bootstrap["bootstrap_extensions"] = []any{parseYAML(t, `{name: envoy.bootstrap.internal_listener, typed_config: {"@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}}`)}
 		bootstrap["static_resources"] = map[string]any{"listeners": all.listeners, "clusters": all.clusters}
 		text, err := yaml.Marshal(bootstrap)
 		if err != nil {

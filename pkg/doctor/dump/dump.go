@@ -31,8 +31,8 @@ type Dump struct {
 	Clusters  map[string]Entry
 	// Endpoints are the addresses of clusters, as far as they are known.
 	Endpoints map[string][]any
-	// discovered are filters that extension configuration discovery delivered, by name.
-	discovered map[string]any
+	// discovered are filters that extension configuration discovery delivered, by name. Several sources may use one name.
+	discovered map[string][]any
 	// scopes are the names of the route configurations of each set of scoped routes.
 	scopes map[string][]string
 	// Errors are resources whose last version Envoy refused.
@@ -55,7 +55,7 @@ type Listener struct {
 
 // New returns an empty Dump.
 func New() *Dump {
-	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string]any{}}
+	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string][]any{}}
 }
 
 // Read adds the JSON documents in r: a config_dump or a part of it, server_info, stats, or what istioctl proxy-config
@@ -79,7 +79,7 @@ func (d *Dump) Read(name string, r io.Reader) error {
 		case err != nil:
 			return fmt.Errorf("%s: it is not JSON: %w", name, jsonError(err))
 		}
-		known = d.add(v, "") || known
+		known = d.add(tree.Untyped(v), "") || known
 	}
 }
 
@@ -114,8 +114,11 @@ func (d *Dump) add(v any, path string) bool {
 	return false
 }
 
-// other adds server_info, stats, or istioctl's bootstrap.
+// other adds server_info, stats, the page /clusters, or istioctl's bootstrap.
 func (d *Dump) other(v tree.Object) bool {
+	if clusters, ok := tree.Get(v, "cluster_statuses").([]any); ok {
+		return d.add(clusters, "cluster_statuses")
+	}
 	if stats := tree.ListAt(v, "stats"); stats != nil {
 		d.addStats(stats)
 		return true
@@ -237,7 +240,7 @@ func (d *Dump) resource(v any, path string) bool {
 	has := func(name string) bool { return tree.Get(n, name) != nil }
 	name := tree.TextAt(n, "name")
 	switch {
-	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config"):
+	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config") || has("listener_filters"):
 		d.Listeners = append(d.Listeners, Listener{Entry{n, path}, "active"})
 	case tree.IsType(n, ".RouteConfiguration") || has("virtual_hosts"):
 		d.routes[name] = Entry{n, path}
@@ -248,8 +251,12 @@ func (d *Dump) resource(v any, path string) bool {
 		}
 	case has("cluster_name") && has("endpoints"):
 		d.Endpoints[tree.TextAt(n, "cluster_name")] = addresses(n)
+	case has("host_statuses"): // of Envoy's page /clusters, and of istioctl proxy-config endpoints
+		for _, host := range tree.ListAt(n, "host_statuses") {
+			d.Endpoints[name] = append(d.Endpoints[name], tree.Get(host, "address"))
+		}
 	case has("typed_config"):
-		d.discovered[name] = tree.Get(n, "typed_config")
+		d.discovered[name] = append(d.discovered[name], tree.Get(n, "typed_config"))
 	default:
 		return tree.IsType(n, ".RouteConfiguration") || name != "" && len(n) == 1
 	}

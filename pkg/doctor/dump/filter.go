@@ -38,15 +38,22 @@ func (d *Dump) filters(m *Manager, list []any, path string) []Filter {
 	for i, item := range list {
 		f := Filter{Name: tree.TextAt(item, "name"), Config: tree.Get(item, "typed_config"), Index: i, Disabled: tree.IsTrue(item, "disabled"), Optional: tree.IsTrue(item, "is_optional")}
 		f.Where, f.Path = m.Where+" / filter "+f.Name, fmt.Sprintf("%s[%d]", path, i)
+		configs := []any{f.Config}
 		if discovery := tree.Get(item, "config_discovery"); discovery != nil {
-			f.Config = d.discovered[f.Name]
-			f.Missing = f.Config == nil
+			configs = d.discovered[f.Name]
+			f.Missing = len(configs) == 0
 			f.Optional = f.Optional || tree.Get(discovery, "default_config") != nil
 		}
-		if !tree.IsType(f.Config, typeExtAuthz) {
-			tree.Find(f.Config, typeExtAuthz, maxDepth, func(n tree.Object) { f.Inner = n })
+		if f.Missing {
+			all = append(all, f)
 		}
-		all = append(all, f)
+		for _, config := range configs { // more than one if the dump does not show which of them it is
+			f.Config, f.Inner = config, nil
+			if !tree.IsType(f.Config, typeExtAuthz) {
+				tree.Find(f.Config, typeExtAuthz, maxDepth, func(n tree.Object) { f.Inner = n })
+			}
+			all = append(all, f)
+		}
 	}
 	return all
 }

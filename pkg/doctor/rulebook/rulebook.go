@@ -31,6 +31,7 @@ const (
 	AdminOpen        = "admin-open"
 	Off              = "filter-off"
 	Backstop         = "no-backstop"
+	Unpatched        = "unpatched-listener"
 	RouteOff         = "route-disabled"
 	Enabled          = "filter-enabled"
 	Metadata         = "enabled-by-metadata"
@@ -46,6 +47,7 @@ const (
 	Draining         = "draining"
 	RefusedUpdate    = "refused-update"
 	NoAPI            = "missing-api"
+	UnknownSetting   = "unknown-setting"
 	ListenerMark     = "shared-listener-mark"
 	Principal        = "unverified-principal"
 	ProxyProtocol    = "optional-proxy-protocol"
@@ -88,6 +90,7 @@ const (
 	Trailers         = "trailers"
 	Address          = "client-address"
 	Hops             = "trusted-hops"
+	Internal         = "internal-addresses"
 	StatusOnError    = "status-on-error"
 	Answers          = "answers-changed"
 	AnswerMetadata   = "answer-metadata"
@@ -148,6 +151,9 @@ var guardRules = []Rule{
 	{Backstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
 		"A connection that is older than a filter does not have it, and uses its new routes at once, unchecked, until the connection is drained.",
 		"Apply everything that portcullis envoy --for envoy-gateway prints. Its EnvoyPatchPolicy enables the filter portcullis-unguarded for all routes."},
+	{Unpatched, Wrong, "the patches of portcullis did not reach a listener of Envoy Gateway",
+		"Its filters lack encode_raw_headers, pack_as_bytes and the filter for connections that are older than a policy. Patches name listeners: those of HTTP/3, of merged Gateways and of the runtime flag XDSNameSchemeV2 have other names.",
+		"Remove http3 from the ClientTrafficPolicy, mergeGateways from the EnvoyProxy, or XDSNameSchemeV2 from the runtime flags, or list the listener in the EnvoyPatchPolicy by the name that the dump shows. kubectl get envoypatchpolicy must show True."},
 	{RouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
 		"The route's requests reach the upstream unchecked.",
 		"Remove disabled: true from typed_per_filter_config. Open a route with authorization NONE in portcullis.yaml instead."},
@@ -190,6 +196,9 @@ var nameRules = []Rule{
 	{NoAPI, Wrong, "a route has no portcullis.api or no portcullis.stage in its context_extensions",
 		"The host that the client sends selects the policy, but not the upstream: a client can name the most open API. With envoy.requireApi, portcullis answers 500.",
 		"Set portcullis.api and portcullis.stage in check_settings.context_extensions of the virtual host or of the route."},
+	{UnknownSetting, Wrong, "context_extensions have a setting of portcullis that it does not know",
+		"portcullis answers every request of the route with 500.",
+		"Correct its name: portcullis.api, portcullis.stage, portcullis.basePath, portcullis.body, portcullis.listener, portcullis.secureTransport or portcullis.sourcePrincipal."},
 	{ListenerMark, Wrong, "routes with portcullis.listener are used by more than one listener",
 		"Requests of the other listener count as those of the VPC endpoint.",
 		"Give each listener with private APIs a route configuration of its own."},
@@ -322,6 +331,9 @@ var requestRules = []Rule{
 	{Hops, Note, "xff_num_trusted_hops is above 0",
 		"Envoy takes X-Forwarded-Proto from the peer. Whoever bypasses the proxy in front can claim TLS.",
 		"Let only that proxy reach the listener, and have it overwrite X-Forwarded-Proto, or set portcullis.secureTransport to \"true\" or \"false\"."},
+	{Internal, Note, "internal_address_config takes a large part of the Internet for internal",
+		"Clients from these networks control retries and timeouts with X-Envoy headers, which Envoy removes from requests of all others.",
+		"List only networks without clients in internal_address_config."},
 	{LogQuery, Note, "an access log or a trace contains the query, the Authorization header or a session token",
 		"A reader of the log can replay presigned requests, or use the tokens.",
 		"Use %PATH(NQ)% instead of %PATH%, %REQ(:PATH)% and the default format. Remove the headers and the query parameters. A gRPC access log cannot leave out the query."},

@@ -96,6 +96,28 @@ func TypeOf(v any) string {
 // IsType reports whether an Any has a type, by the end of its name.
 func IsType(v any, name string) bool { return strings.HasSuffix(TypeOf(v), name) }
 
+// Untyped replaces each TypedStruct, which describes a message by the name of its type, by the message itself. It changes v.
+func Untyped(v any) any {
+	switch n := v.(type) {
+	case Object:
+		if IsType(n, ".TypedStruct") {
+			message := Object{"@type": TextAt(n, "type_url")}
+			for name, inner := range ObjectAt(n, "value") {
+				message[name] = Untyped(inner)
+			}
+			return message
+		}
+		for name, inner := range n {
+			n[name] = Untyped(inner)
+		}
+	case []any:
+		for i, inner := range n {
+			n[i] = Untyped(inner)
+		}
+	}
+	return v
+}
+
 // Find calls f for each object below v whose type ends in the name. It stops at depth.
 func Find(v any, name string, depth int, f func(Object)) {
 	if depth == 0 {
