@@ -124,6 +124,9 @@ func (c *compiler) spec(api *configv1.API) definition.Spec {
 		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
 		Variables: commonVariables(api.GetStages()), Read: c.Files.Read,
 	}
+	if api.GetKind() != configv1.Kind_KIND_UNSPECIFIED {
+		s.Kind = api.GetKind().String()
+	}
 	if m.GetParameterFile() != "" {
 		s.ParameterFile = c.Relative(m.GetParameterFile())
 	}

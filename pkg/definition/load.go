@@ -215,8 +215,35 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 			l.missing = append(l.missing, u.Key)
 		}
 	}
-	l.d.Node, more = openapi.Read(filled, l.options(), &l.report)
+	o := l.options()
+	if o.HTTP, more = l.kind(root); len(more) > 0 {
+		return append(faults, more...)
+	}
+	l.d.Node, more = openapi.Read(filled, o, &l.report)
 	return append(faults, more...)
+}
+
+// kindKey is the key of the value that says the kind of an API.
+const kindKey = "API kind"
+
+// kind says whether an OpenAPI document is that of an HTTP API, as the API's owner says. It is nil if the document is to tell.
+func (l *loader) kind(root *tree.Node) (*bool, fault.List) {
+	kind := l.Kind
+	if value, given := l.Values[kindKey]; given {
+		l.asked[kindKey] = true
+		if kind != "" && kind != value {
+			return nil, l.fault(root, "the value %s is %s, and the API has kind: %s: remove one of them", fault.Quoted(kindKey), fault.Quoted(value), kind)
+		}
+		kind = value
+	}
+	http := kind == "HTTP"
+	switch kind {
+	case "":
+		return nil, nil
+	case "REST", "HTTP":
+		return &http, nil
+	}
+	return nil, l.fault(root, "the value %s is %s: write REST or HTTP", fault.Quoted(kindKey), fault.Quoted(kind))
 }
 
 // askVariables notes the values whose variables stand in a text or a key.

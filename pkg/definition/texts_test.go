@@ -152,3 +152,40 @@ Resources:
 		t.Errorf("the policy has %v, want the value that is given", ranges)
 	}
 }
+
+// The kind of an API that its owner gives decides how an OpenAPI document is read.
+func TestKindIsGiven(t *testing.T) {
+	const document = `openapi: 3.0.1
+security: [{iam: []}]
+paths: {/a: {get: {x-amazon-apigateway-integration: {type: mock, integrationSubtype: SQS-SendMessage}}}}
+components: {securitySchemes: {iam: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}}}
+`
+	for _, tt := range []struct {
+		name, kind string
+		values     map[string]string
+		want       string
+	}{
+		{"not given", "", nil, "REST, REFUSES"},
+		{"REST", "REST", nil, "REST, authorization NONE"},
+		{"HTTP", "HTTP", nil, "HTTP, authorization AWS_IAM"},
+		{"REST, by a value", "", map[string]string{"API kind": "REST"}, "REST, authorization NONE"},
+		{"HTTP, by a value", "", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
+		{"both", "HTTP", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
+		{"different ones", "HTTP", map[string]string{"API kind": "REST"}, `the value "API kind" is "REST", and the API has kind: HTTP: remove one of them`},
+		{"another", "", map[string]string{"API kind": "http"}, `the value "API kind" is "http": write REST or HTTP`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, faults := definition.Load(definition.Spec{
+				File: "t.yaml", Kind: tt.kind, Values: tt.values, Folder: ".", Account: "111122223333", Region: "eu-west-1",
+				Read: func(string, int64) ([]byte, error) { return []byte(document), nil },
+			})
+			got := faults.Error()
+			if d.Node != nil {
+				got = d.Node.Get("kind").Text + ", " + guard(d.Node.Get("routes").Items[0])
+			}
+			if !strings.Contains(got, tt.want) || len(d.Unasked) > 0 {
+				t.Errorf("got %s, not asked for %v; want %s", got, d.Unasked, tt.want)
+			}
+		})
+	}
+}
