@@ -87,6 +87,15 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 		o.GatewayListeners = append(o.GatewayListeners, s)
 		return nil
 	})
+	flags.StringVar(&o.GatewayClass, "gateway-class", "", "envoy-gateway: `name` of the GatewayClass, if its EnvoyProxy merges Gateways")
+	flags.Func("gateway-envoy-listener", "envoy-gateway: `name` of a listener in Envoy, if it is not namespace/gateway/listener; may be repeated", func(s string) error {
+		o.EnvoyListeners = append(o.EnvoyListeners, s)
+		return nil
+	})
+	flags.Func("gateway-envoy-routes", "envoy-gateway: `name` of a RouteConfiguration in Envoy, if it is not namespace/gateway/listener; may be repeated", func(s string) error {
+		o.EnvoyRoutes = append(o.EnvoyRoutes, s)
+		return nil
+	})
 	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }
 

@@ -33,7 +33,7 @@ metadata: {name: eg, namespace: default}
 spec:
   gatewayClassName: eg
   listeners:
-  - {name: http, protocol: HTTP, port: PORT}
+  - {name: http, protocol: HTTP, port: PORT, allowedRoutes: {namespaces: {from: All}}}
   - {name: https, protocol: HTTPS, port: SECURE, hostname: "*.example.com", tls: {certificateRefs: [{name: tls}]}}
 ---
 apiVersion: v1
@@ -166,6 +166,7 @@ func TestMeshEnvoyGateway(t *testing.T) {
 	t.Run("TLS", g.overTLS)
 	t.Run("access log", g.logs)
 	t.Run("doctor", g.examined)
+	t.Run("the owner's resources", g.owned)
 	t.Run("faults", g.faults)
 	t.Run("outages", func(t *testing.T) {
 		g.portcullis.Kill()
@@ -271,15 +272,6 @@ func (g *gatewayStack) faults(t *testing.T) {
 		}
 		return strings.ReplaceAll(g.printed, old, new)
 	}
-	t.Run("patches match nothing", func(t *testing.T) {
-		g.apply(t, edit("/portcullis-(api-.+|other|unguarded)$/", "/others-(api-.+|other|unguarded)$/"), "bodies are sent as text",
-			func() bool { return g.send11(t, binary).status == 500 })
-		g.denied(t, g.send11(t, binary.body("other")), 403)
-		g.eventuallyFinds(t, "joined-headers", "body-text")
-		g.denied(t, g.get(t, "/admin"), 403)
-		g.denied(t, g.from(t, "own.example.com", "/own"), 500)
-		g.denied(t, g.from(t, "nobody.example.com", "/open"), 403)
-	})
 	t.Run("portcullis has no backend", func(t *testing.T) {
 		g.apply(t, edit("kind: Backend, namespace: default, name: portcullis}", "kind: Backend, namespace: default, name: portcullys}"),
 			"the backend is missing", is("pets.example.com", "/open", 500))
@@ -305,6 +297,14 @@ func (g *gatewayStack) faults(t *testing.T) {
 		g.denied(t, g.from(t, "nobody.example.com", "/open"), 403)
 	})
 	g.gateway.Remove(t, "cors.yaml")
+	t.Run("patches match nothing", func(t *testing.T) {
+		g.apply(t, edit("/portcullis-(api-.+|other|unguarded)$/", "/others-(api-.+|other|unguarded)$/"), "nothing passes", is("pets.example.com", "/open", 500))
+		g.denied(t, g.send11(t, binary), 500)
+		g.eventuallyFinds(t, "joined-headers", "body-text")
+		g.denied(t, g.get(t, "/admin"), 500)
+		g.denied(t, g.from(t, "own.example.com", "/own"), 500)
+		g.denied(t, g.from(t, "nobody.example.com", "/open"), 403)
+	})
 	g.apply(t, g.printed, "the printed resources are in force again", func() bool { return is("cats.example.com", "/cats", 200)() && g.send11(t, binary).status == 200 })
 }
 

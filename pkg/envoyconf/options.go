@@ -71,6 +71,11 @@ type Options struct {
 	Gateway string
 	// GatewayListeners are the names of its listeners. Default: http.
 	GatewayListeners []string
+	// GatewayClass is the GatewayClass of merged Gateways, which the EnvoyPatchPolicy then targets.
+	GatewayClass string
+	// EnvoyListeners and EnvoyRoutes are the names of Envoy's listeners and RouteConfigurations. Default: those of
+	// GatewayListeners as namespace/gateway/listener.
+	EnvoyListeners, EnvoyRoutes []string
 }
 
 // MostChecks is the limit of concurrent checks in Envoy. It is above the limit of portcullis, so that portcullis
@@ -104,11 +109,14 @@ type Mesh struct {
 }
 
 const (
-	proxyProtocol    = "proxy-protocol"
-	networks         = "networks"
-	principals       = "principals"
-	listenerPrefix   = "listener:"
-	gatewaySelector  = "istio=ingressgateway"
+	proxyProtocol   = "proxy-protocol"
+	networks        = "networks"
+	principals      = "principals"
+	listenerPrefix  = "listener:"
+	gatewaySelector = "istio=ingressgateway"
+
+	defaultGatewayName = "eg"
+
 	maxRequestBytes  = 10 << 20 // API Gateway's quota for payloads
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
@@ -150,6 +158,9 @@ func (o *Options) list() []option {
 		{"istio-portcullis-selector", o.Mesh.Workload != "", mesh},
 		{"gateway", o.Gateway != "", gateways},
 		{"gateway-listener", len(o.GatewayListeners) > 0, gateways},
+		{"gateway-class", o.GatewayClass != "", gateways},
+		{"gateway-envoy-listener", len(o.EnvoyListeners) > 0, gateways},
+		{"gateway-envoy-routes", len(o.EnvoyRoutes) > 0, gateways},
 	}
 }
 
@@ -232,7 +243,7 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	if len(o.Mesh.Ports) == 0 {
 		o.Mesh.Ports = []int{80}
 	}
-	o.Gateway = cmp.Or(o.Gateway, "default/eg")
+	o.Gateway = cmp.Or(o.Gateway, "default/"+defaultGatewayName)
 	if len(o.GatewayListeners) == 0 {
 		o.GatewayListeners = []string{"http"}
 	}

@@ -106,6 +106,12 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 		case "portcullis.body":
 			known = value == "buffered"
 			buffered = known
+		case "portcullis.headers":
+			known = value == "raw"
+			if known && len(a.headerMap) == 0 {
+				return false, envoyConfig("portcullis.headers says raw, but the headers are joined: set encode_raw_headers on the ext_authz filter; " +
+					"with Envoy Gateway, kubectl get envoypatchpolicy must show ACCEPTED and PROGRAMMED, and --gateway-listener name this listener")
+			}
 		case "portcullis.secureTransport":
 			r.Transport = transports(value)
 			known = r.Transport != authz.TransportUnstated

@@ -1,0 +1,230 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
+)
+
+// ownedRoutes are routes of the Gateway's owner: the host of each, and its kind and rules. All of them lead to the upstream of the APIs.
+var ownedRoutes = map[string]string{
+	"plain":    "HTTPRoute {rules: [{backendRefs: [TO]}]}",
+	"rewrite":  "HTTPRoute {rules: [{filters: [{type: URLRewrite, urlRewrite: {hostname: pets.example.com, path: {type: ReplaceFullPath, replaceFullPath: /open}}}], backendRefs: [TO]}]}",
+	"headers":  "HTTPRoute {rules: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-caller, value: owner}]}}], backendRefs: [TO]}]}",
+	"mirror":   "HTTPRoute {rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: TO}}], backendRefs: [TO]}]}",
+	"redirect": "HTTPRoute {rules: [{filters: [{type: RequestRedirect, requestRedirect: {hostname: elsewhere.example.com}}]}]}",
+	"named":    "HTTPRoute {rules: [{name: rule, backendRefs: [TO]}]}",
+	"rpc":      "GRPCRoute {rules: [{matches: [{method: {service: pets.Pets, method: Get}}], backendRefs: [TO]}]}",
+}
+
+// ownPolicy is a SecurityPolicy with a CORS policy, which replaces the printed one of the Gateway.
+const ownPolicy = `---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: %s, namespace: %s}
+spec: {targetRefs: [%s], %scors: {allowOrigins: ["https://example.com"], allowMethods: [GET]}}
+`
+
+// ownedResources has each route with a policy of its own, and one without, with a policy that is merged with the Gateway's, and in
+// another namespace. It returns the resources and the hosts.
+func ownedResources(upstream string) (text string, hosts []string) {
+	var b strings.Builder
+	add := func(name, namespace, spec string, policies ...string) {
+		kind, rules, _ := strings.Cut(spec, " ")
+		host := name + "." + namespace + ".example.com"
+		hosts = append(hosts, host)
+		fmt.Fprintf(&b, ownedRoute, kind, name, namespace, host, strings.ReplaceAll(strings.TrimPrefix(rules, "{"), "TO", "{group: gateway.envoyproxy.io, kind: Backend, name: owner}"))
+		section := ""
+		if name == "named" {
+			section = ", sectionName: rule"
+		}
+		for _, more := range policies {
+			fmt.Fprintf(&b, ownPolicy, name, namespace, fmt.Sprintf("{group: gateway.networking.k8s.io, kind: %s, name: %s%s}", kind, name, section), more)
+		}
+	}
+	for _, namespace := range []string{"default", "shop"} {
+		fmt.Fprintf(&b, ownedBackend, namespace, upstream)
+		add("bare", namespace, ownedRoutes["plain"])
+		add("plain", namespace, ownedRoutes["plain"], "")
+	}
+	add("merged", "default", ownedRoutes["plain"], "mergeType: StrategicMerge, ")
+	for name, spec := range ownedRoutes {
+		if name != "plain" {
+			add(name, "default", spec, "")
+		}
+	}
+	return strings.TrimPrefix(b.String(), "---\n"), hosts
+}
+
+const (
+	ownedRoute = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: %s
+metadata: {name: %s, namespace: %s}
+spec: {parentRefs: [{name: eg, namespace: default, sectionName: http}], hostnames: [%s], %s
+`
+	ownedBackend = `---
+apiVersion: v1
+kind: Namespace
+metadata: {name: %s}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {name: owner, namespace: %[1]s}
+spec: {endpoints: [{ip: {address: 127.0.0.1, port: %s}}]}
+`
+)
+
+// owned are routes and policies of the Gateway's owner. None of them passes, and no policy of theirs opens a printed route.
+func (g *gatewayStack) owned(t *testing.T) {
+	text, hosts := ownedResources(g.upstream.Port())
+	g.gateway.Configure(t, "owner.yaml", text)
+	g.gateway.Configure(t, "section.yaml", strings.TrimPrefix(fmt.Sprintf(ownPolicy, "section", "default", "{group: gateway.networking.k8s.io, kind: Gateway, name: eg, sectionName: http}", ""), "---\n"))
+	target := func(host string) string {
+		if strings.HasPrefix(host, "rpc") {
+			return "/pets.Pets/Get"
+		}
+		return "/open"
+	}
+	within(t, gatewayPatience, "the owner's routes are in force", func() bool {
+		for _, host := range hosts {
+			if g.from(t, host, target(host)).status == 403 { // it is on no route
+				return false
+			}
+		}
+		return true
+	})
+	for _, host := range hosts {
+		for _, headers := range [][]string{nil, {"Origin: https://example.com"}} {
+			check(t, g.stack, g.send(t, to(host, request("GET", target(host), headers...))), 500, "InternalServerErrorException", internal)
+		}
+		if a := g.send(t, to(host, request("POST", target(host), "Content-Type: application/grpc"))); a.status == 200 && a.header.Get("grpc-status") == "" {
+			t.Errorf("%s: %+v", host, a)
+		}
+	}
+	if seen := g.upstream.Take(); len(seen) > 0 {
+		t.Errorf("the upstream saw %+v", seen)
+	}
+	g.sees(t, g.get(t, "/open"), "x-stage: prod")
+	g.denied(t, g.get(t, "/admin"), 403)
+
+	for name, policy := range map[string]string{
+		"cors":          corsPolicy,
+		"authorization": strings.Replace(corsPolicy, `cors: {allowOrigins: ["https://example.com"], allowMethods: [GET]}`, "authorization: {defaultAction: Allow}", 1),
+	} {
+		g.gateway.Configure(t, "cors.yaml", policy)
+		within(t, gatewayPatience, "the policy "+name+" replaces the printed one", func() bool { return g.from(t, "cats.example.com", "/cats").status == 500 })
+		g.gateway.Remove(t, "cors.yaml")
+		within(t, gatewayPatience, "the printed policy is in force again", func() bool { return g.from(t, "cats.example.com", "/cats").status == 200 })
+		g.upstream.Take()
+	}
+	g.gateway.Remove(t, "owner.yaml")
+	g.gateway.Remove(t, "section.yaml")
+	within(t, gatewayPatience, "the owner's routes are gone", func() bool { return g.from(t, hosts[0], "/open").status == 403 })
+}
+
+// Gateways whose listeners have other names in Envoy: listeners that share a port, merged Gateways, HTTP/3, and another scheme of names.
+// The flags name them, and the doctor finds nothing. Without the flags no request passes.
+func TestMeshEnvoyGatewayNames(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireEnvoyGateway(t)
+	const shared = "{name: first, protocol: HTTPS, port: PORT, hostname: first.example.com, tls: {certificateRefs: [{name: tls}]}}"
+	const own = "{name: https, protocol: HTTPS, port: PORT, hostname: \"*.example.com\", tls: {certificateRefs: [{name: tls}]}}"
+	for name, c := range map[string]struct {
+		listeners string
+		proxy     string
+		settings  string
+		policy    string
+		flags     []string
+	}{
+		"a shared port": {listeners: shared + ", " + own, flags: []string{"--gateway-envoy-listener", "default/eg/first", "--gateway-envoy-routes", "default/eg/https"}},
+		"merged Gateways": {
+			listeners: own, proxy: "mergeGateways: true, ", flags: []string{"--gateway-class", "eg"},
+		},
+		"XDSNameSchemeV2": {
+			listeners: own, settings: "runtimeFlags: {enabled: [XDSNameSchemeV2]}",
+			flags: []string{"--gateway-envoy-listener", "tcp-PORT", "--gateway-envoy-routes", "default/eg/https"},
+		},
+		"HTTP/3": {
+			listeners: own, policy: "  http3: {}\n",
+			flags: []string{"--gateway-envoy-listener", "default/eg/https", "--gateway-envoy-listener", "default/eg/https-quic"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &gatewayStack{meshStack: &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: "/open"}}
+			var err error
+			if g.upstream, err = envoytest.StartUpstream(nil); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(g.upstream.Stop)
+			g.listen, g.addr = "127.0.0.1:"+envoytest.FreePort(t), "127.0.0.1:"+g.port
+			ca := newAuthority(t, g.dir)
+			ca.issue(t, g.dir, "server", "*.example.com")
+			g.write(t, "portcullis.yaml", strings.ReplaceAll(pets, "/pets", "/open"))
+			printedWith := func(flags ...string) string {
+				all := []string{"--for", "envoy-gateway", "--gateway-listener", "https", "--upstream", "127.0.0.1:" + g.upstream.Port(), "--portcullis", g.listen}
+				for _, flag := range flags {
+					all = append(all, strings.ReplaceAll(flag, "PORT", g.port))
+				}
+				return strings.Replace(printed(t, g.dir, all...), "  path:\n", c.policy+"  path:\n", 1)
+			}
+			resources := strings.NewReplacer("PORT", g.port, "CERTIFICATE", g.base64(t, "server.crt"), "KEY", g.base64(t, "server.key"))
+			g.gateway = envoytest.StartEnvoyGateway(t, envoytest.Require(t), map[string]string{
+				"class.yaml":   strings.Replace(envoytest.EnvoyProxy, "spec: {provider", "spec: {"+c.proxy+"provider", 1),
+				"gateway.yaml": resources.Replace(fmt.Sprintf(namedGateway, c.listeners)), "portcullis.yaml": printedWith(),
+			}, c.settings)
+			g.serve(t)
+			t.Cleanup(func() { g.portcullis.Stop() })
+			client := &tls.Config{RootCAs: pool(t, g.dir), ServerName: "pets.example.com"}
+			status := func(target string) int {
+				a, err := g.trySecure(client, target)
+				if err != nil {
+					return 0
+				}
+				return a.status
+			}
+			within(t, gatewayPatience, "Envoy serves", func() bool { s := status("/open"); return s != 0 && s != 503 })
+			g.envoy = g.gateway.Envoy(t)
+			examine := []string{"--envoy", g.envoy.Admin(), "--config", "portcullis.yaml", "--ignore", "checks-failing", "--ignore", "unknown-host"}
+			if s, found := status("/open"), findingsOf(doctor(t, g.dir, examine...)); c.policy == "" && s != 500 || len(found) == 0 {
+				t.Errorf("without the flags: %d and %v, want 500 and findings", s, found)
+			}
+			g.gateway.Configure(t, "portcullis.yaml", printedWith(c.flags...))
+			within(t, gatewayPatience, "the patches apply", func() bool { return status("/open") == 200 })
+			if s := status("/admin"); s != 403 {
+				t.Errorf("/admin: %d", s)
+			}
+			within(t, gatewayPatience, "the doctor finds nothing", func() bool {
+				return len(findingsOf(doctor(t, g.dir, append(examine, "--ignore", "draining")...))) == 0
+			})
+		})
+	}
+}
+
+const namedGateway = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: eg, namespace: default}
+spec: {gatewayClassName: eg, listeners: [%s]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: tls, namespace: default}
+type: kubernetes.io/tls
+data: {tls.crt: CERTIFICATE, tls.key: KEY}
+`
+
+// trySecure sends a request over TLS where Envoy may not listen yet.
+func (g *gatewayStack) trySecure(client *tls.Config, target string) (answer, error) {
+	c, err := tls.Dial("tcp", g.addr, client)
+	if err != nil {
+		return answer{}, err
+	}
+	return converse(c, request("GET", target))
+}
+
+// findingsOf leaves out the text.
+func findingsOf(found []string, _ string) []string { return found }
