@@ -23,6 +23,7 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		{"in capitals", []string{"sts.shop.svc:9003"}, nil, "STS.shop.SVC:9003", remote, true, true},
 		{"the second host", []string{"a", "b:1"}, nil, "b:1", remote, true, true},
 		{"the usual port", []string{"sts.example.com"}, nil, "sts.example.com:443", remote, true, true},
+		{"the usual port of another scheme", []string{"127.0.0.1:443"}, nil, "127.0.0.1:443", local, false, true},
 		{"another host", []string{"sts.shop.svc:9003"}, nil, "sts.stage.svc:9003", remote, true, false},
 		{"another port", []string{"sts.shop.svc:9003"}, nil, "sts.shop.svc:9004", remote, true, false},
 		{"no port", []string{"sts.shop.svc:9003"}, nil, "sts.shop.svc", remote, true, false},

@@ -165,6 +165,14 @@ func TestReasonsOfCalls(t *testing.T) {
 	wrong.Secret = "x"
 	late := alice
 	late.At = late.At.Add(-time.Hour)
+	f.refused(t, "a wrong secret", sign(t, wrong, post(assumeForm())), 403, SignatureDoesNotMatch, "")
+	if last.AccessKey != "AKIAALICE0000EXAMPLE" || last.Principal != "" {
+		t.Errorf("%+v", last)
+	}
+	f.refused(t, "an expired token", post(webForm(t, claims{"exp": 1})), 400, ExpiredTokenException, "")
+	if last.Issuer != issuer || last.Subject == "" {
+		t.Errorf("%+v", last)
+	}
 	for name, c := range map[string]struct {
 		request *http.Request
 		want    authz.Reason
@@ -488,4 +496,46 @@ func TestThrottledPause(t *testing.T) {
 		cancel()
 		pause(ctx, time.Hour)
 	})
+}
+
+// A Service that lacks a part, or has one twice, is not made.
+func TestServicesThatAreNotMade(t *testing.T) {
+	f := newFixture(t, nil)
+	store := newStore(t, f.ring)
+	run := func(context.Context, *Call) ([]Field, error) { return nil, nil }
+	for name, c := range map[string]struct {
+		config Config
+		ok     bool
+	}{
+		"the least":        {Config{Store: store, Sessions: f.ring}, true},
+		"an action":        {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": {Run: run}}}, true},
+		"no store":         {Config{Sessions: f.ring}, false},
+		"no ring":          {Config{Store: store}, false},
+		"a negative rate":  {Config{Store: store, Sessions: f.ring, CallsPerSecond: -1}, false},
+		"an action twice":  {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"AssumeRole": {Run: run}}}, false},
+		"no action":        {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": nil}}, false},
+		"an action, empty": {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": {}}}, false},
+	} {
+		if s, err := New(c.config); (err == nil) != c.ok || (s != nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A workload that calls too often does not use up the share of another.
+func TestRateOfAWebIdentity(t *testing.T) {
+	f := newFixture(t, func(c *Config) {
+		now := time.Now()
+		c.CallsPerSecond, c.Now = 20, func() time.Time { return now }
+	})
+	throttled := 0
+	for range 6 {
+		if a := f.send(t, post(webForm(t, nil))); a.texts["Code"] == string(Throttling) {
+			throttled++
+		}
+	}
+	if throttled != 2 { // a tenth of the rate, for two seconds
+		t.Errorf("%d of 6 are throttled", throttled)
+	}
+	f.refused(t, "another workload", post(webForm(t, claims{"sub": "other"})), 403, AccessDenied, "")
 }

@@ -60,6 +60,8 @@ func TestExchangeWithADenyOfWhatIsNotKnown(t *testing.T) {
 		`"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}`:                                       {false, false},
 		`"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}`:                                        {true, false},
 		`"DateLessThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}`:                                {true, false},
+		`"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/ci"}`:                        {true, false},
+		`"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:user/alice"}`:                     {false, true},
 		`"StringEquals": {"aws:username": "alice"}`:                                                     {false, true},
 		`"StringEquals": {"aws:username": "bob"}`:                                                       {true, true},
 		`"StringEquals": {"aws:PrincipalAccount": "444455556666"}`:                                      {false, false},
@@ -143,5 +145,25 @@ func TestExchangedSessions(t *testing.T) {
 		SessionName: "alice", At: now,
 	}); err == nil || s != nil {
 		t.Error("a role that does not exist has a session")
+	}
+}
+
+// What a trust policy asks for in an Allow does not matter, and a policy of another kind in its place refuses.
+func TestExchangeWithoutADeny(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/cart"
+	for name, c := range map[string]struct {
+		trust *policy.Policy
+		want  Code
+	}{
+		"an Allow with a tag": {trustPolicy(t, policy.Trust, `{"Effect": "Allow", "Action": "sts:*", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}}}`), ""},
+		"a resource policy":   {trustPolicy(t, policy.Resource, `{"Effect": "Allow", "Action": "*", "Principal": "*", "Resource": "*"}`), InternalFailure},
+	} {
+		_, err := ExchangeAWS(&Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333", Trust: c.trust}, arn, &AWSIdentity{
+			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
+			UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: time.Now(),
+		})
+		if code(err) != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -236,3 +236,14 @@ func TestIssuersThatAreAlike(t *testing.T) {
 		}
 	}
 }
+
+// The keys of an issuer have its name in front.
+func TestKeysOfAnotherIssuer(t *testing.T) {
+	for key, want := range map[string]Code{"id.example.com:sub": "", "ID.example.com:SUB": "", "evil.net:sub": AccessDenied, "id.example.com/:sub": AccessDenied, "id.example.com:subject": AccessDenied, "aws:sub": AccessDenied} {
+		role := goodRole(t)
+		role.Trust = trustPolicy(t, policy.Trust, `{"Effect": "Allow", "Action": "sts:*", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/id.example.com"}, "Condition": {"StringEquals": {"`+key+`": "pod"}}}`)
+		if _, err := Assume(role, ofWeb()); code(err) != want {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
