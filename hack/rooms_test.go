@@ -26,7 +26,6 @@ const (
 var large = map[string]string{
 	"cmd/portcullis":          "one file for each command, and one for what commands share",
 	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
-	"pkg/config":              "one file for each section of the configuration",
 	"pkg/server":              "one file for each port of the process, and one for each thing that a reload exchanges",
 	"envoy/envoytest":         "one file for each real part that tests start",
 	"pkg/gateway/compile":     "one file for each part of an API's configuration, as in pkg/config",
