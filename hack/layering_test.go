@@ -88,7 +88,9 @@ var imports = map[string][]string{
 	"pkg/doctor/tree":                 {},
 	"pkg/probe":                       {},
 
-	"cmd/portcullis": {"pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/doctor/dump", "pkg/doctor/live", "pkg/doctor/rulebook", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis/internal/cli":        {"pkg/config/source", "pkg/fault"},
+	"cmd/portcullis/internal/parameters": {"pkg/simulate"},
+	"cmd/portcullis":                     {"cmd/portcullis/internal/cli", "cmd/portcullis/internal/parameters", "pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/doctor/dump", "pkg/doctor/live", "pkg/doctor/rulebook", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},

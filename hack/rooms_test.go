@@ -24,7 +24,6 @@ const (
 
 // large lists the packages that have more than maxFiles files, with the reason. An entry that is no longer needed fails.
 var large = map[string]string{
-	"cmd/portcullis":          "one file for each command, and one for what commands share",
 	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
 	"pkg/server":              "one file for each port of the process, and one for each thing that a reload exchanges",
 	"envoy/envoytest":         "one file for each real part that tests start",

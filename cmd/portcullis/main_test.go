@@ -28,11 +28,11 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/portcullis-authz/portcullis/pkg/session"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
 func TestMain(m *testing.M) {

@@ -12,12 +12,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
-	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
+	"github.com/portcullis-authz/portcullis/pkg/tracing"
 )
 
 func serve(args []string, out, errs io.Writer) int {
@@ -26,18 +27,18 @@ func serve(args []string, out, errs io.Writer) int {
 	path := serveFlags(flags, &c)
 	logger := logFlags(flags, &c)
 	tracer := traceFlags(flags)
-	if code, ok := parse(flags, args, out, errs); !ok {
+	if code, ok := cli.Parse(flags, args, out, errs); !ok {
 		return code
 	}
 	if err := runner.Harden(); err != nil { // before a secret is read
 		fmt.Fprintln(errs, "portcullis: cannot protect the memory of this process:", err)
-		return exitNo
+		return cli.ExitNo
 	}
 	log, err := logger(errs)
 	p, failed := pool.New(log, c.Memory())
 	if failed != nil {
 		fmt.Fprintln(errs, failed)
-		return exitNo
+		return cli.ExitNo
 	}
 	defer p.Close()
 	p.Bound(c.MaxChecks)
@@ -47,7 +48,7 @@ func serve(args []string, out, errs io.Writer) int {
 	}
 	traces, failed := tracer(log)
 	if err := errors.Join(err, failed, c.Validate()); err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	if traces != nil {
 		defer traces.Close()
@@ -67,9 +68,9 @@ func serve(args []string, out, errs io.Writer) int {
 	context.AfterFunc(ctx, stop) // the first signal drains, a second ends the process at once
 	if err := server.Run(ctx, c); err != nil {
 		fmt.Fprintln(errs, err)
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
@@ -138,21 +139,25 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
 			l.Explain, l.STS = explainer(s.Gateway, s.Signer), s.STS
 		}
-		return l, onlyFaults(err)
+		return l, cli.OnlyFaults(err)
 	}
 }
 
-// onlyFaults returns err without warnings, so that the limited space of one log line shows what prevents loading.
-func onlyFaults(err error) error {
-	var faults fault.List
-	if !errors.As(err, &faults) {
-		return err
-	}
-	var fatal fault.List
-	for _, f := range faults {
-		if !f.Warning {
-			fatal = append(fatal, f)
+// traceFlags defines the flags of traces. The result makes what they ask for: nil without --trace-endpoint.
+func traceFlags(flags *flag.FlagSet) func(*slog.Logger) (*tracing.Tracer, error) {
+	c := tracing.Config{Version: versionText()}
+	flags.StringVar(&c.Endpoint, "trace-endpoint", "", "send OpenTelemetry traces to this `URL`: grpc://host:4317, or http://host:4318/v1/traces; grpcs and https use TLS (default: no traces)")
+	flags.Float64Var(&c.Share, "trace-share", 0.01, "`share` of checks that are traced with --trace-endpoint")
+	flags.Float64Var(&c.SampledShare, "trace-sampled-share", 0.1, "`share` of all checks that may be traced in addition because Envoy's traceparent is sampled, which a client may have asked for")
+	return func(log *slog.Logger) (*tracing.Tracer, error) {
+		if c.Endpoint == "" {
+			return nil, nil //nolint:nilnil // no traces
 		}
+		c.Log = log
+		t, err := tracing.New(c)
+		if err != nil {
+			return nil, fmt.Errorf("--trace-endpoint, --trace-share, --trace-sampled-share: %w", err)
+		}
+		return t, nil
 	}
-	return fatal
 }
