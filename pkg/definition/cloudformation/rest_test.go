@@ -115,6 +115,7 @@ func TestBody(t *testing.T) {
 		{"a method that the body has", rest(body+"}") + m, "GET /pets: unresolved", "4: GET /pets: GET /pets stands in the template twice"},
 		{"an endpoint that is not known", rest(body + "}, EndpointConfiguration: {Types: [!Ref P]}"), "GET /pets: unresolved", "3: EndpointConfiguration: whether the API is private is not known"},
 		{"a body that is not known", rest("Body: !Ref P"), "", "3: the Body is not known: the parameter P has no default"},
+		{"a body in a place that is not known", rest("BodyS3Location: {Bucket: b, Key: !ImportValue Elsewhere}"), "", "give the name of the copy by --value 'BodyS3Location Api=FILE'"},
 		{"a body in S3", rest("BodyS3Location: {Bucket: b, Key: api/pets.yaml}"), "", "copy it beside the template, and give the name of the copy by --value 's3://b/api/pets.yaml=FILE'"},
 		{"a clone", rest("CloneFrom: abc123"), "", "3: CloneFrom is not in the template"},
 	} {

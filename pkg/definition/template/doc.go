@@ -26,7 +26,7 @@
 // nothing of such keys. A note names both places.
 //
 // 2026-11-28: a location in S3 stands for the file that a tool has uploaded there. It is looked for under its key, and under the last
-// parts of its key, beside the template.
+// parts of its key, beside the template. The definition of an API is also looked for under the name of an asset of the AWS CDK.
 //
 // 2026-11-28: all that is made of a template is counted, so that functions which multiply each other's values end early.
 package template

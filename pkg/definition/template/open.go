@@ -419,13 +419,7 @@ func (o *opener) locations(n *tree.Node) ([]string, string) {
 		return []string{withoutVariables(location)}, ""
 	}
 	_, key, _ = strings.Cut(key, "/")
-	key = withoutVariables(key)
-	var names []string
-	for key != "" {
-		names = append(names, key)
-		_, key, _ = strings.Cut(key, "/")
-	}
-	return names, ""
+	return withLastParts(withoutVariables(key)), ""
 }
 
 // withoutVariables returns a path without the parts that are variables whose value is not known.

@@ -2,8 +2,6 @@ package template
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -148,28 +146,12 @@ func (s *resolver) resource(t *Template, p tree.Pair) {
 			s.dependsOn(p.Key, part.Value)
 		}
 		if part.Key == "Properties" {
-			value = s.body(value)
+			value = s.body(p.Key, value)
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: part.Key, At: part.At, Value: value})
 	}
 	s.current = ""
 	t.Resources.Pairs = append(t.Resources.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: made})
-}
-
-// body puts the definition of an API in the place of the name of its file.
-func (s *resolver) body(properties *tree.Node) *tree.Node {
-	location := properties.Get("BodyS3Location")
-	name, ok := location.Scalar()
-	if !ok || strings.Contains(name, "://") {
-		return properties
-	}
-	body, why := s.files.parse("", name)
-	if body == nil {
-		body = &tree.Node{Kind: tree.Unresolved, At: location.At, Unknown: &tree.Unknown{Message: why}}
-	}
-	made := *properties
-	made.Pairs = slices.DeleteFunc(slices.Clone(properties.Pairs), func(p tree.Pair) bool { return p.Key == "BodyS3Location" })
-	return made.Set("Body", body)
 }
 
 // present says whether a resource or an output is created, and which defaults decided it.
