@@ -156,8 +156,7 @@ Resources:
 // The kind of an API that its owner gives decides how an OpenAPI document is read.
 func TestKindIsGiven(t *testing.T) {
 	const document = `openapi: 3.0.1
-security: [{iam: []}]
-paths: {/a: {get: {x-amazon-apigateway-integration: {type: mock, integrationSubtype: SQS-SendMessage}}}}
+paths: {/a: {get: {security: [{iam: []}], x-amazon-apigateway-integration: {type: mock, integrationSubtype: SQS-SendMessage}}}}
 components: {securitySchemes: {iam: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}}}
 `
 	for _, tt := range []struct {
@@ -166,9 +165,9 @@ components: {securitySchemes: {iam: {type: apiKey, name: Authorization, in: head
 		want       string
 	}{
 		{"not given", "", nil, "REST, REFUSES"},
-		{"REST", "REST", nil, "REST, authorization NONE"},
+		{"REST", "REST", nil, "REST, authorization AWS_IAM"},
 		{"HTTP", "HTTP", nil, "HTTP, authorization AWS_IAM"},
-		{"REST, by a value", "", map[string]string{"API kind": "REST"}, "REST, authorization NONE"},
+		{"REST, by a value", "", map[string]string{"API kind": "REST"}, "REST, authorization AWS_IAM"},
 		{"HTTP, by a value", "", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
 		{"both", "HTTP", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
 		{"different ones", "HTTP", map[string]string{"API kind": "REST"}, `the value "API kind" is "REST", and the API has kind: HTTP: remove one of them`},

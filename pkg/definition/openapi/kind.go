@@ -44,23 +44,23 @@ func (m *marks) doubt() *mark { return cmp.Or(m.version, m.export) }
 //
 // x-amazon-apigateway-cors tells an HTTP API only where nothing else tells the kind: it is written in documents of REST APIs too, where
 // it has no effect.
-func (r *reader) tellKind(swagger bool, isHTTP *bool) {
-	m := r.marks(swagger)
+func (r *reader) tellKind(isHTTP *bool) {
+	m := r.marks()
 	at, kind := r.Root.Position(), "REST"
 	switch {
 	case isHTTP != nil:
-		r.http, r.sure = *isHTTP, true
+		r.http = *isHTTP
 	case m.rest != nil && m.http != nil:
 		at = m.http.at
 		r.block("kind", document.TroubleAt(at, fmt.Sprintf("the document has what only REST APIs have (%s) and what only HTTP APIs have (%s): %s", m.rest, m.http, sayKind("REST or HTTP"))))
-	case m.rest != nil && (swagger || m.doubt() == nil):
-		r.sure, at = true, m.rest.at
+	case m.rest != nil && (r.swagger || m.doubt() == nil):
+		at = m.rest.at
 		r.Report.Enforce(at, "kind", "a REST API, by "+m.rest.String())
 	case m.rest != nil, m.version == nil && m.source != nil && m.http == nil:
 		at = r.doubtful(cmp.Or(m.rest, m.source), m.doubt())
 	case m.http != nil, m.doubt() != nil:
 		by := cmp.Or(m.http, m.doubt())
-		r.http, r.sure, at = true, true, by.at
+		r.http, at = true, by.at
 		r.Report.Enforce(at, "kind", "an HTTP API, by "+by.String())
 	case !document.Absent(r.Root.Get(xCORS)):
 		r.http, at = true, r.Root.Get(xCORS).At
@@ -90,9 +90,9 @@ func sayKind(kind string) string {
 }
 
 // marks looks for what only one kind of API has.
-func (r *reader) marks(swagger bool) *marks {
+func (r *reader) marks() *marks {
 	m := &marks{}
-	if swagger {
+	if r.swagger {
 		m.isREST("Swagger 2.0", r.Root.Get("swagger"))
 	}
 	for _, name := range []string{xPolicy, xKeySource, xResponses, "x-amazon-apigateway-request-validators", "x-amazon-apigateway-request-validator"} {

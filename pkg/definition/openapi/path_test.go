@@ -137,15 +137,3 @@ func TestKind(t *testing.T) {
 	r := read(t, "openapi: 3.0.1"+paths("{type: mock, integrationSubtype: SQS-SendMessage}"), Options{})
 	check(t, "both kinds", r, "GET /a: unresolved", "what only REST APIs have (an integration of type mock in line 2) and what only HTTP APIs have (integrationSubtype in line 2): say it by --value 'API kind=…', or by kind: beside the definition, with REST or HTTP")
 }
-
-// The security of the document's root guards where a hint leaves the kind in doubt. Swagger 2.0 leaves none: no HTTP API is imported from it.
-func TestKindInDoubt(t *testing.T) {
-	const rest = `
-security: [{c: []}]
-paths: {/a: {get: {x-amazon-apigateway-integration: {type: mock, payloadFormatVersion: "1.0"}}}}
-`
-	check(t, "OpenAPI 3", read(t, "openapi: 3.0.1"+rest+`components: {securitySchemes: {c: {type: apiKey, name: A, in: header, x-amazon-apigateway-authtype: awsSigv4}}}`, Options{}),
-		"GET /a: authorization AWS_IAM", "guarded by the security of the document's root")
-	check(t, "Swagger", read(t, `swagger: "2.0"`+rest+`securityDefinitions: {c: {type: apiKey, name: A, in: header, x-amazon-apigateway-authtype: awsSigv4}}`, Options{}),
-		"GET /a: authorization NONE", "OPEN: a REST API does not use the security of the document's root")
-}

@@ -31,8 +31,8 @@ type Options struct {
 type reader struct {
 	*document.Document
 	http bool
-	// sure says that the document, or its reader, decides the kind of API.
-	sure bool
+	// swagger says that the document is one of Swagger 2.0.
+	swagger bool
 
 	schemes map[string]*scheme
 	names   map[string]bool // of authorizers, as they are written to the API
@@ -62,7 +62,8 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 	if wrong != nil {
 		return nil, wrong
 	}
-	r.tellKind(swagger, o.HTTP)
+	r.swagger = swagger
+	r.tellKind(o.HTTP)
 	r.settings()
 	r.paths(root.Pair("paths"))
 	r.unused()

@@ -19,9 +19,9 @@ type duplicates struct {
 }
 
 type duplicate struct {
-	way       []string
-	shared    bool
-	// same says that both values are the same, so that it does not matter which one counts.
+	way    []string
+	shared bool
+	// same says that both values are the same, so that it does not matter to CloudFormation which one counts.
 	same      bool
 	at, first Position
 }
@@ -67,7 +67,7 @@ func (d *duplicates) faults(root *Node) fault.List {
 		f := twice.at.Fault("%s is given twice, first in line %d: keep one", key, twice.first.Line)
 		switch {
 		case d.many:
-		case twice.same:
+		case twice.same && root.Has("Resources"):
 			f = twice.at.Fault("%s is given twice, first in line %d, with the same value: keep one", key, twice.first.Line)
 			f.Warning = true
 		case !twice.shared && idle(root, twice.way):

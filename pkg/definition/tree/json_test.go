@@ -89,22 +89,22 @@ func TestEntriesAreBounded(t *testing.T) {
 	}
 }
 
-// A key that is given twice with the same value is a warning anywhere. What stands in values many times is not compared without end.
+// A key that is given twice with the same value is a warning in a template. What stands in values many times is not compared without end.
 func TestDuplicatesOfOneValue(t *testing.T) {
-	lots := "x: {a: [b], a: [b]"
+	const template = "Resources: {}\n"
 	deep := "a0: &a0 [x, x]\n"
 	for i := 1; i < 16; i++ {
 		deep += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
 	}
 	for text, fatal := range map[string]bool{
-		"Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: a}}}": false,
-		"Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: b}}}": true,
-		"{\"a\": {\"b\": [1]}, \"a\": {\"b\": [1]}}":                    false,
-		"{\"a\": 1, \"a\": \"1\"}":                                     true,
-		"a: [b]\na: [b, c]":                                           true,
-		lots + "}":                                                    false,
-		"a: x\na: y\na: x":                                            true,
-		deep + "b: *a15\nb: *a15\n":                                   true,
+		template + "Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: a}}}": false,
+		template + "Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: b}}}": true,
+		`{"Resources": {"A": {"Type": [1]}, "A": {"Type": [1]}}}`:                false,
+		`{"Resources": {"A": 1, "A": "1"}}`:                                      true,
+		template + "a: [b]\na: [b, c]":                                           true,
+		template + "a: x\na: y\na: x":                                            true,
+		template + deep + "b: *a15\nb: *a15\n":                                   true,
+		"openapi: 3.0.1\nopenapi: 3.0.1":                                         true,
 	} {
 		n, faults := Parse("t.yaml", []byte(text))
 		if (n == nil) != fatal || faults.Fatal() != fatal || !strings.Contains(faults.Error(), "is given twice, first in line ") {
