@@ -79,7 +79,9 @@ var imports = map[string][]string{
 	"pkg/decisionlog":                 {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog/internal/stream"},
 	"pkg/decisionlog/internal/stream": {},
 	"pkg/decisionlog/otlp":            {"pkg/decisionlog"},
-	"pkg/server":                      {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/probe", "pkg/sts"},
+	"pkg/server/internal/generations": {},
+	"pkg/server/memory":               {},
+	"pkg/server":                      {"pkg/authz", "pkg/bulkhead", "pkg/decisionlog", "pkg/decisionlog/otlp", "pkg/extauthz", "pkg/meter", "pkg/probe", "pkg/server/internal/generations", "pkg/server/memory", "pkg/sts"},
 	"pkg/doctor":                      {"pkg/doctor/dump", "pkg/doctor/rulebook", "pkg/doctor/stages", "pkg/doctor/tree", "pkg/gateway"},
 	"pkg/doctor/dump":                 {"pkg/doctor/tree"},
 	"pkg/doctor/live":                 {"pkg/doctor/dump", "pkg/doctor/rulebook", "pkg/doctor/stages", "pkg/doctor/tree", "pkg/gateway", "pkg/probe"},
@@ -90,7 +92,7 @@ var imports = map[string][]string{
 
 	"cmd/portcullis/internal/cli":        {"pkg/config/source", "pkg/fault"},
 	"cmd/portcullis/internal/parameters": {"pkg/simulate"},
-	"cmd/portcullis":                     {"cmd/portcullis/internal/cli", "cmd/portcullis/internal/parameters", "pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/doctor/dump", "pkg/doctor/live", "pkg/doctor/rulebook", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/simulate", "pkg/tracing"},
+	"cmd/portcullis":                     {"cmd/portcullis/internal/cli", "cmd/portcullis/internal/parameters", "pkg/authz", "pkg/config", "pkg/config/source", "pkg/credentials", "pkg/definition", "pkg/definition/portability", "pkg/definition/tree", "pkg/doctor", "pkg/doctor/dump", "pkg/doctor/live", "pkg/doctor/rulebook", "pkg/envoyconf", "pkg/explain", "pkg/fault", "pkg/gateway", "pkg/lambda/runner", "pkg/pool", "pkg/routes", "pkg/server", "pkg/server/memory", "pkg/simulate", "pkg/tracing"},
 
 	"pkg/sigv4/sigv4test":  {"pkg/authz"},
 	"pkg/internal/logtest": {},
@@ -109,7 +111,7 @@ var imports = map[string][]string{
 // onlyIn names outside modules that only the listed packages may import. Tests, the demo and the benchmark are exempt.
 var onlyIn = map[string][]string{
 	"github.com/envoyproxy/go-control-plane/": {"pkg/extauthz", "pkg/server"},
-	"google.golang.org/grpc":                  {"pkg/decisionlog/otlp", "pkg/extauthz", "pkg/server"},
+	"google.golang.org/grpc":                  {"pkg/decisionlog/otlp", "pkg/extauthz", "pkg/server", "pkg/server/internal/generations"},
 	"buf.build/":                              {"pkg/config/source", "proto/portcullis/config/v1"},
 	"google.golang.org/protobuf/":             {"pkg/config/internal/authorizer", "pkg/config/source", "pkg/decisionlog/otlp", "pkg/extauthz", "proto/portcullis/config/v1"},
 	"github.com/prometheus/":                  {"pkg/server"},

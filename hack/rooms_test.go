@@ -25,9 +25,8 @@ const (
 // large lists the packages that have more than maxFiles files, with the reason. An entry that is no longer needed fails.
 var large = map[string]string{
 	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
-	"pkg/server":              "one file for each port of the process, and one for each thing that a reload exchanges",
 	"envoy/envoytest":         "one file for each real part that tests start",
-	"pkg/gateway/compile":     "one file for each part of an API's configuration, as in pkg/config",
+	"pkg/gateway/compile":     "one file for each part of an API's configuration, on one builder",
 	"pkg/gateway":             "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
+	"github.com/portcullis-authz/portcullis/pkg/server/memory"
 	"github.com/portcullis-authz/portcullis/pkg/tracing"
 )
 
@@ -87,7 +88,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks when buffered bodies together exceed this, or one API exceeds its share (default 256 MiB, or --max-message-bytes)")
 	flags.IntVar(&c.GCPercent, "gc-percent", 400, "collect garbage when the heap has grown by this `percent`; GOGC in the environment overrides it")
 	flags.Func("memory-limit", "collect garbage harder near this many `bytes`, such as 512MiB; GOMEMLIMIT in the environment overrides it (default 90% of the container's limit, if it has one)", func(s string) (err error) {
-		c.MemoryLimit, err = server.ParseBytes(s)
+		c.MemoryLimit, err = memory.ParseBytes(s)
 		return err
 	})
 	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "how long to accept checks after SIGTERM, when /readyz already fails")

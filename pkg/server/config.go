@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"github.com/portcullis-authz/portcullis/pkg/meter"
+	"github.com/portcullis-authz/portcullis/pkg/server/memory"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
@@ -217,3 +218,6 @@ func orDefault[T comparable](value, fallback T) T {
 	}
 	return value
 }
+
+// Memory returns how much memory the process is to use, in bytes; zero if nothing bounds it.
+func (c *Config) Memory() int64 { return memory.Available(c.MemoryLimit) }
