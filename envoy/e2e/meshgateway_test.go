@@ -125,8 +125,8 @@ func (g *gatewayStack) print(t *testing.T, config string) {
 }
 
 // try sends a request where Envoy may not listen yet.
-func (g *gatewayStack) try(host, target string) (answer, error) {
-	c, err := net.Dial("tcp", g.addr)
+func (s *stack) try(host, target string) (answer, error) {
+	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		return answer{}, err
 	}

@@ -138,9 +138,14 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 		proxy     string
 		settings  string
 		policy    string
+		plain     bool
 		flags     []string
 	}{
 		"a shared port": {listeners: shared + ", " + own, flags: []string{"--gateway-envoy-listener", "default/eg/first", "--gateway-envoy-routes", "default/eg/https"}},
+		"a shared port without TLS": {
+			listeners: "{name: first, protocol: HTTP, port: PORT, hostname: first.example.com}, " + strings.NewReplacer("HTTPS", "HTTP", ", tls: {certificateRefs: [{name: tls}]}", "").Replace(own),
+			plain:     true, flags: []string{"--gateway-envoy-listener", "default/eg/first", "--gateway-envoy-routes", "default/eg/first"},
+		},
 		"merged Gateways": {
 			listeners: own, proxy: "mergeGateways: true, ", flags: []string{"--gateway-class", "eg"},
 		},
@@ -180,7 +185,7 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 			t.Cleanup(func() { g.portcullis.Stop() })
 			client := &tls.Config{RootCAs: pool(t, g.dir), ServerName: "pets.example.com"}
 			status := func(target string) int {
-				a, err := g.trySecure(client, target)
+				a, err := g.tryEither(client, target, c.plain)
 				if err != nil {
 					return 0
 				}
@@ -217,8 +222,11 @@ type: kubernetes.io/tls
 data: {tls.crt: CERTIFICATE, tls.key: KEY}
 `
 
-// trySecure sends a request over TLS where Envoy may not listen yet.
-func (g *gatewayStack) trySecure(client *tls.Config, target string) (answer, error) {
+// tryEither sends a request, over TLS unless it is to be plain, where Envoy may not listen yet.
+func (g *gatewayStack) tryEither(client *tls.Config, target string, plain bool) (answer, error) {
+	if plain {
+		return g.try("pets.example.com", target)
+	}
 	c, err := tls.Dial("tcp", g.addr, client)
 	if err != nil {
 		return answer{}, err
