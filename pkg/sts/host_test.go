@@ -12,6 +12,8 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		local  = "127.0.0.1:40000"
 		remote = "192.0.2.1:40000"
 	)
+	var base Config
+	f := newFixture(t, func(c *Config) { base = *c })
 	for _, c := range []struct {
 		name         string
 		hosts, certs []string
@@ -50,7 +52,13 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		{"a name like that of this machine", nil, nil, "localhost.example.com", local, false, false},
 		{"another host, from this machine", nil, nil, "10.0.0.1:9003", local, false, false},
 	} {
-		f := newFixture(t, func(config *Config) { config.Hosts = c.hosts })
+		config := base
+		config.Hosts = c.hosts
+		service, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.config.Current = func() (*Service, func()) { return service, func() {} }
 		f.config.Names = func() []string { return c.certs }
 		to := func(r *http.Request) *http.Request {
 			if r.Host, r.RemoteAddr = c.host, c.peer; c.tls {
@@ -68,6 +76,6 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		}
 		f.granted(t, c.name+", a web identity", to(post(webForm(t, nil))))
 	}
-	f := newFixture(t, func(config *Config) { config.Hosts = []string{"sts.shop.svc:9003"} })
+	f = newFixture(t, func(config *Config) { config.Hosts = []string{"sts.shop.svc:9003"} })
 	f.refused(t, "GetCallerIdentity by GET", presigned(f.signer("AKIAALICE0000EXAMPLE"), "Action=GetCallerIdentity&Version="+version), 403, SignatureDoesNotMatch, "another host")
 }
