@@ -30,7 +30,7 @@ type patient struct {
 // diagnosis is what doctor -o json prints.
 type diagnosis struct {
 	Envoy    string             `json:"envoy,omitempty"` // its version
-	Findings []rulebook.Finding `json:"findings"` // never null
+	Findings []rulebook.Finding `json:"findings"`        // never null
 }
 
 func examineEnvoy(args []string, out, errs io.Writer) int {
