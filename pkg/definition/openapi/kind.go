@@ -40,7 +40,16 @@ func (m *marks) isHTTP(what string, n *tree.Node) { first(&m.http, what, n) }
 // doubt is a hint that what is otherwise a REST API is an HTTP API, nil if there is none.
 func (m *marks) doubt() *mark { return cmp.Or(m.version, m.export) }
 
-// tellKind decides which kind of API the document is imported as, and writes it to the API. A reader who says it decides.
+// decide reports whether the marks leave no doubt about the kind.
+func (m *marks) decide(swagger bool) bool {
+	if m.rest != nil {
+		return m.http == nil && (swagger || m.doubt() == nil)
+	}
+	return m.http != nil
+}
+
+// tellKind decides which kind of API the document is imported as, and writes it to the API. What its owner says decides where the
+// document leaves it open.
 //
 // x-amazon-apigateway-cors tells an HTTP API only where nothing else tells the kind: it is written in documents of REST APIs too, where
 // it has no effect.
@@ -48,7 +57,7 @@ func (r *reader) tellKind(isHTTP *bool) {
 	m := r.marks()
 	at, kind := r.Root.Position(), "REST"
 	switch {
-	case isHTTP != nil:
+	case isHTTP != nil && !m.decide(r.swagger):
 		r.http = *isHTTP
 	case m.rest != nil && m.http != nil:
 		at = m.http.at
