@@ -25,7 +25,7 @@ type Spec struct {
 	Values map[string]string
 	// Folder is what files that the definition includes must lie in.
 	Folder string
-	// Kind is REST or HTTP if the API's owner says so. It decides how an OpenAPI document is read; a template says it itself.
+	// Kind is REST or HTTP if the API's owner says so. It decides where an OpenAPI document leaves it open; a template says it itself.
 	Kind string
 	// ID, Account, Region and Partition are those of the API.
 	ID, Account, Region, Partition string

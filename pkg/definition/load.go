@@ -216,7 +216,7 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 		}
 	}
 	o := l.options()
-	if o.HTTP, more = l.kind(root); len(more) > 0 {
+	if more = l.sayKind(root, &o); len(more) > 0 {
 		return append(faults, more...)
 	}
 	l.d.Node, more = openapi.Read(filled, o, &l.report)
@@ -226,24 +226,26 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 // kindKey is the key of the value that says the kind of an API.
 const kindKey = "API kind"
 
-// kind says whether an OpenAPI document is that of an HTTP API, as the API's owner says. It is nil if the document is to tell.
-func (l *loader) kind(root *tree.Node) (*bool, fault.List) {
-	kind := l.Kind
-	if value, given := l.Values[kindKey]; given {
-		l.asked[kindKey] = true
-		if kind != "" && kind != value {
-			return nil, l.fault(root, "the value %s is %s, and the API has kind: %s: remove one of them", fault.Quoted(kindKey), fault.Quoted(value), kind)
-		}
-		kind = value
+// sayKind tells the reader of an OpenAPI document what a value and the API's owner say of its kind.
+func (l *loader) sayKind(root *tree.Node, o *openapi.Options) fault.List {
+	isHTTP := l.Kind == "HTTP"
+	if l.Kind != "" {
+		o.OpenHTTP = &isHTTP
 	}
-	http := kind == "HTTP"
-	switch kind {
-	case "":
-		return nil, nil
-	case "REST", "HTTP":
-		return &http, nil
+	value, given := l.Values[kindKey]
+	if !given {
+		return nil
 	}
-	return nil, l.fault(root, "the value %s is %s: write REST or HTTP", fault.Quoted(kindKey), fault.Quoted(kind))
+	l.asked[kindKey] = true
+	if value != "REST" && value != "HTTP" {
+		return l.fault(root, "the value %s is %s: write REST or HTTP", fault.Quoted(kindKey), fault.Quoted(value))
+	}
+	if l.Kind != "" && l.Kind != value {
+		return l.fault(root, "the value %s is %s, and the API has kind: %s: remove one of them", fault.Quoted(kindKey), fault.Quoted(value), l.Kind)
+	}
+	valueIsHTTP := value == "HTTP"
+	o.HTTP = &valueIsHTTP
+	return nil
 }
 
 // askVariables notes the values whose variables stand in a text or a key.

@@ -48,16 +48,18 @@ func (m *marks) decide(swagger bool) bool {
 	return m.http != nil
 }
 
-// tellKind decides which kind of API the document is imported as, and writes it to the API. What its owner says decides where the
-// document leaves it open.
+// tellKind decides which kind of API the document is imported as, and writes it to the API.
 //
 // x-amazon-apigateway-cors tells an HTTP API only where nothing else tells the kind: it is written in documents of REST APIs too, where
 // it has no effect.
-func (r *reader) tellKind(isHTTP *bool) {
-	m := r.marks()
+func (r *reader) tellKind(o *Options) {
+	m, isHTTP := r.marks(), o.HTTP
+	if isHTTP == nil && !m.decide(r.swagger) {
+		isHTTP = o.OpenHTTP
+	}
 	at, kind := r.Root.Position(), "REST"
 	switch {
-	case isHTTP != nil && !m.decide(r.swagger):
+	case isHTTP != nil:
 		r.http = *isHTTP
 	case m.rest != nil && m.http != nil:
 		at = m.http.at

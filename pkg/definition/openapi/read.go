@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// HTTP says which kind of API the document is imported as: true for an HTTP API. Nil tells it from the document.
 	HTTP *bool
+	// OpenHTTP says it where HTTP is nil and the document leaves it open.
+	OpenHTTP *bool
 	// Read returns a file that a $ref names, relative to the folder of the document. Nil refuses such references.
 	Read func(name string) ([]byte, error)
 	// StageVariables are the values of ${stageVariables.name}.
@@ -63,7 +65,7 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 		return nil, wrong
 	}
 	r.swagger = swagger
-	r.tellKind(o.HTTP)
+	r.tellKind(&o)
 	r.settings()
 	r.paths(root.Pair("paths"))
 	r.unused()
