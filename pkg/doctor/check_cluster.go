@@ -1,11 +1,11 @@
 package doctor
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/reach"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
@@ -88,12 +88,12 @@ func (e *examination) askers() []*dump.Filter {
 
 // googleGRPC applies the rules of a connection that Envoy's Google gRPC client makes.
 func (e *examination) googleGRPC(f *dump.Filter, target any) {
-	plugins := compactAll(tree.ListAt(target, "channel_credentials_plugin"))
+	plugins := tree.Compact(tree.ListAt(target, "channel_credentials_plugin"))
 	if tree.Get(target, "channel_credentials", "ssl_credentials") != nil || strings.Contains(plugins, "@type") && !strings.Contains(plugins, ".insecure.") && !strings.Contains(plugins, ".local.") {
 		return
 	}
 	uri := strings.TrimPrefix(tree.TextAt(target, "target_uri"), "dns:")
-	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !isLocal(host) {
+	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !reach.IsLocal(host) {
 		e.Report(rulebook.Plain, f.Where, f.Path, "target_uri %q has no ssl_credentials", uri)
 	}
 }
@@ -132,7 +132,7 @@ func (e *examination) cluster(name string, c dump.Entry) {
 	e.clusterFilters(rulebook.CheckFilter, name)
 	kind := tree.TextAt(c.Tree, "type")
 	switch {
-	case kind == "ORIGINAL_DST" || isOpenTarget(c.Tree):
+	case kind == "ORIGINAL_DST" || reach.IsOpen(c.Tree):
 		e.Report(rulebook.CheckTarget, where, c.Path, "the cluster takes its address from the request")
 	case tree.Get(c.Tree, "load_assignment") != nil && len(e.Endpoints[name]) == 0:
 		e.Report(rulebook.Unhealthy, where, c.Path, "the cluster has no endpoint")
@@ -178,7 +178,7 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 	}
 	for _, address := range e.Endpoints[name] {
 		host := tree.TextAt(address, "socket_address", "address")
-		if host != "" && !isLocal(host) {
+		if host != "" && !reach.IsLocal(host) {
 			e.Report(rulebook.Plain, where, c.Path, "no TLS to %s", host)
 		}
 	}
@@ -231,10 +231,4 @@ func isHTTP2(c any) bool {
 		}
 	}
 	return false
-}
-
-// isLocal reports whether a host is this machine.
-func isLocal(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -16,7 +16,7 @@ func (e *examination) guard(m *dump.Manager) {
 	if m.Listener.State == "draining" {
 		return // state has told of it
 	}
-	if len(m.Ours) == 0 && (e.isOutbound(m) || !e.concerns(m)) {
+	if len(m.Ours) == 0 && (e.isOutbound(m) || !e.reach.Concerns(m)) {
 		return
 	}
 	for _, name := range m.Unseen {
@@ -27,7 +27,7 @@ func (e *examination) guard(m *dump.Manager) {
 			e.Report(rulebook.Unseen, f.Where, f.Path, "the configuration of the filter %q is discovered, and is not in the input", f.Name)
 		}
 	}
-	if len(m.Ours) > 0 || e.isOwn(m) {
+	if len(m.Ours) > 0 || e.reach.IsOwn(m) {
 		return
 	}
 	for _, f := range m.Filters {
@@ -122,11 +122,11 @@ func (e *examination) patches(m *dump.Manager) {
 	}
 	gateways := map[string]bool{}
 	for i := range e.Listeners {
-		if parts := strings.Split(nameOf(e.Listeners[i].Tree), "/"); len(parts) == 3 {
+		if parts := strings.Split(e.Listeners[i].Name(), "/"); len(parts) == 3 {
 			gateways[parts[0]+"/"+parts[1]] = true
 		}
 	}
-	name, why := nameOf(m.Listener.Tree), ""
+	name, why := m.Listener.Name(), ""
 	switch {
 	case tree.TextAt(m.Listener.Tree, "address", "socket_address", "protocol") == "UDP":
 		why = ": it is one of HTTP/3"
@@ -258,4 +258,39 @@ func compact(v any) string {
 		return string(text[:200]) + "…"
 	}
 	return string(text)
+}
+
+const metadataFilter = "envoy.filters.http.ext_authz"
+
+// selections returns how many routes match on the answer of portcullis, and names a route that can be selected by what the check
+// changes: by headers, by query parameters or by other metadata.
+func selections(m *dump.Manager) (answered int, otherwise string) {
+	for _, table := range m.Tables {
+		dump.RoutesOf(table, func(r dump.Route) {
+			switch {
+			case !r.Forwards():
+			case isVariable(&r):
+				otherwise = ", and " + r.Where + " matches on headers, query parameters or metadata"
+			case len(tree.ListAt(r.Own, "match", "dynamic_metadata")) > 0:
+				answered++
+			}
+		})
+	}
+	return answered, otherwise
+}
+
+// isVariable reports whether a route can match after the check although it did not match before, for another reason than the answer
+// of portcullis. The check does not change pseudo headers, except for the query.
+func isVariable(r *dump.Route) bool {
+	for _, h := range tree.ListAt(r.Own, "match", "headers") {
+		if name := tree.TextAt(h, "name"); !strings.HasPrefix(name, ":") || name == ":path" {
+			return true
+		}
+	}
+	for _, d := range tree.ListAt(r.Own, "match", "dynamic_metadata") {
+		if tree.TextAt(d, "filter") != metadataFilter {
+			return true
+		}
+	}
+	return len(tree.ListAt(r.Own, "match", "query_parameters")) > 0
 }

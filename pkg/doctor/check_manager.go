@@ -48,7 +48,7 @@ func (e *examination) connectionManager(m *dump.Manager) {
 	on(tree.TextAt(m.Tree, "common_http_protocol_options", "headers_with_underscores_action") == "DROP_HEADER", rulebook.Underscores, "headers_with_underscores_action is DROP_HEADER")
 	size, limited := tree.NumberAt(m.Tree, "max_request_headers_kb")
 	on(limited && size > 0 && size < 11, rulebook.HeaderSize, "max_request_headers_kb is %v", size)
-	forwards := tree.TextAt(m.Tree, "forward_client_cert_details") + compactAll(tree.Get(m.Tree, "forward_client_cert_matcher"))
+	forwards := tree.TextAt(m.Tree, "forward_client_cert_details") + tree.Compact(tree.Get(m.Tree, "forward_client_cert_matcher"))
 	on(strings.Contains(forwards, "ALWAYS_FORWARD_ONLY"), rulebook.ClientCert, "forward_client_cert_details is ALWAYS_FORWARD_ONLY")
 	for _, r := range tree.ListAt(m.Tree, "internal_address_config", "cidr_ranges") {
 		bits, _ := tree.NumberAt(r, "prefix_len")
@@ -115,11 +115,9 @@ func (e *examination) downstream(m *dump.Manager) {
 		}
 		reads := slices.ContainsFunc(tree.ListAt(config, "rules"), func(r any) bool { return tree.TextAt(r, "on_tlv_present", "key") == "aws_vpce" })
 		for _, our := range m.Ours {
-			if reads && !slices.Contains(tree.ListAt(our.ExtAuthz(), "metadata_context_namespaces"), any(proxyProtocol)) {
-				e.Report(rulebook.VPCE, our.Where, our.Path, "metadata_context_namespaces does not list %s", proxyProtocol)
+			if reads && !slices.Contains(tree.ListAt(our.ExtAuthz(), "metadata_context_namespaces"), any(dump.ProxyProtocol)) {
+				e.Report(rulebook.VPCE, our.Where, our.Path, "metadata_context_namespaces does not list %s", dump.ProxyProtocol)
 			}
 		}
 	}
 }
-
-const proxyProtocol = "envoy.filters.listener.proxy_protocol"

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/reach"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/stages"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -30,10 +31,8 @@ type examination struct {
 	guarded []*dump.Manager
 	// inbound reports whether a sidecar's inbound listeners are among the guarded ones.
 	inbound bool
-	// upstreams are guarded, answering are those of portcullis, and adminReach is Envoy's admin interface.
-	upstreams, answering, adminReach reach
-	// domains are those of guarded virtual hosts, except for "*".
-	domains map[string]bool
+	// reach is what the listeners lead to.
+	reach *reach.Map
 }
 
 // Examine returns what is wrong with a configuration, the worst first.
@@ -49,7 +48,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 			e.inbound = e.inbound || m.IsInbound()
 		}
 	}
-	e.setReach()
+	e.reach = reach.New(d, e.all, e.guarded)
 	e.state()
 	for _, m := range e.all {
 		e.guard(m)
@@ -73,7 +72,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	e.bypasses()
 	e.exposes()
 	e.shared()
-	for _, name := range dump.SortedKeys(e.upstreams.names) {
+	for _, name := range e.reach.Upstreams() {
 		e.clusterFilters(rulebook.After, name)
 	}
 	e.upstreamClusters()

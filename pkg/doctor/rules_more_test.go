@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 )
 
@@ -142,7 +143,7 @@ func filterCases() []broken {
 		before(compressor(`, request_direction_config: {common_config: {enabled: {default_value: true, runtime_key: a}}}`)),
 		good(`{before: [` + compressor("") + `], after: [` + compressor("") + `]}`),
 		before(limiter(`, request_headers_to_add_when_not_enforced: [{header: {key: x-caller, value: admin}}]`)), good(`{before: [` + limiter("") + `]}`),
-		before(strings.Replace(json, "NAMESPACE", proxyProtocol, 1)), good(`{before: [` + strings.Replace(json, "NAMESPACE", "a", 1) + `]}`),
+		before(strings.Replace(json, "NAMESPACE", dump.ProxyProtocol, 1)), good(`{before: [` + strings.Replace(json, "NAMESPACE", "a", 1) + `]}`),
 		before(`{name: typed, typed_config: {"@type": type.googleapis.com/xds.type.v3.TypedStruct, type_url: ` + pkgHTTP + `lua.v3.Lua, value: {default_source_code: {inline_string: "function envoy_on_request(h) end"}}}}`),
 		before(processor("")), before(processor(`processing_mode: {request_header_mode: SKIP, request_body_mode: STREAMED}, `)), good(`{before: [` + processor(`processing_mode: {request_header_mode: SKIP}, `) + `]}`),
 		good(`{after: [` + processor(`observability_mode: true, `) + `]}`),

@@ -53,6 +53,12 @@ type Listener struct {
 	State string
 }
 
+// Name returns the name of the listener.
+func (l *Listener) Name() string { return tree.TextAt(l.Tree, "name") }
+
+// IsInternal reports whether only other listeners of Envoy reach the listener.
+func (l *Listener) IsInternal() bool { return tree.Get(l.Tree, "internal_listener") != nil }
+
 // New returns an empty Dump.
 func New() *Dump {
 	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string][]any{}}

@@ -9,11 +9,13 @@ import (
 )
 
 const (
-	typeManager   = ".HttpConnectionManager"
-	typeExtAuthz  = "http.ext_authz.v3.ExtAuthz"
-	TypePerRoute  = "http.ext_authz.v3.ExtAuthzPerRoute"
-	typeFlag      = "route.v3.FilterConfig"
-	PerFilter     = "typed_per_filter_config"
+	typeManager  = ".HttpConnectionManager"
+	typeExtAuthz = "http.ext_authz.v3.ExtAuthz"
+	TypePerRoute = "http.ext_authz.v3.ExtAuthzPerRoute"
+	typeFlag     = "route.v3.FilterConfig"
+	PerFilter    = "typed_per_filter_config"
+	// ProxyProtocol is the listener filter of the PROXY protocol, and the namespace of what it reads.
+	ProxyProtocol = "envoy.filters.listener.proxy_protocol"
 	extensionPath = "context_extensions"
 )
 
@@ -248,4 +250,16 @@ func (m *Manager) HasBackstop(table Entry) bool {
 		})
 		return runs
 	})
+}
+
+// OverridesWith reports whether settings of a route for a filter contain one of the texts.
+func (m *Manager) OverridesWith(filter string, texts ...string) bool {
+	found := false
+	for _, table := range m.Tables {
+		LevelsOf(table, func(at Level) {
+			text := tree.Compact(tree.ObjectAt(at.Tree, PerFilter)[filter])
+			found = found || slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(text, t) })
+		})
+	}
+	return found
 }

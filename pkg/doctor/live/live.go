@@ -60,7 +60,7 @@ func Probe(ctx context.Context, d *dump.Dump, config *gateway.Config, l Live, ex
 	if err != nil {
 		return nil, err
 	}
-	p.Findings.All = slices.Clone(examined)
+	p.All = slices.Clone(examined)
 	var sent []sending
 	done := map[string]bool{}
 	for _, m := range guarded {

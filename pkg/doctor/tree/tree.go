@@ -138,3 +138,39 @@ func Find(v any, name string, depth int, f func(Object)) {
 		}
 	}
 }
+
+// Compact returns a value as JSON, with names in snake case.
+func Compact(v any) string {
+	text, err := json.Marshal(snake(v))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// snake returns a value with its names in snake case.
+func snake(v any) any {
+	switch v := v.(type) {
+	case Object:
+		n := Object{}
+		for name, inner := range v {
+			var b strings.Builder
+			for _, r := range name {
+				if r >= 'A' && r <= 'Z' {
+					b.WriteByte('_')
+					r += 'a' - 'A'
+				}
+				b.WriteRune(r)
+			}
+			n[b.String()] = snake(inner)
+		}
+		return n
+	case []any:
+		l := make([]any, len(v))
+		for i, inner := range v {
+			l[i] = snake(inner)
+		}
+		return l
+	}
+	return v
+}
