@@ -87,6 +87,7 @@ func TestState(t *testing.T) {
 		{"an ancient version", server("1.9.1", "LIVE"), []string{rulebook.Old}},
 		{"a version of its own", server("main", "LIVE"), nil},
 		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{rulebook.Old}},
+		{"an ancient node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"build_version": "d362e791eb9e4efa8d87f6d878740e72dc8330ac/1.12.2/Clean/RELEASE/BoringSSL"}}}), []string{rulebook.Old}},
 		{"it starts", server("1.40.0", "INITIALIZING"), []string{rulebook.NotLive}},
 		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
 		{"it let requests pass, with a prefix", stat("http.a.ext_authz.portcullis.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
@@ -321,6 +322,10 @@ func TestRuleBook(t *testing.T) {
 		constant := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(name[strings.LastIndexByte(name, '\n'):]), "="))
 		if ok || r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity != rulebook.Wrong && r.Severity != rulebook.Note {
 			t.Errorf("incomplete: %+v", r)
+		}
+		var b strings.Builder
+		if known, err := rulebook.Explain(&b, r.ID); !known || err != nil || !strings.Contains(b.String(), r.Fix) {
+			t.Errorf("%s: %v, %q", r.ID, err, b.String())
 		}
 		if !strings.Contains(tests, "rulebook."+constant) {
 			t.Errorf("no test names %s", constant)

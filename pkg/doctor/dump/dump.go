@@ -81,13 +81,16 @@ func (d *Dump) Read(name string, r io.Reader) error {
 		case errors.Is(err, io.EOF) && known:
 			return nil
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%s: it is not a config_dump: save http://ADMIN/config_dump?include_eds, or what istioctl proxy-config all -o json prints", name)
+			return fmt.Errorf("%s: it is not a config_dump: %s", name, whatToSave)
 		case err != nil:
-			return fmt.Errorf("%s: it is not JSON: %w", name, jsonError(err))
+			return fmt.Errorf("%s: it is not JSON: %w: %s", name, jsonError(err), whatToSave)
 		}
 		known = d.add(tree.Untyped(v), "") || known
 	}
 }
+
+// whatToSave says what Read can read.
+const whatToSave = "save http://ADMIN/config_dump?include_eds, or what istioctl proxy-config all -o json prints"
 
 // jsonError returns an error of the JSON decoder without the text that it read, which may be secret.
 func jsonError(err error) error {
@@ -163,8 +166,12 @@ func (d *Dump) addNode(n any) {
 		f, _ := tree.NumberAt(n, "user_agent_build_version", "version", part)
 		return int(f)
 	}
-	if major := number("major_number"); d.Version == "" && major > 0 {
+	switch major := number("major_number"); {
+	case d.Version != "":
+	case major > 0:
 		d.Version = fmt.Sprintf("%d.%d.%d", major, number("minor_number"), number("patch"))
+	default: // Envoy before 1.14
+		d.Version = releaseOf(tree.TextAt(n, "build_version"))
 	}
 }
 

@@ -153,6 +153,11 @@ type Check struct {
 	Settings
 }
 
+// AsksAnother reports whether the route names the service that is asked.
+func (c *Check) AsksAnother() bool {
+	return tree.Get(c.Check, "http_service") != nil || tree.Get(c.Check, "grpc_service") != nil
+}
+
 // runs reports whether the filter runs for the route.
 func (c *Check) runs() bool {
 	return c.Off == nil && c.Settings.Disabled == nil && (c.set || !c.Filter.Disabled)
