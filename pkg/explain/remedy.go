@@ -33,7 +33,7 @@ func remedies(d *authz.Decision, r *Report) (all []string) {
 			add("The token is of %s, %s, client_id %q: compare these with the authorizer %s.", c.Issuer, listed("for the audience", c.Audience), c.ClientID, d.Authorizer)
 		}
 	case authz.CodeUnknownHost:
-		if d.Host != "" {
+		if d.Step == authz.StepStage {
 			add("Add %s to the domains of a stage.", d.Host)
 		}
 	case authz.CodeNoRoute:
