@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +174,7 @@ func TestTenDenials(t *testing.T) {
 		{"resource policy by address", "https://pets.example.com/office", explain.Setting{Client: netip.MustParseAddr("203.0.113.7")}, nil, authz.StepDecision, authz.CodeExplicitDeny,
 			[]string{"=> Deny", "NotOffice", "NotIpAddress aws:SourceIp (the request has: 203.0.113.7)", "Statement NotOffice of resource-policy denies by its condition"}},
 		{"implicit deny", "https://pets.example.com/nobody", explain.Setting{}, nil, authz.StepDecision, authz.CodeImplicitDeny,
-			[]string{"Allow execute-api:Invoke on arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/nobody.", "Statement Tls of resource-policy would allow, but for its condition StringEquals aws:PrincipalTag/team"}},
+			[]string{"Allow execute-api:Invoke on arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/nobody, for example in resource-policy.", "Statement Tls of resource-policy would allow, but for its condition StringEquals aws:PrincipalTag/team"}},
 		{"unknown host", "https://cats.example.com/", explain.Setting{}, nil, authz.StepStage, authz.CodeUnknownHost,
 			[]string{"Add cats.example.com to the domains of a stage."}},
 		{"body not buffered", "https://pets.example.com/orders/7", explain.Setting{Unbuffered: true}, signedBy(secret, "/orders/7"), authz.StepCaller, authz.CodeEnvoyConfig,
@@ -396,6 +397,39 @@ func TestPathsOfLines(t *testing.T) {
 		if r := w.explain(t, line, "", false); r.Request.Path != asked.Request.Path || r.Reason.Code != asked.Reason.Code || len(r.Notes) != 1 {
 			t.Errorf("%s: %+v, notes %q", path, r.Request, r.Notes)
 		}
+	}
+}
+
+// What is near is named, and nothing that an earlier step did not look for.
+func TestNearMisses(t *testing.T) {
+	w := newWorld(t)
+	for url, want := range map[string]string{
+		"https://pets.example.com/Office":    "The route GET /office is near: it differs in case from the path.",
+		"https://shared.example.com/v2/pets": "The host shared.example.com has the base paths /v1, and the path begins with none of them.",
+	} {
+		if r := w.ask(t, "GET", url, explain.Setting{}); !slices.Contains(r.Remedy, want) {
+			t.Errorf("%s: %q", url, r.Remedy)
+		}
+	}
+	if r := w.ask(t, "GET", "https://inside.example.com/pets", explain.Setting{}); r.Step != string(authz.StepArrival) || len(r.Routes) > 0 {
+		t.Errorf("routes %+v at the step %s", r.Routes, r.Step)
+	}
+}
+
+// A screen has no text of any length, and every statement that only a condition keeps from applying.
+func TestOneScreen(t *testing.T) {
+	w := newWorld(t)
+	r := w.ask(t, "GET", "https://pets.example.com/nowhere/"+strings.Repeat("é", 20_000), explain.Setting{})
+	if out := text(t, r); len(out) > 12_000 || !strings.Contains(out, "more bytes; --full prints them)") || strings.Contains(out, "\ufffd") {
+		t.Errorf("%d bytes", len(out))
+	}
+	r = w.ask(t, "GET", "https://pets.example.com/nobody", explain.Setting{})
+	e := &r.Policies[0]
+	for range 20 {
+		e.Statements = append([]explain.Statement{{Policy: "p", Effect: "Allow", Because: "Resource"}}, e.Statements...)
+	}
+	if out := text(t, r); !strings.Contains(out, "resource-policy Tls does not apply: StringEquals aws:PrincipalTag/team") || strings.Count(out, "\n") > 40 {
+		t.Error(out)
 	}
 }
 
