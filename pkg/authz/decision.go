@@ -1,6 +1,9 @@
 package authz
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Decision is the answer to one request. Its zero value denies. A denial without a Response is answered as an internal
 // error. Its strings and lists may be parts of the request: who keeps them after the check clones them, and nobody changes them.
@@ -50,6 +53,15 @@ type Decision struct {
 
 	// Denial is the client's answer if Allow is false.
 	Denial Response
+}
+
+// Asked returns the method, host and path that a decision is about, for the operator: those that were judged, or as received if they could
+// not be read. The request may be nil.
+func (d *Decision) Asked(r *Request) (method, host, path string) {
+	if r == nil {
+		return d.Method, d.Host, d.Path
+	}
+	return cmp.Or(d.Method, r.Method), cmp.Or(d.Host, r.Host), cmp.Or(d.Path, r.Path())
 }
 
 // Word returns a decision as logs, metrics and traces write it.

@@ -103,7 +103,7 @@ type unsignedCaller struct {
 	headers                 []string
 	signer                  *sigv4test.Signer
 	code                    authz.Code // CodeAllowed passes
-	caller                  string
+	caller, detail          string
 }
 
 const (
@@ -162,10 +162,11 @@ func TestUnsignedCallers(t *testing.T) {
 
 		{name: "no identity", code: authz.CodeNotSigned},
 		{name: "a header with a SPIFFE id", headers: []string{"x-forwarded-client-cert", "URI=" + shopWorkload}, code: authz.CodeNotSigned},
-		{name: "an unmapped workload", principal: "spiffe://cluster.local/ns/shop/sa/apis", code: authz.CodeNotSigned},
+		{name: "an unmapped workload", principal: "spiffe://cluster.local/ns/shop/sa/apis", code: authz.CodeNotSigned, detail: "no entry for the client's certificate spiffe://cluster.local/ns/shop/sa/apis"},
 		{name: "another trust domain", principal: "spiffe://other/ns/shop/sa/api", code: authz.CodeNotSigned},
 		{name: "an unmapped workload with a token", principal: "spiffe://other/a", headers: []string{"authorization", good}, code: authz.CodeAllowed, caller: ofOrders},
-		{name: "mapped and not trusted", principal: "spiffe://cluster.local/ns/batch/sa/daily", code: authz.CodeUntrustedCaller},
+		{name: "mapped and not trusted", principal: "spiffe://cluster.local/ns/batch/sa/daily", code: authz.CodeUntrustedCaller,
+			detail: "arn:aws:iam::111122223333:role/orders does not admit spiffe://cluster.local/ns/batch/sa/daily: "},
 
 		{name: "expired", headers: bearer("exp", time.Now().Unix()-1), code: authz.CodeExpiredToken},
 		{name: "not yet", headers: bearer("nbf", time.Now().Unix()+600), code: authz.CodeUnauthorized},
@@ -194,7 +195,7 @@ func TestUnsignedCallers(t *testing.T) {
 		{name: "a token and a signature in one line", headers: []string{"authorization", good + ", AWS4-HMAC-SHA256 Credential=a"}, code: authz.CodeBadSignature},
 	} {
 		d := s.Gateway.Authorize(t.Context(), c.request())
-		if d.Allow != (c.code == authz.CodeAllowed) || d.Reason.Code != c.code || !strings.HasPrefix(d.Caller.Principal, c.caller) {
+		if d.Allow != (c.code == authz.CodeAllowed) || d.Reason.Code != c.code || !strings.HasPrefix(d.Caller.Principal, c.caller) || !strings.Contains(d.Reason.Detail, c.detail) {
 			t.Errorf("%s: %v %s (%s), caller %s", c.name, d.Allow, d.Reason.Code, d.Reason.Detail, d.Caller.Principal)
 		}
 	}

@@ -30,7 +30,9 @@ type Report struct {
 	Stage   string   `json:"stage,omitempty"`
 	Route   string   `json:"route,omitempty"`
 	// Routes are the routes whose resource matches the path, the most specific first.
-	Routes       []Route  `json:"routes,omitempty"`
+	Routes []Route `json:"routes,omitempty"`
+	// BasePaths are those of the host, if the path has none of them.
+	BasePaths    []string `json:"base_paths,omitempty"`
 	Authorizer   string   `json:"authorizer,omitempty"`
 	Caller       *Caller  `json:"caller,omitempty"`
 	NeededScopes []string `json:"needed_scopes,omitempty"`
@@ -140,7 +142,7 @@ func newReport(d *authz.Decision, t *gateway.Trace) *Report {
 	r := &Report{
 		Decision: word(d), Step: string(d.Step), Reason: reasonOf(&d.Reason), API: d.API, Stage: d.Stage, Route: d.Route, Authorizer: d.Authorizer,
 		Request: Request{Method: d.Method, Host: d.Host, Path: d.Path}, Caller: callerOf(&d.Caller), NeededScopes: d.NeededScopes,
-		Cache: d.Cache.String(), Combined: t.Combined, Steps: []Step{},
+		BasePaths: t.BasePaths, Cache: d.Cache.String(), Combined: t.Combined, Steps: []Step{},
 	}
 	if d.ClientAddress.IsValid() {
 		r.Request.Client = d.ClientAddress.String()

@@ -45,10 +45,19 @@ type printer struct {
 	full bool
 }
 
+// maxText is how many bytes of a text are printed without Full.
+const maxText = 2000
+
 func (p *printer) row(name, text string) {
-	if text != "" {
-		fmt.Fprintf(p.w, "%s\t%s\n", name, printable(text))
+	if text == "" {
+		return
 	}
+	rest := ""
+	if !p.full && len(text) > maxText {
+		rest = fmt.Sprintf("… (%d more bytes; --full prints them)", len(text)-maxText)
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	fmt.Fprintf(p.w, "%s\t%s\n", name, printable(text)+rest)
 }
 
 func (p *printer) report(r *Report) {
@@ -111,18 +120,22 @@ func (p *printer) caller(r *Report) {
 	p.row("needed scopes", strings.Join(r.NeededScopes, ", "))
 }
 
-// shortList is how many statements that do not apply are printed without Full.
+// shortList is how many statements are printed without Full that do not apply because of a condition, and how many because of something else.
 const shortList = 5
 
 func (p *printer) policies(r *Report) {
 	for _, e := range r.Policies {
 		p.row("policy", e.Policies+", about "+e.Caller+": "+e.Decision)
 		p.row("  method ARN", e.Resource)
-		left := 0
-		for i, s := range e.Statements {
-			if !p.full && !s.Applies && i >= shortList {
+		left, printed := 0, map[bool]int{}
+		for _, s := range e.Statements {
+			near := strings.Contains(s.Because, " ") // all fits but a condition
+			if !p.full && !s.Applies && printed[near] >= shortList {
 				left++
 				continue
+			}
+			if !s.Applies {
+				printed[near]++
 			}
 			p.statement(&s, e.Values)
 		}

@@ -67,6 +67,8 @@ type Key struct {
 	Expires time.Time
 	// Owner is for the caller of Verify, which finds it in the Result.
 	Owner any
+	// Unknown says, for the operator, why an id has no key; empty if there is nothing to say. It counts only where there is no key.
+	Unknown string
 }
 
 // Format never prints the key, for any verb.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
@@ -45,6 +46,17 @@ func (g *Gateway) Locate(name, path string) Location {
 		l.lead(s, path, end)
 	}
 	return l
+}
+
+// BasePaths returns the base paths of a host, sorted.
+func (g *Gateway) BasePaths(name string) (all []string) {
+	for d := range g.Mappings {
+		if d.Host == name && d.BasePath != "" {
+			all = append(all, d.BasePath)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // LocateFolded returns the location of a path on a shared host without regard to case in base paths and stage names. It may return the zero
