@@ -57,8 +57,8 @@ func (a *reader) endpoint(d *document) {
 
 // restScheme makes a security scheme of an authorizer.
 func (a *reader) restScheme(p part) *tree.Node {
-	scheme := headerScheme("Unused", p.at)
 	kind, ok := p.properties.Get("Type").Scalar()
+	scheme := headerScheme(a.tokenHeader(p, kind), p.at)
 	authType := "custom"
 	if ok && strings.EqualFold(kind, "COGNITO_USER_POOLS") {
 		authType = "cognito_user_pools"
@@ -69,6 +69,16 @@ func (a *reader) restScheme(p part) *tree.Node {
 		"AuthorizerResultTtlInSeconds": "authorizerResultTtlInSeconds", "IdentitySource": "identitySource",
 		"IdentityValidationExpression": "identityValidationExpression", "ProviderARNs": "providerARNs",
 	}))
+}
+
+// tokenHeader is the header of a scheme. It counts if the authorizer has no identity source, which API Gateway requires of an authorizer
+// of tokens.
+func (a *reader) tokenHeader(p part, kind string) string {
+	if p.undecided != nil || p.properties.Has("IdentitySource") || strings.EqualFold(kind, "REQUEST") {
+		return "Unused"
+	}
+	a.report.Approximate(p.at, p.id, "IdentitySource is missing, which API Gateway requires: the token is taken from the header Authorization")
+	return "Authorization"
 }
 
 // headerScheme makes a security scheme of a header. An authorizer's own identity source counts in place of the header.

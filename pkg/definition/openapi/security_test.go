@@ -94,6 +94,8 @@ func TestSecurityOfREST(t *testing.T) {
 		{"scopes by a function", `{security: [{pool: [{Ref: Scope}]}]}`, "unresolved", "18: GET /a: the value is made by Ref"},
 		{"security by a function", `{security: {"Fn::If": [a, b, c]}}`, "unresolved", "18: GET /a: the value is made by Fn::If"},
 		{"a misspelled extension", `{x-amazon-apigateway-atuh: {type: AWS_IAM}}`, "unresolved", "or write x-amazon-apigateway-auth"},
+		{"the source of keys, where it has no effect", `{x-amazon-apigateway-api-key-source: HEADER}`, "authorization NONE", ""},
+		{"another source of keys", `{x-amazon-apigateway-api-key-source: AUTHORIZER}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-api-key-source is not known here"},
 		{"an extension that may guard", `{x-amazon-apigateway-authorization: x}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-authorization is not known here, and may say who may call"},
 		{"an extension that may not", `{x-amazon-apigateway-color: x, x-other: y}`, "authorization NONE", ""},
 		{"another spelling", `{Security: [{token: []}]}`, "unresolved", `18: GET /a: OpenAPI writes "Security" as security`},
