@@ -79,7 +79,7 @@ issuers: {"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI": {fi
 	}
 }
 
-// spent is what one start took, and what it holds when it has nothing to do.
+// spent is the cost of one start, and the memory when the process is idle.
 type spent struct {
 	ready, cpu time.Duration
 	memory     int
@@ -149,7 +149,7 @@ func startSidecar(t *testing.T, program, dir, listen string) spent {
 	return s
 }
 
-// processorTime is what a process has used of processors.
+// processorTime returns the processor time of a process.
 func processorTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	stat := read(t, fmt.Sprintf("/proc/%d/stat", pid))
@@ -163,7 +163,7 @@ func processorTime(t *testing.T, pid int) time.Duration {
 
 var residentLine = regexp.MustCompile(`(?m)^Rss:\s+(\d+) kB$`)
 
-// resident is what a process holds in memory, with the pages of its program.
+// resident returns the memory of a process, with the pages of its program.
 func resident(t *testing.T, pid int) int {
 	t.Helper()
 	line := residentLine.FindStringSubmatch(read(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid)))

@@ -91,7 +91,7 @@ func (c *cluster) refusesOne(t *testing.T, text string) bool {
 	return refused == 1
 }
 
-// printedGateway is what portcullis envoy prints for gatewayConfig.
+// printedGateway returns the output of portcullis envoy for gatewayConfig.
 func printedGateway(t *testing.T) string {
 	t.Helper()
 	var hosts []string

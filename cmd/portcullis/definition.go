@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// subject is what a command examines: a portcullis.yaml, or a definition without one.
+// subject is the thing that a command examines: a portcullis.yaml, or a definition without one.
 type subject struct {
 	config string
 	alone  config.Standalone

@@ -26,7 +26,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// patient is what the arguments of doctor name.
+// patient has the arguments of doctor.
 type patient struct {
 	envoy, config, explain, format   string
 	live, liveCA, against, tokenFile string
@@ -34,7 +34,7 @@ type patient struct {
 	options                          doctor.Options
 }
 
-// diagnosis is what doctor -o json prints.
+// diagnosis is the output of doctor -o json.
 type diagnosis struct {
 	Envoy    string             `json:"envoy,omitempty"` // its version
 	Findings []rulebook.Finding `json:"findings"`        // never null

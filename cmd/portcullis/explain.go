@@ -25,7 +25,7 @@ import (
 // explainTime limits an explanation, with the answers of functions and issuers.
 const explainTime = 45 * time.Second
 
-// explanation is what the arguments of explain ask for.
+// explanation has the arguments of explain.
 type explanation struct {
 	config, http, check, log string
 	method, data, client     string

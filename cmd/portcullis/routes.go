@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/routes"
 )
 
-// routeList is what routes -o json prints, and what routes --diff reads.
+// routeList is the output of routes -o json, which routes --diff reads.
 type routeList struct {
 	Routes   []routes.Route   `json:"routes"`
 	Warnings []routes.Warning `json:"warnings"`
@@ -165,7 +165,7 @@ func printChangesMarkdown(out io.Writer, changes []routes.Change) error {
 	return nil
 }
 
-// after is what follows a change, with what differs and cannot be seen in it.
+// after describes the guard after a change, with the differences that it does not show.
 func after(c routes.Change) string {
 	if c.Why == "" {
 		return orNothing(c.After)

@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// report is what validate -o json prints.
+// report is the output of validate -o json.
 type report struct {
 	File        string       `json:"file"`
 	Valid       bool         `json:"valid"`
@@ -24,7 +24,7 @@ type report struct {
 	Definitions []definedAPI `json:"definitions,omitempty"`
 }
 
-// definedAPI is what becomes of the parts of an API's definition.
+// definedAPI says how each part of an API's definition is enforced.
 type definedAPI struct {
 	File   string `json:"file"`
 	API    string `json:"api,omitempty"`

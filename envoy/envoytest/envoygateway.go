@@ -145,7 +145,7 @@ func (g *EnvoyGateway) Envoy(tb testing.TB) *Envoy {
 	return &Envoy{Process: g.Process, admin: string(admin)}
 }
 
-// EnvoyOutput is what its Envoy has printed and logged so far.
+// EnvoyOutput returns the output and the log of its Envoy so far.
 func (g *EnvoyGateway) EnvoyOutput(tb testing.TB) string {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(g.home, "state", "envoy-runs", "*", "std*.log"))

@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Options are what Examine compares with.
+// Options are the values that Examine compares with.
 type Options struct {
 	// Config is the configuration of portcullis, nil if it is not known.
 	Config *gateway.Config

@@ -55,7 +55,7 @@ func namedUpstreams(routes []string) *gateway.Config {
 	return c
 }
 
-// optionsFor are what a shape needs to be told for a target.
+// optionsFor returns the options that a shape needs for a target.
 func optionsFor(target Target, shape string) Options {
 	o := Options{Target: target}
 	if shape == "private and public" && target == Bootstrap {

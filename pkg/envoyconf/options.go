@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Target is what the configuration is for.
+// Target is the kind of Envoy that the configuration is for.
 type Target string
 
 // The targets.
@@ -23,10 +23,10 @@ const (
 	EnvoyGateway Target = "envoy-gateway"
 )
 
-// Options are what portcullis.yaml does not say. The zero value of each stands for its default; one that its target has no
+// Options are the values that portcullis.yaml does not have. The zero value of each stands for its default; one that its target has no
 // place for is refused.
 type Options struct {
-	// Target is what the configuration is for. Default: Bootstrap.
+	// Target is the kind of Envoy that the configuration is for. Default: Bootstrap.
 	Target Target
 	// Listen is the address of the listener. Default: 127.0.0.1:10000.
 	Listen string

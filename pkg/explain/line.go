@@ -17,14 +17,14 @@ import (
 // LineVersion is the version of the decision log's lines that FromLine reads.
 const LineVersion = 1
 
-// line is what FromLine reads of a line of the decision log.
+// line has the fields of a line of the decision log that FromLine reads.
 type line struct {
 	Message string `json:"msg"`
 	Version *int   `json:"v"`
 	Logged
 }
 
-// Logged is what a line of the decision log says of its decision.
+// Logged is the decision in a line of the decision log.
 type Logged struct {
 	Time         string   `json:"time"`
 	Decision     string   `json:"decision"`

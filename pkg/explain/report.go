@@ -57,7 +57,7 @@ type Reason struct {
 	ConditionKey string `json:"condition_key,omitempty"`
 }
 
-// Request is what may be shown of the request.
+// Request has the parts of the request that may be shown.
 type Request struct {
 	Method string `json:"method,omitempty"`
 	Host   string `json:"host,omitempty"`
@@ -92,7 +92,7 @@ type Step struct {
 	Decided bool `json:"decided,omitempty"`
 }
 
-// Evaluation is what some policies say.
+// Evaluation is the outcome of some policies.
 type Evaluation struct {
 	Step       string            `json:"step"`
 	Policies   string            `json:"policies"`
@@ -103,7 +103,7 @@ type Evaluation struct {
 	Values     map[string]string `json:"values,omitempty"`
 }
 
-// Statement is what a statement says.
+// Statement is the outcome of a statement.
 type Statement struct {
 	Policy    string `json:"policy"`
 	Kind      string `json:"kind"`
@@ -117,7 +117,7 @@ type Statement struct {
 	Decided bool `json:"decided,omitempty"`
 }
 
-// Answer is what the client gets, or what is changed in the upstream's request.
+// Answer is the answer to the client, or the changes to the upstream's request.
 type Answer struct {
 	Status  int      `json:"status,omitempty"`
 	Headers []string `json:"headers,omitempty"`

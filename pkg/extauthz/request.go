@@ -252,7 +252,7 @@ const (
 	awsTLV                = "aws_vpce"
 )
 
-// vpcEndpointSubtype is what the value of AWS's TLV begins with where a VPC endpoint's id follows (PP2_SUBTYPE_AWS_VPCE_ID;
+// vpcEndpointSubtype is the first byte of the value of AWS's TLV if a VPC endpoint's id follows (PP2_SUBTYPE_AWS_VPCE_ID;
 // "Proxy protocol", User Guide for Network Load Balancers).
 const vpcEndpointSubtype = "\x01"
 

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// seen is what an authorizer is asked for a CheckRequest; nil if it is not asked at all.
+// seen is the request that an authorizer gets for a CheckRequest; nil if it is not called.
 func seen(t *testing.T, in *authv3.CheckRequest) *authz.Request {
 	t.Helper()
 	var got *authz.Request

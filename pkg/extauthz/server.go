@@ -26,7 +26,7 @@ type Authorizer interface {
 	Authorize(ctx context.Context, r *authz.Request) authz.Decision
 }
 
-// Config is what a Server is made of.
+// Config configures a Server.
 type Config struct {
 	// Authorizer decides. Without one every check is denied.
 	Authorizer Authorizer

@@ -142,7 +142,7 @@ func unrecorded(d *authz.Decision, err error) {
 	extauthz.Deny(d, 500)
 }
 
-// entry is what the log is told of a decision. Host, method and path are as received if they could not be read.
+// entry is a decision as the log has it. Host, method and path are as received if they could not be read.
 func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.Entry {
 	e := decisionlog.Entry{
 		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code, Step: d.Step,

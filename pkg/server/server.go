@@ -138,7 +138,7 @@ func (p *process) servers(ctx context.Context) *generations.Servers {
 func (p *process) options(ctx context.Context, checks *extauthz.Server, g *generations.Servers) []grpc.ServerOption {
 	keep := keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}
 	if p.tls != nil {
-		// Who is at the other end is asked again from time to time.
+		// Clients show their certificates again at this interval.
 		keep.MaxConnectionAge, keep.MaxConnectionAgeGrace = orDefault(p.config.maxConnectionAge, maxConnectionAge), longestCheck
 	}
 	options := []grpc.ServerOption{

@@ -115,7 +115,7 @@ const (
 	FormQuery
 )
 
-// Result is what a signature proves. Its strings may share memory with the request.
+// Result has the facts that a signature proves. Its strings may share memory with the request.
 type Result struct {
 	// KeyID is the id of the access key that signed.
 	KeyID string

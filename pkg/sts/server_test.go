@@ -75,7 +75,7 @@ func TestMarkupIsEscaped(t *testing.T) {
 	}
 }
 
-// Whatever an action does, the client sees an answer of STS, without what went wrong.
+// The client sees an answer of STS for every failure of an action, without its cause.
 func TestInternalFailures(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Actions = map[string]*Action{

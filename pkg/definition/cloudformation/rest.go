@@ -34,7 +34,7 @@ func (a *reader) policy(d *document) {
 	switch {
 	case policy == nil:
 	case policy.Is(tree.Text) && policy.Text == "":
-		a.report.Pass(policy.At, "Policy", "an empty text is no policy")
+		a.report.Pass(policy.At, "Policy", "an empty text is not a policy")
 	case d.root.Has(key):
 		d.root.Set(key, unknown(policy.At, "the API has a Policy, and its Body has another: remove one"))
 	default:
@@ -211,7 +211,7 @@ func (a *reader) keyed(d *document, p part, operation, requirement *tree.Node) *
 	return operation
 }
 
-// guard is what an authorization type asks for. The zero guard is none that API Gateway has.
+// guard is the guard that an authorization type asks for. API Gateway does not have the zero guard.
 type guard uint8
 
 const (

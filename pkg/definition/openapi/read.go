@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// Options are what a document does not say.
+// Options are the values that a document does not have.
 type Options struct {
 	// HTTP says which kind of API the document is imported as: true for an HTTP API. Nil tells it from the document.
 	HTTP *bool
@@ -41,7 +41,7 @@ type reader struct {
 	ids     map[string]bool // operation ids
 	api     *tree.Node
 	routes  []*route
-	// says is what the API's authorizers say of callers.
+	// says has the values that the API's authorizers set for callers.
 	says authorizer.Words
 	// blocked says why no route of the API can be served. It is empty if nothing stands against it.
 	blocked string
@@ -132,7 +132,7 @@ func (r *reader) block(what string, t *document.Trouble) {
 	}
 }
 
-// waits notes a route that is refused because of something else, which has a refusal of its own: the cause is said once.
+// waits notes a route that is refused because of something else, which has a refusal of its own, so that the cause is reported once.
 func (r *reader) waits(at tree.Position, what, why string) {
 	r.Report.Add(portability.Note{Verdict: portability.Refused, At: at, What: what, Message: "every request is refused: " + why})
 }

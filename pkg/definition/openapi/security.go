@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// guard is what guards a route. A route with neither an authorizer nor iam is open.
+// guard is the authorization of a route. A route with neither an authorizer nor iam is open.
 type guard struct {
 	// at is where the guard is named.
 	at tree.Position
@@ -22,7 +22,7 @@ type guard struct {
 	key bool
 	// scopes are those of the authorizer.
 	scopes []string
-	// says is what the authorizer says of callers, for upstream headers.
+	// says has the values that the authorizer sets for callers, for upstream headers.
 	says authorizer.Words
 	// waits is why the guard cannot be built, where a scheme that is refused has the cause.
 	waits string

@@ -251,7 +251,7 @@ Resources:
 	}
 }
 
-// TestNotes checks that what AWS leaves out without a word is noted.
+// TestNotes checks that what AWS leaves out without a warning is noted.
 func TestNotes(t *testing.T) {
 	for file, want := range map[string]string{
 		"body-rest-events-ignored":    "SAM ignores its Auth, for Api has a definition of its own",

@@ -12,7 +12,7 @@ import (
 const (
 	// maxMade bounds what is made of a template: its bytes of text, and its values.
 	maxMade = 32 << 20
-	// nodeCost is what a value counts for beside its text.
+	// nodeCost is the cost of a value besides its text.
 	nodeCost = 16
 	// maxNested is how deep stacks may lie in stacks.
 	maxNested = 5

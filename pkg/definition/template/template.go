@@ -14,7 +14,7 @@ const (
 	maxParameters = 200
 )
 
-// Inputs are what a template does not say.
+// Inputs are the values that a template takes from outside.
 type Inputs struct {
 	// Parameters are the values of parameters, by their names.
 	Parameters map[string]string

@@ -17,7 +17,7 @@ const maxInput = 128 << 20
 // maxDepth limits how deep objects are searched.
 const maxDepth = 100
 
-// Dump is what is known of an Envoy.
+// Dump is the known configuration of an Envoy.
 type Dump struct {
 	// Version is Envoy's version, such as 1.40.0, and State is the state of the process. Both may be empty.
 	Version, State string

@@ -193,7 +193,7 @@ type Route struct {
 	Resource string
 	// Authorization is how the method is guarded. It is required, except with Unresolved.
 	Authorization Authorization
-	// Unresolved says why nobody knows how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
+	// Unresolved says why it is not known how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
 	// for a method whose guard is known.
 	Unresolved string
 	// APIKeyRequired makes callers show an API key.

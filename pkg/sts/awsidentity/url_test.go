@@ -196,7 +196,7 @@ func TestAgeOfURLs(t *testing.T) {
 	}
 }
 
-// Whatever is accepted goes to AWS over TLS, with the parameters of GetCallerIdentity.
+// Every URL that is accepted goes to AWS over TLS, with the parameters of GetCallerIdentity.
 func FuzzURL(f *testing.F) {
 	f.Add(good(f))
 	f.Add("https://sts.amazonaws.com@evil.example.com/?Action=GetCallerIdentity")

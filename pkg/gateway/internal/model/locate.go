@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// Location is what a host and a path lead to.
+// Location is the API, the stage and the path that a host and a path lead to.
 type Location struct {
 	// Known reports whether an API has the host.
 	Known bool
