@@ -55,7 +55,7 @@ type Decision struct {
 	Denial Response
 }
 
-// Asked returns the method, host and path that a decision is about, for the operator: those that were judged, or as received if they could
+// Asked returns the method, host and path that a decision is about, for the operator: those that were decided on, or as received if they could
 // not be read. The request may be nil.
 func (d *Decision) Asked(r *Request) (method, host, path string) {
 	if r == nil {

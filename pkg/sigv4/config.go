@@ -67,7 +67,7 @@ type Key struct {
 	Expires time.Time
 	// Owner is for the caller of Verify, which finds it in the Result.
 	Owner any
-	// Unknown says, for the operator, why an id has no key; empty if there is nothing to say. It counts only where there is no key.
+	// Unknown says, for the operator, why an id has no key; empty if there is nothing to say. It is ignored if the id has a key.
 	Unknown string
 }
 
