@@ -51,8 +51,16 @@ func (e *examination) outerTimeouts(f *dump.Filter, r *dump.Route) {
 	}
 }
 
-// upstreamClusters applies the rules of the clusters of portcullis.
-func (e *examination) upstreamClusters() {
+// upstream applies the rules of a cluster that is guarded.
+func (e *examination) upstream(name string) {
+	e.clusterFilters(rulebook.After, name)
+	if c := e.Clusters[name]; isHTTP2(c.Tree) {
+		e.Report(rulebook.Trailers, "cluster "+name, c.Path, "the upstream gets requests by HTTP/2, with the trailers of clients that use HTTP/2")
+	}
+}
+
+// askedClusters applies the rules of the clusters of portcullis.
+func (e *examination) askedClusters() {
 	done := map[string]bool{}
 	for _, f := range e.askers() {
 		if target := tree.Get(f.ExtAuthz(), "grpc_service", "google_grpc"); target != nil {

@@ -73,9 +73,9 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	e.exposes()
 	e.shared()
 	for _, name := range e.reach.Upstreams() {
-		e.clusterFilters(rulebook.After, name)
+		e.upstream(name)
 	}
-	e.upstreamClusters()
+	e.askedClusters()
 	e.compare()
 	return e.Sorted()
 }

@@ -134,6 +134,7 @@ func TestSeveralListeners(t *testing.T) {
 	}{
 		{"Envoy's own", own, nil},
 		{"another service's", other, nil},
+		{"another service's, by the name of the filter", strings.Replace(other, "filter: {name: opa}", "filter: {}", 1), nil},
 		{"another service's, with the guarded upstream", strings.Replace(other, "cluster: b}", "cluster: upstream}", 1), []string{rulebook.NoFilter}},
 		{"another service's, for the guarded domain", strings.Replace(other, `domains: ["*"]`, "domains: [pets.example.com]", 1), []string{rulebook.NoFilter}},
 		{"another service's, with an upstream that the client selects", strings.Replace(other, "cluster: b}", "cluster_header: x-a}", 1), []string{rulebook.NoFilter}},
@@ -143,6 +144,11 @@ func TestSeveralListeners(t *testing.T) {
 		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(map[string]any{"listener": second})), tc.want...)
 	}
+	// A cluster of another name is that of portcullis if the routes of a filter that asks it say so.
+	plain := `{cluster: {name: door}, authz: {grpc_service: {envoy_grpc: {cluster_name: door}}}}`
+	first, door := oneListener(t, plain)
+	second, _ := oneListener(t, plain, `{listener: {name: two}, host: {typed_per_filter_config: null}}`)
+	expectRules(t, "by its routes", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}, map[string]any{"cluster": door})), rulebook.NoAPI)
 	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {stat_prefix: inbound_one, use_remote_address: null}}`)
 	outbound, _ := oneListener(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
 	sidecar := configs(map[string]any{"listener": inbound}, map[string]any{"listener": outbound}, map[string]any{"cluster": cluster})
@@ -152,8 +158,8 @@ func TestSeveralListeners(t *testing.T) {
 	marked, _ := oneListener(t, `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.listener: a}}}}}}`)
 	table := marked["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)["route_config"].(map[string]any)
 	table["name"] = "shared"
-	first, _ := oneListener(t, rds)
-	second, _ := oneListener(t, rds, `{listener: {name: two}}`)
+	first, _ = oneListener(t, rds)
+	second, _ = oneListener(t, rds, `{listener: {name: two}}`)
 	tables := configs(map[string]any{"version_info": "1", "route_config": table}, map[string]any{"cluster": cluster})
 	expectRules(t, "one listener with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}), tables))
 	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), rulebook.ListenerMark)

@@ -152,6 +152,7 @@ func filterCases() []broken {
 		{rule: rulebook.Unseen, breaks: vhds + `before: []}`, fix: `{table: {vhds: null}}`, synthetic: true},
 		{rule: rulebook.After, breaks: `{router: {upstream_http_filters: [` + mutation + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}`, fix: `{router: {upstream_http_filters: null}}`},
 		{rule: rulebook.After, breaks: `{route: {route: {cluster: up-CASE}}}`, fix: `{route: {route: {cluster: upstream}}}`, clusters: []string{filtered("up-CASE", mutation)}},
+		{rule: rulebook.Trailers, breaks: `{route: {route: {cluster: h2-CASE}}}`, fix: `{route: {route: {cluster: upstream}}}`, clusters: []string{strings.TrimSuffix(clusterAt("h2-CASE", "127.0.0.1", 8080), "}") + `, http2_protocol_options: {}}`}},
 		good(`{before: [` + filterOf("grpc_stats", "FilterConfig", "") + `, ` + filterOf("fault", "HTTPFault", "") + `]}`),
 	}
 }
@@ -163,7 +164,7 @@ func processor(mode string) string {
 // filtered is a cluster with an HTTP filter of its own.
 func filtered(name, filter string) string {
 	return strings.TrimSuffix(clusterAt(name, "127.0.0.1", 8080), "}") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
-		explicit_http_config: {http2_protocol_options: {}}, http_filters: [` + filter + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}}`
+		explicit_http_config: {http_protocol_options: {}}, http_filters: [` + filter + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}}`
 }
 
 // answerCases are settings of the listener for requests and answers.

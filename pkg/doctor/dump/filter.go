@@ -82,35 +82,35 @@ func (f *Filter) Wrapped() []Filter {
 	return all
 }
 
-// recognizer returns whether an ext_authz configuration is one for portcullis.
-type recognizer func(name string, config any) bool
-
-// recognize returns what tells filters for portcullis from those for other services: their cluster has its name, or
-// routes have context extensions of portcullis under the filter's name. If neither holds for any filter, all of them
-// count.
-func recognize(all []*Manager) recognizer {
-	marked, some := map[string]bool{}, false
+// recognize returns what tells ext_authz configurations for portcullis from those for other services: they ask a cluster
+// with its name, or one that a filter asks for whose routes have context extensions of portcullis. Filters of another
+// listener may have the same name and ask another service. If neither holds for any filter, all of them count.
+func recognize(all []*Manager) func(config any) bool {
+	clusters := map[string]bool{}
 	for _, m := range all {
-		for _, table := range m.Tables {
-			LevelsOf(table, func(at Level) {
-				for name, config := range tree.ObjectAt(at.Tree, PerFilter) {
-					if Marks(config) {
-						marked[name] = true
-					}
-				}
-			})
-		}
-	}
-	known := func(name string, config any) bool {
-		return marked[name] || strings.Contains(strings.ToLower(ClusterOf(config)), "portcullis")
-	}
-	for _, m := range all {
+		marked := m.marked()
 		for i := range m.Filters {
 			f := &m.Filters[i]
-			some = some || f.ExtAuthz() != nil && known(f.Name, f.ExtAuthz())
+			if name := ClusterOf(f.ExtAuthz()); marked[f.Name] || strings.Contains(strings.ToLower(name), "portcullis") {
+				clusters[name] = true
+			}
 		}
 	}
-	return func(name string, config any) bool { return !some || known(name, config) }
+	delete(clusters, "")
+	return func(config any) bool { return len(clusters) == 0 || clusters[ClusterOf(config)] }
+}
+
+// marked returns the names of filters for which the routes of a manager have context extensions of portcullis.
+func (m *Manager) marked() map[string]bool {
+	names := map[string]bool{}
+	for _, table := range m.Tables {
+		LevelsOf(table, func(at Level) {
+			for name, config := range tree.ObjectAt(at.Tree, PerFilter) {
+				names[name] = names[name] || Marks(config)
+			}
+		})
+	}
+	return names
 }
 
 // Marks reports whether settings of a route have a context extension of portcullis.

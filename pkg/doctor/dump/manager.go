@@ -162,10 +162,10 @@ func (d *Dump) addTables(m *Manager) {
 }
 
 // choose sets the filters for portcullis.
-func (m *Manager) choose(is recognizer) {
+func (m *Manager) choose(is func(config any) bool) {
 	m.Ours = nil
 	for i := range m.Filters {
-		if f := &m.Filters[i]; f.ExtAuthz() != nil && is(f.Name, f.ExtAuthz()) {
+		if f := &m.Filters[i]; f.ExtAuthz() != nil && is(f.ExtAuthz()) {
 			m.Ours = append(m.Ours, f)
 		}
 	}
