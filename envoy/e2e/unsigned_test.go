@@ -85,6 +85,7 @@ func TestCallersWhoDoNotSign(t *testing.T) {
 		return "Authorization: Bearer " + issuer.Token(t, envoytest.TokenRequest{Audience: audience, Claims: map[string]any{"sub": subject, "exp": time.Now().Add(lifetime).Unix()}})
 	}
 	s := startUnsigned(t, issuer.Issuer, dir, true)
+	finds(t, s.dir, nil, "--envoy", s.envoy.Admin(), "--config", "portcullis.yaml")
 	good := token("portcullis", "cart", time.Hour)
 	for what, a := range map[string]answer{
 		"/cart.":                         s.sendTLS(t, bare, request("GET", "/pets/1", good)),
