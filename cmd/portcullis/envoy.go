@@ -62,6 +62,8 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "keep base paths and stage names in the path that the upstream gets (default: remove them, as API Gateway does)")
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the listener's certificate chain; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
+	flags.StringVar(&o.TLS.ClientCA, "tls-client-ca", "", "bootstrap: PEM `file` of the authorities of clients' certificates; clients must have one, and their SPIFFE ids become portcullis:SourcePrincipal")
+	flags.BoolVar(&o.OptionalClientCertificates, "optional-client-certificates", false, "with --tls-client-ca or --gateway-client-ca: also accept clients without a certificate; those that clients show are verified")
 	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert and for envoy-gateway, x-forwarded-proto, which Envoy writes)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "how to find the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
 	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", cli.Number(&o.MaxRequestBytes))
@@ -87,6 +89,7 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 		o.GatewayListeners = append(o.GatewayListeners, s)
 		return nil
 	})
+	flags.StringVar(&o.GatewayClientCA, "gateway-client-ca", "", "envoy-gateway: `name` of a ConfigMap with the authorities of clients' certificates in ca.crt; clients of TLS listeners must have one, and their SPIFFE ids become portcullis:SourcePrincipal")
 	flags.StringVar(&o.GatewayClass, "gateway-class", "", "envoy-gateway: `name` of the GatewayClass, if its EnvoyProxy merges Gateways")
 	flags.Func("gateway-envoy-listener", "envoy-gateway: `name` of a listener in Envoy, if it is not namespace/gateway/listener; may be repeated", func(s string) error {
 		o.EnvoyListeners = append(o.EnvoyListeners, s)

@@ -3,8 +3,10 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
@@ -81,8 +83,9 @@ spec: {endpoints: [{ip: {address: 127.0.0.1, port: %s}}]}
 // owned are routes and policies of the Gateway's owner. None of them passes, and no policy of theirs opens a printed route.
 func (g *gatewayStack) owned(t *testing.T) {
 	text, hosts := ownedResources(g.upstream.Port())
-	g.gateway.Configure(t, "owner.yaml", text)
-	g.gateway.Configure(t, "section.yaml", strings.TrimPrefix(fmt.Sprintf(ownPolicy, "section", "default", "{group: gateway.networking.k8s.io, kind: Gateway, name: eg, sectionName: http}", ""), "---\n"))
+	section := fmt.Sprintf(ownPolicy, "section", "default", "{group: gateway.networking.k8s.io, kind: Gateway, name: eg, sectionName: http}", "")
+	authorization := strings.Replace(corsPolicy, `cors: {allowOrigins: ["https://example.com"], allowMethods: [GET]}`, "authorization: {defaultAction: Allow}", 1)
+	g.gateway.Configure(t, "owner.yaml", text+section+"---"+authorization)
 	target := func(host string) string {
 		if strings.HasPrefix(host, "rpc") {
 			return "/pets.Pets/Get"
@@ -111,19 +114,19 @@ func (g *gatewayStack) owned(t *testing.T) {
 	g.sees(t, g.get(t, "/open"), "x-stage: prod")
 	g.denied(t, g.get(t, "/admin"), 403)
 
-	for name, policy := range map[string]string{
-		"cors":          corsPolicy,
-		"authorization": strings.Replace(corsPolicy, `cors: {allowOrigins: ["https://example.com"], allowMethods: [GET]}`, "authorization: {defaultAction: Allow}", 1),
-	} {
-		g.gateway.Configure(t, "cors.yaml", policy)
-		within(t, gatewayPatience, "the policy "+name+" replaces the printed one", func() bool { return g.from(t, "cats.example.com", "/cats").status == 500 })
-		g.gateway.Remove(t, "cors.yaml")
-		within(t, gatewayPatience, "the printed policy is in force again", func() bool { return g.from(t, "cats.example.com", "/cats").status == 200 })
-		g.upstream.Take()
-	}
+	g.denied(t, g.from(t, "cats.example.com", "/cats"), 500)
 	g.gateway.Remove(t, "owner.yaml")
-	g.gateway.Remove(t, "section.yaml")
-	within(t, gatewayPatience, "the owner's routes are gone", func() bool { return g.from(t, hosts[0], "/open").status == 403 })
+	within(t, gatewayPatience, "the owner's routes are gone", func() bool {
+		return g.from(t, hosts[0], "/open").status == 403 && g.from(t, "cats.example.com", "/cats").status == 200
+	})
+	g.upstream.Take()
+}
+
+// named is a Gateway, with further settings of its EnvoyProxy, of Envoy Gateway and of the ClientTrafficPolicy, and the flags for it.
+type named struct {
+	listeners, proxy, settings, policy string
+	plain                              bool
+	flags                              []string
 }
 
 // Gateways whose listeners have other names in Envoy: listeners that share a port, merged Gateways, HTTP/3, and another scheme of names.
@@ -132,15 +135,8 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 	t.Parallel()
 	envoytest.RequireEnvoyGateway(t)
 	const shared = "{name: first, protocol: HTTPS, port: PORT, hostname: first.example.com, tls: {certificateRefs: [{name: tls}]}}"
-	const own = "{name: https, protocol: HTTPS, port: PORT, hostname: \"*.example.com\", tls: {certificateRefs: [{name: tls}]}}"
-	for name, c := range map[string]struct {
-		listeners string
-		proxy     string
-		settings  string
-		policy    string
-		plain     bool
-		flags     []string
-	}{
+	const own = httpsListener
+	for name, c := range map[string]named{
 		"a shared port": {listeners: shared + ", " + own, flags: []string{"--gateway-envoy-listener", "default/eg/first", "--gateway-envoy-routes", "default/eg/https"}},
 		"a shared port without TLS": {
 			listeners: "{name: first, protocol: HTTP, port: PORT, hostname: first.example.com}, " + strings.NewReplacer("HTTPS", "HTTP", ", tls: {certificateRefs: [{name: tls}]}", "").Replace(own),
@@ -159,30 +155,7 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := &gatewayStack{meshStack: &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: "/open"}}
-			var err error
-			if g.upstream, err = envoytest.StartUpstream(nil); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(g.upstream.Stop)
-			g.listen, g.addr = "127.0.0.1:"+envoytest.FreePort(t), "127.0.0.1:"+g.port
-			ca := newAuthority(t, g.dir)
-			ca.issue(t, g.dir, "server", "*.example.com")
-			g.write(t, "portcullis.yaml", strings.ReplaceAll(pets, "/pets", "/open"))
-			printedWith := func(flags ...string) string {
-				all := []string{"--for", "envoy-gateway", "--gateway-listener", "https", "--upstream", "127.0.0.1:" + g.upstream.Port(), "--portcullis", g.listen}
-				for _, flag := range flags {
-					all = append(all, strings.ReplaceAll(flag, "PORT", g.port))
-				}
-				return strings.Replace(printed(t, g.dir, all...), "  path:\n", c.policy+"  path:\n", 1)
-			}
-			resources := strings.NewReplacer("PORT", g.port, "CERTIFICATE", g.base64(t, "server.crt"), "KEY", g.base64(t, "server.key"))
-			g.gateway = envoytest.StartEnvoyGateway(t, envoytest.Require(t), map[string]string{
-				"class.yaml":   strings.Replace(envoytest.EnvoyProxy, "spec: {provider", "spec: {"+c.proxy+"provider", 1),
-				"gateway.yaml": resources.Replace(fmt.Sprintf(namedGateway, c.listeners)), "portcullis.yaml": printedWith(),
-			}, c.settings)
-			g.serve(t)
-			t.Cleanup(func() { g.portcullis.Stop() })
+			g := startNamed(t, c, strings.ReplaceAll(pets, "/pets", "/open"))
 			client := &tls.Config{RootCAs: pool(t, g.dir), ServerName: "pets.example.com"}
 			status := func(target string) int {
 				a, err := g.tryEither(client, target, c.plain)
@@ -197,7 +170,7 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 			if s, found := status("/open"), findingsOf(doctor(t, g.dir, examine...)); c.policy == "" && s != 500 || len(found) == 0 {
 				t.Errorf("without the flags: %d and %v, want 500 and findings", s, found)
 			}
-			g.gateway.Configure(t, "portcullis.yaml", printedWith(c.flags...))
+			g.gateway.Configure(t, "portcullis.yaml", g.printedWith(t, c, c.flags...))
 			within(t, gatewayPatience, "the patches apply", func() bool { return status("/open") == 200 })
 			if s := status("/admin"); s != 403 {
 				t.Errorf("/admin: %d", s)
@@ -208,6 +181,40 @@ func TestMeshEnvoyGatewayNames(t *testing.T) {
 		})
 	}
 }
+
+// startNamed runs Envoy Gateway with a Gateway's listeners, and portcullis. The resources are printed without the flags.
+func startNamed(t *testing.T, c named, config string) *gatewayStack {
+	t.Helper()
+	g := &gatewayStack{meshStack: &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: "/open"}}
+	var err error
+	if g.upstream, err = envoytest.StartUpstream(nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.upstream.Stop)
+	g.listen, g.addr = "127.0.0.1:"+envoytest.FreePort(t), "127.0.0.1:"+g.port
+	newAuthority(t, g.dir).issue(t, g.dir, "server", "*.example.com")
+	g.write(t, "portcullis.yaml", config)
+	resources := strings.NewReplacer("PORT", g.port, "CERTIFICATE", g.base64(t, "server.crt"), "KEY", g.base64(t, "server.key"))
+	g.gateway = envoytest.StartEnvoyGateway(t, envoytest.Require(t), map[string]string{
+		"class.yaml":   strings.Replace(envoytest.EnvoyProxy, "spec: {provider", "spec: {"+c.proxy+"provider", 1),
+		"gateway.yaml": resources.Replace(fmt.Sprintf(namedGateway, c.listeners)), "portcullis.yaml": g.printedWith(t, c),
+	}, c.settings)
+	g.serve(t)
+	t.Cleanup(func() { g.portcullis.Stop() })
+	return g
+}
+
+// printedWith returns what portcullis envoy prints for the listener https.
+func (g *gatewayStack) printedWith(t *testing.T, c named, flags ...string) string {
+	t.Helper()
+	all := []string{"--for", "envoy-gateway", "--gateway-listener", "https", "--upstream", "127.0.0.1:" + g.upstream.Port(), "--portcullis", g.listen}
+	for _, flag := range flags {
+		all = append(all, strings.ReplaceAll(flag, "PORT", g.port))
+	}
+	return strings.Replace(printed(t, g.dir, all...), "  path:\n", c.policy+"  path:\n", 1)
+}
+
+const httpsListener = `{name: https, protocol: HTTPS, port: PORT, hostname: "*.example.com", tls: {certificateRefs: [{name: tls}]}}`
 
 const namedGateway = `
 apiVersion: gateway.networking.k8s.io/v1
@@ -236,3 +243,57 @@ func (g *gatewayStack) tryEither(client *tls.Config, target string, plain bool) 
 
 // findingsOf leaves out the text.
 func findingsOf(found []string, _ string) []string { return found }
+
+// Workloads are known by their certificates at a Gateway that verifies them, and by nothing where the authorities are missing.
+func TestMeshEnvoyGatewayClientCertificates(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireEnvoyGateway(t)
+	g := startNamed(t, named{listeners: httpsListener}, fmt.Sprintf(unsignedConfig, "http://127.0.0.1:1", "127.0.0.1:1"))
+	clients := t.TempDir()
+	ca := newAuthority(t, clients)
+	stranger := newAuthority(t, t.TempDir())
+	client := func(ca *authority, file, id string) *tls.Config {
+		c := &tls.Config{RootCAs: pool(t, g.dir), ServerName: "pets.example.com"}
+		if id == "" {
+			return c
+		}
+		ca.issue(t, g.dir, file, id)
+		pair, err := tls.LoadX509KeyPair(g.dir+"/"+file+".crt", g.dir+"/"+file+".key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+		return c
+	}
+	cart := client(ca, "cart", "spiffe://cluster.local/ns/shop/sa/cart")
+	status := func(c *tls.Config) int {
+		a, err := g.tryEither(c, "/pets/1", false)
+		if err != nil {
+			return 0
+		}
+		return a.status
+	}
+	g.gateway.Configure(t, "portcullis.yaml", g.printedWith(t, named{}, "--gateway-client-ca", "clients"))
+	within(t, gatewayPatience, "Envoy Gateway has seen the policy", func() bool { return strings.Contains(g.gateway.Stdout()+g.gateway.Stderr(), "clients") })
+	for range 20 {
+		if s := status(cart); s == 200 {
+			t.Fatal("a client passes without authorities")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	text, err := os.ReadFile(clients + "/ca.crt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.gateway.Configure(t, "clients.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: clients, namespace: default}\ndata:\n  ca.crt: |\n    "+strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n    ")+"\n")
+	within(t, gatewayPatience, "the workload passes", func() bool { return status(cart) == 200 })
+	for what, c := range map[string]*tls.Config{
+		"another workload":     client(ca, "other", "spiffe://cluster.local/ns/pets/sa/cart"),
+		"of another authority": client(stranger, "stranger", "spiffe://cluster.local/ns/shop/sa/cart"),
+		"no certificate":       client(ca, "", ""),
+	} {
+		if s := status(c); s != 403 && s != 0 {
+			t.Errorf("%s: %d", what, s)
+		}
+	}
+}

@@ -143,6 +143,9 @@ func (g *gatewayed) nameInEnvoy() error {
 			*names.to = names.given
 		}
 	}
+	if g.GatewayClientCA != "" && !istioHost.MatchString(g.GatewayClientCA) {
+		errs = append(errs, fmt.Errorf("--gateway-client-ca: %q is not the name of a ConfigMap", g.GatewayClientCA))
+	}
 	if g.GatewayClass != "" && !istioHost.MatchString(g.GatewayClass) {
 		errs = append(errs, fmt.Errorf("--gateway-class: %q is not the name of a GatewayClass", g.GatewayClass))
 	}

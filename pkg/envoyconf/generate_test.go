@@ -412,7 +412,7 @@ func TestListenerName(t *testing.T) {
 func TestNothingIsReadAsYAML(t *testing.T) {
 	const odd = "/tmp/a b: {#x}\n- \"y\" 'z'"
 	text := mustGenerate(t, shapes(t)["open"], Options{
-		Portcullis: "p.internal:9001", PortcullisTLS: ClientTLS{odd, odd, odd}, TLS: ServerTLS{odd, odd}, Upstream: "unix:" + odd,
+		Portcullis: "p.internal:9001", PortcullisTLS: ClientTLS{odd, odd, odd}, TLS: ServerTLS{Cert: odd, Key: odd}, Upstream: "unix:" + odd,
 	})
 	var names []string
 	var walk func(any)

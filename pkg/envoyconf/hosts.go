@@ -56,8 +56,8 @@ type settings struct {
 	API, Stage, Transport, Listener string
 	// BasePath is the base path that portcullis must remove, "/" for none. Envoy removes the same one, or keeps it.
 	BasePath string
-	// Principal reports whether client certificates are verified.
-	Principal bool
+	// Principal reports whether client certificates are verified, and Sidecar that a sidecar does it.
+	Principal, Sidecar bool
 	// MaxBody is the longest body that Envoy waits for and sends to portcullis; 0 if not set here. Unbuffered tells
 	// Envoy not to wait.
 	MaxBody    int
@@ -180,7 +180,7 @@ func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 
 // settingsOf returns the settings of all routes of a stage.
 func (p *plan) settingsOf(m mapping, l *listener) settings {
-	s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport}
+	s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport, Principal: p.verifiesClients()}
 	if named, is := strings.CutPrefix(p.VPCEndpoints, listenerPrefix); is && l.Private {
 		s.Listener = named
 	}
