@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 func TestRequestsThatAreNoCalls(t *testing.T) {
@@ -134,7 +135,7 @@ func TestCallsThatAreNotRecorded(t *testing.T) {
 	for action, r := range calls() {
 		recorded = nil
 		a := f.send(t, r)
-		if a.status != 200 || len(recorded) != 1 || !recorded[0].Issued || recorded[0].Action != action || recorded[0].RequestID != a.texts["RequestId"] ||
+		if a.status != 200 || len(recorded) != 1 || !recorded[0].Issued || recorded[0].Action != action || recorded[0].RequestID != a.texts["RequestId"] || recorded[0].ClientAddress.String() != "192.0.2.1" || a.header.Get("Cache-Control") != "no-store" ||
 			recorded[0].Reason.Code != authz.CodeAllowed || recorded[0].IssuedKey != a.texts["AccessKeyId"] {
 			t.Errorf("%s: %d, %+v", action, a.status, recorded)
 		}
@@ -538,4 +539,58 @@ func TestRateOfAWebIdentity(t *testing.T) {
 		t.Errorf("%d of 6 are throttled", throttled)
 	}
 	f.refused(t, "another workload", post(webForm(t, claims{"sub": "other"})), 403, AccessDenied, "")
+}
+
+// A client that floods gets no further than its share, before anything of its calls is read.
+func TestLimitsOfAClient(t *testing.T) {
+	now := time.Now()
+	f := newFixture(t, func(c *Config) { c.CallsPerSecond, c.Now = 8, func() time.Time { return now } })
+	for n := range 10 {
+		want := InvalidAction
+		if n >= 8 { // a half of the rate, for two seconds
+			want = Throttling
+		}
+		f.refused(t, fmt.Sprint("call ", n), post(form("None")), 400, want, "")
+	}
+	other := post(form("None"))
+	other.RemoteAddr = "192.0.2.9:1"
+	f.refused(t, "another client", other, 400, InvalidAction, "")
+	f = newFixture(t, nil)
+	var places []bulkhead.Place
+	for {
+		place, ok := f.limits.enter("192.0.2.1")
+		if !ok {
+			break
+		}
+		places = append(places, place)
+	}
+	f.refused(t, "many calls at once", post(form("None")), 400, Throttling, "Rate exceeded")
+	other = post(form("None"))
+	other.RemoteAddr = "192.0.2.9:1"
+	f.refused(t, "another client at that time", other, 400, InvalidAction, "")
+	for _, place := range places {
+		place.Leave()
+	}
+	f.refused(t, "afterwards", post(form("None")), 400, InvalidAction, "")
+}
+
+// brokenBody ends before its end.
+type brokenBody struct{ io.Reader }
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (brokenBody) Close() error { return nil }
+
+// What arrives of a body that is cut is not a call: the part that is missing could narrow the session.
+func TestBodiesThatEndEarly(t *testing.T) {
+	f := newFixture(t, nil)
+	r := post(webForm(t, nil))
+	r.Body = brokenBody{r.Body}
+	f.refused(t, "a cut body", r, 400, ValidationError, "ended early")
 }

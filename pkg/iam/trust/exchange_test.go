@@ -120,11 +120,14 @@ func TestExchangedSessions(t *testing.T) {
 		"no id":          {func(i *AWSIdentity) { i.Principal.ID = "" }, AccessDenied, now, now},
 		"root":           {func(i *AWSIdentity) { i.Principal.Kind = policy.Root }, AccessDenied, now, now},
 		"federated user": {func(i *AWSIdentity) { i.Principal.Kind = policy.FederatedUser }, AccessDenied, now, now},
-		"no role":        {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentID = policy.RoleSession, "AROA" }, AccessDenied, now, now},
-		"no role's id":   {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentARN = policy.RoleSession, "arn" }, AccessDenied, now, now},
-		"no name":        {func(i *AWSIdentity) { i.SessionName = "" }, AccessDenied, now, now},
-		"a long name":    {func(i *AWSIdentity) { i.SessionName = strings.Repeat("a", 65) }, AccessDenied, now, now},
-		"a name, slash":  {func(i *AWSIdentity) { i.SessionName = "a/b" }, AccessDenied, now, now},
+		"federated, role": {func(i *AWSIdentity) {
+			i.Principal.Kind, i.Principal.ParentARN, i.Principal.ParentID = policy.FederatedUser, "arn", "AROA"
+		}, AccessDenied, now, now},
+		"no role":       {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentID = policy.RoleSession, "AROA" }, AccessDenied, now, now},
+		"no role's id":  {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentARN = policy.RoleSession, "arn" }, AccessDenied, now, now},
+		"no name":       {func(i *AWSIdentity) { i.SessionName = "" }, AccessDenied, now, now},
+		"a long name":   {func(i *AWSIdentity) { i.SessionName = strings.Repeat("a", 65) }, AccessDenied, now, now},
+		"a name, slash": {func(i *AWSIdentity) { i.SessionName = "a/b" }, AccessDenied, now, now},
 	} {
 		i := &AWSIdentity{
 			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
@@ -158,12 +161,14 @@ func TestExchangeWithoutADeny(t *testing.T) {
 		"an Allow with a tag": {trustPolicy(t, policy.Trust, `{"Effect": "Allow", "Action": "sts:*", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}}}`), ""},
 		"a resource policy":   {trustPolicy(t, policy.Resource, `{"Effect": "Allow", "Action": "*", "Principal": "*", "Resource": "*"}`), InternalFailure},
 	} {
-		_, err := ExchangeAWS(&Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333", Trust: c.trust}, arn, &AWSIdentity{
-			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
-			UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: time.Now(),
-		})
-		if code(err) != c.want {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+		for _, account := range []string{"444455556666", "111122223333"} {
+			_, err := ExchangeAWS(&Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333", Trust: c.trust}, arn, &AWSIdentity{
+				Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::" + account + ":user/alice", Account: account, ID: "AIDAALICE0000000EXAMPLE"},
+				UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: time.Now(),
+			})
+			if code(err) != c.want {
+				t.Errorf("%s, %s: %v, want %q", name, account, err, c.want)
+			}
 		}
 	}
 }
