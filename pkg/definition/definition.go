@@ -62,3 +62,6 @@ const (
 	maxOpenAPI  = 6 << 20
 	maxTemplate = 1 << 20
 )
+
+// maxRead bounds what is read of a template for all its APIs.
+const maxRead = 64 << 20

@@ -79,8 +79,11 @@ func APIs(s Spec) (served []string, others []*Definition, faults fault.List) {
 	for _, api := range cloudformation.APIs(root.Get("Resources")) {
 		names = append(names, api.ID)
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return none(s)
+	case len(names)*l.size > maxRead:
+		return nil, nil, l.fault(root, "the template has %d APIs, and is read for each: name those to read by --api", len(names))
 	}
 	served, others = tellServed(s, names)
 	return served, others, faults
@@ -126,6 +129,8 @@ type loader struct {
 	Spec
 	d      *Definition
 	report portability.Report
+	// size is the size of the file.
+	size int
 	// asked are the keys of Values that something asked for, and missing those that something waits for.
 	asked   map[string]bool
 	missing []string
@@ -139,6 +144,7 @@ func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
 
 func (l *loader) parse() (*tree.Node, fault.List) {
 	data, err := l.Read(l.File, maxOpenAPI)
+	l.size = len(data)
 	if err != nil {
 		return nil, fault.List{{File: l.File, Message: "cannot be read: " + err.Error()}}
 	}

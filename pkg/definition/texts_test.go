@@ -188,3 +188,16 @@ components: {securitySchemes: {iam: {type: apiKey, name: Authorization, in: head
 		})
 	}
 }
+
+// A template with many APIs is not read for each of them without end.
+func TestAPIsAreBounded(t *testing.T) {
+	text := "Resources:\n"
+	for i := range 400 {
+		text += fmt.Sprintf("  Api%d: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {openapi: 3.0.1, paths: {}}}}\n", i)
+	}
+	text += "#" + strings.Repeat("x", 200_000)
+	_, _, faults := definition.APIs(definition.Spec{File: "t.yaml", Folder: ".", Read: func(string, int64) ([]byte, error) { return []byte(text), nil }})
+	if !strings.Contains(faults.Error(), "the template has 400 APIs, and is read for each: name those to read by --api") {
+		t.Errorf("got %v", faults)
+	}
+}

@@ -303,3 +303,27 @@ Resources:
 		t.Error(got)
 	}
 }
+
+// A template of which SAM makes more than CloudFormation takes is refused before it is made.
+func TestTransformRefusesWhatMultiplies(t *testing.T) {
+	list := "[" + strings.Repeat("10.0.0.1, ", 20_000) + "10.0.0.2]"
+	apis, events := "", ""
+	for i := range 400 {
+		apis += fmt.Sprintf("  A%d: {Type: AWS::Serverless::Api, Properties: {StageName: prod}}\n", i)
+	}
+	for i := range 501 {
+		events += fmt.Sprintf("E%d: {Type: %s, Properties: {Path: /%d, Method: get}}, ", i, []string{"Api", "HttpApi"}[i%2], i)
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"Globals": {"Globals:\n  Api: {Auth: {ResourcePolicy: {IpRangeWhitelist: " + list + "}}}\nResources:\n" + apis, "2:3: SAM would merge the section Api of Globals into 400 resources"},
+		"events":  {"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Events: {" + strings.TrimSuffix(events, ", ") + "}}\n", "more than 500 events of APIs"},
+	} {
+		root, faults := tree.Parse("t.yaml", []byte(test.text))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		if made, faults := Transform(root, nil, &portability.Report{}); made != nil || !strings.Contains(faults.Error(), test.want) {
+			t.Errorf("%s: got %.300s, want %s", name, faults, test.want)
+		}
+	}
+}
