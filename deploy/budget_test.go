@@ -88,6 +88,7 @@ type spent struct {
 // Beside an application, portcullis is ready in 300 ms and idles in 60 MB, at a socket and on loopback. A machine that has other things to
 // do may keep it waiting: then it is the processor's time that counts, which is more than the time of a start that has the machine for itself.
 func TestSidecarBudget(t *testing.T) {
+	envoytest.Long(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
