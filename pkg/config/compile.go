@@ -29,7 +29,7 @@ func (c *compiler) compile(m *configv1.Config) (*gateway.Gateway, gateway.Config
 		if config.Upstreams == nil {
 			config.Upstreams = map[string]gateway.Upstream{}
 		}
-		config.Upstreams[name] = gateway.Upstream{Address: u.GetAddress(), TLSCA: u.GetTlsCa()}
+		config.Upstreams[name] = gateway.Upstream{Address: u.GetAddress(), TLSCA: u.GetTlsCa(), PathPrefix: u.GetPathPrefix()}
 	}
 	c.signs = c.Standalone || identity.Signable(c.Reader, m.GetIam())
 	for i, e := range m.GetVpcEndpoints() {

@@ -46,9 +46,14 @@ type route struct {
 	Cluster string
 	// Strip is a regular expression for the part of the path that the upstream does not get, or "".
 	Strip string
+	// Prefix is what the upstream gets in place of it, before a slash.
+	Prefix string
 	// Settings are those beyond the virtual host's; nil for none.
 	Settings *settings
 }
+
+// Under returns what the upstream gets in place of the part that is stripped.
+func (r route) Under() string { return r.Prefix + "/" }
 
 // settings are the ext_authz settings of a route or a virtual host: context extensions, and whether Envoy waits for the
 // body.

@@ -38,6 +38,8 @@ type upstream struct {
 	Address address
 	// CA is the PEM file of the authorities to trust for it; empty for a connection that is not encrypted.
 	CA string
+	// Prefix is what its paths begin with, beside the client's path.
+	Prefix string
 }
 
 // newPlan returns the plan of the APIs and options.

@@ -18,7 +18,11 @@ func (p *plan) addNamed(upstreams map[string]gateway.Upstream) error {
 	for _, name := range slices.Sorted(maps.Keys(upstreams)) {
 		a, err := parseAddress("upstreams."+name, upstreams[name].Address)
 		errs = append(errs, err)
-		p.Named = append(p.Named, upstream{namedCluster(name), a, upstreams[name].TLSCA})
+		u := upstreams[name]
+		p.Named = append(p.Named, upstream{namedCluster(name), a, u.TLSCA, u.PathPrefix})
+		if u.PathPrefix != "" && p.KeepBasePath {
+			errs = append(errs, fmt.Errorf("--keep-base-path: the upstream %s has a pathPrefix, after which it gets the path without the base path: remove the flag, or the pathPrefix", name))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -79,7 +83,10 @@ func (p *plan) namedRoutes(m mapping, settings settings) []route {
 		}
 		r := route{
 			About: fmt.Sprintf("checked requests of %s with the upstream %s", m.name(), name),
-			Match: match{Prefix: m.base, Upstream: name}, Cluster: namedCluster(name), Strip: p.stripped(m.base),
+			Match: match{Prefix: m.base, Upstream: name}, Cluster: namedCluster(name), Strip: p.stripped(m.base), Prefix: p.prefixOf(name),
+		}
+		if r.Prefix != "" && r.Strip == "" {
+			r.Strip = "^/*"
 		}
 		if s.Extensions() {
 			r.Settings = &s
@@ -87,6 +94,12 @@ func (p *plan) namedRoutes(m mapping, settings settings) []route {
 		routes = append(routes, r)
 	}
 	return routes
+}
+
+// prefixOf returns the path prefix of an upstream of portcullis.yaml.
+func (p *plan) prefixOf(name string) string {
+	i := slices.IndexFunc(p.Named, func(u upstream) bool { return u.Name == namedCluster(name) })
+	return p.Named[i].Prefix
 }
 
 // allNamed reports whether the routes of all APIs have upstreams.

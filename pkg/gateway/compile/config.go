@@ -97,6 +97,8 @@ type Upstream struct {
 	// TLSCA is the PEM file, on Envoy's machine, of the authorities to trust for the server. Empty for a connection that is not
 	// encrypted.
 	TLSCA string
+	// PathPrefix is what Envoy writes before the path, such as /v1.
+	PathPrefix string
 }
 
 // VPCEndpoint is an interface VPC endpoint for execute-api, and what shows that a request came by it. It names an endpoint, a VPC or
@@ -307,8 +309,11 @@ func (o *SignatureOptions) given() bool {
 // UpstreamOf returns the name of a route's upstream, "" for none.
 func (a *API) UpstreamOf(r *Route) string { return cmp.Or(r.Upstream, a.Upstream) }
 
-// HasUpstreams reports whether the API's routes name upstreams. New accepts an API only if all of its routes do, or none.
-func (a *API) HasUpstreams() bool { return len(a.Routes) > 0 && a.UpstreamOf(&a.Routes[0]) != "" }
+// HasUpstreams reports whether the API's routes name upstreams. New accepts an API only if all of its routes do, or none. A route that
+// refuses every request may lack one.
+func (a *API) HasUpstreams() bool {
+	return slices.ContainsFunc(a.Routes, func(r Route) bool { return a.UpstreamOf(&r) != "" })
+}
 
 // key names the route.
 func (c *Route) key() routing.Key { return routing.Key{Method: c.Method, Resource: c.Resource} }

@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
+	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
 // upstreamHeader tells the upstream its own name. Envoy selects the route again only if the answer changes a header.
@@ -18,6 +20,7 @@ const upstreamHeader = "x-portcullis-upstream"
 
 var (
 	upstreamShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	prefixShape   = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 	serverShape   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 )
 
@@ -31,6 +34,9 @@ func (f *faults) checkUpstreams(c *Config) {
 		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || number == 0 || notIP != nil && !serverShape.MatchString(host) {
 			f.add(at.Field("address"), "%q is not an address; write host:port, such as orders.internal:8080, without a scheme or a path", u.Address)
 		}
+		if !prefixShape.MatchString(u.PathPrefix) || hasDots(u.PathPrefix) {
+			f.add(at.Field("pathPrefix"), "%q cannot be written before a path; write segments such as /v1, of letters, digits and ._~-, without a slash at the end", u.PathPrefix)
+		}
 		if u.TLSCA != "" {
 			f.checkTLS(u.TLSCA, notIP == nil, at)
 		}
@@ -41,6 +47,11 @@ func (f *faults) checkUpstreams(c *Config) {
 			f.add(at, "no route has the upstream %s; remove it, or name it in the upstream of a route or an API", name)
 		}
 	}
+}
+
+// hasDots reports whether a path has a segment . or .., which servers resolve.
+func hasDots(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), canon.IsDotSegment)
 }
 
 // checkTLS refuses settings with which Envoy could not verify the server.
@@ -62,6 +73,8 @@ func (f *faults) routeUpstream(c *Config, a *API, r *Route, at, apiAt *fault.Pla
 		where = apiAt.Field("upstream")
 	}
 	switch {
+	case name == "" && r.Unresolved != "": // no request of it goes anywhere
+		return nil
 	case name == "" && (len(c.Upstreams) == 0 || !slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Upstream != "" })):
 		return nil
 	case name == "":

@@ -585,14 +585,17 @@ func (x *Config) GetUpstreams() map[string]*Upstream {
 }
 
 // Upstream is a server behind Envoy. It gets the path that portcullis checks: the client's, without base path and stage
-// name. Other changes of the path are not supported.
+// name, and after path_prefix. Other changes of the path are not supported.
 type Upstream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address: `host:port`, with an IP address or a name that Envoy resolves. Required.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// The PEM file, on Envoy's machine, of the authorities to trust for the server. With it, Envoy encrypts the connection and
 	// verifies that the certificate has the host name in address. The path must begin with a slash.
-	TlsCa         string `protobuf:"bytes,2,opt,name=tls_ca,json=tlsCa,proto3" json:"tls_ca,omitempty"`
+	TlsCa string `protobuf:"bytes,2,opt,name=tls_ca,json=tlsCa,proto3" json:"tls_ca,omitempty"`
+	// What Envoy writes before the path, such as /v1: segments of letters, digits and `.`, `_`, `~`, `-`. Policies do not see
+	// it. The server must guard its other paths itself, or have none.
+	PathPrefix    string `protobuf:"bytes,3,opt,name=path_prefix,json=pathPrefix,proto3" json:"path_prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -637,6 +640,13 @@ func (x *Upstream) GetAddress() string {
 func (x *Upstream) GetTlsCa() string {
 	if x != nil {
 		return x.TlsCa
+	}
+	return ""
+}
+
+func (x *Upstream) GetPathPrefix() string {
+	if x != nil {
+		return x.PathPrefix
 	}
 	return ""
 }
@@ -1466,7 +1476,16 @@ type Definition struct {
 	Override []string `protobuf:"bytes,7,rep,name=override,proto3" json:"override,omitempty"`
 	// The folder that must hold the files which the definition includes, relative to the folder of this file. Without it,
 	// the folder of this file if it holds the definition, otherwise the definition's own.
-	Folder        string `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	Folder string `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Where the upstreams of the routes come from. With `integrations`, each route has the server in the URI of its
+	// integration (HTTP_PROXY or HTTP), and `upstreams` has all of them, under names that pkg/definition/README.md describes.
+	// A route whose server the definition does not say has the API's `upstream`, or the one that values name by
+	// `upstream GET /pets`; otherwise it is refused like a guard that cannot be determined. Without it, the integrations are
+	// not read, and Envoy's configuration says which server gets a request.
+	Upstreams string `protobuf:"bytes,9,opt,name=upstreams,proto3" json:"upstreams,omitempty"`
+	// The PEM file, on Envoy's machine, of the authorities to trust for integrations with https. Without it,
+	// /etc/ssl/certs/ca-certificates.crt, where Debian and Envoy's images have the public ones.
+	UpstreamTlsCa string `protobuf:"bytes,10,opt,name=upstream_tls_ca,json=upstreamTlsCa,proto3" json:"upstream_tls_ca,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1553,6 +1572,20 @@ func (x *Definition) GetOverride() []string {
 func (x *Definition) GetFolder() string {
 	if x != nil {
 		return x.Folder
+	}
+	return ""
+}
+
+func (x *Definition) GetUpstreams() string {
+	if x != nil {
+		return x.Upstreams
+	}
+	return ""
+}
+
+func (x *Definition) GetUpstreamTlsCa() string {
+	if x != nil {
+		return x.UpstreamTlsCa
 	}
 	return ""
 }
@@ -4631,10 +4664,12 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.FunctionR\x05value:\x028\x01\x1a\\\n" +
 	"\x0eUpstreamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.UpstreamR\x05value:\x028\x01\";\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.portcullis.config.v1.UpstreamR\x05value:\x028\x01\"\\\n" +
 	"\bUpstream\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x15\n" +
-	"\x06tls_ca\x18\x02 \x01(\tR\x05tlsCa\"\xbb\x02\n" +
+	"\x06tls_ca\x18\x02 \x01(\tR\x05tlsCa\x12\x1f\n" +
+	"\vpath_prefix\x18\x03 \x01(\tR\n" +
+	"pathPrefix\"\xbb\x02\n" +
 	"\vDecisionLog\x12\x16\n" +
 	"\x06stdout\x18\x01 \x01(\bR\x06stdout\x121\n" +
 	"\x04file\x18\x02 \x01(\v2\x1d.portcullis.config.v1.LogFileR\x04file\x126\n" +
@@ -4732,7 +4767,7 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x06stages\x18\x04 \x03(\tR\x06stages\x12\x1d\n" +
 	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01B\n" +
 	"\n" +
-	"\b_enabled\"\x8f\x04\n" +
+	"\b_enabled\"\xb4\x05\n" +
 	"\n" +
 	"Definition\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x10\n" +
@@ -4747,7 +4782,11 @@ const file_portcullis_config_v1_config_proto_rawDesc = "" +
 	"\x15definition.unresolved\x12\x19must be deny, or left out\x1a\x14this in ['', 'deny']R\n" +
 	"unresolved\x12\x1a\n" +
 	"\boverride\x18\a \x03(\tR\boverride\x12\x16\n" +
-	"\x06folder\x18\b \x01(\tR\x06folder\x1a=\n" +
+	"\x06folder\x18\b \x01(\tR\x06folder\x12{\n" +
+	"\tupstreams\x18\t \x01(\tB]\xbaHZ\xba\x01W\n" +
+	"\x14definition.upstreams\x12!must be integrations, or left out\x1a\x1cthis in ['', 'integrations']R\tupstreams\x12&\n" +
+	"\x0fupstream_tls_ca\x18\n" +
+	" \x01(\tR\rupstreamTlsCa\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
