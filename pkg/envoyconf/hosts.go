@@ -46,7 +46,7 @@ type route struct {
 	Cluster string
 	// Strip is a regular expression for the part of the path that the upstream does not get, or "".
 	Strip string
-	// Prefix is what the upstream gets in place of it, before a slash.
+	// Prefix replaces it, before a slash.
 	Prefix string
 	// Settings are those beyond the virtual host's; nil for none.
 	Settings *settings

@@ -97,7 +97,7 @@ type Upstream struct {
 	// TLSCA is the PEM file, on Envoy's machine, of the authorities to trust for the server. Empty for a connection that is not
 	// encrypted.
 	TLSCA string
-	// PathPrefix is what Envoy writes before the path, such as /v1.
+	// PathPrefix stands before the path in the requests of the upstream, such as /v1.
 	PathPrefix string
 }
 
