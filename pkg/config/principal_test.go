@@ -161,7 +161,7 @@ func TestUnsignedCallers(t *testing.T) {
 		{name: "an open route", target: "/open", headers: []string{"authorization", good}, code: authz.CodeImplicitDeny},
 
 		{name: "no identity", code: authz.CodeNotSigned},
-		{name: "another scheme", headers: []string{"authorization", "Basic" + good[6:]}, code: authz.CodeNotSigned},
+		{name: "another scheme", headers: []string{"authorization", "Basic" + good[6:]}, code: authz.CodeBadSignature},
 		{name: "a longer scheme", headers: []string{"authorization", "Bearers" + good[6:]}, code: authz.CodeBadSignature},
 		{name: "no scheme", headers: []string{"authorization", good[7:]}, code: authz.CodeBadSignature},
 		{name: "a header with a SPIFFE id", headers: []string{"x-forwarded-client-cert", "URI=" + shopWorkload}, code: authz.CodeNotSigned},
