@@ -78,6 +78,7 @@ func (p *printer) report(r *Report) {
 	p.row("request", strings.TrimSpace(q.Method+" "+q.Host+q.Path+from(q.Client)))
 	p.place(r)
 	p.caller(r)
+	p.call(r.Logged)
 	p.policies(r)
 	p.row("combined", r.Combined)
 	p.row("cache", r.Cache)
@@ -118,6 +119,17 @@ func (p *printer) caller(r *Report) {
 		p.row("scopes", strings.Join(c.Scopes, ", "))
 	}
 	p.row("needed scopes", strings.Join(r.NeededScopes, ", "))
+}
+
+// call prints what a line says of a call of STS.
+func (p *printer) call(l *Logged) {
+	if l == nil {
+		return
+	}
+	p.row("action", l.Action)
+	p.row("role", l.Role)
+	p.row("session name", l.SessionName)
+	p.row("issued key", l.IssuedKey)
 }
 
 // shortList is how many statements are printed without Full that do not apply because of a condition, and how many because of something else.
