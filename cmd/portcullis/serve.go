@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
+	"github.com/portcullis-authz/portcullis/pkg/explain"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
@@ -114,6 +117,7 @@ func logFlags(flags *flag.FlagSet, c *server.Config) func(io.Writer) (*slog.Logg
 		switch *format {
 		case "json":
 			c.LogLines = w
+			options.ReplaceAttr = printable
 			return slog.New(slog.NewJSONHandler(w, &options)), nil
 		case "text":
 			return slog.New(slog.NewTextHandler(w, &options)), nil
@@ -161,4 +165,20 @@ func traceFlags(flags *flag.FlagSet) func(*slog.Logger) (*tracing.Tracer, error)
 		}
 		return t, nil
 	}
+}
+
+// printable escapes characters in an attribute that a terminal acts upon, such as those that change the direction of text. Lines in JSON
+// would have them as they are. Lines as text do not.
+func printable(_ []string, a slog.Attr) slog.Attr {
+	text := ""
+	switch value := a.Value.Any().(type) {
+	case string:
+		text = value
+	case error:
+		text = value.Error()
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' }) {
+		a.Value = slog.StringValue(explain.Printable(text))
+	}
+	return a
 }

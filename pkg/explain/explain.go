@@ -50,6 +50,9 @@ func Explain(ctx context.Context, g *gateway.Gateway, in *Input, o Options) (*Re
 	if in.logged != nil && in.logged.needsMore(&d) {
 		in.logged.instead(&d, t.trace)
 		r := newReport(&d, t.trace)
+		if d.Step == authz.StepSTS {
+			r.Remedy = in.logged.remediesOfSTS()
+		}
 		r.Answer, r.Logged, r.Notes = answerOf(&d, nil), in.logged, []string{ownReason}
 		return r, nil
 	}

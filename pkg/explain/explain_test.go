@@ -378,6 +378,26 @@ func TestLinesOfMore(t *testing.T) {
 	}
 }
 
+// A line of a call of STS names the role, and what to change there.
+func TestLineOfSTS(t *testing.T) {
+	w := newWorld(t)
+	line, err := explain.FromLine([]byte(`{"msg":"decision","v":1,"decision":"deny","reason":"implicit_deny","step":"sts","status":403,"host":"sts.example.com","method":"POST",` +
+		`"path":"/","principal":"ann","action":"AssumeRoleWithWebIdentity","role":"arn:aws:iam::111122223333:role/pod","session_name":"s","detail":"the role's trust policy does not allow"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.explain(t, line, "", false)
+	out := text(t, r)
+	if r.Decision != explain.Deny || r.Step != "sts" || len(r.Policies)+len(r.Routes) > 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, want := range []string{"change the trust policy of arn:aws:iam::111122223333:role/pod", "AssumeRoleWithWebIdentity", "the role's trust policy does not allow"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
 // The path of a line is the canonical one. It is asked about as a client wrote it, with its escapes.
 func TestPathsOfLines(t *testing.T) {
 	w := newWorld(t)

@@ -52,7 +52,12 @@ type Logged struct {
 	TokenKeyID   string   `json:"key_id,omitempty"`
 	Scopes       []string `json:"scopes,omitempty"`
 	NeededScopes []string `json:"needed_scopes,omitempty"`
-	Cut          []string `json:"cut,omitempty"`
+	// Action, Role, SessionName and IssuedKey are of a call of STS.
+	Action      string   `json:"action,omitempty"`
+	Role        string   `json:"role,omitempty"`
+	SessionName string   `json:"session_name,omitempty"`
+	IssuedKey   string   `json:"issued_key,omitempty"`
+	Cut         []string `json:"cut,omitempty"`
 }
 
 // FromLine makes an Input of a line of the decision log: the last one, if there are several. A line has no query, headers and body.
@@ -137,8 +142,10 @@ func (l *Logged) notes(d *authz.Decision) []string {
 	return all
 }
 
-// isAlone reports whether a line has no request that could be decided again.
-func (l *Logged) isAlone() bool { return l != nil && (l.Method == "" || l.Path == "") }
+// isAlone reports whether a line has no request that could be decided again: it could not be read, or is a call of STS.
+func (l *Logged) isAlone() bool {
+	return l != nil && (l.Method == "" || l.Path == "" || l.Step == string(authz.StepSTS))
+}
 
 // needsMore reports whether a decision about the request of a line differs from the line because of what a line does not have: a header, a
 // token, a signature, an API key, TLS, or the way by which the request came.

@@ -59,6 +59,18 @@ func remedies(d *authz.Decision, r *Report) (all []string) {
 	return append(all, general)
 }
 
+// remediesOfSTS says what to change where a call of STS is denied.
+func (l *Logged) remediesOfSTS() []string {
+	code := codeOf(l.Reason)
+	if l.Role != "" && (code == authz.CodeExplicitDeny || code == authz.CodeImplicitDeny) {
+		return []string{"Read the detail: change the trust policy of " + l.Role + ", or the policies of the caller, for " + l.Action + "."}
+	}
+	if general := code.Meaning().Remedy; general != "" {
+		return []string{general}
+	}
+	return nil
+}
+
 // conditionText names the deciding condition and what the request has for its key.
 func (r *Report) conditionText(before string) string {
 	if r.Reason.ConditionKey == "" {
