@@ -316,7 +316,10 @@ func TestTransformRefusesWhatMultiplies(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ text, want string }{
 		"Globals": {"Globals:\n  Api: {Auth: {ResourcePolicy: {IpRangeWhitelist: " + list + "}}}\nResources:\n" + apis, "2:3: SAM would merge the section Api of Globals into 400 resources"},
-		"events":  {"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Events: {" + strings.TrimSuffix(events, ", ") + "}}\n", "more than 500 events of APIs"},
+		"a policy": {"Resources:\n  A: {Type: AWS::Serverless::Api, Properties: {StageName: prod, Auth: {ResourcePolicy: {IpRangeWhitelist: " + list + "}}}}\n" +
+			"  F: {Type: AWS::Serverless::Function, Properties: {Events: {E: {Type: Api, Properties: {RestApiId: !Ref A, Path: /a, Method: get}}}}}\n",
+			"the lists of ResourcePolicy have more than 1000 items"},
+		"events": {"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Events: {" + strings.TrimSuffix(events, ", ") + "}}\n", "more than 500 events of APIs"},
 	} {
 		root, faults := tree.Parse("t.yaml", []byte(test.text))
 		if len(faults) > 0 {
