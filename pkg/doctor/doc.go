@@ -21,7 +21,8 @@
 //
 // 2026-11-28: a listener that does not ask is a finding only if it can lead to what is guarded: by an upstream address,
 // a domain or a listener in common with a guarded one, or by an upstream that is not known. An Envoy often serves other
-// applications too. In an Envoy without any check, each listener is a finding.
+// applications too, also in the same listener for other server names. In an Envoy without any check, each listener is a
+// finding.
 //
 // 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Package live
 // finds wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only

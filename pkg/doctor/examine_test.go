@@ -496,3 +496,31 @@ func TestDiscoveredTwice(t *testing.T) {
 	expectRules(t, "once", examined(t, Options{}, all))
 	expectRules(t, "twice", examined(t, Options{}, all, configs(delivered("failure_mode_allow: true"))), rulebook.FailOpen)
 }
+
+// A filter chain without a check is a finding, unless it is for another application by its server name and its upstream.
+func TestChains(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		what, match, cluster string
+		want                 []string
+	}{
+		{"for all others", `{}`, "shop", []string{rulebook.NoFilter}},
+		{"for a network", `{source_prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}`, "shop", []string{rulebook.NoFilter}},
+		{"for a server name", `{server_names: [shop.example.com]}`, "shop", nil},
+		{"for a server name, with the guarded upstream", `{server_names: [shop.example.com]}`, "upstream", []string{rulebook.NoFilter}},
+	} {
+		listener, cluster := oneListener(t)
+		other, _ := oneListener(t, toCluster(tc.cluster), `{chain: {filter_chain_match: `+tc.match+`}}`)
+		listener["filter_chains"] = append(listener["filter_chains"].([]any), other["filter_chains"].([]any)...)
+		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
+	}
+}
+
+// A route that leads to the address that Google's gRPC client asks leads to portcullis.
+func TestExposedAddress(t *testing.T) {
+	t.Parallel()
+	listener, _ := oneListener(t, `{authz: {grpc_service: {envoy_grpc: null, google_grpc: {target_uri: "dns:127.0.0.1:9001", stat_prefix: portcullis}}}}`)
+	other, _ := oneListener(t, toCluster("door"), `{listener: {name: two}}`)
+	door := parseYAML(t, clusterAt("door", "127.0.0.1", 9001))
+	expectRules(t, "by address", examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"listener": other}, map[string]any{"cluster": door})), rulebook.Exposed)
+}

@@ -45,6 +45,9 @@ func New(d *dump.Dump, all, guarded []*dump.Manager) *Map {
 	}
 	delete(m.domains, "*")
 	m.upstreams, m.answering = m.setOf(upstreams), m.setOf(asked)
+	for _, target := range asked { // of Google's gRPC client
+		m.answering.addresses[strings.TrimPrefix(target, "dns:")] = true
+	}
 	if address := addressOf(tree.Get(d.Admin, "address")); address != "" {
 		m.admin.addresses[address] = true
 	}
@@ -157,12 +160,18 @@ func (m *Map) Concerns(open *dump.Manager) bool {
 		return true
 	case open.Listener.IsInternal():
 		return false // what leads to it counts
-	case slices.ContainsFunc(m.guarded, func(g *dump.Manager) bool { return g.Listener.Name() == open.Listener.Name() }) && !m.IsOwn(open):
+	case m.besides(open) && !m.IsOwn(open):
 		return true
 	}
 	found := false
 	eachRoute(open, func(r dump.Route) { found = found || r.Forwards() && m.shares(&r) })
 	return found
+}
+
+// besides reports whether a manager is in a listener with guarded ones, and is not selected by server names of its own.
+func (m *Map) besides(open *dump.Manager) bool {
+	return len(tree.ListAt(open.Chain, "filter_chain_match", "server_names")) == 0 &&
+		slices.ContainsFunc(m.guarded, func(g *dump.Manager) bool { return g.Listener.Name() == open.Listener.Name() })
 }
 
 // shares reports whether a route has an upstream or a domain in common with a guarded one, or the request selects the upstream.
