@@ -15,6 +15,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam"
 	"github.com/portcullis-authz/portcullis/pkg/definition/template"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/parameters"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/variable"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -167,7 +169,7 @@ func (l *loader) readParameters() fault.List {
 	if err != nil {
 		return fault.List{{File: l.ParameterFile, Message: "cannot be read: " + err.Error()}}
 	}
-	read, faults := template.Parameters(l.ParameterFile, data)
+	read, faults := parameters.Read(l.ParameterFile, data)
 	for name, value := range l.Parameters {
 		if read == nil {
 			read = map[string]string{}
@@ -215,7 +217,7 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 		root = whole.Set("openapi", tree.NewText("3.0.1", root.At))
 	}
 	l.askVariables(root)
-	filled := l.replaced(template.Fill(root, l.Values))
+	filled := l.replaced(variable.Fill(root, l.Values))
 	for n := range filled.All() {
 		if u := n.Reason(); u != nil && u.Key != "" {
 			l.missing = append(l.missing, u.Key)

@@ -274,30 +274,3 @@ Outputs:
 		t.Errorf("a stack in S3: got %s", got)
 	}
 }
-
-func TestFill(t *testing.T) {
-	values := map[string]string{"${region}": "eu-west-1", "${self:custom.stage}": "prod", "${v}": "v1"}
-	for _, test := range []struct{ text, want string }{
-		{"a: 'x-${region}'", `{a: "x-eu-west-1"}`},
-		{"a: '${region}${self:custom.stage}'", `{a: "eu-west-1prod"}`},
-		{"a: '${other}'", "{a: <?${other}>}"},
-		{"a: ['${file(x.txt)}', b]", `{a: [<?${file(x.txt)}>, "b"]}`},
-		{"a: 'http://${stageVariables.url}/x'", `{a: "http://${stageVariables.url}/x"}`},
-		{"a: '${aws:PrincipalTag/team}-${aws:username}-${*}'", `{a: "${aws:PrincipalTag/team}-${aws:username}-${*}"}`},
-		{"a: '${aws:accountId}'", "{a: <?${aws:accountId}>}"},
-		{"a: '$${region}'", `{a: "${region}"}`},
-		{"a: '${AWS::Region}'", "{a: <?${AWS::Region}>}"},
-		{"/${v}/pets: {a: b}", `{/v1/pets: {a: "b"}}`},
-		{"paths: {'/${x}/pets': {a: b}, /b: {}}", "{paths: <?${x}>}"},
-		{"{'${v}': a, v1: b}", "<?>"},
-		{"a: 1\nb: null\nc: '$'", `{a: 1, b: null, c: "$"}`},
-	} {
-		if got := show(Fill(parse(t, test.text), values)); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.text, got, test.want)
-		}
-	}
-	same := parse(t, "a: {b: [c]}")
-	if Fill(same, values) != same {
-		t.Error("a document without variables is copied")
-	}
-}
