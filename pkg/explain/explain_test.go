@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -506,5 +507,37 @@ func TestInputsThatAreRefused(t *testing.T) {
 	}
 	if _, err := explain.Explain(t.Context(), nil, in, explain.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Programs read these fields. None is renamed or removed.
+func TestFieldsStay(t *testing.T) {
+	const want = "decision step reason.code reason.cause reason.detail reason.policy reason.statement reason.condition reason.condition_key remedy notes " +
+		"request.method request.host request.path request.client api stage route routes.route routes.chosen routes.why base_paths authorizer " +
+		"caller.principal caller.access_key caller.issuer caller.audience caller.client_id caller.key_id caller.scopes needed_scopes cache " +
+		"policies.step policies.policies policies.caller policies.resource policies.decision policies.statements.policy policies.statements.kind " +
+		"policies.statements.statement policies.statements.effect policies.statements.applies policies.statements.because " +
+		"policies.statements.conditions policies.statements.decided policies.values combined steps.name steps.outcome steps.found steps.decided " +
+		"answer.status answer.headers answer.body answer.set_headers answer.remove_headers"
+	got := map[string]bool{}
+	var walk func(prefix string, of reflect.Type)
+	walk = func(prefix string, of reflect.Type) {
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct {
+			got[strings.TrimPrefix(prefix, ".")] = true
+			return
+		}
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			walk(prefix+"."+name, of.Field(i).Type)
+		}
+	}
+	walk("", reflect.TypeFor[explain.Report]())
+	for field := range strings.SplitSeq(want, " ") {
+		if !got[field] {
+			t.Errorf("no field %s", field)
+		}
 	}
 }
