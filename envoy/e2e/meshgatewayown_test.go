@@ -297,3 +297,43 @@ func TestMeshEnvoyGatewayClientCertificates(t *testing.T) {
 		}
 	}
 }
+
+// everyRoute is a SecurityPolicy for all routes, as an older one with targetSelectors would be. Envoy Gateway prefers it to each that is
+// printed.
+const everyRoute = `
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: all, namespace: default}
+spec:
+  targetRefs:
+  - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: portcullis-api-a1b2c3d4e5-prod}
+  - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: portcullis-unguarded}
+  - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: portcullis-other-hosts}
+  cors: {allowOrigins: ["https://example.com"], allowMethods: [GET]}
+`
+
+// A policy of the Gateway's owner for all routes takes every printed one away. Nothing passes.
+func TestMeshEnvoyGatewayPolicyForAllRoutes(t *testing.T) {
+	t.Parallel()
+	envoytest.RequireEnvoyGateway(t)
+	g := startNamed(t, named{listeners: httpsListener}, strings.ReplaceAll(pets, "/pets", "/open"))
+	client := &tls.Config{RootCAs: pool(t, g.dir), ServerName: "pets.example.com"}
+	status := func(target string) int {
+		a, err := g.tryEither(client, target, false)
+		if err != nil {
+			return 0
+		}
+		return a.status
+	}
+	within(t, gatewayPatience, "Envoy serves", func() bool { return status("/open") == 200 })
+	g.gateway.Configure(t, "all.yaml", everyRoute)
+	within(t, gatewayPatience, "the policy is in force", func() bool { return status("/admin") != 403 || status("/open") != 200 })
+	for range 20 {
+		for _, target := range []string{"/open", "/admin", "/.portcullis/unguarded"} {
+			if s := status(target); s != 500 && s != 403 {
+				t.Fatalf("%s: %d", target, s)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}

@@ -94,6 +94,10 @@
 // shared ports, merged Gateways, HTTP/3 and XDSNameSchemeV2, and only reports it. Without the declaration nobody would notice until a
 // route is open. Flags name what is to be patched, because these settings are not in portcullis.yaml.
 //
+// 2026-11-28: Envoy Gateway makes the filter portcullis-unguarded only while a route has its policy. A user's SecurityPolicy for all routes
+// that is older, or whose name comes first, takes them all, and then Envoy has no filter of portcullis. So the patches also
+// add an RBAC filter before the router, which needs neither policies nor clusters: it denies what no check has allowed.
+//
 // 2026-11-28: resources of a Gateway that is not called eg begin with its name. With the same names, applying those of a second Gateway of
 // a namespace would take the policy that refuses unguarded routes from the first.
 //

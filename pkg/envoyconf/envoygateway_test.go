@@ -152,7 +152,7 @@ func TestGatewayPatches(t *testing.T) {
 		}
 		for _, listener := range []string{"edge/public/http", "edge/public/https"} {
 			for path, want := range map[string]int{
-				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "stat_prefix": 1, "access_log": 1, "local_reply_config": 1,
+				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "stat_prefix": 1, "access_log": 1, "local_reply_config": 1, "http_filters/-2": 1,
 				"pack_as_bytes": bodies, "with_request_body": bodies, "request_id_extension": 1,
 				"/typed_per_filter_config/envoy.filters.http.ext_authz~1~1edge~1portcullis-public-unguarded":               1,
 				"/typed_per_filter_config/envoy.filters.http.ext_authz~1securitypolicy~1edge~1portcullis-public-unguarded": 1,
