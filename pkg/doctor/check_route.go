@@ -46,7 +46,7 @@ func (e *examination) route(m *dump.Manager, r *dump.Route) {
 }
 
 // settings are the context extensions that portcullis knows.
-var settings = []string{"portcullis.api", "portcullis.basePath", "portcullis.body", "portcullis.listener", "portcullis.secureTransport", "portcullis.sourcePrincipal", "portcullis.stage"}
+var settings = []string{"portcullis.api", "portcullis.basePath", "portcullis.body", "portcullis.headers", "portcullis.listener", "portcullis.secureTransport", "portcullis.sourcePrincipal", "portcullis.stage"}
 
 // unknownSettings finds context extensions that portcullis refuses.
 func (e *examination) unknownSettings(c dump.Check) {
