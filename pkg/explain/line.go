@@ -95,8 +95,7 @@ func FromLine(data []byte) (*Input, error) {
 // target returns the line's path as a client may have sent it. A line has the canonical path, with few escapes, unless no step after the
 // path was reached.
 func (l *Logged) target() string {
-	switch authz.Step(l.Step) {
-	case "", authz.StepMethod, authz.StepPath:
+	if step := authz.Step(l.Step); step == "" || step == authz.StepMethod || step == authz.StepPath {
 		return l.Path
 	}
 	var b strings.Builder

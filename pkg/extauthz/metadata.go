@@ -85,5 +85,5 @@ func appendSize(m []byte, size int) []byte {
 	if size < 0x80 {
 		return append(m, byte(size)) //nolint:gosec // less than 128
 	}
-	return protowire.AppendVarint(m, uint64(size)) //nolint:gosec // a size
+	return protowire.AppendVarint(m, uint64(size))
 }
