@@ -59,9 +59,9 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	case len(files) == 0 || files[0] == "-":
 		return simulateLines(os.Stdin, out, errs)
 	case !*jsonl:
-		return simulateOne(func() ([]byte, error) { return os.ReadFile(files[0]) }, files[0], out, errs)
+		return simulateOne(func() ([]byte, error) { return os.ReadFile(files[0]) }, files[0], out, errs) //nolint:gosec // the user names the file
 	}
-	f, err := os.Open(files[0])
+	f, err := os.Open(files[0]) //nolint:gosec // the user names the file
 	if err != nil {
 		fmt.Fprintln(errs, "portcullis simulate:", err)
 		return cli.ExitNo

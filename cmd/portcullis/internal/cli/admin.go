@@ -31,7 +31,7 @@ func AskAdmin(ctx context.Context, address, tokenFile, path string, question []b
 	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	request.Header.Set("Content-Type", "application/json")
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(request) //nolint:gosec // the user names the address
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, errors.New("the running portcullis cannot be reached")
 	}
