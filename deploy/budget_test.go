@@ -79,7 +79,7 @@ issuers: {"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI": {fi
 	}
 }
 
-// spent is what one start took, and what it holds when it has nothing to do.
+// spent is the cost of one start, and the memory when the process is idle.
 type spent struct {
 	ready, cpu time.Duration
 	memory     int
@@ -88,6 +88,7 @@ type spent struct {
 // Beside an application, portcullis is ready in 300 ms and idles in 60 MB, at a socket and on loopback. A machine that has other things to
 // do may keep it waiting: then it is the processor's time that counts, which is more than the time of a start that has the machine for itself.
 func TestSidecarBudget(t *testing.T) {
+	envoytest.Long(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
@@ -149,7 +150,7 @@ func startSidecar(t *testing.T, program, dir, listen string) spent {
 	return s
 }
 
-// processorTime is what a process has used of processors.
+// processorTime returns the processor time of a process.
 func processorTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	stat := read(t, fmt.Sprintf("/proc/%d/stat", pid))
@@ -163,7 +164,7 @@ func processorTime(t *testing.T, pid int) time.Duration {
 
 var residentLine = regexp.MustCompile(`(?m)^Rss:\s+(\d+) kB$`)
 
-// resident is what a process holds in memory, with the pages of its program.
+// resident returns the memory of a process, with the pages of its program.
 func resident(t *testing.T, pid int) int {
 	t.Helper()
 	line := residentLine.FindStringSubmatch(read(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid)))

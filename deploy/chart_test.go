@@ -45,7 +45,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 	return command(t, filepath.Join(tool(t, "helm"), "helm"), args...)
 }
 
-// rendered is what the chart makes of the values of a variant.
+// rendered returns the resources of the chart for the values of a variant.
 func rendered(t *testing.T, name string, flags ...string) string {
 	t.Helper()
 	out, err := helm(t, append([]string{"template", "pets", chart, "--namespace", "shop", "--values", filepath.Join(chart, "ci", name+"-values.yaml")}, flags...)...)

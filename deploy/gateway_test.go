@@ -91,7 +91,7 @@ func (c *cluster) refusesOne(t *testing.T, text string) bool {
 	return refused == 1
 }
 
-// printedGateway is what portcullis envoy prints for gatewayConfig.
+// printedGateway returns the output of portcullis envoy for gatewayConfig.
 func printedGateway(t *testing.T) string {
 	t.Helper()
 	var hosts []string
@@ -101,7 +101,7 @@ func printedGateway(t *testing.T) string {
 	dir := t.TempDir()
 	save(t, dir, "portcullis.yaml", []byte(strings.Replace(gatewayConfig, "HOSTS", strings.Join(hosts, ", "), 1)))
 	out, err := command(t, program(t), "envoy", "--for", "envoy-gateway", "--config", filepath.Join(dir, "portcullis.yaml"), "--gateway", "pets/eg", "--gateway-listener", "http",
-		"--gateway-listener", "https", "--timeout", "1500ms", "--upstream", "pets.example.com:8080", "--upstream", "a1b2c3d4e5/prod=10.1.2.3:80", "--portcullis", "portcullis.portcullis.svc:9001")
+		"--gateway-listener", "https", "--gateway-client-ca", "clients", "--timeout", "1500ms", "--upstream", "pets.example.com:8080", "--upstream", "a1b2c3d4e5/prod=10.1.2.3:80", "--portcullis", "portcullis.portcullis.svc:9001")
 	if err != nil {
 		t.Fatal(out)
 	}

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// object is what the tests read of a manifest.
+// object has the fields of a manifest that the tests read.
 type object struct {
 	Kind     string
 	Metadata metadata

@@ -86,7 +86,7 @@ func fetch(t *testing.T, url, host string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// readyz is what the admin port says of the configuration.
+// readyz returns the answer of the admin port about the configuration.
 func (r *running) readyz(t *testing.T) string {
 	t.Helper()
 	status, text := fetch(t, "http://"+r.Admin+"/readyz", "localhost")

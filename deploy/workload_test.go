@@ -22,7 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
-// issuing is what the values of the chart's variant with STS say.
+// issuing has the values of the chart's variant with STS.
 type issuing struct {
 	Config  struct{ Files map[string]string }
 	Secrets struct{ Files map[string]string }

@@ -24,13 +24,9 @@ const (
 
 // large lists the packages that have more than maxFiles files, with the reason. An entry that is no longer needed fails.
 var large = map[string]string{
-	"cmd/portcullis":          "one file for each command, and one for what commands share",
-	"pkg/definition/template": "one file for each kind of intrinsic function and of included file, all on one resolver",
-	"pkg/config":              "one file for each section of the configuration",
-	"pkg/server":              "one file for each port of the process, and one for each thing that a reload exchanges",
-	"envoy/envoytest":         "one file for each real part that tests start",
-	"pkg/gateway/compile":     "one file for each part of an API's configuration, as in pkg/config",
-	"pkg/gateway":             "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",
+	"envoy/envoytest":     "one file for each real part that tests start",
+	"pkg/gateway/compile": "one file for each part of an API's configuration, on one builder",
+	"pkg/gateway":         "one file for each step of a decision, in the order of authorize.go; everything else is in the packages below it",
 }
 
 // TestRooms fails for a package with more than maxFiles files and no reason in large, for a reason that is no longer needed, and for a

@@ -35,10 +35,10 @@ digest() {
 
 before=$(digest) || before=
 if [ -n "$before" ] && [ -e "$cache/$name-$before" ]; then
-	echo "$name: skipped, for it passed with the same ${paths[*]} ($(cat "$cache/$name-$before")); remove $cache/$name-$before to run it"
+	echo "$name: skipped, because it passed with the same ${paths[*]} ($(cat "$cache/$name-$before")); remove $cache/$name-$before to run it"
 	exit
 fi
-if [ -n "$before" ]; then echo "$name: runs, for it has not passed yet with what is in ${paths[*]}"; fi
+if [ -n "$before" ]; then echo "$name: runs, because it has not passed yet with what is in ${paths[*]}"; fi
 from=$SECONDS
 "$@"
 echo "$name: passed in $((SECONDS - from)) s"

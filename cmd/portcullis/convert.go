@@ -4,6 +4,7 @@ import (
 	"flag"
 	"io"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 )
 
@@ -19,7 +20,7 @@ func convert(args []string, out, errs io.Writer) int {
 		err = config.Convert(in, out)
 	}
 	if err != nil {
-		return refused(errs, file.name, err)
+		return cli.Refused(errs, file.name, err)
 	}
-	return exitGood
+	return cli.ExitGood
 }

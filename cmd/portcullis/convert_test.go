@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,8 +43,15 @@ func FuzzConvert(f *testing.F) {
 				"gate": {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "custom", "x-amazon-apigateway-authorizer":
 					{"type": "token", "identityValidationExpression": T,
 					"authorizerUri": "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:111122223333:function:gate/invocations"}}}}}`
+		var encoded bytes.Buffer
+		e := json.NewEncoder(&encoded)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(text); err != nil {
+			t.Fatal(err)
+		}
+		quoted := strings.TrimSpace(encoded.String())
 		file := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(file, []byte(strings.NewReplacer("T,", encodeText(text)+",", "T]", encodeText(text)+"]", ": T}", ": "+encodeText(text)+"}").Replace(definition)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(strings.NewReplacer("T,", quoted+",", "T]", quoted+"]", ": T}", ": "+quoted+"}").Replace(definition)), 0o600); err != nil {
 			return // a name that the file system does not take
 		}
 		in, err := config.Standalone{File: file}.Input()

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/credentials"
 )
 
@@ -28,7 +29,7 @@ func getCredentials(args []string, out, errs io.Writer) int {
 	flags.StringVar(&c.Endpoint, "aws-endpoint", "", "`URL` that stands in for AWS's STS, as iam.sts.awsEndpoint does; needs --region")
 	address := flags.String("serve", "", "serve credentials on the loopback `address`, for AWS_CONTAINER_CREDENTIALS_FULL_URI (default: print them once, as a credential_process)")
 	tokenFile := flags.String("token-file", "", "`file` of the token that callers of --serve send, for AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE; made if it does not exist")
-	if code, ok := parse(flags, args, out, errs); !ok {
+	if code, ok := cli.Parse(flags, args, out, errs); !ok {
 		return code
 	}
 	source, err := credentials.New(c)
@@ -36,11 +37,11 @@ func getCredentials(args []string, out, errs io.Writer) int {
 		err = errors.New("--serve and --token-file go together")
 	}
 	if err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	if err := credentials.Prepare(); err != nil {
 		fmt.Fprintln(errs, "portcullis credentials:", err)
-		return exitNo
+		return cli.ExitNo
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -51,9 +52,9 @@ func getCredentials(args []string, out, errs io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintln(errs, "portcullis credentials:", err)
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 // printTime bounds a credential_process. SDKs wait for a minute.

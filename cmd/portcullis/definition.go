@@ -1,14 +1,13 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -16,24 +15,14 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 )
 
-// subject is what a command examines: a portcullis.yaml, or a definition without one.
+// subject is the thing that a command examines: a portcullis.yaml, or a definition without one.
 type subject struct {
 	config string
 	alone  config.Standalone
-	apis   pairs
+	apis   cli.Pairs
 	// parameters and values are those of a definition.
-	parameters, values pairs
-	stages             pairs
-}
-
-// pairs are the values of a flag that is given several times.
-type pairs []string
-
-func (p *pairs) String() string { return strings.Join(*p, " ") }
-
-func (p *pairs) Set(text string) error {
-	*p = append(*p, text)
-	return nil
+	parameters, values cli.Pairs
+	stages             cli.Pairs
 }
 
 // define adds the flags that name the subject.
@@ -106,10 +95,10 @@ func (s *subject) around(file string) (config.Input, error) {
 	alone := s.alone
 	alone.File, alone.Stages, alone.APIs = file, s.stages, s.apis
 	var err error
-	if alone.Parameters, err = s.parameters.split("--parameter"); err != nil {
+	if alone.Parameters, err = s.parameters.Split("--parameter"); err != nil {
 		return config.Input{}, err
 	}
-	if alone.Values, err = s.values.split("--value"); err != nil {
+	if alone.Values, err = s.values.Split("--value"); err != nil {
 		return config.Input{}, err
 	}
 	if len(s.apis) == 0 {
@@ -129,41 +118,25 @@ type noAPIError []*definition.Definition
 
 func (e noAPIError) Error() string { return "it defines no API: there is nothing to enforce" }
 
-// split reads each value of a flag as name=value.
-func (p pairs) split(flag string) (map[string]string, error) {
-	split := map[string]string{}
-	for _, text := range p {
-		name, value, ok := strings.Cut(text, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("%s: %q must be a name and a value with = between", flag, text)
-		}
-		if _, twice := split[name]; twice {
-			return nil, fmt.Errorf("%s: %s is given twice", flag, name)
-		}
-		split[name] = value
-	}
-	return split, nil
-}
-
 // arguments reads the flags of a command that examines a subject, and the name of a file, if there is one.
 func (s *subject) arguments(flags *flag.FlagSet, args []string, out, errs io.Writer) (f examined, code int, ok bool) {
 	s.define(flags)
 	s.usage(flags)
-	files, code, ok := parseMixed(flags, args, out, errs)
+	files, code, ok := cli.ParseMixed(flags, args, out, errs)
 	switch {
 	case !ok:
 		return f, code, false
 	case len(files) == 0:
 		f.name = s.config
 	case len(files) > 1:
-		return f, wrong(errs, flags, unexpected(flags, files[1])), false
-	case isGiven(flags, "config"):
-		return f, wrong(errs, flags, fmt.Errorf("write either --config or the file %q", files[0])), false
+		return f, cli.Wrong(errs, flags, cli.Unexpected(flags, files[1])), false
+	case cli.IsGiven(flags, "config"):
+		return f, cli.Wrong(errs, flags, fmt.Errorf("write either --config or the file %q", files[0])), false
 	default:
 		f = examine(files[0])
 	}
 	if given := givenAlone(flags); !f.definition && given != "" {
-		return f, wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given)), false
+		return f, cli.Wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, or write it in portcullis.yaml", given)), false
 	}
 	return f, code, true
 }
@@ -173,17 +146,9 @@ var ofDefinitions = []string{"account", "api", "id", "parameter", "parameter-fil
 
 // givenAlone returns a flag for definitions that the command line has, or "".
 func givenAlone(flags *flag.FlagSet) string {
-	i := slices.IndexFunc(ofDefinitions, func(name string) bool { return isGiven(flags, name) })
+	i := slices.IndexFunc(ofDefinitions, func(name string) bool { return cli.IsGiven(flags, name) })
 	if i < 0 {
 		return ""
 	}
 	return "--" + ofDefinitions[i]
-}
-
-// faultsOf returns everything that a load found wrong.
-func faultsOf(path string, err error) fault.List {
-	if faults, ok := errors.AsType[fault.List](err); ok {
-		return faults
-	}
-	return fault.List{{File: path, Message: err.Error()}}
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/envoyconf"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
@@ -17,16 +17,16 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 	path := flags.String("config", "portcullis.yaml", "configuration `file`")
 	var o envoyconf.Options
 	envoyFlags(flags, &o)
-	if code, ok := parse(flags, args, out, errs); !ok {
+	if code, ok := cli.Parse(flags, args, out, errs); !ok {
 		return code
 	}
 	if err := o.Validate(); err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	s, err := config.Load(*path, pool.Dry())
 	if err != nil {
-		fmt.Fprintln(errs, onlyFaults(err))
-		return exitNo
+		fmt.Fprintln(errs, cli.OnlyFaults(err))
+		return cli.ExitNo
 	}
 	generated, err := envoyconf.Generate(&s.Config, o)
 	if err != nil {
@@ -34,16 +34,16 @@ func envoyConfiguration(args []string, out, errs io.Writer) int {
 			fmt.Fprint(errs, "portcullis envoy: ", line)
 		}
 		fmt.Fprintln(errs)
-		return exitNo
+		return cli.ExitNo
 	}
 	for _, note := range generated.Notes {
 		fmt.Fprintln(errs, "portcullis envoy: note:", note)
 	}
 	if _, err := io.WriteString(out, generated.Text); err != nil {
 		fmt.Fprintln(errs, "portcullis envoy:", err)
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
@@ -62,17 +62,19 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 	flags.BoolVar(&o.KeepBasePath, "keep-base-path", false, "keep base paths and stage names in the path that the upstream gets (default: remove them, as API Gateway does)")
 	flags.StringVar(&o.TLS.Cert, "tls-cert", "", "bootstrap: PEM `file` of the listener's certificate chain; without it, plain text")
 	flags.StringVar(&o.TLS.Key, "tls-key", "", "bootstrap: PEM `file` of its private key")
+	flags.StringVar(&o.TLS.ClientCA, "tls-client-ca", "", "bootstrap: PEM `file` of the authorities of clients' certificates; clients must have one, and their SPIFFE ids become portcullis:SourcePrincipal")
+	flags.BoolVar(&o.OptionalClientCertificates, "optional-client-certificates", false, "with --tls-client-ca or --gateway-client-ca: also accept clients without a certificate; those that clients show are verified")
 	flags.StringVar(&o.SecureTransport, "secure-transport", "", "value of aws:SecureTransport: true, false, or x-forwarded-proto (default: false; with --tls-cert and for envoy-gateway, x-forwarded-proto, which Envoy writes)")
 	flags.StringVar(&o.VPCEndpoints, "vpc-endpoints", "", "how to find the VPC endpoint of a private API's request: proxy-protocol (default), networks, listener:NAME, or principals")
-	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", number(&o.MaxRequestBytes))
+	flags.Func("max-request-bytes", "longest body of a signed request, in bytes (default 1048576)", cli.Number(&o.MaxRequestBytes))
 	flags.BoolVar(&o.UnbufferedUploads, "unbuffered-uploads", false, "do not buffer routes with unsignedPayload: they accept bodies of any length, and only signatures that do not cover the body")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "how long a check may take (default 1s, or longer than the slowest authorizer)")
-	flags.Func("max-checks", "--max-checks of serve, summed over all replicas (default 4096); Envoy sends up to twice as many checks, so that portcullis refuses the excess", number(&o.MaxChecks))
+	flags.Func("max-checks", "--max-checks of serve, summed over all replicas (default 4096); Envoy sends up to twice as many checks, so that portcullis refuses the excess", cli.Number(&o.MaxChecks))
 	flags.StringVar(&o.Mesh.Namespace, "istio-namespace", "", "istio: `namespace` of the workload that sends checks (default istio-system)")
 	flags.StringVar(&o.Mesh.Selector, "istio-selector", "", "istio: `labels` of the workload, name=value,… (default istio=ingressgateway; required with --istio-sidecar)")
 	flags.Func("istio-port", "istio: port of the Gateway's server (default 80); may be repeated", func(s string) error {
 		var port int
-		err := number(&port)(s)
+		err := cli.Number(&port)(s)
 		o.Mesh.Ports = append(o.Mesh.Ports, port)
 		return err
 	})
@@ -87,17 +89,15 @@ func envoyFlags(flags *flag.FlagSet, o *envoyconf.Options) {
 		o.GatewayListeners = append(o.GatewayListeners, s)
 		return nil
 	})
-	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
-}
-
-// number parses a whole number above 0; 0 means that the flag is not given.
-func number(to *int) func(string) error {
-	return func(s string) error {
-		var n int
-		if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n <= 0 {
-			return errors.New("must be a whole number above 0")
-		}
-		*to = n
+	flags.StringVar(&o.GatewayClientCA, "gateway-client-ca", "", "envoy-gateway: `name` of a ConfigMap with the authorities of clients' certificates in ca.crt; clients of TLS listeners must have one, and their SPIFFE ids become portcullis:SourcePrincipal")
+	flags.StringVar(&o.GatewayClass, "gateway-class", "", "envoy-gateway: `name` of the GatewayClass, if its EnvoyProxy merges Gateways")
+	flags.Func("gateway-envoy-listener", "envoy-gateway: `name` of a listener in Envoy, if it is not namespace/gateway/listener; may be repeated", func(s string) error {
+		o.EnvoyListeners = append(o.EnvoyListeners, s)
 		return nil
-	}
+	})
+	flags.Func("gateway-envoy-routes", "envoy-gateway: `name` of a RouteConfiguration in Envoy, if it is not namespace/gateway/listener; may be repeated", func(s string) error {
+		o.EnvoyRoutes = append(o.EnvoyRoutes, s)
+		return nil
+	})
+	flags.BoolVar(&o.Mesh.Sidecar, "istio-sidecar", false, "istio: the workload is an application with a sidecar, not a gateway")
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/explain"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
@@ -24,11 +25,11 @@ import (
 // explainTime limits an explanation, with the answers of functions and issuers.
 const explainTime = 45 * time.Second
 
-// explanation is what the arguments of explain ask for.
+// explanation has the arguments of explain.
 type explanation struct {
 	config, http, check, log string
 	method, data, client     string
-	headers, context         pairs
+	headers, context         cli.Pairs
 	as, against, tokenFile   string
 	offline, unbuffered      bool
 	format                   string
@@ -39,22 +40,22 @@ func explainRequest(args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	var e explanation
 	e.define(flags)
-	urls, code, ok := parseMixed(flags, args, out, errs)
+	urls, code, ok := cli.ParseMixed(flags, args, out, errs)
 	if !ok {
 		return code
 	}
 	if e.reasons {
-		return printed(explain.Reasons(out), errs)
+		return cli.Printed(explain.Reasons(out), errs)
 	}
 	if err := e.contradiction(flags); err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	if e.format != "text" && e.format != "json" {
-		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", e.format))
+		return cli.Wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", e.format))
 	}
 	in, err := e.input(urls)
 	if err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), explainTime)
 	defer cancel()
@@ -64,7 +65,7 @@ func explainRequest(args []string, out, errs io.Writer) int {
 	}
 	report, err := ask(ctx, in)
 	if err != nil {
-		return refused(errs, e.subjectName(), err)
+		return cli.Refused(errs, e.subjectName(), err)
 	}
 	return e.print(report, out, errs)
 }
@@ -97,12 +98,12 @@ func (e *explanation) define(flags *flag.FlagSet) {
 
 // contradiction returns an error for flags that would be ignored.
 func (e *explanation) contradiction(flags *flag.FlagSet) error {
-	switch against := isGiven(flags, "against"); {
+	switch against := cli.IsGiven(flags, "against"); {
 	case against && e.against == "":
 		return errors.New("--against: write the admin address of a running portcullis")
-	case against && isGiven(flags, "config"):
+	case against && cli.IsGiven(flags, "config"):
 		return errors.New("--against asks a running portcullis for its own configuration; remove it or --config")
-	case isGiven(flags, "admin-token-file") && !against:
+	case cli.IsGiven(flags, "admin-token-file") && !against:
 		return errors.New("--admin-token-file belongs to --against")
 	default:
 		return nil
@@ -215,7 +216,7 @@ func (e *explanation) here(ctx context.Context, in *explain.Input) (*explain.Rep
 		if s != nil {
 			s.Close()
 		}
-		return nil, onlyFaults(err)
+		return nil, cli.OnlyFaults(err)
 	}
 	defer s.Close()
 	explained := explain.Explainer(s.Gateway, s.Signer)
@@ -258,7 +259,7 @@ func (e *explanation) there(ctx context.Context, in *explain.Input) (*explain.Re
 	if err != nil {
 		return nil, err
 	}
-	data, err := askAdmin(ctx, e.against, e.tokenFile, "/explain", question)
+	data, err := cli.AskAdmin(ctx, e.against, e.tokenFile, "/explain", question)
 	if err != nil {
 		return nil, err
 	}
@@ -276,13 +277,13 @@ func (e *explanation) print(r *explain.Report, out, errs io.Writer) int {
 	} else {
 		err = r.Text(out, explain.TextOptions{Color: isTerminal(out), Full: e.full})
 	}
-	if code := printed(err, errs); code != exitGood {
+	if code := cli.Printed(err, errs); code != cli.ExitGood {
 		return code
 	}
 	if r.Decision == explain.Deny || r.Decision == explain.Unknown {
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 // isTerminal reports whether output goes to a terminal that shows colours.

@@ -7,14 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
-)
-
-// The exit codes: success, failure, usage error.
-const (
-	exitGood = iota
-	exitNo
-	exitUsage
 )
 
 type command struct {
@@ -43,7 +37,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, out, errs io.Writer) int {
 	if len(args) == 0 {
 		usage(errs)
-		return exitUsage
+		return cli.ExitUsage
 	}
 	name := args[0]
 	switch name {
@@ -59,16 +53,16 @@ func run(args []string, out, errs io.Writer) int {
 		}
 		names = append(names, c.name)
 	}
-	fmt.Fprintf(errs, "portcullis: unknown command %q%s\nportcullis help lists the commands.\n", args[0], meant("", source.Suggest(args[0], names)))
-	return exitUsage
+	fmt.Fprintf(errs, "portcullis: unknown command %q%s\nportcullis help lists the commands.\n", args[0], cli.Meant("", source.Suggest(args[0], names)))
+	return cli.ExitUsage
 }
 
 func help(args []string, out, errs io.Writer) int {
-	if code, ok := parse(flag.NewFlagSet("help", flag.ContinueOnError), args, out, errs); !ok {
+	if code, ok := cli.Parse(flag.NewFlagSet("help", flag.ContinueOnError), args, out, errs); !ok {
 		return code
 	}
 	usage(out)
-	return exitGood
+	return cli.ExitGood
 }
 
 func usage(w io.Writer) {

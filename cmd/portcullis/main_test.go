@@ -9,6 +9,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/big"
@@ -24,15 +26,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/portcullis-authz/portcullis/pkg/session"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/portcullis-authz/portcullis/pkg/server"
+	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
 func TestMain(m *testing.M) {
@@ -301,4 +306,30 @@ func certificate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600))
+}
+
+// What a client has chosen, such as the subject of a token, does not reach a terminal as it came, in either form of the log.
+func TestLogIsPrintable(t *testing.T) {
+	for _, format := range []string{"json", "text"} {
+		var c server.Config
+		flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+		open := logFlags(flags, &c)
+		if err := flags.Parse([]string{"--log-format", format}); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		log, err := open(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const hostile = "a\u202eb\x7fc\u009bd\x1b[2Je\x9b"
+		log.Info("sts call", "subject", hostile, "error", errors.New(hostile), "stack", "one\n\ttwo é", "n", 1)
+		line := strings.TrimSuffix(out.String(), "\n")
+		if i := strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }); i >= 0 {
+			t.Errorf("%s: not printable at %d: %q", format, i, line)
+		}
+		if !strings.Contains(line, `one\n\ttwo é`) || !strings.Contains(line, "202e") {
+			t.Errorf("%s: %s", format, line)
+		}
+	}
 }

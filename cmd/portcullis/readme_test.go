@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // The commands of pkg/explain/README.md print what it shows.
@@ -25,7 +27,7 @@ func TestExplainReadme(t *testing.T) {
 		cmd := exec.Command(words[0], words[1:]...)
 		cmd.Dir = "../.."
 		out, err := cmd.Output()
-		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != exitNo) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != cli.ExitNo) {
 			t.Errorf("%s: %v", command, err)
 		}
 		if string(out) != shown {

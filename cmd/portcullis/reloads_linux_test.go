@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
 
 // reloadsEnv asks for so many reloads of 10,000 APIs; 300 take the better part of an hour (make reloads).
@@ -19,6 +21,7 @@ const reloadsEnv = "PORTCULLIS_RELOADS"
 
 // Reloads let the configuration before go: many of them take little more memory than the first one did, with a limit and without.
 func TestReloadsTakeNoMoreMemory(t *testing.T) {
+	envoytest.Long(t)
 	apis, reloads := 1000, 12
 	if n, err := strconv.Atoi(os.Getenv(reloadsEnv)); err == nil {
 		apis, reloads = 10_000, n

@@ -11,11 +11,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/routes"
 )
 
-// routeList is what routes -o json prints, and what routes --diff reads.
+// routeList is the output of routes -o json, which routes --diff reads.
 type routeList struct {
 	Routes   []routes.Route   `json:"routes"`
 	Warnings []routes.Warning `json:"warnings"`
@@ -34,28 +35,28 @@ func listRoutes(args []string, out, errs io.Writer) int {
 	printer := printers[*format]
 	switch {
 	case printer == nil:
-		return wrong(errs, flags, fmt.Errorf("-o: %q is not text, markdown or json", *format))
+		return cli.Wrong(errs, flags, fmt.Errorf("-o: %q is not text, markdown or json", *format))
 	case *failOn != "" && *failOn != "opens" && *failOn != "all":
-		return wrong(errs, flags, fmt.Errorf("--fail-on: %q is not opens or all", *failOn))
+		return cli.Wrong(errs, flags, fmt.Errorf("--fail-on: %q is not opens or all", *failOn))
 	case *failOn != "" && *old == "":
-		return wrong(errs, flags, errors.New("--fail-on: it is for changes: name what to compare with, by --diff"))
+		return cli.Wrong(errs, flags, errors.New("--fail-on: it is for changes: name what to compare with, by --diff"))
 	}
 	list, err := s.routes(file)
 	if err != nil {
-		return refused(errs, file.name, err)
+		return cli.Refused(errs, file.name, err)
 	}
 	if *old == "" {
-		return printed(printer(out, list), errs)
+		return cli.Printed(printer(out, list), errs)
 	}
 	before, err := s.before(*old)
 	if err != nil {
-		return refused(errs, *old, err)
+		return cli.Refused(errs, *old, err)
 	}
 	changes := routes.Compare(before, list.Routes)
-	if code := printed(printChanges(out, *format, changes), errs); code != exitGood || !fails(*failOn, changes) {
+	if code := cli.Printed(printChanges(out, *format, changes), errs); code != cli.ExitGood || !fails(*failOn, changes) {
 		return code
 	}
-	return exitNo
+	return cli.ExitNo
 }
 
 // fails reports whether a change is among those that --fail-on names. One that changes a guard may open it.
@@ -63,22 +64,6 @@ func fails(failOn string, changes []routes.Change) bool {
 	return slices.ContainsFunc(changes, func(c routes.Change) bool {
 		return failOn == "all" || failOn == "opens" && c.Effect != routes.Closes
 	})
-}
-
-// refused prints why something cannot be looked at.
-func refused(errs io.Writer, name string, err error) int {
-	for _, f := range faultsOf(name, err) {
-		fmt.Fprintln(errs, f)
-	}
-	return exitNo
-}
-
-func printed(err error, errs io.Writer) int {
-	if err != nil {
-		fmt.Fprintln(errs, err)
-		return exitNo
-	}
-	return exitGood
 }
 
 // routes lists the routes of a file.
@@ -113,7 +98,7 @@ func (s *subject) before(file string) ([]routes.Route, error) {
 }
 
 var printers = map[string]func(io.Writer, routeList) error{
-	"text": printRoutes, "markdown": printMarkdown, "json": func(out io.Writer, l routeList) error { return printJSON(out, l.filled()) },
+	"text": printRoutes, "markdown": printMarkdown, "json": func(out io.Writer, l routeList) error { return cli.PrintJSON(out, l.filled()) },
 }
 
 // filled has empty lists in place of none, as JSON shows them.
@@ -172,7 +157,7 @@ func printMarkdown(out io.Writer, l routeList) error {
 func printChanges(out io.Writer, format string, changes []routes.Change) error {
 	switch {
 	case format == "json":
-		return printJSON(out, map[string]any{"changes": append([]routes.Change{}, changes...)})
+		return cli.PrintJSON(out, map[string]any{"changes": append([]routes.Change{}, changes...)})
 	case len(changes) == 0:
 		_, err := fmt.Fprintln(out, "nothing that is open or closed changes")
 		return err
@@ -195,7 +180,7 @@ func printChangesMarkdown(out io.Writer, changes []routes.Change) error {
 	return nil
 }
 
-// after is what follows a change, with what differs and cannot be seen in it.
+// after describes the guard after a change, with the differences that it does not show.
 func after(c routes.Change) string {
 	if c.Why == "" {
 		return orNothing(c.After)

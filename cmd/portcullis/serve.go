@@ -9,15 +9,20 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/config"
-	"github.com/portcullis-authz/portcullis/pkg/fault"
+	"github.com/portcullis-authz/portcullis/pkg/explain"
 	"github.com/portcullis-authz/portcullis/pkg/lambda/runner"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
 	"github.com/portcullis-authz/portcullis/pkg/server"
+	"github.com/portcullis-authz/portcullis/pkg/server/memory"
+	"github.com/portcullis-authz/portcullis/pkg/tracing"
 )
 
 func serve(args []string, out, errs io.Writer) int {
@@ -26,18 +31,18 @@ func serve(args []string, out, errs io.Writer) int {
 	path := serveFlags(flags, &c)
 	logger := logFlags(flags, &c)
 	tracer := traceFlags(flags)
-	if code, ok := parse(flags, args, out, errs); !ok {
+	if code, ok := cli.Parse(flags, args, out, errs); !ok {
 		return code
 	}
 	if err := runner.Harden(); err != nil { // before a secret is read
 		fmt.Fprintln(errs, "portcullis: cannot protect the memory of this process:", err)
-		return exitNo
+		return cli.ExitNo
 	}
 	log, err := logger(errs)
 	p, failed := pool.New(log, c.Memory())
 	if failed != nil {
 		fmt.Fprintln(errs, failed)
-		return exitNo
+		return cli.ExitNo
 	}
 	defer p.Close()
 	p.Bound(c.MaxChecks)
@@ -47,7 +52,7 @@ func serve(args []string, out, errs io.Writer) int {
 	}
 	traces, failed := tracer(log)
 	if err := errors.Join(err, failed, c.Validate()); err != nil {
-		return wrong(errs, flags, err)
+		return cli.Wrong(errs, flags, err)
 	}
 	if traces != nil {
 		defer traces.Close()
@@ -67,9 +72,9 @@ func serve(args []string, out, errs io.Writer) int {
 	context.AfterFunc(ctx, stop) // the first signal drains, a second ends the process at once
 	if err := server.Run(ctx, c); err != nil {
 		fmt.Fprintln(errs, err)
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
@@ -86,7 +91,7 @@ func serveFlags(flags *flag.FlagSet, c *server.Config) (path *string) {
 	flags.IntVar(&c.MaxBodyBytes, "max-body-bytes", 0, "deny checks when buffered bodies together exceed this, or one API exceeds its share (default 256 MiB, or --max-message-bytes)")
 	flags.IntVar(&c.GCPercent, "gc-percent", 400, "collect garbage when the heap has grown by this `percent`; GOGC in the environment overrides it")
 	flags.Func("memory-limit", "collect garbage harder near this many `bytes`, such as 512MiB; GOMEMLIMIT in the environment overrides it (default 90% of the container's limit, if it has one)", func(s string) (err error) {
-		c.MemoryLimit, err = server.ParseBytes(s)
+		c.MemoryLimit, err = memory.ParseBytes(s)
 		return err
 	})
 	flags.DurationVar(&c.DrainDelay, "drain-delay", time.Second, "how long to accept checks after SIGTERM, when /readyz already fails")
@@ -112,6 +117,7 @@ func logFlags(flags *flag.FlagSet, c *server.Config) func(io.Writer) (*slog.Logg
 		switch *format {
 		case "json":
 			c.LogLines = w
+			options.ReplaceAttr = printable
 			return slog.New(slog.NewJSONHandler(w, &options)), nil
 		case "text":
 			return slog.New(slog.NewTextHandler(w, &options)), nil
@@ -138,21 +144,41 @@ func load(p *pool.Pool, path string) func() (server.Loaded, error) {
 			l.Authorizer, l.Start, l.Wait, l.Close, l.Flush, l.Trouble = s.Gateway, s.Start, s.Wait, s.Close, s.Flush, s.Trouble
 			l.Explain, l.STS = explainer(s.Gateway, s.Signer), s.STS
 		}
-		return l, onlyFaults(err)
+		return l, cli.OnlyFaults(err)
 	}
 }
 
-// onlyFaults returns err without warnings, so that the limited space of one log line shows what prevents loading.
-func onlyFaults(err error) error {
-	var faults fault.List
-	if !errors.As(err, &faults) {
-		return err
-	}
-	var fatal fault.List
-	for _, f := range faults {
-		if !f.Warning {
-			fatal = append(fatal, f)
+// traceFlags defines the flags of traces. The result makes what they ask for: nil without --trace-endpoint.
+func traceFlags(flags *flag.FlagSet) func(*slog.Logger) (*tracing.Tracer, error) {
+	c := tracing.Config{Version: versionText()}
+	flags.StringVar(&c.Endpoint, "trace-endpoint", "", "send OpenTelemetry traces to this `URL`: grpc://host:4317, or http://host:4318/v1/traces; grpcs and https use TLS (default: no traces)")
+	flags.Float64Var(&c.Share, "trace-share", 0.01, "`share` of checks that are traced with --trace-endpoint")
+	flags.Float64Var(&c.SampledShare, "trace-sampled-share", 0.1, "`share` of all checks that may be traced in addition because Envoy's traceparent is sampled, which a client may have asked for")
+	return func(log *slog.Logger) (*tracing.Tracer, error) {
+		if c.Endpoint == "" {
+			return nil, nil //nolint:nilnil // no traces
 		}
+		c.Log = log
+		t, err := tracing.New(c)
+		if err != nil {
+			return nil, fmt.Errorf("--trace-endpoint, --trace-share, --trace-sampled-share: %w", err)
+		}
+		return t, nil
 	}
-	return fatal
+}
+
+// printable escapes characters in an attribute that a terminal acts upon, such as those that change the direction of text. Lines in JSON
+// would have them as they are. Lines as text do not.
+func printable(_ []string, a slog.Attr) slog.Attr {
+	text := ""
+	switch value := a.Value.Any().(type) {
+	case string:
+		text = value
+	case error:
+		text = value.Error()
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' }) {
+		a.Value = slog.StringValue(explain.Printable(text))
+	}
+	return a
 }

@@ -77,7 +77,7 @@ func signerOf(ts *testscript.TestScript, id, secret string) sigv4test.Signer {
 	return s
 }
 
-// signedRequest is what Envoy makes of a signed request whose body it buffers.
+// signedRequest is the check for a signed request whose body Envoy buffers.
 func signedRequest(by sigv4test.Signer, host, path string) *authv3.CheckRequest {
 	r := &authz.Request{Method: "GET", Target: path, Host: host}
 	r.SetBody(nil, authz.BodyComplete)

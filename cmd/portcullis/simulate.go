@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/parameters"
 	"github.com/portcullis-authz/portcullis/pkg/config"
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
 )
@@ -29,57 +31,57 @@ func simulatePolicies(args []string, out, errs io.Writer) int {
 	jsonl := flags.Bool("jsonl", false, "read many requests, one a line, and answer one a line")
 	format := flags.String("o", "json", "output format; only json")
 	flags.StringVar(format, "output", "json", "the same as -o")
-	p := parameters{}
-	p.define(flags)
+	p := parameters.Parameters{}
+	p.Define(flags)
 	var s subject
 	s.defineAlone(flags)
 	definition := flags.String("definition", "", "take the resource policy from this OpenAPI `file` or template")
-	files, code, ok := parseMixed(flags, p.spread(args), out, errs)
+	files, code, ok := cli.ParseMixed(flags, p.Spread(args), out, errs)
 	switch {
 	case !ok:
 		return code
 	case *format != "json":
-		return wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
+		return cli.Wrong(errs, flags, fmt.Errorf("-o: %q is not json", *format))
 	case *definition == "" && givenAlone(flags) != "":
-		return wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", givenAlone(flags)))
-	case *definition != "" && (len(files) > 0 || *jsonl || p["resource-policy"] != nil || p[cliInputJSON] != nil):
-		return wrong(errs, flags, errors.New("--definition gives the resource policy of a request in flags; leave out --resource-policy, --cli-input-json and files"))
+		return cli.Wrong(errs, flags, fmt.Errorf("%s: it is for a definition: name one, by --definition", givenAlone(flags)))
+	case *definition != "" && (len(files) > 0 || *jsonl || p["resource-policy"] != nil || p[parameters.CLIInputJSON] != nil):
+		return cli.Wrong(errs, flags, errors.New("--definition gives the resource policy of a request in flags; leave out --resource-policy, --cli-input-json and files"))
 	case *definition != "":
 		return simulateDefinition(&s, *definition, p, out, errs)
 	case len(files) > 1:
-		return wrong(errs, flags, fmt.Errorf("unexpected argument %q", files[1]))
+		return cli.Wrong(errs, flags, fmt.Errorf("unexpected argument %q", files[1]))
 	case len(p) > 0 && (len(files) > 0 || *jsonl):
-		return wrong(errs, flags, errors.New("the request must be in a file or in flags, not in both"))
+		return cli.Wrong(errs, flags, errors.New("the request must be in a file or in flags, not in both"))
 	case len(p) > 0:
-		return simulateOne(p.request, "request", out, errs)
+		return simulateOne(p.Request, "request", out, errs)
 	case len(files) == 0 && !*jsonl:
-		return wrong(errs, flags, errors.New("name a file with a request, - for standard input, or the request's parameters"))
+		return cli.Wrong(errs, flags, errors.New("name a file with a request, - for standard input, or the request's parameters"))
 	case len(files) == 0 || files[0] == "-":
 		return simulateLines(os.Stdin, out, errs)
 	case !*jsonl:
-		return simulateOne(func() ([]byte, error) { return os.ReadFile(files[0]) }, files[0], out, errs)
+		return simulateOne(func() ([]byte, error) { return os.ReadFile(files[0]) }, files[0], out, errs) //nolint:gosec // the user names the file
 	}
-	f, err := os.Open(files[0])
+	f, err := os.Open(files[0]) //nolint:gosec // the user names the file
 	if err != nil {
 		fmt.Fprintln(errs, "portcullis simulate:", err)
-		return exitNo
+		return cli.ExitNo
 	}
 	defer func() { _ = f.Close() }()
 	return simulateLines(f, out, errs)
 }
 
 // simulateDefinition evaluates a request with the resource policy of a definition's API.
-func simulateDefinition(s *subject, file string, p parameters, out, errs io.Writer) int {
+func simulateDefinition(s *subject, file string, p parameters.Parameters, out, errs io.Writer) int {
 	in, err := s.around(file)
 	if err != nil {
-		return refused(errs, file, err)
+		return cli.Refused(errs, file, err)
 	}
 	text, err := config.ResourcePolicy(in)
 	if err != nil {
-		return refused(errs, file, err)
+		return cli.Refused(errs, file, err)
 	}
 	p["resource-policy"] = []string{text}
-	return simulateOne(p.request, "request", out, errs)
+	return simulateOne(p.Request, "request", out, errs)
 }
 
 func simulateLines(in io.Reader, out, errs io.Writer) int {
@@ -91,9 +93,9 @@ func simulateLines(in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "portcullis simulate: %s not evaluated\n", count(faulty, "request"))
 	}
 	if err != nil || faulty > 0 {
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 func simulateOne(read func() ([]byte, error), name string, out, errs io.Writer) int {
@@ -103,16 +105,16 @@ func simulateOne(read func() ([]byte, error), name string, out, errs io.Writer) 
 	}
 	if err != nil {
 		fmt.Fprintf(errs, "portcullis simulate: %s: %v\n", name, err)
-		return exitNo
+		return cli.ExitNo
 	}
 	e := json.NewEncoder(out)
 	e.SetIndent("", "    ")
 	e.SetEscapeHTML(false)
 	if err := e.Encode(response); err != nil {
 		fmt.Fprintln(errs, "portcullis simulate:", err)
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
+	return cli.ExitGood
 }
 
 func simulateRequest(read func() ([]byte, error)) (simulate.Response, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/simulate"
 )
 
@@ -79,7 +80,7 @@ func TestSimulateVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, errs bytes.Buffer
-		if code := run([]string{"simulate", "--jsonl", path}, &out, &errs); code != exitGood {
+		if code := run([]string{"simulate", "--jsonl", path}, &out, &errs); code != cli.ExitGood {
 			t.Errorf("%s: exit code %d: %s", file, code, errs.String())
 		}
 		if diff := cmp.Diff(want, decisionsOf(t, &out)); diff != "" {

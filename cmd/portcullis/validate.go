@@ -1,19 +1,19 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/pkg/definition"
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// report is what validate -o json prints.
+// report is the output of validate -o json.
 type report struct {
 	File        string       `json:"file"`
 	Valid       bool         `json:"valid"`
@@ -24,7 +24,7 @@ type report struct {
 	Definitions []definedAPI `json:"definitions,omitempty"`
 }
 
-// definedAPI is what becomes of the parts of an API's definition.
+// definedAPI says how each part of an API's definition is enforced.
 type definedAPI struct {
 	File   string `json:"file"`
 	API    string `json:"api,omitempty"`
@@ -52,29 +52,21 @@ func validate(args []string, out, errs io.Writer) int {
 		return code
 	}
 	if *format != "text" && *format != "json" {
-		return wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
+		return cli.Wrong(errs, flags, fmt.Errorf("-o: %q is not text or json", *format))
 	}
 	r := s.report(file)
 	if *format == "json" {
-		if err := printJSON(out, r); err != nil {
+		if err := cli.PrintJSON(out, r); err != nil {
 			fmt.Fprintln(errs, err)
-			return exitNo
+			return cli.ExitNo
 		}
 	} else {
 		r.print(out, errs)
 	}
 	if !r.Valid || *strict && len(r.Faults) > 0 {
-		return exitNo
+		return cli.ExitNo
 	}
-	return exitGood
-}
-
-// printJSON prints a value for programs.
-func printJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return cli.ExitGood
 }
 
 func (s *subject) report(file examined) report {
@@ -94,7 +86,7 @@ func (s *subject) report(file examined) report {
 		return r
 	}
 	if err != nil {
-		r.Faults = faultsOf(r.File, err)
+		r.Faults = cli.FaultsOf(r.File, err)
 		return r
 	}
 	r.Valid, r.APIs, r.Routes, r.Digest = true, loaded.APIs, loaded.Routes, loaded.Digest

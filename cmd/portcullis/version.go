@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // version is set by a release build: -ldflags "-X main.version=v1.2.3".
@@ -22,9 +24,9 @@ func versionText() string {
 }
 
 func printVersion(args []string, out, errs io.Writer) int {
-	if code, ok := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, out, errs); !ok {
+	if code, ok := cli.Parse(flag.NewFlagSet("version", flag.ContinueOnError), args, out, errs); !ok {
 		return code
 	}
 	fmt.Fprintf(out, "portcullis %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return exitGood
+	return cli.ExitGood
 }

@@ -252,7 +252,7 @@ func testPrintedPrivate(t *testing.T, s *stack) {
 	check(t, s, a, 403, "MissingAuthenticationTokenException", noRoute)
 }
 
-// Whatever the routes are, a request that portcullis gives to a signed one is buffered: it is never answered 500.
+// A request for a signed route is buffered for every set of routes: it is never answered 500.
 func TestPrintedRoutesNeverLoseABody(t *testing.T) {
 	t.Parallel()
 	const apis = 24
@@ -304,7 +304,7 @@ func TestPrintedListenerName(t *testing.T) {
 	s.sees(t, s.get(t, "/health"), "x-api: a1b2c3d4e5")
 }
 
-// Whatever is printed, Envoy takes it.
+// Envoy accepts every configuration that is printed.
 func TestPrintedIsValid(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -2,9 +2,26 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/envoy/envoytest"
 )
+
+// An Envoy that does not know shadow_mode does not start with it, as the README says.
+func TestOldEnvoyRefusesCanary(t *testing.T) {
+	t.Parallel()
+	oldest, dir := envoytest.RequireOldest(t), t.TempDir()
+	text := strings.Replace(edit(t, "iam.yaml"), "status_on_error: {code: ServiceUnavailable}", "shadow_mode: true", 1)
+	file := filepath.Join(dir, "envoy.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := envoytest.Validate(t.Context(), oldest, file); err == nil || !strings.Contains(err.Error(), "shadow_mode") {
+		t.Errorf("%v", err)
+	}
+}
 
 // In a canary every request passes. What portcullis would deny does not bring the client's own values of the headers that it sets.
 func TestCanary(t *testing.T) {
@@ -29,6 +46,11 @@ func TestCanary(t *testing.T) {
 					return bootstrap
 				},
 			})
+			want := []string{"shadow-mode", "status-on-error"}
+			if removes {
+				want = append([]string{"early-mutation"}, want...)
+			}
+			finds(t, s.dir, want, "--envoy", s.envoy.Admin(), "--config", "portcullis.yaml")
 			forged := []string{"X-Caller: forged", "x_caller: forged"}
 			seen := s.allowed(t, s.get(t, "/pets/7", forged...))
 			if got := len(seen.Header("x-caller")) + len(seen.Header("x_caller")); got > 0 == removes {

@@ -147,8 +147,7 @@ func (g *generated) resource(api, stage, method, target string) string {
 	return resource
 }
 
-// Whatever the APIs, their hosts and base paths and the way in which a client writes a path: the path that an upstream gets is the one
-// that was judged.
+// The upstream gets the path that was decided, for all APIs, hosts, base paths and spellings of a path.
 func TestUpstreamsGetThePathThatWasJudged(t *testing.T) {
 	t.Parallel()
 	eachEnvoy(t, func(t *testing.T, bin string) {

@@ -146,6 +146,7 @@ func (s *identities) calls(t *testing.T) float64 {
 
 // The six AWS SDKs, unmodified and told by environment variables alone, get credentials and call a guarded API.
 func TestWorkloadsGetCredentials(t *testing.T) {
+	envoytest.Long(t)
 	t.Parallel()
 	s := startIdentities(t, envoytest.StartOIDCProvider(t, identityIssuer))
 	token := filepath.Join(t.TempDir(), "token")
@@ -187,6 +188,7 @@ func (s *identities) keepsTokens(t *testing.T, file string) {
 
 // A profile names STS for processes that use AWS too.
 func TestWorkloadsGetCredentialsByAProfile(t *testing.T) {
+	envoytest.Long(t)
 	t.Parallel()
 	s := startIdentities(t, envoytest.StartOIDCProvider(t, identityIssuer))
 	dir := t.TempDir()
@@ -302,6 +304,7 @@ func TestReplicasShareSessions(t *testing.T) {
 // Each client trusts a private authority by the environment. STS is that of another replica, because its certificate is that of the gRPC
 // port too.
 func TestWorkloadsTrustAPrivateAuthority(t *testing.T) {
+	envoytest.Long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	newAuthority(t, dir).issue(t, dir, "sts", "localhost")

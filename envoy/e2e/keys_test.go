@@ -87,7 +87,7 @@ func TestIssuerIsDownAtFirst(t *testing.T) {
 	s.takes(t, ask("/late", bearer(token)))
 }
 
-// Whatever an issuer answers, and if it answers nothing: the keys that are there go on.
+// The keys that were fetched stay in use, for every answer of the issuer and without one.
 func TestIssuerFails(t *testing.T) {
 	t.Parallel()
 	p := envoytest.StartOIDCProvider(t, "")

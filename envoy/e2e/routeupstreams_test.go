@@ -156,8 +156,7 @@ func TestRouteUpstreamsWithoutSelection(t *testing.T) {
 
 var guardedLine = regexp.MustCompile(`route: "[A-Z]+ ([^"]*)", authorization: (\w+)`)
 
-// Whatever the APIs, their hosts and base paths and the way in which a client writes a path: the upstream is that of the route that was
-// judged.
+// The upstream is that of the route that was decided, for all APIs, hosts, base paths and spellings of a path.
 func TestGeneratedRoutesGetTheirUpstreams(t *testing.T) {
 	t.Parallel()
 	eachEnvoy(t, func(t *testing.T, bin string) {

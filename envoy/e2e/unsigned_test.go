@@ -43,13 +43,19 @@ issuers:
   %[1]q: {audiences: [portcullis], refresh: 10s}
 `
 
-// startUnsigned runs Envoy with TLS, which asks clients for certificates. Of those, it verifies the ones that clients show.
-func startUnsigned(t *testing.T, issuer, dir, attested string) *stack {
+// startUnsigned runs Envoy with TLS, which asks clients for certificates. Of those, it verifies the ones that clients show. With attested,
+// it is what portcullis envoy prints, and portcullis is told so.
+func startUnsigned(t *testing.T, issuer, dir string, attested bool) *stack {
 	t.Helper()
+	if attested {
+		return start(t, setup{
+			file: "https.yaml", config: fmt.Sprintf(unsignedConfig, issuer, issuer[len("http://"):]),
+			printed: []string{"--tls-cert", dir + "/tls.crt", "--tls-key", dir + "/tls.key", "--tls-client-ca", dir + "/ca.crt", "--optional-client-certificates"},
+		})
+	}
 	return start(t, setup{
 		file: "iam.yaml", config: fmt.Sprintf(unsignedConfig, issuer, issuer[len("http://"):]),
 		edits: []envoytest.Edit{
-			{Old: "                      portcullis.basePath: /\n", New: "                      portcullis.basePath: /\n" + attested},
 			{Old: "    - filters:\n", New: "    - transport_socket: {name: envoy.transport_sockets.tls, typed_config: " +
 				`{"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: ` +
 				"{tls_certificates: [{certificate_chain: {filename: " + dir + "/tls.crt}, private_key: {filename: " + dir + "/tls.key}}], " +
@@ -78,7 +84,8 @@ func TestCallersWhoDoNotSign(t *testing.T) {
 	token := func(audience, subject string, lifetime time.Duration) string {
 		return "Authorization: Bearer " + issuer.Token(t, envoytest.TokenRequest{Audience: audience, Claims: map[string]any{"sub": subject, "exp": time.Now().Add(lifetime).Unix()}})
 	}
-	s := startUnsigned(t, issuer.Issuer, dir, "                      portcullis.sourcePrincipal: verified\n")
+	s := startUnsigned(t, issuer.Issuer, dir, true)
+	finds(t, s.dir, nil, "--envoy", s.envoy.Admin(), "--config", "portcullis.yaml")
 	good := token("portcullis", "cart", time.Hour)
 	for what, a := range map[string]answer{
 		"/cart.":                         s.sendTLS(t, bare, request("GET", "/pets/1", good)),
@@ -123,6 +130,17 @@ func TestCallersWhoDoNotSign(t *testing.T) {
 			t.Errorf("%s: %s", what, a.body)
 		}
 	}
-	unattested := startUnsigned(t, issuer.Issuer, dir, "")
+	stranger := newAuthority(t, t.TempDir())
+	stranger.issue(t, dir, "stranger", "spiffe://cluster.local/ns/shop/sa/cart")
+	pair, err := tls.LoadX509KeyPair(dir+"/stranger.crt", dir+"/stranger.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: pool(t, dir), ServerName: "pets.example.com", Certificates: []tls.Certificate{pair}}); err == nil {
+		if a, err := converse(c, request("GET", "/pets/1")); err == nil && a.status != 0 {
+			t.Errorf("a certificate of another authority: %d", a.status)
+		}
+	}
+	unattested := startUnsigned(t, issuer.Issuer, dir, false)
 	unattested.denied(t, unattested.sendTLS(t, cart, request("GET", "/pets/1")), 403)
 }

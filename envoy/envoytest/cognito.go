@@ -14,7 +14,7 @@ import (
 const (
 	// CognitoRegion is the region of the pools that moto makes.
 	CognitoRegion = "eu-west-1"
-	// ConfirmationCode is what users confirm themselves with.
+	// ConfirmationCode is the code by which users confirm themselves.
 	ConfirmationCode = "123456"
 )
 
@@ -23,7 +23,7 @@ type Cognito struct {
 	service
 	// URL is where it listens. moto answers for other services of AWS there too.
 	URL string
-	// issuer is what the issuers of its pools begin with.
+	// issuer is the prefix of the issuers of its pools.
 	issuer string
 }
 
@@ -143,7 +143,7 @@ func (c *Cognito) must(tb testing.TB, operation string, in, out any) {
 type UserPool struct {
 	cognito *Cognito
 	ID      string
-	// Issuer is what the tokens name; JWKS is where the keys are.
+	// Issuer is the issuer of the tokens; JWKS is the URL of the keys.
 	Issuer, JWKS string
 }
 
@@ -205,7 +205,7 @@ func (p *UserPool) AddToGroup(tb testing.TB, email, group string) {
 	p.cognito.must(tb, "AdminAddUserToGroup", map[string]any{"UserPoolId": p.ID, "Username": email, "GroupName": group}, nil)
 }
 
-// CognitoTokens are what a user gets who signs in. A refresh gives no new refresh token.
+// CognitoTokens are the tokens of a user who has signed in. A refresh gives no new refresh token.
 type CognitoTokens struct{ ID, Access, Refresh string }
 
 // SignIn signs a confirmed user in.

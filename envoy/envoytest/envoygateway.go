@@ -65,8 +65,9 @@ logging: {level: {default: info}}
 extensionApis: {enableBackend: true, enableEnvoyPatchPolicy: true}
 `
 
-// StartEnvoyGateway runs Envoy Gateway with files of resources until the test ends. One runs at a time: others wait.
-func StartEnvoyGateway(tb testing.TB, envoy string, resources map[string]string) *EnvoyGateway {
+// StartEnvoyGateway runs Envoy Gateway with files of resources until the test ends. settings are further lines of its
+// configuration. One runs at a time: others wait.
+func StartEnvoyGateway(tb testing.TB, envoy string, resources map[string]string, settings ...string) *EnvoyGateway {
 	tb.Helper()
 	program := RequireEnvoyGateway(tb)
 	oneGateway.Lock()
@@ -84,7 +85,7 @@ func StartEnvoyGateway(tb testing.TB, envoy string, resources map[string]string)
 		tb.Fatalf("certgen: %v\n%s", err, out)
 	}
 	config := filepath.Join(g.home, "envoy-gateway.yaml")
-	write(tb, config, fmt.Sprintf(gatewayConfig, g.dir, g.home))
+	write(tb, config, fmt.Sprintf(gatewayConfig, g.dir, g.home)+strings.Join(settings, "\n"))
 	s := &service{
 		command: func() *exec.Cmd { return exec.Command(program, "server", "--config-path", config) },
 		ready:   func(*Process) bool { return true }, // its Envoy answers later
@@ -144,7 +145,7 @@ func (g *EnvoyGateway) Envoy(tb testing.TB) *Envoy {
 	return &Envoy{Process: g.Process, admin: string(admin)}
 }
 
-// EnvoyOutput is what its Envoy has printed and logged so far.
+// EnvoyOutput returns the output and the log of its Envoy so far.
 func (g *EnvoyGateway) EnvoyOutput(tb testing.TB) string {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(g.home, "state", "envoy-runs", "*", "std*.log"))

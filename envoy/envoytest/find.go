@@ -108,11 +108,11 @@ func Root() (string, error) {
 	return filepath.Dir(mod), nil
 }
 
-// Part is what hack/parts.sh installs for the tests beside Envoy.
+// Part is a program that hack/parts.sh installs for the tests, besides Envoy.
 type Part struct {
-	// Name is what hack/parts.sh knows it by.
+	// Name is its name in hack/parts.sh.
 	Name string
-	// Folder is what its folder's name begins with.
+	// Folder is the prefix of its folder's name.
 	Folder string
 	// Lock is the file, below the module's root, that pins it; Source is a file that is compiled with it.
 	Lock, Source string

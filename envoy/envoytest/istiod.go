@@ -3,8 +3,6 @@ package envoytest
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +48,7 @@ func requireBuilt(tb testing.TB, folder, program string) string {
 	return path
 }
 
-// Istiod is a running istiod. Its configuration is in files, and its Kubernetes API has nothing.
+// Istiod is a running istiod. Its configuration is in files and its Kubernetes API has nothing, or the API has its configuration.
 type Istiod struct {
 	*Process
 	// XDS is the address that Envoys ask.
@@ -63,18 +61,40 @@ var xdsLine = regexp.MustCompile(`starting gRPC discovery service at (127\.0\.0\
 // StartIstiod runs istiod until the test ends, with a MeshConfig and files of resources.
 func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istiod {
 	tb.Helper()
-	program := RequireIstiod(tb)
-	d := &Istiod{dir: tb.TempDir(), meshConfig: filepath.Join(tb.TempDir(), "mesh.yaml")}
-	d.ConfigureMesh(tb, mesh)
+	d := newIstiod(tb, mesh)
 	for name, text := range resources {
 		d.Configure(tb, name, text)
 	}
 	// Without the registry Kubernetes, this istiod does not start with files.
-	cmd := exec.Command(program, "discovery", "--configDir", d.dir, "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, kubeAPI(tb).URL),
-		"--meshConfig", d.meshConfig, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0")
-	cmd.Env = append(os.Environ(), "POD_NAME=istiod-1", "POD_NAMESPACE=istio-system", "CLUSTER_ID=Kubernetes", "ENABLE_CA_SERVER=false", "PILOT_ENABLE_GATEWAY_API=false",
+	d.start(tb, kubeAPI(tb, "").URL, "PILOT_ENABLE_GATEWAY_API=false", "--configDir", d.dir)
+	return d
+}
+
+// StartIstiodInCluster runs istiod until the test ends, with a MeshConfig and the resources of a cluster, which do not change. It reads
+// resources of the Gateway API too.
+func StartIstiodInCluster(tb testing.TB, mesh, resources string, settings ...string) *Istiod {
+	tb.Helper()
+	d := newIstiod(tb, mesh)
+	d.start(tb, kubeAPI(tb, resources).URL, strings.Join(append([]string{"PILOT_ENABLE_GATEWAY_API=true"}, settings...), " "))
+	return d
+}
+
+func newIstiod(tb testing.TB, mesh string) *Istiod {
+	tb.Helper()
+	d := &Istiod{dir: tb.TempDir(), meshConfig: filepath.Join(tb.TempDir(), "mesh.yaml")}
+	d.ConfigureMesh(tb, mesh)
+	return d
+}
+
+// start runs istiod with a Kubernetes API, and with environment variables separated by blanks.
+func (d *Istiod) start(tb testing.TB, api, settings string, flags ...string) {
+	tb.Helper()
+	cmd := exec.Command(RequireIstiod(tb), append([]string{"discovery", "--registries", "Kubernetes", "--kubeconfig", kubeconfig(tb, api),
+		"--meshConfig", d.meshConfig, "--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0", "--httpsAddr", "", "--secureGRPCAddr", "", "--ctrlz_port", "0"}, flags...)...)
+	cmd.Env = append(os.Environ(), "POD_NAME=istiod-1", "POD_NAMESPACE=istio-system", "CLUSTER_ID=Kubernetes", "ENABLE_CA_SERVER=false",
 		// Filters that only Istio's own build of Envoy has.
 		"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false", "PILOT_DISABLE_MX_ALPN=true")
+	cmd.Env = append(cmd.Env, strings.Fields(settings)...)
 	s := &service{command: func() *exec.Cmd { return cmd }, ready: func(p *Process) bool {
 		found := xdsLine.FindStringSubmatch(p.Stdout() + p.Stderr())
 		if found == nil {
@@ -88,7 +108,6 @@ func StartIstiod(tb testing.TB, mesh string, resources map[string]string) *Istio
 	}
 	s.keep(tb)
 	d.Process = s.Process
-	return d
 }
 
 // Configure writes a file of resources, in one step.
@@ -129,77 +148,4 @@ func write(tb testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-}
-
-// kubeAPI is as much of a Kubernetes API as istiod insists on while its configuration comes from files: a cluster that has nothing, in
-// which nothing happens and where nothing may be written.
-func kubeAPI(tb testing.TB) *httptest.Server {
-	tb.Helper()
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		respond(w, http.StatusOK, `{"major": "1", "minor": "37", "gitVersion": "v1.37.2"}`)
-	})
-	mux.HandleFunc("GET /api/v1/{rest...}", readNothing)
-	mux.HandleFunc("GET /apis/{group}/{version}/{rest...}", readNothing)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			refuse(w, http.StatusNotFound, "NotFound")
-			return
-		}
-		refuse(w, http.StatusForbidden, "Forbidden")
-	})
-	server := httptest.NewServer(mux)
-	tb.Cleanup(func() {
-		server.CloseClientConnections() // which ends the watches
-		server.Close()
-	})
-	return server
-}
-
-// readNothing answers a read of objects: a list is empty, a watch stays open without an event, and an object is not there.
-func readNothing(w http.ResponseWriter, r *http.Request) {
-	query, rest := r.URL.Query(), strings.Split(r.PathValue("rest"), "/")
-	// What follows the version is resource, resource/name, namespaces/ns/resource or namespaces/ns/resource/name.
-	named := len(rest) == 2 || len(rest) == 4
-	switch {
-	case r.PathValue("rest") == "", named:
-		refuse(w, http.StatusNotFound, "NotFound")
-	case query.Has("watch") && query.Has("sendInitialEvents"):
-		refuse(w, http.StatusUnprocessableEntity, "Invalid") // the client lists first then
-	case query.Has("watch"):
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusOK)
-		_ = http.NewResponseController(w).Flush() // a client that is gone needs no headers
-		<-r.Context().Done()
-	default:
-		kind := "" // a client that asked for a resource takes the list as one of it
-		if strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadataList") {
-			kind = `"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", `
-		}
-		respond(w, http.StatusOK, fmt.Sprintf(`{%s"metadata": {"resourceVersion": "1"}, "items": []}`, kind))
-	}
-}
-
-func refuse(w http.ResponseWriter, code int, reason string) {
-	respond(w, code, fmt.Sprintf(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": %q, "code": %d}`, reason, code))
-}
-
-func respond(w http.ResponseWriter, code int, body string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_, _ = fmt.Fprint(w, body) // a client that is gone needs no answer
-}
-
-// kubeconfig writes the file by which a client finds an API, and returns its path.
-func kubeconfig(tb testing.TB, url string) string {
-	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "kubeconfig")
-	write(tb, path, fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: empty, cluster: {server: %q}}]
-users: [{name: nobody, user: {}}]
-contexts: [{name: empty, context: {cluster: empty, user: nobody}}]
-current-context: empty
-`, url))
-	return path
 }

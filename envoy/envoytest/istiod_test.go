@@ -31,7 +31,7 @@ func TestMeshVersions(t *testing.T) {
 // The cluster has nothing, takes nothing, and nothing happens in it.
 func TestKubeAPI(t *testing.T) {
 	t.Parallel()
-	api := kubeAPI(t)
+	api := kubeAPI(t, "")
 	for request, want := range map[string]int{
 		"GET /version":                                       200,
 		"GET /api/v1/pods":                                   200,

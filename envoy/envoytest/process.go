@@ -73,10 +73,10 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Stdout is what the process has printed so far.
+// Stdout returns the standard output of the process so far.
 func (p *Process) Stdout() string { return p.stdout.String() }
 
-// Stderr is what the process has written to its standard error so far.
+// Stderr returns the standard error of the process so far.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
 // Await calls ready until it says true, the process ends or the context does.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// cost is what a check of one kind costs, as a multiple of the floor.
+// cost is the cost of one kind of check, as a multiple of the floor.
 type cost struct {
 	decision string
 	ratio    float64

@@ -1,6 +1,6 @@
 package main
 
-// word is what a policy says of a request.
+// word is the effect of a policy on a request.
 type word int
 
 const (

@@ -1,6 +1,9 @@
 package authz
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Decision is the answer to one request. Its zero value denies. A denial without a Response is answered as an internal
 // error. Its strings and lists may be parts of the request: who keeps them after the check clones them, and nobody changes them.
@@ -22,7 +25,7 @@ type Decision struct {
 	Authorizer string
 	// Cache reports whether the function's answer, or the verified token, was in the cache.
 	Cache CacheState
-	// Method, Host and Path are those that were judged: Host in lower case without its port, Path the canonical path with base path or
+	// Method, Host and Path are those that were decided: Host in lower case without its port, Path the canonical path with base path or
 	// stage name. Host and Path are empty if they have no canonical form.
 	Method, Host, Path string
 	// ClientAddress is the client's address as policies see it; the zero Addr if it cannot be determined.
@@ -50,6 +53,15 @@ type Decision struct {
 
 	// Denial is the client's answer if Allow is false.
 	Denial Response
+}
+
+// Asked returns the method, host and path that a decision is about, for the operator: those that were decided on, or as received if they could
+// not be read. The request may be nil.
+func (d *Decision) Asked(r *Request) (method, host, path string) {
+	if r == nil {
+		return d.Method, d.Host, d.Path
+	}
+	return cmp.Or(d.Method, r.Method), cmp.Or(d.Host, r.Host), cmp.Or(d.Path, r.Path())
 }
 
 // Word returns a decision as logs, metrics and traces write it.
@@ -85,10 +97,10 @@ type Caller struct {
 	Audience, Scopes             []string
 }
 
-// CacheState is what a cache had for a decision.
+// CacheState says whether a decision used a cached value.
 type CacheState uint8
 
-// The states. The zero value means that no cache was asked, or that nobody knows.
+// The states. The zero value means that no cache was asked, or that it is not known.
 const (
 	CacheUnknown CacheState = iota
 	CacheHit
@@ -135,12 +147,12 @@ const (
 	CodeWrongEndpoint    Code = "wrong_endpoint"     // denied: a private API without its VPC endpoint, or another API by one
 	CodeNoRoute          Code = "no_route"           // denied: the API has no route for path and method
 	CodeBadPath          Code = "bad_path"           // denied: two parsers could read the path differently
-	CodeBadRequest       Code = "bad_request"        // denied: the request cannot be judged
+	CodeBadRequest       Code = "bad_request"        // denied: the request cannot be decided
 	CodeBadClientAddress Code = "bad_client_address" // denied: X-Forwarded-For cannot be read
 	CodePreflight        Code = "preflight"          // answered: a CORS preflight, in place of the upstream
 	CodeTooLong          Code = "uri_too_long"       // denied: the method ARN exceeds its limit
 	CodeTooLarge         Code = "request_too_large"  // denied: the check is too large
-	CodeEnvoyConfig      Code = "envoy_config"       // denied: with Envoy's configuration the request cannot be judged
+	CodeEnvoyConfig      Code = "envoy_config"       // denied: with Envoy's configuration, the request cannot be decided
 	CodeNotReady         Code = "not_ready"          // denied: no configuration is loaded
 	CodeOverload         Code = "overload"           // denied: too many checks at once
 	CodeUndecodable      Code = "undecodable"        // denied: the message is not a CheckRequest

@@ -1,6 +1,6 @@
 package authz
 
-// Event is what a Lambda authorizer's function is told about a request, independent of the event format.
+// Event describes a request to a Lambda authorizer's function, independent of the event format.
 type Event struct {
 	Request *Request
 	// MethodARN is the ARN of the method, or of an HTTP API's route, with the path of this request.

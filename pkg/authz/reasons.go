@@ -32,7 +32,7 @@ var meanings = [...]Meaning{
 	{CodeBadSignature, "the signature cannot be read, has expired, or is not the request's", "Compare the secret, the host, the path and the query that the client signs, and its clock."},
 	{CodeUnknownKey, "the access key is unknown, inactive, or has another session token", "Add the access key to accessKeys, or let the client use a current one."},
 	{CodeExpiredToken, "the token, or the temporary access key, has expired", "Let the client fetch a new one; compare the clocks if it is new."},
-	{CodeUnauthorized, "the request has no token, or one that is not valid for the authorizer", "Compare the token's issuer, audience, use and algorithm with the authorizer's, and the header with its identitySource."},
+	{CodeUnauthorized, "the request has no token, or one that is not valid for the authorizer", "Compare the token's issuer, audience, use, algorithm and times with the authorizer's, and the header with its identitySource."},
 	{CodeMissingScope, "the token is valid, and has none of the route's scopes", "Let the client ask its issuer for one of the route's scopes, or change the route's scopes."},
 	{CodeAmbiguousCaller, "the request is not signed, and shows more than one identity", "Let the client send one Authorization header, and none if its certificate identifies it."},
 	{CodeUnmappedCaller, "the token is valid, and iam.principals has no role for its claims", "Add the token's issuer and claims to iam.principals, or let the client use another token."},

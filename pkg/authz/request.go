@@ -24,7 +24,7 @@ const (
 	BodyAltered
 )
 
-// SecureTransport is what Envoy's configuration attests about TLS.
+// SecureTransport says whether Envoy's configuration attests TLS.
 type SecureTransport uint8
 
 const (
@@ -58,7 +58,7 @@ type Request struct {
 	Peer netip.Addr
 	// ServerName is the server name of the TLS session; empty without TLS or without a name.
 	ServerName string
-	// Transport is what Envoy's configuration attests about TLS (portcullis.secureTransport).
+	// Transport says whether Envoy's configuration attests TLS (portcullis.secureTransport).
 	Transport SecureTransport
 	// API and Stage are the API id and stage that Envoy's configuration names (portcullis.api, portcullis.stage).
 	API, Stage string

@@ -17,7 +17,7 @@ import (
 const (
 	generations = 1024
 	shards      = 64
-	// entryBytes is what an entry costs beside its key and value: the entry itself, and ristretto's maps.
+	// entryBytes is the cost of an entry besides its key and value: the entry itself, and ristretto's maps.
 	entryBytes = 256
 	// typicalBytes is the size of an entry by which the counters of use are dimensioned.
 	typicalBytes = 2048
@@ -66,13 +66,13 @@ type shard struct {
 	_            [64]byte
 }
 
-// entry is what the store holds; it never changes.
+// entry is a value in the store; it never changes.
 type entry[V any] struct {
 	key     Key
 	value   V
 	made    int64 // nanoseconds since 1970, as expires
 	expires int64
-	// generation is what the counters of its flush scopes said, together, when the entry was begun.
+	// generation is the sum of the counters of its flush scopes when the entry was begun.
 	generation uint64
 	counters   counters
 	cost       int64

@@ -115,7 +115,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// Whatever ristretto thinks of an entry's time, the entry's own counts.
+// An entry ends at its own time, even if ristretto still has it.
 // The age of what is found is how old the answers are that decide.
 func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

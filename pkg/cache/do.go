@@ -15,7 +15,7 @@ var ErrTooManyFlights = errors.New("too many calls at once")
 // Made is a value that was made for an entry.
 type Made[V any] struct {
 	Value V
-	// Bytes is what the value costs.
+	// Bytes is the cost of the value.
 	Bytes int64
 	// Expires is until when it may be kept. A value with the zero time is not kept.
 	Expires time.Time
@@ -47,7 +47,7 @@ func (c *Cache[V]) fly(ctx context.Context, k Key, timeout time.Duration, create
 	landed := c.flights.DoChan(k.text(generation), func() (any, error) {
 		first.Store(true)
 		v, err := c.flight(ctx, k, generation, timeout, create)
-		return &v, err // a pointer, for a value may be a nil interface
+		return &v, err // a pointer, because a value may be a nil interface
 	})
 	wait, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -142,7 +142,7 @@ func (c *Cache[V]) DoShared(
 }
 
 // FlushShared is Flush in the first level and in the second, with all replicas that share it. An error says that others were
-// not reached. The first level comes first, for the second takes its time, and last: until that has forgotten it is filled from there.
+// not reached. The first level is emptied first, because the second takes time, and again at the end, because it may have been filled from the second in between.
 func (c *Cache[V]) FlushShared(ctx context.Context, scope [32]byte) error {
 	if c == nil {
 		return nil

@@ -24,7 +24,7 @@
 // 2026-11-25: scopes share 1,024 generation counters. A flush may take entries of another scope with it, which then are made
 // again; memory does not grow with the number of scopes.
 //
-// 2026-11-28: the number of entries that are made at a time is bounded, for a flight outlives those who asked: without a bound,
+// 2026-11-28: the number of entries that are made at a time is bounded, because a flight outlives those who asked: without a bound,
 // clients who come and go could pile them up. Each API and each authorizer has its share of it (package bulkhead), or one slow
 // function's flights would leave none to the others. Beyond its share Do fails.
 //

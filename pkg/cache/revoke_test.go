@@ -303,7 +303,7 @@ func TestMasterThatWasAReplica(t *testing.T) {
 	}
 }
 
-// Whatever type somebody has put in our places, a flush writes over it and arrives.
+// A flush replaces a value of another Redis type under its keys, and arrives.
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	r := envoytest.StartRedis(t, envoytest.RedisOptions{})

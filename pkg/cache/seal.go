@@ -19,7 +19,7 @@ const (
 	epochBytes = 16
 )
 
-// epoch is the time between two flushes of a scope. Whatever was written under another one does not open.
+// epoch is the time between two flushes of a scope. A value that was written under another one does not open.
 type epoch struct {
 	created int64
 	random  [epochBytes]byte
@@ -53,12 +53,12 @@ func derive(key []byte, parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-// name is what an entry is stored under. It tells nothing of the key, which may hold a token.
+// name returns the name that an entry is stored under. It does not reveal the key, which may hold a token.
 func (s *sealer) name(k Key) string {
 	return namespace + "v1:" + hex.EncodeToString(derive(s.names, "value", k.text(0)))
 }
 
-// epochName is what an epoch is stored under. In a cluster all epochs lie on one server, whose run they are bound to.
+// epochName returns the name that an epoch is stored under. In a cluster all epochs lie on one server, whose run they are bound to.
 func (s *sealer) epochName(scope [32]byte) string {
 	return namespace + "v2:" + sameServer + ":" + hex.EncodeToString(derive(s.names, "epoch", string(scope[:])))
 }

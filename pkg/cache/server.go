@@ -25,7 +25,7 @@ var everything = sha256.Sum256([]byte("portcullis: everything"))
 
 var errNoRun = errors.New("the server does not say which run it is in")
 
-// reply is what the server that holds the epochs says in one round trip, and so in one run of it.
+// reply is the answer of the server that holds the epochs to one round trip, and so in one run of it.
 type reply struct {
 	run run
 	// marker is the last message about a flush; empty for none.

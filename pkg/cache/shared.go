@@ -67,7 +67,7 @@ type Shared struct {
 	warnings *rate.Limiter
 
 	mu sync.Mutex
-	// flushed are what empties the first levels.
+	// flushed are the functions that empty the first levels.
 	flushed []flusher
 	// marker is the last message about a flush that Redis has shown; nil before the first.
 	marker *string

@@ -22,7 +22,7 @@ const (
 	maxHeard = 1024
 )
 
-// doubt is what is to be emptied because it is unknown what was flushed.
+// doubt are the scopes to empty because it is not known which of them were flushed.
 type doubt struct {
 	mu    sync.Mutex
 	limit *rate.Limiter

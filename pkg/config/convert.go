@@ -38,7 +38,7 @@ func Convert(in Input, w io.Writer) error {
 	}
 	if _, err := usable(Input{Path: in.Path, Text: converted, Standalone: in.Standalone}); err != nil { // it needs what definitions are allowed
 		for _, api := range defined {
-			api.Content = append(api.Content, text("imported"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+			api.Content = append(api.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "imported"}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 		}
 		if converted, err = encode(root); err != nil {
 			return err

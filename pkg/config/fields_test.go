@@ -64,7 +64,7 @@ func eachField(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]
 	}
 }
 
-// reads is what the package reads of config.proto: fields by their getters, as Message.field_name, and nodes by name.
+// reads has the parts of config.proto that the packages read: fields by their getters, as Message.field_name, and nodes by name.
 type reads struct{ getters, nodes map[string]bool }
 
 // readsOf type-checks the package and those inside it, because many messages have a field of one name.

@@ -103,7 +103,7 @@ type unsignedCaller struct {
 	headers                 []string
 	signer                  *sigv4test.Signer
 	code                    authz.Code // CodeAllowed passes
-	caller                  string
+	caller, detail          string
 }
 
 const (
@@ -161,11 +161,15 @@ func TestUnsignedCallers(t *testing.T) {
 		{name: "an open route", target: "/open", headers: []string{"authorization", good}, code: authz.CodeImplicitDeny},
 
 		{name: "no identity", code: authz.CodeNotSigned},
+		{name: "another scheme", headers: []string{"authorization", "Basic" + good[6:]}, code: authz.CodeBadSignature},
+		{name: "a longer scheme", headers: []string{"authorization", "Bearers" + good[6:]}, code: authz.CodeBadSignature},
+		{name: "no scheme", headers: []string{"authorization", good[7:]}, code: authz.CodeBadSignature},
 		{name: "a header with a SPIFFE id", headers: []string{"x-forwarded-client-cert", "URI=" + shopWorkload}, code: authz.CodeNotSigned},
-		{name: "an unmapped workload", principal: "spiffe://cluster.local/ns/shop/sa/apis", code: authz.CodeNotSigned},
+		{name: "an unmapped workload", principal: "spiffe://cluster.local/ns/shop/sa/apis", code: authz.CodeNotSigned, detail: "no entry for the client's certificate spiffe://cluster.local/ns/shop/sa/apis"},
 		{name: "another trust domain", principal: "spiffe://other/ns/shop/sa/api", code: authz.CodeNotSigned},
 		{name: "an unmapped workload with a token", principal: "spiffe://other/a", headers: []string{"authorization", good}, code: authz.CodeAllowed, caller: ofOrders},
-		{name: "mapped and not trusted", principal: "spiffe://cluster.local/ns/batch/sa/daily", code: authz.CodeUntrustedCaller},
+		{name: "mapped and not trusted", principal: "spiffe://cluster.local/ns/batch/sa/daily", code: authz.CodeUntrustedCaller,
+			detail: "arn:aws:iam::111122223333:role/orders does not admit spiffe://cluster.local/ns/batch/sa/daily: "},
 
 		{name: "expired", headers: bearer("exp", time.Now().Unix()-1), code: authz.CodeExpiredToken},
 		{name: "not yet", headers: bearer("nbf", time.Now().Unix()+600), code: authz.CodeUnauthorized},
@@ -194,8 +198,11 @@ func TestUnsignedCallers(t *testing.T) {
 		{name: "a token and a signature in one line", headers: []string{"authorization", good + ", AWS4-HMAC-SHA256 Credential=a"}, code: authz.CodeBadSignature},
 	} {
 		d := s.Gateway.Authorize(t.Context(), c.request())
-		if d.Allow != (c.code == authz.CodeAllowed) || d.Reason.Code != c.code || !strings.HasPrefix(d.Caller.Principal, c.caller) {
+		if d.Allow != (c.code == authz.CodeAllowed) || d.Reason.Code != c.code || !strings.HasPrefix(d.Caller.Principal, c.caller) || !strings.Contains(d.Reason.Detail, c.detail) {
 			t.Errorf("%s: %v %s (%s), caller %s", c.name, d.Allow, d.Reason.Code, d.Reason.Detail, d.Caller.Principal)
+		}
+		if refused := c.code == authz.CodeUnmappedCaller || c.name == "another party"; refused && d.Caller.Issuer != "https://token.example.com" {
+			t.Errorf("%s: the log does not name the issuer: %+v", c.name, d.Caller)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func manyAPIs(n int, policy bool) string {
 	return b.String()
 }
 
-// processorTime is what this process has used: unlike the time on the clock, it does not depend on what else the machine
+// processorTime returns the processor time of this process: unlike the time on the clock, it does not depend on what else the machine
 // does.
 func processorTime() time.Duration {
 	var usage syscall.Rusage

@@ -21,7 +21,7 @@ const (
 	overloadLines = 100 // of refusals for overload
 )
 
-// Environment is what a Log needs of its process.
+// Environment has the parts of the process that a Log uses.
 type Environment struct {
 	// Stdout is standard output.
 	Stdout io.Writer

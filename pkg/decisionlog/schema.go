@@ -42,7 +42,7 @@ var fields = []field{
 	{name: "level", max: 8, about: "`INFO`, or `ERROR` if an operator has to correct something", text: func(e *Entry) string { return e.level().String() }},
 	{name: "msg", max: 8, about: "always `decision`", text: func(*Entry) string { return message }},
 	{name: "v", about: "the version of the schema: 1", number: func(*Entry) int64 { return Version }},
-	{name: "decision", max: 8, about: "`allow` or `deny`", text: func(e *Entry) string { return authz.Word(e.Allow) }},
+	{name: "decision", max: 8, about: "`allow` or `deny`; a preflight that the API answers itself is `deny`, with the reason `preflight`", text: func(e *Entry) string { return authz.Word(e.Allow) }},
 	{name: "reason", max: 64, about: "the reason code", text: func(e *Entry) string { return e.Code.String() }},
 	{name: "step", max: 32, about: "the step that ended the decision", text: func(e *Entry) string { return string(e.Step) }},
 	{name: "status", about: "the status of the answer to the client; not on allowed requests", number: func(e *Entry) int64 { return int64(e.Status) }},

@@ -21,10 +21,12 @@ type Spec struct {
 	// Parameters are values of the template's parameters, ParameterFile a file of more.
 	Parameters    map[string]string
 	ParameterFile string
-	// Values are what comes from elsewhere, by what asks for it.
+	// Values are values from outside the definition, by the key that asks for them.
 	Values map[string]string
-	// Folder is what files that the definition includes must lie in.
+	// Folder is the folder that must contain the files that the definition includes.
 	Folder string
+	// Kind is REST or HTTP if the API's owner says so. It decides where an OpenAPI document leaves it open; a template says it itself.
+	Kind string
 	// ID, Account, Region and Partition are those of the API.
 	ID, Account, Region, Partition string
 	// Variables are the stage variables, where all stages have the same.
@@ -69,3 +71,6 @@ const (
 	maxOpenAPI  = 6 << 20
 	maxTemplate = 1 << 20
 )
+
+// maxRead bounds what is read of a template for all its APIs.
+const maxRead = 64 << 20

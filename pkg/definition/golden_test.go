@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // TestDefinitions reads each definition of testdata, in the manner of OpenAPI exports and of templates that people write and tools make.
-// A golden file beside it has its routes and what is said of it. Its first line may give values: "# values: KEY=VALUE | KEY=VALUE".
+// A golden file beside it has its routes and notes. Its first line may give values: "# values: KEY=VALUE | KEY=VALUE".
 func TestDefinitions(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.*")
 	if err != nil {
@@ -52,7 +52,7 @@ func compare(t *testing.T, golden, got string) {
 	}
 }
 
-// spec is what a definition of testdata is read with.
+// spec returns the Spec for a definition of testdata.
 func spec(t *testing.T, file string) definition.Spec {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -103,7 +103,7 @@ func describe(t *testing.T, file string) string {
 	return out.String()
 }
 
-// guard is what a route says of its guard.
+// guard returns the guard of a route as text.
 func guard(route *tree.Node) string {
 	var says []string
 	for _, key := range []string{"authorization", "authorizer", "scopes", "apiKeyRequired", "unresolved"} {

@@ -15,6 +15,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/sam"
 	"github.com/portcullis-authz/portcullis/pkg/definition/template"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/parameters"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/variable"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -82,8 +84,11 @@ func APIs(s Spec) (served []string, others []*Definition, faults fault.List) {
 	for _, api := range cloudformation.APIs(root.Get("Resources")) {
 		names = append(names, api.ID)
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return none(s)
+	case len(names)*l.size > maxRead:
+		return nil, nil, l.fault(root, "the template has %d APIs, and is read for each: name those to read by --api", len(names))
 	}
 	served, others = tellServed(s, names)
 	return served, others, faults
@@ -129,6 +134,8 @@ type loader struct {
 	Spec
 	d      *Definition
 	report portability.Report
+	// size is the size of the file.
+	size int
 	// asked are the keys of Values that something asked for, and missing those that something waits for.
 	asked   map[string]bool
 	missing []string
@@ -144,6 +151,7 @@ func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
 
 func (l *loader) parse() (*tree.Node, fault.List) {
 	data, err := l.Read(l.File, maxOpenAPI)
+	l.size = len(data)
 	if err != nil {
 		return nil, fault.List{{File: l.File, Message: "cannot be read: " + err.Error()}}
 	}
@@ -166,7 +174,7 @@ func (l *loader) readParameters() fault.List {
 	if err != nil {
 		return fault.List{{File: l.ParameterFile, Message: "cannot be read: " + err.Error()}}
 	}
-	read, faults := template.Parameters(l.ParameterFile, data)
+	read, faults := parameters.Read(l.ParameterFile, data)
 	for name, value := range l.Parameters {
 		if read == nil {
 			read = map[string]string{}
@@ -214,14 +222,43 @@ func (l *loader) openAPI(root *tree.Node) fault.List {
 		root = whole.Set("openapi", tree.NewText("3.0.1", root.At))
 	}
 	l.askVariables(root)
-	filled := l.replaced(template.Fill(root, l.Values))
+	filled := l.replaced(variable.Fill(root, l.Values))
 	for n := range filled.All() {
 		if u := n.Reason(); u != nil && u.Key != "" {
 			l.missing = append(l.missing, u.Key)
 		}
 	}
-	l.d.Node, more = openapi.Read(filled, l.options(), &l.report)
+	o := l.options()
+	if more = l.sayKind(root, &o); len(more) > 0 {
+		return append(faults, more...)
+	}
+	l.d.Node, more = openapi.Read(filled, o, &l.report)
 	return append(faults, more...)
+}
+
+// kindKey is the key of the value that says the kind of an API.
+const kindKey = "API kind"
+
+// sayKind tells the reader of an OpenAPI document what a value and the API's owner say of its kind.
+func (l *loader) sayKind(root *tree.Node, o *openapi.Options) fault.List {
+	isHTTP := l.Kind == "HTTP"
+	if l.Kind != "" {
+		o.OpenHTTP = &isHTTP
+	}
+	value, given := l.Values[kindKey]
+	if !given {
+		return nil
+	}
+	l.asked[kindKey] = true
+	if value != "REST" && value != "HTTP" {
+		return l.fault(root, "the value %s is %s: write REST or HTTP", fault.Quoted(kindKey), fault.Quoted(value))
+	}
+	if l.Kind != "" && l.Kind != value {
+		return l.fault(root, "the value %s is %s, and the API has kind: %s: remove one of them", fault.Quoted(kindKey), fault.Quoted(value), l.Kind)
+	}
+	valueIsHTTP := value == "HTTP"
+	o.HTTP = &valueIsHTTP
+	return nil
 }
 
 // askVariables notes the values whose variables stand in a text or a key.

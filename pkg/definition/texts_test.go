@@ -152,3 +152,52 @@ Resources:
 		t.Errorf("the policy has %v, want the value that is given", ranges)
 	}
 }
+
+// The kind of an API that its owner gives decides how an OpenAPI document is read.
+func TestKindIsGiven(t *testing.T) {
+	const document = `openapi: 3.0.1
+paths: {/a: {get: {security: [{iam: []}], x-amazon-apigateway-integration: {type: mock, integrationSubtype: SQS-SendMessage}}}}
+components: {securitySchemes: {iam: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}}}
+`
+	for _, tt := range []struct {
+		name, kind string
+		values     map[string]string
+		want       string
+	}{
+		{"not given", "", nil, "REST, REFUSES"},
+		{"REST", "REST", nil, "REST, authorization AWS_IAM"},
+		{"HTTP", "HTTP", nil, "HTTP, authorization AWS_IAM"},
+		{"REST, by a value", "", map[string]string{"API kind": "REST"}, "REST, authorization AWS_IAM"},
+		{"HTTP, by a value", "", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
+		{"both", "HTTP", map[string]string{"API kind": "HTTP"}, "HTTP, authorization AWS_IAM"},
+		{"different ones", "HTTP", map[string]string{"API kind": "REST"}, `the value "API kind" is "REST", and the API has kind: HTTP: remove one of them`},
+		{"another", "", map[string]string{"API kind": "http"}, `the value "API kind" is "http": write REST or HTTP`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, faults := definition.Load(definition.Spec{
+				File: "t.yaml", Kind: tt.kind, Values: tt.values, Folder: ".", Account: "111122223333", Region: "eu-west-1",
+				Read: func(string, int64) ([]byte, error) { return []byte(document), nil },
+			})
+			got := faults.Error()
+			if d.Node != nil {
+				got = d.Node.Get("kind").Text + ", " + guard(d.Node.Get("routes").Items[0])
+			}
+			if !strings.Contains(got, tt.want) || len(d.Unasked) > 0 {
+				t.Errorf("got %s, not asked for %v; want %s", got, d.Unasked, tt.want)
+			}
+		})
+	}
+}
+
+// A template with many APIs is not read for each of them without end.
+func TestAPIsAreBounded(t *testing.T) {
+	text := "Resources:\n"
+	for i := range 400 {
+		text += fmt.Sprintf("  Api%d: {Type: AWS::ApiGateway::RestApi, Properties: {Body: {openapi: 3.0.1, paths: {}}}}\n", i)
+	}
+	text += "#" + strings.Repeat("x", 200_000)
+	_, _, faults := definition.APIs(definition.Spec{File: "t.yaml", Folder: ".", Read: func(string, int64) ([]byte, error) { return []byte(text), nil }})
+	if !strings.Contains(faults.Error(), "the template has 400 APIs, and is read for each: name those to read by --api") {
+		t.Errorf("got %v", faults)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/reach"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
@@ -31,8 +32,8 @@ func (e *examination) action(r *dump.Route) {
 	if tree.Get(match, "connect_matcher") != nil {
 		e.Report(rulebook.Tunnel, r.Where, r.Path, "the route has a connect_matcher")
 	}
-	if tree.Get(match, "case_sensitive") == false && tree.TextAt(match, "prefix") != "/" {
-		e.Report(rulebook.Matching, r.Where, r.Path, "case_sensitive is false")
+	if tree.Get(match, "case_sensitive") == false && tree.TextAt(match, "prefix") != "/" || strings.Contains(tree.TextAt(match, "safe_regex", "regex"), "(?i)") {
+		e.Report(rulebook.Matching, r.Where, r.Path, "the route ignores the case of the path")
 	}
 	if tree.Get(action, "internal_redirect_policy") != nil || tree.TextAt(action, "internal_redirect_action") == "HANDLE_INTERNAL_REDIRECT" {
 		e.Report(rulebook.Redirects, r.Where, r.Path, "the route has an internal_redirect_policy")
@@ -58,7 +59,7 @@ func (e *examination) target(r *dump.Route) {
 		}
 	}
 	for _, name := range r.Clusters {
-		if isOpenTarget(e.Clusters[name].Tree) {
+		if reach.IsOpen(e.Clusters[name].Tree) {
 			e.Report(rulebook.ClusterHeader, r.Where, r.Path, "the cluster %q takes the address from the request", name)
 		}
 	}
@@ -94,10 +95,10 @@ func (e *examination) rewrites(r *dump.Route) {
 
 // otherService finds routes that ask another service.
 func (e *examination) otherService(r *dump.Route, c dump.Check) {
-	if tree.Get(c.Settings.Check, "http_service") != nil {
+	if tree.Get(c.Check, "http_service") != nil {
 		e.Report(rulebook.OtherService, r.Where, c.At.Path, "check_settings have an http_service")
 	}
-	service := tree.Get(c.Settings.Check, "grpc_service")
+	service := tree.Get(c.Check, "grpc_service")
 	if service == nil {
 		return
 	}

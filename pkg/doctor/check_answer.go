@@ -31,21 +31,21 @@ func (e *examination) answers(m *dump.Manager) {
 		if f.Kind() != "custom_response" || !m.Runs(f) {
 			continue
 		}
-		text := compactAll(f.Config)
-		status := strings.Contains(text, `"status_code"`) || overrideHas(m, f.Name, `"status_code"`)
+		text := tree.Compact(f.Config)
+		status := strings.Contains(text, `"status_code"`) || m.OverridesWith(f.Name, `"status_code"`)
 		e.ReportAs(severity(status), rulebook.Answers, f.Where, f.Path, "custom_response can replace answers of portcullis")
 	}
 }
 
 // changesBody reports whether a format leaves out the body that it formats.
 func changesBody(format any) bool {
-	return format != nil && !strings.Contains(compactAll(format), "LOCAL_REPLY_BODY")
+	return format != nil && !strings.Contains(tree.Compact(format), "LOCAL_REPLY_BODY")
 }
 
 // sparesAnswers reports whether the filter of a mapper leaves out what portcullis has answered: by the details that Envoy gives such
 // answers, or by other flags than theirs.
 func sparesAnswers(filter any) bool {
-	text := compactAll(filter)
+	text := tree.Compact(filter)
 	if strings.Contains(text, "ext_authz_denied") {
 		return true
 	}

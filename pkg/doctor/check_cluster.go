@@ -1,11 +1,11 @@
 package doctor
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/reach"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
@@ -51,8 +51,16 @@ func (e *examination) outerTimeouts(f *dump.Filter, r *dump.Route) {
 	}
 }
 
-// upstreamClusters applies the rules of the clusters of portcullis.
-func (e *examination) upstreamClusters() {
+// upstream applies the rules of a cluster that is guarded.
+func (e *examination) upstream(name string) {
+	e.clusterFilters(rulebook.After, name)
+	if c := e.Clusters[name]; isHTTP2(c.Tree) {
+		e.Report(rulebook.Trailers, "cluster "+name, c.Path, "the upstream gets requests by HTTP/2, with the trailers of clients that use HTTP/2")
+	}
+}
+
+// askedClusters applies the rules of the clusters of portcullis.
+func (e *examination) askedClusters() {
 	done := map[string]bool{}
 	for _, f := range e.askers() {
 		if target := tree.Get(f.ExtAuthz(), "grpc_service", "google_grpc"); target != nil {
@@ -88,12 +96,12 @@ func (e *examination) askers() []*dump.Filter {
 
 // googleGRPC applies the rules of a connection that Envoy's Google gRPC client makes.
 func (e *examination) googleGRPC(f *dump.Filter, target any) {
-	plugins := compactAll(tree.ListAt(target, "channel_credentials_plugin"))
+	plugins := tree.Compact(tree.ListAt(target, "channel_credentials_plugin"))
 	if tree.Get(target, "channel_credentials", "ssl_credentials") != nil || strings.Contains(plugins, "@type") && !strings.Contains(plugins, ".insecure.") && !strings.Contains(plugins, ".local.") {
 		return
 	}
 	uri := strings.TrimPrefix(tree.TextAt(target, "target_uri"), "dns:")
-	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !isLocal(host) {
+	if host := uri[:max(strings.LastIndexByte(uri, ':'), 0)]; !strings.HasPrefix(uri, "unix:") && !reach.IsLocal(host) {
 		e.Report(rulebook.Plain, f.Where, f.Path, "target_uri %q has no ssl_credentials", uri)
 	}
 }
@@ -115,6 +123,11 @@ func (e *examination) cluster(name string, c dump.Entry) {
 			}
 		}
 	}
+	for _, t := range tree.ListAt(c.Tree, "circuit_breakers", "per_host_thresholds") {
+		if n, ok := tree.NumberAt(t, "max_connections"); ok {
+			limits["max_connections"] = min(limits["max_connections"], n)
+		}
+	}
 	for _, limit := range dump.SortedKeys(limits) {
 		if limits[limit] < float64(e.options.MaxChecks) {
 			e.Report(rulebook.Breaker, where, c.Path, "%s is %.0f, and portcullis accepts %d checks", limit, limits[limit], e.options.MaxChecks)
@@ -127,9 +140,9 @@ func (e *examination) cluster(name string, c dump.Entry) {
 	e.clusterFilters(rulebook.CheckFilter, name)
 	kind := tree.TextAt(c.Tree, "type")
 	switch {
-	case kind == "ORIGINAL_DST" || isOpenTarget(c.Tree):
+	case kind == "ORIGINAL_DST" || reach.IsOpen(c.Tree):
 		e.Report(rulebook.CheckTarget, where, c.Path, "the cluster takes its address from the request")
-	case kind != "EDS" && tree.Get(c.Tree, "cluster_type") == nil && len(e.Endpoints[name]) == 0:
+	case tree.Get(c.Tree, "load_assignment") != nil && len(e.Endpoints[name]) == 0:
 		e.Report(rulebook.Unhealthy, where, c.Path, "the cluster has no endpoint")
 	}
 }
@@ -156,12 +169,15 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 	}
 	encrypted := false
 	for _, s := range sockets {
-		tls := tree.Get(s, "typed_config")
+		tls := innermost(s)
 		if tree.IsType(tls, "raw_buffer.v3.RawBuffer") || tls == nil {
 			continue
 		}
 		encrypted = true
-		if tree.IsType(tls, ".UpstreamTlsContext") && !verifiesServer(tls) {
+		if quic := tree.Get(tls, "upstream_tls_context"); quic != nil {
+			tls = quic
+		}
+		if (tree.IsType(tls, ".UpstreamTlsContext") || tree.Get(tls, "common_tls_context") != nil) && !verifiesServer(tls) {
 			e.Report(rulebook.Unverified, where, c.Path, "the TLS of the cluster does not verify the certificate and its name")
 		}
 	}
@@ -170,16 +186,31 @@ func (e *examination) encryption(where, name string, c dump.Entry) {
 	}
 	for _, address := range e.Endpoints[name] {
 		host := tree.TextAt(address, "socket_address", "address")
-		if host != "" && !isLocal(host) {
+		if host != "" && !reach.IsLocal(host) {
 			e.Report(rulebook.Plain, where, c.Path, "no TLS to %s", host)
 		}
 	}
 }
 
+// innermost returns the settings of a transport socket without those that only wrap it, such as upstream_proxy_protocol.
+func innermost(socket any) any {
+	for range maxWrapped {
+		inner := tree.Get(socket, "typed_config", "transport_socket")
+		if inner == nil {
+			break
+		}
+		socket = inner
+	}
+	return tree.Get(socket, "typed_config")
+}
+
+// maxWrapped limits how many transport sockets are inside each other.
+const maxWrapped = 10
+
 // plainFirst reports whether the first of transport_socket_matches is one for every endpoint, without encryption.
 func plainFirst(c any) bool {
 	matches := tree.ListAt(c, "transport_socket_matches")
-	return len(matches) > 0 && len(tree.ObjectAt(matches[0], "match")) == 0 && tree.IsType(tree.Get(matches[0], "transport_socket", "typed_config"), ".RawBuffer")
+	return len(matches) > 0 && len(tree.ObjectAt(matches[0], "match")) == 0 && tree.IsType(innermost(tree.Get(matches[0], "transport_socket")), ".RawBuffer")
 }
 
 // verifiesServer reports whether Envoy verifies the certificate and the name of a server.
@@ -208,10 +239,4 @@ func isHTTP2(c any) bool {
 		}
 	}
 	return false
-}
-
-// isLocal reports whether a host is this machine.
-func isLocal(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ func (e *examination) guard(m *dump.Manager) {
 	if m.Listener.State == "draining" {
 		return // state has told of it
 	}
-	if len(m.Ours) == 0 && (e.isOutbound(m) || !e.concerns(m)) {
+	if len(m.Ours) == 0 && (e.isOutbound(m) || !e.reach.Concerns(m)) {
 		return
 	}
 	for _, name := range m.Unseen {
@@ -26,7 +27,7 @@ func (e *examination) guard(m *dump.Manager) {
 			e.Report(rulebook.Unseen, f.Where, f.Path, "the configuration of the filter %q is discovered, and is not in the input", f.Name)
 		}
 	}
-	if len(m.Ours) > 0 || e.isOwn(m) {
+	if len(m.Ours) > 0 || e.reach.IsOwn(m) {
 		return
 	}
 	for _, f := range m.Filters {
@@ -106,10 +107,41 @@ func isSuccess(c any) bool {
 		"AlreadyReported", "IMUsed", "MultipleChoices", "MovedPermanently", "Found", "SeeOther", "NotModified", "UseProxy", "TemporaryRedirect", "PermanentRedirect"}, name)
 }
 
+// ofPolicy is how the names of ext_authz filters of Envoy Gateway begin.
+const ofPolicy = "envoy.filters.http.ext_authz/"
+
+// namesV2 matches listeners of Envoy Gateway with the runtime flag XDSNameSchemeV2.
+var namesV2 = regexp.MustCompile(`^(tcp|udp)-\d+$`)
+
+// patches finds listeners of Envoy Gateway that the EnvoyPatchPolicy did not change.
+func (e *examination) patches(m *dump.Manager) {
+	for _, f := range m.Ours {
+		if !strings.HasPrefix(f.Name, ofPolicy) || tree.IsTrue(f.ExtAuthz(), "encode_raw_headers") {
+			return
+		}
+	}
+	gateways := map[string]bool{}
+	for i := range e.Listeners {
+		if parts := strings.Split(e.Listeners[i].Name(), "/"); len(parts) == 3 {
+			gateways[parts[0]+"/"+parts[1]] = true
+		}
+	}
+	name, why := m.Listener.Name(), ""
+	switch {
+	case tree.TextAt(m.Listener.Tree, "address", "socket_address", "protocol") == "UDP":
+		why = ": it is one of HTTP/3"
+	case namesV2.MatchString(name):
+		why = ": it has the name of XDSNameSchemeV2"
+	case len(gateways) > 1:
+		why = ": this Envoy serves the Gateways " + strings.Join(dump.SortedKeys(gateways), " and ")
+	}
+	e.Report(rulebook.Unpatched, m.Where, m.Path, "no filter of the listener %q has encode_raw_headers%s", name, why)
+}
+
 // backstop finds filters that Envoy Gateway adds with their routes, without one that is always there.
 func (e *examination) backstop(m *dump.Manager) {
 	for _, f := range m.Ours {
-		if !f.Disabled || dump.IsBackstop(f.ExtAuthz()) || !strings.HasPrefix(f.Name, "envoy.filters.http.ext_authz/") {
+		if !f.Disabled || dump.IsBackstop(f.ExtAuthz()) || !strings.HasPrefix(f.Name, ofPolicy) {
 			continue
 		}
 		for _, table := range m.Tables {
@@ -226,4 +258,39 @@ func compact(v any) string {
 		return string(text[:200]) + "…"
 	}
 	return string(text)
+}
+
+const metadataFilter = "envoy.filters.http.ext_authz"
+
+// selections returns how many routes match on the answer of portcullis, and names a route that can be selected by what the check
+// changes: by headers, by query parameters or by other metadata.
+func selections(m *dump.Manager) (answered int, otherwise string) {
+	for _, table := range m.Tables {
+		dump.RoutesOf(table, func(r dump.Route) {
+			switch {
+			case !r.Forwards():
+			case isVariable(&r):
+				otherwise = ", and " + r.Where + " matches on headers, query parameters or metadata"
+			case len(tree.ListAt(r.Own, "match", "dynamic_metadata")) > 0:
+				answered++
+			}
+		})
+	}
+	return answered, otherwise
+}
+
+// isVariable reports whether a route can match after the check although it did not match before, for another reason than the answer
+// of portcullis. The check does not change pseudo headers, except for the query.
+func isVariable(r *dump.Route) bool {
+	for _, h := range tree.ListAt(r.Own, "match", "headers") {
+		if name := tree.TextAt(h, "name"); !strings.HasPrefix(name, ":") || name == ":path" {
+			return true
+		}
+	}
+	for _, d := range tree.ListAt(r.Own, "match", "dynamic_metadata") {
+		if tree.TextAt(d, "filter") != metadataFilter {
+			return true
+		}
+	}
+	return len(tree.ListAt(r.Own, "match", "query_parameters")) > 0
 }

@@ -32,7 +32,7 @@ func (e *examination) connectionManager(m *dump.Manager) {
 	headers, _ := tree.NumberAt(m.Tree, "common_http_protocol_options", "max_headers_count")
 	on(headers < 1100, rulebook.MaxHeaders, "max_headers_count is %v", orDefault(headers, "not set"))
 	on(tree.IsTrue(m.Tree, "http_protocol_options", "enable_trailers"), rulebook.Trailers, "enable_trailers is true")
-	if m.Direction() != "INBOUND" { // the sidecar of a mesh has no clients of its own
+	if !m.IsInbound() { // the sidecar of a mesh has no clients of its own
 		on(!tree.IsTrue(m.Tree, "use_remote_address"), rulebook.Address, "use_remote_address is not true%s", detection(m.Tree))
 	}
 	hops, _ := tree.NumberAt(m.Tree, "xff_num_trusted_hops")
@@ -48,7 +48,12 @@ func (e *examination) connectionManager(m *dump.Manager) {
 	on(tree.TextAt(m.Tree, "common_http_protocol_options", "headers_with_underscores_action") == "DROP_HEADER", rulebook.Underscores, "headers_with_underscores_action is DROP_HEADER")
 	size, limited := tree.NumberAt(m.Tree, "max_request_headers_kb")
 	on(limited && size > 0 && size < 11, rulebook.HeaderSize, "max_request_headers_kb is %v", size)
-	on(tree.TextAt(m.Tree, "forward_client_cert_details") == "ALWAYS_FORWARD_ONLY", rulebook.ClientCert, "forward_client_cert_details is ALWAYS_FORWARD_ONLY")
+	forwards := tree.TextAt(m.Tree, "forward_client_cert_details") + tree.Compact(tree.Get(m.Tree, "forward_client_cert_matcher"))
+	on(strings.Contains(forwards, "ALWAYS_FORWARD_ONLY"), rulebook.ClientCert, "forward_client_cert_details is ALWAYS_FORWARD_ONLY")
+	for _, r := range tree.ListAt(m.Tree, "internal_address_config", "cidr_ranges") {
+		bits, _ := tree.NumberAt(r, "prefix_len")
+		on(bits < 7, rulebook.Internal, "internal_address_config has %s/%v", tree.TextAt(r, "address_prefix"), bits)
+	}
 }
 
 func orDefault(n float64, otherwise string) any {
@@ -71,7 +76,7 @@ var secretHeaders = []string{"authorization", "x-amz-security-token", "cookie", 
 // secretFormat matches what a log format must not contain: the path with its query, and secret headers and query parameters.
 var secretFormat = regexp.MustCompile(`(?i)%PATH(\((WQ[^)]*|:[^)]*)?\))?(:\d+)?%|%(REQ|REQUEST_HEADER)\((` +
 	`:PATH|AUTHORIZATION|COOKIE|X-API-KEY|X-AMZ-SECURITY-TOKEN|[^)?]*\?(:PATH|AUTHORIZATION)|X-ENVOY-ORIGINAL-PATH[^)]*)\)|` +
-	`%QUERY_PARAM(S|\((ACCESS_TOKEN|X-AMZ-S[^)]*))`)
+	`%CEL\([^)]*request\.(path|query|headers\[.(authorization|x-amz-security-token))|%QUERY_PARAM(S|\((ACCESS_TOKEN|X-AMZ-S[^)]*))`)
 
 // logsSecrets reports whether an access log writes the query, as Envoy's default format does, or a secret header.
 func logsSecrets(config any) bool {
@@ -110,11 +115,9 @@ func (e *examination) downstream(m *dump.Manager) {
 		}
 		reads := slices.ContainsFunc(tree.ListAt(config, "rules"), func(r any) bool { return tree.TextAt(r, "on_tlv_present", "key") == "aws_vpce" })
 		for _, our := range m.Ours {
-			if reads && !slices.Contains(tree.ListAt(our.ExtAuthz(), "metadata_context_namespaces"), any(proxyProtocol)) {
-				e.Report(rulebook.VPCE, our.Where, our.Path, "metadata_context_namespaces does not list %s", proxyProtocol)
+			if reads && !slices.Contains(tree.ListAt(our.ExtAuthz(), "metadata_context_namespaces"), any(dump.ProxyProtocol)) {
+				e.Report(rulebook.VPCE, our.Where, our.Path, "metadata_context_namespaces does not list %s", dump.ProxyProtocol)
 			}
 		}
 	}
 }
-
-const proxyProtocol = "envoy.filters.listener.proxy_protocol"

@@ -32,6 +32,7 @@ func (e *examination) route(m *dump.Manager, r *dump.Route) {
 	e.mapped(r)
 	for _, c := range checks {
 		e.otherService(r, c)
+		e.unknownSettings(c)
 		for _, name := range []string{"portcullis.api", "portcullis.stage"} {
 			if !c.Has(name) {
 				e.Report(rulebook.NoAPI, r.Where, r.Path, "%s is not set", name)
@@ -41,6 +42,18 @@ func (e *examination) route(m *dump.Manager, r *dump.Route) {
 		e.outerTimeouts(c.Filter, r)
 		e.principal(m, c)
 		e.expectBody(r, c)
+	}
+}
+
+// settings are the context extensions that portcullis knows.
+var settings = []string{"portcullis.api", "portcullis.basePath", "portcullis.body", "portcullis.headers", "portcullis.listener", "portcullis.secureTransport", "portcullis.sourcePrincipal", "portcullis.stage"}
+
+// unknownSettings finds context extensions that portcullis refuses.
+func (e *examination) unknownSettings(c dump.Check) {
+	for _, name := range dump.SortedKeys(c.Extensions) {
+		if at := c.Extensions[name]; strings.HasPrefix(strings.ToLower(name), "portcullis") && !slices.Contains(settings, name) {
+			e.Report(rulebook.UnknownSetting, at.Where, at.Path, "%q is not a setting", name)
+		}
 	}
 }
 

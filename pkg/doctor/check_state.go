@@ -43,12 +43,12 @@ func refusedName(v any) string {
 func (e *examination) draining() {
 	drains := false
 	for _, m := range e.all {
-		if m.Listener.State != "draining" || len(m.Ours) == 0 && !e.concerns(m) {
+		if m.Listener.State != "draining" || len(m.Ours) == 0 && !e.reach.Concerns(m) {
 			continue
 		}
 		drains = true
 		severity, what := rulebook.Note, "it asks portcullis too"
-		if len(m.Ours) == 0 && !e.isOwn(m) {
+		if len(m.Ours) == 0 && !e.reach.IsOwn(m) {
 			severity, what = rulebook.Wrong, "it does not ask portcullis"
 		}
 		e.ReportAs(severity, rulebook.Draining, m.Where, m.Path, "an older version of the listener drains; %s", what)

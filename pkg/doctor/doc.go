@@ -19,11 +19,19 @@
 // decides whether it runs. The most specific ExtAuthzPerRoute decides on disabled and on the body, as a whole. Context
 // extensions are merged over all levels.
 //
-// 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Package
-// live finds wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
+// 2026-11-28: a listener that does not ask is a finding only if it can lead to what is guarded: by an upstream address,
+// a domain or a listener in common with a guarded one, or by an upstream that is not known. An Envoy often serves other
+// applications too, also in the same listener for other server names. In an Envoy without any check, each listener is a
+// finding.
+//
+// 2026-11-28: Envoy redacts the values of context extensions, so a dump shows only that they are there. Package live
+// finds wrong values: portcullis answers a probe that has a token of its admin port with what arrived (pkg/probe). Only
 // routes that the dump shows to be guarded get probes.
 //
 // 2026-11-28: Envoy Gateway has one ext_authz filter for each SecurityPolicy. All of them are examined, and a route with
-// those that run for it. The filter portcullis-unguarded runs for every route unless another filter has
-// allowed the request, and counts only where no other one runs.
+// those that run for it. The filter portcullis-unguarded runs for every route unless another filter has allowed the
+// request, and counts only where no other one runs.
+//
+// 2026-11-28: rewrites come after the check, so a rewritten path is a note: the policies cannot see it. It is wrong if
+// the client writes it. Removing a base path is what portcullis envoy prints.
 package doctor

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
+	"github.com/portcullis-authz/portcullis/pkg/doctor/reach"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/stages"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Options are what Examine compares with.
+// Options are the values that Examine compares with.
 type Options struct {
 	// Config is the configuration of portcullis, nil if it is not known.
 	Config *gateway.Config
@@ -30,10 +31,8 @@ type examination struct {
 	guarded []*dump.Manager
 	// inbound reports whether a sidecar's inbound listeners are among the guarded ones.
 	inbound bool
-	// upstreams are guarded, answering are those of portcullis, and adminReach is Envoy's admin interface.
-	upstreams, answering, adminReach reach
-	// domains are those of guarded virtual hosts, except for "*".
-	domains map[string]bool
+	// reach is what the listeners lead to.
+	reach *reach.Map
 }
 
 // Examine returns what is wrong with a configuration, the worst first.
@@ -46,10 +45,10 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	for _, m := range e.all {
 		if len(m.Ours) > 0 && m.Listener.State != "draining" {
 			e.guarded = append(e.guarded, m)
-			e.inbound = e.inbound || m.Direction() == "INBOUND"
+			e.inbound = e.inbound || m.IsInbound()
 		}
 	}
-	e.setReach()
+	e.reach = reach.New(d, e.all, e.guarded)
 	e.state()
 	for _, m := range e.all {
 		e.guard(m)
@@ -60,6 +59,7 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 		}
 		e.order(m)
 		if m.Upgrade == "" {
+			e.patches(m)
 			e.backstop(m)
 			e.connectionManager(m)
 			e.answers(m)
@@ -72,10 +72,10 @@ func Examine(d *dump.Dump, o Options) []rulebook.Finding {
 	e.bypasses()
 	e.exposes()
 	e.shared()
-	for _, name := range dump.SortedKeys(e.upstreams.names) {
-		e.clusterFilters(rulebook.After, name)
+	for _, name := range e.reach.Upstreams() {
+		e.upstream(name)
 	}
-	e.upstreamClusters()
+	e.askedClusters()
 	e.compare()
 	return e.Sorted()
 }

@@ -87,6 +87,7 @@ func TestState(t *testing.T) {
 		{"an ancient version", server("1.9.1", "LIVE"), []string{rulebook.Old}},
 		{"a version of its own", server("main", "LIVE"), nil},
 		{"an old node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"user_agent_build_version": map[string]any{"version": map[string]any{"major_number": 1, "minor_number": 30}}}}}), []string{rulebook.Old}},
+		{"an ancient node", configs(map[string]any{"bootstrap": map[string]any{"node": map[string]any{"build_version": "d362e791eb9e4efa8d87f6d878740e72dc8330ac/1.12.2/Clean/RELEASE/BoringSSL"}}}), []string{rulebook.Old}},
 		{"it starts", server("1.40.0", "INITIALIZING"), []string{rulebook.NotLive}},
 		{"it let requests pass", stat("http.a.ext_authz.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
 		{"it let requests pass, with a prefix", stat("http.a.ext_authz.portcullis.failure_mode_allowed", 3), []string{rulebook.AllowedOnFailure}},
@@ -133,6 +134,7 @@ func TestSeveralListeners(t *testing.T) {
 	}{
 		{"Envoy's own", own, nil},
 		{"another service's", other, nil},
+		{"another service's, by the name of the filter", strings.Replace(other, "filter: {name: opa}", "filter: {}", 1), nil},
 		{"another service's, with the guarded upstream", strings.Replace(other, "cluster: b}", "cluster: upstream}", 1), []string{rulebook.NoFilter}},
 		{"another service's, for the guarded domain", strings.Replace(other, `domains: ["*"]`, "domains: [pets.example.com]", 1), []string{rulebook.NoFilter}},
 		{"another service's, with an upstream that the client selects", strings.Replace(other, "cluster: b}", "cluster_header: x-a}", 1), []string{rulebook.NoFilter}},
@@ -142,7 +144,12 @@ func TestSeveralListeners(t *testing.T) {
 		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(map[string]any{"listener": second})), tc.want...)
 	}
-	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`)
+	// A cluster of another name is that of portcullis if the routes of a filter that asks it say so.
+	plain := `{cluster: {name: door}, authz: {grpc_service: {envoy_grpc: {cluster_name: door}}}}`
+	first, door := oneListener(t, plain)
+	second, _ := oneListener(t, plain, `{listener: {name: two}, host: {typed_per_filter_config: null}}`)
+	expectRules(t, "by its routes", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}, map[string]any{"cluster": door})), rulebook.NoAPI)
+	inbound, _ := oneListener(t, `{listener: {traffic_direction: INBOUND}, manager: {stat_prefix: inbound_one, use_remote_address: null}}`)
 	outbound, _ := oneListener(t, `{listener: {name: two, traffic_direction: OUTBOUND}, drop: true}`)
 	sidecar := configs(map[string]any{"listener": inbound}, map[string]any{"listener": outbound}, map[string]any{"cluster": cluster})
 	expectRules(t, "a sidecar", examined(t, Options{}, sidecar))
@@ -151,8 +158,8 @@ func TestSeveralListeners(t *testing.T) {
 	marked, _ := oneListener(t, `{host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.listener: a}}}}}}`)
 	table := marked["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)["route_config"].(map[string]any)
 	table["name"] = "shared"
-	first, _ := oneListener(t, rds)
-	second, _ := oneListener(t, rds, `{listener: {name: two}}`)
+	first, _ = oneListener(t, rds)
+	second, _ = oneListener(t, rds, `{listener: {name: two}}`)
 	tables := configs(map[string]any{"version_info": "1", "route_config": table}, map[string]any{"cluster": cluster})
 	expectRules(t, "one listener with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}), tables))
 	expectRules(t, "two listeners with a mark", examined(t, Options{}, configs(map[string]any{"listener": first}, map[string]any{"listener": second}), tables), rulebook.ListenerMark)
@@ -322,6 +329,10 @@ func TestRuleBook(t *testing.T) {
 		if ok || r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity != rulebook.Wrong && r.Severity != rulebook.Note {
 			t.Errorf("incomplete: %+v", r)
 		}
+		var b strings.Builder
+		if known, err := rulebook.Explain(&b, r.ID); !known || err != nil || !strings.Contains(b.String(), r.Fix) {
+			t.Errorf("%s: %v, %q", r.ID, err, b.String())
+		}
 		if !strings.Contains(tests, "rulebook."+constant) {
 			t.Errorf("no test names %s", constant)
 		}
@@ -411,4 +422,105 @@ func TestAdminReach(t *testing.T) {
 		second, _ := oneListener(t, tc.patch)
 		expectRules(t, tc.what, examined(t, Options{}, good, configs(bootstrap(tc.host), map[string]any{"cluster": own}, map[string]any{"listener": second})), tc.want...)
 	}
+}
+
+// A listener whose routes are selected by scope has those of its own scopes, and each must be in the input.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{manager: {route_config: null, scoped_routes: {name: s, scope_key_builder: {fragments: []}, scoped_rds: {}}}}`)
+	table := func(name, host string) any {
+		return map[string]any{"route_config": parseYAML(t, `{name: `+name+`, ignore_port_in_host_matching: true, virtual_hosts: [{name: a, domains: [pets.example.com], routes: [{match: {prefix: /}, route: {cluster: upstream}}], typed_per_filter_config: {envoy.filters.http.ext_authz: {`+host+`}}}]}`)}
+	}
+	named := settled + `, check_settings: {context_extensions: {portcullis.api: a, portcullis.stage: b}}`
+	scopes := func(set string, tables ...string) any {
+		var all []any
+		for _, name := range tables {
+			all = append(all, map[string]any{"name": "x", "route_configuration_name": name})
+		}
+		return map[string]any{"dynamic_scoped_route_configs": []any{map[string]any{"name": set, "scoped_route_configs": all}}}
+	}
+	tables := map[string]any{"dynamic_route_configs": []any{table("good", named), table("open", flagged+", disabled: true")}}
+	for _, tc := range []struct {
+		what   string
+		scopes any
+		want   []string
+	}{
+		{"a guarded table", scopes("s", "good"), nil},
+		{"an open table", scopes("s", "good", "open"), []string{rulebook.RouteOff}},
+		{"a table that is not there", scopes("s", "good", "missing"), []string{rulebook.Unseen}},
+		{"the scopes of another listener", scopes("other", "good"), []string{rulebook.Unseen}},
+	} {
+		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}, tables, tc.scopes)), tc.want...)
+	}
+}
+
+// The addresses of endpoints come from Envoy's page /clusters too, and from istioctl proxy-config endpoints.
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{cluster: {type: EDS, load_assignment: null}}`)
+	good := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})
+	status := func(host string) string {
+		return `{"name": "portcullis-one", "host_statuses": [{"address": {"socket_address": {"address": "` + host + `", "port_value": 9001}}}]}`
+	}
+	expectRules(t, "no endpoints", examined(t, Options{}, good))
+	expectRules(t, "near", examined(t, Options{}, good, `{"cluster_statuses": [`+status("127.0.0.1")+`]}`))
+	expectRules(t, "far", examined(t, Options{}, good, `{"cluster_statuses": [`+status("10.0.0.1")+`]}`), rulebook.Plain)
+	expectRules(t, "of istioctl", examined(t, Options{}, good, inCamel([]any{parseYAML(t, status("10.0.0.1"))})), rulebook.Plain)
+}
+
+// An internal listener is guarded by the one that leads to it, and what it leads to is guarded too.
+func TestInternalListener(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{route: {route: {cluster: to-inner}}, host: {routes: [{match: {prefix: /}, route: {cluster: to-inner}}]}}`)
+	inner, _ := oneListener(t, `{listener: {name: inner, internal_listener: {}, address: null}, drop: true}`)
+	toInner := parseYAML(t, `{name: to-inner, load_assignment: {cluster_name: to-inner, endpoints: [{lb_endpoints: [{endpoint: {address: {envoy_internal_address: {server_listener_name: inner}}}}]}]}}`)
+	all := configs(map[string]any{"listener": listener}, map[string]any{"listener": inner}, map[string]any{"cluster": cluster}, map[string]any{"cluster": toInner})
+	expectRules(t, "two steps", examined(t, Options{}, all))
+	past, _ := oneListener(t, `{listener: {name: past}, drop: true}`)
+	expectRules(t, "past the first", examined(t, Options{}, all, configs(map[string]any{"listener": past})), rulebook.NoFilter)
+	into, _ := oneListener(t, `{listener: {name: past}, drop: true, host: {domains: [a.example.com], routes: [{match: {prefix: /}, route: {cluster: to-inner}}]}}`)
+	expectRules(t, "into the second", examined(t, Options{}, all, configs(map[string]any{"listener": into})), rulebook.NoFilter)
+}
+
+// Filters of one name that several sources deliver are all examined, because the dump does not show which of them runs where.
+func TestDiscoveredTwice(t *testing.T) {
+	t.Parallel()
+	listener, cluster := oneListener(t, `{filter: {typed_config: null, config_discovery: {type_urls: [a]}}}`)
+	delivered := func(more string) any {
+		authz, _ := oneListener(t, `{authz: {`+more+`}}`)
+		manager := authz["filter_chains"].([]any)[0].(map[string]any)["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)
+		config := manager["http_filters"].([]any)[0].(map[string]any)["typed_config"]
+		return map[string]any{"ecds_filters": []any{map[string]any{"ecds_filter": map[string]any{"name": "envoy.filters.http.ext_authz", "typed_config": config}}}}
+	}
+	all := configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster}, delivered(""))
+	expectRules(t, "once", examined(t, Options{}, all))
+	expectRules(t, "twice", examined(t, Options{}, all, configs(delivered("failure_mode_allow: true"))), rulebook.FailOpen)
+}
+
+// A filter chain without a check is a finding, unless it is for another application by its server name and its upstream.
+func TestChains(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		what, match, cluster string
+		want                 []string
+	}{
+		{"for all others", `{}`, "shop", []string{rulebook.NoFilter}},
+		{"for a network", `{source_prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}`, "shop", []string{rulebook.NoFilter}},
+		{"for a server name", `{server_names: [shop.example.com]}`, "shop", nil},
+		{"for a server name, with the guarded upstream", `{server_names: [shop.example.com]}`, "upstream", []string{rulebook.NoFilter}},
+	} {
+		listener, cluster := oneListener(t)
+		other, _ := oneListener(t, toCluster(tc.cluster), `{chain: {filter_chain_match: `+tc.match+`}}`)
+		listener["filter_chains"] = append(listener["filter_chains"].([]any), other["filter_chains"].([]any)...)
+		expectRules(t, tc.what, examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"cluster": cluster})), tc.want...)
+	}
+}
+
+// A route that leads to the address that Google's gRPC client asks leads to portcullis.
+func TestExposedAddress(t *testing.T) {
+	t.Parallel()
+	listener, _ := oneListener(t, `{authz: {grpc_service: {envoy_grpc: null, google_grpc: {target_uri: "dns:127.0.0.1:9001", stat_prefix: portcullis}}}}`)
+	other, _ := oneListener(t, toCluster("door"), `{listener: {name: two}}`)
+	door := parseYAML(t, clusterAt("door", "127.0.0.1", 9001))
+	expectRules(t, "by address", examined(t, Options{}, configs(map[string]any{"listener": listener}, map[string]any{"listener": other}, map[string]any{"cluster": door})), rulebook.Exposed)
 }

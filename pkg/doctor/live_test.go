@@ -118,10 +118,15 @@ func TestNotProbed(t *testing.T) {
 	for patch, want := range map[string][]string{
 		`{authz: {failure_mode_allow: true}}`:        {rulebook.FailOpen, rulebook.NotProbed},
 		`{authz: {allowed_headers: {patterns: []}}}`: {rulebook.Headers, rulebook.NotProbed},
-		`{wrap: true}`:                  {rulebook.Conditional, rulebook.Unapplied, rulebook.NoAPI, rulebook.NotProbed},
-		`{before: [` + lua + `]}`:       {rulebook.Before, rulebook.NotProbed},
-		onRoute + `{disabled: true}}}}`: {rulebook.RouteOff, rulebook.NotProbed},
-		`{host: {domains: ["pets.*"]}}`: {rulebook.NotProbed},
+		`{wrap: true}`:                                              {rulebook.Conditional, rulebook.Unapplied, rulebook.NoAPI, rulebook.NotProbed},
+		`{before: [` + lua + `]}`:                                   {rulebook.Before, rulebook.NotProbed},
+		onRoute + `{disabled: true}}}}`:                             {rulebook.RouteOff, rulebook.NotProbed},
+		`{host: {domains: ["pets.*"]}}`:                             {rulebook.NotProbed},
+		`{authz: {grpc_service: {retry_policy: {num_retries: 1}}}}`: {rulebook.Retries, rulebook.NotProbed},
+		`{manager: {local_reply_config: {mappers: [{filter: {not_health_check_filter: {}}, status_code: 200}]}}}`:                    {rulebook.Answers, rulebook.NotProbed},
+		onRoute + `{check_settings: {grpc_service: {envoy_grpc: {cluster_name: other}, timeout: 1s}}}}}}`:                            {rulebook.OtherService, rulebook.NotProbed},
+		`{listener: {default_filter_chain: {filters: [` + network + `tcp_proxy.v3.TcpProxy, stat_prefix: a, cluster: upstream}}]}}}`: {rulebook.TCP, rulebook.NotProbed},
+		`{listener: {fcds_config: {name: a}}}`:                                                                   {rulebook.Unseen, rulebook.NotProbed},
 		`{host: {routes: [` + one(`prefix: /a, query_parameters: [{name: a}]`) + `]}}`:                           {rulebook.NotProbed},
 		`{host: {routes: [` + one(`safe_regex: {regex: a}`) + `]}}`:                                              {rulebook.NotProbed},
 		`{host: {routes: [` + one(`path: /a, headers: [{name: ":method", string_match: {exact: POST}}]`) + `]}}`: {rulebook.NotProbed},
@@ -134,6 +139,11 @@ func TestNotProbed(t *testing.T) {
 			t.Errorf("%s: %v, %d probes", patch, err, probes.Load())
 		}
 		expectRules(t, patch, got, want...)
+	}
+	// Nothing is sent to a listener of which only an upgrade is checked.
+	upgrade, _ := oneListener(t, `{drop: true, manager: {upgrade_configs: [{upgrade_type: websocket, filters: [AUTHZFILTER, `+router+`]}]}}`)
+	if _, err := probedRules(t, &url.URL{Host: "127.0.0.1:1"}, Options{}, configs(map[string]any{"listener": upgrade})); !errors.Is(err, live.ErrListener) {
+		t.Errorf("%v", err)
 	}
 	two, _ := oneListener(t, `{listener: {name: two}}`)
 	listener, cluster := oneListener(t)

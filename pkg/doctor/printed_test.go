@@ -168,3 +168,66 @@ func TestEnvoyGateway(t *testing.T) {
 	found := examined(t, Options{}, broken)
 	expectRules(t, "no backstop", found, rulebook.Off, rulebook.Unapplied, rulebook.Backstop)
 }
+
+// The patches of portcullis envoy do not reach listeners with other names. They are named.
+func TestUnpatched(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/envoy-gateway.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpatched := strings.NewReplacer(`"encode_raw_headers": true`, `"encode_raw_headers": false`).Replace(string(text))
+	for what, tc := range map[string]struct{ text, want string }{
+		"another name":     {unpatched, `"default/eg/http" has encode_raw_headers`},
+		"XDSNameSchemeV2":  {strings.ReplaceAll(unpatched, `"default/eg/http"`, `"tcp-80"`), `it has the name of XDSNameSchemeV2`},
+		"merged Gateways":  {strings.ReplaceAll(unpatched, `"default/eg/https"`, `"default/other/https"`), `this Envoy serves the Gateways default/eg and default/other`},
+		"HTTP/3":           {strings.ReplaceAll(unpatched, `"address": "0.0.0.0",`, `"address": "0.0.0.0", "protocol": "UDP",`), `it is one of HTTP/3`},
+		"patched":          {string(text), ""},
+		"one more of QUIC": {withQUIC(t, text), `the listener "default/eg/https-quic" has encode_raw_headers: it is one of HTTP/3`},
+	} {
+		d := dump.New()
+		if err := d.Read(what, strings.NewReader(tc.text)); err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, f := range Examine(d, Options{}) {
+			if f.Rule == rulebook.Unpatched {
+				found = append(found, f.What)
+			}
+		}
+		if all := strings.Join(found, "; "); all != "" && tc.want == "" || !strings.Contains(all, tc.want) {
+			t.Errorf("%s: %q, want %q", what, all, tc.want)
+		}
+	}
+}
+
+// withQUIC adds a listener that Envoy Gateway makes for HTTP/3, which the patches of the other one do not change.
+func withQUIC(t *testing.T, text []byte) string {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range all["configs"].([]any) {
+		listeners, ok := section.(map[string]any)["dynamic_listeners"].([]any)
+		if !ok {
+			continue
+		}
+		one, err := json.Marshal(listeners[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var quic any
+		changed := strings.NewReplacer(`"name":"default/eg/https"`, `"name":"default/eg/https-quic"`, `"encode_raw_headers":true`, `"encode_raw_headers":false`,
+			`"address":"0.0.0.0",`, `"address":"0.0.0.0","protocol":"UDP",`).Replace(string(one))
+		if err := json.Unmarshal([]byte(changed), &quic); err != nil {
+			t.Fatal(err)
+		}
+		section.(map[string]any)["dynamic_listeners"] = append(listeners, quic)
+	}
+	out, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/doctor/dump"
 	"github.com/portcullis-authz/portcullis/pkg/doctor/rulebook"
 )
 
@@ -57,6 +58,11 @@ func reachCases() []broken {
 		{rule: rulebook.NoFilter, breaks: upgrade(""), fix: upgrade("AUTHZFILTER, ")},
 		{rule: rulebook.FailOpen, breaks: upgrade("AUTHZFILTEROPEN, "), fix: `{manager: {upgrade_configs: null}}`},
 		{breaks: `{manager: {upgrade_configs: [{upgrade_type: websocket}]}}`},
+		also(rulebook.NoFilter, strings.Replace(toCluster("shop-CASE"), "route: {", "route: {request_mirror_policies: [{cluster: upstream}], ", 1), shop),
+		{breaks: `{}`, more: `{listener: {name: inner-CASE, address: null, internal_listener: {}}, drop: true}`},
+		{rule: rulebook.NoFilter, breaks: `{}`, fix: `{}`, more: `{chain: {filters: [` + network + `match_delegate.v3.X, extension_config: {typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, route_config: {name: a, virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: upstream}}]}]}}}}}]}}`, synthetic: true},
+		also(rulebook.TCP, tcpTo("cluster: several-CASE"), `{name: several-CASE, connect_timeout: 1s, lb_policy: 6, cluster_type: {name: envoy.clusters.aggregate, typed_config: {"@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [upstream]}}}`),
+		{rule: rulebook.UnknownSetting, breaks: onHost + `{check_settings: {context_extensions: {portcullis.listner: a}}}}}}`, fix: onHost + `{check_settings: {context_extensions: {portcullis.listner: null, portcullis.listener: a}}}}}}`},
 		{rule: rulebook.Tunnel, breaks: `{manager: {upgrade_configs: [{upgrade_type: CONNECT}]}, route: {match: {prefix: null, path_match_policy: null, connect_matcher: {}}, route: {upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]}}}`,
 			fix: `{route: {match: {connect_matcher: null, prefix: /}, route: {upgrade_configs: null}}}`},
 		{rule: rulebook.OtherService, breaks: onRoute + `{check_settings: {grpc_service: {envoy_grpc: {cluster_name: upstream}, timeout: 1s}}}}}}`, fix: onRoute + `{check_settings: {grpc_service: null}}}}}`},
@@ -83,6 +89,7 @@ func actionCases() []broken {
 		{rule: rulebook.HostHeader, breaks: `{table: {vhost_header: x-tenant}}`, fix: `{table: {vhost_header: null}}`},
 		{rule: rulebook.Matching, breaks: `{table: {ignore_path_parameters_in_path_matching: true}}`, fix: `{table: {ignore_path_parameters_in_path_matching: null}}`},
 		{rule: rulebook.Matching, breaks: `{route: {match: {prefix: /pets, case_sensitive: false}}}`, fix: `{route: {match: {case_sensitive: true}}}`},
+		{rule: rulebook.Matching, breaks: `{route: {match: {prefix: null, safe_regex: {regex: "(?i)/pets/.*"}}}}`, fix: `{route: {match: {safe_regex: {regex: "/pets/.*"}}}}`},
 		good(`{route: {match: {prefix: /, case_sensitive: false}}}`),
 		onAction(rulebook.ClientRewrite, `path_rewrite: "/a%REQ(x-path)%"`, `path_rewrite: null`), onAction(rulebook.ClientRewrite, `host_rewrite_header: x-host`, `host_rewrite_header: null`),
 		onAction(rulebook.ClientRewrite, `host_rewrite: "%REQ(x-host)%"`, `host_rewrite: null`),
@@ -136,20 +143,28 @@ func filterCases() []broken {
 		before(compressor(`, request_direction_config: {common_config: {enabled: {default_value: true, runtime_key: a}}}`)),
 		good(`{before: [` + compressor("") + `], after: [` + compressor("") + `]}`),
 		before(limiter(`, request_headers_to_add_when_not_enforced: [{header: {key: x-caller, value: admin}}]`)), good(`{before: [` + limiter("") + `]}`),
-		before(strings.Replace(json, "NAMESPACE", proxyProtocol, 1)), good(`{before: [` + strings.Replace(json, "NAMESPACE", "a", 1) + `]}`),
+		before(strings.Replace(json, "NAMESPACE", dump.ProxyProtocol, 1)), good(`{before: [` + strings.Replace(json, "NAMESPACE", "a", 1) + `]}`),
+		before(`{name: typed, typed_config: {"@type": type.googleapis.com/xds.type.v3.TypedStruct, type_url: ` + pkgHTTP + `lua.v3.Lua, value: {default_source_code: {inline_string: "function envoy_on_request(h) end"}}}}`),
+		before(processor("")), before(processor(`processing_mode: {request_header_mode: SKIP, request_body_mode: STREAMED}, `)), good(`{before: [` + processor(`processing_mode: {request_header_mode: SKIP}, `) + `]}`),
+		good(`{after: [` + processor(`observability_mode: true, `) + `]}`),
 		{rule: rulebook.Before, breaks: `{before: [` + filterOf("mcp_json_rest_bridge", "McpJsonRestBridge", "") + `]}`, fix: `{before: null}`},
 		{rule: rulebook.After, also: []string{rulebook.Unseen}, breaks: vhds + `after: [` + demand + `]}`, fix: `{after: null, before: [` + demand + `]}`, fixedLeave: []string{rulebook.Unseen}, synthetic: true},
 		{rule: rulebook.Unseen, breaks: vhds + `before: []}`, fix: `{table: {vhds: null}}`, synthetic: true},
 		{rule: rulebook.After, breaks: `{router: {upstream_http_filters: [` + mutation + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}`, fix: `{router: {upstream_http_filters: null}}`},
 		{rule: rulebook.After, breaks: `{route: {route: {cluster: up-CASE}}}`, fix: `{route: {route: {cluster: upstream}}}`, clusters: []string{filtered("up-CASE", mutation)}},
+		{rule: rulebook.Trailers, breaks: `{route: {route: {cluster: h2-CASE}}}`, fix: `{route: {route: {cluster: upstream}}}`, clusters: []string{strings.TrimSuffix(clusterAt("h2-CASE", "127.0.0.1", 8080), "}") + `, http2_protocol_options: {}}`}},
 		good(`{before: [` + filterOf("grpc_stats", "FilterConfig", "") + `, ` + filterOf("fault", "HTTPFault", "") + `]}`),
 	}
+}
+
+func processor(mode string) string {
+	return filterOf("ext_proc", "ExternalProcessor", `, `+mode+`grpc_service: {envoy_grpc: {cluster_name: upstream}}`)
 }
 
 // filtered is a cluster with an HTTP filter of its own.
 func filtered(name, filter string) string {
 	return strings.TrimSuffix(clusterAt(name, "127.0.0.1", 8080), "}") + `, typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions,
-		explicit_http_config: {http2_protocol_options: {}}, http_filters: [` + filter + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}}`
+		explicit_http_config: {http_protocol_options: {}}, http_filters: [` + filter + `, ` + filterOf("upstream_codec", "UpstreamCodec", "") + `]}}}`
 }
 
 // answerCases are settings of the listener for requests and answers.
@@ -178,6 +193,10 @@ func answerCases() []broken {
 		onManager(rulebook.Underscores, "common_http_protocol_options", "{headers_with_underscores_action: DROP_HEADER}", "{headers_with_underscores_action: REJECT_REQUEST}"),
 		onManager(rulebook.HeaderSize, "max_request_headers_kb", "8", "60"),
 		onManager(rulebook.ClientCert, "forward_client_cert_details", "ALWAYS_FORWARD_ONLY", "SANITIZE_SET"),
+		onManager(rulebook.ClientCert, "forward_client_cert_matcher", `{on_no_match: {action: {name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertConfig, forward_client_cert_details: ALWAYS_FORWARD_ONLY}}}}`, "null"),
+		onManager(rulebook.Internal, "internal_address_config", "{cidr_ranges: [{address_prefix: 0.0.0.0, prefix_len: 0}]}", "{cidr_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}"),
+		{rule: rulebook.Address, breaks: `{listener: {traffic_direction: INBOUND}, manager: {use_remote_address: null}}`, fix: `{manager: {use_remote_address: true}}`},
+		onManager(rulebook.LogQuery, "access_log", file("%CEL(request.headers['authorization'])%"), file("%REQ(:METHOD)% %CEL(request.method)%")),
 		onManager(rulebook.LogQuery, "access_log", file("%PATH%"), file("%PATH(NQ)%")), onManager(rulebook.LogQuery, "access_log", file("%PATH(WQ:ORIG):9%"), file("%PATH(NQ:ORIG)%")),
 		onManager(rulebook.LogQuery, "access_log", file("%REQ(Authorization)%"), file("%REQ(X-REQUEST-ID)%")), onManager(rulebook.LogQuery, "access_log", file("%REQ(x-amz-security-token):10%"), file("%RESPONSE_CODE%")),
 		onManager(rulebook.LogQuery, "access_log", file("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"), "null"),
@@ -213,6 +232,8 @@ func connectionCases() []broken {
 		{rule: rulebook.CheckTarget, also: []string{rulebook.Unhealthy}, breaks: `{cluster: {type: ORIGINAL_DST, lb_policy: 6, load_assignment: null}}`, fix: `{cluster: {type: STATIC, lb_policy: 0, load_assignment: {cluster_name: CLUSTER, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9001}}}}]}]}}}`},
 		cluster(rulebook.Unhealthy, `load_assignment: {cluster_name: CLUSTER, endpoints: []}`, strings.Replace(far, "192.0.2.1", "127.0.0.1", 1)),
 		cluster(rulebook.OuterTimeout, options(`common_http_protocol_options: {max_stream_duration: 0.5s}`), options(`common_http_protocol_options: {max_stream_duration: 5s}`)),
+		cluster(rulebook.Plain, far+`, transport_socket: `+wrapped(`{name: raw, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}`), `transport_socket: `+wrapped(strings.TrimPrefix(tls(""), "transport_socket: "))),
+		cluster(rulebook.Breaker, `circuit_breakers: {per_host_thresholds: [{max_connections: 10}]}`, `circuit_breakers: {per_host_thresholds: null}`),
 		cluster(rulebook.Outlier, `outlier_detection: {consecutive_5xx: 3}`, `outlier_detection: null`),
 		cluster(rulebook.CheckFilter, options(`http_filters: [`+lua+`, `+filterOf("upstream_codec", "UpstreamCodec", "")+`]`), options(`http_filters: null`)),
 		{rule: rulebook.Plain, breaks: `{authz: {grpc_service: {envoy_grpc: null, google_grpc: {target_uri: "p.example.com:9001", stat_prefix: a, channel_credentials_plugin: [{name: a, typed_config: {"@type": type.googleapis.com/envoy.extensions.grpc_service.channel_credentials.insecure.v3.InsecureCredentials}}]}}}}`,
@@ -220,4 +241,9 @@ func connectionCases() []broken {
 		{rule: rulebook.Principal, breaks: `{chain: {transport_socket: ` + strings.Replace(downstreamTLS, "tls_certificates:", "validation_context: {trusted_ca: {filename: FOLDER/ca.crt}, allow_expired_certificate: true}, tls_certificates:", 1) + `}, host: {typed_per_filter_config: {envoy.filters.http.ext_authz: {check_settings: {context_extensions: {portcullis.sourcePrincipal: verified}}}}}}`,
 			fix: `{chain: {transport_socket: {typed_config: {common_tls_context: {validation_context: {allow_expired_certificate: null}}}}}}`},
 	}
+}
+
+// wrapped is a transport socket inside one that sends a PROXY protocol header.
+func wrapped(socket string) string {
+	return `{name: p, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, config: {version: V1}, transport_socket: ` + socket + `}}`
 }

@@ -355,27 +355,27 @@ type expectation struct {
 	must  string
 }
 
-func assemble(t *testing.T, dir string, real bool) *tested {
+func assemble(t *testing.T, dir string, all []broken, real bool) *tested {
 	t.Helper()
-	all := &tested{names: map[string]expectation{}}
+	out := &tested{names: map[string]expectation{}}
 	build := func(name, owner string, patches ...string) {
 		for i := range patches {
 			patches[i] = strings.ReplaceAll(patches[i], "CASE", owner)
 		}
 		listener, cluster := built(t, name, dir, patches...)
-		all.listeners, all.clusters = append(all.listeners, listener), append(all.clusters, cluster)
+		out.listeners, out.clusters = append(out.listeners, listener), append(out.clusters, cluster)
 	}
 	add := func(c broken, name string, want expectation, patches ...string) {
 		build(name, name, patches...)
-		all.names[name] = want
+		out.names[name] = want
 		if want.must != "" && c.more != "" || c.rule == "" && c.more != "" {
 			build(name+"-more", name, c.more)
 		}
 		for _, extra := range c.clusters {
-			all.clusters = append(all.clusters, parseYAML(t, strings.ReplaceAll(extra, "CASE", name)))
+			out.clusters = append(out.clusters, parseYAML(t, strings.ReplaceAll(extra, "CASE", name)))
 		}
 	}
-	for i, c := range cases() {
+	for i, c := range all {
 		if c.synthetic && real {
 			continue
 		}
@@ -388,8 +388,8 @@ func assemble(t *testing.T, dir string, real bool) *tested {
 		add(c, name+"fixed", expectation{c.fixedLeave, ""}, c.breaks, c.fix)
 	}
 	static := printedParts(t)["static_resources"].(map[string]any)
-	all.clusters = append(all.clusters, static["clusters"].([]any)...)
-	return all
+	out.clusters = append(out.clusters, static["clusters"].([]any)...)
+	return out
 }
 
 // check compares what is found with what is broken.
@@ -431,7 +431,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	t.Run("written", func(t *testing.T) {
 		t.Parallel()
-		all := assemble(t, t.TempDir(), false)
+		all := assemble(t, t.TempDir(), cases(), false)
 		sections := []any{map[string]any{"static_listeners": wrappedAll("listener", all.listeners)}, map[string]any{"static_clusters": wrappedAll("cluster", all.clusters)}}
 		text, err := json.Marshal(map[string]any{"configs": sections})
 		if err != nil {
@@ -443,34 +443,58 @@ func TestRules(t *testing.T) {
 		}
 		all.check(t, d)
 	})
-	t.Run("dumped", func(t *testing.T) {
+	t.Run("of istioctl", func(t *testing.T) {
 		t.Parallel()
-		bin := envoytest.Require(t)
-		dir := t.TempDir()
-		selfSigned(t, dir)
-		all := assemble(t, dir, true)
-		bootstrap := printedParts(t)
-		bootstrap["static_resources"] = map[string]any{"listeners": all.listeners, "clusters": all.clusters}
-		text, err := yaml.Marshal(bootstrap)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		envoy, err := envoytest.StartEnvoy(ctx, bin, dir, string(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer envoy.Stop()
+		all := assemble(t, t.TempDir(), cases(), false)
 		d := dump.New()
-		if err := d.ReadAdmin(ctx, envoy.Admin()); err != nil {
-			t.Fatal(err)
-		}
-		if d.Version != envoytest.Version || d.State != "LIVE" {
-			t.Errorf("%q, %q", d.Version, d.State)
+		for _, list := range [][]any{all.listeners, all.clusters} {
+			text, err := json.Marshal(inCamel(list))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Read("list", strings.NewReader(string(text))); err != nil {
+				t.Fatal(err)
+			}
 		}
 		all.check(t, d)
 	})
+	for group := range slices.Chunk(cases(), 60) { // a small Envoy answers soon, however busy the machine is
+		t.Run("dumped", func(t *testing.T) {
+			t.Parallel()
+			checkDumped(t, group)
+		})
+	}
+}
+
+// checkDumped runs an Envoy with cases, and compares what is found in it.
+func checkDumped(t *testing.T, group []broken) {
+	t.Helper()
+	bin := envoytest.Require(t)
+	dir := t.TempDir()
+	selfSigned(t, dir)
+	all := assemble(t, dir, group, true)
+	bootstrap := printedParts(t)
+	bootstrap["bootstrap_extensions"] = []any{parseYAML(t, `{name: envoy.bootstrap.internal_listener, typed_config: {"@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}}`)}
+	bootstrap["static_resources"] = map[string]any{"listeners": all.listeners, "clusters": all.clusters}
+	text, err := yaml.Marshal(bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	envoy, err := envoytest.StartEnvoy(ctx, bin, dir, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer envoy.Stop()
+	d := dump.New()
+	if err := d.ReadAdmin(ctx, envoy.Admin()); err != nil {
+		t.Fatal(err)
+	}
+	if d.Version != envoytest.Version || d.State != "LIVE" {
+		t.Errorf("%q, %q", d.Version, d.State)
+	}
+	all.check(t, d)
 }
 
 func wrappedAll(name string, all []any) []any {

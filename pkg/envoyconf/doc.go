@@ -88,6 +88,22 @@
 // 2026-11-28: the routes of a stage are not told apart for Envoy Gateway. The Gateway API orders matches by its own
 // rules, for which the proof of exceptions does not hold.
 //
+// 2026-11-28: policies of Envoy Gateway declare raw headers, and portcullis refuses other ones. encode_raw_headers comes from the
+// EnvoyPatchPolicy, as does the enabled portcullis-unguarded. A user's own SecurityPolicy replaces the printed one of its route, and
+// only portcullis-unguarded refuses the route then. Envoy Gateway ignores patches for names that it does not have, which happens with
+// shared ports, merged Gateways, HTTP/3 and XDSNameSchemeV2, and only reports it. Without the declaration nobody would notice until a
+// route is open. Flags name what is to be patched, because these settings are not in portcullis.yaml.
+//
+// 2026-11-28: Envoy Gateway makes the filter portcullis-unguarded only while a route has its policy. A user's SecurityPolicy for all routes
+// that is older, or whose name comes first, takes them all, and then Envoy has no filter of portcullis. So the patches also
+// add an RBAC filter before the router, which needs neither policies nor clusters: it denies what no check has allowed.
+//
+// 2026-11-28: resources of a Gateway that is not called eg begin with its name. With the same names, applying those of a second Gateway of
+// a namespace would take the policy that refuses unguarded routes from the first.
+//
+// 2026-11-28: SPIFFE ids are declared as verified only together with what verifies them: trusted_ca, or clientValidation with
+// VerifyIfGiven or RequireAndVerify. --for filter prints no listener, so it does not declare them.
+//
 // 2026-11-28: Envoy selects the upstream of a route by the name in the answer of portcullis, and not by the path. Routes that match
 // paths would have to match as portcullis does, and cannot: Envoy reads %61 and a as different characters, its templates cannot
 // express fall-through between methods, and readings of HTTP APIs have another order. A request for which the two differ would reach an

@@ -18,8 +18,10 @@ type gatewayed struct {
 	*plan
 	// Namespace and Name are those of the Gateway. All resources except Grants are in its namespace.
 	Namespace, Name string
-	// XDS are the names that Envoy Gateway gives to the Gateway's listeners and to their routes.
-	XDS []string
+	// Prefix begins the names of the resources, so that two Gateways of a namespace do not share any.
+	Prefix string
+	// Listeners and RouteConfigs are the names of Envoy's listeners and RouteConfigurations to patch.
+	Listeners, RouteConfigs []string
 	// Checks is the reference to portcullis.
 	Checks backendRef
 	// Backends are addresses that are not Services.
@@ -78,6 +80,9 @@ const (
 // gatewayPath matches what the Gateway API accepts as a prefix.
 var gatewayPath = regexp.MustCompile(`^(/[A-Za-z0-9._~!$&'()*+,;=:@-]([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+$`)
 
+// nameInEnvoy matches the names that Envoy Gateway gives to listeners and RouteConfigurations.
+var nameInEnvoy = regexp.MustCompile(`^[a-z0-9]([a-z0-9./-]*[a-z0-9])?$`)
+
 // notInName matches what a name in Kubernetes does not have.
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
@@ -97,7 +102,13 @@ func (p *plan) newGatewayed() (*gatewayed, error) {
 		if slices.Contains(p.GatewayListeners[:i], name) {
 			errs = append(errs, fmt.Errorf("--gateway-listener: %s is given twice", name))
 		}
-		g.XDS = append(g.XDS, p.Gateway+"/"+name)
+		g.Listeners = append(g.Listeners, p.Gateway+"/"+name)
+	}
+	g.RouteConfigs = g.Listeners
+	errs = append(errs, g.nameInEnvoy())
+	g.Prefix = "portcullis"
+	if g.Name != defaultGatewayName {
+		g.Prefix = objectName("portcullis-" + g.Name)
 	}
 	var err error
 	g.Checks, err = g.refer("portcullis", "portcullis", p.PortcullisAt, "SecurityPolicy", "gateway.envoyproxy.io")
@@ -107,6 +118,38 @@ func (p *plan) newGatewayed() (*gatewayed, error) {
 		errs = append(errs, err)
 	}
 	return g, errors.Join(errs...)
+}
+
+// nameInEnvoy takes the names that Envoy Gateway gives to listeners and routes, if they are not those of the Gateway's listeners.
+func (g *gatewayed) nameInEnvoy() error {
+	var errs []error
+	for _, names := range []struct {
+		flag  string
+		given []string
+		to    *[]string
+	}{
+		{"gateway-envoy-listener", g.EnvoyListeners, &g.Listeners},
+		{"gateway-envoy-routes", g.EnvoyRoutes, &g.RouteConfigs},
+	} {
+		for i, name := range names.given {
+			if !nameInEnvoy.MatchString(name) {
+				errs = append(errs, fmt.Errorf("--%s: %q is not a name that Envoy Gateway gives: write namespace/gateway/listener, or one such as tcp-443", names.flag, name))
+			}
+			if slices.Contains(names.given[:i], name) {
+				errs = append(errs, fmt.Errorf("--%s: %s is given twice", names.flag, name))
+			}
+		}
+		if len(names.given) > 0 {
+			*names.to = names.given
+		}
+	}
+	if g.GatewayClientCA != "" && !istioHost.MatchString(g.GatewayClientCA) {
+		errs = append(errs, fmt.Errorf("--gateway-client-ca: %q is not the name of a ConfigMap", g.GatewayClientCA))
+	}
+	if g.GatewayClass != "" && !istioHost.MatchString(g.GatewayClass) {
+		errs = append(errs, fmt.Errorf("--gateway-class: %q is not the name of a GatewayClass", g.GatewayClass))
+	}
+	return errors.Join(errs...)
 }
 
 // refer returns the reference to an address, with the grant or the Backend that it needs.
@@ -124,7 +167,7 @@ func (g *gatewayed) refer(flag, name string, at address, from, group string) (ba
 	if !at.isIP() && !strings.Contains(at.Host, ".") {
 		return backendRef{}, fmt.Errorf("--%s: %q is not a complete name: write name.namespace.svc.cluster.local:port for a Service", flag, at.Host)
 	}
-	b := backend{objectName(strings.TrimSuffix("portcullis-"+name, "-portcullis")), at}
+	b := backend{objectName(strings.TrimSuffix(g.Prefix+"-"+name, "-portcullis")), at}
 	if !slices.Contains(g.Backends, b) {
 		g.Backends = append(g.Backends, b)
 	}
@@ -152,12 +195,12 @@ func (p *plan) forEnvoyGateway() (*gatewayed, error) {
 			}
 			if h.Rest {
 				for hosts := range slices.Chunk(h.Domains, mostHosts) {
-					g.Rest = append(g.Rest, restRoute{objectName("portcullis-other-paths-" + hosts[0]), hosts})
+					g.Rest = append(g.Rest, restRoute{objectName(g.Prefix + "-other-paths-" + hosts[0]), hosts})
 				}
 			}
 		}
 	}
-	g.Rest = append(g.Rest, restRoute{Name: "portcullis-other-hosts"})
+	g.Rest = append(g.Rest, restRoute{Name: g.Prefix + "-other-hosts"})
 	return g, errors.Join(errs...)
 }
 
@@ -193,9 +236,9 @@ func (g *gatewayed) addRoutes(l *listener, h *virtualHost, m mapping, only bool)
 	at := slices.IndexFunc(g.Upstreams, func(u upstream) bool { return u.Name == g.cluster(m) })
 	to, _ := g.refer("upstream", g.Upstreams[at].Name, g.Upstreams[at].Address, "HTTPRoute", "gateway.networking.k8s.io") // checked by newGatewayed
 	for hosts := range slices.Chunk(h.Domains, mostHosts) {
-		name := objectName("portcullis-api-" + m.api.ID + "-" + m.stage)
+		name := objectName(g.Prefix + "-api-" + m.api.ID + "-" + m.stage)
 		if !only || len(h.Domains) > mostHosts {
-			name = objectName("portcullis-api-"+m.api.ID+"-"+m.stage, hosts[0]+m.base)
+			name = objectName(g.Prefix+"-api-"+m.api.ID+"-"+m.stage, hosts[0]+m.base)
 		}
 		g.Routes = append(g.Routes, gatewayRoute{
 			Name: name, About: entry{host: hosts[0], mapping: m}.String(), Hosts: hosts,
@@ -214,9 +257,9 @@ func objectName(text string, more ...string) string {
 	return name
 }
 
-// Title is the name of the grant.
-func (g grant) Title() string {
-	return objectName("portcullis-" + strings.ToLower(g.From) + "-" + g.Name)
+// Title is the name of a grant. Its namespace is that of the Service, which several Gateways may use.
+func (g *gatewayed) Title(to grant) string {
+	return objectName(g.Prefix + "-" + g.Namespace + "-" + strings.ToLower(to.From) + "-" + to.Name)
 }
 
 // guard is the extAuth of a SecurityPolicy.
@@ -228,14 +271,14 @@ type guard struct {
 // Guard returns the extAuth for settings. With nil, the host selects the API.
 func (g *gatewayed) Guard(s *settings) guard { return guard{g, s} }
 
-// patched is a listener of the Gateway for the EnvoyPatchPolicy.
+// patched is a listener or a RouteConfiguration of Envoy for the EnvoyPatchPolicy.
 type patched struct {
 	*gatewayed
-	// Of is the name of the listener and of its routes in Envoy.
+	// Of is its name.
 	Of string
 }
 
-// Patched returns the patches of a listener.
+// Patched returns what the patches of a listener or a RouteConfiguration need.
 func (g *gatewayed) Patched(of string) patched { return patched{g, of} }
 
 // Manager is the JSONPath of the HTTP connection managers of a listener.
@@ -250,12 +293,12 @@ func (p patched) Ours() string { return p.filters("(api-.+|other|unguarded)") }
 func (p patched) Unguarded() string { return p.filters("unguarded") }
 
 func (p patched) filters(which string) string {
-	return `/^envoy\.filters\.http\.ext_authz\/(securitypolicy)?\/` + p.Namespace + `\/portcullis-` + which + `$/`
+	return `/^envoy\.filters\.http\.ext_authz\/(securitypolicy)?\/` + p.Namespace + `\/` + p.Prefix + `-` + which + `$/`
 }
 
 // UnguardedNames are the possible names of the filter portcullis-unguarded, as segments of a JSON pointer. Envoy ignores
 // settings for a filter that it does not have.
 func (p patched) UnguardedNames() []string {
-	name := "~1" + p.Namespace + "~1portcullis-unguarded"
+	name := "~1" + p.Namespace + "~1" + p.Prefix + "-unguarded"
 	return []string{"envoy.filters.http.ext_authz~1securitypolicy" + name, "envoy.filters.http.ext_authz~1" + name}
 }

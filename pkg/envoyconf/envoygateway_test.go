@@ -152,10 +152,10 @@ func TestGatewayPatches(t *testing.T) {
 		}
 		for _, listener := range []string{"edge/public/http", "edge/public/https"} {
 			for path, want := range map[string]int{
-				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "stat_prefix": 1, "access_log": 1, "local_reply_config": 1,
+				"encode_raw_headers": 1, "validate_mutations": 1, "filter_enabled_metadata": 1, "stat_prefix": 1, "access_log": 1, "local_reply_config": 1, "http_filters/-2": 1,
 				"pack_as_bytes": bodies, "with_request_body": bodies, "request_id_extension": 1,
-				"/typed_per_filter_config/envoy.filters.http.ext_authz~1~1edge~1portcullis-unguarded":               1,
-				"/typed_per_filter_config/envoy.filters.http.ext_authz~1securitypolicy~1edge~1portcullis-unguarded": 1,
+				"/typed_per_filter_config/envoy.filters.http.ext_authz~1~1edge~1portcullis-public-unguarded":               1,
+				"/typed_per_filter_config/envoy.filters.http.ext_authz~1securitypolicy~1edge~1portcullis-public-unguarded": 1,
 			} {
 				if got := count[listener+" "+path]; got != want {
 					t.Errorf("%s, %s: %d patches of %s, want %d", shape, listener, got, path, want)
@@ -165,15 +165,74 @@ func TestGatewayPatches(t *testing.T) {
 	}
 }
 
+// The names in Envoy are those that Envoy Gateway gives to the Gateway's listeners, or others that the flags name. Merged Gateways have one
+// EnvoyPatchPolicy for their class.
+func TestGatewayNamesInEnvoy(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Options)
+		want   []string
+	}{
+		{func(*Options) {}, []string{"Gateway eg", "Listener default/eg/http", "RouteConfiguration default/eg/http"}},
+		{func(o *Options) {
+			o.GatewayClass, o.EnvoyListeners, o.EnvoyRoutes = "merged", []string{"tcp-443", "udp-443"}, []string{"default/eg/http"}
+		}, []string{"GatewayClass merged", "Listener tcp-443", "Listener udp-443", "RouteConfiguration default/eg/http"}},
+	} {
+		o := forGateway("signed")
+		c.change(&o)
+		docs := parse(t, mustGenerate(t, shapes(t)["signed"], o))
+		policy := docs[slices.IndexFunc(docs, func(d tree) bool { return d["kind"] == "EnvoyPatchPolicy" })]
+		got := []string{fmt.Sprint(at(t, policy, "spec", "targetRef", "kind"), " ", at(t, policy, "spec", "targetRef", "name"))}
+		for _, p := range at(t, policy, "spec", "jsonPatches").([]any) {
+			kind := at(t, p, "type").(string)
+			if name := fmt.Sprint(kind[strings.LastIndex(kind, ".")+1:], " ", at(t, p, "name")); !slices.Contains(got, name) {
+				got = append(got, name)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+// Two Gateways share no resource.
+func TestTwoGatewaysOfANamespace(t *testing.T) {
+	names := func(name string) []string {
+		o := forGateway("signed")
+		o.Gateway, o.Portcullis = name, "10.0.0.7:9001"
+		var all []string
+		for _, doc := range parse(t, mustGenerate(t, shapes(t)["signed"], o)) {
+			all = append(all, fmt.Sprint(doc["kind"], " ", maybe(doc, "metadata", "namespace"), " ", at(t, doc, "metadata", "name")))
+		}
+		return all
+	}
+	eg := names("default/eg")
+	for _, other := range []string{"default/inner", "pets/eg", "pets/inner"} {
+		for _, name := range names(other) {
+			if slices.Contains(eg, name) {
+				t.Errorf("%s and default/eg have %s", other, name)
+			}
+		}
+	}
+}
+
+// A policy that names an API refuses requests of a listener without the patches.
+func TestPoliciesNeedThePatches(t *testing.T) {
+	for _, doc := range parse(t, mustGenerate(t, shapes(t)["signed"], forGateway("signed"))) {
+		if said := extensions(t, doc); doc["kind"] == "SecurityPolicy" && said["portcullis.basePath"] != "" && said["portcullis.headers"] != "raw" {
+			t.Errorf("%v: %v", at(t, doc, "metadata", "name"), said)
+		}
+	}
+}
+
 func checkOurs(t *testing.T, ours *regexp.Regexp, unguarded bool) {
 	t.Helper()
 	for name, want := range map[string]bool{
-		"envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-api-a1b2c3d4e5-prod": !unguarded, "envoy.filters.http.ext_authz//edge/portcullis-api-a1b2c3d4e5-prod": !unguarded,
-		"envoy.filters.http.ext_authz//edge/portcullis-other": !unguarded, "envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-unguarded": true,
-		"envoy.filters.http.ext_authz/securitypolicy/edge/opa": false, "envoy.filters.http.ext_authz/securitypolicy/edges/portcullis-unguarded": false,
-		"envoy.filters.http.ext_authz/securitypolicy/edge/portcullis": false, "envoy.filters.http.ext_authz": false,
-		"envoy.filters.http.ext_authz/securitypolicy/edge/x/portcullis-unguarded": false, "envoyxfiltersxhttpxext_authz//edge/portcullis-unguarded": false,
-		"envoy.filters.http.jwt_authn/securitypolicy/edge/portcullis-unguarded": false,
+		"envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-public-api-a1b2c3d4e5-prod": !unguarded, "envoy.filters.http.ext_authz//edge/portcullis-public-api-a1b2c3d4e5-prod": !unguarded,
+		"envoy.filters.http.ext_authz//edge/portcullis-public-other": !unguarded, "envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-public-unguarded": true,
+		"envoy.filters.http.ext_authz/securitypolicy/edge/opa": false, "envoy.filters.http.ext_authz/securitypolicy/edges/portcullis-public-unguarded": false,
+		"envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-public": false, "envoy.filters.http.ext_authz/securitypolicy/edge/portcullis-unguarded": false, "envoy.filters.http.ext_authz": false,
+		"envoy.filters.http.ext_authz/securitypolicy/edge/x/portcullis-public-unguarded": false, "envoyxfiltersxhttpxext_authz//edge/portcullis-public-unguarded": false,
+		"envoy.filters.http.jwt_authn/securitypolicy/edge/portcullis-public-unguarded": false,
 	} {
 		if got := ours.MatchString(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -230,12 +289,12 @@ func TestGatewayBackends(t *testing.T) {
 	o := forGateway("open")
 	o.Gateway = "pets/eg"
 	for portcullis, want := range map[string][]string{
-		"":                    {"ReferenceGrant portcullis/portcullis-securitypolicy-portcullis"},
+		"":                    {"ReferenceGrant portcullis/portcullis-pets-securitypolicy-portcullis"},
 		"p.pets.svc:9001":     nil,
 		"10.0.0.7:9001":       {"Backend pets/portcullis"},
 		"[fd00::1]:9001":      {"Backend pets/portcullis"},
 		"p.example.com:9001":  {"Backend pets/portcullis"},
-		"p.b.svc.c.d.e:12345": {"ReferenceGrant b/portcullis-securitypolicy-p"},
+		"p.b.svc.c.d.e:12345": {"ReferenceGrant b/portcullis-pets-securitypolicy-p"},
 	} {
 		o.Portcullis = portcullis
 		var got []string
@@ -275,6 +334,12 @@ func TestRefusedForEnvoyGateway(t *testing.T) {
 		`--gateway: "a/b/c" is not a Gateway`:                {all["open"], with(func(o *Options) { o.Gateway = "a/b/c" })},
 		`--gateway-listener: "a b" is not the name`:          {all["open"], with(func(o *Options) { o.GatewayListeners = []string{"a b"} })},
 		"--gateway-listener: http is given twice":            {all["open"], with(func(o *Options) { o.GatewayListeners = []string{"http", "http"} })},
+		"--gateway-class: it does not apply to --for istio":  {all["open"], Options{Target: Istio, GatewayClass: "a"}},
+		`--gateway-class: "A" is not the name`:               {all["open"], with(func(o *Options) { o.GatewayClass = "A" })},
+		`--gateway-envoy-listener: "a b" is not a name`:      {all["open"], with(func(o *Options) { o.EnvoyListeners = []string{"a b"} })},
+		"--gateway-envoy-listener: it does not apply to":     {all["open"], Options{Target: Filter, EnvoyListeners: []string{"tcp-80"}}},
+		"--gateway-envoy-routes: a/b/c is given twice":       {all["open"], with(func(o *Options) { o.EnvoyRoutes = []string{"a/b/c", "a/b/c"} })},
+		"--gateway-envoy-routes: it does not apply to":       {all["open"], Options{EnvoyRoutes: []string{"http-80"}}},
 		"--gateway: it does not apply to --for bootstrap":    {all["open"], Options{Gateway: "a/b"}},
 		"--gateway-listener: it does not apply to":           {all["open"], Options{Target: Filter, GatewayListeners: []string{"http"}}},
 		"Envoy Gateway cannot forward the TLV":               {all["private"], forGateway("")},

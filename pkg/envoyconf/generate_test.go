@@ -55,7 +55,7 @@ func namedUpstreams(routes []string) *gateway.Config {
 	return c
 }
 
-// optionsFor are what a shape needs to be told for a target.
+// optionsFor returns the options that a shape needs for a target.
 func optionsFor(target Target, shape string) Options {
 	o := Options{Target: target}
 	if shape == "private and public" && target == Bootstrap {
@@ -412,7 +412,7 @@ func TestListenerName(t *testing.T) {
 func TestNothingIsReadAsYAML(t *testing.T) {
 	const odd = "/tmp/a b: {#x}\n- \"y\" 'z'"
 	text := mustGenerate(t, shapes(t)["open"], Options{
-		Portcullis: "p.internal:9001", PortcullisTLS: ClientTLS{odd, odd, odd}, TLS: ServerTLS{odd, odd}, Upstream: "unix:" + odd,
+		Portcullis: "p.internal:9001", PortcullisTLS: ClientTLS{odd, odd, odd}, TLS: ServerTLS{Cert: odd, Key: odd}, Upstream: "unix:" + odd,
 	})
 	var names []string
 	var walk func(any)

@@ -46,7 +46,7 @@ type route struct {
 	Cluster string
 	// Strip is a regular expression for the part of the path that the upstream does not get, or "".
 	Strip string
-	// Prefix is what the upstream gets in place of it, before a slash.
+	// Prefix replaces it, before a slash.
 	Prefix string
 	// Settings are those beyond the virtual host's; nil for none.
 	Settings *settings
@@ -61,8 +61,8 @@ type settings struct {
 	API, Stage, Transport, Listener string
 	// BasePath is the base path that portcullis must remove, "/" for none. Envoy removes the same one, or keeps it.
 	BasePath string
-	// Principal reports whether client certificates are verified.
-	Principal bool
+	// Principal reports whether client certificates are verified, and Sidecar that a sidecar does it.
+	Principal, Sidecar bool
 	// MaxBody is the longest body that Envoy waits for and sends to portcullis; 0 if not set here. Unbuffered tells
 	// Envoy not to wait.
 	MaxBody    int
@@ -185,7 +185,7 @@ func (p *plan) host(name string, mappings []mapping, l *listener) virtualHost {
 
 // settingsOf returns the settings of all routes of a stage.
 func (p *plan) settingsOf(m mapping, l *listener) settings {
-	s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport}
+	s := settings{API: m.api.ID, Stage: m.stage, BasePath: cmp.Or(m.base, "/"), Transport: p.SecureTransport, Principal: p.verifiesClients()}
 	if named, is := strings.CutPrefix(p.VPCEndpoints, listenerPrefix); is && l.Private {
 		s.Listener = named
 	}

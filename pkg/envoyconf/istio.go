@@ -188,7 +188,7 @@ func (m *mesh) inSidecar() error {
 	only := m.Patches[0]
 	only.About, only.Host = fmt.Sprintf("%s/%s", only.Settings.API, only.Settings.Stage), ""
 	said := *only.Settings
-	said.Principal = m.Mesh.SourcePrincipal
+	said.Principal, said.Sidecar = m.Mesh.SourcePrincipal, true
 	only.Settings = &said
 	if only.Body != nil {
 		only.Body.Host = ""

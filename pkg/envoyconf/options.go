@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Target is what the configuration is for.
+// Target is the kind of Envoy that the configuration is for.
 type Target string
 
 // The targets.
@@ -23,10 +23,10 @@ const (
 	EnvoyGateway Target = "envoy-gateway"
 )
 
-// Options are what portcullis.yaml does not say. The zero value of each stands for its default; one that its target has no
+// Options are the values that portcullis.yaml does not have. The zero value of each stands for its default; one that its target has no
 // place for is refused.
 type Options struct {
-	// Target is what the configuration is for. Default: Bootstrap.
+	// Target is the kind of Envoy that the configuration is for. Default: Bootstrap.
 	Target Target
 	// Listen is the address of the listener. Default: 127.0.0.1:10000.
 	Listen string
@@ -71,17 +71,31 @@ type Options struct {
 	Gateway string
 	// GatewayListeners are the names of its listeners. Default: http.
 	GatewayListeners []string
+	// OptionalClientCertificates also accepts clients without a certificate. One that a client shows is verified.
+	OptionalClientCertificates bool
+	// GatewayClientCA is the ConfigMap whose ca.crt has the authorities of clients' certificates. Clients of the Gateway's TLS
+	// listeners then must have one, and their SPIFFE ids are available as portcullis:SourcePrincipal.
+	GatewayClientCA string
+	// GatewayClass is the GatewayClass of merged Gateways, which the EnvoyPatchPolicy then targets.
+	GatewayClass string
+	// EnvoyListeners and EnvoyRoutes are the names of Envoy's listeners and RouteConfigurations. Default: those of
+	// GatewayListeners as namespace/gateway/listener.
+	EnvoyListeners, EnvoyRoutes []string
 }
 
 // MostChecks is the limit of concurrent checks in Envoy. It is above the limit of portcullis, so that portcullis
 // refuses the excess, at once and by share. Envoy cannot tell requests apart.
 func (o *Options) MostChecks() int { return 2 * o.MaxChecks }
 
+// verifiesClients reports whether Envoy verifies clients' certificates by what is printed.
+func (o *Options) verifiesClients() bool { return o.TLS.ClientCA != "" || o.GatewayClientCA != "" }
+
 // ClientTLS names PEM files.
 type ClientTLS struct{ CA, Cert, Key string }
 
-// ServerTLS names PEM files.
-type ServerTLS struct{ Cert, Key string }
+// ServerTLS names PEM files. With ClientCA, clients must have a certificate that one of its authorities has signed, and their
+// SPIFFE ids are available as portcullis:SourcePrincipal.
+type ServerTLS struct{ Cert, Key, ClientCA string }
 
 // Mesh selects the workload that portcullis guards.
 type Mesh struct {
@@ -104,11 +118,14 @@ type Mesh struct {
 }
 
 const (
-	proxyProtocol    = "proxy-protocol"
-	networks         = "networks"
-	principals       = "principals"
-	listenerPrefix   = "listener:"
-	gatewaySelector  = "istio=ingressgateway"
+	proxyProtocol   = "proxy-protocol"
+	networks        = "networks"
+	principals      = "principals"
+	listenerPrefix  = "listener:"
+	gatewaySelector = "istio=ingressgateway"
+
+	defaultGatewayName = "eg"
+
 	maxRequestBytes  = 10 << 20 // API Gateway's quota for payloads
 	defaultBodyBytes = 1 << 20
 	longestTimeout   = 5 * time.Minute
@@ -138,6 +155,7 @@ func (o *Options) list() []option {
 		{"keep-base-path", o.KeepBasePath, []Target{Bootstrap, Filter, EnvoyGateway}},
 		{"tls-cert", o.TLS.Cert != "", whole},
 		{"tls-key", o.TLS.Key != "", whole},
+		{"tls-client-ca", o.TLS.ClientCA != "", whole},
 		{"portcullis-ca", o.PortcullisTLS.CA != "", both},
 		{"portcullis-cert", o.PortcullisTLS.Cert != "", both},
 		{"portcullis-key", o.PortcullisTLS.Key != "", both},
@@ -150,6 +168,11 @@ func (o *Options) list() []option {
 		{"istio-portcullis-selector", o.Mesh.Workload != "", mesh},
 		{"gateway", o.Gateway != "", gateways},
 		{"gateway-listener", len(o.GatewayListeners) > 0, gateways},
+		{"optional-client-certificates", o.OptionalClientCertificates, routes},
+		{"gateway-client-ca", o.GatewayClientCA != "", gateways},
+		{"gateway-class", o.GatewayClass != "", gateways},
+		{"gateway-envoy-listener", len(o.EnvoyListeners) > 0, gateways},
+		{"gateway-envoy-routes", len(o.EnvoyRoutes) > 0, gateways},
 	}
 }
 
@@ -169,6 +192,8 @@ func (o *Options) Validate() error {
 		refuse(option.given && !slices.Contains(option.targets, target), "--%s: it does not apply to --for %s: remove it", option.flag, target)
 	}
 	refuse((o.TLS.Cert == "") != (o.TLS.Key == ""), "--tls-cert and --tls-key must be set together")
+	refuse(o.TLS.ClientCA != "" && o.TLS.Cert == "", "--tls-client-ca: clients show certificates only over TLS: write --tls-cert and --tls-key too")
+	refuse(o.OptionalClientCertificates && !o.verifiesClients(), "--optional-client-certificates: it requires --tls-client-ca or --gateway-client-ca")
 	refuse((o.PortcullisTLS.Cert == "") != (o.PortcullisTLS.Key == ""), "--portcullis-cert and --portcullis-key must be set together")
 	refuse(o.PortcullisTLS.Cert != "" && o.PortcullisTLS.CA == "", "--portcullis-cert needs --portcullis-ca")
 	refuse(!slices.Contains([]string{"", "true", "false", "x-forwarded-proto"}, o.SecureTransport),
@@ -178,8 +203,8 @@ func (o *Options) Validate() error {
 	_, named := strings.CutPrefix(o.VPCEndpoints, listenerPrefix)
 	refuse(!named && !slices.Contains([]string{"", proxyProtocol, networks, principals}, o.VPCEndpoints),
 		"--vpc-endpoints: %q is not proxy-protocol, networks, listener:NAME or principals", o.VPCEndpoints)
-	refuse(o.VPCEndpoints == principals && !o.Mesh.SourcePrincipal,
-		"--vpc-endpoints principals: only the sidecar of a mesh verifies principals: write --for istio --istio-sidecar --istio-source-principal")
+	refuse(o.VPCEndpoints == principals && !o.Mesh.SourcePrincipal && !o.verifiesClients(),
+		"--vpc-endpoints principals: clients' certificates are not verified: write --for istio --istio-sidecar --istio-source-principal, --tls-client-ca, or --for envoy-gateway --gateway-client-ca")
 	refuse(o.MaxRequestBytes < 0 || o.MaxRequestBytes > maxRequestBytes, "--max-request-bytes: must be 1 to %d", maxRequestBytes)
 	refuse(o.Timeout < 0 || o.Timeout > longestTimeout, "--timeout: must be above 0 and up to %v", longestTimeout)
 	refuse(o.MaxChecks < 0 || o.MaxChecks > mostMaxChecks, "--max-checks: must be 1 to %d", mostMaxChecks)
@@ -232,7 +257,7 @@ func (o Options) withDefaults(apis []gateway.API) Options {
 	if len(o.Mesh.Ports) == 0 {
 		o.Mesh.Ports = []int{80}
 	}
-	o.Gateway = cmp.Or(o.Gateway, "default/eg")
+	o.Gateway = cmp.Or(o.Gateway, "default/"+defaultGatewayName)
 	if len(o.GatewayListeners) == 0 {
 		o.GatewayListeners = []string{"http"}
 	}

@@ -38,7 +38,7 @@ type upstream struct {
 	Address address
 	// CA is the PEM file of the authorities to trust for it; empty for a connection that is not encrypted.
 	CA string
-	// Prefix is what its paths begin with, beside the client's path.
+	// Prefix stands before the client's path in the upstream's requests.
 	Prefix string
 }
 

@@ -13,5 +13,6 @@
 // 2026-11-28: text from outside is escaped: a character that is not printable, or that changes the direction of text, is written as \u202e.
 //
 // 2026-11-28: the request of a decision line is decided again, because the question is often whether a change of the configuration helps.
-// The line has no credentials. If the new decision is denied for want of them, the Report shows what the line says instead.
+// The line has no headers, no credentials and no TLS. If the new decision differs, and the line's or the new one depends on those, the Report
+// shows what the line says instead. A denied request is never explained as one that passes because its header is missing.
 package explain

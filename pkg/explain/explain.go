@@ -37,21 +37,28 @@ func (t *tracer) Authorize(ctx context.Context, r *authz.Request) (d authz.Decis
 // Explain decides a request as the server does, and reports the way. The error says what is wrong with the Input.
 func Explain(ctx context.Context, g *gateway.Gateway, in *Input, o Options) (*Report, error) {
 	t := &tracer{gateway: g, options: gateway.ExplainOptions{As: o.As, Offline: o.Offline}}
-	d, err := extauthz.CheckRecorded(ctx, t, in.check)
-	if err != nil {
-		return nil, err
+	var d authz.Decision
+	if !in.logged.isAlone() {
+		var err error
+		if d, err = extauthz.CheckRecorded(ctx, t, in.check); err != nil {
+			return nil, err
+		}
 	}
 	if t.trace == nil {
 		t.trace = &gateway.Trace{}
 	}
-	notes := notes(&d, t, in, o)
 	if in.logged != nil && in.logged.needsMore(&d) {
 		in.logged.instead(&d, t.trace)
+		r := newReport(&d, t.trace)
+		if d.Step == authz.StepSTS {
+			r.Remedy = in.logged.remediesOfSTS()
+		}
+		r.Answer, r.Logged, r.Notes = answerOf(&d, nil), in.logged, []string{ownReason}
+		return r, nil
 	}
+	in.logged.withhold(t.trace)
 	r := newReport(&d, t.trace)
-	r.Answer = answerOf(&d, in.secrets)
-	r.Logged = in.logged
-	r.Notes = notes
+	r.Answer, r.Logged, r.Notes = answerOf(&d, in.secrets), in.logged, notes(&d, t, in, o)
 	if o.Offline && d.Reason.Code == authz.CodeAuthorizerFailed {
 		r.Decision, r.Answer, r.Remedy = Unknown, Answer{}, nil
 	}

@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +175,7 @@ func TestTenDenials(t *testing.T) {
 		{"resource policy by address", "https://pets.example.com/office", explain.Setting{Client: netip.MustParseAddr("203.0.113.7")}, nil, authz.StepDecision, authz.CodeExplicitDeny,
 			[]string{"=> Deny", "NotOffice", "NotIpAddress aws:SourceIp (the request has: 203.0.113.7)", "Statement NotOffice of resource-policy denies by its condition"}},
 		{"implicit deny", "https://pets.example.com/nobody", explain.Setting{}, nil, authz.StepDecision, authz.CodeImplicitDeny,
-			[]string{"Allow execute-api:Invoke on arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/nobody.", "Statement Tls of resource-policy would allow, but for its condition StringEquals aws:PrincipalTag/team"}},
+			[]string{"Allow execute-api:Invoke on arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5/prod/GET/nobody, for example in resource-policy.", "Statement Tls of resource-policy would allow, but for its condition StringEquals aws:PrincipalTag/team"}},
 		{"unknown host", "https://cats.example.com/", explain.Setting{}, nil, authz.StepStage, authz.CodeUnknownHost,
 			[]string{"Add cats.example.com to the domains of a stage."}},
 		{"body not buffered", "https://pets.example.com/orders/7", explain.Setting{Unbuffered: true}, signedBy(secret, "/orders/7"), authz.StepCaller, authz.CodeEnvoyConfig,
@@ -345,6 +347,129 @@ func TestLinesOfCredentials(t *testing.T) {
 	}
 }
 
+// A line of a decision that depended on what the line does not have is explained by itself, and never as a request that passes.
+func TestLinesOfMore(t *testing.T) {
+	w := newWorld(t)
+	const at = `{"msg":"decision","v":1,"decision":"deny","status":400,"host":"pets.example.com","method":"GET","client":"198.51.100.7","path":"/open",`
+	for text, want := range map[string]string{
+		at + `"reason":"bad_request","step":"forwarded_host","detail":"names another host","api":"a1b2c3d4e5","stage":"prod","route":"GET /open"}`:                                                         "the detail names the part",
+		at + `"reason":"bad_request","detail":"a header value holds NUL"}`:                                                                                                                                 "the detail names the part",
+		at + `"reason":"bad_client_address","step":"decision","api":"a1b2c3d4e5","stage":"prod"}`:                                                                                                          "check trustedProxies",
+		at + `"reason":"envoy_config","step":"stage","detail":"portcullis.stage"}`:                                                                                                                         "Change the Envoy setting",
+		at + `"reason":"overload","detail":"more checks at once than --max-checks"}`:                                                                                                                       "portcullis_share_refused_total",
+		at + `"reason":"uri_too_long","step":"arn_length","cut":["path"]}`:                                                                                                                                 "shorten the path",
+		at + `"reason":"explicit_deny","step":"decision","policy":"resource-policy","statement":"Tls","condition":"Bool","condition_key":"aws:SecureTransport"}`:                                           "Statement Tls of resource-policy denies by its condition Bool aws:SecureTransport.",
+		at + `"reason":"implicit_deny","step":"decision","condition":"StringLike","condition_key":"aws:referer","detail":"no resource-based policy allows the request","api":"a1b2c3d4e5","stage":"prod"}`: "StringLike aws:referer",
+		`{"msg":"decision","v":1,"decision":"deny","reason":"undecodable","status":400,"detail":"the message is not a CheckRequest"}`:                                                                      "nothing but Envoy",
+	} {
+		line, err := explain.FromLine([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := w.explain(t, line, "", false)
+		if r.Decision != explain.Deny || r.Reason.Code != r.Logged.Reason || r.Step != r.Logged.Step || r.Answer.Status != 400 || len(r.Policies) > 0 {
+			t.Errorf("%s: %+v", text, r)
+		}
+		if last := len(r.Steps) - 1; r.Step != "" && (r.Steps[last].Name != r.Step || r.Steps[last].Outcome != "denies") {
+			t.Errorf("%s: steps %+v", text, r.Steps)
+		}
+		if !strings.Contains(strings.Join(r.Remedy, " "), want) || !strings.Contains(strings.Join(r.Notes, " "), "the line's own reason") {
+			t.Errorf("%s: %q, %q", text, r.Remedy, r.Notes)
+		}
+	}
+}
+
+// A line of a call of STS names the role, and what to change there.
+func TestLineOfSTS(t *testing.T) {
+	w := newWorld(t)
+	line, err := explain.FromLine([]byte(`{"msg":"decision","v":1,"decision":"deny","reason":"implicit_deny","step":"sts","status":403,"host":"sts.example.com","method":"POST",` +
+		`"path":"/","principal":"ann","action":"AssumeRoleWithWebIdentity","role":"arn:aws:iam::111122223333:role/pod","session_name":"s","detail":"the role's trust policy does not allow"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.explain(t, line, "", false)
+	out := text(t, r)
+	if r.Decision != explain.Deny || r.Step != "sts" || len(r.Policies)+len(r.Routes) > 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, want := range []string{"change the trust policy of arn:aws:iam::111122223333:role/pod", "AssumeRoleWithWebIdentity", "the role's trust policy does not allow"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// The path of a line is the canonical one. It is asked about as a client wrote it, with its escapes.
+func TestPathsOfLines(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/nowhere/a%3Fb%20c%23d", "/nowhere/%C3%A4", "/nowhere/100%25", "/nowhere/a%2Fb", "/nowhere/a%2541", "/nowhere/a;b*c"} {
+		asked := w.ask(t, "GET", "https://pets.example.com"+path, explain.Setting{})
+		text, err := json.Marshal(map[string]any{
+			"msg": "decision", "v": 1, "decision": "deny", "reason": asked.Reason.Code, "step": asked.Step, "detail": asked.Reason.Detail,
+			"host": "pets.example.com", "method": "GET", "path": asked.Request.Path, "api": "a1b2c3d4e5", "stage": "prod",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := explain.FromLine(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := w.explain(t, line, "", false); r.Request.Path != asked.Request.Path || r.Reason.Code != asked.Reason.Code || len(r.Notes) != 1 {
+			t.Errorf("%s: %+v, notes %q", path, r.Request, r.Notes)
+		}
+	}
+}
+
+// What is near is named, and nothing that an earlier step did not look for.
+func TestNearMisses(t *testing.T) {
+	w := newWorld(t)
+	for url, want := range map[string]string{
+		"https://pets.example.com/Office":    "The route GET /office is near: it differs in case from the path.",
+		"https://shared.example.com/v2/pets": "The host shared.example.com has the base paths /v1, and the path begins with none of them.",
+	} {
+		if r := w.ask(t, "GET", url, explain.Setting{}); !slices.Contains(r.Remedy, want) {
+			t.Errorf("%s: %q", url, r.Remedy)
+		}
+	}
+	if r := w.ask(t, "GET", "https://inside.example.com/pets", explain.Setting{}); r.Step != string(authz.StepArrival) || len(r.Routes) > 0 {
+		t.Errorf("routes %+v at the step %s", r.Routes, r.Step)
+	}
+}
+
+// A screen has no text of any length, and every statement that only a condition keeps from applying.
+func TestOneScreen(t *testing.T) {
+	w := newWorld(t)
+	r := w.ask(t, "GET", "https://pets.example.com/nowhere/"+strings.Repeat("é", 20_000), explain.Setting{})
+	if out := text(t, r); len(out) > 12_000 || !strings.Contains(out, "more bytes; --full prints them)") || strings.Contains(out, "\ufffd") {
+		t.Errorf("%d bytes", len(out))
+	}
+	r = w.ask(t, "GET", "https://pets.example.com/nobody", explain.Setting{})
+	e := &r.Policies[0]
+	for range 20 {
+		e.Statements = append([]explain.Statement{{Policy: "p", Effect: "Allow", Because: "Resource"}}, e.Statements...)
+	}
+	if out := text(t, r); !strings.Contains(out, "resource-policy Tls does not apply: StringEquals aws:PrincipalTag/team") || strings.Count(out, "\n") > 40 {
+		t.Error(out)
+	}
+}
+
+// What could not be read is shown as received, as the log has it.
+func TestRequestsThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	for url, want := range map[string]explain.Request{
+		"https://pets.example.com/open/..%2foffice?a=secret": {Method: "GET", Host: "pets.example.com", Path: "/open/..%2foffice"},
+		"https://pets.example.com<b>/open":                   {Method: "GET", Host: "pets.example.com<b>", Path: "/open"},
+		"https://pets.example.com/open":                      {Method: "G+T", Host: "pets.example.com", Path: "/open"},
+	} {
+		r := w.ask(t, want.Method, url, explain.Setting{})
+		r.Request.Client = ""
+		if r.Request != want || r.Decision != explain.Deny || strings.Contains(strings.Join(r.Remedy, " "), "<b>") {
+			t.Errorf("%s: %+v, %q", url, r.Request, r.Remedy)
+		}
+	}
+}
+
 // The lines that the server writes now can be explained.
 func TestLineVersion(t *testing.T) {
 	if explain.LineVersion != decisionlog.Version {
@@ -358,7 +483,6 @@ func TestInputsThatAreRefused(t *testing.T) {
 		`{"msg":"decision","reason":"x"}`: "the line has no version",
 		`{"msg":"draining"}`:              "not a line of the decision log",
 		`x`:                               "not a line of the decision log",
-		`{"msg":"decision","v":1,"reason":"undecodable"}`:                 "no method or path",
 		`{"msg":"decision","v":1,"method":"GET","path":"/","client":"x"}`: "client is not an address",
 	} {
 		if _, err := explain.FromLine([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -383,5 +507,37 @@ func TestInputsThatAreRefused(t *testing.T) {
 	}
 	if _, err := explain.Explain(t.Context(), nil, in, explain.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Programs read these fields. None is renamed or removed.
+func TestFieldsStay(t *testing.T) {
+	const want = "decision step reason.code reason.cause reason.detail reason.policy reason.statement reason.condition reason.condition_key remedy notes " +
+		"request.method request.host request.path request.client api stage route routes.route routes.chosen routes.why base_paths authorizer " +
+		"caller.principal caller.access_key caller.issuer caller.audience caller.client_id caller.key_id caller.scopes needed_scopes cache " +
+		"policies.step policies.policies policies.caller policies.resource policies.decision policies.statements.policy policies.statements.kind " +
+		"policies.statements.statement policies.statements.effect policies.statements.applies policies.statements.because " +
+		"policies.statements.conditions policies.statements.decided policies.values combined steps.name steps.outcome steps.found steps.decided " +
+		"answer.status answer.headers answer.body answer.set_headers answer.remove_headers"
+	got := map[string]bool{}
+	var walk func(prefix string, of reflect.Type)
+	walk = func(prefix string, of reflect.Type) {
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct {
+			got[strings.TrimPrefix(prefix, ".")] = true
+			return
+		}
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			walk(prefix+"."+name, of.Field(i).Type)
+		}
+	}
+	walk("", reflect.TypeFor[explain.Report]())
+	for field := range strings.SplitSeq(want, " ") {
+		if !got[field] {
+			t.Errorf("no field %s", field)
+		}
 	}
 }

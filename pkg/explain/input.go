@@ -24,7 +24,7 @@ type Input struct {
 	secrets []string
 }
 
-// Setting is what surrounds a request that comes without Envoy.
+// Setting describes the connection of a request that comes without Envoy.
 type Setting struct {
 	// Client is the address of the client; the zero Addr stands for 127.0.0.1.
 	Client netip.Addr

@@ -8,7 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Question is what a running server is asked: an Input and Options.
+// Question is a question to a running server: an Input and Options.
 type Question struct {
 	Check   json.RawMessage `json:"check"`
 	Logged  *Logged         `json:"logged,omitempty"`

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -24,16 +25,20 @@ func remedies(d *authz.Decision, r *Report) (all []string) {
 			add("%s would allow, but for its condition %s.", r.nearest(), r.conditionText(""))
 		}
 		if arn := r.resource(); arn != "" {
-			add("Allow execute-api:Invoke on %s.", arn)
+			add("Allow execute-api:Invoke on %s%s.", arn, r.lacking())
 		}
 	case authz.CodeMissingScope:
 		add("The token has %s; the route needs one of: %s.", listed("the scopes", r.scopes()), strings.Join(d.NeededScopes, ", "))
-	case authz.CodeUnauthorized, authz.CodeExpiredToken:
+	case authz.CodeUnauthorized:
 		if c := r.Caller; c != nil && c.Issuer != "" {
-			add("The token is of %s, %s, client_id %q: compare these with the authorizer %s.", c.Issuer, listed("for the audience", c.Audience), c.ClientID, d.Authorizer)
+			add("The token is of %s, %s, %s: compare these with the %s.", c.Issuer, listed("for the audience", c.Audience), clientID(c),
+				strings.TrimSpace("authorizer "+d.Authorizer))
 		}
 	case authz.CodeUnknownHost:
-		if d.Host != "" {
+		switch {
+		case len(r.BasePaths) > 0:
+			add("The host %s has the base paths %s, and the path begins with none of them.", d.Host, strings.Join(r.BasePaths, ", "))
+		case d.Step == authz.StepStage:
 			add("Add %s to the domains of a stage.", d.Host)
 		}
 	case authz.CodeNoRoute:
@@ -52,6 +57,18 @@ func remedies(d *authz.Decision, r *Report) (all []string) {
 	default: // the detail and the general remedy say it
 	}
 	return append(all, general)
+}
+
+// remediesOfSTS says what to change where a call of STS is denied.
+func (l *Logged) remediesOfSTS() []string {
+	code := codeOf(l.Reason)
+	if l.Role != "" && (code == authz.CodeExplicitDeny || code == authz.CodeImplicitDeny) {
+		return []string{"Read the detail: change the trust policy of " + l.Role + ", or the policies of the caller, for " + l.Action + "."}
+	}
+	if general := code.Meaning().Remedy; general != "" {
+		return []string{general}
+	}
+	return nil
 }
 
 // conditionText names the deciding condition and what the request has for its key.
@@ -79,6 +96,30 @@ func (r *Report) nearest() string {
 		}
 	}
 	return "A statement"
+}
+
+// maxNamed is how many policies a remedy names.
+const maxNamed = 4
+
+// lacking names the policies of the kind that the detail says does not allow, as places for an Allow.
+func (r *Report) lacking() string {
+	var names []string
+	for _, s := range r.Policies[len(r.Policies)-1].Statements {
+		if strings.Contains(r.Reason.Detail, s.Kind) && !slices.Contains(names, s.Policy) && len(names) < maxNamed {
+			names = append(names, s.Policy)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", for example in " + strings.Join(names, " or ")
+}
+
+func clientID(c *Caller) string {
+	if c.ClientID == "" {
+		return "without a client id"
+	}
+	return "for the client id " + c.ClientID
 }
 
 // resource returns the method ARN of the last evaluation; empty without one.

@@ -30,7 +30,9 @@ type Report struct {
 	Stage   string   `json:"stage,omitempty"`
 	Route   string   `json:"route,omitempty"`
 	// Routes are the routes whose resource matches the path, the most specific first.
-	Routes       []Route  `json:"routes,omitempty"`
+	Routes []Route `json:"routes,omitempty"`
+	// BasePaths are those of the host, if the path has none of them.
+	BasePaths    []string `json:"base_paths,omitempty"`
 	Authorizer   string   `json:"authorizer,omitempty"`
 	Caller       *Caller  `json:"caller,omitempty"`
 	NeededScopes []string `json:"needed_scopes,omitempty"`
@@ -55,7 +57,7 @@ type Reason struct {
 	ConditionKey string `json:"condition_key,omitempty"`
 }
 
-// Request is what may be shown of the request.
+// Request has the parts of the request that may be shown.
 type Request struct {
 	Method string `json:"method,omitempty"`
 	Host   string `json:"host,omitempty"`
@@ -90,7 +92,7 @@ type Step struct {
 	Decided bool `json:"decided,omitempty"`
 }
 
-// Evaluation is what some policies say.
+// Evaluation is the outcome of some policies.
 type Evaluation struct {
 	Step       string            `json:"step"`
 	Policies   string            `json:"policies"`
@@ -101,7 +103,7 @@ type Evaluation struct {
 	Values     map[string]string `json:"values,omitempty"`
 }
 
-// Statement is what a statement says.
+// Statement is the outcome of a statement.
 type Statement struct {
 	Policy    string `json:"policy"`
 	Kind      string `json:"kind"`
@@ -115,7 +117,7 @@ type Statement struct {
 	Decided bool `json:"decided,omitempty"`
 }
 
-// Answer is what the client gets, or what is changed in the upstream's request.
+// Answer is the answer to the client, or the changes to the upstream's request.
 type Answer struct {
 	Status  int      `json:"status,omitempty"`
 	Headers []string `json:"headers,omitempty"`
@@ -140,7 +142,7 @@ func newReport(d *authz.Decision, t *gateway.Trace) *Report {
 	r := &Report{
 		Decision: word(d), Step: string(d.Step), Reason: reasonOf(&d.Reason), API: d.API, Stage: d.Stage, Route: d.Route, Authorizer: d.Authorizer,
 		Request: Request{Method: d.Method, Host: d.Host, Path: d.Path}, Caller: callerOf(&d.Caller), NeededScopes: d.NeededScopes,
-		Cache: d.Cache.String(), Combined: t.Combined, Steps: []Step{},
+		BasePaths: t.BasePaths, Cache: d.Cache.String(), Combined: t.Combined, Steps: []Step{},
 	}
 	if d.ClientAddress.IsValid() {
 		r.Request.Client = d.ClientAddress.String()

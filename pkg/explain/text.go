@@ -45,10 +45,19 @@ type printer struct {
 	full bool
 }
 
+// maxText is how many bytes of a text are printed without Full.
+const maxText = 2000
+
 func (p *printer) row(name, text string) {
-	if text != "" {
-		fmt.Fprintf(p.w, "%s\t%s\n", name, printable(text))
+	if text == "" {
+		return
 	}
+	rest := ""
+	if !p.full && len(text) > maxText {
+		rest = fmt.Sprintf("… (%d more bytes; --full prints them)", len(text)-maxText)
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	fmt.Fprintf(p.w, "%s\t%s\n", name, Printable(text)+rest)
 }
 
 func (p *printer) report(r *Report) {
@@ -69,6 +78,7 @@ func (p *printer) report(r *Report) {
 	p.row("request", strings.TrimSpace(q.Method+" "+q.Host+q.Path+from(q.Client)))
 	p.place(r)
 	p.caller(r)
+	p.call(r.Logged)
 	p.policies(r)
 	p.row("combined", r.Combined)
 	p.row("cache", r.Cache)
@@ -111,18 +121,33 @@ func (p *printer) caller(r *Report) {
 	p.row("needed scopes", strings.Join(r.NeededScopes, ", "))
 }
 
-// shortList is how many statements that do not apply are printed without Full.
+// call prints what a line says of a call of STS.
+func (p *printer) call(l *Logged) {
+	if l == nil {
+		return
+	}
+	p.row("action", l.Action)
+	p.row("role", l.Role)
+	p.row("session name", l.SessionName)
+	p.row("issued key", l.IssuedKey)
+}
+
+// shortList is how many statements are printed without Full that do not apply because of a condition, and how many because of something else.
 const shortList = 5
 
 func (p *printer) policies(r *Report) {
 	for _, e := range r.Policies {
 		p.row("policy", e.Policies+", about "+e.Caller+": "+e.Decision)
 		p.row("  method ARN", e.Resource)
-		left := 0
-		for i, s := range e.Statements {
-			if !p.full && !s.Applies && i >= shortList {
+		left, printed := 0, map[bool]int{}
+		for _, s := range e.Statements {
+			near := strings.Contains(s.Because, " ") // all fits but a condition
+			if !p.full && !s.Applies && printed[near] >= shortList {
 				left++
 				continue
+			}
+			if !s.Applies {
+				printed[near]++
 			}
 			p.statement(&s, e.Values)
 		}
@@ -187,7 +212,7 @@ func separated(found string) string {
 	return ": " + found
 }
 
-// colored colours the first line and the marked ones. The text has no escapes of its own: printable has removed them.
+// colored colours the first line and the marked ones. The text has no escapes of its own: Printable has removed them.
 func colored(text, decision string) string {
 	color := "\x1b[31m"
 	if decision == Allow || decision == Preflight {
@@ -202,8 +227,8 @@ func colored(text, decision string) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable escapes what a terminal may act upon, or what changes the direction of text.
-func printable(text string) string {
+// Printable escapes what a terminal may act upon, or what changes the direction of text.
+func Printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if unicode.IsPrint(r) && r != unicode.ReplacementChar {

@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// attributes are what a CheckRequest says of one HTTP request, as far as anybody asks. Two decoders fill them in, and what
+// attributes are the parts of a CheckRequest about one HTTP request that are used. Two decoders fill them in, and what
 // evaluates them does not see which: decode reads the wire, attributesOf the generated message. Nothing in them aliases a buffer
 // that is used again.
 type attributes struct {

@@ -18,7 +18,7 @@ const (
 // maxPlainExtensions bounds the comparisons that find a name which is there twice.
 const maxPlainExtensions = 32
 
-// field is one field of a message: its tag in one byte, for no field that is understood has a number beyond 15; the number or
+// field is one field of a message: its tag in one byte, because no field that is understood has a number beyond 15; the number or
 // the bytes.
 type field struct {
 	tag    byte
@@ -73,8 +73,8 @@ func consumeLonger(b []byte) ([]byte, int) {
 	return b[2 : 2+size], 2 + size
 }
 
-// decoder fills in attributes from the wire form of a CheckRequest. Whatever Envoy does not send, or not usually, it does not
-// understand; the generated decoder is asked then. Field numbers are those of the .proto files, type by type.
+// decoder fills in attributes from the wire form of a CheckRequest. It does not understand what Envoy does
+// not usually send; the generated decoder is then asked. Field numbers are those of the .proto files, type by type.
 type decoder struct {
 	*attributes
 	arena arena

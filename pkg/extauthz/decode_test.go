@@ -55,7 +55,7 @@ var sameRequest = gocmp.Options{
 	gocmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
-// fataler is what tests and rapid's checks have in common.
+// fataler has the methods that tests and rapid's checks have in common.
 type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -115,7 +115,7 @@ func weighs(t fataler, wire []byte) {
 	}
 }
 
-// envoySends is what Envoy sends in one configuration or another. Each has to be understood, or the way that was measured is not
+// envoySends has the messages that Envoy sends in its configurations. Each has to be understood, or the way that was measured is not
 // the way that is taken.
 func envoySends() map[string]*authv3.CheckRequest {
 	peers := func(a *authv3.AttributeContext) {

@@ -24,8 +24,8 @@
 // decoder, with its garbage, was the largest part of a check. decode understands one tidy form: the fields that Envoy fills, each with its wire type and once where it
 // is not repeated, map keys once, texts that are UTF-8. A message with anything else (an unknown field, messages to be merged, groups,
 // typed metadata, more than 64 headers in the map) is left to the generated decoder as a whole, so that decode need not know protobuf's
-// rules for it, a newer Envoy costs time and not answers (within the limits of weigh, below), and what is not a CheckRequest is still denied by the same code. Whatever decode
-// does understand it has to read as the generated decoder does (agree, FuzzDecode, TestDecodeAgreesOnAnyShape), down to the strings that
+// rules for it, a newer Envoy costs time and not answers (within the limits of weigh, below), and what is not a CheckRequest is still denied by the same code. What decode
+// understands, it has to read as the generated decoder does (agree, FuzzDecode, TestDecodeAgreesOnAnyShape), down to the strings that
 // nobody asks for.
 //
 // 2026-11-25: no view into gRPC's receive buffer leaves decode, which copies the texts together into chunks of at most 4 KiB (arena) and

@@ -16,12 +16,12 @@ import (
 type message struct {
 	attributes attributes
 	refused    *refusal
-	// asked is what the message asks about, and decision the answer. They are here so that a check has one allocation for all.
+	// asked is the request of the message, and decision the answer. They are here so that a check has one allocation for all.
 	asked    authz.Request
 	decision authz.Decision
 }
 
-// request is what the message asks about.
+// request returns the request of the message.
 func (m *message) request() (*authz.Request, *refusal) {
 	if m.refused != nil {
 		return nil, m.refused
@@ -157,7 +157,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	}, s)
 }
 
-// handle is what grpc-go calls for each check.
+// handle is called by grpc-go for each check.
 func (s *Server) handle(_ any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 	m := &message{}
 	if err := receive(m); err != nil {

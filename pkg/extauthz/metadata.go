@@ -55,10 +55,10 @@ func withMetadata(out *authv3.CheckResponse, d *authz.Decision, took time.Durati
 	return out
 }
 
-// metadataRoom is what a tag and a length take at most.
+// metadataRoom is the most that a tag and a length take.
 const metadataRoom = 1 + 10
 
-// entryRoom is what an entry takes beside its value, for the most part: the name, tags and lengths.
+// entryRoom is about the size of an entry besides its value: the name, tags and lengths.
 const entryRoom = 22
 
 func appendText(m []byte, name, text string) []byte {
@@ -85,5 +85,5 @@ func appendSize(m []byte, size int) []byte {
 	if size < 0x80 {
 		return append(m, byte(size)) //nolint:gosec // less than 128
 	}
-	return protowire.AppendVarint(m, uint64(size)) //nolint:gosec // a size
+	return protowire.AppendVarint(m, uint64(size))
 }

@@ -106,6 +106,12 @@ func extensions(r *authz.Request, a *attributes) (buffered bool, _ *refusal) {
 		case "portcullis.body":
 			known = value == "buffered"
 			buffered = known
+		case "portcullis.headers":
+			known = value == "raw"
+			if known && len(a.headerMap) == 0 {
+				return false, envoyConfig("portcullis.headers says raw, but the headers are joined: set encode_raw_headers on the ext_authz filter; " +
+					"with Envoy Gateway, kubectl get envoypatchpolicy must show ACCEPTED and PROGRAMMED, and --gateway-listener name this listener")
+			}
 		case "portcullis.secureTransport":
 			r.Transport = transports(value)
 			known = r.Transport != authz.TransportUnstated
@@ -246,7 +252,7 @@ const (
 	awsTLV                = "aws_vpce"
 )
 
-// vpcEndpointSubtype is what the value of AWS's TLV begins with where a VPC endpoint's id follows (PP2_SUBTYPE_AWS_VPCE_ID;
+// vpcEndpointSubtype is the first byte of the value of AWS's TLV if a VPC endpoint's id follows (PP2_SUBTYPE_AWS_VPCE_ID;
 // "Proxy protocol", User Guide for Network Load Balancers).
 const vpcEndpointSubtype = "\x01"
 

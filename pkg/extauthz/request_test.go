@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// seen is what an authorizer is asked for a CheckRequest; nil if it is not asked at all.
+// seen is the request that an authorizer gets for a CheckRequest; nil if it is not called.
 func seen(t *testing.T, in *authv3.CheckRequest) *authz.Request {
 	t.Helper()
 	var got *authz.Request
@@ -242,6 +242,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"extension in another case", envoyRequest(extension("Portcullis.api", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
 		{"extension with another separator", envoyRequest(extension("portcullis/api", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
 		{"extension without a separator", envoyRequest(extension("PORTCULLIS", "a1b2c3d4e5")), 500, authz.CodeEnvoyConfig},
+		{"joined headers where raw ones are declared", envoyRequest(extension("portcullis.headers", "raw")), 500, authz.CodeEnvoyConfig},
+		{"unknown headers setting", envoyRequest(extension("portcullis.headers", "joined"), lines("x-a", "1")), 500, authz.CodeEnvoyConfig},
 		{"unknown body setting", envoyRequest(extension("portcullis.body", "yes")), 500, authz.CodeEnvoyConfig},
 		{"unknown transport setting", envoyRequest(extension("portcullis.secureTransport", "TRUE")), 500, authz.CodeEnvoyConfig},
 		{"unknown principal setting", envoyRequest(extension("portcullis.sourcePrincipal", "true")), 500, authz.CodeEnvoyConfig},

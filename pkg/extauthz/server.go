@@ -26,7 +26,7 @@ type Authorizer interface {
 	Authorize(ctx context.Context, r *authz.Request) authz.Decision
 }
 
-// Config is what a Server is made of.
+// Config configures a Server.
 type Config struct {
 	// Authorizer decides. Without one every check is denied.
 	Authorizer Authorizer
@@ -187,14 +187,18 @@ func (s *Server) panicked(p any) authz.Decision {
 var ErrNotRecorded = errors.New("it is not a CheckRequest in protobuf's JSON form")
 
 // CheckRecorded answers a CheckRequest in protobuf's JSON form, as grpcurl sends it, in the way in which Check answers it on the wire. It
-// returns the decision. The error does not repeat the text, which may contain secrets.
+// returns the decision, whose method, host and path are as received if they could not be read. The error does not repeat the text, which
+// may contain secrets.
 func CheckRecorded(ctx context.Context, a Authorizer, text []byte) (authz.Decision, error) {
 	var in authv3.CheckRequest
 	if err := protojson.Unmarshal(text, &in); err != nil {
 		return authz.Decision{}, ErrNotRecorded
 	}
 	var decision authz.Decision
-	s := New(Config{Authorizer: a, Record: func(_ *authz.Request, d *authz.Decision, _ time.Duration) { decision = *d }})
+	s := New(Config{Authorizer: a, Record: func(r *authz.Request, d *authz.Decision, _ time.Duration) {
+		decision = *d
+		decision.Method, decision.Host, decision.Path = d.Asked(r)
+	}})
 	if _, err := s.Check(ctx, &in); err != nil {
 		return authz.Decision{}, err
 	}

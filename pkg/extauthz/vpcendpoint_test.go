@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// metadata is what Envoy's listener filters left behind.
+// metadata is the metadata of Envoy's listener filters.
 func metadata(namespace, key string, value *structpb.Value) func(*authv3.AttributeContext) {
 	return func(a *authv3.AttributeContext) {
 		a.MetadataContext = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{

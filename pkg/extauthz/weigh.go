@@ -42,7 +42,7 @@ var (
 )
 
 // weigh refuses a message that the generated decoder is not to read: one that is not a CheckRequest, or that has too many headers,
-// or that would take up many times its size. It is done before decoding, for the decoder itself has no such limits.
+// or that would take up many times its size. It is done before decoding, because the decoder itself has no such limits.
 func weigh(wire []byte) *refusal {
 	w := weigher{left: weightAtLeast + weightPerByte*len(wire)}
 	return w.message(checkRequest, wire, maxDepth)

@@ -11,7 +11,7 @@ import (
 // authorizer's answer ("Choose an API key source in API Gateway").
 //
 // 2026-11-28: the API key comes after the authorizer and the policies, as on API Gateway: with a bad token and a bad key the answer is 401.
-// It is not authorization: a good key allows nothing that the policies deny. x-api-key on several lines is no key, for the upstream might
+// It is not authorization: a good key allows nothing that the policies deny. x-api-key on several lines is not a key, because the upstream might
 // take another line than the one that was compared. The header is handed on as the client sent it, as on API Gateway. Usage plans'
 // throttles and quotas are not counted.
 func (in *invocation) requireAPIKey(context.Context) outcome {

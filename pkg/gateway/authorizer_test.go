@@ -223,7 +223,7 @@ func TestIdentityValidationExpression(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong about an authorizer denies.
+// Every failure of an authorizer denies.
 func TestAuthorizerFailsClosed(t *testing.T) {
 	var calls []LambdaCall
 	refusal := func(responseType string, code authz.Code) error {

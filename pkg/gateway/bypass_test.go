@@ -182,7 +182,7 @@ func from(peer string, r *authz.Request) *authz.Request {
 	return r
 }
 
-// Whatever passes is not the closed path for a parser that decodes once, cuts path parameters off, merges slashes and resolves
+// No request that passes has the closed path for a parser that decodes once, cuts path parameters off, merges slashes and resolves
 // dots.
 func FuzzAuthorize(f *testing.F) {
 	for _, seed := range []string{"/admin", "/%61dmin/x", "/open/..%2fadmin", "/x;/../admin", "/open//1", "//admin/?x", "/./admin", "/adm%69n;x", "/admin%2Fx", "/%2e/admin", "/a/b%2F..%2F..%2Fadmin"} {

@@ -309,7 +309,7 @@ func TestHTTPMethodARN(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a signature, the client is told Forbidden.
+// The client is told Forbidden for every fault of a signature.
 func TestHTTPSignatureFaults(t *testing.T) {
 	g := callers{statement: statement("Allow", "*")}.httpGateway(t)
 	other := func(change func(*sigv4test.Signer)) *authz.Request {

@@ -131,7 +131,7 @@ func TestSameGuard(t *testing.T) {
 	}
 }
 
-// Whatever passes unsigned is not a guarded path for a parser that decodes once, ignores the case of methods, merges slashes and
+// No unsigned request that passes has a guarded path for a parser that decodes once, ignores the case of methods, merges slashes and
 // cuts off the one at the end.
 func FuzzHTTPAuthorize(f *testing.F) {
 	for _, seed := range []string{"/admin", "/admin/", "//admin//", "/%61dmin/", "/things/7/", "/secret/x", "/secret/", "/open//7", "/things//7", "/x/../admin", "/admin?x", "/admin;x/"} {

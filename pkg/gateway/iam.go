@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -98,12 +99,25 @@ func signer(in *invocation, ctx context.Context) outcome {
 		signed, err = in.verify()
 	}
 	if err != nil {
-		return denyFor(err)
+		return denyFor(in.unmapped(err))
 	}
 	in.identity = signed
 	in.caller = signed.Shown
 	in.caller.Principal, in.caller.AccessKeyID = signed.Principal.ARN, signed.AccessKey
 	return goOn()
+}
+
+// unmapped says for the operator of a request without a signature that its workload is not mapped. The client is told what it is told
+// without a certificate.
+func (in *invocation) unmapped(err error) error {
+	r, ok := errors.AsType[*authz.Refusal](err)
+	id := in.request.SourcePrincipal
+	if !ok || r.Reason.Code != authz.CodeNotSigned || id == "" || in.gateway.Identify == nil {
+		return err
+	}
+	said := *r // the authenticator's own stays as it is
+	said.Reason.Detail = "the request is not signed, and iam.principals has no entry for the client's certificate " + id
+	return &said
 }
 
 // byIAM is the flow "IAM authentication and resource policy": Table A if caller and API have one account, Table B otherwise. IAM's own

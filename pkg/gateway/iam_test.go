@@ -274,7 +274,7 @@ func TestSignedUpstream(t *testing.T) {
 	}
 }
 
-// Whatever another reader might take for a spent parameter is removed.
+// Every parameter that another reader might read as a spent one is removed.
 func TestWithoutParameters(t *testing.T) {
 	names := []string{"X-Amz-Signature", "X-Amz-Date"}
 	for target, want := range map[string]string{
@@ -344,7 +344,7 @@ func TestLongARNOfSignedRequest(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with what verifies signatures, nobody passes.
+// A request is denied for every failure of the verifier.
 func TestVerifierThatFails(t *testing.T) {
 	for name, verify := range map[string]Verify{
 		"nothing": func(*authz.Request) (*Signed, error) { return nil, nil },

@@ -429,7 +429,7 @@ func TestPrivateHosts(t *testing.T) {
 	checkDenial(t, g.Authorize(t.Context(), header), 403, authz.CodeUnknownHost, "ForbiddenException", forbiddenBody)
 }
 
-// Every private API has the limit of guarded ones, for it has a policy.
+// Every private API has the limit of guarded ones, because it has a policy.
 func TestPrivateLongARN(t *testing.T) {
 	a := testAPI("ANY /{proxy+}")
 	a.Private = true

@@ -162,7 +162,7 @@ func guardAt(g *Gateway, host, path string) (stage string, guard model.Guard, fo
 	return l.Stage.ARN, r.Guard, true
 }
 
-// Whatever a lenient server makes of the path of an open request that passes, it is an open route's path of the same stage, or nobody's.
+// A lenient server reads the path of an open request that passes as a path of an open route of the same stage, or of no route.
 func TestEveryReadingIsGuardedAlike(t *testing.T) {
 	passed := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
@@ -16,6 +17,8 @@ type Trace struct {
 	Steps []TraceStep
 	// Routes are the routes whose resource matches the path, the most specific resource first.
 	Routes []TraceRoute
+	// BasePaths are those of the host, if the path has none of them.
+	BasePaths []string
 	// Evaluations are the policies that were asked, in their order. Combined names the rule that made one decision of them.
 	Evaluations []Evaluation
 	Combined    string
@@ -84,10 +87,16 @@ func (t *Trace) evaluated(in *invocation, p *policy.Policy) {
 
 // complete adds what is found out after the decision.
 func (t *Trace) complete(in *invocation) {
-	if in.stage == nil || in.full.Text == "" {
+	if in.stage == nil {
+		t.BasePaths = in.gateway.BasePaths(in.host)
 		return
 	}
-	t.Routes = routesFor(in)
+	if in.full.Text == "" {
+		return
+	}
+	if slices.ContainsFunc(t.Steps, func(s TraceStep) bool { return s.Name == authz.StepRoute }) {
+		t.Routes = routesFor(in)
+	}
 	for _, q := range t.questions {
 		t.Evaluations = append(t.Evaluations, q.explain(in))
 	}
@@ -127,7 +136,8 @@ func (a *asker) describe(key *policy.Key) string {
 	switch key.ID() {
 	case policy.KeySourceIP, policy.KeyVpcSourceIP, policy.KeySourceVpc, policy.KeySourceVpce, policy.KeyCurrentTime, policy.KeyEpochTime,
 		policy.KeySecureTransport, policy.KeyPrincipalArn, policy.KeyPrincipalAccount, policy.KeyPrincipalType, policy.KeySourcePrincipal,
-		policy.KeyRequestedRegion, policy.KeyResourceAccount, policy.KeyMultiFactorAuthPresent, policy.KeyMultiFactorAuthAge:
+		policy.KeyRequestedRegion, policy.KeyResourceAccount, policy.KeyMultiFactorAuthPresent, policy.KeyMultiFactorAuthAge,
+		policy.KeyTokenIssueTime, policy.KeyUsername, policy.KeyUserID, policy.KeyPrincipalOrgID, policy.KeyPrincipalOrgPaths, policy.KeyViaAWSService:
 		return value.String()
 	default:
 		return "present; its value is not shown"
@@ -170,10 +180,11 @@ func routesFor(in *invocation) (found []TraceRoute) {
 		}
 		found = append(found, t)
 	}
-	if in.route == nil {
-		if r, _ := routes.FindFolded(in.path, in.request.Method); r != nil {
-			found = append(found, TraceRoute{Route: r.Name, Why: "it differs in case from the path"})
-		}
+	if len(found) > 0 {
+		return found
+	}
+	for _, r := range routes.CandidatesInAnyCase(in.path) {
+		found = append(found, TraceRoute{Route: r.Name, Why: "it differs in case from the path"})
 	}
 	return found
 }

@@ -73,7 +73,7 @@ func TestTraceOfDenial(t *testing.T) {
 	}
 }
 
-// The condition of the Allow that would fit is named, for the log line alone has to say what to fix.
+// The condition of the Allow that would fit is named, because the log line alone has to say what to fix.
 func TestDeniedByConditionOfAnAllow(t *testing.T) {
 	const statements = `{"Sid":"Elsewhere","Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/other","Condition":{"Bool":{"aws:SecureTransport":"true"}}},
 		{"Sid":"Agents","Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*","Condition":{"StringEquals":{"aws:UserAgent":"x"}}}`

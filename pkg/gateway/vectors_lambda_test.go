@@ -139,7 +139,7 @@ func (v *lambdaVector) run(t *testing.T, line []byte) {
 	}
 }
 
-// config is the authorizer's configuration; without a word of it, a TOKEN authorizer whose answers are not kept.
+// config is the authorizer's configuration; if it is empty, a TOKEN authorizer whose answers are not kept.
 func (v *lambdaVector) config(f lambda.Invoker, c *cache.Cache[*lambda.Answer]) lambda.Config {
 	given := authorizerOf{Type: "TOKEN", TTL: new(int)}
 	if data := v.Given.Authorizer; bytes.HasPrefix(data, []byte("{")) {

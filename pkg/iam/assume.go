@@ -12,9 +12,9 @@ import (
 
 // What a request for a session is made of; package trust decides about it.
 type (
-	// AssumeRequest is what a caller asks of a role. Exactly one of Caller and Web is set.
+	// AssumeRequest is a request for a role. Exactly one of Caller and Web is set.
 	AssumeRequest = trust.Request
-	// WebIdentity is what a verified token says.
+	// WebIdentity has the claims of a verified token.
 	WebIdentity = trust.WebIdentity
 	// AWSIdentity is an identity of AWS that the configuration lists for a role.
 	AWSIdentity = trust.AWSIdentity

@@ -32,15 +32,23 @@ func (a *Authenticator) key(id, token string) (sigv4.Key, bool) {
 	found := a.store.keys[id]
 	switch {
 	case found != nil && found.inactive:
-		return sigv4.Key{}, false
+		return sigv4.Key{Unknown: "the access key " + found.keyID + " is inactive"}, false
 	case found == nil && token != "":
 		found = a.session(id, token)
 	}
-	if found == nil {
+	switch {
+	case found != nil:
+		return *found.key, true
+	case token != "":
+		return sigv4.Key{Unknown: notSealed}, false
+	default:
 		return sigv4.Key{}, false
 	}
-	return *found.key, true
 }
+
+// notSealed is for the operator. It is the same for every session token, because the client may have made it up.
+const notSealed = "no access key of the configuration has the id that the request is signed with, and its session token is not one that a key of " +
+	"iam.sessions opens, for a role or user that still exists"
 
 // session returns the owner of a sealed session, or nil. A session that was issued in the future is none: it would escape policies that
 // revoke older sessions.

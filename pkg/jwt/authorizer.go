@@ -47,7 +47,7 @@ type Issuer struct {
 	Source Source
 	// Audiences are the values of aud that are taken; at least one.
 	Audiences []string
-	// AdditionalClaims are what else a token is held to.
+	// AdditionalClaims are further conditions on the claims of a token.
 	AdditionalClaims []AdditionalClaim
 }
 
@@ -57,7 +57,7 @@ type AdditionalClaim struct {
 	ClaimName, Format string
 	// Required refuses a token without the claim.
 	Required bool
-	// ExpectedValues are what the claim may say; none for anything.
+	// ExpectedValues are the values that the claim may have; none allows any value.
 	ExpectedValues []string
 }
 

@@ -121,7 +121,7 @@ func TestRememberedNoLongerThanValid(t *testing.T) {
 	})
 }
 
-// Whatever the cache thinks of a token's time, the token's own counts.
+// A token ends at its own time, even if the cache still has it.
 func TestRememberedTooLong(t *testing.T) {
 	p := newIDP(t, setOf(t, jwkOf(t, rsa1(), "k1", nil)))
 	c := httpConfig(p.URL, "a1")

@@ -40,7 +40,7 @@ func (h *KeySet) kids() string {
 	return strings.Join(slices.Compact(kids), " ")
 }
 
-// Whatever an issuer answers, good keys stay, and a first answer that is invalid leaves no keys.
+// Good keys stay after every answer of the issuer, and a first answer that is invalid leaves no keys.
 func TestOddAnswers(t *testing.T) {
 	elsewhere := newIDP(t, setOf(t, jwkOf(t, rsa2(), "evil", nil)))
 	valid := setOf(t, jwkOf(t, rsa1(), "k1", nil))

@@ -21,7 +21,7 @@ const (
 	object  = strictjson.Object
 )
 
-// value is a JSON value. text is what a string says, and of all others how they are written.
+// value is a JSON value. text is the decoded text of a string, and the source text of any other value.
 type value struct {
 	kind     kind
 	text     string

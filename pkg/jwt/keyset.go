@@ -19,7 +19,7 @@ const (
 	refetchEvery = 3 * time.Second
 	// emptyGrace is how long keys are used after their issuer has answered with an empty set.
 	emptyGrace = 5 * time.Minute
-	// answerTime is what a wait leaves of the time for a check, for the answer has to be there before Envoy gives up.
+	// answerTime is the part of the time for a check that a wait leaves, because the answer has to be there before Envoy gives up.
 	answerTime = 250 * time.Millisecond
 
 	firstRetry, lastRetry = time.Second, time.Minute
@@ -52,7 +52,7 @@ type keySet struct {
 	retry          time.Duration
 }
 
-// state is what a set knows at a time. It never changes.
+// state is the state of a set at one time. It never changes.
 type state struct {
 	keys  map[keyID]*key
 	count int

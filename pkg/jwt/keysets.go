@@ -104,7 +104,7 @@ func (h *KeySet) Release() {
 }
 
 // Start lets the set fetch its keys, now and in the background, until the last holder releases it. It returns at once; of ctx
-// only the values are used, for the set outlives who starts it.
+// only the values are used, because the set outlives who starts it.
 func (h *KeySet) Start(ctx context.Context) {
 	k := h.registry
 	k.mu.Lock()

@@ -45,7 +45,7 @@ type Token struct {
 	generation uint64
 }
 
-// stringBytes is what a string of a list takes, but for its text, which is the token's.
+// stringBytes is the size of a string in a list without its text, which the token holds.
 const stringBytes = 16
 
 type claim struct {

@@ -18,7 +18,7 @@ import (
 // authorizer").
 const maxResource = 512
 
-// Answer is what a function has answered. It does not change and is shared among requests. Its zero value allows nothing.
+// Answer is the answer of a function. It does not change and is shared among requests. Its zero value allows nothing.
 type Answer struct {
 	principalID, usageIdentifierKey string
 	policy                          *policy.Policy
@@ -63,7 +63,7 @@ func (a *Answer) ContextValue(name string) (string, bool) {
 // UsageIdentifierKey is the API key that the function found for the caller; empty for none.
 func (a *Answer) UsageIdentifierKey() string { return a.usageIdentifierKey }
 
-// read reads an answer, or says what is wrong with it without a word of it.
+// read reads an answer. Its error quotes nothing of the answer.
 func (a *Authorizer) read(data []byte) (*Answer, string) {
 	if len(data) > a.limits.Bytes {
 		return nil, fmt.Sprintf("it is longer than %d bytes", a.limits.Bytes)

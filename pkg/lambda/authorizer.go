@@ -81,7 +81,7 @@ func (c *Call) keptUnder() []string {
 	return append(slices.Clone(c.Identity), c.Only)
 }
 
-// FlushScope is what to flush in the cache so that the answers for one stage of an API count no more: those of the authorizers
+// FlushScope returns the scope to flush in the cache so that the answers for one stage of an API count no more: those of the authorizers
 // of that name, now and as they were before, or where the name is empty of all.
 func FlushScope(api, stage, authorizer string) [32]byte {
 	kind := "authorizer"

@@ -36,7 +36,7 @@
 // any fault of the policy, a key that stands twice, and text that is not Unicode are errors of the configuration: 500.
 //
 // 2026-11-28, answers. A policy without statements grants nothing, and is no fault: AWS answers 403. A statement whose Action or
-// Resource is an empty list matches nothing. An empty NotAction or NotResource is a fault, for it would match everything.
+// Resource is an empty list matches nothing. An empty NotAction or NotResource is a fault, because it would match everything.
 //
 // 2026-11-25, failures. A function that does not answer in time, is throttled, or cannot be reached is AUTHORIZER_FAILURE; one
 // that may not be invoked, ends with an error, or answers what cannot be read is AUTHORIZER_CONFIGURATION_ERROR. Only the
@@ -47,7 +47,7 @@
 // Lambda that returns such an object has not failed; it is 500 as there.
 //
 // 2026-11-25, cache. A key that is not there is invoked for once, however many ask; the flight is nobody's, so that a caller who
-// leaves takes nothing from the others. An event is built before the flight, for it is made of a buffer that the caller gets
+// leaves takes nothing from the others. An event is built before the flight, because it is made of a buffer that the caller gets
 // back. The key has a digest of the authorizer, so that a changed one finds nothing of the old one.
 // A flush names API, stage and, if it is to be one authorizer's, its name, and not the digest: it covers the answers of that
 // authorizer as it was before, which would count again if it were changed back within the TTL.
@@ -59,7 +59,7 @@
 //
 // 2026-11-28, waiting. A request that waits for a function takes places in two divisions of what may wait (Waits): by API, authorizer and
 // caller, and by function and authorizer. So a function that hangs, a token that it hangs for, and an API whose clients send many
-// leave places to the rest. A caller is the digest of the identity values; without any there is no such level, for all requests would
+// leave places to the rest. A caller is the digest of the identity values; without any there is no such level, because all requests would
 // be one caller's. What exceeds its share is AUTHORIZER_FAILURE at once, on HTTP APIs with 503. An answer that is remembered takes no place.
 //
 // 2026-11-28, waiting. A function's own places, those of invocations that run and those in the queue, are shared by authorizer and

@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 )
 
-// eventOf is what an authorizer's function is told.
+// eventOf returns the event that an authorizer's function gets.
 func eventOf(t testing.TB, c Config, e *authz.Event, identity ...string) []byte {
 	t.Helper()
 	f := answers(allowAll)

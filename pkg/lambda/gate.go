@@ -50,7 +50,7 @@ type queued struct {
 	places places
 }
 
-// places are what an invocation holds: one among all, and one among those that run.
+// places are the places of an invocation: one among all, and one among those that run.
 type places struct{ all, running bulkhead.Place }
 
 func (p places) leave() {
@@ -74,7 +74,7 @@ func (g *gate) enter(ctx context.Context, l *GuardLimits) (p places, probe bool,
 	}
 }
 
-// begin takes a place, in the queue where none may run now.
+// begin takes a place, in the queue if no invocation may run now.
 func (g *gate) begin(asker []bulkhead.ID, l *GuardLimits) (waits *queued, p places, probe bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

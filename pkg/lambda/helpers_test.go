@@ -129,7 +129,7 @@ func refusalOf(t testing.TB, answer *Answer, err error) *authz.Refusal {
 	return r
 }
 
-// allows is what the gateway makes of an answer without a resource policy.
+// allows reports whether the gateway allows by an answer, without a resource policy.
 func allows(answer *Answer, arn string) bool {
 	if answer == nil {
 		return false

@@ -37,7 +37,7 @@ func (a *Authorizer) internal(detail string) *authz.Refusal {
 	return a.refuse("", authz.CodeInternal, detail)
 }
 
-// refusal is what a failed invocation means for client and operator. ctx is the caller's.
+// refusal returns the refusal for a failed invocation. ctx is the caller's.
 func (a *Authorizer) refusal(ctx context.Context, err error) *authz.Refusal {
 	if r, ok := errors.AsType[*authz.Refusal](err); ok {
 		return r

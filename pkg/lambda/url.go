@@ -27,7 +27,7 @@ type URLConfig struct {
 	Headers []authz.Field
 	// CA are the certificates, in PEM, of those who may vouch for the server; empty for the system's.
 	CA []byte
-	// Certificate and Key, in PEM, are what the server is shown; empty for nothing.
+	// Certificate and Key, in PEM, are shown to the server; empty for none.
 	Certificate, Key []byte
 	// Proxy is an HTTP proxy's address; empty for none, whatever the environment says.
 	Proxy string
@@ -260,7 +260,7 @@ func connectionProblem(err error) string {
 	return "the connection broke"
 }
 
-// statusError is what a status other than 200 means: something in between has answered.
+// statusError returns the error for a status other than 200, which a proxy or load balancer has sent.
 func statusError(status int) error {
 	detail := fmt.Sprintf("the function's address answered with status %d", status)
 	switch {

@@ -390,7 +390,7 @@ func (e *expected) checkEvent(t *testing.T, event map[string]any) {
 	}
 }
 
-// outcomeOf is what a client would see, without a resource policy.
+// outcomeOf returns the outcome for a client, without a resource policy.
 func outcomeOf(t *testing.T, answer *Answer, err error, arn string) (status int, errorType, kind string) {
 	t.Helper()
 	if err != nil {

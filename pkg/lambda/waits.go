@@ -64,7 +64,7 @@ func (a *Authorizer) asker(c Call) asker {
 	return who
 }
 
-// path is what leads to a caller from an API, or from an authorizer.
+// path returns the keys from an API, or from an authorizer, down to a caller.
 func (a asker) path(first ...bulkhead.ID) []bulkhead.ID {
 	if a.known {
 		return append(first, a.caller)

@@ -13,7 +13,7 @@ import (
 const (
 	// MaxRoutes is how many Meters of its own a configuration gets.
 	MaxRoutes = 2000
-	// None is the name where there is none: of the route of a decision without one, and so on.
+	// None is the label of a missing part, such as the route of a decision that has none.
 	None = "_none"
 	// Other is the name of all routes after the first MaxRoutes.
 	Other = "_other"

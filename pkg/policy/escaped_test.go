@@ -17,7 +17,7 @@ func kept(policy string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `/`, `\/`, "\n", `\n`).Replace(policy)
 }
 
-// printed is what --output json prints of it.
+// printed is the output of --output json for it.
 func printed(t testing.TB, policy string) string {
 	text, err := json.Marshal(kept(policy))
 	if err != nil {

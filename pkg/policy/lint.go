@@ -16,7 +16,7 @@ func (p *Policy) Lint(t Target) []fault.Fault {
 
 // What a resource-based policy is attached to.
 type (
-	// Target is what a resource-based policy is attached to.
+	// Target is the API or the VPC endpoint that a resource-based policy is attached to.
 	Target = lint.Target
 	// TargetRoute is a route: Method is a verb or ANY, Resource a path such as /pets/{petId} or /{proxy+}.
 	TargetRoute = lint.TargetRoute
@@ -25,7 +25,7 @@ type (
 // TrustTarget is where a role's trust policy is.
 type TrustTarget = lint.TrustTarget
 
-// LintTrust reports what is legal in a trust policy and rarely intended: whom it trusts without limits, and whom it names in vain.
+// LintTrust reports what is legal in a trust policy and rarely intended: whom it trusts without limits, and whom it names without effect.
 // All of it are warnings.
 func (p *Policy) LintTrust(t TrustTarget) []fault.Fault {
 	if p == nil {

@@ -134,6 +134,7 @@ func TestParseRefuses(t *testing.T) {
 		"wildcard in the service":  {Identity, statementOf(Identity, `"Effect": "Deny", "Action": "exec*:Invoke", "Resource": "*"`), "wildcard in its service prefix"},
 		"variable in an action":    {Identity, statementOf(Identity, `"Effect": "Deny", "Action": "execute-api:${aws:username}", "Resource": "*"`), "no action has"},
 		"resource is not an ARN":   {Identity, statementOf(Identity, `"Effect": "Allow", "Action": "*", "Resource": "prod/GET"`), `neither "*" nor an ARN`},
+		"abbreviation, no slash":   {Resource, statementOf(Resource, `"Effect": "Allow", "Action": "*", "Resource": "execute-api:*/*/*"`), "lacks the slash after execute-api:"},
 		"short ARN":                {Identity, statementOf(Identity, `"Effect": "Allow", "Action": "*", "Resource": "arn:aws:execute-api:*"`), "fewer than the six parts"},
 		"ARN without service":      {Identity, statementOf(Identity, `"Effect": "Allow", "Action": "*", "Resource": "arn:aws::::x"`), "lacks its partition, service"},
 		"ARN in capitals":          {Identity, statementOf(Identity, `"Effect": "Allow", "Action": "*", "Resource": "ARN:aws:s3:::x"`), "does not begin with arn:"},

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// failer is what tests and rapid's checks have in common.
+// failer has the methods that tests and rapid's checks have in common.
 type failer interface {
 	Helper()
 	Fatalf(string, ...any)

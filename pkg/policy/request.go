@@ -71,7 +71,7 @@ type Result struct {
 
 // What a request is; package statement uses it to find the statements that apply.
 type (
-	// Request is what is to be decided.
+	// Request is the question that policies decide.
 	Request = statement.Request
 	// Principal is who makes a request. The zero value is the anonymous caller.
 	Principal = statement.Principal

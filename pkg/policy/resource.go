@@ -82,6 +82,8 @@ func (r *reader) resourceProblem(parts arn.Parts, ok bool, text string) string {
 		return "has a policy variable before its fifth colon; variables may stand only in the last part of an ARN"
 	}
 	switch {
+	case !ok && strings.HasPrefix(text, "execute-api:") && r.o.Kind == Resource:
+		return "lacks the slash after execute-api:; write execute-api:/stage/VERB/path, or execute-api:/* for everything"
 	case !ok && !strings.HasPrefix(text, "arn:"):
 		return `is neither "*" nor an ARN; write arn:aws:execute-api:region:account:api/stage/VERB/path`
 	case !ok:

@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/meter"
 )
 
-// Lease is what one configuration holds of a Pool. Configurations that need the same function or cache share it, so a
+// Lease is the part of a Pool that one configuration uses. Configurations that need the same function or cache share it, so a
 // reload does not restart, fetch or forget what has not changed. What has no holder ends.
 type Lease struct {
 	pool    *Pool

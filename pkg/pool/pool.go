@@ -26,7 +26,7 @@ const (
 	maxSessionBytes    = 64 << 20
 )
 
-// Pool is what outlives a configuration: the keys of issuers, functions, and caches of tokens, answers and derived
+// Pool has the parts of the process that outlive a configuration: the keys of issuers, functions, and caches of tokens, answers and derived
 // keys. Its methods are safe for concurrent use.
 type Pool struct {
 	keys        *jwt.KeySets

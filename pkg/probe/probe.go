@@ -83,7 +83,7 @@ func (t *Tokens) Use(token string) bool {
 	return found && !time.Now().After(until)
 }
 
-// Answer is what a probe is answered with, in JSON.
+// Answer is the answer to a probe, in JSON.
 type Answer struct {
 	// Version is AnswerVersion. It tells the answer of portcullis from others.
 	Version string `json:"portcullisProbe"`
@@ -103,7 +103,7 @@ type Answer struct {
 	Body       string `json:"body"`
 	BodyBytes  int    `json:"bodyBytes"`
 	BodySHA256 []byte `json:"bodySha256"`
-	// Refused says why portcullis cannot judge the request; empty if it can.
+	// Refused says why portcullis cannot decide the request; empty if it can.
 	Refused string `json:"refused,omitempty"`
 }
 

@@ -11,7 +11,7 @@ import (
 // otherMethod stands for the methods that no route can name. On an HTTP API, ANY and $default match them.
 const otherMethod = "TRACE"
 
-// Change is what becomes of requests with some methods and a path.
+// Change is a change of the guard of requests with some methods and a path.
 type Change struct {
 	API   string `json:"api"`
 	Stage string `json:"stage"`

@@ -74,7 +74,7 @@ func routeOf(line string) gateway.Route {
 		case "NONE":
 			r.Authorization = gateway.None
 		case "?":
-			r.Unresolved = "nobody knows"
+			r.Unresolved = "the guard is not known"
 		case "key":
 			r.APIKeyRequired = true
 		case "staff", "vets":

@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 )
 
-// Guard is what stands before a route.
+// Guard is the access control of a route.
 type Guard struct {
 	// Authorization is the authorization type. It is empty for a route that refuses every request.
 	Authorization string `json:"authorization,omitempty"`

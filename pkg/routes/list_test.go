@@ -25,7 +25,7 @@ func TestList(t *testing.T) {
 	for _, stage := range []string{"prod", "dev"} {
 		for _, line := range []string{
 			"GET /a|NONE + resource policy + VPC endpoint", "GET /b|JWT staff [s w] + resource policy + VPC endpoint",
-			"POST /b|JWT staff + API key + resource policy + VPC endpoint", "GET /c|refuses: nobody knows",
+			"POST /b|JWT staff + API key + resource policy + VPC endpoint", "GET /c|refuses: the guard is not known",
 		} {
 			want = append(want, "a1b2c3d4e5|REST|"+stage+"|"+line)
 		}

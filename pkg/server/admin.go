@@ -53,7 +53,7 @@ func (p *process) withoutPanics(next http.Handler) http.Handler {
 	})
 }
 
-// readyz is about taking traffic. A refused reload does not end it, for the last good configuration serves, but is told: it
+// readyz is about taking traffic. A refused reload does not end it, because the last good configuration serves, but is reported: it
 // may have been the one that revokes. The same holds for what keeps a flush from arriving.
 func (p *process) readyz(w http.ResponseWriter, _ *http.Request) {
 	serving := p.gate.serving.Load()

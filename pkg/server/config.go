@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/decisionlog"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"github.com/portcullis-authz/portcullis/pkg/meter"
+	"github.com/portcullis-authz/portcullis/pkg/server/memory"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
@@ -57,7 +58,7 @@ type Loaded struct {
 	users *users
 }
 
-// Config is what a process is made of. The zero value of a field that has a default stands for it.
+// Config configures a server. The zero value of a field with a default means the default.
 type Config struct {
 	// Load reads and compiles the configuration. The text of its error is shown to operators, line by line.
 	Load func() (Loaded, error)
@@ -122,7 +123,7 @@ type Config struct {
 	LogLines io.Writer
 	// Stdout gets the bound addresses, a line each, and decision lines if the configuration says so. Default: neither is printed.
 	Stdout io.Writer
-	// Version is what portcullis_build_info says.
+	// Version is the version in portcullis_build_info.
 	Version string
 }
 
@@ -217,3 +218,6 @@ func orDefault[T comparable](value, fallback T) T {
 	}
 	return value
 }
+
+// Memory returns how much memory the process is to use, in bytes; zero if nothing bounds it.
+func (c *Config) Memory() int64 { return memory.Available(c.MemoryLimit) }

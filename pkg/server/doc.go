@@ -42,7 +42,7 @@
 // to all connections of a server, and not to one. The same is done, at most once in 10 seconds, a minute before a client's certificate
 // expires; when it does, its connection is closed. Sessions are not resumed where clients show certificates.
 //
-// 2026-11-28: a connection with TLS lasts 10 minutes. It bounds what a client's certificate counts for where no timer does, such as
+// 2026-11-28: a connection with TLS lasts 10 minutes. It bounds the use of a client's certificate where no timer does, such as
 // after the machine has slept.
 //
 // 2026-11-28: the bytes of bodies are counted by API, of which one leaves a part to the others. A check that does not verify a signature over

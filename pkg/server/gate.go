@@ -74,7 +74,7 @@ func (g *gate) enter() bool {
 	}
 }
 
-// bodyOf says whose share a body counts in: that of the API which Envoy's configuration names, else of the host, for the API is not known
+// bodyOf says whose share a body counts in: that of the API which Envoy's configuration names, else of the host, because the API is not known
 // yet. A client that makes up hosts has many shares, and holds each as long as it takes to find that nobody owns the host.
 func bodyOf(r *authz.Request) bulkhead.ID {
 	if r.API != "" {

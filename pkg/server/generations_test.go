@@ -231,7 +231,7 @@ func TestValidUntil(t *testing.T) {
 	}
 }
 
-// A client CA that is refused shows, for it may have been the one that revokes.
+// A client CA that is refused shows, because it may have been the one that revokes.
 func TestRefusedClientCAShows(t *testing.T) {
 	old, next := newAuthority(t), newAuthority(t)
 	m := serveMutual(t, old.pem(), Config{})

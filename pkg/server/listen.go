@@ -170,7 +170,7 @@ func tlsConfig(cert, key, clientCA []byte, mutual bool) (*tls.Config, error) {
 	return config, nil
 }
 
-// credentials serve each handshake with the files of the moment. A connection ends when its client's certificate expires; some
+// credentials serve each handshake with the current files. A connection ends when its client's certificate expires; some
 // time before, expiring is called, so that a client with another certificate can come back first.
 func (c *certificates) credentials(expiring func()) credentials.TransportCredentials {
 	config := credentials.NewTLS(&tls.Config{

@@ -20,7 +20,7 @@ const (
 	resultRefused   = "refused"
 )
 
-// metrics are what /metrics shows. No label holds what a client sent.
+// metrics are the metrics of /metrics. No label has text that a client sent.
 type metrics struct {
 	registry *prometheus.Registry
 

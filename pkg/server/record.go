@@ -142,11 +142,11 @@ func unrecorded(d *authz.Decision, err error) {
 	extauthz.Deny(d, 500)
 }
 
-// entry is what the log is told of a decision. Host, method and path are as received if they could not be read.
+// entry is a decision as the log has it. Host, method and path are as received if they could not be read.
 func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.Entry {
 	e := decisionlog.Entry{
 		Time: time.Now(), Took: took, Allow: d.Allow, Code: d.Reason.Code, Step: d.Step,
-		RequestID: d.RequestID, Host: d.Host, Method: d.Method, Path: d.Path, ClientAddress: d.ClientAddress,
+		RequestID: d.RequestID, ClientAddress: d.ClientAddress,
 		API: d.API, Stage: d.Stage, Route: d.Route,
 		Principal: d.Caller.Principal, AccessKey: d.Caller.AccessKeyID, Issuer: d.Caller.Issuer, Audience: d.Caller.Audience,
 		ClientID: d.Caller.ClientID, KeyID: d.Caller.TokenKeyID, Scopes: d.Caller.Scopes, NeededScopes: d.NeededScopes,
@@ -156,9 +156,7 @@ func entry(r *authz.Request, d *authz.Decision, took time.Duration) decisionlog.
 	if !d.Allow {
 		e.Status = d.Denial.Status
 	}
-	if r != nil {
-		e.Host, e.Method, e.Path = cmp.Or(e.Host, r.Host), cmp.Or(e.Method, r.Method), cmp.Or(e.Path, r.Path())
-	}
+	e.Method, e.Host, e.Path = d.Asked(r)
 	return e
 }
 

@@ -26,7 +26,7 @@ var (
 	misset  = authz.Decision{Reason: authz.Reason{Code: authz.CodeEnvoyConfig, Detail: "set with_request_body"}, Denial: authz.Response{Status: 500}}
 )
 
-// recorded is what the log holds after the decisions.
+// recorded is the content of the log after the decisions.
 func recorded(t *testing.T, c Config, times int, decisions ...authz.Decision) (*recorder, string) {
 	t.Helper()
 	var log bytes.Buffer

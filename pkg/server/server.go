@@ -25,6 +25,8 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/authz"
 	"github.com/portcullis-authz/portcullis/pkg/extauthz"
 	"github.com/portcullis-authz/portcullis/pkg/probe"
+	"github.com/portcullis-authz/portcullis/pkg/server/internal/generations"
+	"github.com/portcullis-authz/portcullis/pkg/server/memory"
 	"github.com/portcullis-authz/portcullis/pkg/sts"
 )
 
@@ -34,7 +36,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	c = c.withDefaults()
-	defer c.memorySettings(os.Getenv, containerMemory).apply()()
+	defer memory.Settings{GCPercent: c.GCPercent, Limit: c.MemoryLimit}.InProcess().Apply()()
 	p := newProcess(c)
 	if err := p.bind(ctx); err != nil {
 		return err
@@ -58,7 +60,7 @@ type process struct {
 	// explanations has a place for each explanation that may run.
 	explanations chan struct{}
 
-	checks *generations
+	checks *generations.Servers
 	health *health.Server
 	admin  *http.Server // nil: off
 	sts    *sts.Server  // nil: off
@@ -106,19 +108,19 @@ func (p *process) bind(ctx context.Context) (err error) {
 	}
 	p.health = health.NewServer()
 	setServing(p.health, healthpb.HealthCheckResponse_NOT_SERVING)
-	p.checks = p.generations(context.WithoutCancel(ctx))
+	p.checks = p.servers(context.WithoutCancel(ctx))
 	return nil
 }
 
-// generations are the gRPC servers, one after the other, which share all but their connections.
-func (p *process) generations(ctx context.Context) *generations {
+// servers returns the gRPC servers, one after the other, which share all but their connections.
+func (p *process) servers(ctx context.Context) *generations.Servers {
 	checks := extauthz.New(extauthz.Config{
 		Authorizer: p.gate, Record: p.recorder.record, Trace: p.trace(), Log: p.config.Log,
 		MaxMessageBytes: p.config.MaxMessageBytes, MaxReadBytes: p.config.MaxBodyBytes / 4, NeedsBodies: p.gate.needsBodies,
 		Probes: &p.probes,
 	})
-	g := &generations{grace: p.config.DrainTimeout}
-	g.create = func() (*grpc.Server, context.CancelFunc) {
+	g := &generations.Servers{Grace: p.config.DrainTimeout}
+	g.Create = func() (*grpc.Server, context.CancelFunc) {
 		ctx, endStreams := context.WithCancel(ctx)
 		s := grpc.NewServer(p.options(ctx, checks, g)...)
 		checks.Register(s)
@@ -127,16 +129,16 @@ func (p *process) generations(ctx context.Context) *generations {
 		return s, endStreams
 	}
 	if p.tls != nil {
-		p.tls.renew = g.renew
+		p.tls.renew = g.Renew
 	}
 	return g
 }
 
 // options are those of one gRPC server, whose streams end with ctx.
-func (p *process) options(ctx context.Context, checks *extauthz.Server, g *generations) []grpc.ServerOption {
+func (p *process) options(ctx context.Context, checks *extauthz.Server, g *generations.Servers) []grpc.ServerOption {
 	keep := keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}
 	if p.tls != nil {
-		// Who is at the other end is asked again from time to time.
+		// Clients show their certificates again at this interval.
 		keep.MaxConnectionAge, keep.MaxConnectionAgeGrace = orDefault(p.config.maxConnectionAge, maxConnectionAge), longestCheck
 	}
 	options := []grpc.ServerOption{
@@ -154,7 +156,7 @@ func (p *process) options(ctx context.Context, checks *extauthz.Server, g *gener
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 	if p.tls != nil {
-		options = append(options, grpc.Creds(p.tls.credentials(g.renewForExpiry)))
+		options = append(options, grpc.Creds(p.tls.credentials(g.RenewForExpiry)))
 	}
 	return options
 }
@@ -250,7 +252,7 @@ func (p *process) serveChecks(ctx context.Context, group *errgroup.Group) (err e
 		return err
 	}
 	setServing(p.health, healthpb.HealthCheckResponse_SERVING)
-	group.Go(func() error { return p.checks.serve(p.listener) })
+	group.Go(func() error { return p.checks.Serve(p.listener) })
 	return nil
 }
 
@@ -309,7 +311,7 @@ func (p *process) drain(ctx context.Context) {
 
 // stopChecks closes the port, sends GOAWAY, and waits for the checks in flight, within bounds.
 func (p *process) stopChecks() {
-	if !p.checks.stop() {
+	if !p.checks.Stop() {
 		p.config.Log.Error("checks were still in flight at the end of --drain-timeout", "checks", p.gate.inFlight.Load())
 	}
 }

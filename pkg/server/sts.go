@@ -16,7 +16,7 @@ import (
 // errNoSessions is returned for a configuration that --sts cannot serve.
 var errNoSessions = errors.New("--sts: this portcullis issues no sessions: write iam.sessions")
 
-// newSTS returns what serves STS by the configuration of the moment; nil without --sts.
+// newSTS returns the server of STS, which uses the current configuration; nil without --sts.
 func (p *process) newSTS() *sts.Server {
 	if p.config.STS == "" {
 		return nil
@@ -74,7 +74,7 @@ func (p *process) announceSTS() {
 	fmt.Fprintln(p.config.Stdout, "portcullis: sts listening on", address(p.stsListener))
 }
 
-// certifiedNames are the names and addresses of the certificate of the moment, without wildcards.
+// certifiedNames are the names and addresses of the current certificate, without wildcards.
 func (p *process) certifiedNames() (names []string) {
 	if p.tls == nil {
 		return nil
@@ -92,7 +92,7 @@ func (p *process) certifiedNames() (names []string) {
 	return names
 }
 
-// forSTS serves each handshake with the certificate of the moment. It never asks for a client's certificate, which SDKs do not have:
+// forSTS serves each handshake with the current certificate. It never asks for a client's certificate, which SDKs do not have:
 // clients of STS show a token or sign.
 func (c *certificates) forSTS() *tls.Config {
 	return &tls.Config{

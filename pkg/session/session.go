@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Session is what a session token says: whose credentials it belongs to, and how they are narrowed. A role session has Role and
+// Session is the content of a session token: whose credentials it belongs to, and how they are narrowed. A role session has Role and
 // RoleID, the session of a user (GetSessionToken) has User and UserID.
 type Session struct {
 	// Role is the ARN of the role with its path, RoleID the role's unique id (AROA…), which another role of the same name does not have.
@@ -35,7 +35,7 @@ type Session struct {
 // Tag is a session tag.
 type Tag struct{ Key, Value string }
 
-// Credentials are what a caller gets for a session.
+// Credentials are the credentials of a session.
 type Credentials struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 	// Expiration is the session's Expires.

@@ -86,7 +86,7 @@ func TestOpenReturnsWhatWasSealed(t *testing.T) {
 	}
 }
 
-// Whatever a session says, Open returns it.
+// Open returns every session that Seal accepts.
 func TestRoundTrip(t *testing.T) {
 	r, random := oneRing(t), rand.New(rand.NewPCG(1, 2))
 	text := func(most int) string {

@@ -67,6 +67,8 @@ type Key struct {
 	Expires time.Time
 	// Owner is for the caller of Verify, which finds it in the Result.
 	Owner any
+	// Unknown says, for the operator, why an id has no key; empty if there is nothing to say. It is ignored if the id has a key.
+	Unknown string
 }
 
 // Format never prints the key, for any verb.
@@ -113,7 +115,7 @@ const (
 	FormQuery
 )
 
-// Result is what a signature proves. Its strings may share memory with the request.
+// Result has the facts that a signature proves. Its strings may share memory with the request.
 type Result struct {
 	// KeyID is the id of the access key that signed.
 	KeyID string

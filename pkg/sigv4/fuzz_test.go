@@ -48,7 +48,7 @@ func headText(r *Request) string {
 	return text
 }
 
-// meaning is what a request says beside its signature: its canonical form with the headers that were signed.
+// meaning is the content of a request besides its signature: its canonical form with the headers that were signed.
 func meaning(r *Request) string {
 	names := ""
 	if _, rest, ok := strings.Cut(valueOf(r, "authorization"), "SignedHeaders="); ok {

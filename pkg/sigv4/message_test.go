@@ -104,6 +104,44 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestDetailsForTheOperator: the client is told the same in each case, and the operator what to change.
+func TestDetailsForTheOperator(t *testing.T) {
+	signed := func(id, token string) *Request {
+		return signer{keyID: id, secret: "s", token: token, region: "eu-west-1", at: now}.request("GET", "/", nil, "")
+	}
+	for _, test := range []struct {
+		id, token, want string
+	}{
+		{"A", "", "no access key of the configuration has the id"},
+		{"INACTIVE", "", "the access key INACTIVE is inactive"},
+		{"TEMPORARY", "", "is a temporary one, and the request has no session token"},
+		{"TEMPORARY", "other", "another session token"},
+		{"LONG", "t", "is a long-term one, and the request has a session token"},
+		{"OLD", "t", "has expired at 2026-11-23T12:00:00Z"},
+	} {
+		c := testConfig()
+		c.Key = func(id, _ string) (Key, bool) {
+			switch id {
+			case "TEMPORARY":
+				return Key{Secret: "s", Token: "t"}, true
+			case "LONG":
+				return Key{Secret: "s"}, true
+			case "OLD":
+				return Key{Secret: "s", Token: "t", Expires: now}, true
+			case "INACTIVE":
+				return Key{Unknown: "the access key INACTIVE is inactive"}, false
+			}
+			return Key{}, false
+		}
+		var fault *Error
+		if _, err := newVerifier(t, c).Verify(signed(test.id, test.token)); !errors.As(err, &fault) || !strings.Contains(fault.Detail, test.want) {
+			t.Errorf("%s, %q: %v, want %q", test.id, test.token, fault, test.want)
+		} else if strings.Contains(fault.Message, test.id) || fault.Kind == UnrecognizedClient && fault.Message != "The security token included in the request is invalid." {
+			t.Errorf("%s: the client is told %q", test.id, fault.Message)
+		}
+	}
+}
+
 func valueOf(r *Request, name string) string {
 	for n, v := range r.Headers {
 		if n == name {

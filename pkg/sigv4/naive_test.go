@@ -27,7 +27,7 @@ const (
 	expiredType      = "ExpiredTokenException"
 )
 
-// claim is what a request says of its signature.
+// claim has the parts of a signature that a request states.
 type claim struct {
 	presigned                                                  bool
 	algorithm, credential, date, expires, regionSet, signature string

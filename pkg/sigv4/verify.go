@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"time"
 )
@@ -72,7 +73,7 @@ func (s *state) checkSignature() *Error {
 
 // compare compares the token and the signature with those of a key.
 func (s *state) compare(key Key, known bool) *Error {
-	id := s.keyID
+	id, unknown := s.keyID, key.Unknown
 	if !known {
 		key, id = Key{Secret: dummySecret}, ""
 	}
@@ -80,9 +81,12 @@ func (s *state) compare(key Key, known bool) *Error {
 	signatureMatches := s.signatureMatches(id, key)
 	switch {
 	case !known || !tokenMatches:
-		return &Error{Kind: UnrecognizedClient, Message: "The security token included in the request is invalid."}
+		return &Error{Kind: UnrecognizedClient, Message: "The security token included in the request is invalid.", Detail: s.unrecognized(&key, known, unknown)}
 	case !key.Expires.IsZero() && !s.now.Before(key.Expires):
-		return &Error{Kind: ExpiredToken, Message: "The security token included in the request is expired"}
+		return &Error{
+			Kind: ExpiredToken, Message: "The security token included in the request is expired",
+			Detail: "the temporary access key has expired at " + key.Expires.UTC().Format(time.RFC3339),
+		}
 	case !signatureMatches:
 		err := mismatch("")
 		err.Debug = s.debug()
@@ -91,6 +95,20 @@ func (s *state) compare(key Key, known bool) *Error {
 		return mismatch("x-amz-content-sha256 is not the SHA-256 of the body")
 	default:
 		return nil
+	}
+}
+
+// unrecognized says for the operator what the client must not learn: whether the key exists.
+func (s *state) unrecognized(key *Key, known bool, unknown string) string {
+	switch {
+	case !known:
+		return cmp.Or(unknown, "no access key of the configuration has the id that the request is signed with")
+	case s.token == "":
+		return "the access key is a temporary one, and the request has no session token"
+	case key.Token == "":
+		return "the access key is a long-term one, and the request has a session token"
+	default:
+		return "the request has another session token than the access key, or has it twice"
 	}
 }
 

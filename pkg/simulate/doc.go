@@ -24,7 +24,7 @@
 //
 // 2026-11-23: MatchedStatements are those that made the decision: the Denys of an explicit deny, the Allows of identity-based and
 // resource-based policies, none for an implicit deny. AWS leaves service control policies out of them; here their Denys are
-// in, for no other field would name them.
+// in, because no other field would name them.
 //
 // 2026-11-23: Positions are what IAM's own reader gives, seen in its published answers: a statement ends in the column behind its
 // brace; it begins behind its opening brace if it stands alone, and in a list where the list's bracket or the statement before

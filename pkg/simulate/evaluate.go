@@ -103,7 +103,7 @@ func organizationsAllow(levels [][]*policy.Policy, q *policy.Request) bool {
 	return true
 }
 
-// together is what several policies of one kind say.
+// together is the outcome of several policies of one kind.
 func together(list []*policy.Policy, q *policy.Request) policy.Decision {
 	decision := policy.ImplicitDeny
 	for _, p := range list {

@@ -18,7 +18,7 @@ type value struct {
 	from     int
 }
 
-// fault is what is wrong with a value. Its path, such as ContextEntries[1].ContextKeyType, grows on the way up.
+// fault is an error about a value. Its path, such as ContextEntries[1].ContextKeyType, grows on the way up.
 type fault struct {
 	document []byte
 	at       int
@@ -90,7 +90,7 @@ func (v value) next() value {
 	return v
 }
 
-// unfit is what is wrong with a value that cannot be read, though its syntax is good: it nests too deep, or is half of a pair.
+// unfit is an error about a value that cannot be read, though its syntax is good: it nests too deep, or is half of a pair.
 func (v value) unfit(err error) error {
 	if e, ok := errors.AsType[*strictjson.Error](err); ok {
 		if e.Problem == strictjson.NotUnicode {

@@ -74,7 +74,7 @@ func decodeAndRun(text []byte) (Response, error) {
 	})
 }
 
-// failure is what stands in the place of a response that could not be given.
+// failure is written in place of a response that could not be given.
 func failure(err error) any {
 	e := &Error{PolicyEvaluation, err.Error()}
 	errors.As(err, &e)

@@ -24,5 +24,5 @@ func (s *Service) own(host string, c *Call) bool {
 	if c.Request.Scheme == "https" && slices.Contains(c.certified, name) {
 		return true
 	}
-	return c.Request.Peer.IsLoopback() && (name == "localhost" || err == nil && address.Unmap().IsLoopback())
+	return c.Request.Peer.IsLoopback() && (name == "localhost" || address.Unmap().IsLoopback())
 }

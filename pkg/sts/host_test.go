@@ -12,6 +12,8 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		local  = "127.0.0.1:40000"
 		remote = "192.0.2.1:40000"
 	)
+	var base Config
+	f := newFixture(t, func(c *Config) { base = *c })
 	for _, c := range []struct {
 		name         string
 		hosts, certs []string
@@ -23,6 +25,7 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		{"in capitals", []string{"sts.shop.svc:9003"}, nil, "STS.shop.SVC:9003", remote, true, true},
 		{"the second host", []string{"a", "b:1"}, nil, "b:1", remote, true, true},
 		{"the usual port", []string{"sts.example.com"}, nil, "sts.example.com:443", remote, true, true},
+		{"the usual port of another scheme", []string{"127.0.0.1:443"}, nil, "127.0.0.1:443", local, false, true},
 		{"another host", []string{"sts.shop.svc:9003"}, nil, "sts.stage.svc:9003", remote, true, false},
 		{"another port", []string{"sts.shop.svc:9003"}, nil, "sts.shop.svc:9004", remote, true, false},
 		{"no port", []string{"sts.shop.svc:9003"}, nil, "sts.shop.svc", remote, true, false},
@@ -49,7 +52,13 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		{"a name like that of this machine", nil, nil, "localhost.example.com", local, false, false},
 		{"another host, from this machine", nil, nil, "10.0.0.1:9003", local, false, false},
 	} {
-		f := newFixture(t, func(config *Config) { config.Hosts = c.hosts })
+		config := base
+		config.Hosts = c.hosts
+		service, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.config.Current = func() (*Service, func()) { return service, func() {} }
 		f.config.Names = func() []string { return c.certs }
 		to := func(r *http.Request) *http.Request {
 			if r.Host, r.RemoteAddr = c.host, c.peer; c.tls {
@@ -67,6 +76,6 @@ func TestCallsForAnotherSTS(t *testing.T) {
 		}
 		f.granted(t, c.name+", a web identity", to(post(webForm(t, nil))))
 	}
-	f := newFixture(t, func(config *Config) { config.Hosts = []string{"sts.shop.svc:9003"} })
+	f = newFixture(t, func(config *Config) { config.Hosts = []string{"sts.shop.svc:9003"} })
 	f.refused(t, "GetCallerIdentity by GET", presigned(f.signer("AKIAALICE0000EXAMPLE"), "Action=GetCallerIdentity&Version="+version), 403, SignatureDoesNotMatch, "another host")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
-// Shares of the rate of all calls. A client address has a half, for many workloads may share one; a caller has a tenth.
+// Shares of the rate of all calls. A client address has a half, because many workloads may share one; a caller has a tenth.
 const (
 	DefaultCallsPerSecond = 500
 	addressShare          = 2

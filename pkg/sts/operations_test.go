@@ -158,6 +158,8 @@ func TestAssumeRole(t *testing.T) {
 		"User: arn:aws:iam::111122223333:user/bob is not authorized to perform: sts:AssumeRole on resource: "+ops)
 	f.refused(t, "root", sign(t, f.signer("AKIAROOT00000EXAMPLE"), post(assumeForm())), 403, AccessDenied, "")
 	f.refused(t, "unknown role", sign(t, alice, post(assumeForm("RoleArn", ops+"2"))), 403, AccessDenied, "")
+	f.refused(t, "a device", sign(t, alice, post(assumeForm("SerialNumber", "arn:aws:iam::111122223333:mfa/alice"))), 403, AccessDenied, "MFA")
+	f.refused(t, "a code", sign(t, alice, post(assumeForm("TokenCode", "123456"))), 403, AccessDenied, "MFA")
 	f.refused(t, "a role of tokens", sign(t, alice, post(assumeForm("RoleArn", pod))), 403, AccessDenied, "")
 
 	chained := f.signer(a.texts["AccessKeyId"])

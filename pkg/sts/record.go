@@ -16,7 +16,7 @@ import (
 // issuedOutcome is the outcome of a call without an error.
 const issuedOutcome = "OK"
 
-// Event is what a call amounted to. It holds nothing secret.
+// Event is the outcome of a call. It holds nothing secret.
 type Event struct {
 	Time time.Time
 	Took time.Duration

@@ -221,7 +221,6 @@ type reply struct {
 	w    http.ResponseWriter
 	id   string
 	json bool
-	sent bool
 }
 
 func (a *reply) succeed(action string, fields []Field) {
@@ -230,9 +229,6 @@ func (a *reply) succeed(action string, fields []Field) {
 }
 
 func (a *reply) fail(e *Error) {
-	if a.sent { // a panic after the answer
-		return
-	}
 	root, content := failure(e, a.id)
 	a.write(e.httpStatus(), root, content)
 }
@@ -244,7 +240,6 @@ func (a *reply) write(status int, root string, content []Field) {
 	} else {
 		body = marshalXML(root, content)
 	}
-	a.sent = true
 	h := a.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/authz"
+	"github.com/portcullis-authz/portcullis/pkg/bulkhead"
 )
 
 func TestRequestsThatAreNoCalls(t *testing.T) {
@@ -75,7 +76,7 @@ func TestMarkupIsEscaped(t *testing.T) {
 	}
 }
 
-// Whatever an action does, the client sees an answer of STS, without what went wrong.
+// The client sees an answer of STS for every failure of an action, without its cause.
 func TestInternalFailures(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Actions = map[string]*Action{
@@ -134,7 +135,7 @@ func TestCallsThatAreNotRecorded(t *testing.T) {
 	for action, r := range calls() {
 		recorded = nil
 		a := f.send(t, r)
-		if a.status != 200 || len(recorded) != 1 || !recorded[0].Issued || recorded[0].Action != action || recorded[0].RequestID != a.texts["RequestId"] ||
+		if a.status != 200 || len(recorded) != 1 || !recorded[0].Issued || recorded[0].Action != action || recorded[0].RequestID != a.texts["RequestId"] || recorded[0].ClientAddress.String() != "192.0.2.1" || a.header.Get("Cache-Control") != "no-store" ||
 			recorded[0].Reason.Code != authz.CodeAllowed || recorded[0].IssuedKey != a.texts["AccessKeyId"] {
 			t.Errorf("%s: %d, %+v", action, a.status, recorded)
 		}
@@ -165,6 +166,14 @@ func TestReasonsOfCalls(t *testing.T) {
 	wrong.Secret = "x"
 	late := alice
 	late.At = late.At.Add(-time.Hour)
+	f.refused(t, "a wrong secret", sign(t, wrong, post(assumeForm())), 403, SignatureDoesNotMatch, "")
+	if last.AccessKey != "AKIAALICE0000EXAMPLE" || last.Principal != "" {
+		t.Errorf("%+v", last)
+	}
+	f.refused(t, "an expired token", post(webForm(t, claims{"exp": 1})), 400, ExpiredTokenException, "")
+	if last.Issuer != issuer || last.Subject == "" {
+		t.Errorf("%+v", last)
+	}
 	for name, c := range map[string]struct {
 		request *http.Request
 		want    authz.Reason
@@ -488,4 +497,100 @@ func TestThrottledPause(t *testing.T) {
 		cancel()
 		pause(ctx, time.Hour)
 	})
+}
+
+// A Service that lacks a part, or has one twice, is not made.
+func TestServicesThatAreNotMade(t *testing.T) {
+	f := newFixture(t, nil)
+	store := newStore(t, f.ring)
+	run := func(context.Context, *Call) ([]Field, error) { return nil, nil }
+	for name, c := range map[string]struct {
+		config Config
+		ok     bool
+	}{
+		"the least":        {Config{Store: store, Sessions: f.ring}, true},
+		"an action":        {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": {Run: run}}}, true},
+		"no store":         {Config{Sessions: f.ring}, false},
+		"no ring":          {Config{Store: store}, false},
+		"a negative rate":  {Config{Store: store, Sessions: f.ring, CallsPerSecond: -1}, false},
+		"an action twice":  {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"AssumeRole": {Run: run}}}, false},
+		"no action":        {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": nil}}, false},
+		"an action, empty": {Config{Store: store, Sessions: f.ring, Actions: map[string]*Action{"Greet": {}}}, false},
+	} {
+		if s, err := New(c.config); (err == nil) != c.ok || (s != nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A workload that calls too often does not use up the share of another.
+func TestRateOfAWebIdentity(t *testing.T) {
+	f := newFixture(t, func(c *Config) {
+		now := time.Now()
+		c.CallsPerSecond, c.Now = 20, func() time.Time { return now }
+	})
+	throttled := 0
+	for range 6 {
+		if a := f.send(t, post(webForm(t, nil))); a.texts["Code"] == string(Throttling) {
+			throttled++
+		}
+	}
+	if throttled != 2 { // a tenth of the rate, for two seconds
+		t.Errorf("%d of 6 are throttled", throttled)
+	}
+	f.refused(t, "another workload", post(webForm(t, claims{"sub": "other"})), 403, AccessDenied, "")
+}
+
+// A client that floods gets no further than its share, before anything of its calls is read.
+func TestLimitsOfAClient(t *testing.T) {
+	now := time.Now()
+	f := newFixture(t, func(c *Config) { c.CallsPerSecond, c.Now = 8, func() time.Time { return now } })
+	for n := range 10 {
+		want := InvalidAction
+		if n >= 8 { // a half of the rate, for two seconds
+			want = Throttling
+		}
+		f.refused(t, fmt.Sprint("call ", n), post(form("None")), 400, want, "")
+	}
+	other := post(form("None"))
+	other.RemoteAddr = "192.0.2.9:1"
+	f.refused(t, "another client", other, 400, InvalidAction, "")
+	f = newFixture(t, nil)
+	var places []bulkhead.Place
+	for {
+		place, ok := f.limits.enter("192.0.2.1")
+		if !ok {
+			break
+		}
+		places = append(places, place)
+	}
+	f.refused(t, "many calls at once", post(form("None")), 400, Throttling, "Rate exceeded")
+	other = post(form("None"))
+	other.RemoteAddr = "192.0.2.9:1"
+	f.refused(t, "another client at that time", other, 400, InvalidAction, "")
+	for _, place := range places {
+		place.Leave()
+	}
+	f.refused(t, "afterwards", post(form("None")), 400, InvalidAction, "")
+}
+
+// brokenBody ends before its end.
+type brokenBody struct{ io.Reader }
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (brokenBody) Close() error { return nil }
+
+// What arrives of a body that is cut is not a call: the part that is missing could narrow the session.
+func TestBodiesThatEndEarly(t *testing.T) {
+	f := newFixture(t, nil)
+	r := post(webForm(t, nil))
+	r.Body = brokenBody{r.Body}
+	f.refused(t, "a cut body", r, 400, ValidationError, "ended early")
 }

@@ -52,7 +52,7 @@ func invalidToken(detail string) *Error {
 	return &Error{Code: InvalidIdentityToken, Message: "The web identity token that was passed could not be validated.", Detail: detail}
 }
 
-// audience is what the answer calls the audience: the client, if the token names one, as the condition key aud does.
+// audience returns the audience for the answer: the client, if the token names one, as the condition key aud does.
 func audience(w *iam.WebIdentity) string {
 	if w.AuthorizedParty != "" || len(w.Audience) == 0 {
 		return w.AuthorizedParty
@@ -61,7 +61,7 @@ func audience(w *iam.WebIdentity) string {
 }
 
 // WebIdentity reads the claims that trust policies and sessions know, of a token that was rendered as jwt.RenderJSON. A claim of another type
-// than its own is refused, for it would otherwise count as absent.
+// than its own is refused, because it would otherwise count as absent.
 func WebIdentity(t *jwt.Token) (*iam.WebIdentity, error) {
 	w := &iam.WebIdentity{Issuer: t.Issuer(), Subject: t.Subject()}
 	w.Audience, _ = t.Audience()

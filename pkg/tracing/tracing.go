@@ -27,7 +27,7 @@ const (
 	closeTime = 2 * time.Second
 )
 
-// Config is what a Tracer is made of.
+// Config configures a Tracer.
 type Config struct {
 	// Endpoint is the collector's URL: grpc://host:port or grpcs://host:port, or http://host:port/v1/traces or https.
 	Endpoint string

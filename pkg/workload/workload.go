@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -172,7 +173,7 @@ func (f *Finder) assume(r *Request, ask *iam.AssumeRequest) (*iam.Caller, error)
 	ask.At, ask.SourceIP, ask.UserAgent, ask.Regions, ask.TLS = r.At, r.SourceIP, r.UserAgent, []string{r.Region}, r.TLS
 	session, err := f.store.AssumeRole(ask)
 	if err != nil {
-		return nil, untrusted(err.Error())
+		return nil, untrusted(ask.Role + " does not admit " + cmp.Or(ask.Workload, "the token") + ": " + err.Error())
 	}
 	c := f.store.SessionCaller(session, r.At)
 	if c == nil {

@@ -20,7 +20,7 @@ type Document struct {
 	files map[*yaml.Node]string
 }
 
-// File is what Parse reads.
+// File is the input of Parse.
 type File struct {
 	// Name is how faults name the file.
 	Name string

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/template"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -25,7 +26,7 @@ func (a *reader) body() *document {
 	body := a.property("Body")
 	for _, name := range []string{"BodyS3Location", "CloneFrom"} {
 		if given := a.property(name); given != nil && body == nil {
-			a.fault(given.At, "%s is not in the template: what it holds is not known; %s", name, bring(given))
+			a.fault(given.At, "%s is not in the template: what it holds is not known; %s", name, a.bring(name, given))
 		}
 	}
 	switch {
@@ -42,13 +43,16 @@ func (a *reader) body() *document {
 }
 
 // bring says how to bring a document that lies elsewhere.
-func bring(n *tree.Node) string {
-	bucket, _ := n.Get("Bucket").Scalar()
-	key, known := n.Get("Key").Scalar()
-	if n.Reason() != nil || bucket == "" || !known {
+func (a *reader) bring(property string, n *tree.Node) string {
+	if property != "BodyS3Location" {
 		return "give the API a Body, or name the OpenAPI file as the definition"
 	}
-	return "copy it beside the template, and give the name of the copy by --value 's3://" + bucket + "/" + key + "=FILE', or in values: of the definition"
+	what := template.BodyKey(a.id)
+	bucket, known := n.Get("Bucket").Scalar()
+	if key, ok := n.Get("Key").Scalar(); ok && known {
+		what = "s3://" + bucket + "/" + key
+	}
+	return "copy it beside the template, and give the name of the copy by --value '" + what + "=FILE', or in values: of the definition"
 }
 
 // document is an OpenAPI document that is being made. What it holds of a Body is cloned where it is changed.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// guards are what a method may say of its guard. Of these, only NONE opens it.
+// guards are the ways in which a method may state its guard. Of these, only NONE opens it.
 var guards = []string{
 	"AuthorizationType: NONE", "AuthorizationType: AWS_IAM", "AuthorizationType: CUSTOM, AuthorizerId: !Ref Token", "AuthorizationType: CUSTOM, AuthorizerId: !Ref Maybe",
 	"AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Pool", "AuthorizationType: !Ref Mode", "AuthorizationType: !If [Undecided, NONE, AWS_IAM]",

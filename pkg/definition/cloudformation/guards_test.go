@@ -29,7 +29,7 @@ func guardedMethod(api, method string) string {
 	return "  Guarded: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: " + api + ", ResourceId: !Ref Admin, HttpMethod: " + method + ", AuthorizationType: AWS_IAM}}\n"
 }
 
-// files are what templates include.
+// files are the files that templates include.
 var files = map[string]string{
 	"routes.yaml": "Resources: {M: {Type: AWS::ApiGateway::Method}}", "alarms.yaml": "Resources: {A: {Type: AWS::CloudWatch::Alarm}}",
 	"nothing.yaml": "Outputs: {}", "macro.yaml": "Transform: [AWS::Serverless-2016-10-31, Mine]\nResources: {A: {Type: AWS::CloudWatch::Alarm}}",
@@ -131,7 +131,7 @@ func TestGuardedRoutesStay(t *testing.T) {
 	}
 }
 
-// TestPathParts: a number that CloudFormation may read as another one is no path.
+// TestPathParts: a number that CloudFormation may read as another one is not a path.
 func TestPathParts(t *testing.T) {
 	for part, want := range map[string]string{
 		"2024": "ANY /2024: AWS_IAM", "'010'": "ANY /010: AWS_IAM", "010": "fault: ", "0x10": "fault: ", "1e3": "fault: ", "1_000": "fault: ", "1.0": "fault: ",

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// result is what a test reads of a template.
+// result has the parts of an API that a test reads.
 type result struct {
 	api    *tree.Node
 	report portability.Report

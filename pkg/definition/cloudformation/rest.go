@@ -34,7 +34,7 @@ func (a *reader) policy(d *document) {
 	switch {
 	case policy == nil:
 	case policy.Is(tree.Text) && policy.Text == "":
-		a.report.Pass(policy.At, "Policy", "an empty text is no policy")
+		a.report.Pass(policy.At, "Policy", "an empty text is not a policy")
 	case d.root.Has(key):
 		d.root.Set(key, unknown(policy.At, "the API has a Policy, and its Body has another: remove one"))
 	default:
@@ -57,8 +57,8 @@ func (a *reader) endpoint(d *document) {
 
 // restScheme makes a security scheme of an authorizer.
 func (a *reader) restScheme(p part) *tree.Node {
-	scheme := headerScheme("Unused", p.at)
 	kind, ok := p.properties.Get("Type").Scalar()
+	scheme := headerScheme(a.tokenHeader(p, kind), p.at)
 	authType := "custom"
 	if ok && strings.EqualFold(kind, "COGNITO_USER_POOLS") {
 		authType = "cognito_user_pools"
@@ -69,6 +69,16 @@ func (a *reader) restScheme(p part) *tree.Node {
 		"AuthorizerResultTtlInSeconds": "authorizerResultTtlInSeconds", "IdentitySource": "identitySource",
 		"IdentityValidationExpression": "identityValidationExpression", "ProviderARNs": "providerARNs",
 	}))
+}
+
+// tokenHeader is the header of a scheme. It counts if the authorizer has no identity source, which API Gateway requires of an authorizer
+// of tokens.
+func (a *reader) tokenHeader(p part, kind string) string {
+	if p.undecided != nil || p.properties.Has("IdentitySource") || strings.EqualFold(kind, "REQUEST") {
+		return "Unused"
+	}
+	a.report.Approximate(p.at, p.id, "IdentitySource is missing, which API Gateway requires: the token is taken from the header Authorization")
+	return "Authorization"
 }
 
 // headerScheme makes a security scheme of a header. An authorizer's own identity source counts in place of the header.
@@ -201,7 +211,7 @@ func (a *reader) keyed(d *document, p part, operation, requirement *tree.Node) *
 	return operation
 }
 
-// guard is what an authorization type asks for. The zero guard is none that API Gateway has.
+// guard is the guard that an authorization type asks for. API Gateway does not have the zero guard.
 type guard uint8
 
 const (

@@ -1,6 +1,12 @@
 package cloudformation
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+)
 
 // api is a REST API with a resource /pets, an authorizer of each kind, and room for a method in line 18.
 const api = `Parameters: {Mode: {Type: String}, Off: {Type: String, Default: 'no'}}
@@ -115,9 +121,32 @@ func TestBody(t *testing.T) {
 		{"a method that the body has", rest(body+"}") + m, "GET /pets: unresolved", "4: GET /pets: GET /pets stands in the template twice"},
 		{"an endpoint that is not known", rest(body + "}, EndpointConfiguration: {Types: [!Ref P]}"), "GET /pets: unresolved", "3: EndpointConfiguration: whether the API is private is not known"},
 		{"a body that is not known", rest("Body: !Ref P"), "", "3: the Body is not known: the parameter P has no default"},
+		{"a body in a place that is not known", rest("BodyS3Location: {Bucket: b, Key: !ImportValue Elsewhere}"), "", "give the name of the copy by --value 'BodyS3Location Api=FILE'"},
 		{"a body in S3", rest("BodyS3Location: {Bucket: b, Key: api/pets.yaml}"), "", "copy it beside the template, and give the name of the copy by --value 's3://b/api/pets.yaml=FILE'"},
 		{"a clone", rest("CloneFrom: abc123"), "", "3: CloneFrom is not in the template"},
 	} {
 		check(t, test.name, read(test.text, nil), test.routes, test.says)
+	}
+}
+
+// An authorizer of tokens without an identity source takes the header Authorization.
+func TestTokenHeader(t *testing.T) {
+	for name, text := range map[string]string{
+		"a function": strings.Replace(method("AuthorizationType: CUSTOM, AuthorizerId: !Ref Token"), "Type: TOKEN, IdentitySource: method.request.header.Auth", "Type: TOKEN", 1),
+		"a pool":     strings.Replace(method("AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Pool"), ", IdentitySource: method.request.header.Authorization", "", 1),
+	} {
+		r := read(text, map[string]string{"Mode": "y"})
+		var source string
+		for _, p := range r.api.Get("authorizers").Pairs {
+			for _, kind := range p.Value.Pairs {
+				source = strings.Trim(textOf(kind.Value.Get("identitySource")), "[]")
+			}
+		}
+		if source != "method.request.header.Authorization" && source != "" {
+			t.Errorf("%s: the identity source is %q", name, source)
+		}
+		if !slices.ContainsFunc(r.report.Notes(), func(n portability.Note) bool { return strings.HasPrefix(n.Message, "IdentitySource is missing") }) {
+			t.Errorf("%s: no note\n%s", name, r.says())
+		}
 	}
 }

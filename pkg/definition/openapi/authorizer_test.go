@@ -67,7 +67,7 @@ func TestAuthorizers(t *testing.T) {
 		{"a dynamic reference", header, `type: token, authorizerUri: "{{resolve:ssm:/uri}}"`, rest, "refused", `"{{resolve:ssm:/uri}}" is not replaced`},
 		{"a directive of Terraform", header, `type: token, authorizerUri: "%{if a}x%{endif}"`, rest, "refused", "is not replaced"},
 		{"another service", header, `type: token, authorizerUri: "arn:aws:apigateway:eu-west-1:sqs:path/x"`, rest, "refused", "invokes no Lambda function"},
-		{"a name that is no ARN", header, `type: token, authorizerUri: "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/partners/invocations"`, rest, "refused", "invokes no Lambda function"},
+		{"a name that is not an ARN", header, `type: token, authorizerUri: "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/partners/invocations"`, rest, "refused", "invokes no Lambda function"},
 		{"no URI", header, `type: token`, rest, "refused", "lacks its authorizerUri"},
 		{"URI by a function", header, `type: token, authorizerUri: {"Fn::Sub": x}`, rest, "refused", "the value is made by Fn::Sub"},
 		{"credentials by a function", header, `type: token, authorizerCredentials: {"Fn::GetAtt": [Role, Arn]}, ` + u, rest, "lambda: {type: TOKEN, " + fn + ", identitySource: [method.request.header.Auth], resultTtl: 300s}", "called with the credentials of the process"},
@@ -105,7 +105,7 @@ func TestAuthorizers(t *testing.T) {
 		{"an issuer without audiences", header, `type: jwt, jwtConfiguration: {issuers: [{issuer: "https://a"}]}`, rest, "refused", "audiences is missing"},
 		{"an issuer that is text", header, `type: jwt, jwtConfiguration: {issuers: ["https://a"]}`, rest, "refused", "issuer is missing"},
 		{"another claim", header, `type: jwt, jwtConfiguration: {issuers: [{issuer: "https://a", audiences: [x], additionalClaims: [{claimName: a, pattern: b}]}]}`, rest, "refused", `"pattern" is not a field of an additional claim`},
-		{"claims that are none", header, `type: jwt, jwtConfiguration: {issuers: [{issuer: "https://a", audiences: [x], additionalClaims: a}]}`, rest, "refused", "additionalClaims must be a list"},
+		{"claims that are not a list", header, `type: jwt, jwtConfiguration: {issuers: [{issuer: "https://a", audiences: [x], additionalClaims: a}]}`, rest, "refused", "additionalClaims must be a list"},
 	} {
 		document := "openapi: 3.0.1\npaths: {/a: {get: {security: [{it: []}]}}}\ncomponents:\n  securitySchemes:\n    it: {" + test.scheme + "x-amazon-apigateway-authorizer: {" + test.extension + "}}\n"
 		r := read(t, document, test.o)

@@ -8,8 +8,11 @@
 //
 // # Decisions
 //
-// 2026-11-28: on a REST API the security of the document's root guards nothing, as API Gateway documents, and each operation that it
-// would guard elsewhere is noted. On an HTTP API, and where the kind of API cannot be told, API Gateway says nothing: it guards.
+// 2026-11-28: the security of the document's root guards an operation without one of its own, unless the document is one of Swagger 2.0.
+// API Gateway's documentation says that REST APIs do not use it. What API Gateway answers after an import of OpenAPI 3 says otherwise:
+// the snapshots of LocalStack's tests test_import_with_global_api_key_authorizer and test_import_with_cognito_auth_identity_source,
+// recorded from AWS in July 2025, have the authorizer and the scopes of the root at each method. Of Swagger 2.0 there is no such record,
+// and AWS's developers said in 2017 that it is not used (awslabs/aws-apigateway-importer, issue 204). Each such operation is noted.
 //
 // 2026-11-28: a method of API Gateway has one authorizer. Which one it takes of several is not documented, so such an operation is
 // refused. Several entries of security, and several names in one entry, are one requirement: API key and authorizer.

@@ -56,6 +56,8 @@ func (r *reader) extensions(n *tree.Node, what string, known ...string) *documen
 		case !ours || slices.Contains(known, p.Key):
 		case harmless:
 			r.Report.Pass(p.At, what, p.Key+": "+about)
+		case p.Key == xKeySource && r.isKeySource(p.Value):
+			r.Report.Approximate(p.At, what, "API Gateway reads "+xKeySource+" at the document's root alone, which has the same source: remove it here")
 		case slices.ContainsFunc(guarding, func(word string) bool { return strings.Contains(rest, word) }):
 			return document.TroubleAt(p.At, "the extension "+p.Key+" is not known here, and may say who may call: remove it, or write what it says in portcullis.yaml")
 		case source.Suggest(rest, guards) != "":
@@ -65,4 +67,14 @@ func (r *reader) extensions(n *tree.Node, what string, known ...string) *documen
 		}
 	}
 	return nil
+}
+
+// isKeySource reports whether a value is where the API looks for keys.
+func (r *reader) isKeySource(n *tree.Node) bool {
+	source, written := r.Root.Get(xKeySource).Scalar()
+	if !written {
+		source = "HEADER"
+	}
+	text, ok := n.Scalar()
+	return ok && (written || !r.Root.Has(xKeySource)) && strings.EqualFold(text, source)
 }

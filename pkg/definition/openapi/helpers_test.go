@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// result is what Read makes of a document.
+// result is the result of Read for a document.
 type result struct {
 	api   *tree.Node
 	notes []portability.Note

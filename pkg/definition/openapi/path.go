@@ -187,7 +187,7 @@ func (r *reader) abovePath(item *tree.Node) *document.Trouble {
 // methods are the keys of a path item that are operations.
 var methods = []string{"delete", "get", "head", "options", "patch", "post", "put"}
 
-// key is the route key of an operation; without a method for a key that is none. The second result says why it cannot be told.
+// key is the route key of an operation; without a method for an invalid key. The second result says why it is not known.
 func (r *reader) key(op tree.Pair, resource string) (routing.Key, *document.Trouble) {
 	name := strings.ToLower(strings.TrimSpace(op.Key))
 	key := routing.Key{Resource: resource}

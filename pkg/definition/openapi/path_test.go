@@ -122,12 +122,18 @@ func TestKind(t *testing.T) {
 		{"jwt", scheme("{type: jwt, jwtConfiguration: {audience: [a]}}"), "HTTP", ""},
 		{"jwt of REST", scheme("{type: jwt, jwtConfiguration: {issuers: []}}"), "REST", ""},
 		{"a source of HTTP", scheme("{type: request, identitySource: $request.header.A}"), "HTTP", ""},
+		{"a source of REST", scheme("{type: request, identitySource: method.request.header.A}"), "REST", "taken for a REST API, by the identity source method.request.header.A"},
+		{"a source of REST in an export", "\nx-amazon-apigateway-importexport-version: '1.0'" + scheme("{type: request, identitySource: method.request.header.A}"), "REST", "although x-amazon-apigateway-importexport-version in line 2 is of HTTP APIs"},
+		{"a source of REST and a version", scheme("{type: request, identitySource: method.request.header.A, authorizerPayloadFormatVersion: '2.0'}"), "HTTP", ""},
+		{"an export", "\nx-amazon-apigateway-importexport-version: '1.0'" + paths("{}"), "HTTP", ""},
+		{"a version of REST", paths("{type: mock, payloadFormatVersion: '2.0'}"), "REST", "taken for a REST API, by an integration of type mock in line 2, although payloadFormatVersion in line 2 is of HTTP APIs"},
+		{"a version in a policy's document", "\nx-amazon-apigateway-policy: {}" + paths("{payloadFormatVersion: '1.0'}"), "REST", "although payloadFormatVersion"},
 	} {
 		r := read(t, "openapi: 3.0.1"+test.text, Options{})
 		if got := show(r.api.Get("kind")); got != test.kind || !strings.Contains(r.said(portability.Approximated), test.note) {
 			t.Errorf("%s: got %s, want %s; notes %s", test.name, got, test.kind, r.said(portability.Approximated))
 		}
 	}
-	r := read(t, "openapi: 3.0.1"+paths("{type: mock, payloadFormatVersion: '2.0'}"), Options{})
-	check(t, "both kinds", r, "GET /a: unresolved", "what only REST APIs have (an integration of type mock in line 2) and what only HTTP APIs have (payloadFormatVersion in line 2): write kind: REST or kind: HTTP")
+	r := read(t, "openapi: 3.0.1"+paths("{type: mock, integrationSubtype: SQS-SendMessage}"), Options{})
+	check(t, "both kinds", r, "GET /a: unresolved", "what only REST APIs have (an integration of type mock in line 2) and what only HTTP APIs have (integrationSubtype in line 2): say it by --value 'API kind=…', or by kind: beside the definition, with REST or HTTP")
 }

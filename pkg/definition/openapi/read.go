@@ -10,10 +10,12 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// Options are what a document does not say.
+// Options are the values that a document does not have.
 type Options struct {
 	// HTTP says which kind of API the document is imported as: true for an HTTP API. Nil tells it from the document.
 	HTTP *bool
+	// OpenHTTP says it where HTTP is nil and the document leaves it open.
+	OpenHTTP *bool
 	// Read returns a file that a $ref names, relative to the folder of the document. Nil refuses such references.
 	Read func(name string) ([]byte, error)
 	// StageVariables are the values of ${stageVariables.name}.
@@ -33,15 +35,15 @@ type Options struct {
 type reader struct {
 	*document.Document
 	http bool
-	// sure says that the document, or its reader, decides the kind of API.
-	sure bool
+	// swagger says that the document is one of Swagger 2.0.
+	swagger bool
 
 	schemes map[string]*scheme
 	names   map[string]bool // of authorizers, as they are written to the API
 	ids     map[string]bool // operation ids
 	api     *tree.Node
 	routes  []*route
-	// says is what the API's authorizers say of callers.
+	// says has the values that the API's authorizers set for callers.
 	says authorizer.Words
 	// blocked says why no route of the API can be served. It is empty if nothing stands against it.
 	blocked string
@@ -69,7 +71,8 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 	if wrong != nil {
 		return nil, wrong
 	}
-	r.tellKind(swagger, o.HTTP)
+	r.swagger = swagger
+	r.tellKind(&o)
 	r.settings()
 	r.paths(root.Pair("paths"))
 	r.unused()
@@ -136,7 +139,7 @@ func (r *reader) block(what string, t *document.Trouble) {
 	}
 }
 
-// waits notes a route that is refused because of something else, which has a refusal of its own: the cause is said once.
+// waits notes a route that is refused because of something else, which has a refusal of its own, so that the cause is reported once.
 func (r *reader) waits(at tree.Position, what, why string) {
 	r.Report.Add(portability.Note{Verdict: portability.Refused, At: at, What: what, Message: "every request is refused: " + why})
 }

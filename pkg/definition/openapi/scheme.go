@@ -30,7 +30,7 @@ func (s *scheme) refused(name string) string {
 	return fmt.Sprintf("the security scheme %s is refused in line %d: %s", fault.Quoted(name), s.told.At.Line, s.told.Message)
 }
 
-// schemeKind is what a security scheme stands for. The zero schemeKind is refused.
+// schemeKind is the kind of guard that a security scheme stands for. The zero schemeKind is refused.
 type schemeKind uint8
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// guard is what guards a route. A route with neither an authorizer nor iam is open.
+// guard is the authorization of a route. A route with neither an authorizer nor iam is open.
 type guard struct {
 	// at is where the guard is named.
 	at tree.Position
@@ -22,7 +22,7 @@ type guard struct {
 	key bool
 	// scopes are those of the authorizer.
 	scopes []string
-	// says is what the authorizer says of callers, for upstream headers.
+	// says has the values that the authorizer sets for callers, for upstream headers.
 	says authorizer.Words
 	// waits is why the guard cannot be built, where a scheme that is refused has the cause.
 	waits string
@@ -36,8 +36,7 @@ type asked struct {
 	scopes *tree.Node
 }
 
-// guardOf decides what guards an operation: x-amazon-apigateway-auth, its security, or, unless the API is surely a REST API, the
-// security of the document's root.
+// guardOf decides what guards an operation: x-amazon-apigateway-auth, its security, or the security of the document's root.
 func (r *reader) guardOf(op *tree.Node, at tree.Position, what string) (guard, *document.Trouble) {
 	said, t := r.saidAuth(op)
 	if t != nil {
@@ -81,11 +80,10 @@ func (r *reader) saidAuth(op *tree.Node) (string, *document.Trouble) {
 	return "", document.TroubleAt(n.Get("type").At, fmt.Sprintf("the type %s of %s is not known: write NONE or AWS_IAM", fault.Quoted(text), xAuth))
 }
 
-// rootSecurity is the security of the document's root, for an operation that has none of its own. API Gateway documents that a REST API
-// does not use it.
+// rootSecurity is the security of the document's root, for an operation that has none of its own. API Gateway applies it, but not that of
+// a document of Swagger 2.0.
 func (r *reader) rootSecurity(at tree.Position, what, said string) (*tree.Pair, *document.Trouble) {
-	ignored := !r.http && r.sure
-	if t := misspelled(r.Root); t != nil && !ignored {
+	if t := misspelled(r.Root); t != nil && !r.swagger {
 		return nil, t
 	}
 	root := r.Root.Pair("security")
@@ -93,13 +91,17 @@ func (r *reader) rootSecurity(at tree.Position, what, said string) (*tree.Pair, 
 		return nil, nil
 	}
 	switch {
-	case ignored && said == "":
-		r.Report.Approximate(at, what, fmt.Sprintf("OPEN: a REST API does not use the security of the document's root (line %d); write security at the operation to guard it", root.At.Line))
+	case r.swagger && said == "":
+		r.Report.Approximate(at, what, fmt.Sprintf("OPEN: API Gateway does not use the security of the root of a Swagger 2.0 document (line %d); write security at the operation to guard it", root.At.Line))
 		return nil, nil
-	case ignored:
+	case r.swagger:
 		return nil, nil
 	}
-	r.Report.Approximate(at, what, fmt.Sprintf("guarded by the security of the document's root (line %d), as OpenAPI says; API Gateway does not document whether it uses it", root.At.Line))
+	message := fmt.Sprintf("guarded by the security of the document's root (line %d), as OpenAPI says", root.At.Line)
+	if !r.http {
+		message += ", and as API Gateway imports it, though its documentation says that a REST API does not use it"
+	}
+	r.Report.Approximate(at, what, message)
 	return root, nil
 }
 

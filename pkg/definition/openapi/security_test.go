@@ -31,7 +31,9 @@ func TestRootSecuritySpelled(t *testing.T) {
 	const refused = "GET /a: unresolved\nGET /b: authorization NONE"
 	check(t, "HTTP", read(t, text, http), refused, `2: GET /a: OpenAPI writes "Security" as security`)
 	check(t, "a kind that is not known", read(t, text, Options{}), refused, `2: GET /a: OpenAPI writes "Security" as security`)
-	check(t, "REST", read(t, text, rest), "GET /a: authorization NONE\nGET /b: authorization NONE", "")
+	check(t, "REST", read(t, text, rest), refused, `2: GET /a: OpenAPI writes "Security" as security`)
+	swagger := strings.NewReplacer("openapi: 3.0.1", `swagger: "2.0"`, "components:", "x-components:").Replace(text)
+	check(t, "Swagger", read(t, swagger, rest), "GET /a: authorization NONE\nGET /b: authorization NONE", "")
 }
 
 func TestSecurityOfREST(t *testing.T) {
@@ -92,6 +94,8 @@ func TestSecurityOfREST(t *testing.T) {
 		{"scopes by a function", `{security: [{pool: [{Ref: Scope}]}]}`, "unresolved", "18: GET /a: the value is made by Ref"},
 		{"security by a function", `{security: {"Fn::If": [a, b, c]}}`, "unresolved", "18: GET /a: the value is made by Fn::If"},
 		{"a misspelled extension", `{x-amazon-apigateway-atuh: {type: AWS_IAM}}`, "unresolved", "or write x-amazon-apigateway-auth"},
+		{"the source of keys, where it has no effect", `{x-amazon-apigateway-api-key-source: HEADER}`, "authorization NONE", ""},
+		{"another source of keys", `{x-amazon-apigateway-api-key-source: AUTHORIZER}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-api-key-source is not known here"},
 		{"an extension that may guard", `{x-amazon-apigateway-authorization: x}`, "unresolved", "18: GET /a: the extension x-amazon-apigateway-authorization is not known here, and may say who may call"},
 		{"an extension that may not", `{x-amazon-apigateway-color: x, x-other: y}`, "authorization NONE", ""},
 		{"another spelling", `{Security: [{token: []}]}`, "unresolved", `18: GET /a: OpenAPI writes "Security" as security`},
@@ -132,10 +136,10 @@ paths:
 	}
 }
 
-// TestRootSecurity: a REST API does not use it, and any other operation below it is guarded.
+// TestRootSecurity: a document of Swagger 2.0 does not use it, and any other operation below it is guarded.
 func TestRootSecurity(t *testing.T) {
 	document := strings.Replace(schemes, "paths:\n", "security: [{token: []}]\npaths:\n", 1)
-	const open = "19: GET /a: OPEN: a REST API does not use the security of the document's root (line 16)"
+	const applied = "19: GET /a: guarded by the security of the document's root (line 16), as OpenAPI says, and as API Gateway imports it"
 	unsure := `openapi: 3.0.1
 components:
   securitySchemes:
@@ -156,15 +160,18 @@ paths:
 		o                  Options
 		want, note         string
 	}{
-		{"REST", document, `{}`, rest, "authorization NONE", open},
-		{"REST, by its authorizers", document, `{}`, Options{}, "authorization NONE", open},
+		{"REST", document, `{}`, rest, "authorizer token", applied},
+		{"REST, by its authorizers", document, `{}`, Options{}, "authorizer token", applied},
 		{"REST, with its own", document, `{security: [{pool: []}]}`, rest, "authorizer pool", ""},
-		{"Swagger", swagger, `{}`, Options{}, "authorization NONE", "7: GET /a: OPEN"},
+		{"Swagger", swagger, `{}`, Options{}, "authorization NONE", "7: GET /a: OPEN: API Gateway does not use the security of the root of a Swagger 2.0 document (line 2)"},
 		{"nothing tells the kind", unsure, `{}`, Options{}, "authorizer token", "guarded by the security of the document's root"},
 		{"nothing tells the kind, with its own", unsure, `{security: []}`, Options{}, "authorization NONE", ""},
 		{"nothing tells the kind, and -auth", unsure, `{x-amazon-apigateway-auth: {type: NONE}}`, Options{}, "unresolved", "says NONE, and security names a guard"},
 		{"HTTP", strings.ReplaceAll(unsure, "method.request.header", "$request.header"), `{}`, http, "authorizer token", "guarded by the security"},
-		{"REST, -auth", document, `{x-amazon-apigateway-auth: {type: AWS_IAM}}`, rest, "authorization AWS_IAM", ""},
+		{"REST, and open", document, `{security: []}`, rest, "authorization NONE", ""},
+		{"REST, -auth", document, `{x-amazon-apigateway-auth: {type: AWS_IAM}}`, rest, "unresolved", "a method has one authorizer"},
+		{"REST, scopes", strings.Replace(document, "security: [{token: []}]", "security: [{pool: [email]}]", 1), `{}`, rest, "authorizer pool, scopes [email]", applied},
+		{"Swagger, -auth", swagger, `{x-amazon-apigateway-auth: {type: AWS_IAM}}`, rest, "authorization AWS_IAM", ""},
 	} {
 		check(t, test.name, read(t, test.document+test.op, test.o), "GET /a: "+test.want, test.note)
 	}

@@ -33,7 +33,7 @@ func TestSettings(t *testing.T) {
 		{"a policy that is nothing", "x-amazon-apigateway-policy:", rest, refused, "resourcePolicy", "null", "3: resource policy: the policy must be a map"},
 		{"a policy that is a list", "x-amazon-apigateway-policy: []", rest, refused, "resourcePolicy", "null", "the policy must be a map"},
 		{"an empty policy", "x-amazon-apigateway-policy: {}", rest, refused, "resourcePolicy", "null", "--value 'resource policy=none'"},
-		{"an empty policy that is none", "x-amazon-apigateway-policy: {}", unguarded, open, "resourcePolicy", "null", "3: resource policy: none, as values say"},
+		{"an empty policy", "x-amazon-apigateway-policy: {}", unguarded, open, "resourcePolicy", "null", "3: resource policy: none, as values say"},
 		{"an empty policy that is something", "x-amazon-apigateway-policy: {}", something, refused, "resourcePolicy", "null", "the policy is empty"},
 		{"a policy, and a value for an empty one", "x-amazon-apigateway-policy: " + policy + "}]}", unguarded, open, "resourcePolicy", "{inline: " + strings.ReplaceAll(policy, "'", "") + "}]}}", ""},
 		{"a policy of an HTTP API", "x-amazon-apigateway-policy: " + policy + "}]}", http, refused, "resourcePolicy", "null", "3: resource policy: an HTTP API has no resource policy"},

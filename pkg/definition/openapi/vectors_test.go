@@ -94,8 +94,9 @@ func (v *vector) document() map[string]any {
 	if v.Given.Scheme != nil {
 		document["components"] = map[string]any{"securitySchemes": map[string]any{name: v.Given.Scheme}}
 	}
-	if v.Given.RootSecurity != nil {
-		document["security"] = v.Given.RootSecurity
+	if v.Given.RootSecurity != nil { // API Gateway applies that of OpenAPI 3: see the Decisions of the package
+		delete(document, "openapi")
+		document["swagger"], document["security"] = "2.0", v.Given.RootSecurity
 	}
 	if v.Given.GatewayResponses != nil {
 		document[xResponses] = v.Given.GatewayResponses

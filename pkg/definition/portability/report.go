@@ -10,17 +10,17 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
-// Verdict is what becomes of a thing. The zero Verdict refuses it.
+// Verdict says how a part of a definition is enforced. The zero Verdict refuses it.
 type Verdict uint8
 
 const (
-	// Refused is what cannot be built, or cannot be told. If it guards, it keeps the definition from being used, or its routes refuse.
+	// Refused is a part that cannot be built, or cannot be known. If it guards, it keeps the definition from being used, or its routes refuse.
 	Refused Verdict = iota
-	// Approximated is what portcullis does in another way than API Gateway, or with a value that a default or the reader decided.
+	// Approximated is a part that portcullis enforces in another way than API Gateway, or with a value that a default or the reader decided.
 	Approximated
-	// Enforced is what portcullis does as API Gateway does.
+	// Enforced is a part that portcullis enforces as API Gateway does.
 	Enforced
-	// NotOurs is what has nothing to do with who may call.
+	// NotOurs is a part that does not affect who may call.
 	NotOurs
 )
 

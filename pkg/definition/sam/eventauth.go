@@ -67,10 +67,10 @@ func (c *call) auth() *tree.Node { return c.properties.Get("Auth") }
 
 func (c *call) condition() string { return value.String(c.owner.Value.Get("Condition")) }
 
-// eventAuthKeys are what SAM reads of the Auth of an event.
+// eventAuthKeys are the keys of the Auth of an event that SAM reads.
 var eventAuthKeys = []string{"Authorizer", "AuthorizationScopes", "ApiKeyRequired", "InvokeRole", "OverrideApiAuth", "ResourcePolicy"}
 
-// noteKeys notes what SAM leaves out of the Auth of an event without a word: another key, such as that of Fn::If, and what is no map.
+// noteKeys notes what SAM leaves out of the Auth of an event without a warning: another key, such as that of Fn::If, and what is no map.
 func (t *transform) noteKeys(c *call) {
 	auth := c.auth()
 	if auth != nil && !auth.Is(tree.Map) && !auth.Is(tree.Null) {
@@ -185,7 +185,7 @@ func (t *transform) noteLists(lists *tree.Node) {
 	for _, key := range []string{"SourceVpcWhitelist", "SourceVpcBlacklist"} {
 		n := lists.Get(key)
 		if !value.None(n) && !n.Is(tree.List) {
-			t.report.Approximate(n.At, key, "SAM ignores it, for it is not a list: write a list, or use IntrinsicVpc lists for intrinsic functions")
+			t.report.Approximate(n.At, key, "SAM ignores it, because it is not a list: write a list, or use IntrinsicVpc lists for intrinsic functions")
 		}
 		for _, item := range value.Items(n) {
 			if text, ok := value.Text(item); ok && !strings.HasPrefix(text, "vpc-") && !strings.HasPrefix(text, "vpce-") {

@@ -128,7 +128,7 @@ func (t *transform) expandStateMachine(r tree.Pair) {
 }
 
 // events returns the events of a function or a state machine by path, or by name where they have none. One whose type is not known is
-// a fault, for it may be a route.
+// a fault, because it may be a route.
 func (t *transform) events(r tree.Pair, types []string) []tree.Pair {
 	var all []tree.Pair
 	for _, event := range value.Pairs(properties(r.Value).Get("Events")) {

@@ -22,7 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// answer is what AWS's translator says to a template.
+// answer is the result of AWS's translator for a template.
 type answer struct {
 	Template map[string]any `json:"template"`
 	Refused  []string       `json:"refused"`

@@ -88,6 +88,9 @@ func (t *transform) check() bool {
 			t.faults.Add(r.At, "Properties of the resource %s must be a map", r.Key)
 		}
 	}
+	if len(t.faults.List()) == 0 {
+		t.checkSize()
+	}
 	return len(t.faults.List()) == 0
 }
 

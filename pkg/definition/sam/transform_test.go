@@ -251,7 +251,7 @@ Resources:
 	}
 }
 
-// TestNotes checks that what AWS leaves out without a word is noted.
+// TestNotes checks that what AWS leaves out without a warning is noted.
 func TestNotes(t *testing.T) {
 	for file, want := range map[string]string{
 		"body-rest-events-ignored":    "SAM ignores its Auth, for Api has a definition of its own",
@@ -301,5 +301,32 @@ Resources:
 	}
 	if got := value.JSON(made.Way("Resources", "Local", "Properties")); got != `{"BodyS3Location":"./api.yaml"}` {
 		t.Error(got)
+	}
+}
+
+// A template of which SAM makes more than CloudFormation takes is refused before it is made.
+func TestTransformRefusesWhatMultiplies(t *testing.T) {
+	list := "[" + strings.Repeat("10.0.0.1, ", 20_000) + "10.0.0.2]"
+	apis, events := "", ""
+	for i := range 400 {
+		apis += fmt.Sprintf("  A%d: {Type: AWS::Serverless::Api, Properties: {StageName: prod}}\n", i)
+	}
+	for i := range 501 {
+		events += fmt.Sprintf("E%d: {Type: %s, Properties: {Path: /%d, Method: get}}, ", i, []string{"Api", "HttpApi"}[i%2], i)
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"Globals": {"Globals:\n  Api: {Auth: {ResourcePolicy: {IpRangeWhitelist: " + list + "}}}\nResources:\n" + apis, "2:3: SAM would merge the section Api of Globals into 400 resources"},
+		"a policy": {"Resources:\n  A: {Type: AWS::Serverless::Api, Properties: {StageName: prod, Auth: {ResourcePolicy: {IpRangeWhitelist: " + list + "}}}}\n" +
+			"  F: {Type: AWS::Serverless::Function, Properties: {Events: {E: {Type: Api, Properties: {RestApiId: !Ref A, Path: /a, Method: get}}}}}\n",
+			"the lists of ResourcePolicy have more than 1000 items"},
+		"events": {"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {Events: {" + strings.TrimSuffix(events, ", ") + "}}\n", "more than 500 events of APIs"},
+	} {
+		root, faults := tree.Parse("t.yaml", []byte(test.text))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		if made, faults := Transform(root, nil, &portability.Report{}); made != nil || !strings.Contains(faults.Error(), test.want) {
+			t.Errorf("%s: got %.300s, want %s", name, faults, test.want)
+		}
 	}
 }

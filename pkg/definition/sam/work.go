@@ -65,7 +65,7 @@ func (t *transform) edit(http bool, body *tree.Node, at tree.Position) *document
 	return document.REST(body, at, t.faults)
 }
 
-// family is what events of REST and of HTTP APIs have in common.
+// family has the parts that events of REST and of HTTP APIs have in common.
 type family struct {
 	event    string // type of the event
 	resource string // type of the API, after AWS::Serverless::

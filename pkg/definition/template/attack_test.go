@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/parameters"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/variable"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -121,7 +123,7 @@ func FuzzResolve(f *testing.F) {
 	f.Add([]byte(laughs(3)), "", "")
 	f.Add([]byte(`{"Resources": {"A": {"Type": "T", "Properties": {"Fn::If": ["C", {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://b/a"}}}, null]}}}, "Conditions": {"C": {"Fn::Not": [{"Condition": "C"}]}}}`), "", "")
 	f.Add([]byte("Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a}}}\nOutputs: {O: {Value: !GetAtt A.Outputs.O}}"), "", "")
-	f.Fuzz(func(t *testing.T, data []byte, parameters, value string) {
+	f.Fuzz(func(t *testing.T, data []byte, overrides, value string) {
 		root, faults := tree.Parse("t.yaml", data)
 		if root == nil {
 			if len(faults) == 0 {
@@ -131,13 +133,13 @@ func FuzzResolve(f *testing.F) {
 		}
 		in := inputs()
 		in.Read = func(string) ([]byte, error) { return data, nil }
-		if values, err := Overrides(parameters); err == nil {
+		if values, err := parameters.Overrides(overrides); err == nil {
 			in.Parameters = values
 		}
 		key, text, _ := strings.Cut(value, "=")
 		in.Values[key] = text
 		in.Values["${"+key+"}"] = text
-		Fill(root, in.Values)
+		variable.Fill(root, in.Values)
 		var r portability.Report
 		opened, faults := Open(root, in, &r)
 		if opened == nil {
@@ -149,17 +151,6 @@ func FuzzResolve(f *testing.F) {
 		made, faults := Resolve(opened, in, &r)
 		if (made == nil) != faults.Fatal() {
 			t.Fatalf("template %v, faults %v", made != nil, faults)
-		}
-	})
-}
-
-func FuzzParameters(f *testing.F) {
-	f.Add("p.json", []byte(`[{"ParameterKey": "A", "ParameterValue": "b"}, "C=d"]`))
-	f.Add("samconfig.yaml", []byte("version: 0.1\ndefault: {deploy: {parameters: {parameter_overrides: A=b}}}"))
-	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		values, faults := Parameters(name, data)
-		if (values == nil) != faults.Fatal() {
-			t.Fatalf("values %v, faults %v", values, faults)
 		}
 	})
 }

@@ -24,11 +24,11 @@ func truthOf(b bool) truth {
 // not returns the value of a condition's negation.
 func (t truth) not() truth { return [...]truth{unknown: unknown, no: yes, yes: no}[t] }
 
-// outcome is what a condition comes to.
+// outcome is the value of a condition.
 type outcome struct {
 	truth    truth
 	defaults []string
-	// unknown is what is not known, if the truth is unknown.
+	// unknown names the value that is not known, if the truth is unknown.
 	unknown *tree.Unknown
 }
 

@@ -351,7 +351,7 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 		if n, cause = o.find(name); n != nil {
 			break
 		}
-		if why == "" || o.files.faults[name] != nil {
+		if why == "" || o.files.Broken(name) {
 			why = cause
 		}
 	}
@@ -367,7 +367,7 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 	}
 	o.within[file] = true
 	from := o.from
-	o.from = o.files.relative[file]
+	o.from = o.files.Relative(n.At)
 	o.depth++
 	made := o.open(n)
 	o.depth--
@@ -378,9 +378,9 @@ func (o *opener) included(t, at *tree.Node) *tree.Node {
 
 // find reads a file by its name relative to the file that includes it; if it is not there, relative to the template.
 func (o *opener) find(name string) (*tree.Node, string) {
-	n, why := o.files.parse(o.from, name)
+	n, why := o.files.Parse(o.from, name)
 	if n == nil && path.Dir(o.from) != "." && o.from != "" {
-		if n, _ = o.files.parse("", name); n != nil {
+		if n, _ = o.files.Parse("", name); n != nil {
 			return n, ""
 		}
 	}
@@ -419,13 +419,7 @@ func (o *opener) locations(n *tree.Node) ([]string, string) {
 		return []string{withoutVariables(location)}, ""
 	}
 	_, key, _ = strings.Cut(key, "/")
-	key = withoutVariables(key)
-	var names []string
-	for key != "" {
-		names = append(names, key)
-		_, key, _ = strings.Cut(key, "/")
-	}
-	return names, ""
+	return withLastParts(withoutVariables(key)), ""
 }
 
 // withoutVariables returns a path without the parts that are variables whose value is not known.

@@ -152,6 +152,34 @@ func TestBodyS3Location(t *testing.T) {
 	}
 }
 
+// A definition in S3 is read from the file that a value names, or that a tool has uploaded.
+func TestBodyS3LocationBrought(t *testing.T) {
+	const hash = "0a1b2c3d"
+	for _, tt := range []struct {
+		name, location, file string
+		values               map[string]string
+	}{
+		{"by its place", "{Bucket: !Sub 'assets-${AWS::Region}', Key: api/pets.yaml}", "copy.yaml", map[string]string{"s3://assets-eu-west-1/api/pets.yaml": "copy.yaml"}},
+		{"by the API", "{Bucket: b, Key: !GetAtt Writer.Key}", "copy.yaml", map[string]string{"BodyS3Location Api": "copy.yaml"}},
+		{"by its key", "{Bucket: b, Key: api/pets.yaml}", "api/pets.yaml", nil},
+		{"by the last part of its key", "{Bucket: b, Key: api/pets.yaml}", "pets.yaml", nil},
+		{"an asset of the CDK", "{Bucket: !Sub 'assets-${AWS::AccountId}', Key: " + hash + ".yaml}", "asset." + hash + ".yaml", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := inputs()
+			in.Read, in.Values = folder(map[string]string{tt.file: "paths: {}"}), tt.values
+			text := strings.Replace(body("x"), "Body: x", "BodyS3Location: "+tt.location, 1) + "\n  Writer: {Type: Custom::Writer}\n"
+			made, faults, _ := resolve(t, text, in)
+			if made == nil {
+				t.Fatal(faults)
+			}
+			if got, want := show(made.Resources.Way("Api", "Properties")), `{Body: {paths: {}}}`; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
 func TestForEach(t *testing.T) {
 	for _, test := range []struct{ name, resources, want string }{
 		{"a list", "{'Fn::ForEach::L': [N, [A, B], {'R${N}': {Type: T, Properties: {x: '${N}', y: !Ref N, z: !Sub '${N}-${Env}'}}}]}",
@@ -244,32 +272,5 @@ Outputs:
 	made, _, _ = resolve(t, strings.Replace(text("AWS::CloudFormation::Stack", "TemplateURL", "Pool"), "nested/auth.yaml", "https://s3.amazonaws.com/b/k", 1), inputs())
 	if got := show(made.Outputs["V"]); got != "<N.Outputs.Pool>" {
 		t.Errorf("a stack in S3: got %s", got)
-	}
-}
-
-func TestFill(t *testing.T) {
-	values := map[string]string{"${region}": "eu-west-1", "${self:custom.stage}": "prod", "${v}": "v1"}
-	for _, test := range []struct{ text, want string }{
-		{"a: 'x-${region}'", `{a: "x-eu-west-1"}`},
-		{"a: '${region}${self:custom.stage}'", `{a: "eu-west-1prod"}`},
-		{"a: '${other}'", "{a: <?${other}>}"},
-		{"a: ['${file(x.txt)}', b]", `{a: [<?${file(x.txt)}>, "b"]}`},
-		{"a: 'http://${stageVariables.url}/x'", `{a: "http://${stageVariables.url}/x"}`},
-		{"a: '${aws:PrincipalTag/team}-${aws:username}-${*}'", `{a: "${aws:PrincipalTag/team}-${aws:username}-${*}"}`},
-		{"a: '${aws:accountId}'", "{a: <?${aws:accountId}>}"},
-		{"a: '$${region}'", `{a: "${region}"}`},
-		{"a: '${AWS::Region}'", "{a: <?${AWS::Region}>}"},
-		{"/${v}/pets: {a: b}", `{/v1/pets: {a: "b"}}`},
-		{"paths: {'/${x}/pets': {a: b}, /b: {}}", "{paths: <?${x}>}"},
-		{"{'${v}': a, v1: b}", "<?>"},
-		{"a: 1\nb: null\nc: '$'", `{a: 1, b: null, c: "$"}`},
-	} {
-		if got := show(Fill(parse(t, test.text), values)); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.text, got, test.want)
-		}
-	}
-	same := parse(t, "a: {b: [c]}")
-	if Fill(same, values) != same {
-		t.Error("a document without variables is copied")
 	}
 }

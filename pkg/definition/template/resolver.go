@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/included"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
@@ -12,7 +13,7 @@ import (
 const (
 	// maxMade bounds what is made of a template: its bytes of text, and its values.
 	maxMade = 32 << 20
-	// nodeCost is what a value counts for beside its text.
+	// nodeCost is the cost of a value besides its text.
 	nodeCost = 16
 	// maxNested is how deep stacks may lie in stacks.
 	maxNested = 5
@@ -28,7 +29,7 @@ type resolver struct {
 	resources *tree.Node
 	byID      map[string]*tree.Node // the resources
 	report    *portability.Report
-	files     *files
+	files     *included.Files
 	depth     int                 // of nested stacks
 	prefix    string              // of the names of parameters, in a nested stack
 	inherited map[string][]string // the defaults that decided what is passed to a nested stack
@@ -74,7 +75,7 @@ func newResolver(root *tree.Node, in Inputs, r *portability.Report) *resolver {
 		byID[p.Key] = p.Value
 	}
 	return &resolver{
-		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: newFiles(root.Position().File, in.Read),
+		byID: byID, in: in, root: root, resources: root.Get("Resources"), report: r, files: included.New(root.Position().File, in.Read),
 		inherited: map[string][]string{}, parameters: map[string]*tree.Node{}, conditions: map[string]*outcome{}, branches: map[string]*branch{}, made: map[visit]*tree.Node{},
 		open: map[string]bool{}, nested: map[string]map[string]*tree.Node{}, unknowns: map[string]*tree.Unknown{}, reported: map[string]bool{},
 		edges: map[string]map[string]tree.Position{}, derived: map[string]bool{}, left: maxMade,

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/pkg/definition/template/variable"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
 )
 
@@ -42,7 +43,7 @@ func (s *resolver) substituted(n, text, variables *tree.Node, function string) *
 	var why *tree.Unknown
 	defaults := text.Defaults
 	for rest := text.Text; rest != ""; {
-		before, name, after, found := variable(rest)
+		before, name, after, found := variable.Cut(rest)
 		out.WriteString(before)
 		rest = after
 		if !found {
@@ -70,7 +71,7 @@ func (s *resolver) substituted(n, text, variables *tree.Node, function string) *
 
 // onlyReference returns the reference to a resource that a text is, if it is nothing else, as in ${Api.RootResourceId}.
 func (s *resolver) onlyReference(n, text, variables *tree.Node, function string) *tree.Node {
-	before, name, after, found := variable(text.Text)
+	before, name, after, found := variable.Cut(text.Text)
 	if !found || before != "" || after != "" || strings.HasPrefix(name, "!") {
 		return nil
 	}
@@ -79,19 +80,6 @@ func (s *resolver) onlyReference(n, text, variables *tree.Node, function string)
 		return nil
 	}
 	return with(s.placed(v, n.At, function), text.Defaults)
-}
-
-// variable cuts a text around its first ${name}.
-func variable(text string) (before, name, after string, found bool) {
-	from := strings.Index(text, "${")
-	if from < 0 {
-		return text, "", "", false
-	}
-	to := strings.IndexByte(text[from:], '}')
-	if to < 0 {
-		return text, "", "", false
-	}
-	return text[:from], text[from+2 : from+to], text[from+to+1:], true
 }
 
 // variable returns the value of a variable in a text of Fn::Sub.

@@ -1,9 +1,38 @@
+// Package template resolves a CloudFormation template: its parameters, conditions and intrinsic functions, and the files that it
+// includes.
+//
+// Open puts in what other files hold: AWS::Include, and what Fn::ForEach repeats. Package sam then makes a CloudFormation template of
+// a SAM template, as AWS does. Resolve replaces the functions by their values. Package included reads the files, package parameters
+// reads files of parameters, and package variable replaces `${…}` in an OpenAPI file that another tool fills in.
+//
+// To begin with, read Resolve in template.go; then resolver.call in functions.go, which lists the functions.
+//
+// # Decisions
+//
+// 2026-11-28: a value that nothing decides is not a fault. It becomes an Unresolved value, and the package that asks for it reports it: a
+// template that takes the name of a bucket from another stack may be read without that name. Faults are what CloudFormation refuses.
+//
+// 2026-11-28: conditions have three values. A condition of which only a part is unknown may still be decided, and a function If whose
+// branches are equal needs no condition.
+//
+// 2026-11-28: a value keeps the names of the parameters whose defaults decided it, and so does a map from which a condition has
+// taken a property: AWS may deploy the template with other values.
+//
+// 2026-11-28: the functions in a definition that lies in S3 (BodyS3Location, DefinitionUri) are not resolved: API Gateway reads it, and
+// CloudFormation does not.
+//
+// 2026-11-28: what AWS::Include puts in takes the place of the same keys beside it. Templates give an API some paths there, so that tools
+// accept them which do not follow the include, and name them so ("never-created"); what AWS deploys is the file. AWS's documentation says
+// nothing of such keys. A note names both places.
+//
+// 2026-11-28: a location in S3 stands for the file that a tool has uploaded there. It is looked for under its key, and under the last
+// parts of its key, beside the template. The definition of an API is also looked for under the name of an asset of the AWS CDK.
+//
+// 2026-11-28: all that is made of a template is counted, so that functions which multiply each other's values end early.
 package template
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/portability"
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -16,7 +45,7 @@ const (
 	maxParameters = 200
 )
 
-// Inputs are what a template does not say.
+// Inputs are the values that a template takes from outside.
 type Inputs struct {
 	// Parameters are the values of parameters, by their names.
 	Parameters map[string]string
@@ -148,28 +177,12 @@ func (s *resolver) resource(t *Template, p tree.Pair) {
 			s.dependsOn(p.Key, part.Value)
 		}
 		if part.Key == "Properties" {
-			value = s.body(value)
+			value = s.body(p.Key, value)
 		}
 		made.Pairs = append(made.Pairs, tree.Pair{Key: part.Key, At: part.At, Value: value})
 	}
 	s.current = ""
 	t.Resources.Pairs = append(t.Resources.Pairs, tree.Pair{Key: p.Key, At: p.At, Value: made})
-}
-
-// body puts the definition of an API in the place of the name of its file.
-func (s *resolver) body(properties *tree.Node) *tree.Node {
-	location := properties.Get("BodyS3Location")
-	name, ok := location.Scalar()
-	if !ok || strings.Contains(name, "://") {
-		return properties
-	}
-	body, why := s.files.parse("", name)
-	if body == nil {
-		body = &tree.Node{Kind: tree.Unresolved, At: location.At, Unknown: &tree.Unknown{Message: why}}
-	}
-	made := *properties
-	made.Pairs = slices.DeleteFunc(slices.Clone(properties.Pairs), func(p tree.Pair) bool { return p.Key == "BodyS3Location" })
-	return made.Set("Body", body)
 }
 
 // present says whether a resource or an output is created, and which defaults decided it.

@@ -19,8 +19,10 @@ type duplicates struct {
 }
 
 type duplicate struct {
-	way       []string
-	shared    bool
+	way    []string
+	shared bool
+	// same says that both values are the same, so that it does not matter to CloudFormation which one counts.
+	same      bool
 	at, first Position
 }
 
@@ -44,7 +46,7 @@ func (d *duplicates) put(n *Node, p Pair, twice bool) {
 		d.many = true
 	default:
 		had := n.Pair(p.Key)
-		d.found = append(d.found, duplicate{slices.Clone(d.way), d.shared > 0, p.At, had.At})
+		d.found = append(d.found, duplicate{slices.Clone(d.way), d.shared > 0, same(had.Value, p.Value), p.At, had.At})
 		*had = p
 	}
 }
@@ -63,13 +65,44 @@ func (d *duplicates) faults(root *Node) fault.List {
 	for _, twice := range d.found {
 		key := fault.Quoted(twice.way[len(twice.way)-1])
 		f := twice.at.Fault("%s is given twice, first in line %d: keep one", key, twice.first.Line)
-		if !d.many && !twice.shared && idle(root, twice.way) {
+		switch {
+		case d.many:
+		case twice.same && root.Has("Resources"):
+			f = twice.at.Fault("%s is given twice, first in line %d, with the same value: keep one", key, twice.first.Line)
+			f.Warning = true
+		case !twice.shared && idle(root, twice.way):
 			f = twice.at.Fault("%s is given twice, first in line %d, and the last one counts, as for CloudFormation: keep one", key, twice.first.Line)
 			f.Warning = true
 		}
 		faults = append(faults, f)
 	}
 	return faults
+}
+
+// maxCompared bounds the comparison of two values, whose parts may stand in them many times.
+const maxCompared = 10_000
+
+// same reports whether two values are the same. Those that are too large to compare are not.
+func same(a, b *Node) bool {
+	left := maxCompared
+	return sameWithin(a, b, &left)
+}
+
+func sameWithin(a, b *Node, left *int) bool {
+	if *left--; *left < 0 || a.Kind != b.Kind || a.Text != b.Text || len(a.Pairs) != len(b.Pairs) || len(a.Items) != len(b.Items) {
+		return false
+	}
+	for i, p := range a.Pairs {
+		if p.Key != b.Pairs[i].Key || !sameWithin(p.Value, b.Pairs[i].Value, left) {
+			return false
+		}
+	}
+	for i, item := range a.Items {
+		if !sameWithin(item, b.Items[i], left) {
+			return false
+		}
+	}
+	return true
 }
 
 // idle reports whether a value, by the keys that lead to it, says nothing of who may call an API.

@@ -89,6 +89,30 @@ func TestEntriesAreBounded(t *testing.T) {
 	}
 }
 
+// A key that is given twice with the same value is a warning in a template. What stands in values many times is not compared without end.
+func TestDuplicatesOfOneValue(t *testing.T) {
+	const template = "Resources: {}\n"
+	deep := "a0: &a0 [x, x]\n"
+	for i := 1; i < 16; i++ {
+		deep += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
+	}
+	for text, fatal := range map[string]bool{
+		template + "Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: a}}}": false,
+		template + "Mappings: {Image: {eu-west-3: {ID: a}, eu-west-3: {ID: b}}}": true,
+		`{"Resources": {"A": {"Type": [1]}, "A": {"Type": [1]}}}`:                false,
+		`{"Resources": {"A": 1, "A": "1"}}`:                                      true,
+		template + "a: [b]\na: [b, c]":                                           true,
+		template + "a: x\na: y\na: x":                                            true,
+		template + deep + "b: *a15\nb: *a15\n":                                   true,
+		"openapi: 3.0.1\nopenapi: 3.0.1":                                         true,
+	} {
+		n, faults := Parse("t.yaml", []byte(text))
+		if (n == nil) != fatal || faults.Fatal() != fatal || !strings.Contains(faults.Error(), "is given twice, first in line ") {
+			t.Errorf("%.80s: %v", text, faults)
+		}
+	}
+}
+
 // A key that is given twice is a warning where it says nothing of an API. The last value counts, as for CloudFormation.
 func TestDuplicates(t *testing.T) {
 	const bucket = "Resources:\n  B:\n    Type: AWS::S3::Bucket\n"
@@ -106,20 +130,20 @@ func TestDuplicates(t *testing.T) {
 		{"in an anchor", bucket + "    Properties: &p {Tags: {Name: a, Name: b}}", true},
 		{"a logical id", "Resources: {B: {Type: AWS::S3::Bucket}, B: {Type: AWS::ApiGateway::RestApi}}", true},
 		{"a type", "Resources: {B: {Type: AWS::S3::Bucket, Type: AWS::ApiGateway::RestApi}}", true},
-		{"properties", bucket + "    Properties: {}\n    Properties: {}", true},
+		{"properties", bucket + "    Properties: {}\n    Properties: {a: b}", true},
 		{"a condition", bucket + "    Condition: A\n    Condition: B", true},
 		{"a method", "Resources: {M: {Type: AWS::ApiGateway::Method, Properties: {AuthorizationType: AWS_IAM, AuthorizationType: NONE}}}", true},
 		{"a SAM API", "Resources: {M: {Type: AWS::Serverless::Api, Properties: {Auth: {A: a, A: b}}}}", true},
 		{"events", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {A: a}, Events: {B: b}}}}", true},
-		{"an event", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {A: {Type: Api, Type: Api}}}}}", true},
+		{"an event", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Events: {A: {Type: Api, Type: SNS}}}}}", true},
 		{"a nested stack", "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a, TemplateURL: b}}}", true},
 		{"a type that is not known", "Resources: {S: {Type: {Ref: A}, Properties: {a: 1, a: 2}}}", true},
 		{"a module", "Resources: {S: {Type: AWS::Web::Api::MODULE, Properties: {a: 1, a: 2}}}", true},
 		{"globals", "Globals: {Function: {A: a, A: b}}\nResources: {}", true},
 		{"a condition of the template", "Conditions: {A: a, A: b}\nResources: {}", true},
 		{"a section", bucket + "Resources: {}", true},
-		{"a path", "openapi: 3.0.1\npaths: {/a: {}, /a: {}}", true},
-		{"a scheme", "openapi: 3.0.1\ncomponents: {securitySchemes: {a: {}, a: {}}}", true},
+		{"a path", "openapi: 3.0.1\npaths: {/a: {}, /a: {get: {}}}", true},
+		{"a scheme", "openapi: 3.0.1\ncomponents: {securitySchemes: {a: {}, a: {type: apiKey}}}", true},
 		{"the schemas", "openapi: 3.0.1\ncomponents: {schemas: {a: {}}, schemas: {}}", true},
 		{"a file that is neither", "a: {b: {c: {d: 1, d: 2}}}", true},
 	} {

@@ -60,7 +60,7 @@ func Remedy(key string) string {
 
 // Unknown is why a value is not known.
 type Unknown struct {
-	// Key is what gives the value, as the field values of a definition names it: "Fn::ImportValue pool-arn", "Ref Stage",
+	// Key names the source of the value, as the field values of a definition names it: "Fn::ImportValue pool-arn", "Ref Stage",
 	// "Fn::GetAtt Pool.Arn". It is empty for what cannot be given.
 	Key string
 	// Message says what is not known and what to do, in a sentence's form without a full stop.
@@ -77,7 +77,7 @@ type Node struct {
 	Items []*Node
 	At    Position
 
-	// Resource and Attribute are what a Reference names. Attribute is empty for the resource itself (Ref). Text is its value, if that is
+	// Resource and Attribute are the resource and the attribute that a Reference names. Attribute is empty for the resource itself (Ref). Text is its value, if that is
 	// known.
 	Resource, Attribute string
 	// Unknown is of an Unresolved value or a Reference.

@@ -17,7 +17,7 @@ const maxInput = 128 << 20
 // maxDepth limits how deep objects are searched.
 const maxDepth = 100
 
-// Dump is what is known of an Envoy.
+// Dump is the known configuration of an Envoy.
 type Dump struct {
 	// Version is Envoy's version, such as 1.40.0, and State is the state of the process. Both may be empty.
 	Version, State string
@@ -31,8 +31,8 @@ type Dump struct {
 	Clusters  map[string]Entry
 	// Endpoints are the addresses of clusters, as far as they are known.
 	Endpoints map[string][]any
-	// discovered are filters that extension configuration discovery delivered, by name.
-	discovered map[string]any
+	// discovered are filters that extension configuration discovery delivered, by name. Several sources may use one name.
+	discovered map[string][]any
 	// scopes are the names of the route configurations of each set of scoped routes.
 	scopes map[string][]string
 	// Errors are resources whose last version Envoy refused.
@@ -53,9 +53,15 @@ type Listener struct {
 	State string
 }
 
+// Name returns the name of the listener.
+func (l *Listener) Name() string { return tree.TextAt(l.Tree, "name") }
+
+// IsInternal reports whether only other listeners of Envoy reach the listener.
+func (l *Listener) IsInternal() bool { return tree.Get(l.Tree, "internal_listener") != nil }
+
 // New returns an empty Dump.
 func New() *Dump {
-	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string]any{}}
+	return &Dump{routes: map[string]Entry{}, Clusters: map[string]Entry{}, Endpoints: map[string][]any{}, scopes: map[string][]string{}, discovered: map[string][]any{}}
 }
 
 // Read adds the JSON documents in r: a config_dump or a part of it, server_info, stats, or what istioctl proxy-config
@@ -75,13 +81,16 @@ func (d *Dump) Read(name string, r io.Reader) error {
 		case errors.Is(err, io.EOF) && known:
 			return nil
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%s: it is not a config_dump: save http://ADMIN/config_dump?include_eds, or what istioctl proxy-config all -o json prints", name)
+			return fmt.Errorf("%s: it is not a config_dump: %s", name, whatToSave)
 		case err != nil:
-			return fmt.Errorf("%s: it is not JSON: %w", name, jsonError(err))
+			return fmt.Errorf("%s: it is not JSON: %w: %s", name, jsonError(err), whatToSave)
 		}
-		known = d.add(v, "") || known
+		known = d.add(tree.Untyped(v), "") || known
 	}
 }
+
+// whatToSave says what Read can read.
+const whatToSave = "save http://ADMIN/config_dump?include_eds, or what istioctl proxy-config all -o json prints"
 
 // jsonError returns an error of the JSON decoder without the text that it read, which may be secret.
 func jsonError(err error) error {
@@ -114,8 +123,11 @@ func (d *Dump) add(v any, path string) bool {
 	return false
 }
 
-// other adds server_info, stats, or istioctl's bootstrap.
+// other adds server_info, stats, the page /clusters, or istioctl's bootstrap.
 func (d *Dump) other(v tree.Object) bool {
+	if clusters, ok := tree.Get(v, "cluster_statuses").([]any); ok {
+		return d.add(clusters, "cluster_statuses")
+	}
 	if stats := tree.ListAt(v, "stats"); stats != nil {
 		d.addStats(stats)
 		return true
@@ -154,8 +166,12 @@ func (d *Dump) addNode(n any) {
 		f, _ := tree.NumberAt(n, "user_agent_build_version", "version", part)
 		return int(f)
 	}
-	if major := number("major_number"); d.Version == "" && major > 0 {
+	switch major := number("major_number"); {
+	case d.Version != "":
+	case major > 0:
 		d.Version = fmt.Sprintf("%d.%d.%d", major, number("minor_number"), number("patch"))
+	default: // Envoy before 1.14
+		d.Version = releaseOf(tree.TextAt(n, "build_version"))
 	}
 }
 
@@ -237,7 +253,7 @@ func (d *Dump) resource(v any, path string) bool {
 	has := func(name string) bool { return tree.Get(n, name) != nil }
 	name := tree.TextAt(n, "name")
 	switch {
-	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config"):
+	case tree.IsType(n, ".Listener") || has("filter_chains") || has("default_filter_chain") || has("api_listener") || has("udp_listener_config") || has("listener_filters"):
 		d.Listeners = append(d.Listeners, Listener{Entry{n, path}, "active"})
 	case tree.IsType(n, ".RouteConfiguration") || has("virtual_hosts"):
 		d.routes[name] = Entry{n, path}
@@ -248,8 +264,12 @@ func (d *Dump) resource(v any, path string) bool {
 		}
 	case has("cluster_name") && has("endpoints"):
 		d.Endpoints[tree.TextAt(n, "cluster_name")] = addresses(n)
+	case has("host_statuses"): // of Envoy's page /clusters, and of istioctl proxy-config endpoints
+		for _, host := range tree.ListAt(n, "host_statuses") {
+			d.Endpoints[name] = append(d.Endpoints[name], tree.Get(host, "address"))
+		}
 	case has("typed_config"):
-		d.discovered[name] = tree.Get(n, "typed_config")
+		d.discovered[name] = append(d.discovered[name], tree.Get(n, "typed_config"))
 	default:
 		return tree.IsType(n, ".RouteConfiguration") || name != "" && len(n) == 1
 	}

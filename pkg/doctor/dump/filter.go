@@ -38,15 +38,22 @@ func (d *Dump) filters(m *Manager, list []any, path string) []Filter {
 	for i, item := range list {
 		f := Filter{Name: tree.TextAt(item, "name"), Config: tree.Get(item, "typed_config"), Index: i, Disabled: tree.IsTrue(item, "disabled"), Optional: tree.IsTrue(item, "is_optional")}
 		f.Where, f.Path = m.Where+" / filter "+f.Name, fmt.Sprintf("%s[%d]", path, i)
+		configs := []any{f.Config}
 		if discovery := tree.Get(item, "config_discovery"); discovery != nil {
-			f.Config = d.discovered[f.Name]
-			f.Missing = f.Config == nil
+			configs = d.discovered[f.Name]
+			f.Missing = len(configs) == 0
 			f.Optional = f.Optional || tree.Get(discovery, "default_config") != nil
 		}
-		if !tree.IsType(f.Config, typeExtAuthz) {
-			tree.Find(f.Config, typeExtAuthz, maxDepth, func(n tree.Object) { f.Inner = n })
+		if f.Missing {
+			all = append(all, f)
 		}
-		all = append(all, f)
+		for _, config := range configs { // more than one if the dump does not show which of them it is
+			f.Config, f.Inner = config, nil
+			if !tree.IsType(f.Config, typeExtAuthz) {
+				tree.Find(f.Config, typeExtAuthz, maxDepth, func(n tree.Object) { f.Inner = n })
+			}
+			all = append(all, f)
+		}
 	}
 	return all
 }
@@ -75,35 +82,35 @@ func (f *Filter) Wrapped() []Filter {
 	return all
 }
 
-// recognizer returns whether an ext_authz configuration is one for portcullis.
-type recognizer func(name string, config any) bool
-
-// recognize returns what tells filters for portcullis from those for other services: their cluster has its name, or
-// routes have context extensions of portcullis under the filter's name. If neither holds for any filter, all of them
-// count.
-func recognize(all []*Manager) recognizer {
-	marked, some := map[string]bool{}, false
+// recognize returns what tells ext_authz configurations for portcullis from those for other services: they ask a cluster
+// with its name, or one that a filter asks for whose routes have context extensions of portcullis. Filters of another
+// listener may have the same name and ask another service. If neither holds for any filter, all of them count.
+func recognize(all []*Manager) func(config any) bool {
+	clusters := map[string]bool{}
 	for _, m := range all {
-		for _, table := range m.Tables {
-			LevelsOf(table, func(at Level) {
-				for name, config := range tree.ObjectAt(at.Tree, PerFilter) {
-					if Marks(config) {
-						marked[name] = true
-					}
-				}
-			})
-		}
-	}
-	known := func(name string, config any) bool {
-		return marked[name] || strings.Contains(strings.ToLower(ClusterOf(config)), "portcullis")
-	}
-	for _, m := range all {
+		marked := m.marked()
 		for i := range m.Filters {
 			f := &m.Filters[i]
-			some = some || f.ExtAuthz() != nil && known(f.Name, f.ExtAuthz())
+			if name := ClusterOf(f.ExtAuthz()); marked[f.Name] || strings.Contains(strings.ToLower(name), "portcullis") {
+				clusters[name] = true
+			}
 		}
 	}
-	return func(name string, config any) bool { return !some || known(name, config) }
+	delete(clusters, "")
+	return func(config any) bool { return len(clusters) == 0 || clusters[ClusterOf(config)] }
+}
+
+// marked returns the names of filters for which the routes of a manager have context extensions of portcullis.
+func (m *Manager) marked() map[string]bool {
+	names := map[string]bool{}
+	for _, table := range m.Tables {
+		LevelsOf(table, func(at Level) {
+			for name, config := range tree.ObjectAt(at.Tree, PerFilter) {
+				names[name] = names[name] || Marks(config)
+			}
+		})
+	}
+	return names
 }
 
 // Marks reports whether settings of a route have a context extension of portcullis.
@@ -144,6 +151,11 @@ func ClusterOf(config any) string {
 type Check struct {
 	*Filter
 	Settings
+}
+
+// AsksAnother reports whether the route names the service that is asked.
+func (c *Check) AsksAnother() bool {
+	return tree.Get(c.Check, "http_service") != nil || tree.Get(c.Check, "grpc_service") != nil
 }
 
 // runs reports whether the filter runs for the route.

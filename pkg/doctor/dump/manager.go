@@ -3,16 +3,19 @@ package dump
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/doctor/tree"
 )
 
 const (
-	typeManager   = ".HttpConnectionManager"
-	typeExtAuthz  = "http.ext_authz.v3.ExtAuthz"
-	TypePerRoute  = "http.ext_authz.v3.ExtAuthzPerRoute"
-	typeFlag      = "route.v3.FilterConfig"
-	PerFilter     = "typed_per_filter_config"
+	typeManager  = ".HttpConnectionManager"
+	typeExtAuthz = "http.ext_authz.v3.ExtAuthz"
+	TypePerRoute = "http.ext_authz.v3.ExtAuthzPerRoute"
+	typeFlag     = "route.v3.FilterConfig"
+	PerFilter    = "typed_per_filter_config"
+	// ProxyProtocol is the listener filter of the PROXY protocol, and the namespace of what it reads.
+	ProxyProtocol = "envoy.filters.listener.proxy_protocol"
 	extensionPath = "context_extensions"
 )
 
@@ -68,31 +71,36 @@ func (d *Dump) NetworkFilters(chain any, path string) []NetworkFilter {
 	for i, f := range tree.ListAt(chain, "filters") {
 		one := NetworkFilter{tree.TextAt(f, "name"), fmt.Sprintf("%s.filters[%d]", path, i), tree.Get(f, "typed_config")}
 		if discovery := tree.Get(f, "config_discovery"); discovery != nil {
-			if one.Config = d.discovered[one.Name]; one.Config == nil {
-				one.Config = tree.Get(discovery, "default_config")
+			found := d.discovered[one.Name]
+			if len(found) == 0 {
+				found = []any{tree.Get(discovery, "default_config")}
 			}
+			for _, config := range found {
+				one.Config = config
+				all = append(all, one)
+			}
+			continue
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-// IsManager reports whether a network filter is an HTTP connection manager.
-func IsManager(config any) bool { return tree.IsType(config, typeManager) }
+// FindManagers calls f with the HTTP connection manager that a network filter is, or with those that it chooses among.
+func FindManagers(config any, f func(tree.Object)) { tree.Find(config, typeManager, maxDepth, f) }
 
 // managersOf returns the HTTP connection managers of a listener. An upgrade that has filters of its own is one more.
 func (d *Dump) managersOf(l *Listener) []*Manager {
 	var all []*Manager
 	l.Chains(func(chain any, where, path string) {
 		for _, f := range d.NetworkFilters(chain, path) {
-			if !IsManager(f.Config) {
-				continue
-			}
-			m := &Manager{Tree: f.Config, Where: where, Path: f.Path + ".typed_config", Listener: l, Chain: chain}
-			m.Filters = d.filters(m, tree.ListAt(m.Tree, "http_filters"), m.Path+".http_filters")
-			d.addTables(m)
-			all = append(all, m)
-			all = append(all, d.upgrades(m)...)
+			FindManagers(f.Config, func(config tree.Object) {
+				m := &Manager{Tree: config, Where: where, Path: f.Path + ".typed_config", Listener: l, Chain: chain}
+				m.Filters = d.filters(m, tree.ListAt(m.Tree, "http_filters"), m.Path+".http_filters")
+				d.addTables(m)
+				all = append(all, m)
+				all = append(all, d.upgrades(m)...)
+			})
 		}
 	})
 	return all
@@ -154,10 +162,10 @@ func (d *Dump) addTables(m *Manager) {
 }
 
 // choose sets the filters for portcullis.
-func (m *Manager) choose(is recognizer) {
+func (m *Manager) choose(is func(config any) bool) {
 	m.Ours = nil
 	for i := range m.Filters {
-		if f := &m.Filters[i]; f.ExtAuthz() != nil && is(f.Name, f.ExtAuthz()) {
+		if f := &m.Filters[i]; f.ExtAuthz() != nil && is(f.ExtAuthz()) {
 			m.Ours = append(m.Ours, f)
 		}
 	}
@@ -200,6 +208,11 @@ func (d *Dump) Managers() []*Manager {
 // Direction returns the traffic_direction of the listener.
 func (m *Manager) Direction() string { return tree.TextAt(m.Listener.Tree, "traffic_direction") }
 
+// IsInbound reports whether requests come to the workload of a sidecar of a mesh. Other proxies may set the direction too.
+func (m *Manager) IsInbound() bool {
+	return m.Direction() == "INBOUND" && strings.HasPrefix(tree.TextAt(m.Tree, "stat_prefix"), "inbound_")
+}
+
 // Runs reports whether a filter runs for a request at all.
 func (m *Manager) Runs(f *Filter) bool {
 	if !f.Disabled {
@@ -237,4 +250,16 @@ func (m *Manager) HasBackstop(table Entry) bool {
 		})
 		return runs
 	})
+}
+
+// OverridesWith reports whether settings of a route for a filter contain one of the texts.
+func (m *Manager) OverridesWith(filter string, texts ...string) bool {
+	found := false
+	for _, table := range m.Tables {
+		LevelsOf(table, func(at Level) {
+			text := tree.Compact(tree.ObjectAt(at.Tree, PerFilter)[filter])
+			found = found || slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(text, t) })
+		})
+	}
+	return found
 }

@@ -43,8 +43,13 @@ type Live struct {
 // ErrListener is returned when no listener of the dump is the one of the URL.
 var ErrListener = errors.New("no guarded listener of Envoy has the port of --live, and there is more than one: write the address of one of them")
 
-// unsafe are the rules that keep a listener from getting probes: a probe could pass, or lose its token.
-var unsafe = []string{rulebook.Conditional, rulebook.Enabled, rulebook.Metadata, rulebook.Optional, rulebook.FailOpen, rulebook.Shadow, rulebook.Headers, rulebook.Before, rulebook.HTTPService, rulebook.NoCluster, rulebook.Unhealthy}
+// unsafe are the rules that keep a listener from getting probes: a probe could pass, could lose its token, or could be
+// checked twice, the second time without a token that is good.
+var unsafe = []string{rulebook.Conditional, rulebook.Enabled, rulebook.Metadata, rulebook.Optional, rulebook.FailOpen, rulebook.Shadow, rulebook.Headers, rulebook.Before,
+	rulebook.HTTPService, rulebook.NoCluster, rulebook.Unhealthy, rulebook.Retries, rulebook.Answers, rulebook.CheckFilter, rulebook.CheckTarget}
+
+// open are the rules of filter chains that keep the whole listener from getting probes, because a probe could take them.
+var open = []string{rulebook.NoFilter, rulebook.TCP, rulebook.Unseen}
 
 // probing is one run of probes.
 type probing struct {
@@ -60,7 +65,7 @@ func Probe(ctx context.Context, d *dump.Dump, config *gateway.Config, l Live, ex
 	if err != nil {
 		return nil, err
 	}
-	p.Findings.All = slices.Clone(examined)
+	p.All = slices.Clone(examined)
 	var sent []sending
 	done := map[string]bool{}
 	for _, m := range guarded {
@@ -98,10 +103,11 @@ func Probe(ctx context.Context, d *dump.Dump, config *gateway.Config, l Live, ex
 func (p *probing) behind(at *url.URL) ([]*dump.Manager, error) {
 	by, found := map[string][]*dump.Manager{}, ""
 	for _, m := range p.managers {
-		if len(m.Ours) == 0 || m.Listener.State == "draining" {
+		udp := tree.TextAt(m.Listener.Tree, "address", "socket_address", "protocol") == "UDP" // HTTP/3
+		if len(m.Ours) == 0 || m.Listener.State == "draining" || m.Upgrade != "" || udp {
 			continue
 		}
-		name := tree.TextAt(m.Listener.Tree, "name")
+		name := m.Listener.Name()
 		by[name] = append(by[name], m)
 		if port, ok := tree.NumberAt(m.Listener.Tree, "address", "socket_address", "port_value"); ok && fmt.Sprint(port) == at.Port() {
 			found = name
@@ -119,7 +125,11 @@ func (p *probing) behind(at *url.URL) ([]*dump.Manager, error) {
 // blocked returns the rule that keeps a manager from getting probes, or "".
 func blocked(examined []rulebook.Finding, m *dump.Manager) string {
 	for _, f := range examined {
-		if slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.Where) || slices.ContainsFunc(m.Ours, func(our *dump.Filter) bool { return f.Where == "cluster "+dump.ClusterOf(our.ExtAuthz()) })) {
+		asks := slices.ContainsFunc(m.Ours, func(our *dump.Filter) bool { return f.Where == "cluster "+dump.ClusterOf(our.ExtAuthz()) })
+		switch {
+		case slices.Contains(unsafe, f.Rule) && (strings.HasPrefix(f.Where, m.Where) || asks):
+			return f.Rule
+		case slices.Contains(open, f.Rule) && strings.HasPrefix(f.Where+" / ", "listener "+m.Listener.Name()+" / "):
 			return f.Rule
 		}
 	}
@@ -139,7 +149,8 @@ type sending struct {
 func (p *probing) sendings(m *dump.Manager, table dump.Entry) []sending {
 	open := map[string]bool{}
 	dump.RoutesOf(table, func(r dump.Route) {
-		if checks, _ := m.Checks(&r); r.Forwards() && len(checks) == 0 {
+		checks, _ := m.Checks(&r)
+		if r.Forwards() && (len(checks) == 0 || slices.ContainsFunc(checks, func(c dump.Check) bool { return c.AsksAnother() })) {
 			open[r.Levels[1].Path] = true
 		}
 	})
@@ -151,7 +162,7 @@ func (p *probing) sendings(m *dump.Manager, table dump.Entry) []sending {
 		}
 		seen[r.Levels[2].Path] = true
 		s := sending{manager: m, route: r}
-		why := "another route of its virtual host is not checked"
+		why := "a route of its virtual host is not checked by portcullis"
 		if !open[r.Levels[1].Path] {
 			why = s.address()
 		}

@@ -31,6 +31,7 @@ const (
 	AdminOpen        = "admin-open"
 	Off              = "filter-off"
 	Backstop         = "no-backstop"
+	Unpatched        = "unpatched-listener"
 	RouteOff         = "route-disabled"
 	Enabled          = "filter-enabled"
 	Metadata         = "enabled-by-metadata"
@@ -46,6 +47,7 @@ const (
 	Draining         = "draining"
 	RefusedUpdate    = "refused-update"
 	NoAPI            = "missing-api"
+	UnknownSetting   = "unknown-setting"
 	ListenerMark     = "shared-listener-mark"
 	Principal        = "unverified-principal"
 	ProxyProtocol    = "optional-proxy-protocol"
@@ -88,6 +90,7 @@ const (
 	Trailers         = "trailers"
 	Address          = "client-address"
 	Hops             = "trusted-hops"
+	Internal         = "internal-addresses"
 	StatusOnError    = "status-on-error"
 	Answers          = "answers-changed"
 	AnswerMetadata   = "answer-metadata"
@@ -137,7 +140,7 @@ var guardRules = []Rule{
 		"portcullis does not see the route's requests.",
 		"Remove grpc_service and http_service from check_settings of ExtAuthzPerRoute."},
 	{Exposed, Wrong, "clients reach the port of portcullis through Envoy",
-		"A client can send checks of its own: try keys and tokens with any address, and invoke the authorizers.",
+		"A client can send checks of its own. It can try keys and tokens from any address, and invoke the authorizers.",
 		"Remove the route or the filter chain that leads to the cluster of portcullis."},
 	{AdminOpen, Wrong, "clients may reach Envoy's admin interface",
 		"It shows the configuration, changes the runtime, drains listeners and stops Envoy.",
@@ -148,6 +151,9 @@ var guardRules = []Rule{
 	{Backstop, Wrong, "Envoy Gateway adds an ext_authz filter with each SecurityPolicy, and no filter denies requests that none of them has checked",
 		"A connection that is older than a filter does not have it, and uses its new routes at once, unchecked, until the connection is drained.",
 		"Apply everything that portcullis envoy --for envoy-gateway prints. Its EnvoyPatchPolicy enables the filter portcullis-unguarded for all routes."},
+	{Unpatched, Wrong, "the patches of portcullis did not reach a listener of Envoy Gateway",
+		"Its filters lack encode_raw_headers, pack_as_bytes and the filter for connections that are older than a policy. Patches name listeners: those of HTTP/3, of merged Gateways and of the runtime flag XDSNameSchemeV2 have other names.",
+		"Remove http3 from the ClientTrafficPolicy, mergeGateways from the EnvoyProxy, or XDSNameSchemeV2 from the runtime flags, or list the listener in the EnvoyPatchPolicy by the name that the dump shows. kubectl get envoypatchpolicy must show True."},
 	{RouteOff, Wrong, "a route, its virtual host, its route configuration or a weighted cluster disables ext_authz",
 		"The route's requests reach the upstream unchecked.",
 		"Remove disabled: true from typed_per_filter_config. Open a route with authorization NONE in portcullis.yaml instead."},
@@ -190,6 +196,9 @@ var nameRules = []Rule{
 	{NoAPI, Wrong, "a route has no portcullis.api or no portcullis.stage in its context_extensions",
 		"The host that the client sends selects the policy, but not the upstream: a client can name the most open API. With envoy.requireApi, portcullis answers 500.",
 		"Set portcullis.api and portcullis.stage in check_settings.context_extensions of the virtual host or of the route."},
+	{UnknownSetting, Wrong, "context_extensions have a setting of portcullis that it does not know",
+		"portcullis answers every request of the route with 500.",
+		"Correct its name: portcullis.api, portcullis.stage, portcullis.basePath, portcullis.body, portcullis.listener, portcullis.secureTransport or portcullis.sourcePrincipal."},
 	{ListenerMark, Wrong, "routes with portcullis.listener are used by more than one listener",
 		"Requests of the other listener count as those of the VPC endpoint.",
 		"Give each listener with private APIs a route configuration of its own."},
@@ -260,7 +269,7 @@ var requestRules = []Rule{
 		"UNESCAPE_AND_FORWARD and UNESCAPE_AND_REDIRECT make another path of %2F than the client signed and than API Gateway sees.",
 		"Set path_with_escaped_slashes_action: KEEP_UNCHANGED. In Envoy Gateway, escapedSlashesAction: KeepUnchanged in a ClientTrafficPolicy; in Istio, not DECODE_AND_MERGE_SLASHES."},
 	{Matching, Note, "a route matches paths in another way than portcullis (case_sensitive: false, or ignore_path_parameters_in_path_matching)",
-		"Requests get the settings of a route of Envoy whose path portcullis does not see in them, such as /Pets or /pets;a.",
+		"Envoy gives /Pets or /pets;a the settings of the route for /pets. For portcullis they are other paths.",
 		"Remove case_sensitive: false from the match, and ignore_path_parameters_in_path_matching from the route configuration."},
 	{Rewritten, Note, "a route rewrites the path into another part of the upstream",
 		"Policies judge the path that the client sends. Another route may guard the path that the upstream gets.",
@@ -313,16 +322,19 @@ var requestRules = []Rule{
 	{HeaderSize, Note, "max_request_headers_kb is below 11",
 		"Envoy answers 431 to requests that API Gateway accepts: their headers may have 10,240 bytes.",
 		"Remove max_request_headers_kb. Its default is 60."},
-	{Trailers, Note, "enable_trailers: clients' HTTP/1.1 trailers are forwarded",
-		"The upstream gets headers that portcullis has not seen.",
-		"Remove enable_trailers."},
+	{Trailers, Note, "trailers of clients are forwarded (enable_trailers, or HTTP/2 to the upstream)",
+		"The upstream gets fields that portcullis has not seen.",
+		"Remove enable_trailers, and http2_protocol_options from the cluster of the upstream, unless the upstream ignores trailers."},
 	{Address, Wrong, "use_remote_address is not true",
 		"The client writes its own X-Forwarded-For and X-Forwarded-Proto, which aws:SourceIp and aws:SecureTransport may depend on.",
 		"Set use_remote_address: true, and remove original_ip_detection_extensions. In Envoy Gateway, remove clientIPDetection.customHeader."},
 	{Hops, Note, "xff_num_trusted_hops is above 0",
 		"Envoy takes X-Forwarded-Proto from the peer. Whoever bypasses the proxy in front can claim TLS.",
 		"Let only that proxy reach the listener, and have it overwrite X-Forwarded-Proto, or set portcullis.secureTransport to \"true\" or \"false\"."},
-	{LogQuery, Note, "an access log or a trace contains the query, the Authorization header or a session token",
+	{Internal, Note, "internal_address_config covers a large part of the Internet",
+		"Clients in these networks control retries and timeouts with X-Envoy headers. Envoy removes those of all other clients.",
+		"List only networks without clients in internal_address_config."},
+	{LogQuery, Note, "an access log or a trace contains the query, or a header that authenticates clients",
 		"A reader of the log can replay presigned requests, or use the tokens.",
 		"Use %PATH(NQ)% instead of %PATH%, %REQ(:PATH)% and the default format. Remove the headers and the query parameters. A gRPC access log cannot leave out the query."},
 }

@@ -96,6 +96,28 @@ func TypeOf(v any) string {
 // IsType reports whether an Any has a type, by the end of its name.
 func IsType(v any, name string) bool { return strings.HasSuffix(TypeOf(v), name) }
 
+// Untyped replaces each TypedStruct, which describes a message by the name of its type, by the message itself. It changes v.
+func Untyped(v any) any {
+	switch n := v.(type) {
+	case Object:
+		if IsType(n, ".TypedStruct") {
+			message := Object{"@type": TextAt(n, "type_url")}
+			for name, inner := range ObjectAt(n, "value") {
+				message[name] = Untyped(inner)
+			}
+			return message
+		}
+		for name, inner := range n {
+			n[name] = Untyped(inner)
+		}
+	case []any:
+		for i, inner := range n {
+			n[i] = Untyped(inner)
+		}
+	}
+	return v
+}
+
 // Find calls f for each object below v whose type ends in the name. It stops at depth.
 func Find(v any, name string, depth int, f func(Object)) {
 	if depth == 0 {
@@ -115,4 +137,40 @@ func Find(v any, name string, depth int, f func(Object)) {
 			Find(inner, name, depth-1, f)
 		}
 	}
+}
+
+// Compact returns a value as JSON, with names in snake case.
+func Compact(v any) string {
+	text, err := json.Marshal(snake(v))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// snake returns a value with its names in snake case.
+func snake(v any) any {
+	switch v := v.(type) {
+	case Object:
+		n := Object{}
+		for name, inner := range v {
+			var b strings.Builder
+			for _, r := range name {
+				if r >= 'A' && r <= 'Z' {
+					b.WriteByte('_')
+					r += 'a' - 'A'
+				}
+				b.WriteRune(r)
+			}
+			n[b.String()] = snake(inner)
+		}
+		return n
+	case []any:
+		l := make([]any, len(v))
+		for i, inner := range v {
+			l[i] = snake(inner)
+		}
+		return l
+	}
+	return v
 }

@@ -2,7 +2,7 @@ package answer
 
 import "github.com/portcullis-authz/portcullis/pkg/authz"
 
-// Bad returns the refusal of a request that cannot be judged: 400.
+// Bad returns the refusal of a request that cannot be decided: 400.
 func Bad(code authz.Code, detail string) *authz.Refusal {
 	return refuse(authz.ResponseBadRequest, code, detail)
 }

@@ -1,6 +1,6 @@
 package answer
 
-// Kind is what a Variable stands for. No request has a value for the zero Kind.
+// Kind is the kind of value that a Variable stands for. No request has a value for the zero Kind.
 type Kind uint8
 
 // The kinds. Some have a name, in Variable.Name.

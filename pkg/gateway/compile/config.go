@@ -97,7 +97,7 @@ type Upstream struct {
 	// TLSCA is the PEM file, on Envoy's machine, of the authorities to trust for the server. Empty for a connection that is not
 	// encrypted.
 	TLSCA string
-	// PathPrefix is what Envoy writes before the path, such as /v1.
+	// PathPrefix stands before the path in the requests of the upstream, such as /v1.
 	PathPrefix string
 }
 
@@ -195,7 +195,7 @@ type Route struct {
 	Resource string
 	// Authorization is how the method is guarded. It is required, except with Unresolved.
 	Authorization Authorization
-	// Unresolved says why nobody knows how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
+	// Unresolved says why it is not known how the method is guarded: one line, which logs repeat. Every request for it is refused. Empty
 	// for a method whose guard is known.
 	Unresolved string
 	// APIKeyRequired makes callers show an API key.

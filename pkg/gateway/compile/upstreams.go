@@ -75,7 +75,7 @@ func (f *faults) routeUpstream(c *Config, a *API, r *Route, at, apiAt *fault.Pla
 	switch {
 	case name == "" && r.Unresolved != "": // no request of it goes anywhere
 		return nil
-	case name == "" && !slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Upstream != "" }):
+	case name == "" && (len(c.Upstreams) == 0 || !slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Upstream != "" })):
 		return nil
 	case name == "":
 		f.add(where, "the route has no upstream, and other routes of the API have one; write upstream: with a name of upstreams here or on the API")

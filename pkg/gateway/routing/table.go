@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
@@ -90,14 +91,36 @@ func (t *Table[R]) Fold(keys []Key, routes []*R, fault func(i int, err error)) {
 
 // Candidates returns the routes whose resource matches a canonical path, whatever their method, the most specific resource first.
 func (t *Table[R]) Candidates(path string) (found []*R) {
-	t.tree.root.collect(t.tree.split(canon.TrimTrailing(path), nil), &found)
+	t.tree.root.collect(t.tree.split(canon.TrimTrailing(path), nil), (*node[R]).sameLiteral, &found)
 	if t.fallback != nil {
 		found = append(found, t.fallback)
 	}
 	return found
 }
 
-func (n *node[R]) collect(s segments, found *[]*R) {
+// CandidatesInAnyCase returns the routes with a resource that matches a canonical path in some case.
+func (t *Table[R]) CandidatesInAnyCase(path string) (found []*R) {
+	t.tree.root.collect(t.tree.split(canon.TrimTrailing(path), nil), (*node[R]).similarLiterals, &found)
+	return found
+}
+
+func (n *node[R]) sameLiteral(s segments) []*node[R] {
+	if child := n.literal(s); child != nil {
+		return []*node[R]{child}
+	}
+	return nil
+}
+
+func (n *node[R]) similarLiterals(s segments) (found []*node[R]) {
+	for _, child := range n.literals {
+		if strings.EqualFold(child.part, s.parts[0]) {
+			found = append(found, child)
+		}
+	}
+	return found
+}
+
+func (n *node[R]) collect(s segments, literals func(*node[R], segments) []*node[R], found *[]*R) {
 	if len(s.parts) == 0 {
 		if !s.more {
 			n.collectMethods(found)
@@ -105,11 +128,11 @@ func (n *node[R]) collect(s segments, found *[]*R) {
 		return
 	}
 	next := s.next()
-	if child := n.literal(s); child != nil {
-		child.collect(next, found)
+	for _, child := range literals(n, s) {
+		child.collect(next, literals, found)
 	}
 	if n.variable != nil && s.parts[0] != "" {
-		n.variable.collect(next, found)
+		n.variable.collect(next, literals, found)
 	}
 	if n.greedy != nil {
 		n.greedy.collectMethods(found)

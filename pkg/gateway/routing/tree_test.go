@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// entry is what the routes of these tests hold: their key.
+// entry is the value of a route in these tests: its key.
 type entry struct{ Key }
 
 // newTable builds a table of route keys such as "GET /pets".

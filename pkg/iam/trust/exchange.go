@@ -45,9 +45,6 @@ func ExchangeAWS(role *Role, arn string, i *AWSIdentity) (*session.Session, erro
 	if !i.Until.IsZero() && i.Until.Before(s.End()) {
 		s.Expires = seconds(i.Until.Add(-session.Grace)) // so that the credentials do not work beyond Until
 	}
-	if i.Temporary {
-		s.Issued = time.Unix(0, 0).UTC()
-	}
 	if !s.Expires.After(i.At) {
 		return nil, &Refused{Code: ExpiredToken, Message: "The caller's own credentials have expired."}
 	}

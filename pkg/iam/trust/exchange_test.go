@@ -60,6 +60,8 @@ func TestExchangeWithADenyOfWhatIsNotKnown(t *testing.T) {
 		`"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}`:                                       {false, false},
 		`"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60"}`:                                        {true, false},
 		`"DateLessThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}`:                                {true, false},
+		`"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/ci"}`:                        {true, false},
+		`"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:user/alice"}`:                     {false, true},
 		`"StringEquals": {"aws:username": "alice"}`:                                                     {false, true},
 		`"StringEquals": {"aws:username": "bob"}`:                                                       {true, true},
 		`"StringEquals": {"aws:PrincipalAccount": "444455556666"}`:                                      {false, false},
@@ -118,11 +120,14 @@ func TestExchangedSessions(t *testing.T) {
 		"no id":          {func(i *AWSIdentity) { i.Principal.ID = "" }, AccessDenied, now, now},
 		"root":           {func(i *AWSIdentity) { i.Principal.Kind = policy.Root }, AccessDenied, now, now},
 		"federated user": {func(i *AWSIdentity) { i.Principal.Kind = policy.FederatedUser }, AccessDenied, now, now},
-		"no role":        {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentID = policy.RoleSession, "AROA" }, AccessDenied, now, now},
-		"no role's id":   {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentARN = policy.RoleSession, "arn" }, AccessDenied, now, now},
-		"no name":        {func(i *AWSIdentity) { i.SessionName = "" }, AccessDenied, now, now},
-		"a long name":    {func(i *AWSIdentity) { i.SessionName = strings.Repeat("a", 65) }, AccessDenied, now, now},
-		"a name, slash":  {func(i *AWSIdentity) { i.SessionName = "a/b" }, AccessDenied, now, now},
+		"federated, role": {func(i *AWSIdentity) {
+			i.Principal.Kind, i.Principal.ParentARN, i.Principal.ParentID = policy.FederatedUser, "arn", "AROA"
+		}, AccessDenied, now, now},
+		"no role":       {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentID = policy.RoleSession, "AROA" }, AccessDenied, now, now},
+		"no role's id":  {func(i *AWSIdentity) { i.Principal.Kind, i.Principal.ParentARN = policy.RoleSession, "arn" }, AccessDenied, now, now},
+		"no name":       {func(i *AWSIdentity) { i.SessionName = "" }, AccessDenied, now, now},
+		"a long name":   {func(i *AWSIdentity) { i.SessionName = strings.Repeat("a", 65) }, AccessDenied, now, now},
+		"a name, slash": {func(i *AWSIdentity) { i.SessionName = "a/b" }, AccessDenied, now, now},
 	} {
 		i := &AWSIdentity{
 			Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::444455556666:user/alice", Account: "444455556666", ID: "AIDAALICE0000000EXAMPLE"},
@@ -143,5 +148,27 @@ func TestExchangedSessions(t *testing.T) {
 		SessionName: "alice", At: now,
 	}); err == nil || s != nil {
 		t.Error("a role that does not exist has a session")
+	}
+}
+
+// What a trust policy asks for in an Allow does not matter, and a policy of another kind in its place refuses.
+func TestExchangeWithoutADeny(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/cart"
+	for name, c := range map[string]struct {
+		trust *policy.Policy
+		want  Code
+	}{
+		"an Allow with a tag": {trustPolicy(t, policy.Trust, `{"Effect": "Allow", "Action": "sts:*", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}}}`), ""},
+		"a resource policy":   {trustPolicy(t, policy.Resource, `{"Effect": "Allow", "Action": "*", "Principal": "*", "Resource": "*"}`), InternalFailure},
+	} {
+		for _, account := range []string{"444455556666", "111122223333"} {
+			_, err := ExchangeAWS(&Role{ARN: arn, ID: "AROACART00000000EXAMPLE", Partition: "aws", Account: "111122223333", Trust: c.trust}, arn, &AWSIdentity{
+				Principal: policy.Principal{Kind: policy.User, ARN: "arn:aws:iam::" + account + ":user/alice", Account: account, ID: "AIDAALICE0000000EXAMPLE"},
+				UserID:    "AIDAALICE0000000EXAMPLE", SessionName: "alice", At: time.Now(),
+			})
+			if code(err) != c.want {
+				t.Errorf("%s, %s: %v, want %q", name, account, err, c.want)
+			}
+		}
 	}
 }

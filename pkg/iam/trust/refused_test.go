@@ -236,3 +236,54 @@ func TestIssuersThatAreAlike(t *testing.T) {
 		}
 	}
 }
+
+// The keys of an issuer have its name in front.
+func TestKeysOfAnotherIssuer(t *testing.T) {
+	for key, want := range map[string]Code{"id.example.com:sub": "", "ID.example.com:SUB": "", "evil.net:sub": AccessDenied, "id.example.com/:sub": AccessDenied, "id.example.com:subject": AccessDenied, "aws:sub": AccessDenied} {
+		role := goodRole(t)
+		role.Trust = trustPolicy(t, policy.Trust, `{"Effect": "Allow", "Action": "sts:*", "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/id.example.com"}, "Condition": {"StringEquals": {"`+key+`": "pod"}}}`)
+		if _, err := Assume(role, ofWeb()); code(err) != want {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// Only a user or a root user has a session of its own, and without a device.
+func TestSessionsOfUsers(t *testing.T) {
+	at := time.Date(2026, 11, 28, 12, 0, 0, 5e8, time.UTC)
+	for name, c := range map[string]struct {
+		change func(*UserRequest, *policy.Principal)
+		want   Code
+		lasts  time.Duration
+	}{
+		"a user":         {func(*UserRequest, *policy.Principal) {}, "", 12 * time.Hour},
+		"15 minutes":     {func(r *UserRequest, _ *policy.Principal) { r.Duration = 15 * time.Minute }, "", 15 * time.Minute},
+		"36 hours":       {func(r *UserRequest, _ *policy.Principal) { r.Duration = 36 * time.Hour }, "", 36 * time.Hour},
+		"root":           {func(_ *UserRequest, p *policy.Principal) { p.Kind = policy.Root }, "", time.Hour},
+		"root, 36 hours": {func(r *UserRequest, p *policy.Principal) { r.Duration, p.Kind = 36*time.Hour, policy.Root }, "", time.Hour},
+		"root, briefly":  {func(r *UserRequest, p *policy.Principal) { r.Duration, p.Kind = 15*time.Minute, policy.Root }, "", 15 * time.Minute},
+		"14 minutes":     {func(r *UserRequest, _ *policy.Principal) { r.Duration = 14 * time.Minute }, ValidationError, 0},
+		"37 hours":       {func(r *UserRequest, _ *policy.Principal) { r.Duration = 37 * time.Hour }, ValidationError, 0},
+		"temporary":      {func(r *UserRequest, _ *policy.Principal) { r.Temporary = true }, AccessDenied, 0},
+		"temporary root": {func(r *UserRequest, p *policy.Principal) { r.Temporary, p.Kind = true, policy.Root }, AccessDenied, 0},
+		"a role session": {func(_ *UserRequest, p *policy.Principal) { p.Kind = policy.RoleSession }, AccessDenied, 0},
+		"a federated":    {func(_ *UserRequest, p *policy.Principal) { p.Kind = policy.FederatedUser }, AccessDenied, 0},
+		"a device":       {func(r *UserRequest, _ *policy.Principal) { r.MFADevice = "arn" }, AccessDenied, 0},
+		"a code":         {func(r *UserRequest, _ *policy.Principal) { r.MFACode = "123456" }, AccessDenied, 0},
+		"no time":        {func(r *UserRequest, _ *policy.Principal) { r.At = time.Time{} }, InternalFailure, 0},
+		"no id":          {func(r *UserRequest, _ *policy.Principal) { r.UserID = "" }, InternalFailure, 0},
+		"no ARN":         {func(_ *UserRequest, p *policy.Principal) { p.ARN = "" }, InternalFailure, 0},
+	} {
+		caller := bob()
+		r := &UserRequest{Caller: caller, UserID: "AIDABOB", At: at}
+		c.change(r, &caller.principal)
+		s, err := OfUser(r)
+		if code(err) != c.want || (s == nil) != (err != nil) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+			continue
+		}
+		if s != nil && (s.Expires.Sub(s.Issued) != c.lasts || !s.Issued.Equal(at.Truncate(time.Second)) || s.User != caller.principal.ARN || s.UserID != "AIDABOB" || s.Role != "") {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}

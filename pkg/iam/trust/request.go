@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/session"
 )
 
-// Request is what a caller asks of a role. Exactly one of Caller, Web and Workload is set. At is required.
+// Request is a request for a role. Exactly one of Caller, Web and Workload is set. At is required.
 type Request struct {
 	// Role is the ARN of the role, with its path. The texts are as the client sent them.
 	Role, SessionName, SourceIdentity, ExternalID string
@@ -53,7 +53,7 @@ type Caller interface {
 	TransitiveTags() []session.Tag
 }
 
-// WebIdentity is what a verified token says.
+// WebIdentity has the claims of a verified token.
 type WebIdentity struct {
 	// Issuer, Subject, Audience and AuthorizedParty are iss, sub, aud and azp, as the token has them. Methods are amr.
 	Issuer, Subject string

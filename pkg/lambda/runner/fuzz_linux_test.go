@@ -32,7 +32,7 @@ func idleWorker(tb testing.TB) (*worker, *invocation) {
 	return w, inv
 }
 
-// Whatever is sent to the Runtime API, only a complete answer to the very event is one, and it is just that.
+// Of all requests to the Runtime API, only a complete answer to the event is taken as the answer, unchanged.
 func FuzzRuntimeAPI(f *testing.F) {
 	f.Add("POST", "/2018-06-01/runtime/invocation/ID/response", []byte(`{"a":1}`), "")
 	f.Add("POST", "/2018-06-01/runtime/invocation/ID/error", []byte(`{"errorMessage":"Unauthorized"}`), "Error")

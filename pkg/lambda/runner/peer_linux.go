@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is what the kernel tells of the other end of a connection.
+// socket is the peer of a connection, as the kernel reports it.
 type socket struct{ inode, uid uint32 }
 
 // owns returns nil if the other end of a connection is the process' own.

@@ -143,7 +143,7 @@ func (p *process) sweep() []int {
 	return found
 }
 
-// memory is what the program and all below it hold in memory, in bytes.
+// memory returns the memory of the program and its children, in bytes.
 func (p *process) memory() int64 {
 	sum := residentBytes(p.pid)
 	for _, pid := range descendants(p.pid) {

@@ -251,7 +251,7 @@ func add(found []string, s string) []string {
 	return found
 }
 
-// fromBase64 is what a text says in base64, of either alphabet.
+// fromBase64 decodes a text in base64, of either alphabet.
 func fromBase64(s string) (string, bool) {
 	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
 	decoded, err := base64.RawStdEncoding.DecodeString(s)

@@ -45,7 +45,7 @@ func (r *Runner) supervise() {
 	}
 }
 
-// outcome is what became of a process.
+// outcome is how a process ended.
 type outcome struct {
 	asked    bool // it asked for events
 	answered bool // it answered one

@@ -24,7 +24,7 @@ func (c *Condition) Add(text string) (problem, misread string) { return c.matche
 // AddUnreadable notes that the policy has a value which the operator cannot read; no value of a request equals it.
 func (c *Condition) AddUnreadable() { c.unreadable = true }
 
-// outcome is what a matcher says of one value of the request.
+// outcome is the result of a matcher for one value of the request.
 type outcome uint8
 
 const (

@@ -1,4 +1,4 @@
-// Package condition is what a Condition block of a policy is made of: condition keys and the values that a request has for them,
+// Package condition implements the Condition block of a policy: condition keys and the values that a request has for them,
 // the operators, and text with wildcards and policy variables, which stands in resources too.
 //
 // Start at Condition in condition.go: a policy's values are added to it when the policy is loaded, and Holds asks it about a

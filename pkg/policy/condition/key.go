@@ -145,7 +145,7 @@ func (k *Key) ID() KeyID { return k.id }
 // Name is the whole name in lower case, suffix included: key names are case-insensitive.
 func (k *Key) Name() string { return k.name }
 
-// Suffix is what follows the slash of aws:PrincipalTag/…, aws:RequestTag/… and aws:ResourceTag/…, in lower case.
+// Suffix returns the text after the slash of aws:PrincipalTag/…, aws:RequestTag/… and aws:ResourceTag/…, in lower case.
 func (k *Key) Suffix() string { return k.suffix }
 
 // String is the name as the policy writes it.

@@ -21,7 +21,7 @@ const (
 	familyNull
 )
 
-// comparison is what a Numeric or Date operator asks of the request's value against the policy's.
+// comparison is how a Numeric or Date operator compares the request's value with the policy's.
 type comparison uint8
 
 const (
@@ -32,7 +32,7 @@ const (
 	greaterEqual
 )
 
-// holds says whether the result of comparing the request's value with the policy's is what the operator asks.
+// holds reports whether the operator holds for the result of comparing the request's value with the policy's.
 func (c comparison) holds(order int) bool {
 	switch c {
 	case less:

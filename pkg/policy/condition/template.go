@@ -156,7 +156,7 @@ func (t *Template) resolve(ctx Context, buffer *tokenBuffer) ([]arn.Token, bool)
 	return tokens, true
 }
 
-// Value is what the variable stands for: the key's single value if it is not empty, else the default.
+// Value returns the value of the variable: the key's single value if it is not empty, else the default.
 func (v *Variable) Value(ctx Context) (string, bool) {
 	if got, ok := Lookup(ctx, v.Key); ok && got.kind != listValue {
 		if text := got.String(); text != "" {

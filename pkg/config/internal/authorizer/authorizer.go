@@ -29,6 +29,13 @@ type tokenAuthorizer interface {
 	Authenticate(ctx context.Context, shown string, scopes []string) (*jwt.Token, error)
 }
 
+// New returns a Compiler for authorizers that call the functions of a configuration.
+func New(c Config, functions map[string]*configv1.Function) *Compiler {
+	compiler := &Compiler{Reader: c.Reader, pool: c.Pool, lease: c.Lease, issuers: c.Issuers, digests: c.Digests}
+	compiler.readFunctions(functions)
+	return compiler
+}
+
 // Authorizers compiles the authorizers of an API. A faulty one stays in the result, so that its routes find it.
 func (c *Compiler) Authorizers(m *configv1.API, api *gateway.API, at *fault.Place) {
 	if len(m.GetAuthorizers()) == 0 {

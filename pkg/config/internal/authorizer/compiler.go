@@ -1,6 +1,6 @@
 // Package authorizer compiles the authorizers of APIs, and the section functions with where Lambda functions run.
 //
-// compiler.go has the Compiler. authorizer.go compiles Cognito and JWT authorizers, lambda.go compiles Lambda
+// Start with New in authorizer.go, which also compiles Cognito and JWT authorizers. lambda.go compiles Lambda
 // authorizers, and function.go reads where their functions run.
 package authorizer
 
@@ -9,7 +9,6 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config/internal/reader"
 	"github.com/portcullis-authz/portcullis/pkg/gateway"
 	"github.com/portcullis-authz/portcullis/pkg/pool"
-	configv1 "github.com/portcullis-authz/portcullis/proto/portcullis/config/v1"
 )
 
 // Config says what a Compiler takes from the configuration around it.
@@ -35,13 +34,6 @@ type Compiler struct {
 	functions map[string]*function
 	called    map[string]bool
 	flushable []Flushable
-}
-
-// New returns a Compiler for authorizers that call the functions of a configuration.
-func New(c Config, functions map[string]*configv1.Function) *Compiler {
-	compiler := &Compiler{Reader: c.Reader, pool: c.Pool, lease: c.Lease, issuers: c.Issuers, digests: c.Digests}
-	compiler.readFunctions(functions)
-	return compiler
 }
 
 // Flushable returns the authorizers whose answers are cached.

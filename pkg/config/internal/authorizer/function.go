@@ -172,7 +172,7 @@ func (c *Compiler) invoker(m *configv1.LambdaAuthorizer, api *gateway.API, timeo
 	spec.ARN, spec.Role, spec.Limits.Timeout = arn, m.GetCredentials(), timeout
 	elsewhere := spec.URL != nil || spec.Command != nil
 	if spec.Role != "" && elsewhere && api.Imported {
-		c.Warn(at.Field("credentials"), "the definition's credentials are not used, for the function does not run on AWS Lambda")
+		c.Warn(at.Field("credentials"), "the definition's credentials are not used, because the function does not run on AWS Lambda")
 		spec.Role = ""
 	}
 	if spec.Role != "" && elsewhere {

@@ -2,7 +2,7 @@ package reader
 
 import "github.com/portcullis-authz/portcullis/pkg/config/source"
 
-// Schema is what config.proto does not say about its fields: common other names, unsupported fields, and secret fields.
+// Schema has the properties of fields that config.proto does not state: common other names, unsupported fields, and secret fields.
 var Schema = source.Schema{Elsewhere: elsewhere, Unsupported: unsupported, Secrets: secrets}
 
 // secrets are fields that hold secrets, or texts that often contain them, such as A=secret before a command, or a

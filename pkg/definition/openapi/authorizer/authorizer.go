@@ -13,23 +13,23 @@ import (
 
 const name = "x-amazon-apigateway-authorizer"
 
-// fields are what x-amazon-apigateway-authorizer holds ("x-amazon-apigateway-authorizer object").
+// fields are the fields of x-amazon-apigateway-authorizer ("x-amazon-apigateway-authorizer object").
 var fields = []string{
 	"type", "authorizerUri", "authorizerCredentials", "authorizerPayloadFormatVersion", "enableSimpleResponses", "identitySource",
 	"identityValidationExpression", "authorizerResultTtlInSeconds", "providerARNs", "jwtConfiguration",
 }
 
-// Words are what authorizers say of a caller.
+// Words are the names of values that authorizers set for a caller.
 type Words uint8
 
 const (
 	// Claims are those of tokens.
 	Claims Words = 1 << iota
-	// Context is what functions return.
+	// Context has the values that functions return.
 	Context
 )
 
-// Source is what an authorizer is made of.
+// Source has the parts of a definition that an authorizer is built from.
 type Source struct {
 	*document.Document
 	HTTP bool
@@ -45,7 +45,7 @@ type Source struct {
 // Made is an authorizer in the terms of portcullis.yaml.
 type Made struct {
 	Node *tree.Node
-	// Says is what it says of callers.
+	// Says has the values that it sets for callers.
 	Says Words
 	// Scoped says that it looks at scopes.
 	Scoped bool
@@ -57,7 +57,7 @@ type extension struct {
 	what string
 	n    *tree.Node
 	kind string
-	// made is what portcullis.yaml has of it: a lambda, cognito or jwt.
+	// made is the authorizer in portcullis.yaml: a lambda, cognito or jwt.
 	made *tree.Node
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// identitySources are what identifies a caller of a Lambda authorizer.
+// identitySources are the identity sources of a Lambda authorizer.
 func (x *extension) identitySources() *document.Trouble {
 	if x.kind == "token" {
 		source, t := x.oneSource()

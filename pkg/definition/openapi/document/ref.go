@@ -16,7 +16,7 @@ const (
 	maxHops = 20
 	// maxFiles is how many files the references of a document may name.
 	maxFiles = 50
-	// maxFileSize is what API Gateway takes of a definition.
+	// maxFileSize is the largest definition that API Gateway accepts.
 	maxFileSize = 6 << 20
 )
 

@@ -10,10 +10,21 @@ import (
 
 const policy = "x-amazon-apigateway-policy"
 
+// maxItems is how many items the lists of a ResourcePolicy may have together. Fewer fit into a policy of 8192 bytes.
+const maxItems = 1000
+
 var variable = regexp.MustCompile(`\{([a-zA-Z0-9._-]+|[a-zA-Z0-9._-]+\+|proxy\+)\}`)
 
 // AddPolicy adds the statements that the lists of a ResourcePolicy make for a path of a stage. Each list has its own, in this order.
 func (d *Document) AddPolicy(lists *tree.Node, path string, stage *tree.Node) {
+	items := 0
+	for _, list := range value.Pairs(lists) {
+		items += len(list.Value.Items)
+	}
+	if items > maxItems {
+		d.faults.Add(lists.At, "the lists of ResourcePolicy have more than %d items: API Gateway takes policies of at most 8192 bytes", maxItems)
+		return
+	}
 	s := statements{d: d, resources: d.resources(path, stage, lists.At)}
 	s.accounts(lists.Get("AwsAccountWhitelist"), "Allow")
 	s.accounts(lists.Get("AwsAccountBlacklist"), "Deny")

@@ -19,7 +19,7 @@ func Skeleton(at tree.Position) *tree.Node {
 	return value.Object(at, "swagger", "2.0", "info", info, "paths", tree.NewMap(at))
 }
 
-// Integration is what a method integrates with.
+// Integration is the integration of a method.
 type Integration struct {
 	URI *tree.Node
 	// Credentials are those that API Gateway calls the integration with, nil for none.

@@ -103,12 +103,12 @@ func (d *Document) SetDefaultAuthorizer(a Default) {
 }
 
 // leaveUnguarded marks an operation without an integration that says of no guard itself. The translator leaves it open, and API Gateway
-// does not deploy it: nobody knows what is meant.
+// does not deploy it: its meaning is not known.
 func leaveUnguarded(operation *tree.Node, by string, at tree.Position) {
 	if value.Truthy(operation.Get("security")) || operation.Has("x-amazon-apigateway-auth") {
 		return
 	}
-	why := by + " does not guard it, for it has no x-amazon-apigateway-integration: write that, or what guards it under security"
+	why := by + " does not guard it, because it has no x-amazon-apigateway-integration: write that, or what guards it under security"
 	value.Put(operation, "security", at, &tree.Node{Kind: tree.Unresolved, At: operation.At, Unknown: &tree.Unknown{Message: why}})
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 )
 
-// Faults gathers what the translator refuses. The zero Faults is ready for use. Whoever finds a fault goes on with what is left, so
+// Faults gathers what the translator refuses. The zero Faults is ready for use. Reading continues after a fault with what is left, so
 // that one reading reports all; the result is not used.
 type Faults struct{ list fault.List }
 

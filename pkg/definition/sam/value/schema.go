@@ -10,7 +10,7 @@ import (
 // Schema is the Shape of each property that a resource or an event may have.
 type Schema map[string]Shape
 
-// Shape is what a property may be.
+// Shape is the shape that a property may have.
 type Shape struct {
 	kinds []tree.Kind
 	// plain says that it may not be an intrinsic function.

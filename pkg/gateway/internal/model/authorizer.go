@@ -55,7 +55,7 @@ type Signed struct {
 	Policies policy.Policies
 	// Facts has the condition keys about the principal.
 	Facts policy.Context
-	// Shown is what the log says of the token that a caller without a signature showed.
+	// Shown describes, for the log, the token of a caller without a signature.
 	Shown authz.Caller
 	// AccessKey is the id of the signing key, UserID the caller's aws:userid, OrganizationID the id of the organization of the caller's
 	// account; empty for none.

@@ -1,12 +1,13 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/gateway/canon"
 )
 
-// Location is what a host and a path lead to.
+// Location is the API, the stage and the path that a host and a path lead to.
 type Location struct {
 	// Known reports whether an API has the host.
 	Known bool
@@ -45,6 +46,17 @@ func (g *Gateway) Locate(name, path string) Location {
 		l.lead(s, path, end)
 	}
 	return l
+}
+
+// BasePaths returns the base paths of a host, sorted.
+func (g *Gateway) BasePaths(name string) (all []string) {
+	for d := range g.Mappings {
+		if d.Host == name && d.BasePath != "" {
+			all = append(all, d.BasePath)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // LocateFolded returns the location of a path on a shared host without regard to case in base paths and stage names. It may return the zero

@@ -101,7 +101,7 @@ type Route struct {
 	Scopes     []string
 	// APIKeyRequired asks for an API key beside what the guard asks for.
 	APIKeyRequired bool
-	// Unresolved is why nobody knows the guard of a route that has the guard Unresolved.
+	// Unresolved says why the guard is not known, for a route with the guard Unresolved.
 	Unresolved string
 	Upstream   []answer.MappedHeader
 	// UpstreamName is the name of the route's upstream, "" if Envoy's configuration alone says which it is.
@@ -114,7 +114,7 @@ type Route struct {
 // DefaultStage is the name of an HTTP API's stage that its default endpoint serves without a stage name in the path.
 const DefaultStage = "$default"
 
-// Guard is what guards a route. Configurations cannot ask for the zero value, which denies.
+// Guard is the kind of authorization of a route. Configurations cannot ask for the zero value, which denies.
 type Guard uint8
 
 // The guards.
@@ -129,7 +129,7 @@ const (
 	ByFunction
 	// ByToken is COGNITO_USER_POOLS or JWT.
 	ByToken
-	// Unresolved is a guard that nobody knows. It denies.
+	// Unresolved is a guard that is not known. It denies.
 	Unresolved
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/policy/internal/statement"
 )
 
-// Target is what a resource-based policy is attached to.
+// Target is the API or the VPC endpoint that a resource-based policy is attached to.
 type Target struct {
 	// ARNPrefix is the API's ARN: arn:aws:execute-api:eu-west-1:111122223333:a1b2c3d4e5.
 	ARNPrefix string

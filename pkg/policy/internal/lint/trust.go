@@ -25,7 +25,7 @@ type TrustTarget struct {
 const awsAudience = "sts.amazonaws.com"
 
 // Trust reports what is legal in the statements of a trust policy and rarely intended: whom it trusts without limits, and whom it
-// names in vain. All of it are warnings.
+// names without effect. All of it are warnings.
 func Trust(all []*statement.Statement, t TrustTarget) []fault.Fault {
 	l := trustLinter{target: t}
 	for _, s := range all {

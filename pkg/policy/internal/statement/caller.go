@@ -40,7 +40,7 @@ type Principal struct {
 	Bounded bool
 }
 
-// Request is what is to be decided.
+// Request is the question that policies decide.
 type Request struct {
 	Principal Principal
 	// Action as in execute-api:Invoke.

@@ -274,7 +274,7 @@ func (Endpoint) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
-// LambdaType is what a Lambda authorizer's function receives.
+// LambdaType says which event a Lambda authorizer's function receives.
 type LambdaType int32
 
 const (
@@ -397,7 +397,7 @@ func (Authorization) EnumDescriptor() ([]byte, []int) {
 	return file_portcullis_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
-// SessionKeyUse is what a key for session tokens is used for.
+// SessionKeyUse is the use of a key for session tokens.
 type SessionKeyUse int32
 
 const (

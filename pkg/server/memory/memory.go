@@ -1,4 +1,5 @@
-package server
+// Package memory sets Go's garbage collector for a server, and finds the memory that its container has.
+package memory
 
 import (
 	"fmt"
@@ -13,38 +14,41 @@ import (
 // cgroups is where Linux shows control groups.
 const cgroups = "/sys/fs/cgroup"
 
-// memorySettings are the garbage collector's, as GOGC and GOMEMLIMIT name them.
-type memorySettings struct {
-	gcPercent int
-	// limit is in bytes; zero leaves it as it is.
-	limit int64
+// Settings are those of the garbage collector, as GOGC and GOMEMLIMIT name them.
+type Settings struct {
+	// GCPercent is how much the heap may grow before it is collected; zero leaves it as it is.
+	GCPercent int
+	// Limit is in bytes; zero leaves it as it is.
+	Limit int64
 }
 
-// memorySettings are what c asks for, unless the environment says something else. A check leaves some kilobytes of garbage
-// and nothing behind, so that a heap that may grow to several times what is live is collected seldom; the limit keeps a large one
-// inside its container.
-func (c *Config) memorySettings(environment func(string) string, container func() int64) memorySettings {
-	s := memorySettings{gcPercent: c.GCPercent, limit: c.MemoryLimit}
+// InProcess returns the settings for what the configuration asks for. The environment variables GOGC and GOMEMLIMIT win over it. Without a
+// limit, it is nine tenths of the container's.
+func (s Settings) InProcess() Settings { return s.in(os.Getenv, container) }
+
+// in returns the settings in an environment and a container. A check leaves some kilobytes of garbage and nothing else, so a heap that may
+// grow to several times what is live is seldom collected. The limit keeps a large heap inside its container.
+func (s Settings) in(environment func(string) string, container func() int64) Settings {
 	if environment("GOGC") != "" {
-		s.gcPercent = 0
+		s.GCPercent = 0
 	}
 	if environment("GOMEMLIMIT") != "" {
-		s.limit = 0
-	} else if s.limit == 0 {
-		s.limit = container() / 10 * 9
+		s.Limit = 0
+	} else if s.Limit == 0 {
+		s.Limit = container() / 10 * 9
 	}
 	return s
 }
 
-// apply sets the collector and returns what puts it back.
-func (s memorySettings) apply() (restore func()) {
+// Apply sets the collector and returns a function that restores it.
+func (s Settings) Apply() (restore func()) {
 	var undo []func()
-	if s.gcPercent > 0 {
-		before := debug.SetGCPercent(s.gcPercent)
+	if s.GCPercent > 0 {
+		before := debug.SetGCPercent(s.GCPercent)
 		undo = append(undo, func() { debug.SetGCPercent(before) })
 	}
-	if s.limit > 0 {
-		before := debug.SetMemoryLimit(s.limit)
+	if s.Limit > 0 {
+		before := debug.SetMemoryLimit(s.Limit)
 		undo = append(undo, func() { debug.SetMemoryLimit(before) })
 	}
 	return func() {
@@ -54,11 +58,11 @@ func (s memorySettings) apply() (restore func()) {
 	}
 }
 
-// Memory is how much the process is to use, in bytes: what c or the environment says, or what its container has; zero where nothing
-// bounds it.
-func (c *Config) Memory() int64 {
-	if s := c.memorySettings(os.Getenv, containerMemory); s.limit > 0 {
-		return s.limit
+// Available returns how much memory the process is to use, in bytes: the limit, or what the environment or its container says. It is zero if
+// nothing bounds it.
+func Available(limit int64) int64 {
+	if s := (Settings{Limit: limit}).InProcess(); s.Limit > 0 {
+		return s.Limit
 	}
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
 		return limit
@@ -66,14 +70,14 @@ func (c *Config) Memory() int64 {
 	return 0
 }
 
-// containerMemory is the memory limit of the control group that the process is in, the least on the way up; zero where there is
+// container returns the memory limit of the control group that the process is in, which is the least of those above it. It is zero if there is
 // none, or none can be found.
-func containerMemory() int64 {
+func container() int64 {
 	membership, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return 0
 	}
-	return cgroupMemory(string(membership), func(name string) string {
+	return limitOf(string(membership), func(name string) string {
 		text, err := os.ReadFile(path.Join(cgroups, name))
 		if err != nil {
 			return ""
@@ -82,9 +86,9 @@ func containerMemory() int64 {
 	})
 }
 
-// cgroupMemory reads the limits of version 2 and, where the memory controller is still there, of version 1. In a container the
+// limitOf reads the limits of version 2 and, if the memory controller is still there, of version 1. In a container the
 // group's own directory may be the root of what is mounted.
-func cgroupMemory(membership string, read func(name string) string) int64 {
+func limitOf(membership string, read func(name string) string) int64 {
 	least := int64(math.MaxInt64)
 	for line := range strings.Lines(membership) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -113,7 +117,7 @@ func cgroupMemory(membership string, read func(name string) string) int64 {
 	return least
 }
 
-// unlimited is what version 1 says, or a little less, without a limit.
+// unlimited is at most what version 1 shows for a group without a limit.
 const unlimited = 1 << 60
 
 func isMemoryController(list string) bool {

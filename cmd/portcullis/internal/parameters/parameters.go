@@ -1,4 +1,6 @@
-package main
+// Package parameters reads the parameters of aws iam simulate-custom-policy from a command line, and returns the
+// request as JSON.
+package parameters
 
 import (
 	"bytes"
@@ -19,7 +21,8 @@ type parameter struct {
 	list bool
 }
 
-const cliInputJSON = "cli-input-json"
+// CLIInputJSON is the flag that has the whole request.
+const CLIInputJSON = "cli-input-json"
 
 func requestParameters() []parameter {
 	return []parameter{
@@ -36,20 +39,21 @@ func requestParameters() []parameter {
 		{"caller-role-arn", "CallerRoleArn", false},
 		{"context-entries", "ContextEntries", true},
 		{"resource-handling-option", "ResourceHandlingOption", false},
-		{cliInputJSON, "", false},
+		{CLIInputJSON, "", false},
 	}
 }
 
-// parameters are the values given for each flag.
-type parameters map[string][]string
+// Parameters are the values given for each flag.
+type Parameters map[string][]string
 
-func (p parameters) define(flags *flag.FlagSet) {
+// Define adds a flag for each parameter.
+func (p Parameters) Define(flags *flag.FlagSet) {
 	for _, d := range requestParameters() {
 		usage := d.field + "; several `values` may follow"
 		if !d.list {
 			usage = d.field + "; one `value`"
 		}
-		if d.flag == cliInputJSON {
+		if d.flag == CLIInputJSON {
 			usage = "the whole request, as JSON `text` or file://PATH"
 		}
 		flags.Func(d.flag, usage, func(value string) error {
@@ -69,8 +73,8 @@ func (p parameters) define(flags *flag.FlagSet) {
 	}
 }
 
-// spread repeats a list's flag before each value, because the flag package reads one value for each flag.
-func (p parameters) spread(args []string) []string {
+// Spread repeats a list's flag before each value, because the flag package reads one value for each flag.
+func (p Parameters) Spread(args []string) []string {
 	list := map[string]bool{}
 	for _, d := range requestParameters() {
 		list["--"+d.flag] = d.list
@@ -96,9 +100,9 @@ func (p parameters) spread(args []string) []string {
 	return all
 }
 
-// request returns the request as JSON.
-func (p parameters) request() ([]byte, error) {
-	if whole := p[cliInputJSON]; whole != nil {
+// Request returns the request as JSON.
+func (p Parameters) Request() ([]byte, error) {
+	if whole := p[CLIInputJSON]; whole != nil {
 		if len(p) > 1 {
 			return nil, errors.New("--cli-input-json excludes the other parameters; put them into it")
 		}

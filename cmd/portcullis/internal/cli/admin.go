@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 // maxReport limits what is read of the answer of a running portcullis.
 const maxReport = 64 << 20
 
-// askAdmin posts a question to the admin port of a running portcullis, with the token in a file, and returns the answer.
-func askAdmin(ctx context.Context, address, tokenFile, path string, question []byte) ([]byte, error) {
+// AskAdmin posts a question to the admin port of a running portcullis, with the token in a file, and returns the answer.
+func AskAdmin(ctx context.Context, address, tokenFile, path string, question []byte) ([]byte, error) {
 	token, err := os.ReadFile(tokenFile)
 	if err != nil {
 		return nil, errors.New("--admin-token-file cannot be read; name the file that portcullis serve has")
@@ -31,7 +31,7 @@ func askAdmin(ctx context.Context, address, tokenFile, path string, question []b
 	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	request.Header.Set("Content-Type", "application/json")
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(request) //nolint:gosec // the user names the address
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, errors.New("the running portcullis cannot be reached")
 	}

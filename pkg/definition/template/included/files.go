@@ -1,4 +1,5 @@
-package template
+// Package included reads the files that a template includes.
+package included
 
 import (
 	"fmt"
@@ -12,8 +13,8 @@ import (
 // maxFiles is how many files a template may include.
 const maxFiles = 200
 
-// files reads the files that a template includes. Each is read and parsed once, and its values are shared.
-type files struct {
+// Files reads the files that a template includes. Each is read and parsed once, and its values are shared.
+type Files struct {
 	template string // the name of the template's file
 	read     func(name string) ([]byte, error)
 	parsed   map[string]*tree.Node
@@ -23,16 +24,17 @@ type files struct {
 	relative map[string]string
 }
 
-func newFiles(template string, read func(name string) ([]byte, error)) *files {
-	return &files{
+// New returns what reads the files of a template by its name. Without read, no file is there.
+func New(template string, read func(name string) ([]byte, error)) *Files {
+	return &Files{
 		template: template, read: read, parsed: map[string]*tree.Node{}, wrong: map[string]string{}, faults: map[string]fault.List{},
 		relative: map[string]string{},
 	}
 }
 
-// parse reads a file by its name relative to the folder of another one, whose name is relative to the template. It returns nil and why if it
+// Parse reads a file by its name relative to the folder of another one, whose name is relative to the template. It returns nil and why if it
 // cannot be read.
-func (f *files) parse(from, name string) (*tree.Node, string) {
+func (f *Files) Parse(from, name string) (*tree.Node, string) {
 	if path.IsAbs(name) || strings.Contains(name, "://") || strings.Contains(name, `\`) {
 		return nil, fmt.Sprintf("the file %s must be named relative to the template: copy it into its folder", fault.Quoted(name))
 	}
@@ -52,7 +54,7 @@ func (f *files) parse(from, name string) (*tree.Node, string) {
 	return n, ""
 }
 
-func (f *files) load(name string) (*tree.Node, string) {
+func (f *Files) load(name string) (*tree.Node, string) {
 	switch {
 	case f.read == nil:
 		return nil, fmt.Sprintf("the file %s is not read here: put what it holds into the template", fault.Quoted(name))
@@ -72,3 +74,9 @@ func (f *files) load(name string) (*tree.Node, string) {
 	}
 	return n, ""
 }
+
+// Broken reports whether a file, by its name relative to the template, is there and cannot be parsed.
+func (f *Files) Broken(name string) bool { return f.faults[name] != nil }
+
+// Relative returns the name relative to the template of the file at a position.
+func (f *Files) Relative(at tree.Position) string { return f.relative[at.File] }

@@ -1,4 +1,5 @@
-package template
+// Package variable replaces ${…} in an OpenAPI file that another tool than CloudFormation fills in.
+package variable
 
 import (
 	"regexp"
@@ -86,7 +87,7 @@ func (f *filler) text(n *tree.Node) *tree.Node {
 func (f *filler) filled(text string) (string, *tree.Unknown) {
 	var out strings.Builder
 	for {
-		before, name, after, found := variable(text)
+		before, name, after, found := Cut(text)
 		if !found {
 			out.WriteString(before)
 			return out.String(), nil
@@ -127,4 +128,17 @@ func stays(name string) bool {
 		return false
 	}
 	return policyVariable.MatchString(name)
+}
+
+// Cut cuts a text around its first ${name}.
+func Cut(text string) (before, name, after string, found bool) {
+	from := strings.Index(text, "${")
+	if from < 0 {
+		return text, "", "", false
+	}
+	to := strings.IndexByte(text[from:], '}')
+	if to < 0 {
+		return text, "", "", false
+	}
+	return text[:from], text[from+2 : from+to], text[from+to+1:], true
 }

@@ -1,8 +1,11 @@
-package template
+// Package parameters reads files with the values of a template's parameters, in the forms that AWS's tools take.
+package parameters
 
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -18,13 +21,13 @@ type parameterFile struct {
 	faults fault.List
 }
 
-// Parameters reads a file of parameters, in any of these forms:
+// Read reads a file of parameters, in any of these forms:
 //
 //   - a list of {ParameterKey, ParameterValue}, as the AWS CLI takes it, or of texts NAME=VALUE
 //   - {"Parameters": {NAME: VALUE}}, as CodePipeline takes it
 //   - a map of names and values
 //   - samconfig.toml and samconfig.yaml, of which the default environment is read
-func Parameters(file string, data []byte) (map[string]string, fault.List) {
+func Read(file string, data []byte) (map[string]string, fault.List) {
 	read := tree.Parse
 	if strings.HasSuffix(file, ".toml") {
 		read = parseTOML
@@ -64,7 +67,7 @@ func fromTOML(v any, at tree.Position) *tree.Node {
 	switch v := v.(type) {
 	case map[string]any:
 		n := tree.NewMap(at)
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			n.Set(key, fromTOML(v[key], at))
 		}
 		return n
@@ -147,7 +150,7 @@ func (p *parameterFile) overrides(n *tree.Node) {
 	if err != nil {
 		p.fault(n.At, "%v", err)
 	}
-	for _, name := range sortedKeys(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		p.set(name, n.At, &tree.Node{Kind: tree.Text, Text: values[name], At: n.At})
 	}
 }

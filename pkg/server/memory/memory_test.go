@@ -1,4 +1,4 @@
-package server
+package memory
 
 import (
 	"math"
@@ -13,20 +13,19 @@ func TestMemorySettings(t *testing.T) {
 	none := func() int64 { return 0 }
 	for _, c := range []struct {
 		name        string
-		config      Config
+		asked       Settings
 		environment map[string]string
 		container   func() int64
-		want        memorySettings
+		want        Settings
 	}{
-		{"defaults", Config{}, nil, none, memorySettings{gcPercent: 400}},
-		{"in a container", Config{}, nil, container, memorySettings{gcPercent: 400, limit: 900}},
-		{"asked for", Config{GCPercent: 50, MemoryLimit: 2000}, nil, container, memorySettings{gcPercent: 50, limit: 2000}},
-		{"GOGC", Config{GCPercent: 50}, map[string]string{"GOGC": "off"}, container, memorySettings{limit: 900}},
-		{"GOMEMLIMIT", Config{MemoryLimit: 2000}, map[string]string{"GOMEMLIMIT": "1GiB"}, container, memorySettings{gcPercent: 400}},
+		{"defaults", Settings{GCPercent: 400}, nil, none, Settings{GCPercent: 400}},
+		{"in a container", Settings{GCPercent: 400}, nil, container, Settings{GCPercent: 400, Limit: 900}},
+		{"asked for", Settings{GCPercent: 50, Limit: 2000}, nil, container, Settings{GCPercent: 50, Limit: 2000}},
+		{"GOGC", Settings{GCPercent: 50}, map[string]string{"GOGC": "off"}, container, Settings{Limit: 900}},
+		{"GOMEMLIMIT", Settings{GCPercent: 400, Limit: 2000}, map[string]string{"GOMEMLIMIT": "1GiB"}, container, Settings{GCPercent: 400}},
 	} {
-		config := c.config.withDefaults()
-		got := config.memorySettings(func(name string) string { return c.environment[name] }, c.container)
-		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(memorySettings{})); diff != "" {
+		got := c.asked.in(func(name string) string { return c.environment[name] }, c.container)
+		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
@@ -35,7 +34,7 @@ func TestMemorySettings(t *testing.T) {
 func TestMemorySettingsAreAppliedAndPutBack(t *testing.T) {
 	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
 	defer debug.SetGCPercent(percent)
-	restore := memorySettings{gcPercent: 300, limit: 1 << 40}.apply()
+	restore := Settings{GCPercent: 300, Limit: 1 << 40}.Apply()
 	if got := debug.SetGCPercent(300); got != 300 {
 		t.Errorf("the collector's percent is %d", got)
 	}
@@ -55,16 +54,16 @@ func TestMemory(t *testing.T) {
 	before := debug.SetMemoryLimit(1 << 41)
 	defer debug.SetMemoryLimit(before)
 	t.Setenv("GOMEMLIMIT", "2TiB") // as the runtime has read it when the process began
-	if got := (&Config{MemoryLimit: 1 << 30}).Memory(); got != 1<<41 {
+	if got := Available(1 << 30); got != 1<<41 {
 		t.Errorf("with GOMEMLIMIT %d", got)
 	}
 	t.Setenv("GOMEMLIMIT", "")
-	if got := (&Config{MemoryLimit: 1 << 30}).Memory(); got != 1<<30 {
+	if got := Available(1 << 30); got != 1<<30 {
 		t.Errorf("with a limit of its own %d", got)
 	}
 	debug.SetMemoryLimit(math.MaxInt64)
-	if got, container := (&Config{}).Memory(), containerMemory()/10*9; got != container {
-		t.Errorf("without a limit %d, the container's being %d", got, container)
+	if got, want := Available(0), container()/10*9; got != want {
+		t.Errorf("without a limit %d, the container's being %d", got, want)
 	}
 }
 
@@ -85,7 +84,7 @@ func TestCgroupMemory(t *testing.T) {
 		{"no number, no line", "x\n0::/\n", map[string]string{"/memory.max": "many"}, 0},
 		{"nothing", "", nil, 0},
 	} {
-		if got := cgroupMemory(c.membership, func(name string) string { return c.files[name] }); got != c.want {
+		if got := limitOf(c.membership, func(name string) string { return c.files[name] }); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -102,7 +101,7 @@ func TestParseBytes(t *testing.T) {
 			t.Errorf("%q is read as %d", text, got)
 		}
 	}
-	if n := containerMemory(); n < 0 || n == math.MaxInt64 {
+	if n := container(); n < 0 || n == math.MaxInt64 {
 		t.Errorf("the container has %d bytes", n)
 	}
 }

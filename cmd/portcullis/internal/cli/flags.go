@@ -1,4 +1,6 @@
-package main
+// Package cli has what the commands of portcullis share: reading flags, exit codes, printing results and faults, and
+// asking a running portcullis.
+package cli
 
 import (
 	"errors"
@@ -11,28 +13,35 @@ import (
 	"github.com/portcullis-authz/portcullis/pkg/config/source"
 )
 
-// parse parses the flags of a command without arguments. If ok is false, the command ends with the code.
-func parse(flags *flag.FlagSet, args []string, out, errs io.Writer) (code int, ok bool) {
-	rest, code, ok := parseMixed(flags, args, out, errs)
+// The exit codes: success, failure, usage error.
+const (
+	ExitGood = iota
+	ExitNo
+	ExitUsage
+)
+
+// Parse parses the flags of a command without arguments. If ok is false, the command ends with the code.
+func Parse(flags *flag.FlagSet, args []string, out, errs io.Writer) (code int, ok bool) {
+	rest, code, ok := ParseMixed(flags, args, out, errs)
 	if ok && len(rest) > 0 {
-		return wrong(errs, flags, unexpected(flags, rest[0])), false
+		return Wrong(errs, flags, Unexpected(flags, rest[0])), false
 	}
 	return code, ok
 }
 
-// parseMixed parses the flags of a command and returns its arguments, which may stand before, between and after the flags.
-func parseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (rest []string, code int, ok bool) {
+// ParseMixed parses the flags of a command and returns its arguments, which may stand before, between and after the flags.
+func ParseMixed(flags *flag.FlagSet, args []string, out, errs io.Writer) (rest []string, code int, ok bool) {
 	flags.SetOutput(io.Discard)
 	for {
 		switch err := flags.Parse(args); {
 		case errors.Is(err, flag.ErrHelp):
 			flags.SetOutput(out)
 			flags.Usage()
-			return nil, exitGood, false
+			return nil, ExitGood, false
 		case err != nil:
-			return nil, wrong(errs, flags, explained(flags, err)), false
+			return nil, Wrong(errs, flags, explained(flags, err)), false
 		case flags.NArg() == 0:
-			return rest, exitGood, true
+			return rest, ExitGood, true
 		}
 		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
 	}
@@ -43,7 +52,7 @@ func explained(flags *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
 		var names []string
 		flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		return errors.New("unknown flag --" + strings.TrimPrefix(name, "-") + meant("--", source.Suggest(name, names)))
+		return errors.New("unknown flag --" + strings.TrimPrefix(name, "-") + Meant("--", source.Suggest(name, names)))
 	}
 	value, rest, _ := strings.Cut(strings.TrimPrefix(err.Error(), "invalid value "), " for flag -")
 	name, problem, ok := strings.Cut(rest, ": ")
@@ -68,34 +77,34 @@ func explained(flags *flag.FlagSet, err error) error {
 	return fmt.Errorf("--%s: %s: %s", name, value, problem)
 }
 
-// isGiven reports whether the command line has a flag.
-func isGiven(flags *flag.FlagSet, name string) (given bool) {
+// IsGiven reports whether the command line has a flag.
+func IsGiven(flags *flag.FlagSet, name string) (given bool) {
 	flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given
 }
 
-// unexpected returns the error for an argument after the flags.
-func unexpected(flags *flag.FlagSet, argument string) error {
+// Unexpected returns the error for an argument after the flags.
+func Unexpected(flags *flag.FlagSet, argument string) error {
 	suggestion := ""
 	if flags.Lookup("config") != nil {
 		suggestion = "--config " + argument
 	}
-	return fmt.Errorf("unexpected argument %q%s", argument, meant("", suggestion))
+	return fmt.Errorf("unexpected argument %q%s", argument, Meant("", suggestion))
 }
 
-// meant suggests a similar name, if there is one.
-func meant(prefix, suggestion string) string {
+// Meant suggests a similar name, if there is one.
+func Meant(prefix, suggestion string) string {
 	if suggestion == "" {
 		return ""
 	}
 	return "; did you mean " + prefix + suggestion + "?"
 }
 
-// wrong reports a usage error.
-func wrong(errs io.Writer, flags *flag.FlagSet, err error) int {
+// Wrong reports a usage error.
+func Wrong(errs io.Writer, flags *flag.FlagSet, err error) int {
 	for line := range strings.Lines(err.Error() + "\n") {
 		fmt.Fprintf(errs, "portcullis %s: %s", flags.Name(), line)
 	}
 	fmt.Fprintf(errs, "portcullis %s --help lists the flags.\n", flags.Name())
-	return exitUsage
+	return ExitUsage
 }

@@ -1,4 +1,8 @@
-package server
+// Package generations replaces a gRPC server with another one on the same port, and refuses no connection meanwhile.
+//
+// gRPC can send GOAWAY to clients only by stopping their server. A change that may revoke clients therefore begins another
+// server, and the old one lets its checks in flight finish.
+package generations
 
 import (
 	"context"
@@ -11,20 +15,18 @@ import (
 )
 
 const (
-	// renewPause lies between two generations that expiring certificates ask for: clients choose their certificates.
+	// renewPause is the least time between two generations that expiring certificates ask for, because clients choose their certificates.
 	renewPause = 10 * time.Second
-	// handOver is how long an old server goes on before it stops: it closes a connection that it has taken and not looked at.
+	// handOver is how long an old server goes on before it stops, because it closes a connection that it has accepted and not read.
 	handOver = 100 * time.Millisecond
 )
 
-// generations serve one port with one gRPC server after the other. gRPC has no way to send GOAWAY to the connections of one
-// client, nor of all, but to stop their server: a change that may revoke clients begins another one, and the old one lets its
-// checks in flight finish. No connection is refused meanwhile.
-type generations struct {
-	// create makes a server, and what ends its streams.
-	create func() (*grpc.Server, context.CancelFunc)
-	// grace is how long checks in flight on a server that has ended may take.
-	grace time.Duration
+// Servers serve one port with one gRPC server after the other.
+type Servers struct {
+	// Create returns a server, and a function that ends its streams.
+	Create func() (*grpc.Server, context.CancelFunc)
+	// Grace is how long checks in flight on a server that has ended may take.
+	Grace time.Duration
 
 	listener net.Listener
 
@@ -46,8 +48,8 @@ type generation struct {
 	close      sync.Once
 }
 
-func (g *generations) begin() *generation {
-	server, endStreams := g.create()
+func (g *Servers) begin() *generation {
+	server, endStreams := g.Create()
 	n := &generation{
 		Listener: g.listener, server: server, endStreams: endStreams, accepted: make(chan net.Conn), closed: make(chan struct{}),
 	}
@@ -55,8 +57,8 @@ func (g *generations) begin() *generation {
 	return n
 }
 
-// serve hands each connection to the server of the moment, until the listener closes.
-func (g *generations) serve(l net.Listener) error {
+// Serve hands each connection to the current server, until the listener closes.
+func (g *Servers) Serve(l net.Listener) error {
 	g.mu.Lock()
 	if g.ended {
 		g.mu.Unlock()
@@ -81,8 +83,8 @@ func (g *generations) serve(l net.Listener) error {
 	}
 }
 
-// hand gives a connection to the server of the moment.
-func (g *generations) hand(conn net.Conn) {
+// hand gives a connection to the current server.
+func (g *Servers) hand(conn net.Conn) {
 	for {
 		g.mu.Lock()
 		n, ended := g.current, g.ended
@@ -115,8 +117,8 @@ func (n *generation) Close() error {
 	return nil
 }
 
-// renew begins another server, and ends the connections of the one before: those who may come back do at once.
-func (g *generations) renew() {
+// Renew begins another server, and ends the connections of the one before. Clients that are still allowed reconnect at once.
+func (g *Servers) Renew() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended || g.current == nil {
@@ -126,12 +128,12 @@ func (g *generations) renew() {
 	g.current, g.renewed = g.begin(), time.Now()
 	g.all.Go(func() {
 		time.Sleep(handOver)
-		old.end(g.grace)
+		old.end(g.Grace)
 	})
 }
 
-// renewForExpiry is renew, at a bounded rate.
-func (g *generations) renewForExpiry() {
+// RenewForExpiry is Renew, at a bounded rate.
+func (g *Servers) RenewForExpiry() {
 	g.mu.Lock()
 	rest := renewPause - time.Since(g.renewed)
 	if rest > 0 {
@@ -141,17 +143,17 @@ func (g *generations) renewForExpiry() {
 				g.mu.Lock()
 				g.waiting = false
 				g.mu.Unlock()
-				g.renew()
+				g.Renew()
 			})
 		}
 		g.mu.Unlock()
 		return
 	}
 	g.mu.Unlock()
-	g.renew()
+	g.Renew()
 }
 
-// end lets the checks in flight finish, within bounds. It is false if some had not.
+// end lets the checks in flight finish, within bounds. It returns false if some did not.
 func (n *generation) end(grace time.Duration) (finished bool) {
 	n.endStreams()
 	_ = n.Close() // never fails
@@ -169,8 +171,8 @@ func (n *generation) end(grace time.Duration) (finished bool) {
 	}
 }
 
-// stop closes the port and ends all servers. It is false if checks were still in flight at the end of the grace.
-func (g *generations) stop() (finished bool) {
+// Stop closes the port and ends all servers. It returns false if checks were still in flight after Grace.
+func (g *Servers) Stop() (finished bool) {
 	g.mu.Lock()
 	g.ended = true
 	last, l := g.current, g.listener
@@ -179,7 +181,7 @@ func (g *generations) stop() (finished bool) {
 		return true
 	}
 	_ = l.Close() // a socket's file goes with it
-	finished = last.end(g.grace)
+	finished = last.end(g.Grace)
 	g.all.Wait()
 	return finished
 }
