@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -133,14 +134,36 @@ func (a *reader) addRoute(d *document, key string, at tree.Position, operation *
 // if the integration may be absent.
 func (a *reader) integration(target *tree.Node) *tree.Node {
 	for n := range target.All() {
-		if p := a.resource(n, "AWS::ApiGatewayV2::Integration"); p != nil {
-			if undecided := a.template.Undecided(p.Key); undecided != nil {
+		for _, id := range referred(n) {
+			p := a.template.Resources.Pair(id)
+			if p == nil {
+				continue
+			}
+			if kind, _ := p.Value.Get("Type").Scalar(); kind != "AWS::ApiGatewayV2::Integration" {
+				continue
+			}
+			if undecided := a.template.Undecided(id); undecided != nil {
 				return undecided
 			}
 			return p.Value.Get("Properties")
 		}
 	}
 	return nil
+}
+
+var placeholder = regexp.MustCompile(`\$\{([A-Za-z0-9]+)\}`)
+
+// referred returns the resources that a value names: itself, or within a text that Fn::Sub or Fn::Join makes.
+func referred(n *tree.Node) (ids []string) {
+	switch {
+	case n.Is(tree.Reference):
+		return []string{n.Resource}
+	case n.Is(tree.Unresolved):
+		for _, m := range placeholder.FindAllStringSubmatch(n.Text, -1) {
+			ids = append(ids, m[1])
+		}
+	}
+	return ids
 }
 
 const xIntegration = "x-amazon-apigateway-integration"
