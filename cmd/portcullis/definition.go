@@ -42,6 +42,8 @@ func (s *subject) defineAlone(flags *flag.FlagSet) {
 	flags.StringVar(&s.alone.Region, "region", "", "`region` of a definition's API")
 	flags.Var(&s.stages, "stage", "`name` of a stage of a definition's API; may be repeated")
 	flags.StringVar(&s.alone.Unresolved, "unresolved", "", "`deny`: a route whose guard is not known refuses every request; without it, the definition is refused")
+	flags.StringVar(&s.alone.Upstreams, "upstreams", "", "`integrations`: the upstreams of the routes are the servers of their integrations; without it, a definition has none")
+	flags.StringVar(&s.alone.UpstreamTLSCA, "upstream-tls-ca", "", "PEM `file`, on Envoy's machine, of the authorities to trust for integrations with https")
 }
 
 // usage prints how a command is used, before its flags.

@@ -111,14 +111,29 @@ func (l routeList) filled() routeList {
 
 func printRoutes(out io.Writer, l routeList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "API\tSTAGE\tROUTE\tGUARD\tDEFINED AT")
+	named := l.named()
+	fmt.Fprintf(w, "API\tSTAGE\tROUTE\tGUARD\t%sDEFINED AT\n", column(named, "UPSTREAM"))
 	for _, r := range l.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", fault.Line(r.API), fault.Line(r.Stage), fault.Line(r.Key()), fault.Line(r.GuardedBy()), fault.Line(r.DefinedAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", fault.Line(r.API), fault.Line(r.Stage), fault.Line(r.Key()), fault.Line(r.GuardedBy()),
+			column(named, fault.Line(r.Upstream)), fault.Line(r.DefinedAt))
 	}
 	for _, warning := range l.Warnings {
 		fmt.Fprintf(w, "warning: %s %s: %s\n", fault.Line(warning.API), fault.Line(warning.Stage), fault.Line(warning.Message))
 	}
 	return w.Flush()
+}
+
+// named reports whether a route has an upstream.
+func (l routeList) named() bool {
+	return slices.ContainsFunc(l.Routes, func(r routes.Route) bool { return r.Upstream != "" })
+}
+
+// column returns a cell of a column that is printed only if it is shown.
+func column(shown bool, text string) string {
+	if !shown {
+		return ""
+	}
+	return text + "\t"
 }
 
 // cell is a text as a cell of a table.

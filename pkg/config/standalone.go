@@ -21,6 +21,8 @@ type Standalone struct {
 	// Parameters, ParameterFile, Values and Unresolved are those of a Definition in portcullis.yaml.
 	Parameters, Values        map[string]string
 	ParameterFile, Unresolved string
+	// Upstreams and UpstreamTLSCA are those of a Definition in portcullis.yaml, too.
+	Upstreams, UpstreamTLSCA string
 	// ID, Account and Region are those of the API. An empty one is invented; an empty ID is the API's logical id in small letters.
 	ID, Account, Region string
 	// Others are APIs of the file that are not examined, with a note each.
@@ -56,6 +58,7 @@ func (s Standalone) Input() (Input, error) {
 	}
 	d := definitionText{
 		File: filepath.Base(s.File), Folder: folder, Parameters: s.Parameters, Values: s.Values, Unresolved: s.Unresolved,
+		Upstreams: s.Upstreams, UpstreamTLSCA: s.UpstreamTLSCA,
 	}
 	if s.ParameterFile != "" {
 		if d.ParameterFile, err = filepath.Abs(s.ParameterFile); err != nil {
@@ -91,6 +94,8 @@ type definitionText struct {
 	ParameterFile string            `yaml:"parameterFile,omitempty"`
 	Values        map[string]string `yaml:",omitempty"`
 	Unresolved    string            `yaml:",omitempty"`
+	Upstreams     string            `yaml:",omitempty"`
+	UpstreamTLSCA string            `yaml:"upstreamTlsCa,omitempty"`
 }
 
 // apis returns the names of the APIs to examine. The API of an OpenAPI file has none.

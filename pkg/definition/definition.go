@@ -31,6 +31,10 @@ type Spec struct {
 	ID, Account, Region, Partition string
 	// Variables are the stage variables, where all stages have the same.
 	Variables map[string]string
+	// Integrations takes the upstreams of routes from their integrations. UpstreamTLSCA is the file of the authorities to trust for https,
+	// empty for the public ones. HasUpstream says that the API has an upstream beside the definition.
+	Integrations, HasUpstream bool
+	UpstreamTLSCA             string
 	// Read reads a file of at most limit bytes.
 	Read func(name string, limit int64) ([]byte, error)
 }
@@ -43,6 +47,8 @@ type Definition struct {
 	Format string
 	// Node is the API in the terms of portcullis.yaml. It is nil if the definition cannot be read.
 	Node *tree.Node
+	// Upstreams are the upstreams that its routes name, in the terms of portcullis.yaml. It is nil if there are none.
+	Upstreams *tree.Node
 	// Empty says that the file defines no API, and no part of one that guards.
 	Empty bool
 	// Absent says that the template does not create the API, as a condition has it.
@@ -56,6 +62,9 @@ type Definition struct {
 // Refusals returns the notes of what guards and cannot be told or built. With any, the definition may be used only by a caller that
 // wants the routes concerned to refuse.
 func (d *Definition) Refusals() []portability.Note { return portability.Refusals(d.Notes) }
+
+// publicCAs is where Debian and Envoy's images have the public authorities.
+const publicCAs = "/etc/ssl/certs/ca-certificates.crt"
 
 // The largest files that AWS takes.
 const (

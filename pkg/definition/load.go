@@ -52,6 +52,9 @@ func Load(s Spec) (*Definition, fault.List) {
 		l.d.Node = nil
 	}
 	l.complete()
+	if l.upstreams != nil && l.d.Node != nil {
+		l.d.Upstreams = l.upstreams.Servers
+	}
 	l.d.Unasked = l.unasked(root)
 	l.d.Notes = l.report.Notes()
 	return l.d, faults
@@ -138,6 +141,8 @@ type loader struct {
 	missing []string
 	// made are the texts that Values put in the place of others.
 	made map[*tree.Node]bool
+	// upstreams gets the upstreams of the routes; nil if they are not asked for.
+	upstreams *openapi.Upstreams
 }
 
 func (l *loader) fault(n *tree.Node, format string, args ...any) fault.List {
@@ -315,7 +320,12 @@ func isIntrinsic(n *tree.Node) bool {
 }
 
 func (l *loader) options() openapi.Options {
-	return openapi.Options{Read: l.include, Values: l.Values, Asked: l.asked, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+	o := openapi.Options{Read: l.include, Values: l.Values, Asked: l.asked, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
+	if l.Integrations {
+		l.upstreams = &openapi.Upstreams{TLSCA: cmp.Or(l.UpstreamTLSCA, publicCAs), Default: l.HasUpstream}
+		o.Upstreams = l.upstreams
+	}
+	return o
 }
 
 func (l *loader) inputs() template.Inputs {

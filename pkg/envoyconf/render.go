@@ -35,7 +35,7 @@ func Generate(c *gateway.Config, o Options) (Output, error) {
 	if o.VPCEndpoints != "" && !slices.ContainsFunc(c.APIs, isPrivate) {
 		return Output{}, errors.New("--vpc-endpoints: it requires a private API: remove it")
 	}
-	if o.Upstream != "" && allNamed(c.APIs) {
+	if o.Upstream != "" && (o.Target == Bootstrap || o.Target == Filter) && allNamed(c.APIs) {
 		return Output{}, errors.New("--upstream: the routes of all APIs have upstreams in portcullis.yaml: remove the flag")
 	}
 	p, err := newPlan(c, o.withDefaults(c.APIs))

@@ -20,6 +20,9 @@ type Route struct {
 	Method string `json:"method"`
 	Path   string `json:"path,omitempty"`
 	Guard
+	// Upstream is the name of the route's upstream, and UpstreamAddress its address. Both are empty if Envoy's configuration says it.
+	Upstream        string `json:"upstream,omitempty"`
+	UpstreamAddress string `json:"upstreamAddress,omitempty"`
 	// DefinedAt is the file and line where the route is defined.
 	DefinedAt string `json:"definedAt,omitempty"`
 }
@@ -35,7 +38,9 @@ func List(c gateway.Config) []Route {
 		for _, stage := range api.Stages {
 			from := len(all)
 			for j := range api.Routes {
-				all = append(all, route(api, stage.Name, &api.Routes[j]))
+				r := route(api, stage.Name, &api.Routes[j])
+				r.UpstreamAddress = c.Upstreams[r.Upstream].Address
+				all = append(all, r)
 			}
 			slices.SortStableFunc(all[from:], func(a, b Route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
 		}
@@ -55,6 +60,7 @@ func route(api *gateway.API, stage string, r *gateway.Route) Route {
 			Scopes: r.Scopes, APIKeyRequired: r.APIKeyRequired, Unresolved: r.Unresolved,
 			ResourcePolicy: api.ResourcePolicy != nil, PolicyDigest: api.ResourcePolicy.Digest(), Private: api.Private,
 		},
+		Upstream:  api.UpstreamOf(r),
 		DefinedAt: definedAt(r.At),
 	}
 }

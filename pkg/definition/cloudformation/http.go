@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -47,6 +48,11 @@ func (a *reader) quickCreate(d *document) {
 	default:
 		operation.Set("security", unknown(all[1].at, "%s and %s both override the route of the API: remove one", all[0].id, all[1].id))
 	}
+	if uri, _ := target.Scalar(); strings.HasPrefix(uri, "http") {
+		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("http_proxy", target.At)).Set("uri", target))
+	} else {
+		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("aws_proxy", target.At)).Set("uri", target))
+	}
 	a.addRoute(d, text, target.At, operation)
 }
 
@@ -87,7 +93,7 @@ func (a *reader) route(d *document, p part) {
 	}
 	operation := a.operation(d, p, "AWS::ApiGatewayV2::Authorizer", func(kind string) guard { return httpGuard(kind, p) })
 	if integration := a.integration(p.properties.Get("Target")); integration != nil {
-		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters"))
+		operation.Set(xIntegration, extension(integration))
 	}
 	a.addRoute(d, key, p.at, operation)
 }
@@ -124,12 +130,59 @@ func (a *reader) addRoute(d *document, key string, at tree.Position, operation *
 	d.operation(path, methodKey(method), operation)
 }
 
-// integration returns the properties of the integration that a route's Target names, nil if it is not in the template.
+// integration returns the properties of the integration that a route's Target names, nil if it is not in the template. They are not known
+// if the integration may be absent.
 func (a *reader) integration(target *tree.Node) *tree.Node {
 	for n := range target.All() {
-		if p := a.resource(n, "AWS::ApiGatewayV2::Integration"); p != nil {
+		for _, id := range referred(n) {
+			p := a.template.Resources.Pair(id)
+			if p == nil {
+				continue
+			}
+			if kind, _ := p.Value.Get("Type").Scalar(); kind != "AWS::ApiGatewayV2::Integration" {
+				continue
+			}
+			if undecided := a.template.Undecided(id); undecided != nil {
+				return undecided
+			}
 			return p.Value.Get("Properties")
 		}
 	}
 	return nil
+}
+
+var placeholder = regexp.MustCompile(`\$\{([A-Za-z0-9]+)\}`)
+
+// referred returns the resources that a value names: itself, or within a text that Fn::Sub or Fn::Join makes.
+func referred(n *tree.Node) (ids []string) {
+	switch {
+	case n.Is(tree.Reference):
+		return []string{n.Resource}
+	case n.Is(tree.Unresolved):
+		for _, m := range placeholder.FindAllStringSubmatch(n.Text, -1) {
+			ids = append(ids, m[1])
+		}
+	}
+	return ids
+}
+
+const xIntegration = "x-amazon-apigateway-integration"
+
+// openAPINames are OpenAPI's names of an integration's fields, where they differ in more than the first letter.
+var openAPINames = map[string]string{
+	"integrationHttpMethod": "httpMethod", "integrationMethod": "httpMethod", "integrationType": "type", "integrationUri": "uri", "integrationResponses": "responses",
+}
+
+// extension returns the extension of OpenAPI that the properties of an integration amount to.
+func extension(integration *tree.Node) *tree.Node {
+	made := lowered(integration, "RequestParameters", "RequestTemplates", "IntegrationResponses", "ResponseParameters")
+	if !made.Is(tree.Map) {
+		return made
+	}
+	for i, p := range made.Pairs {
+		if name := openAPINames[p.Key]; name != "" {
+			made.Pairs[i].Key = name
+		}
+	}
+	return made
 }

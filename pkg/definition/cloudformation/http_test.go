@@ -43,6 +43,18 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What an integration says of the caller counts, however the route's Target names it.
+func TestIntegrationsOfRoutes(t *testing.T) {
+	for _, target := range []string{`!Sub "integrations/${I}"`, `!Join ["", [integrations/, !Ref I]]`, `!Join [/, [integrations, !Ref I]]`} {
+		text := httpAPIText + "  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: HTTP_PROXY, RequestParameters: {'overwrite:header.X-Sub': $context.authorizer.claims.sub}}}\n" +
+			"  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: GET /pets, AuthorizationType: JWT, AuthorizerId: !Ref Jwt, Target: " + target + "}}\n"
+		r := read(text, nil)
+		if got := itemsOf(r.api.Get("routes"))[0].Way("upstreamHeaders", "X-Sub"); got == nil || textOf(got) != "$context.authorizer.claims.sub" {
+			t.Errorf("Target %s: upstream headers %v; %s", target, got, r.says())
+		}
+	}
+}
+
 func TestQuickCreate(t *testing.T) {
 	quick := strings.Replace(httpAPIText, "ProtocolType: HTTP", "ProtocolType: HTTP, Target: https://example.com", 1)
 	check(t, "a target", read(quick, nil), "$default: authorization NONE", "")

@@ -59,6 +59,9 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 		return nil, a.faults
 	}
 	o.HTTP = &a.http
+	if o.Upstreams != nil {
+		o.Upstreams.Variables = commonVariables(a.stages())
+	}
 	node, faults := openapi.Read(document, o, r)
 	if node != nil {
 		a.finish(node)

@@ -129,7 +129,7 @@ func (a *reader) operation(d *document, p part, authorizers string, guard func(s
 	operation := tree.NewMap(p.at)
 	operation.Defaults = p.defaults()
 	if integration := p.properties.Get("Integration"); integration.Is(tree.Map) {
-		operation.Set("x-amazon-apigateway-integration", lowered(integration, "RequestParameters", "RequestTemplates", "IntegrationResponses"))
+		operation.Set(xIntegration, extension(integration))
 	}
 	kind := p.properties.Get("AuthorizationType")
 	text, known := kind.Scalar()

@@ -130,6 +130,25 @@ func (a *reader) stages() *tree.Node {
 	return stages
 }
 
+// commonVariables returns the variables that have the same value in all stages.
+func commonVariables(stages *tree.Node) map[string]string {
+	var common map[string]string
+	for i, stage := range stages.Items {
+		own := map[string]string{}
+		variables := stage.Get("variables")
+		if variables == nil {
+			return nil
+		}
+		for _, p := range variables.Pairs {
+			if text, ok := p.Value.Scalar(); ok && (i == 0 || common[p.Key] == text) {
+				own[p.Key] = text
+			}
+		}
+		common = own
+	}
+	return common
+}
+
 // mappings are the resources that lead a domain's base path to a stage, with the names of their properties.
 var mappings = []struct{ kind, api, stage, path string }{
 	{"AWS::ApiGateway::BasePathMapping", "RestApiId", "Stage", "BasePath"},

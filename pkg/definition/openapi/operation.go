@@ -60,6 +60,10 @@ func (r *reader) finish() {
 			continue
 		}
 		t.headers = headers
+		if wrong := r.upstreamOf(t); wrong != nil {
+			r.refuseRoute(t, wrong)
+			continue
+		}
 		if r.blocked == "" {
 			r.noteRoute(t)
 		}

@@ -20,6 +20,8 @@ type route struct {
 	op *tree.Node
 	// headers are upstream headers, by name.
 	headers *tree.Node
+	// upstream is the name of the upstream, nil if there is none.
+	upstream *tree.Node
 	// why is why every request for the route is refused. It is empty for a route whose guard is built.
 	why string
 }
@@ -44,7 +46,7 @@ func (t *route) node() *tree.Node {
 	if t.guard.key {
 		n.Set("apiKeyRequired", tree.NewBool(true, t.guard.at))
 	}
-	return n.Set("upstreamHeaders", t.headers)
+	return n.Set("upstreamHeaders", t.headers).Set("upstream", t.upstream)
 }
 
 // paths reads the paths of the document, and checks that a routing table can have the routes.

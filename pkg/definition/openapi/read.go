@@ -27,6 +27,8 @@ type Options struct {
 	// nil, gets the keys that are asked for.
 	Values map[string]string
 	Asked  map[string]bool
+	// Upstreams takes the upstreams of routes from their integrations. Nil leaves them to Envoy's configuration.
+	Upstreams *Upstreams
 }
 
 // reader reads one document.
@@ -45,6 +47,10 @@ type reader struct {
 	says authorizer.Words
 	// blocked says why no route of the API can be served. It is empty if nothing stands against it.
 	blocked string
+
+	upstreams *Upstreams
+	// servedElsewhere says that there are servers of integrations, which are not read.
+	servedElsewhere bool
 }
 
 // Read returns the API that a document amounts to, in the terms of portcullis.yaml. It returns nil, with faults, for what is no OpenAPI
@@ -56,6 +62,7 @@ func Read(root *tree.Node, o Options, report *portability.Report) (*tree.Node, f
 			Account: o.Account, Region: o.Region, Partition: o.Partition, Report: report,
 		},
 		schemes: map[string]*scheme{}, names: map[string]bool{}, ids: map[string]bool{}, api: tree.NewMap(root.Position()),
+		upstreams: o.Upstreams,
 	}
 	swagger, wrong := version(root)
 	if wrong == nil && swagger && o.HTTP != nil && *o.HTTP {

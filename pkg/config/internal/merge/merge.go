@@ -32,7 +32,8 @@ func Definitions(r *reader.Reader, standalone bool) []*definition.Definition {
 		m.Doc.DecodeAt(at, api, m.Report)
 		if d := m.loadDefinition(api, at); d != nil {
 			m.merge(d, api.GetDefinition().GetOverride(), at)
-			d.Node = nil // a Snapshot keeps the Definition
+			m.addUpstreams(d)
+			d.Node, d.Upstreams = nil, nil // a Snapshot keeps the Definition
 			continue
 		}
 		m.Mark(at)
@@ -77,6 +78,9 @@ func (m *merger) loadDefinition(api *configv1.API, at *fault.Place) *definition.
 	if given.GetFile() == "" {
 		m.IfNew(at.Field("definition").Field("file"), "file must be the name of an OpenAPI file or a template, relative to the folder of this one")
 		return nil
+	}
+	if given.GetUpstreamTlsCa() != "" && given.GetUpstreams() == "" {
+		m.IfNew(at.Field("definition").Field("upstreamTlsCa"), "upstreamTlsCa is for the servers of integrations, which are not read: write upstreams: integrations, or remove it")
 	}
 	d, faults := definition.Load(m.spec(api))
 	for _, f := range faults {
@@ -132,6 +136,7 @@ func (m *merger) spec(api *configv1.API) definition.Spec {
 		File: m.Relative(given.GetFile()), API: given.GetApi(), Parameters: given.GetParameters(), Values: given.GetValues(),
 		ID: api.GetId(), Account: api.GetAccount(), Region: api.GetRegion(), Partition: api.GetPartition(),
 		Variables: commonVariables(api.GetStages()), Read: m.Files.Read,
+		Integrations: given.GetUpstreams() == integrations, UpstreamTLSCA: given.GetUpstreamTlsCa(), HasUpstream: api.GetUpstream() != "",
 	}
 	if api.GetKind() != configv1.Kind_KIND_UNSPECIFIED {
 		s.Kind = api.GetKind().String()
