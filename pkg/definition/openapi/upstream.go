@@ -21,7 +21,7 @@ type Upstreams struct {
 	Servers *tree.Node
 }
 
-// upstreamValue is what the keys of values begin with that name the upstream of a route.
+// upstreamValue begins the keys of values that name the upstream of a route.
 const upstreamValue = "upstream "
 
 // upstreamOf finds the upstream of a route. It sets the route's upstream, or returns why there is none.

@@ -123,11 +123,11 @@ func (g *builder) compileAPI(config *Config, of int, v *verifiers, f *faults) *a
 	s := newScope(c)
 	upstream := f.compileUpstream(c.UpstreamHeaders, s, at)
 	a.routes = make([]*model.Route, len(c.Routes))
-	apiAt := at
+	apiAt, named := at, c.HasUpstreams()
 	for i := range c.Routes {
 		at := c.routeAt(at, i)
 		own := f.compileUpstream(c.Routes[i].UpstreamHeaders, s, at)
-		own = append(own, f.routeUpstream(config, c, &c.Routes[i], at, apiAt)...)
+		own = append(own, f.routeUpstream(config, c, &c.Routes[i], named, at, apiAt)...)
 		r := a.compileRoute(&c.Routes[i], overrideUpstream(upstream, own), at, f)
 		r.Verify, r.Signatures = v.routeVerifier(a, &c.Routes[i], at, f), a.routeSignatures(&c.Routes[i])
 		if c.Routes[i].Authorization == IAM && v.factory == nil {

@@ -64,8 +64,8 @@ func (f *faults) checkTLS(ca string, isIP bool, at *fault.Place) {
 	}
 }
 
-// routeUpstream returns the header that names the upstream of a route; nil without upstreams.
-func (f *faults) routeUpstream(c *Config, a *API, r *Route, at, apiAt *fault.Place) []answer.MappedHeader {
+// routeUpstream returns the header that names the upstream of a route; nil without upstreams. Named says whether a route of the API has one.
+func (f *faults) routeUpstream(c *Config, a *API, r *Route, named bool, at, apiAt *fault.Place) []answer.MappedHeader {
 	name := a.UpstreamOf(r)
 	_, known := c.Upstreams[name]
 	where := at.Field("upstream")
@@ -75,7 +75,7 @@ func (f *faults) routeUpstream(c *Config, a *API, r *Route, at, apiAt *fault.Pla
 	switch {
 	case name == "" && r.Unresolved != "": // no request of it goes anywhere
 		return nil
-	case name == "" && (len(c.Upstreams) == 0 || !slices.ContainsFunc(a.Routes, func(r Route) bool { return r.Upstream != "" })):
+	case name == "" && !named:
 		return nil
 	case name == "":
 		f.add(where, "the route has no upstream, and other routes of the API have one; write upstream: with a name of upstreams here or on the API")

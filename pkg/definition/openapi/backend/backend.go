@@ -36,7 +36,7 @@ type Server struct {
 	Address string
 	// TLSCA is the file of the authorities to trust for it; empty for a connection that is not encrypted.
 	TLSCA string
-	// PathPrefix is what Envoy writes before the path.
+	// PathPrefix stands before the path in the requests of the server.
 	PathPrefix string
 }
 
@@ -73,7 +73,7 @@ func (s Server) String() string {
 	return scheme + s.Address + s.PathPrefix
 }
 
-// Integration is what an operation says of where its requests go.
+// Integration is the integration of an operation: it says where its requests go.
 type Integration struct {
 	*document.Document
 	// Node is the integration, nil if the operation has none.
@@ -98,7 +98,7 @@ func IsHTTP(kind string) bool {
 	return strings.EqualFold(kind, httpProxy) || strings.EqualFold(kind, plainHTTP)
 }
 
-// Found is what an integration amounts to.
+// Found is the result of reading an integration.
 type Found struct {
 	Server Server
 	// At is where the server stands.
