@@ -140,9 +140,17 @@ func column(shown bool, text string) string {
 func cell(text string) string { return strings.ReplaceAll(fault.Line(text), "|", `\|`) }
 
 func printMarkdown(out io.Writer, l routeList) error {
-	fmt.Fprintln(out, "| API | stage | route | guard | defined at |\n|---|---|---|---|---|")
+	named, head, line := l.named(), "", ""
+	if named {
+		head, line = " upstream |", "---|"
+	}
+	fmt.Fprintf(out, "| API | stage | route | guard |%s defined at |\n|---|---|---|---|%s---|\n", head, line)
 	for _, r := range l.Routes {
-		fmt.Fprintf(out, "| %s | %s | `%s` | %s | %s |\n", cell(r.API), cell(r.Stage), cell(r.Key()), cell(r.GuardedBy()), cell(r.DefinedAt))
+		upstream := ""
+		if named {
+			upstream = " " + cell(r.Upstream) + " |"
+		}
+		fmt.Fprintf(out, "| %s | %s | `%s` | %s |%s %s |\n", cell(r.API), cell(r.Stage), cell(r.Key()), cell(r.GuardedBy()), upstream, cell(r.DefinedAt))
 	}
 	for i, warning := range l.Warnings {
 		if i == 0 {

@@ -50,6 +50,7 @@ func TestUpstreams(t *testing.T) {
 		{"a function", "GET /pets", `{type: aws_proxy, uri: "` + uri + `"}`, "", "names a function or a service of AWS"},
 		{"a mock", "GET /pets", `{type: mock}`, "", "API Gateway itself answers"},
 		{"an unknown type", "GET /pets", `{type: carrier-pigeon}`, "", "which is not known"},
+		{"no type", "GET /pets", `{uri: "http://a.internal/pets"}`, "", "the integration has no type"},
 		{"no integration", "GET /pets", `null`, "", "has no integration"},
 		{"a URI that is not known", "GET /pets", `{type: http_proxy, uri: {Ref: Uri}}`, "", "write the server in upstreams of portcullis.yaml"},
 	} {
@@ -65,6 +66,8 @@ func TestUpstreamsOfHTTP(t *testing.T) {
 		{"a greedy parameter", "ANY /pets/{proxy+}", `{type: http_proxy, httpMethod: ANY, uri: "http://a.internal/pets/{proxy}"}`, "http://a.internal:80", ""},
 		{"overwritten with the same path", "GET /pets", overwrite + `$request.path}}`, "http://a.internal:80", ""},
 		{"overwritten below a prefix", "GET /pets", overwrite + `"/v1${request.path}"}}`, "http://a.internal:80/v1", ""},
+		{"the default route with the same path", "$default", overwrite + `$request.path}}`, "http://a.internal:80", ""},
+		{"the default route below a prefix", "$default", overwrite + `"/v1$request.path"}}`, "http://a.internal:80/v1", ""},
 		{"overwritten by a header", "GET /pets", overwrite + `$request.header.x}}`, "", "of something else than the path of the request"},
 		{"the default route", "$default", `{type: http_proxy, httpMethod: ANY, uri: "http://a.internal/"}`, "", "AWS does not document which path the default route sends"},
 	} {

@@ -137,6 +137,9 @@ func (i *Integration) none() *document.Trouble {
 	if document.Absent(i.Node) {
 		return document.TroubleAt(i.At, "the operation has no integration, so its upstream is not known: "+i.remedy())
 	}
+	if document.Absent(i.Node.Get("type")) {
+		return document.TroubleAt(i.Node.At, "the integration has no type: write http_proxy; or "+i.remedy())
+	}
 	kind, wrong := i.Text(i.Node.Get("type"), "the type of the integration")
 	if wrong != nil {
 		return document.TroubleAt(wrong.At, wrong.Message+"; "+i.remedy())

@@ -21,7 +21,7 @@ var (
 )
 
 // wholePath stands for the client's path in that of an integration of the default route.
-const wholePath = "/{the client's path}"
+const wholePath = "/{the whole path}"
 
 const (
 	pathMapping  = "integration.request.path."
