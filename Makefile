@@ -57,7 +57,7 @@ e2e: parts ## only the tests through the real Envoy
 
 e2e-mesh: parts ## the real istiod and Envoy Gateway with their Envoys, Helm, a real API server and buildah; the first run builds them, for some 40 minutes of a processor's time
 	@hack/mesh.sh
-	MESH=required E2E=required $(GO) test -race -count=1 -timeout 10m -run '^TestMesh' -v ./envoy/e2e
+	MESH=required E2E=required $(GO) test -race -count=1 -timeout 20m -run '^TestMesh' -v ./envoy/e2e
 	@deploy/tools.sh
 	E2E_MESH=1 $(GO) test -count=1 -timeout 20m ./deploy
 
