@@ -104,11 +104,19 @@ func checkStripped(entries []entry) error {
 			continue
 		}
 		if first.name() != e.name() {
-			errs = append(errs, fmt.Errorf("domains: %s and %s lead to one upstream, which cannot tell them apart: it gets the same host, and paths without base path or stage name. Write --upstream %s=ADDRESS, or --keep-base-path",
-				first, e, ownUpstream(first, e)))
+			errs = append(errs, fmt.Errorf("domains: %s and %s lead to one upstream, which cannot tell them apart: it gets the same host, and paths without base path or stage name. Write %s, or --keep-base-path",
+				first, e, toldApart(first, e)))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// toldApart says what to write so that the upstream can tell two stages apart.
+func toldApart(first, second entry) string {
+	if second.api.HasUpstreams() {
+		return "another host in the domains of one of them"
+	}
+	return "--upstream " + ownUpstream(first, second) + "=ADDRESS"
 }
 
 // ownUpstream returns the name in --upstream that gives the second of two stages its own upstream.
