@@ -35,6 +35,8 @@ type Spec struct {
 	// empty for the public ones. HasUpstream says that the API has an upstream beside the definition.
 	Integrations, HasUpstream bool
 	UpstreamTLSCA             string
+	// Stages are the names of the stages beside the definition; empty for those that it defines.
+	Stages []string
 	// Read reads a file of at most limit bytes.
 	Read func(name string, limit int64) ([]byte, error)
 }

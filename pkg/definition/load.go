@@ -322,7 +322,7 @@ func isIntrinsic(n *tree.Node) bool {
 func (l *loader) options() openapi.Options {
 	o := openapi.Options{Read: l.include, Values: l.Values, Asked: l.asked, StageVariables: l.Variables, Account: l.Account, Region: l.Region, Partition: l.Partition}
 	if l.Integrations {
-		l.upstreams = &openapi.Upstreams{TLSCA: cmp.Or(l.UpstreamTLSCA, publicCAs), Default: l.HasUpstream}
+		l.upstreams = &openapi.Upstreams{TLSCA: cmp.Or(l.UpstreamTLSCA, publicCAs), Default: l.HasUpstream, Stages: l.Stages}
 		o.Upstreams = l.upstreams
 	}
 	return o

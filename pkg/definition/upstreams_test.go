@@ -99,6 +99,39 @@ func upstreamOf(t *testing.T, d *definition.Definition) string {
 	return strings.Join(parts, " ")
 }
 
+// A stage variable counts if all stages that are served share its value. SAM adds a stage Stage, which has none.
+func TestVariablesOfServedStages(t *testing.T) {
+	const text = `Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Variables: {host: b.internal}
+      DefinitionBody: {openapi: 3.0.1, paths: {/pets: {get: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "http://${stageVariables.host}/pets"}}}}}`
+	for _, test := range []struct {
+		stages []string
+		want   string
+	}{
+		{[]string{"prod"}, "b.internal:80"},
+		{[]string{"prod", "Stage"}, ""},
+		{[]string{"Stage"}, ""},
+		{[]string{"other"}, ""},
+		{nil, ""},
+	} {
+		d, faults := definition.Load(definition.Spec{
+			File: "t.yaml", Account: "111122223333", Region: "eu-west-1", Partition: "aws", ID: "a1b2c3d4e5", Integrations: true, Stages: test.stages,
+			Read: func(string, int64) ([]byte, error) { return []byte(text), nil },
+		})
+		if len(faults) > 0 || d == nil || d.Node == nil {
+			t.Fatal(faults)
+		}
+		if got := upstreamOf(t, d); got != test.want {
+			t.Errorf("stages %q: %q, want %q", test.stages, got, test.want)
+		}
+	}
+}
+
 // Without being asked for, integrations are not read, and a note says so once.
 func TestIntegrationsAreNotRead(t *testing.T) {
 	const text = `openapi: 3.0.1

@@ -60,7 +60,7 @@ func Read(t *template.Template, id string, o openapi.Options, r *portability.Rep
 	}
 	o.HTTP = &a.http
 	if o.Upstreams != nil {
-		o.Upstreams.Variables = commonVariables(a.stages())
+		o.Upstreams.Variables = commonVariables(a.stages(), o.Upstreams.Stages)
 	}
 	node, faults := openapi.Read(document, o, r)
 	if node != nil {

@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/definition/tree"
@@ -130,17 +131,20 @@ func (a *reader) stages() *tree.Node {
 	return stages
 }
 
-// commonVariables returns the variables that have the same value in all stages.
-func commonVariables(stages *tree.Node) map[string]string {
+// commonVariables returns the variables that have the same value in all stages, or in all of those that are served, if these are known.
+func commonVariables(stages *tree.Node, served []string) map[string]string {
 	var common map[string]string
-	for i, stage := range stages.Items {
-		own := map[string]string{}
+	for _, stage := range stages.Items {
+		if name, _ := stage.Get("name").Scalar(); len(served) > 0 && !slices.Contains(served, name) {
+			continue
+		}
 		variables := stage.Get("variables")
 		if variables == nil {
 			return nil
 		}
+		own := map[string]string{}
 		for _, p := range variables.Pairs {
-			if text, ok := p.Value.Scalar(); ok && (i == 0 || common[p.Key] == text) {
+			if text, ok := p.Value.Scalar(); ok && (common == nil || common[p.Key] == text) {
 				own[p.Key] = text
 			}
 		}

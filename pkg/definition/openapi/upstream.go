@@ -15,6 +15,8 @@ type Upstreams struct {
 	TLSCA string
 	// Variables are stage variables that all stages of the definition share. Those of Options count before them.
 	Variables map[string]string
+	// Stages are the names of the stages that are served; empty for all.
+	Stages []string
 	// Default says that the API has an upstream beside the definition, for routes whose integration has no address.
 	Default bool
 	// Servers gets the upstreams, by name, in the terms of portcullis.yaml. Nil if there are none.

@@ -138,6 +138,9 @@ func (m *merger) spec(api *configv1.API) definition.Spec {
 		Variables: commonVariables(api.GetStages()), Read: m.Files.Read,
 		Integrations: given.GetUpstreams() == integrations, UpstreamTLSCA: given.GetUpstreamTlsCa(), HasUpstream: api.GetUpstream() != "",
 	}
+	for _, stage := range api.GetStages() {
+		s.Stages = append(s.Stages, stage.GetName())
+	}
 	if api.GetKind() != configv1.Kind_KIND_UNSPECIFIED {
 		s.Kind = api.GetKind().String()
 	}
