@@ -154,6 +154,26 @@ func TestRouteUpstreamsWithoutSelection(t *testing.T) {
 	}
 }
 
+// An upgrade goes to the upstream of its route, too, and only after the check.
+func TestRouteUpstreamsOfUpgrades(t *testing.T) {
+	t.Parallel()
+	up, text := startServers(t, "pets", "admin", "front")
+	s := start(t, setup{config: text + shared, printed: []string{}, files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()},
+		change: func(_, bootstrap string) string {
+			changed := strings.ReplaceAll(bootstrap, "use_remote_address: true", "use_remote_address: true\n          upgrade_configs: [{upgrade_type: websocket}]")
+			if changed == bootstrap {
+				t.Fatal("the bootstrap has no place for upgrade_configs")
+			}
+			return changed
+		}})
+	for target, want := range map[string]string{"/pets": "pets", "/admin/x": "admin", "/v1/x": "front", "/closed": ""} {
+		a := s.get(t, target, "Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "x-portcullis-upstream: admin")
+		if name, seen := up.take(t); name != want || want != "" && len(seen.Header("upgrade")) != 1 {
+			t.Errorf("an upgrade of %s: status %d by %q with Upgrade %q, want %q", target, a.status, name, seen.Header("upgrade"), want)
+		}
+	}
+}
+
 var guardedLine = regexp.MustCompile(`route: "[A-Z]+ ([^"]*)", authorization: (\w+)`)
 
 // The upstream is that of the route that was decided, for all APIs, hosts, base paths and spellings of a path.
