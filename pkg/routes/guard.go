@@ -95,7 +95,7 @@ func compare(before, after Guard) difference {
 	d.lost(before.APIKeyRequired, after.APIKeyRequired)
 	d.lost(before.Private, after.Private)
 	d.policy(before, after)
-	if after.Open() && !before.Open() {
+	if after.Open() && !before.Open() && after.ResourcePolicy == before.ResourcePolicy && after.PolicyDigest == before.PolicyDigest {
 		d.closes = false // that the route is open is all that counts
 	}
 	return d
