@@ -48,11 +48,11 @@ func (a *reader) quickCreate(d *document) {
 	default:
 		operation.Set("security", unknown(all[1].at, "%s and %s both override the route of the API: remove one", all[0].id, all[1].id))
 	}
+	kind := "aws_proxy"
 	if uri, _ := target.Scalar(); strings.HasPrefix(uri, "http") {
-		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("http_proxy", target.At)).Set("uri", target))
-	} else {
-		operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText("aws_proxy", target.At)).Set("uri", target))
+		kind = "http_proxy"
 	}
+	operation.Set(xIntegration, tree.NewMap(target.At).Set("type", tree.NewText(kind, target.At)).Set("uri", target))
 	a.addRoute(d, text, target.At, operation)
 }
 

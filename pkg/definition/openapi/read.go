@@ -49,6 +49,8 @@ type reader struct {
 	blocked string
 
 	upstreams *Upstreams
+	// served is the document with the stage variables for upstreams, once an upstream is read.
+	served *document.Document
 	// servedElsewhere says that there are servers of integrations, which are not read.
 	servedElsewhere bool
 }

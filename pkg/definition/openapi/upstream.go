@@ -62,15 +62,21 @@ func (r *reader) upstreamOf(t *route) *document.Trouble {
 	return nil
 }
 
-// backend returns what reads an integration. Its document has the stage variables of the definition, too.
+// backend returns the integration of a route.
 func (r *reader) backend(t *route, integration *tree.Node) *backend.Integration {
-	d := *r.Document
-	d.StageVariables = maps.Clone(r.upstreams.Variables)
-	if d.StageVariables == nil {
-		d.StageVariables = map[string]string{}
+	if r.served == nil {
+		r.served = r.withVariables(r.upstreams.Variables)
 	}
+	return &backend.Integration{Document: r.served, Node: integration, At: t.at, Route: t.key, HTTP: r.http, TLSCA: r.upstreams.TLSCA}
+}
+
+// withVariables returns the document with further stage variables. Its own count before them.
+func (r *reader) withVariables(more map[string]string) *document.Document {
+	d := *r.Document
+	d.StageVariables = map[string]string{}
+	maps.Copy(d.StageVariables, more)
 	maps.Copy(d.StageVariables, r.StageVariables)
-	return &backend.Integration{Document: &d, Node: integration, At: t.at, Route: t.key, HTTP: r.http, TLSCA: r.upstreams.TLSCA}
+	return &d
 }
 
 // noteServer notes, once, that the servers of integrations are not read.

@@ -121,12 +121,20 @@ func unambiguous(form string) error {
 	if strings.IndexFunc(form, unicode.IsControl) >= 0 {
 		return errControl
 	}
-	for segment := range strings.SplitSeq(form, "/") {
-		if IsDotSegment(segment) {
-			return errDotSegment
-		}
+	if HasDotSegment(form) {
+		return errDotSegment
 	}
 	return nil
+}
+
+// HasDotSegment reports whether a path has a segment that IsDotSegment reports.
+func HasDotSegment(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if IsDotSegment(segment) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsDotSegment reports whether a segment is "." or "..", with or without path parameters. Some servers cut those off

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/pkg/fault"
 	"github.com/portcullis-authz/portcullis/pkg/gateway/answer"
@@ -26,6 +25,12 @@ var (
 
 // checkUpstreams refuses upstreams that Envoy cannot connect to, or that no route names.
 func (f *faults) checkUpstreams(c *Config) {
+	named := map[string]bool{}
+	for i := range c.APIs {
+		for j := range c.APIs[i].Routes {
+			named[c.APIs[i].UpstreamOf(&c.APIs[i].Routes[j])] = true
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		u, at := c.Upstreams[name], c.At.Field("upstreams").Key(name)
 		f.checkShape(name, upstreamShape, at, "an upstream's name", "write 1 to 63 lower-case letters, digits and hyphens")
@@ -34,24 +39,16 @@ func (f *faults) checkUpstreams(c *Config) {
 		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || number == 0 || notIP != nil && !serverShape.MatchString(host) {
 			f.add(at.Field("address"), "%q is not an address; write host:port, such as orders.internal:8080, without a scheme or a path", u.Address)
 		}
-		if !prefixShape.MatchString(u.PathPrefix) || hasDots(u.PathPrefix) {
+		if !prefixShape.MatchString(u.PathPrefix) || canon.HasDotSegment(u.PathPrefix) {
 			f.add(at.Field("pathPrefix"), "%q cannot be written before a path; write segments such as /v1, of letters, digits and ._~-, without a slash at the end", u.PathPrefix)
 		}
 		if u.TLSCA != "" {
 			f.checkTLS(u.TLSCA, notIP == nil, at)
 		}
-		named := func(a API) bool {
-			return slices.ContainsFunc(a.Routes, func(r Route) bool { return a.UpstreamOf(&r) == name })
-		}
-		if !slices.ContainsFunc(c.APIs, named) {
+		if !named[name] {
 			f.add(at, "no route has the upstream %s; remove it, or name it in the upstream of a route or an API", name)
 		}
 	}
-}
-
-// hasDots reports whether a path has a segment . or .., which servers resolve.
-func hasDots(path string) bool {
-	return slices.ContainsFunc(strings.Split(path, "/"), canon.IsDotSegment)
 }
 
 // checkTLS refuses settings with which Envoy could not verify the server.

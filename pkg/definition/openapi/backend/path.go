@@ -53,19 +53,10 @@ func (i *Integration) prefix(path string, f *Found) (string, *document.Trouble) 
 	case !same:
 		return "", i.refuse(at, "API Gateway sends the path %s for requests of the route %s, and Envoy the client's path, which is another one: serve it under the path of the route", fault.Quoted(path), i.Route)
 	}
-	if !constant.MatchString(prefix) || hasDots(prefix) {
+	if !constant.MatchString(prefix) || canon.HasDotSegment(prefix) {
 		return "", i.refuse(at, "Envoy cannot write %s before the path of the route %s: write segments of letters, digits and ._~-", fault.Quoted(prefix), i.Route)
 	}
 	return prefix, nil
-}
-
-func hasDots(path string) bool {
-	for segment := range strings.SplitSeq(path, "/") {
-		if canon.IsDotSegment(segment) {
-			return true
-		}
-	}
-	return false
 }
 
 // filled returns the path of the integration with the parameters as the route's resource writes them.
