@@ -154,6 +154,36 @@ func TestRouteUpstreamsWithoutSelection(t *testing.T) {
 	}
 }
 
+// If an upstream's name gets another server, an Envoy that does not know it yet sends no request to the old one: that may be guarded
+// by other routes.
+func TestRouteUpstreamsChange(t *testing.T) {
+	t.Parallel()
+	up, text := startServers(t, "pets", "admin", "front")
+	s := start(t, setup{config: text + shared, printed: []string{}, files: map[string]string{owner + ".json": export(owner), "access-keys.yaml": ownKeys()}})
+	if a := s.get(t, "/pets"); a.status != 200 {
+		t.Fatalf("before the change: %d", a.status)
+	}
+	up.take(t)
+	swapped := strings.NewReplacer(up["pets"].Port(), up["admin"].Port(), up["admin"].Port(), up["pets"].Port()).Replace(text)
+	s.write(t, "portcullis.yaml", swapped+shared)
+	eventually(t, "portcullis has read the change", func() bool {
+		a := s.get(t, "/pets")
+		if name, _ := up.take(t); a.status == 200 && name != "pets" {
+			t.Fatalf("%s got a request for pets", name)
+		}
+		return a.status == 500
+	})
+	for _, tc := range []struct {
+		target, want string
+		status       int
+	}{{"/pets", "", 500}, {"/admin/x", "", 500}, {"/v1/x", "front", 200}} {
+		a := s.get(t, tc.target)
+		if name, _ := up.take(t); name != tc.want || a.status != tc.status {
+			t.Errorf("%s: status %d by %q, want %d by %q", tc.target, a.status, name, tc.status, tc.want)
+		}
+	}
+}
+
 // An upgrade goes to the upstream of its route, too, and only after the check.
 func TestRouteUpstreamsOfUpgrades(t *testing.T) {
 	t.Parallel()

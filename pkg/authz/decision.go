@@ -44,7 +44,8 @@ type Decision struct {
 	// Target replaces the request's target on Allow; empty for the request's own. It has the same path, byte for byte, and fewer query
 	// parameters.
 	Target string
-	// Upstream is the name of the upstream that gets the request on Allow; empty if Envoy's configuration alone says which one.
+	// Upstream tells Envoy which upstream gets the request on Allow, by its name and a digest of its settings; empty if Envoy's
+	// configuration alone says it.
 	Upstream string
 
 	// ResponseHeaders are headers for the upstream's answer on Allow. Each replaces the upstream's of the same name; one without

@@ -40,6 +40,8 @@ type upstream struct {
 	CA string
 	// Prefix stands before the client's path in the upstream's requests.
 	Prefix string
+	// Answer is the text in portcullis' answer that names it; empty for an upstream of --upstream.
+	Answer string
 }
 
 // newPlan returns the plan of the APIs and options.

@@ -19,7 +19,7 @@ func (p *plan) addNamed(upstreams map[string]gateway.Upstream) error {
 		a, err := parseAddress("upstreams."+name, upstreams[name].Address)
 		errs = append(errs, err)
 		u := upstreams[name]
-		p.Named = append(p.Named, upstream{namedCluster(name), a, u.TLSCA, u.PathPrefix})
+		p.Named = append(p.Named, upstream{namedCluster(name), a, u.TLSCA, u.PathPrefix, u.Answer(name)})
 		if u.PathPrefix != "" && p.KeepBasePath {
 			errs = append(errs, fmt.Errorf("--keep-base-path: the upstream %s has a pathPrefix, after which it gets the path without the base path: remove the flag, or the pathPrefix", name))
 		}
@@ -81,9 +81,10 @@ func (p *plan) namedRoutes(m mapping, settings settings) []route {
 		if slices.ContainsFunc(m.api.Routes, func(r gateway.Route) bool { return p.needsBody(m.api, &r) }) {
 			s.MaxBody = p.MaxRequestBytes
 		}
+		u := p.named(name)
 		r := route{
 			About: fmt.Sprintf("checked requests of %s with the upstream %s", m.name(), name),
-			Match: match{Prefix: m.base, Upstream: name}, Cluster: namedCluster(name), Strip: p.stripped(m.base), Prefix: p.prefixOf(name),
+			Match: match{Prefix: m.base, Upstream: u.Answer}, Cluster: u.Name, Strip: p.stripped(m.base), Prefix: u.Prefix,
 		}
 		if r.Prefix != "" && r.Strip == "" {
 			r.Strip = "^/*"
@@ -96,10 +97,9 @@ func (p *plan) namedRoutes(m mapping, settings settings) []route {
 	return routes
 }
 
-// prefixOf returns the path prefix of an upstream of portcullis.yaml.
-func (p *plan) prefixOf(name string) string {
-	i := slices.IndexFunc(p.Named, func(u upstream) bool { return u.Name == namedCluster(name) })
-	return p.Named[i].Prefix
+// named returns an upstream of portcullis.yaml.
+func (p *plan) named(name string) upstream {
+	return p.Named[slices.IndexFunc(p.Named, func(u upstream) bool { return u.Name == namedCluster(name) })]
 }
 
 // allNamed reports whether the routes of all APIs have upstreams.

@@ -8,7 +8,12 @@ import (
 
 // A route leads to an upstream of portcullis.yaml only if portcullis has named it. All routes that come after it answer 500.
 func TestNamedUpstreams(t *testing.T) {
-	text := mustGenerate(t, shapes(t)["named upstreams"], Options{})
+	config := shapes(t)["named upstreams"]
+	clusterOf := map[string]string{"": "none"}
+	for name, u := range config.Upstreams {
+		clusterOf[u.Answer(name)] = "routes-" + name
+	}
+	text := mustGenerate(t, config, Options{})
 	for _, manager := range managers(t, Bootstrap, text) {
 		for _, host := range at(t, manager, "route_config", "virtual_hosts").([]any) {
 			for _, r := range at(t, host, "routes").([]any) {
@@ -17,7 +22,7 @@ func TestNamedUpstreams(t *testing.T) {
 				if maybe(r, "match", "dynamic_metadata") != nil {
 					named = at(t, r, "match", "dynamic_metadata", 0, "value", "string_match", "exact").(string)
 				}
-				if strings.HasPrefix(cluster, "routes-") != (named != "") || named != "" && cluster != "routes-"+named {
+				if strings.HasPrefix(cluster, "routes-") != (named != "") || named != "" && cluster != clusterOf[named] {
 					t.Errorf("%s leads to %q for the answer %q", at(t, host, "name"), cluster, named)
 				}
 				if base := maybe(r, "match", "path_separated_prefix"); cluster == "upstream" && base != nil {

@@ -88,7 +88,7 @@ func (in *invocation) pass(ctx context.Context) outcome {
 func (in *invocation) allowance() (d authz.Decision) {
 	d = in.decision(in.reason)
 	d.SetHeaders, d.RemoveHeaders, d.Target = in.setHeaders, in.removeHeaders, in.target
-	d.Upstream = in.route.UpstreamName
+	d.Upstream = in.route.UpstreamAnswer
 	d.ResponseHeaders = in.stage.API.CORS.Headers(in.request)
 	d.Allow = true
 	return d

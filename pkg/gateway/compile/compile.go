@@ -134,7 +134,7 @@ func (g *builder) compileAPI(config *Config, of int, v *verifiers, f *faults) *a
 			f.add(at.Field("authorization"), "authorization AWS_IAM needs access keys; write iam.accounts and iam.accessKeys")
 		}
 		g.addMapped(own)
-		r.Index, r.UpstreamName, a.routes[i] = i, c.UpstreamOf(&c.Routes[i]), r
+		r.Index, r.UpstreamAnswer, a.routes[i] = i, config.answerOf(c, &c.Routes[i]), r
 	}
 	a.foldRoutes(a.routes, c, at, f)
 	a.warnOpenRoutes(a.routes, c, at, f)

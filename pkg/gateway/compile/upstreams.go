@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"net"
 	"net/netip"
@@ -22,6 +24,22 @@ var (
 	prefixShape   = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 	serverShape   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 )
+
+// Answer returns the text by which portcullis tells Envoy to send a request to the upstream: its name, and a digest of its settings. An
+// Envoy that has other settings for the name does not know the text, and answers 500.
+func (u Upstream) Answer(name string) string {
+	digest := sha256.Sum256([]byte(u.Address + "\n" + u.TLSCA + "\n" + u.PathPrefix))
+	return name + "/" + hex.EncodeToString(digest[:8])
+}
+
+// answerOf returns the answer for the upstream of a route; empty without upstreams.
+func (c *Config) answerOf(a *API, r *Route) string {
+	name := a.UpstreamOf(r)
+	if name == "" {
+		return ""
+	}
+	return c.Upstreams[name].Answer(name)
+}
 
 // checkUpstreams refuses upstreams that Envoy cannot connect to, or that no route names.
 func (f *faults) checkUpstreams(c *Config) {

@@ -104,8 +104,8 @@ type Route struct {
 	// Unresolved says why the guard is not known, for a route with the guard Unresolved.
 	Unresolved string
 	Upstream   []answer.MappedHeader
-	// UpstreamName is the name of the route's upstream, "" if Envoy's configuration alone says which it is.
-	UpstreamName string
+	// UpstreamAnswer tells Envoy the route's upstream, "" if Envoy's configuration alone says which it is.
+	UpstreamAnswer string
 	// Verify replaces the API's unless it is nil. Signatures has the options that apply to the route.
 	Verify     Verify
 	Signatures RouteSignatures
