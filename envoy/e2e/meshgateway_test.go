@@ -73,14 +73,7 @@ func startGateway(t *testing.T, c setup) *gatewayStack {
 	envoytest.RequireEnvoyGateway(t)
 	envoy := envoytest.Require(t)
 	g := &gatewayStack{meshStack: &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: "/open", byScheme: true}, securePort: envoytest.FreePort(t)}
-	var err error
-	if g.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.upstream.Stop)
-	for name, text := range c.files {
-		g.write(t, name, text)
-	}
+	g.prepare(t, c)
 	g.listen, g.addr = "127.0.0.1:"+envoytest.FreePort(t), "127.0.0.1:"+g.port
 	g.print(t, c.config)
 	ca := newAuthority(t, g.dir)

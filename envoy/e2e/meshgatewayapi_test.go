@@ -80,15 +80,7 @@ func startGatewayAPI(t *testing.T, c setup, settings ...string) *meshStack {
 	t.Helper()
 	envoy := envoytest.Require(t)
 	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: "/open", service: "9001"}
-	var err error
-	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.upstream.Stop)
-	for name, text := range c.files {
-		m.write(t, name, text)
-	}
-	m.write(t, "portcullis.yaml", c.config)
+	m.prepare(t, c)
 	m.listen = "127.0.0.1:" + envoytest.FreePort(t)
 	_, at, _ := strings.Cut(m.listen, ":")
 	resources, flags := gatewayAPIReadme(t)

@@ -167,15 +167,7 @@ func startMesh(t *testing.T, n node, c setup, timeout string) *meshStack {
 	envoytest.RequireIstiod(t)
 	envoy := envoytest.Require(t)
 	m := &meshStack{stack: &stack{dir: t.TempDir()}, port: envoytest.FreePort(t), open: cmp.Or(n.open, "/open")}
-	var err error
-	if m.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.upstream.Stop)
-	for name, text := range c.files {
-		m.write(t, name, text)
-	}
-	m.write(t, "portcullis.yaml", c.config)
+	m.prepare(t, c)
 	if n.mutual || n.inside != "" || n.tls {
 		m.ca = newMeshCA(t)
 	}

@@ -106,16 +106,8 @@ func start(t *testing.T, c setup) *stack {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s := &stack{dir: t.TempDir(), named: strings.HasPrefix(c.config, "upstreams:")}
+	s.prepare(t, c)
 	var err error
-	if s.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.upstream.Stop)
-
-	for name, text := range c.files {
-		s.write(t, name, text)
-	}
-	s.write(t, "portcullis.yaml", c.config)
 	listen, edits, listener := s.wiring(t, c.file)
 	s.portcullis, err = envoytest.StartPortcullis(ctx, program, filepath.Join(s.dir, "portcullis.yaml"), listen, c.flags...)
 	if err != nil {
@@ -148,6 +140,20 @@ func start(t *testing.T, c setup) *stack {
 		}
 	})
 	return s
+}
+
+// prepare starts the upstream of a setup and writes its files.
+func (s *stack) prepare(t *testing.T, c setup) {
+	t.Helper()
+	var err error
+	if s.upstream, err = envoytest.StartUpstream(c.answer); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.upstream.Stop)
+	for name, text := range c.files {
+		s.write(t, name, text)
+	}
+	s.write(t, "portcullis.yaml", c.config)
 }
 
 // wiring is where portcullis listens for a file, to come back there if the test ends it, which addresses are replaced in the file, and the

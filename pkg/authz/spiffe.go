@@ -26,8 +26,8 @@ func IsSPIFFE(text string) bool {
 	return true
 }
 
-// BySPIFFE returns the entry for a SPIFFE id. An entry with a slash at its end is for all ids below it. The entry for the id itself comes
-// before those, of which the longest counts. An empty id has no entry.
+// BySPIFFE returns the entry for a SPIFFE id. An entry with a slash at its end is for all ids below it. BySPIFFE prefers the entry for the
+// id itself, then the longest entry with a slash. An empty id has no entry.
 func BySPIFFE[T any](entries map[string]T, id string) (entry T, found bool) {
 	if len(entries) == 0 || id == "" {
 		return entry, false
