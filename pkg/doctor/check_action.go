@@ -66,7 +66,7 @@ func (e *examination) target(r *dump.Route) {
 }
 
 // rewrites finds routes that send the upstream another path than the client, or a host that the client selects. Removing a base path is
-// what portcullis envoy prints.
+// what portcullis envoy prints, and so is a pathPrefix for the requests that portcullis sends to one of its upstreams.
 func (e *examination) rewrites(r *dump.Route) {
 	action := tree.Get(r.Own, "route")
 	if name := tree.TextAt(action, "host_rewrite_header"); name != "" {
@@ -83,7 +83,7 @@ func (e *examination) rewrites(r *dump.Route) {
 	if text := tree.TextAt(action, "prefix_rewrite"); text != "" && text != "/" {
 		e.Report(rulebook.Rewritten, r.Where, r.Path, "prefix_rewrite is %q", text)
 	}
-	if regex := tree.Get(action, "regex_rewrite"); regex != nil && tree.TextAt(regex, "substitution") != "/" {
+	if regex := tree.Get(action, "regex_rewrite"); regex != nil && tree.TextAt(regex, "substitution") != "/" && !isPathPrefix(r, regex) {
 		e.Report(rulebook.Rewritten, r.Where, r.Path, "the substitution of regex_rewrite is %q", tree.TextAt(regex, "substitution"))
 	}
 	for _, name := range []string{"path_rewrite_policy", "host_rewrite_path_regex"} {
@@ -91,6 +91,12 @@ func (e *examination) rewrites(r *dump.Route) {
 			e.Report(rulebook.Rewritten, r.Where, r.Path, "%s is set", name)
 		}
 	}
+}
+
+// isPathPrefix reports whether a route that only the answer of portcullis selects writes a constant before the path.
+func isPathPrefix(r *dump.Route, regex any) bool {
+	text := tree.TextAt(regex, "substitution")
+	return matchesAnswer(r) && !isVariable(r) && strings.HasPrefix(text, "/") && strings.HasSuffix(text, "/") && !strings.Contains(text, `\`)
 }
 
 // otherService finds routes that ask another service.

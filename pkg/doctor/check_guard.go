@@ -271,12 +271,17 @@ func selections(m *dump.Manager) (answered int, otherwise string) {
 			case !r.Forwards():
 			case isVariable(&r):
 				otherwise = ", and " + r.Where + " matches on headers, query parameters or metadata"
-			case len(tree.ListAt(r.Own, "match", "dynamic_metadata")) > 0:
+			case matchesAnswer(&r):
 				answered++
 			}
 		})
 	}
 	return answered, otherwise
+}
+
+// matchesAnswer reports whether a route matches on metadata, which is that of the answer of portcullis unless isVariable says otherwise.
+func matchesAnswer(r *dump.Route) bool {
+	return len(tree.ListAt(r.Own, "match", "dynamic_metadata")) > 0
 }
 
 // isVariable reports whether a route can match after the check although it did not match before, for another reason than the answer

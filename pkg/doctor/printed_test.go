@@ -71,7 +71,7 @@ func TestPrinted(t *testing.T) {
 	http.HTTP = true
 	named := api("n1b2c3d4e5", []string{"n.example.com", "api.example.com/named"}, open, signed)
 	named.Upstream, named.Routes[0].Upstream = "pets", "front"
-	servers := map[string]gateway.Upstream{"pets": {Address: "pets.internal:8443", TLSCA: "/etc/ca.pem"}, "front": {Address: "127.0.0.1:8080"}}
+	servers := map[string]gateway.Upstream{"pets": {Address: "pets.internal:8443", TLSCA: "/etc/ca.pem"}, "front": {Address: "127.0.0.1:8080", PathPrefix: "/v1"}}
 	vpc := []gateway.VPCEndpoint{{ID: "vpce-1a2b3c4d", VPC: "vpc-1a2b3c4d", Listeners: []string{"internal"}, Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
 	for name, tc := range map[string]struct {
 		c gateway.Config

@@ -160,6 +160,8 @@ func requestCases() []broken {
 		{rule: rulebook.UpstreamName, breaks: `{route: {match: {dynamic_metadata: [` + byAnswer + `]}}}`, fix: `{authz: {clear_route_cache: true}}`},
 		{rule: rulebook.ClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], headers: [{name: x-user, present_match: true}]}}}`, fix: `{route: {match: {headers: null}}}`},
 		{rule: rulebook.ClearRoute, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `], query_parameters: [{name: q, present_match: true}]}}}`, fix: `{route: {match: {query_parameters: null}}}`},
+		good(`{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `]}, route: {regex_rewrite: {pattern: {regex: "^/*"}, substitution: /v1/}}}}`),
+		{rule: rulebook.Rewritten, breaks: `{authz: {clear_route_cache: true}, route: {match: {dynamic_metadata: [` + byAnswer + `]}, route: {regex_rewrite: {pattern: {regex: "^/(.*)"}, substitution: "/v1/\\1/"}}}}`, fix: `{route: {route: {regex_rewrite: {substitution: /v1/}}}}`},
 		one(rulebook.ResponseLimits, "authz", "max_denied_response_body_bytes", "100", "null"),
 		one(rulebook.ResponseLimits, "authz", "enforce_response_header_limits", "true", "null"),
 		one(rulebook.Normalize, "manager", "normalize_path", "false", "true"),
